@@ -1,0 +1,311 @@
+"""The stream of an answer in the hub, its grammar, and the two hinges.
+
+    Start (Open Delta* Close)* Finish End        a finished answer
+    … Fail                                       anything else, at any point; nothing follows
+
+Blocks are numbered 0, 1, 2 … in the order of their Open. *Readers* may keep several open at once
+(Chat interleaves parallel tool calls); the sequencer makes them follow one another; *writers* see
+one open block at a time. Usage may come anywhere after Start and accumulates field by field. What
+a reader emits after End or Fail is a bug of the reader.
+
+A whole answer is the `fold` of its stream, and `unfold` is its inverse: that is how an upstream
+that cannot stream serves a client that wants a stream, and the other way round.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Failure,
+    FailureKind,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Reply,
+    Seal,
+    Stop,
+    Text,
+    Usage,
+)
+
+# How finely a whole text is cut when it must look like a stream: about a line on a terminal.
+DELTA_CHARACTERS: Final = 64
+
+BlockKind: TypeAlias = Literal["text", "refusal", "reasoning", "call", "opaque"]
+
+
+class Start(Struct, frozen=True):
+    """The upstream began to answer. `id` and `model` are its own; empty when it named none."""
+
+    id: str = ""
+    model: str = ""
+    created: int | None = None
+
+
+class Open(Struct, frozen=True):
+    """Block `index` begins. `id`, `name`, `custom` and `namespace` are a call's; `opaque` blocks
+    arrive whole in `native`."""
+
+    index: int
+    kind: BlockKind
+    id: str = ""
+    name: str = ""
+    custom: bool = False
+    namespace: str | None = None
+    native: Opaque | None = None
+
+
+class Delta(Struct, frozen=True):
+    """More of block `index`: text, reasoning text, or a piece of a call's raw arguments."""
+
+    index: int
+    text: str
+
+
+class Close(Struct, frozen=True):
+    """Block `index` is complete; the other fields are a reasoning block's."""
+
+    index: int
+    seal: Seal | None = None
+    foreign_signature: str | None = None
+    hidden: bool = False
+
+
+class UsageUpdate(Struct, frozen=True):
+    """Cumulative figures; fields that are None keep what was known."""
+
+    usage: Usage
+
+
+class Finish(Struct, frozen=True):
+    stop: Stop
+
+
+class End(Struct, frozen=True):
+    """The upstream said that it was done, and all blocks are closed."""
+
+
+class Fail(Struct, frozen=True):
+    failure: Failure
+
+
+class Ping(Struct, frozen=True):
+    """The upstream is alive and has nothing to say."""
+
+
+Event: TypeAlias = Start | Open | Delta | Close | UsageUpdate | Finish | End | Fail | Ping
+
+
+class GrammarError(AssertionError):
+    """A reader or the sequencer broke the grammar: a bug of ours, never an upstream's fault."""
+
+
+class Grammar:
+    """Checks a stream event by event. With `sequential`, one block may be open at a time."""
+
+    def __init__(self, *, sequential: bool = False) -> None:
+        self._sequential = sequential
+        self._started = False
+        self._opened = 0
+        self._open: set[int] = set()
+        self._finished = False
+        self._over = False
+
+    def check(self, event: Event) -> None:
+        """Raises GrammarError when `event` may not come now."""
+        self._require(not self._over, event, "after the end")
+        match event:
+            case Ping():
+                return
+            case Fail():
+                self._over = True
+                return
+            case Start():
+                self._require(not self._started, event, "a second start")
+                self._started = True
+                return
+        self._require(self._started, event, "before the start")
+        if not isinstance(event, UsageUpdate | End):
+            self._require(not self._finished, event, "after the finish")
+        self._check_body(event)
+
+    def _check_body(self, event: Event) -> None:
+        match event:
+            case Open(index=index):
+                self._require(index == self._opened, event, f"expected index {self._opened}")
+                if self._sequential:
+                    self._require(not self._open, event, "another block is open")
+                self._opened += 1
+                self._open.add(index)
+            case Delta(index=index):
+                self._require(index in self._open, event, "block is not open")
+            case Close(index=index):
+                self._require(index in self._open, event, "block is not open")
+                self._open.remove(index)
+            case Finish():
+                self._require(not self._open, event, "blocks are still open")
+                self._finished = True
+            case End():
+                self._require(self._finished, event, "without a finish")
+                self._over = True
+
+    def close(self) -> None:
+        """The stream has no more events. Raises GrammarError when it ended without End or Fail."""
+        self._require(self._over, None, "the stream stopped without an end")
+
+    @staticmethod
+    def _require(condition: bool, event: Event | None, why: str) -> None:
+        if not condition:
+            raise GrammarError(f"{event}: {why}")
+
+
+class Fold:
+    """Collects a stream into a Reply; block by block, so that it can be fed as it arrives."""
+
+    def __init__(self) -> None:
+        self._start = Start()
+        self._opened: list[Open] = []
+        self._texts: list[list[str]] = []
+        self._closed: dict[int, Close] = {}
+        self._usage = Usage()
+        self._stop: Stop | None = None
+        self._result: Reply | Failure | None = None
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Delta(index=index, text=text):
+                self._texts[index].append(text)
+            case Open():
+                self._opened.append(event)
+                self._texts.append([])
+            case Close(index=index):
+                self._closed[index] = event
+            case Start():
+                self._start = event
+            case UsageUpdate(usage=usage):
+                self._usage = self._usage.merged(usage)
+            case Finish(stop=stop):
+                self._stop = stop
+            case Fail(failure=failure):
+                self._result = failure
+            case End() if self._stop is not None:
+                blocks = tuple(self._block(opened) for opened in self._opened)
+                self._result = Reply(
+                    self._start.id,
+                    self._start.model,
+                    blocks,
+                    self._stop,
+                    self._usage,
+                    self._start.created,
+                )
+
+    def _block(self, opened: Open) -> Block:
+        text = "".join(self._texts[opened.index])
+        close = self._closed.get(opened.index, Close(opened.index))
+        match opened.kind:
+            case "text":
+                return Text(text)
+            case "refusal":
+                return Refusal(text)
+            case "reasoning":
+                return Reasoning(text, close.seal, close.foreign_signature, close.hidden)
+            case "call":
+                return Call(opened.id, opened.name, text, opened.custom, opened.namespace)
+            case "opaque" if opened.native is not None:
+                return opened.native
+        raise GrammarError(f"{opened}: an opaque block without its native form")
+
+    def result(self) -> Reply | Failure:
+        """The answer; a stream that did not end is a failure, whatever came before."""
+        if self._result is None:
+            return truncated()
+        return self._result
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+
+def fold(events: Iterable[Event]) -> Reply | Failure:
+    folding = Fold()
+    for event in events:
+        folding.add(event)
+    return folding.result()
+
+
+def unfold(reply: Reply) -> Iterator[Event]:
+    """The stream that `reply` would have been, texts cut into readable pieces."""
+    yield Start(reply.id, reply.model, reply.created)
+    for index, block in enumerate(reply.blocks):
+        yield from _unfold_block(index, block)
+    yield UsageUpdate(reply.usage)
+    yield Finish(reply.stop)
+    yield End()
+
+
+def _unfold_block(index: int, block: Block) -> Iterator[Event]:
+    match block:
+        case Text(text=text):
+            yield Open(index, "text")
+            yield from (Delta(index, piece) for piece in pieces(text))
+            yield Close(index)
+        case Refusal(text=text):
+            yield Open(index, "refusal")
+            yield from (Delta(index, piece) for piece in pieces(text))
+            yield Close(index)
+        case Reasoning():
+            yield Open(index, "reasoning")
+            yield from (Delta(index, piece) for piece in pieces(block.text))
+            yield Close(index, block.seal, block.foreign_signature, block.hidden)
+        case Call():
+            yield Open(index, "call", block.id, block.name, block.custom, block.namespace)
+            if block.arguments:
+                yield Delta(index, block.arguments)
+            yield Close(index)
+        case Opaque():
+            yield Open(index, "opaque", native=block)
+            yield Close(index)
+        case _:
+            raise GrammarError(f"{type(block).__name__} cannot stand in an answer")
+
+
+def pieces(text: str) -> Iterator[str]:
+    """`text` in pieces of about `DELTA_CHARACTERS`, never cut before a combining character."""
+    start = 0
+    while start < len(text):
+        end = start + DELTA_CHARACTERS
+        while end < len(text) and _joins(text[end - 1], text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+
+
+def _joins(before: str, after: str) -> bool:
+    if after < "\u0300":
+        return False
+    return (
+        unicodedata.combining(after) != 0
+        or after in "\u200d\ufe0e\ufe0f"
+        or before == "\u200d"
+        or "\U0001f3fb" <= after <= "\U0001f3ff"
+    )
+
+
+def truncated(detail: str = "") -> Failure:
+    """The upstream's stream stopped before it was done."""
+    words = "the upstream's answer stopped before it was complete"
+    return Failure(FailureKind.UPSTREAM, f"{words} ({detail})" if detail else words, 502)
+
+
+def unreadable(detail: str) -> Failure:
+    """The upstream sent something that is not its dialect."""
+    return Failure(
+        FailureKind.UPSTREAM, f"the upstream's answer could not be understood: {detail}", 502
+    )

@@ -1,0 +1,77 @@
+"""Rejections of a request, and checked access to JSON that has no fixed shape.
+
+Rejected                 a 400 in the client's dialect, naming the field
+├── Malformed            the field is not what its dialect says
+└── Unsupported          the field is right, but the upstream cannot do it and leaving it out
+                         would change the kind of answer
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Rejected(Exception):
+    """`field` is a JSON path such as `messages[3].content`; `why` completes `field: why`."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}" if field else why)
+        self.field = field
+        self.why = why
+
+
+class Malformed(Rejected):
+    pass
+
+
+class Unsupported(Rejected):
+    pass
+
+
+def kind_of(value: object) -> str:
+    """The JSON name of a value's type."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list() | tuple():
+            return "array"
+        case dict():
+            return "object"
+    return type(value).__name__
+
+
+def get_object(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise Malformed(path, f"expected object, got {kind_of(value)}")
+
+
+def get_list(value: Any, path: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise Malformed(path, f"expected array, got {kind_of(value)}")
+
+
+def get_string(value: Any, path: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise Malformed(path, f"expected string, got {kind_of(value)}")
+
+
+def optional_string(value: Any, path: str) -> str | None:
+    return None if value is None else get_string(value, path)
+
+
+def optional_int(value: Any, path: str) -> int | None:
+    """Whole numbers; `5.0` counts as one, as JSON Schema has it."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise Malformed(path, f"expected integer, got {kind_of(value)}")
+    return int(value)

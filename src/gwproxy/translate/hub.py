@@ -1,0 +1,338 @@
+"""Neutral values: what all three dialects can say, in none of their words.
+
+Every request is parsed into a `Request` and rendered out of one; every answer is a `Reply`,
+which is *defined* as the fold of its event stream (`events.fold`). Wire dictionaries never
+leave their dialect's folder. Rules that hold everywhere:
+
+- Position is meaning: turns and blocks keep the order in which they came.
+- Tool arguments and JSON Schemas are raw JSON *text*, never re-printed: `1.10` and twenty-digit
+  integers survive, and the same history gives the same bytes (prompt caches live on that).
+- `None` means absent. An empty string is a value.
+- What one dialect alone can say travels as `Opaque` and returns verbatim to that dialect; to
+  another it is a named loss or a refusal, never silence.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+
+class Dialect(StrEnum):
+    """One wire format."""
+
+    ANTHROPIC = "anthropic"
+    CHAT = "chat"
+    RESPONSES = "responses"
+
+
+# --- blocks ----------------------------------------------------------------------------------
+
+
+class Cache(Struct, frozen=True):
+    """A prompt-cache mark after the block that bears it; `ttl` is `5m`, `1h` or None (default)."""
+
+    ttl: str | None = None
+
+
+class Seal(Struct, frozen=True):
+    """Reasoning state that only the model family which made it can read.
+
+    `family` names who made it (`Manners.family`); `kind` is `signature` (Anthropic thinking),
+    `redacted` (Anthropic redacted thinking), `encrypted` (Responses `encrypted_content`) or
+    `text` (plain reasoning text whose only home is the client's copy). `item_id` is the Responses
+    item that `data` belongs to. Never sent to another family: foreign ciphertext is a 400 there.
+    """
+
+    family: str
+    kind: Literal["signature", "redacted", "encrypted", "text"]
+    data: str
+    item_id: str | None = None
+
+
+class Text(Struct, frozen=True):
+    text: str
+    cache: Cache | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """The model declined, in words."""
+
+    text: str
+
+
+class Media(Struct, frozen=True):
+    """An image, a document, or sound.
+
+    `source` says what `data` is: `base64` (no `data:` prefix), `url`, `file` (an upstream's file
+    id) or `text` (a plain-text document). `media_type` is a MIME type, or None for a URL.
+    """
+
+    kind: Literal["image", "document", "audio"]
+    source: Literal["base64", "url", "file", "text"]
+    data: str
+    media_type: str | None = None
+    name: str | None = None
+    context: str | None = None
+    detail: str | None = None
+    cache: Cache | None = None
+
+
+class Reasoning(Struct, frozen=True):
+    """One thinking block, one reasoning item, one `reasoning_content`.
+
+    `hidden` blocks have no text for the client (redacted thinking). `foreign_signature` is a
+    signature that we did not make and whose family is unknown; it goes back to an Anthropic
+    upstream verbatim and nowhere else.
+    """
+
+    text: str
+    seal: Seal | None = None
+    foreign_signature: str | None = None
+    hidden: bool = False
+
+
+class Call(Struct, frozen=True):
+    """The model asks the client to run a tool. `arguments` is JSON text, for `custom` free text."""
+
+    id: str
+    name: str
+    arguments: str
+    custom: bool = False
+    namespace: str | None = None
+    cache: Cache | None = None
+
+
+class Result(Struct, frozen=True):
+    """What the client's tool gave back. `blocks` holds Text, Media, ToolReference or Opaque."""
+
+    call_id: str
+    blocks: tuple[Block, ...] = ()
+    is_error: bool = False
+    custom: bool = False
+    cache: Cache | None = None
+
+
+class ToolReference(Struct, frozen=True):
+    """Claude Code's tool search found this deferred tool (`tool_reference` in a tool result)."""
+
+    name: str
+
+
+class Opaque(Struct, frozen=True):
+    """A block that only `dialect` knows, as its raw JSON text."""
+
+    dialect: Dialect
+    type: str
+    native: str
+
+
+Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolReference | Opaque
+
+# --- requests --------------------------------------------------------------------------------
+
+
+class Turn(Struct, frozen=True):
+    """One message. A `system` turn may stand anywhere; only the leading ones are the prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    blocks: tuple[Block, ...]
+
+
+class Tool(Struct, frozen=True):
+    """A tool the client offers.
+
+    `kind`: `function` (JSON Schema `schema`, raw text), `custom` (free text, optionally bound to a
+    `grammar` = (syntax, definition)) or `hosted` (run by the upstream; `native` is its raw JSON
+    in `native_dialect`). `deferred` tools are not shown to the model until it finds them by
+    search (Anthropic `defer_loading`). `namespace` is a Responses tool namespace.
+    """
+
+    name: str
+    kind: Literal["function", "custom", "hosted"] = "function"
+    description: str | None = None
+    schema: str = '{"type":"object","properties":{}}'
+    strict: bool | None = None
+    grammar: tuple[str, str] | None = None
+    deferred: bool = False
+    namespace: str | None = None
+    native: str | None = None
+    native_dialect: Dialect | None = None
+    cache: Cache | None = None
+
+
+class ToolChoice(Struct, frozen=True):
+    """`mode` `tool` forces `name`; `allowed` narrows the choice; `parallel` None = unsaid."""
+
+    mode: Literal["auto", "any", "none", "tool"] = "auto"
+    name: str | None = None
+    allowed: tuple[str, ...] | None = None
+    parallel: bool | None = None
+
+
+class Thinking(Struct, frozen=True):
+    """What the client asks of reasoning.
+
+    `mode`: None unsaid, `off`, `on` (the upstream decides how much, or `effort` does), `budget`
+    (`budget_tokens`). `effort` is one of none, minimal, low, medium, high, xhigh, max.
+    `show`: None unsaid, `summary` or `omitted`: whether the client wants to read it.
+    `keep_turns`: None = all earlier reasoning, 0 = that of the current turn only.
+    """
+
+    mode: Literal["off", "on", "budget"] | None = None
+    effort: str | None = None
+    budget_tokens: int | None = None
+    show: Literal["summary", "omitted"] | None = None
+    keep_turns: int | None = None
+
+
+class OutputFormat(Struct, frozen=True):
+    """Structured output. `schema` is raw JSON text, None for plain `json_object`."""
+
+    kind: Literal["json_schema", "json_object"]
+    schema: str | None = None
+    name: str | None = None
+    description: str | None = None
+    strict: bool | None = None
+
+
+class Sampling(Struct, frozen=True):
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+
+
+class Identity(Struct, frozen=True):
+    """Who asks: `user` as the client named them; `session` stable over one conversation."""
+
+    user: str | None = None
+    session: str | None = None
+    cache_key: str | None = None
+
+
+class Request(Struct, frozen=True):
+    """One request for one answer. `model` is what the client asked for until the bridge maps it."""
+
+    model: str
+    turns: tuple[Turn, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    thinking: Thinking = Thinking()
+    output_format: OutputFormat | None = None
+    stream: bool = False
+    include_usage: bool = False  # Chat clients only: they must ask for the usage chunk
+    identity: Identity = Identity()
+    service_tier: str | None = None
+    verbosity: str | None = None
+    echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+class Usage(Struct, frozen=True):
+    """Token counts, disjoint on the input side: total input = `fresh + cache_read + cache_write`.
+
+    None means the upstream did not say, which is not zero. `reasoning` is a part of `output`.
+    """
+
+    fresh: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+    def merged(self, newer: Usage) -> Usage:
+        """Field by field, the newer figure where it has one (streams send cumulative totals)."""
+        return Usage(
+            newer.fresh if newer.fresh is not None else self.fresh,
+            newer.cache_read if newer.cache_read is not None else self.cache_read,
+            newer.cache_write if newer.cache_write is not None else self.cache_write,
+            newer.cache_write_1h if newer.cache_write_1h is not None else self.cache_write_1h,
+            newer.output if newer.output is not None else self.output,
+            newer.reasoning if newer.reasoning is not None else self.reasoning,
+        )
+
+    @property
+    def input_total(self) -> int | None:
+        """Everything that was read, cached or not; None when nothing is known."""
+        known = [n for n in (self.fresh, self.cache_read, self.cache_write) if n is not None]
+        return sum(known) if known else None
+
+
+class StopReason(StrEnum):
+    END = "end"
+    TOOL_USE = "tool_use"
+    MAX_TOKENS = "max_tokens"
+    STOP_SEQUENCE = "stop_sequence"
+    REFUSAL = "refusal"
+    CONTEXT_FULL = "context_full"
+    PAUSE = "pause"
+
+
+class Stop(Struct, frozen=True):
+    """Why generation ended. `raw` is the upstream's own word, kept for the log."""
+
+    reason: StopReason
+    raw: str | None = None
+    sequence: str | None = None
+    explanation: str | None = None
+
+
+class Reply(Struct, frozen=True):
+    """A complete answer: the fold of its event stream."""
+
+    id: str
+    model: str
+    blocks: tuple[Block, ...]
+    stop: Stop
+    usage: Usage = Usage()
+    created: int | None = None
+
+
+class FailureKind(StrEnum):
+    INVALID = "invalid"  # 400: the request is wrong
+    CONTEXT = "context"  # 400: the prompt does not fit the window
+    AUTHENTICATION = "authentication"  # 401
+    BILLING = "billing"  # 402: no money, or the plan is used up; waiting does not help
+    PERMISSION = "permission"  # 403
+    NOT_FOUND = "not_found"  # 404
+    TIMEOUT = "timeout"  # 408, 504
+    CONFLICT = "conflict"  # 409
+    TOO_LARGE = "too_large"  # 413
+    RATE_LIMIT = "rate_limit"  # 429
+    INTERNAL = "internal"  # 500
+    UPSTREAM = "upstream"  # 502: the upstream broke, or cannot be reached or understood
+    OVERLOADED = "overloaded"  # 503, 529
+    UNSUPPORTED = "unsupported"  # 501
+
+
+class Failure(Struct, frozen=True):
+    """An API failure as a value: whole answer or the end of a stream.
+
+    `message` is in the upstream's own words wherever it spoke. `status` is the HTTP status for
+    the client, `raw_type`/`code`/`param` the upstream's own labels. `context_tokens` and
+    `context_limit` hold the figures of a CONTEXT failure where the upstream named them.
+    `retryable` None = as the client's SDK judges by status; False stops it at once.
+    """
+
+    kind: FailureKind
+    message: str
+    status: int
+    raw_type: str | None = None
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: float | None = None
+    retryable: bool | None = None
+    context_tokens: int | None = None
+    context_output_tokens: int | None = None
+    context_limit: int | None = None

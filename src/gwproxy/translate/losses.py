@@ -1,0 +1,66 @@
+"""What a translation could not carry, said aloud.
+
+One collector per exchange. Request-side losses are all known before the first byte goes out, so
+they fit the `x-gwproxy-loss` header of streams too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+# A header longer than this is cut: proxies and SDKs refuse heads beyond 8 KiB in all.
+MAX_HEADER_BYTES: Final = 1000
+
+
+class Losses:
+    """Ordered, without repetitions. Codes: drop, clamp, emu, synth, reorder, rename."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[str, None] = {}
+
+    def drop(self, field: str) -> None:
+        """`field` was left out; the answer's kind does not change by it."""
+        self._entries[f"drop:{field}"] = None
+
+    def clamp(self, field: str, value: object) -> None:
+        """`field` went as `value`, the nearest the upstream takes."""
+        self._entries[f"clamp:{field}={value}"] = None
+
+    def emulate(self, field: str) -> None:
+        """The gateway does the work of `field` itself."""
+        self._entries[f"emu:{field}"] = None
+
+    def synthesize(self, field: str) -> None:
+        """`field` was missing and has been made up, because the upstream demands one."""
+        self._entries[f"synth:{field}"] = None
+
+    def reorder(self, field: str) -> None:
+        self._entries[f"reorder:{field}"] = None
+
+    def rename(self, field: str) -> None:
+        self._entries[f"rename:{field}"] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, entry: str) -> bool:
+        return entry in self._entries
+
+    def header(self) -> str:
+        """The `x-gwproxy-loss` value: comma-separated, printable ASCII, bounded."""
+        parts: list[str] = []
+        size = 0
+        for entry in self._entries:
+            clean = "".join(c if " " <= c <= "~" and c != "," else "?" for c in entry)
+            size += len(clean) + 2
+            if size > MAX_HEADER_BYTES:
+                parts.append("more")
+                break
+            parts.append(clean)
+        return ", ".join(parts)
