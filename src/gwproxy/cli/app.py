@@ -1,0 +1,249 @@
+"""The command line: which commands exist, and the frame in which each of them runs.
+
+Adding a command
+----------------
+`COMMANDS` names every command with its one-line help and the module that has it. A module is
+imported when one of its commands runs, never for `--help` or for another command, so that heavy
+libraries load only when they are needed. Each module exposes
+
+    def register(app: typer.Typer) -> None: ...
+
+which adds its commands (`@app.command("serve")`) or its group (`app.add_typer(…,
+name="profile")`) to `app`. The first line of the command's docstring must equal the line here
+(a test compares them). An entry whose module does not exist is not shown.
+
+Inside a command: `output_of(context)` is where to write; raise the errors of `gwproxy.errors`
+and nothing else for trouble that a person can act upon; return an int to exit with that code
+without an error message. Shared options live in `cli.options`.
+
+`run` is the only place that catches everything and the only place that decides exit codes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+from gwproxy import __version__
+from gwproxy.cli.output import Output, output_of
+from gwproxy.errors import EXIT_FAILED, EXIT_INTERRUPTED, GwproxyError, UsageError
+from gwproxy.profiles.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ISSUES_PAGE: Final = "the issue tracker of gwproxy"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """One line of `gwproxy --help`."""
+
+    name: str
+    module: str
+    help: str
+    section: str
+
+
+_START: Final = "Start"
+_PROFILES: Final = "Profiles and keys"
+_TOOLS: Final = "Your tools"
+_LOOK: Final = "Look closer"
+
+COMMANDS: Final = (
+    CommandEntry("demo", "gwproxy.cli.demo", "See it work: no key, no network.", _START),
+    CommandEntry("serve", "gwproxy.cli.serve", "Run the gateway until Ctrl-C.", _START),
+    CommandEntry("run", "gwproxy.cli.run", "Run one tool with a gateway of its own.", _START),
+    CommandEntry(
+        "profile", "gwproxy.cli.profile", "Add, list and change profiles and their keys.", _PROFILES
+    ),
+    CommandEntry(
+        "token", "gwproxy.cli.token", "Print the token that your tools present.", _PROFILES
+    ),
+    CommandEntry(
+        "setup", "gwproxy.cli.setup", "Configure a coding tool to use the gateway.", _TOOLS
+    ),
+    CommandEntry(
+        "test", "gwproxy.cli.test", "Check a profile from its key to its last byte.", _TOOLS
+    ),
+    CommandEntry("status", "gwproxy.cli.status", "What runs, and what it talks to.", _LOOK),
+    CommandEntry("doctor", "gwproxy.cli.doctor", "Look for trouble on this machine.", _LOOK),
+    CommandEntry("models", "gwproxy.cli.models", "List the models of a profile.", _LOOK),
+    CommandEntry("usage", "gwproxy.cli.usage", "Tokens and cost so far.", _LOOK),
+    CommandEntry(
+        "translate", "gwproxy.cli.translate", "Show what would be sent, and every loss.", _LOOK
+    ),
+    CommandEntry(
+        "completion", "gwproxy.cli.completion", "Print the completion script of a shell.", _LOOK
+    ),
+)
+
+
+class LazyGroup(TyperGroup):
+    """The top-level group: names and help from `COMMANDS`, code on demand.
+
+    The types of typer's own methods are private to it, hence `Any`.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [entry.name for entry in available_commands()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        for entry in available_commands():
+            if entry.name == cmd_name:
+                return load_command(entry)
+        return None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            raise UsageError(
+                f"there is no command {args[0]!r}",
+                why=did_you_mean(args[0], known),
+                hint="gwproxy --help lists the commands",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        entries = list(available_commands())
+        for section in dict.fromkeys(entry.section for entry in entries):
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(entry.name, entry.help) for entry in entries if entry.section == section]
+                )
+
+
+def available_commands() -> Iterator[CommandEntry]:
+    """The entries of `COMMANDS` whose module is there."""
+    for entry in COMMANDS:
+        if importlib.util.find_spec(entry.module) is not None:
+            yield entry
+
+
+def load_command(entry: CommandEntry) -> Any:
+    """Import the module of `entry` and return its command."""
+    app = _new_typer()
+    # A callback makes typer build a group even around a single command.
+    app.callback()(_do_nothing)
+    importlib.import_module(entry.module).register(app)
+    return get_group(app).commands[entry.name]
+
+
+def build_app() -> Any:
+    """The whole command line, ready to be called."""
+    app = _new_typer(cls=LazyGroup, invoke_without_command=True)
+    app.callback()(_root)
+    return get_group(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; everything has been printed by then."""
+    arguments = list(arguments)
+    output = _output_for(arguments)
+    try:
+        result = build_app()(args=arguments, prog_name="gwproxy", standalone_mode=False, obj=output)
+        sys.stdout.flush()
+    except GwproxyError as error:
+        output.fail(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        usage = UsageError(error.format_message(), hint=_usage_hint(error))
+        output.fail(usage)
+        return usage.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted(output)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: no traceback, no secret
+        return _internal_error(error, output)
+    if result == EXIT_INTERRUPTED:
+        return _interrupted(output)
+    return result if isinstance(result, int) else 0
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an unexpected error came from.")
+    ] = False,
+) -> None:
+    """Use the model providers you pay for from the coding tools you like."""
+    output = output_of(context)
+    output.debug = output.debug or debug
+    if version:
+        output.line(f"gwproxy {__version__}")
+    elif context.invoked_subcommand is None:
+        output.line(context.get_help())
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _new_typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,  # ours are generated, see cli.completion
+        rich_markup_mode=None,  # rich would triple the time of --help
+        pretty_exceptions_enable=False,  # a pretty traceback shows local variables: secrets
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
+    )
+
+
+def _output_for(arguments: Sequence[str]) -> Output:
+    """What must be known before the command line is parsed, to report that it cannot be."""
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    names = {entry.name for entry in COMMANDS}
+    words = [word for word in ours if not word.startswith("-")]
+    command = words[0] if words and words[0] in names else ""
+    if command == "profile":
+        command = " ".join(words[:2])
+    return Output(
+        command=command,
+        json_mode="--json" in ours,
+        quiet="--quiet" in ours or "-q" in ours,
+        debug=bool(os.environ.get("GWPROXY_DEBUG")),
+    )
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "gwproxy"
+    return f"{path} --help"
+
+
+def _interrupted(output: Output) -> int:
+    output.talk("interrupted")
+    return EXIT_INTERRUPTED
+
+
+def _internal_error(error: Exception, output: Output) -> int:
+    from gwproxy.profiles.redaction import redact
+
+    if output.debug:
+        import traceback
+
+        output.talk(redact("".join(traceback.format_exception(error)).rstrip()))
+    output.fail(
+        GwproxyError(
+            "gwproxy stumbled over a mistake of its own",
+            why=redact(f"{type(error).__name__}: {error}"),
+            hint=(
+                f"please tell {ISSUES_PAGE}, with the traceback that "
+                "`gwproxy --debug …` shows; keys are masked in it"
+            ),
+        )
+    )
+    return EXIT_FAILED

@@ -1,0 +1,225 @@
+"""The only module that writes to the terminal: stdout is data, stderr is talk.
+
+One `Output` is made per command line and handed to commands as `context.obj`
+(`output_of(context)`). It knows whether `--json`, `--quiet` and colour are on, prints results
+and tables, asks questions (on a terminal only) and renders errors in three lines:
+
+    error: what happened
+    why: the cause, in the upstream's own words
+    hint: the exact next command
+
+With `--json` stdout carries exactly one envelope, also when the command failed before it began:
+
+    {"version": 1, "command": "profile list", "status": "ok", "data": …, "error": null}
+    {"version": 1, "command": "profile show", "status": "error", "data": null,
+     "error": {"what": …, "why": …, "hint": …, "exit_code": 3}}
+
+It must not know what the results mean. rich is imported only to draw a table on a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TextIO
+
+from gwproxy.errors import GwproxyError, UsageError
+
+if TYPE_CHECKING:
+    import typer
+
+ENVELOPE_VERSION: Final = 1
+"""Raised only when a reader of the envelope would have to change."""
+
+_RED: Final = "\x1b[1;31m"
+_YELLOW: Final = "\x1b[1;33m"
+_DIM: Final = "\x1b[2m"
+_PLAIN: Final = "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under headings; `empty` is what to say when there are none."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str = ""
+
+
+class Output:
+    """Where one command writes. `stdout` and `stderr` are looked up at each call."""
+
+    def __init__(
+        self,
+        *,
+        command: str = "",
+        json_mode: bool = False,
+        quiet: bool = False,
+        debug: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.command = command
+        self.json_mode = json_mode
+        self.quiet = quiet
+        self.debug = debug
+        self._environ = os.environ if environ is None else environ
+
+    # -- data -------------------------------------------------------------------------------
+
+    def line(self, text: str) -> None:
+        """One line of data on stdout."""
+        print(text, file=sys.stdout)  # noqa: T201 -- the one place that prints
+
+    def result(self, data: object, human: Callable[[], None]) -> None:
+        """The result of a command: `data` in the envelope with --json, else whatever `human`
+        prints. `data` is made of dicts, lists, strings, numbers, booleans and None."""
+        if self.json_mode:
+            self._envelope("ok", data=data, error=None)
+        else:
+            human()
+
+    def table(self, table: Table) -> None:
+        """A table on stdout: drawn by rich on a terminal, aligned plain columns elsewhere."""
+        if not table.rows:
+            if table.empty:
+                self.talk(table.empty)
+            return
+        if self.is_fancy(sys.stdout):
+            _draw(table, sys.stdout)
+            return
+        for row in _aligned((table.columns, *table.rows)):
+            self.line(row)
+
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """`name   value` lines on stdout, aligned."""
+        for row in _aligned(pairs):
+            self.line(row)
+
+    # -- talk -------------------------------------------------------------------------------
+
+    def talk(self, text: str) -> None:
+        """A remark to the person, on stderr; --quiet silences it."""
+        if not self.quiet:
+            self._say(text)
+
+    def warn(self, text: str) -> None:
+        """Something the person should know even with --quiet, on stderr."""
+        self._say(f"{self._paint('warning:', _YELLOW)} {text}")
+
+    def fail(self, error: GwproxyError) -> None:
+        """The three lines, or the envelope with --json. The caller exits with
+        `error.exit_code`."""
+        if self.json_mode:
+            parts = {"what": error.what, "why": error.why, "hint": error.hint}
+            self._envelope("error", data=None, error=parts | {"exit_code": error.exit_code})
+            return
+        self._say(f"{self._paint('error:', _RED)} {error.what}")
+        if error.why:
+            self._say(f"{self._paint('why:', _DIM)} {error.why}")
+        if error.hint:
+            self._say(f"{self._paint('hint:', _DIM)} {error.hint}")
+
+    # -- questions --------------------------------------------------------------------------
+
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer: stdin and stderr are a terminal."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.json_mode
+
+    def ask(self, question: str, *, flag: str, default: str = "") -> str:
+        """An answer typed on the terminal; an empty one is `default`.
+
+        Raises UsageError naming `flag` when nobody is there to answer. Ctrl-D raises EOFError.
+        """
+        self._need_person(question, flag)
+        suffix = f" [{default}]" if default else ""
+        while True:
+            sys.stderr.write(f"{question}{suffix}: ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
+            if not line:
+                raise EOFError
+            answer = line.strip() or default
+            if answer:
+                return answer
+
+    def ask_secret(self, question: str, *, flag: str) -> str:
+        """Like `ask`, but what is typed stays invisible."""
+        self._need_person(question, flag)
+        import getpass
+
+        while True:
+            answer = getpass.getpass(f"{question}: ", stream=sys.stderr).strip()
+            if answer:
+                return answer
+
+    def confirm(self, question: str, *, flag: str) -> bool:
+        """Yes or no; no is the default. Raises UsageError naming `flag` without a terminal."""
+        self._need_person(question, flag)
+        return self.ask(f"{question} [y/N]", flag=flag, default=" ").strip().lower() in ("y", "yes")
+
+    # -- how --------------------------------------------------------------------------------
+
+    def is_fancy(self, stream: TextIO) -> bool:
+        """Whether colour and drawing are welcome on `stream` (https://no-color.org)."""
+        return (
+            stream.isatty()
+            and not self._environ.get("NO_COLOR")
+            and self._environ.get("TERM") != "dumb"
+        )
+
+    def _need_person(self, question: str, flag: str) -> None:
+        if not self.can_ask():
+            raise UsageError(
+                f"this needs {flag}",
+                why=f"there is no terminal to ask on ({question.rstrip('?: ')})",
+                hint=f"add {flag}; see gwproxy {self.command} --help".replace("  ", " "),
+            )
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_PLAIN}" if self.is_fancy(sys.stderr) else text
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr)  # noqa: T201 -- the one place that prints
+
+    def _envelope(self, status: str, *, data: object, error: object) -> None:
+        envelope = {
+            "version": ENVELOPE_VERSION,
+            "command": self.command,
+            "status": status,
+            "data": data,
+            "error": error,
+        }
+        self.line(json.dumps(envelope, ensure_ascii=False, indent=2))
+
+
+def output_of(context: typer.Context) -> Output:
+    """The Output of the running command."""
+    output = context.obj
+    assert isinstance(output, Output), "commands are started by gwproxy.cli.app.run"
+    return output
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _draw(table: Table, stream: TextIO) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in table.columns:
+        drawn.add_column(column, overflow="fold")
+    for row in table.rows:
+        # Text, not markup: a model may be called "kimi[1m]".
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(file=stream).print(drawn)

@@ -1,0 +1,196 @@
+"""Every directory and file that is ours, and the one way in which they are made.
+
+`config.toml` lives in the user's configuration directory, everything else in the state
+directory (both by platformdirs); `GWPROXY_HOME` puts both under one folder. Folders are made
+0700 and files 0600, whatever the umask says, and a file is replaced in one step or not at all.
+Nothing here knows what the files mean, and the files of other tools are none of its business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gwproxy.errors import ConfigError
+
+HOME_VARIABLE = "GWPROXY_HOME"
+
+LOCK_TIMEOUT_S = 10.0
+"""A writer of ours holds a lock for milliseconds; ten seconds mean that something is stuck."""
+
+_LOCK_POLL_S = 0.05
+
+
+def config_dir() -> Path:
+    """Where config.toml lives. The folder need not exist."""
+    home = _home_override()
+    if home is not None:
+        return home
+    # Imported late: `gwproxy token` and completion answer faster without it under GWPROXY_HOME.
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("gwproxy", appauthor=False))
+
+
+def state_dir() -> Path:
+    """Where the ledger, the local token, backups and locks live. It need not exist."""
+    home = _home_override()
+    if home is not None:
+        return home
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("gwproxy", appauthor=False))
+
+
+def config_file() -> Path:
+    return config_dir() / "config.toml"
+
+
+def usage_db() -> Path:
+    return state_dir() / "usage.db"
+
+
+def responses_db() -> Path:
+    """Stored answers of the Responses dialect, for `previous_response_id`."""
+    return state_dir() / "responses.db"
+
+
+def token_file() -> Path:
+    """The local token: the secret that clients present to us, never a provider key."""
+    return state_dir() / "token"
+
+
+def server_file() -> Path:
+    """What a running `serve` says about itself (address, process id) to `status` and `setup`."""
+    return state_dir() / "server.json"
+
+
+def backups_dir() -> Path:
+    """Copies of other tools' files, taken before `setup` changes them."""
+    return state_dir() / "backups"
+
+
+def ensure_private_dir(path: Path) -> Path:
+    """Make `path` and its missing parents, 0700, and return it.
+
+    Raises ConfigError when it is not a directory, or belongs to somebody else: whoever owns
+    the folder could swap the files in it.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot make the folder {path}",
+            why=error.strerror or str(error),
+            hint=f"free the path, or set {HOME_VARIABLE} to a folder of your own",
+        ) from error
+    if os.name == "posix" and owner.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(
+            f"the folder {path} belongs to another user",
+            why="its owner could replace the files that gwproxy trusts",
+            hint=f"set {HOME_VARIABLE} to a folder of your own",
+        )
+    return path
+
+
+def write_private_file(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` in one step, mode 0600.
+
+    A reader sees the old bytes or the new ones, never half, also after a power cut. A symlink
+    is followed, so that a dotfiles repository keeps its link. Raises ConfigError.
+    """
+    target = Path(os.path.realpath(path))
+    ensure_private_dir(target.parent)
+    try:
+        # mkstemp opens with O_EXCL and 0600: nobody can plant a file or a link in the way.
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}",
+            why=error.strerror or str(error),
+            hint="nothing was changed; make room or fix the permissions, then try again",
+        ) from error
+
+
+@contextlib.contextmanager
+def exclusive_lock(name: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock called `name` among all gwproxy processes of this user.
+
+    The kernel drops the lock with its process, so that a crash never leaves one behind.
+    Raises ConfigError when another process keeps it for longer than `timeout_s`.
+    """
+    path = ensure_private_dir(state_dir()) / f"{name}.lock"
+    # O_NOFOLLOW: a planted symlink must not make us create a file elsewhere.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot open the lock {path}", why=error.strerror or str(error)
+        ) from error
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise ConfigError(
+                    "another gwproxy is changing the same files",
+                    why=f"{path} has been locked for more than {timeout_s:g} s",
+                    hint="wait for it to end, or stop it, then try again",
+                )
+            time.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _home_override() -> Path | None:
+    value = os.environ.get(HOME_VARIABLE, "")
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

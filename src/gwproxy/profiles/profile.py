@@ -1,0 +1,119 @@
+"""Profile: the user's named record of one upstream, as a value.
+
+A profile says where an upstream is, what it speaks, how it wants its key and how it misbehaves.
+It holds a *reference* to the key and never the key. Profiles are made by
+`gwproxy.profiles.record.make_profile`, which merges a preset with the user's overrides and
+checks every value; this module only says what a checked profile is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+Dialect = Literal["anthropic", "chat", "responses"]
+"""One wire format: Anthropic Messages, OpenAI Chat Completions, OpenAI Responses."""
+
+DIALECTS: Final[tuple[Dialect, ...]] = ("anthropic", "chat", "responses")
+
+StreamMode = Literal["auto", "always", "never"]
+"""Whether the upstream streams: find out, only streams, cannot stream."""
+
+STREAM_MODES: Final[tuple[StreamMode, ...]] = ("auto", "always", "never")
+
+Endpoint = Literal["messages", "count_tokens", "chat", "responses", "models"]
+
+X_API_KEY: Final = "x-api-key"
+BEARER: Final = "bearer"
+
+QuirkValue = bool | int | str | tuple[str, ...]
+
+FIRST_BYTE_TIMEOUT_S: Final = 600.0
+"""A thinking model, or an upstream that cannot stream, stays silent for minutes. Strongwall's
+page tells clients to wait 600 s; whoever gives up earlier pays for an answer it never sees."""
+
+IDLE_TIMEOUT_S: Final = 300.0
+"""Silence between two bytes of a stream that has begun. Claude Code itself gives up after 300 s
+(its gateway page); it never sees that limit, since it is sent pings meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """Where a profile's key is to be found; never the key itself.
+
+    `keyring` (the default) needs nothing more; `env` has `variable`, `command` has `command` (an
+    argument list, run without a shell), `file` has `path`, and `none` is an upstream that
+    asks for no key.
+    """
+
+    kind: Literal["keyring", "env", "command", "file", "none"] = "keyring"
+    variable: str = ""
+    command: tuple[str, ...] = ()
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One upstream, checked and with every default filled in.
+
+    `anthropic_url` has no version segment, `openai_url` has one; neither ends in a slash. A
+    dialect stands in `dialects` only if its URL is there (the built-in `demo` has none until
+    it runs). `auth` names, for each dialect, `x-api-key`, `bearer` or the header that takes the
+    bare key. `models` are known ids besides `model`. Limits are tokens, timeouts seconds.
+    `quirks` are the overrides of preset and user over the defaults of `profiles.quirks`.
+    `overridden` names the settings that come from config.toml and not from the preset; a
+    quirk appears there as `quirks.NAME`, a header as `headers.NAME`.
+    """
+
+    name: str
+    preset: str
+    model: str
+    anthropic_url: str | None = None
+    openai_url: str | None = None
+    dialects: tuple[Dialect, ...] = ()
+    models: tuple[str, ...] = ()
+    stream: StreamMode = "auto"
+    auth: Mapping[Dialect, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    quirks: Mapping[str, QuirkValue] = field(default_factory=lambda: MappingProxyType({}))
+    key: KeyRef = KeyRef()
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    first_byte_timeout_s: float = FIRST_BYTE_TIMEOUT_S
+    idle_timeout_s: float = IDLE_TIMEOUT_S
+    fallback: tuple[str, ...] = ()
+    overridden: frozenset[str] = frozenset()
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the upstream is our own simulated provider, which has no address of its own."""
+        return self.preset == "demo"
+
+    def url(self, endpoint: Endpoint) -> str | None:
+        """The full address of `endpoint`, or None when the profile has no base for it.
+
+        `models` is asked on the OpenAI base where there is one, else on the Anthropic base.
+        """
+        if endpoint in ("messages", "count_tokens"):
+            path = "/v1/messages" if endpoint == "messages" else "/v1/messages/count_tokens"
+            return self.anthropic_url and self.anthropic_url + path
+        if endpoint == "models" and self.openai_url is None:
+            return self.anthropic_url and self.anthropic_url + "/v1/models"
+        path = "/chat/completions" if endpoint == "chat" else f"/{endpoint}"
+        return self.openai_url and self.openai_url + path
+
+    def auth_for(self, dialect: Dialect) -> str:
+        """`x-api-key`, `bearer`, or the name of the header that takes the bare key."""
+        return self.auth.get(dialect) or default_auth(dialect)
+
+
+def default_auth(dialect: Dialect) -> str:
+    """How each vendor's own API takes a key.
+
+    https://docs.anthropic.com/en/api/overview#authentication
+    https://platform.openai.com/docs/api-reference/authentication
+    """
+    return X_API_KEY if dialect == "anthropic" else BEARER

@@ -1,0 +1,15 @@
+"""Guessing what a mistyped name was meant to be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean X?` when something known is close to `word`, else all there is."""
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there is {', '.join(names)}" if names else ""
