@@ -1,0 +1,211 @@
+"""Reads JSON, JSONC and JSON5 into values that know where they stand in the text.
+
+One scanner for the three: JSON5 is the largest of them, and a client that accepts less finds
+nothing new in its file, because edits are written as strict JSON (`jsontext`). It must accept
+no more than JSON5 either: a text it guessed at would be edited in the wrong place.
+
+Syntax: https://spec.json5.org and, for the strict part, RFC 8259.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gwproxy.clients.document import Tree, Uneditable, Value
+
+# Deeper than any settings file a person wrote, and far from the interpreter's own limit.
+NESTING_LIMIT = 200
+
+# `int()` refuses more than 4300 digits; no setting is a number of this length, and its text is
+# never printed again, so the exact value does not matter.
+LONGEST_EXACT_INTEGER = 400
+
+# JSON5 §8: these, and no other white space of Unicode (Python's \s is wider).
+_BLANK = " \t\n\v\f\r\u00a0\ufeff\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+LINE_ENDS = "\n\r\u2028\u2029"
+
+COMMENT = rf"//[^{LINE_ENDS}]*+|/\*(?s:.*?)\*/"
+_SPACE = re.compile(rf"(?:[{_BLANK}]++|{COMMENT})*+")
+_NUMBER = re.compile(
+    r"[+-]?(?:0[xX][0-9a-fA-F]+|Infinity|NaN|(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+)
+_NAME = re.compile(r"(?:[$\w\u200c\u200d]|\\u[0-9a-fA-F]{4})++")
+_STRINGS = {
+    quote: re.compile(
+        rf"{quote}([^{quote}\\\n\r]*+(?:\\(?:\r\n|(?s:.))[^{quote}\\\n\r]*+)*+){quote}"
+    )
+    for quote in "\"'"
+}
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|(?s:.)))")
+_PLAIN_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
+_WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`comma` is the offset of the comma behind the value, None where there is none."""
+
+    key: str
+    start: int
+    key_end: int
+    node: Node
+    comma: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value and its half-open span; `members` is None for everything but an object."""
+
+    start: int
+    end: int
+    value: Value
+    members: tuple[Member, ...] | None = None
+
+    def member(self, key: str) -> Member | None:
+        """The member that counts: of duplicates the last, as `JSON.parse` has it."""
+        return next((each for each in reversed(self.members or ()) if each.key == key), None)
+
+
+def scan(text: str) -> Node | None:
+    """The root value; None for a text of nothing but blanks and comments.
+
+    Raises `Uneditable` with line and column.
+    """
+    return _Scanner(text).root()
+
+
+def uneditable(text: str, at: int, reason: str) -> Uneditable:
+    before = text[:at].replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    line_start = before.rfind("\n") + 1
+    return Uneditable(reason, before.count("\n") + 1, len(before) - line_start + 1)
+
+
+class _Scanner:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def root(self) -> Node | None:
+        start = self._blank(0)
+        if start == len(self._text):
+            return None
+        node = self._value(start, 0)
+        if (rest := self._blank(node.end)) != len(self._text):
+            raise self._error(rest, "something follows the end of the document")
+        return node
+
+    def _error(self, at: int, reason: str) -> Uneditable:
+        return uneditable(self._text, at, reason)
+
+    def _blank(self, at: int) -> int:
+        match = _SPACE.match(self._text, at)
+        at = match.end() if match else at
+        if self._text.startswith("/*", at):
+            raise self._error(at, "this comment never ends")
+        return at
+
+    def _value(self, at: int, depth: int) -> Node:
+        if depth > NESTING_LIMIT:
+            raise self._error(at, f"nested deeper than {NESTING_LIMIT} levels")
+        match self._text[at : at + 1]:
+            case "{":
+                return self._object(at, depth)
+            case "[":
+                return self._array(at, depth)
+            case '"' | "'":
+                value, end = self._string(at)
+                return Node(at, end, value)
+            case "":
+                raise self._error(at, "the document ends where a value should stand")
+            case _:
+                return self._bare(at)
+
+    def _object(self, start: int, depth: int) -> Node:
+        members: list[Member] = []
+        values: Tree = {}
+        at = self._blank(start + 1)
+        while self._text[at : at + 1] != "}":
+            key, key_end = self._key(at)
+            colon = self._blank(key_end)
+            if self._text[colon : colon + 1] != ":":
+                raise self._error(colon, "expected ':' after the key")
+            node = self._value(self._blank(colon + 1), depth + 1)
+            behind, comma = self._comma(node.end, "}")
+            members.append(Member(key, at, key_end, node, comma))
+            values[key] = node.value
+            at = behind
+        return Node(start, at + 1, values, tuple(members))
+
+    def _array(self, start: int, depth: int) -> Node:
+        values: list[Value] = []
+        at = self._blank(start + 1)
+        while self._text[at : at + 1] != "]":
+            node = self._value(at, depth + 1)
+            at, _ = self._comma(node.end, "]")
+            values.append(node.value)
+        return Node(start, at + 1, values)
+
+    def _comma(self, at: int, closing: str) -> tuple[int, int | None]:
+        """Where the next item or the closing bracket stands, and the comma before it."""
+        at = self._blank(at)
+        following = self._text[at : at + 1]
+        if following == ",":
+            return self._blank(at + 1), at
+        if following != closing:
+            raise self._error(at, f"expected ',' or '{closing}'")
+        return at, None
+
+    def _key(self, at: int) -> tuple[str, int]:
+        if self._text[at : at + 1] in _STRINGS:
+            return self._string(at)
+        name = _NAME.match(self._text, at)
+        if name is None or name[0][0].isdigit():
+            raise self._error(at, "expected a key")
+        return self._unescaped(name[0], at), name.end()
+
+    def _string(self, at: int) -> tuple[str, int]:
+        match = _STRINGS[self._text[at]].match(self._text, at)
+        if match is None:
+            raise self._error(at, "this string never ends")
+        return self._unescaped(match[1], at), match.end()
+
+    def _unescaped(self, raw: str, at: int) -> str:
+        if "\\" not in raw:
+            return raw
+
+        def plain(match: re.Match[str]) -> str:
+            if code := match[1] or match[2]:
+                return chr(int(code, 16))
+            character = match[3]
+            if character in _PLAIN_ESCAPES:
+                return _PLAIN_ESCAPES[character]
+            if character in ("\r\n", *LINE_ENDS):
+                return ""
+            if character in "ux123456789":
+                raise self._error(at, f"a bad escape, \\{character}, in this string")
+            return character
+
+        text = _ESCAPE.sub(plain, raw)
+        # Two escaped halves are one character; a lone half is kept, as every JavaScript does.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+    def _bare(self, at: int) -> Node:
+        """A number or one of the three words; the longest run of name characters decides."""
+        number = _NUMBER.match(self._text, at)
+        end = number.end() if number else at
+        word = _NAME.match(self._text, end)
+        if number and word is None:
+            return Node(at, end, _number(number[0]))
+        if number is None and word and word[0] in _WORDS:
+            return Node(at, word.end(), _WORDS[word[0]])
+        raise self._error(at, "expected a value")
+
+
+def _number(text: str) -> int | float:
+    sign = -1 if text[0] == "-" else 1
+    digits = text.lstrip("+-")
+    if digits[:2] in ("0x", "0X"):
+        return sign * int(digits, 16)
+    if digits.isdigit() and len(digits) <= LONGEST_EXACT_INTEGER:
+        return sign * int(digits)
+    return sign * float(digits)
