@@ -24,12 +24,14 @@ the stream; the Start that comes later is swallowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
+
+from msgspec import Struct
 
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Failure, Reply, Request
+from gwproxy.translate.hub import Dialect, Failure, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 
@@ -46,19 +48,15 @@ class Writer(Protocol):
     def ping(self) -> bytes: ...
 
 
-class RequestCodec(Protocol):
-    def parse(self, body: bytes, losses: Losses) -> Request: ...
+class Codec(Struct, frozen=True):
+    """One dialect's folder as a value, `CODEC` in its `__init__`: all that `bridge` knows of it."""
 
-    def render(self, request: Request, manners: Manners, losses: Losses) -> bytes: ...
-
-
-class ReplyCodec(Protocol):
-    def lay_out(self, body: bytes, manners: Manners) -> list[Event]: ...
-
-    def build(self, reply: Reply, asked: Asked) -> bytes: ...
-
-
-class FailureCodec(Protocol):
-    def parse(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure: ...
-
-    def render(self, failure: Failure, request_id: str) -> tuple[int, bytes]: ...
+    dialect: Dialect
+    parse_request: Callable[[bytes, Losses], Request]
+    render_request: Callable[[Request, Manners, Losses], bytes]
+    lay_out_reply: Callable[[bytes, Manners], list[Event]]
+    build_reply: Callable[[Reply, Asked], bytes]
+    reader: Callable[[Manners], Reader]
+    writer: Callable[[Asked], Writer]
+    parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
+    render_failure: Callable[[Failure, str], tuple[int, bytes]]

@@ -63,7 +63,7 @@ def _ascii(value: object) -> bytes:
     return mend(text).encode()
 
 
-loads: Final[Callable[[bytes | str], Any]] = decoder(Any)  # type: ignore[arg-type]
+loads: Final[Callable[[bytes | str], Any]] = decoder(Any)
 
 
 def dumps(value: object) -> bytes:

@@ -67,6 +67,9 @@ class Manners(Struct, frozen=True, kw_only=True):
     prompt_cache_key: bool = False
     user_id: Literal["keep", "hash", "drop"] = "drop"
 
+    # --- side routes
+    count_tokens: Literal["upstream", "local"] = "local"
+
     # --- streams
     usage_in_stream: bool = True  # takes stream_options.include_usage
     leaked_tools: bool = False  # look for tool markup that leaked into text

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -29,7 +29,7 @@ _DEFLATE_ABOVE_BYTES: Final = 1024
 
 class _Envelope(Struct, omit_defaults=True):
     u: str
-    k: str
+    k: Literal["signature", "redacted", "encrypted", "text"]
     d: str = ""
     i: str = ""
     t: str | None = None
@@ -77,7 +77,5 @@ def unwrap(carried: str) -> Opened | None:
                 return None
         envelope = _decode(data)
     except (binascii.Error, ValueError, zlib.error):
-        return None
-    if envelope.k not in ("signature", "redacted", "encrypted", "text"):
         return None
     return Opened(Seal(envelope.u, envelope.k, envelope.d, envelope.i or None), envelope.t)

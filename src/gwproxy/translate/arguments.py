@@ -1,0 +1,327 @@
+"""Tool arguments as they arrive from a model: guarded, mended, unwrapped.
+
+A client parses the concatenated arguments as one JSON object and fails, or runs the wrong thing,
+when they are not. `Guard` lets the legal prefix through at once and withholds what is not JSON;
+when the block closes it completes what is open. `Unwrapper` takes `{"input": "…"}` apart while it
+streams, for free-form tools that a plain upstream knows as functions.
+
+Both hold only one call's state, and neither raises: models produce anything.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gwproxy.translate import jsonio
+
+_STRING_RUN: Final = re.compile(r'[^"\\\x00-\x1f]+')
+_SPACE: Final = " \t\r\n"
+_ESCAPES: Final = '"\\/bfnrt'
+_LITERAL_START: Final = "-0123456789tfn"
+_LITERAL_END: Final = re.compile(r"[,}\]\s]")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
+_INPUT_HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+_INPUT_HEAD_PREFIX: Final = re.compile(
+    r'\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?\Z'
+)
+# Models that run away print blanks between tokens for ever (farion1231/cc-switch stops at 500).
+_MAX_BLANKS: Final = 2000
+
+
+class Guard:
+    """Passes one JSON object through; `feed` and `close` give what the client may read.
+
+    `mended` is True afterwards when something was cut, completed or wrapped.
+    """
+
+    __slots__ = (
+        "_after",
+        "_blanks",
+        "_broken",
+        "_buffer",
+        "_escape",
+        "_literal",
+        "_mode",
+        "_stack",
+        "mended",
+    )
+
+    def __init__(self) -> None:
+        # start, first_key, key, colon, first_value, value, next, string, literal, done, other
+        self._mode = "start"
+        self._stack: list[str] = []
+        self._buffer = ""  # what is not an object: judged whole at the end
+        self._escape = ""
+        self._literal = ""
+        self._after = ""
+        self._blanks = 0
+        self._broken = False
+        self.mended = False
+
+    def feed(self, fragment: str) -> str:
+        """The part of `fragment` that continues a legal object."""
+        if self._mode == "start":
+            fragment = self._begin(fragment)
+        if self._mode == "other":
+            self._buffer += fragment
+            return ""
+        if self._mode == "start" or self._broken:
+            return ""
+        end = self._scan(fragment)
+        if end < len(fragment) and fragment[end:].strip():
+            self.mended = True
+        return fragment[:end]
+
+    def _begin(self, fragment: str) -> str:
+        fragment = fragment.lstrip()
+        if fragment:
+            self._mode = "value" if fragment[0] == "{" else "other"
+        return fragment
+
+    def _scan(self, text: str) -> int:
+        """Index of the first character that may not come; `len(text)` when all may."""
+        position = 0
+        while position < len(text):
+            if self._mode == "string" and not self._escape:
+                run = _STRING_RUN.match(text, position)
+                if run is not None:
+                    position = run.end()
+                    continue
+            if self._mode == "done":
+                return position
+            before = self._mode, self._escape, self._literal
+            if not self._step(text[position]):
+                self._mode, self._escape, self._literal = before
+                self._broken = True
+                return position
+            position += 1
+        return position
+
+    def _step(self, char: str) -> bool:
+        if self._mode == "string":
+            return self._step_string(char)
+        if self._mode == "literal":
+            if _LITERAL_END.match(char) is None:
+                self._literal += char
+                return _begins_literal(self._literal)
+            if not _is_literal(self._literal):
+                return False
+            self._literal = ""
+            self._mode = "next"
+        if char in _SPACE:
+            self._blanks += 1
+            return self._blanks <= _MAX_BLANKS
+        self._blanks = 0
+        return self._step_structure(char)
+
+    def _step_string(self, char: str) -> bool:
+        if self._escape:
+            self._escape += char
+            if self._escape[1] != "u":
+                legal = char in _ESCAPES
+                self._escape = ""
+                return legal
+            if len(self._escape) > 2 and char not in "0123456789abcdefABCDEF":
+                return False
+            if len(self._escape) == 6:
+                self._escape = ""
+            return True
+        if char == "\\":
+            self._escape = char
+            return True
+        if char == '"':
+            self._mode = self._after
+            return True
+        return False
+
+    def _step_structure(self, char: str) -> bool:
+        mode = self._mode
+        if mode in ("value", "first_value"):
+            return self._step_value(char)
+        if mode in ("key", "first_key"):
+            if char == '"':
+                self._mode, self._after = "string", "colon"
+                return True
+            return char == "}" and mode == "first_key" and self._leave()
+        if mode == "colon":
+            self._mode = "value"
+            return char == ":"
+        if mode == "next":
+            top = self._stack[-1]
+            if char == ",":
+                self._mode = "key" if top == "}" else "value"
+                return True
+            return char == top and self._leave()
+        return False
+
+    def _step_value(self, char: str) -> bool:
+        if char in "{[":
+            self._stack.append("}" if char == "{" else "]")
+            self._mode = "first_key" if char == "{" else "first_value"
+            return True
+        if char == '"':
+            self._mode, self._after = "string", "next"
+            return True
+        if char == "]" and self._mode == "first_value":
+            return self._leave()
+        if char in _LITERAL_START:
+            self._mode, self._literal = "literal", char
+            return True
+        return False
+
+    def _leave(self) -> bool:
+        self._stack.pop()
+        self._mode = "next" if self._stack else "done"
+        return True
+
+    def close(self) -> str:
+        """What completes the object: nothing when it is whole, the shortest tail when it is cut."""
+        if self._mode == "start":
+            return "{}"
+        if self._mode == "other":
+            return self._judge_other()
+        if self._mode == "done":
+            return ""
+        self.mended = True
+        return self._completion()
+
+    def _judge_other(self) -> str:
+        text = self._buffer.strip()
+        if text == "null":
+            return "{}"
+        self.mended = True
+        try:
+            value = jsonio.loads(text)
+        except jsonio.NotJson:
+            return jsonio.dumps({"value": text}).decode()
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            inner = Guard()
+            return inner.feed(value) + inner.close()
+        return '{"value":' + jsonio.raw(text) + "}"
+
+    def _completion(self) -> str:
+        tail = ""
+        mode = self._mode
+        if mode == "string":
+            tail += _finish_escape(self._escape) + '"'
+            mode = self._after
+        elif mode == "literal":
+            tail += _finish_literal(self._literal)
+            mode = "next"
+        if mode == "colon":
+            tail += ":null"
+        elif mode == "value":
+            tail += "null"
+        elif mode == "key":
+            tail += '"":null'
+        return tail + "".join(reversed(self._stack))
+
+
+def _begins_literal(text: str) -> bool:
+    if text[0] in "tfn":
+        return any(word.startswith(text) for word in ("true", "false", "null"))
+    return re.match(r"-?\d*\.?\d*(?:[eE][+-]?\d*)?\Z", text) is not None
+
+
+def _is_literal(text: str) -> bool:
+    return text in ("true", "false", "null") or _NUMBER.match(text) is not None
+
+
+def _finish_literal(text: str) -> str:
+    for word in ("true", "false", "null"):
+        if word.startswith(text):
+            return word[len(text) :]
+    return "" if _is_literal(text) else "0"
+
+
+def _finish_escape(escape: str) -> str:
+    if not escape:
+        return ""
+    if escape == "\\":
+        return "\\"
+    return "0" * (6 - len(escape))
+
+
+class Unwrapper:
+    """`{"input":"text"}` in any fragments → the text, as it comes.
+
+    A model that answers with another shape loses nothing: the whole arguments are given at close.
+    """
+
+    __slots__ = ("_buffer", "_state")
+
+    def __init__(self) -> None:
+        self._buffer = ""
+        self._state = "head"  # head, text, done, other
+
+    def feed(self, fragment: str) -> str:
+        if self._state == "done":
+            return ""
+        self._buffer += fragment
+        if self._state == "head":
+            head = _INPUT_HEAD.match(self._buffer)
+            if head is not None:
+                self._buffer = self._buffer[head.end() :]
+                self._state = "text"
+            elif _INPUT_HEAD_PREFIX.match(self._buffer) is None:
+                self._state = "other"
+        return self._take_text() if self._state == "text" else ""
+
+    def _take_text(self) -> str:
+        end = 0
+        text = self._buffer
+        while end < len(text):
+            run = _STRING_RUN.match(text, end)
+            if run is not None:
+                end = run.end()
+            elif text[end] == "\\":
+                size = 6 if text[end + 1 : end + 2] == "u" else 2
+                if size == 6 and text[end + 2 : end + 4].lower() in ("d8", "d9", "da", "db"):
+                    size = 12
+                if end + size > len(text):
+                    break
+                end += size
+            elif text[end] == '"':
+                self._state = "done"
+                break
+            else:  # a raw control character: models print newlines unescaped
+                end += 1
+        piece, self._buffer = text[:end], text[end:]
+        return _unescape(piece)
+
+    def close(self) -> str:
+        return "" if self._state in ("text", "done") else self._other()
+
+    def _other(self) -> str:
+        """Another key, or no object at all: the one string in it, else the raw text."""
+        try:
+            value = jsonio.loads(self._buffer)
+        except jsonio.NotJson:
+            return self._buffer
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict):
+            texts = [v for v in value.values() if isinstance(v, str)]
+            if isinstance(value.get("input"), str):
+                return str(value["input"])
+            if len(texts) == 1:
+                return texts[0]
+            if not value:
+                return ""
+        return self._buffer
+
+
+def _unescape(piece: str) -> str:
+    if "\\" not in piece:
+        return piece
+    clean = re.sub(r"[\x00-\x1f]", lambda match: f"\\u{ord(match[0]):04x}", piece)
+    try:
+        return str(jsonio.loads('"' + clean + '"'))
+    except jsonio.NotJson:
+        return piece
+
+
+def wrap_input(text: str) -> str:
+    """Free-form tool input as the arguments of the function that stands in for the tool."""
+    return jsonio.dumps({"input": text}).decode()

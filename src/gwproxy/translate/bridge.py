@@ -1,0 +1,459 @@
+"""The only door of the pure core: one Bridge per exchange, for every pair of dialects.
+
+    bridge = Bridge(client, upstream, manners, …)
+    upstream_body = bridge.request(client_body)          raises fields.Rejected
+    …then, by what the two sides do:
+    client whole,  upstream whole     bridge.reply(body) -> bytes | Failure
+    client stream, upstream stream    bridge.stream(): feed(chunk) … finish()
+    client stream, upstream whole     bridge.stream(): whole(body)
+    client whole,  upstream stream    bridge.collect(): feed(chunk) … finish() -> bytes | Failure
+    upstream said no                  bridge.error(status, headers, body) -> ErrorAnswer
+
+No sockets, no clock, no `await`: the shell feeds bytes, sends what comes out, and calls `ping()`
+on silence and `fail()` on trouble. With the same dialect on both sides and nothing to repair the
+bytes pass through (`Bridge.faithful`), behind the same doors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from gwproxy.translate import anthropic, chat, jsonio, passthrough, responses, sse, tokens
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.dialect import Codec, Reader, Writer
+from gwproxy.translate.events import (
+    End,
+    Event,
+    Fail,
+    Finish,
+    Fold,
+    Start,
+    UsageUpdate,
+    fold,
+    truncated,
+)
+from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.names import Names
+from gwproxy.translate.outward import Outward
+from gwproxy.translate.repair import repair
+from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.stops import StopMatcher
+
+CODECS: Final[Mapping[Dialect, Codec]] = {
+    Dialect.ANTHROPIC: anthropic.CODEC,
+    Dialect.CHAT: chat.CODEC,
+    Dialect.RESPONSES: responses.CODEC,
+}
+
+
+class Peek(Struct, frozen=True):
+    """What routing needs to know of a request, read without understanding the rest."""
+
+    model: str = ""
+    stream: bool = False
+
+
+class _Peeked(Struct):
+    model: str = ""
+    stream: bool | None = False
+
+
+_peek = jsonio.decoder(_Peeked)
+
+
+def peek(body: bytes) -> Peek:
+    """The model and the wish for a stream. Raises jsonio.NotJson."""
+    peeked = _peek(body)
+    return Peek(peeked.model, bool(peeked.stream))
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """An error as the client gets it. `headers` hold `retry-after`, `x-should-retry` and such."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    failure: Failure
+
+
+class Bridge:
+    """Translates one exchange.
+
+    `model` is the upstream's name for the model, `streams` whether the upstream is asked to
+    stream. `input_factor` calibrates the token estimate. Ids and time come from the shell.
+    """
+
+    def __init__(
+        self,
+        client: Dialect,
+        upstream: Dialect,
+        manners: Manners,
+        *,
+        asked: Peek,
+        model: str,
+        streams: bool,
+        new_id: Callable[[str], str],
+        created: int,
+        request_id: str,
+        input_factor: float = 1.0,
+    ) -> None:
+        self.client = client
+        self.upstream = upstream
+        self.faithful = (
+            client is upstream
+            and not manners.rebuild
+            and (not asked.stream or streams)
+            and not (streams and not asked.stream)
+        )
+        self.losses = Losses()
+        self.input_estimate = 0
+        self.usage = Usage()
+        self.stop: Stop | None = None
+        self.upstream_model = ""
+        self._manners = manners
+        self._model = model
+        self._streams = streams
+        self._factor = input_factor
+        self._names = Names(upstream, manners)
+        self._asked = Asked(
+            model=asked.model,
+            new_id=new_id,
+            created=created,
+            request_id=request_id,
+            family=manners.family,
+        )
+        self._stops: tuple[str, ...] = ()
+
+    # --- towards the upstream ----------------------------------------------------------------
+
+    def request(self, body: bytes) -> bytes:
+        """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
+        if self.faithful:
+            self.input_estimate = self._calibrate(len(body) / tokens.BYTES_PER_TOKEN)
+            return (
+                body
+                if self._asked.model == self._model
+                else passthrough.replace_model(body, self._model)
+            )
+        return self._render(self._parse(body))
+
+    def count_request(self, body: bytes) -> bytes:
+        """A `count_tokens` body for an Anthropic upstream that has the route."""
+        if self.faithful:
+            return self.request(body)
+        rendered = self._render(self._parse(body))
+        fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
+        return jsonio.dumps({k: v for k, v in fields.items() if k in _COUNTED_FIELDS})
+
+    def estimate(self, body: bytes) -> int:
+        """A local token count of a `count_tokens` body. Raises as `request` does."""
+        request = CODECS[self.client].parse_request(body, self.losses)
+        return self._calibrate(tokens.estimate(request))
+
+    def _parse(self, body: bytes) -> Request:
+        request = CODECS[self.client].parse_request(body, self.losses)
+        self.input_estimate = self._calibrate(tokens.estimate(request))
+        thinking = request.thinking
+        self._asked = structs.replace(
+            self._asked,
+            input_estimate=self.input_estimate,
+            include_usage=request.include_usage,
+            show_reasoning=thinking.show != "omitted",
+            echo=request.echo,
+        )
+        return request
+
+    def _render(self, request: Request) -> bytes:
+        if request.stop and self.client is Dialect.ANTHROPIC is not self.upstream:
+            self._stops = request.stop
+            self.losses.emulate("stop_sequences")
+            request = structs.replace(request, stop=())
+        request = structs.replace(request, model=self._model, stream=self._streams)
+        request = self._names.inward(request, self.losses)
+        request = repair(request, self.upstream, self._manners, self.losses)
+        return CODECS[self.upstream].render_request(request, self._manners, self.losses)
+
+    def _calibrate(self, estimated: float) -> int:
+        return max(1, round(estimated * self._factor))
+
+    # --- towards the client ------------------------------------------------------------------
+
+    def reply(self, body: bytes) -> bytes | Failure:
+        """A whole answer for a client that wants one."""
+        if self.faithful:
+            return self._relay_whole(body)
+        events = CODECS[self.upstream].lay_out_reply(body, self._manners)
+        return self.build(fold(self.pipe().feed(events)))
+
+    def _relay_whole(self, body: bytes) -> bytes | Failure:
+        events = CODECS[self.upstream].lay_out_reply(body, self._manners)
+        for event in events:
+            if isinstance(event, Fail):
+                return event.failure
+            self.note(event)
+        if self.upstream_model in ("", self._asked.model):
+            return body
+        return passthrough.replace_model(body, self._asked.model)
+
+    def build(self, result: Reply | Failure) -> bytes | Failure:
+        if isinstance(result, Failure):
+            return result
+        return CODECS[self.client].build_reply(result, self._asked)
+
+    def stream(self) -> StreamBridge | FaithfulStream:
+        if self.faithful:
+            return FaithfulStream(self)
+        return StreamBridge(self)
+
+    def collect(self) -> Collector:
+        return Collector(self)
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorAnswer:
+        """The upstream's refusal in the client's dialect; verbatim where both speak the same."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        failure = CODECS[self.upstream].parse_failure(status, lower, body)
+        answer = self.render(failure)
+        if self.client is self.upstream and _is_object(body):
+            return structs.replace(answer, status=status, body=body)
+        return answer
+
+    def render(self, failure: Failure) -> ErrorAnswer:
+        return render_failure(self.client, failure, self._asked.request_id)
+
+    # --- for the streams below -----------------------------------------------------------------
+
+    def pipe(self) -> Pipe:
+        guarded = self.client is not Dialect.CHAT
+        return Pipe(
+            self, Outward(self._names, self.losses, guarded=guarded), StopMatcher(self._stops)
+        )
+
+    def reader(self) -> Reader:
+        return CODECS[self.upstream].reader(self._manners)
+
+    def writer(self) -> Writer:
+        return CODECS[self.client].writer(self._asked)
+
+    def lay_out(self, body: bytes) -> list[Event]:
+        return CODECS[self.upstream].lay_out_reply(body, self._manners)
+
+    @property
+    def asked_model(self) -> str:
+        return self._asked.model
+
+    def note(self, event: Event) -> None:
+        """Keep what the log and the ledger want to know."""
+        match event:
+            case UsageUpdate(usage=usage):
+                self.usage = self.usage.merged(usage)
+            case Finish(stop=stop):
+                self.stop = stop
+            case Start(model=model):
+                self.upstream_model = model
+
+
+# The body of Anthropic's count_tokens takes these and no others.
+# https://docs.claude.com/en/api/messages-count-tokens
+_COUNTED_FIELDS: Final = frozenset(
+    {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
+)
+
+
+class Pipe:
+    """Sequencer, then ids and names, then stop sequences; and what the log keeps."""
+
+    __slots__ = ("_bridge", "_outward", "_sequencer", "_stops", "failure", "over")
+
+    def __init__(self, bridge: Bridge, outward: Outward, stops: StopMatcher) -> None:
+        self._bridge = bridge
+        self._sequencer = Sequencer()
+        self._outward = outward
+        self._stops = stops if stops.active else None
+        self.failure: Failure | None = None
+        self.over = False
+
+    def feed(self, events: Iterable[Event]) -> list[Event]:
+        out = self._outward.feed(self._sequencer.feed(events))
+        if self._stops is not None:
+            out = self._stops.feed(out)
+        for event in out:
+            kind = type(event)
+            if kind in _NOTED:
+                self._bridge.note(event)
+            elif kind is End or kind is Fail:
+                self.over = True
+                if kind is Fail:
+                    self.failure = event.failure  # type: ignore[union-attr]
+        return out
+
+
+_NOTED: Final = frozenset({UsageUpdate, Finish, Start})
+
+
+class StreamBridge:
+    """A stream for the client, out of a stream or a whole answer of the upstream.
+
+    `over` is True once nothing more will be sent; the shell may then drop the upstream. Before
+    the shell has sent anything, `failure` may still become an answer with an honest status.
+    """
+
+    __slots__ = ("_bridge", "_pipe", "_reader", "_writer")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._pipe = bridge.pipe()
+        self._reader = bridge.reader()
+        self._writer = bridge.writer()
+
+    @property
+    def over(self) -> bool:
+        return self._pipe.over
+
+    @property
+    def failure(self) -> Failure | None:
+        return self._pipe.failure
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._send(self._reader.feed(chunk))
+
+    def finish(self) -> bytes:
+        """The upstream's stream has ended; without its terminator this is a failure."""
+        out = self._send(self._reader.finish())
+        return out if self.over else out + self.fail(truncated())
+
+    def whole(self, body: bytes) -> bytes:
+        """The upstream answered with one JSON body."""
+        return self._send(self._bridge.lay_out(body))
+
+    def fail(self, failure: Failure) -> bytes:
+        """Trouble on the way: the error in the client's words, after closing what is open."""
+        return self._send([Fail(failure)])
+
+    def ping(self) -> bytes:
+        return b"" if self.over else self._writer.ping()
+
+    def _send(self, events: list[Event]) -> bytes:
+        if self.over:
+            return b""
+        return self._writer.write(self._pipe.feed(events))
+
+
+class FaithfulStream:
+    """The upstream's own bytes, with the model's name as the client asked for it."""
+
+    __slots__ = ("_bridge", "_over", "_splicer", "_tap", "_translated", "failure")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._splicer = passthrough.ModelSplicer(bridge.asked_model)
+        self._tap = passthrough.Tap(bridge.client)
+        self._translated: StreamBridge | None = None
+        self._over = False
+        self.failure: Failure | None = None
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._tap.feed(chunk)
+        return self._splicer.feed(chunk)
+
+    def finish(self) -> bytes:
+        out = self._splicer.finish()
+        self._read_tap()
+        if not self._tap.complete:
+            return out + self.fail(truncated())
+        self._over = True
+        return out
+
+    def whole(self, body: bytes) -> bytes:
+        """JSON in answer to a stream request: the one case in which even equals are translated."""
+        self._over = True
+        translated = StreamBridge(self._bridge)
+        out = translated.whole(body)
+        self.failure = translated.failure
+        return out
+
+    def fail(self, failure: Failure) -> bytes:
+        """An error frame after the upstream's bytes; a torn event before it is ended first."""
+        self._over = True
+        self.failure = failure
+        separator = b"" if self._tap.at_boundary else b"\n\n"
+        return separator + self._bridge.writer().write([Fail(failure)])
+
+    def ping(self) -> bytes:
+        # A comment and no event: the upstream's own first event must stay the first.
+        return sse.comment("ping") if self._tap.at_boundary and not self._over else b""
+
+    def _read_tap(self) -> None:
+        for value in self._tap.frames():
+            usage = passthrough.usage_of(self._bridge.client, value)
+            if usage is not None:
+                self._bridge.note(UsageUpdate(usage))
+            model = passthrough.model_of(value)
+            if model:
+                self._bridge.note(Start(model=model))
+
+
+class Collector:
+    """A whole answer for the client, out of a stream of the upstream."""
+
+    __slots__ = ("_bridge", "_folding", "_pipe", "_reader")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._folding = Fold()
+        self._pipe = bridge.pipe()
+        self._reader = bridge.reader()
+
+    @property
+    def over(self) -> bool:
+        return self._pipe.over
+
+    def feed(self, chunk: bytes) -> None:
+        self._add(self._reader.feed(chunk))
+
+    def finish(self) -> bytes | Failure:
+        self._add(self._reader.finish())
+        return self._bridge.build(self._folding.result())
+
+    def _add(self, events: list[Event]) -> None:
+        if not self.over:
+            for event in self._pipe.feed(events):
+                self._folding.add(event)
+
+
+def render_failure(client: Dialect, failure: Failure, request_id: str) -> ErrorAnswer:
+    """A failure as an answer of `client`'s dialect, with the headers its SDK acts upon."""
+    status, body = CODECS[client].render_failure(failure, request_id)
+    headers: dict[str, str] = {}
+    if failure.retry_after_s is not None:
+        headers["retry-after"] = f"{failure.retry_after_s:g}"
+    if failure.retryable is not None:
+        headers["x-should-retry"] = "true" if failure.retryable else "false"
+    return ErrorAnswer(status, headers, body, failure)
+
+
+def rejection(field: str, why: str) -> Failure:
+    """A request that cannot be served as it is: a 400 that names the field."""
+    return Failure(
+        FailureKind.INVALID,
+        f"{field}: {why}" if field else why,
+        400,
+        param=field or None,
+        retryable=False,
+    )
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(jsonio.loads(body), dict)
+    except jsonio.NotJson:
+        return False

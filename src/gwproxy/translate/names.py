@@ -1,0 +1,239 @@
+"""Reversible mapping of call ids, tool names and tool kinds, per exchange.
+
+What one side's grammar refuses the other side's model was trained to see, so nothing is replaced
+for good: `functions.ls:0` reaches an Anthropic client as `gwx_functions-2Els-3A0` and is itself
+again in the next request. The mapping needs no memory: it is rebuilt from the request.
+
+Sources of the limits: Anthropic `tool_use.id` pattern `^[a-zA-Z0-9_-]+$`; OpenAI `tool_call.id` of
+40 characters and `call_id` of 64; function names of 64 characters `[a-zA-Z0-9_-]` (OpenAI), 128
+(Anthropic), a letter first (Moonshot). Replacing illegal characters by `_` collides and loses the
+id style that Kimi was trained on (BerriAI/litellm#21114); storing data in ids made one of 1324
+characters (openai/codex#14355).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from gwproxy.translate import arguments
+from gwproxy.translate.hub import Block, Call, Dialect, Request, Result, Tool, ToolReference, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+MARK: Final = "gwx_"
+_LEGAL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
+_REPEAT: Final = re.compile(r"--[0-9]+\Z")
+_ESCAPE: Final = re.compile(r"-([0-9A-F]{2})")
+_ID_LENGTH: Final = {Dialect.ANTHROPIC: 128, Dialect.CHAT: 40, Dialect.RESPONSES: 64}
+_NAME_LENGTH: Final = {Dialect.ANTHROPIC: 128, Dialect.CHAT: 64, Dialect.RESPONSES: 64}
+_KEPT_NAME_CHARACTERS: Final = 52
+_NAMESPACE_JOINT: Final = "__"
+_INPUT_SCHEMA: Final = (
+    '{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
+)
+
+
+def escape_id(native: str) -> str:
+    """A legal id stays as it is; others, and those that look escaped, become `gwx_…`."""
+    if _LEGAL_ID.match(native) and not native.startswith(MARK):
+        return native
+    return MARK + "".join(
+        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte == 0x5F else f"-{byte:02X}"
+        for byte in native.encode("utf-8", "replace")
+    )
+
+
+def unescape_id(carried: str) -> str:
+    """The upstream's own id again; ids that are not ours stay as they are."""
+    if not carried.startswith(MARK):
+        return carried
+    body = _REPEAT.sub("", carried[len(MARK) :])
+    data = bytearray()
+    position = 0
+    while position < len(body):
+        match = _ESCAPE.match(body, position)
+        if match is not None:
+            data.append(int(match[1], 16))
+            position = match.end()
+        else:
+            data += body[position].encode()
+            position += 1
+    return data.decode("utf-8", "replace")
+
+
+def _fit_id(native: str, limit: int, pattern: bool) -> str:
+    if len(native) <= limit and (not pattern or _LEGAL_ID.match(native)):
+        return native
+    return "call_" + hashlib.sha256(native.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def fit_name(name: str, limit: int, letter_first: bool) -> str:
+    """A legal tool name of at most `limit` characters; equal names give equal results."""
+    legal = len(name) <= limit and _LEGAL_NAME.match(name) is not None
+    if legal and not (letter_first and not (name[0].isalpha() or name.startswith("$"))):
+        return name
+    kept = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_KEPT_NAME_CHARACTERS]
+    if letter_first and not kept[:1].isalpha():
+        kept = "t_" + kept[: _KEPT_NAME_CHARACTERS - 2]
+    return f"{kept}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the client calls a tool that the upstream knows by another name."""
+
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+
+
+class Names:
+    """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
+
+    __slots__ = ("_known", "_limit", "_manners", "_seed", "_upstream", "_used")
+
+    def __init__(self, upstream: Dialect, manners: Manners) -> None:
+        self._upstream = upstream
+        self._manners = manners
+        self._limit = _NAME_LENGTH[upstream]
+        self._known: dict[str, Known] = {}
+        self._used: set[str] = set()
+        self._seed = ""
+
+    # --- the request -----------------------------------------------------------------------
+
+    def inward(self, request: Request, losses: Losses) -> Request:
+        """The request as the upstream may read it: its own ids, names it accepts, only functions
+        where it knows no free-form tools and no namespaces."""
+        turns = tuple(self._turn(turn) for turn in request.turns)
+        tools = tuple(self._tool(tool, losses) for tool in request.tools)
+        choice = request.tool_choice
+        if choice is not None and (choice.name is not None or choice.allowed is not None):
+            choice = structs.replace(
+                choice,
+                name=None if choice.name is None else self._choice_name(choice.name, request),
+                allowed=None
+                if choice.allowed is None
+                else tuple(self._choice_name(name, request) for name in choice.allowed),
+            )
+        blocks = sum(len(turn.blocks) for turn in request.turns)
+        self._seed = f"{request.model}:{len(request.turns)}:{blocks}"
+        return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
+
+    def _turn(self, turn: Turn) -> Turn:
+        blocks = tuple(self._block(block) for block in turn.blocks)
+        return turn if blocks == turn.blocks else structs.replace(turn, blocks=blocks)
+
+    def _block(self, block: Block) -> Block:
+        kind = type(block)
+        if kind is Call:
+            return self._call(block)  # type: ignore[arg-type]
+        if kind is Result:
+            return self._result(block)  # type: ignore[arg-type]
+        return block
+
+    def _call(self, call: Call) -> Call:
+        self._used.add(call.id)
+        flatten = call.custom and self._upstream is not Dialect.RESPONSES
+        return structs.replace(
+            call,
+            id=self._native_id(call.id),
+            name=self._fit(self._flat(call.name, call.namespace)),
+            namespace=call.namespace if self._upstream is Dialect.RESPONSES else None,
+            custom=call.custom and not flatten,
+            arguments=arguments.wrap_input(call.arguments) if flatten else call.arguments,
+        )
+
+    def _result(self, result: Result) -> Result:
+        blocks = tuple(
+            ToolReference(self._fit(block.name)) if isinstance(block, ToolReference) else block
+            for block in result.blocks
+        )
+        return structs.replace(
+            result,
+            call_id=self._native_id(result.call_id),
+            blocks=blocks,
+            custom=result.custom and self._upstream is Dialect.RESPONSES,
+        )
+
+    def _native_id(self, carried: str) -> str:
+        native = unescape_id(carried)
+        return _fit_id(native, _ID_LENGTH[self._upstream], self._upstream is Dialect.ANTHROPIC)
+
+    def _flat(self, name: str, namespace: str | None) -> str:
+        if namespace is None or self._upstream is Dialect.RESPONSES:
+            return name
+        return namespace + _NAMESPACE_JOINT + name
+
+    def _fit(self, name: str) -> str:
+        return fit_name(name, self._limit, self._manners.tool_names == "letter_first")
+
+    def _choice_name(self, name: str, request: Request) -> str:
+        for tool in request.tools:
+            if tool.name == name:
+                return self._fit(self._flat(name, tool.namespace))
+        return self._fit(name)
+
+    def _tool(self, tool: Tool, losses: Losses) -> Tool:
+        if tool.kind == "hosted":
+            return tool
+        name = self._fit(self._flat(tool.name, tool.namespace))
+        plain = self._upstream is not Dialect.RESPONSES
+        custom = tool.kind == "custom" and plain
+        if name != tool.name or custom:
+            self._known[name] = Known(tool.name, tool.namespace, tool.kind == "custom")
+        if name == tool.name and not custom:
+            return tool
+        if custom:
+            losses.emulate("tools.custom")
+        elif tool.namespace is None:
+            losses.rename(f"tools.{tool.name[:40]}")
+        return structs.replace(
+            tool,
+            name=name,
+            namespace=None if plain else tool.namespace,
+            kind="function" if custom else tool.kind,
+            schema=_INPUT_SCHEMA if custom else tool.schema,
+            description=_describe(tool) if custom else tool.description,
+            grammar=None if custom else tool.grammar,
+        )
+
+    # --- the answer ------------------------------------------------------------------------
+
+    def known(self, name: str) -> Known | None:
+        """The client's view of a call's tool, when it differs from the upstream's."""
+        return self._known.get(name)
+
+    def call_id(self, native: str, index: int) -> str:
+        """The id the client gets: legal, and not yet used in the conversation or this answer."""
+        if not native:
+            digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
+            native = f"call_{digest}"
+        carried = escape_id(native)
+        if carried in self._used:
+            stem = carried if carried.startswith(MARK) else _force_escape(native)
+            number = 2
+            while f"{stem}--{number}" in self._used:
+                number += 1
+            carried = f"{stem}--{number}"
+        self._used.add(carried)
+        return carried
+
+
+def _force_escape(native: str) -> str:
+    return MARK + "".join(c if c.isalnum() or c == "_" else f"-{ord(c):02X}" for c in native)
+
+
+def _describe(tool: Tool) -> str:
+    description = tool.description or ""
+    lines = [description] if description else []
+    lines.append("Put the raw text in `input`.")
+    if tool.grammar is not None:
+        syntax, definition = tool.grammar
+        lines.append(f"It must match this {syntax} grammar:\n{definition}")
+    return "\n\n".join(lines)

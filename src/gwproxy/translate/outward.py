@@ -1,0 +1,74 @@
+"""The last stage before a client's writer: calls get the client's ids, names and kinds, and
+arguments that parse.
+
+Works on a sequential stream, so one call's state is all it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import structs
+
+from gwproxy.translate.arguments import Guard, Unwrapper
+from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.names import Names
+
+
+class Outward:
+    """Upstream's calls → the client's. `guarded` False leaves arguments as the model wrote them:
+    Chat clients parse them on their own and expect the raw text."""
+
+    __slots__ = ("_call", "_guarded", "_index", "_losses", "_names")
+
+    def __init__(self, names: Names, losses: Losses, *, guarded: bool) -> None:
+        self._names = names
+        self._losses = losses
+        self._guarded = guarded
+        self._index: int | None = None
+        self._call: Guard | Unwrapper | None = None
+
+    def feed(self, events: Iterable[Event]) -> list[Event]:
+        out: list[Event] = []
+        for event in events:
+            kind = type(event)
+            if kind is Delta and event.index == self._index:  # type: ignore[union-attr]
+                self._delta(event, out)  # type: ignore[arg-type]
+            elif kind is Open and event.kind == "call":  # type: ignore[union-attr]
+                out.append(self._open(event))  # type: ignore[arg-type]
+            elif kind is Close and event.index == self._index:  # type: ignore[union-attr]
+                self._close(event, out)  # type: ignore[arg-type]
+            else:
+                out.append(event)
+        return out
+
+    def _open(self, event: Open) -> Open:
+        known = self._names.known(event.name)
+        custom = event.custom
+        self._call = None
+        if known is not None and known.custom and not custom:
+            self._call, custom = Unwrapper(), True
+        elif self._guarded and not custom:
+            self._call = Guard()
+        self._index = event.index if self._call is not None else None
+        return structs.replace(
+            event,
+            id=self._names.call_id(event.id, event.index),
+            name=event.name if known is None else known.name,
+            namespace=event.namespace if known is None else known.namespace,
+            custom=custom,
+        )
+
+    def _delta(self, event: Delta, out: list[Event]) -> None:
+        if self._call is not None and (text := self._call.feed(event.text)):
+            out.append(Delta(event.index, text) if text != event.text else event)
+
+    def _close(self, event: Close, out: list[Event]) -> None:
+        if self._call is not None:
+            if tail := self._call.close():
+                out.append(Delta(event.index, tail))
+            if isinstance(self._call, Guard) and self._call.mended:
+                self._losses.emulate("tool_arguments")
+        self._index = self._call = None
+        out.append(event)
