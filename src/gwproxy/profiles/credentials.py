@@ -1,0 +1,301 @@
+"""Finding, storing, deleting and describing the key of a profile.
+
+The order in which a key is looked for: `GWPROXY_KEY_<PROFILE>` in the environment; then what the
+profile says: an environment variable of another name, a command, or a file; then the OS keyring
+(`gwproxy.profiles.oskeyring`). A command or a file that fails is an error and not a reason to
+look further: silently taking an older key would be worse. Nothing here falls back to a file.
+
+All of it may block for seconds: a server calls it in a thread, once per profile, and keeps the
+key in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gwproxy.errors import CredentialError, KeyringError
+from gwproxy.profiles import store
+from gwproxy.profiles.endpoints import host_of
+from gwproxy.profiles.keyring_trouble import (
+    Asker,
+    KeyringTrouble,
+    Situation,
+    explain,
+    key_variable,
+)
+from gwproxy.profiles.oskeyring import Keyring, SystemKeyring
+from gwproxy.profiles.presets import PRESETS, Preset
+from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.redaction import redact
+from gwproxy.profiles.secret import Secret, Source
+
+COMMAND_TIMEOUT_S: Final = 30.0
+"""Long enough to touch a fingerprint reader for `op` or to type a passphrase for `pass`."""
+
+
+class FoundKey(NamedTuple):
+    """A key and where it came from; no key when the upstream asks for none."""
+
+    secret: Secret | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """What may be shown about a profile's key: never more than its last four characters.
+
+    `masked` is "" when the key was not looked at (a command is not run for a list); `trouble`
+    says why there is none.
+    """
+
+    source: Source
+    masked: str = ""
+    trouble: str = ""
+
+
+def default_keyring() -> SystemKeyring:
+    """The keyring that config.toml asks for. Raises ConfigError."""
+    return SystemKeyring(store.load().keyring_backend)
+
+
+def resolve(
+    profile: Profile,
+    keyring: Keyring | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> FoundKey:
+    """The key of `profile` and where it came from.
+
+    Raises KeyringError when the keyring is the trouble (another try may succeed) and
+    CredentialError when there is no key.
+    """
+    environ = os.environ if environ is None else environ
+    override = environ.get(key_variable(profile.name))
+    if override:
+        source = Source("environment", key_variable(profile.name))
+        return FoundKey(clean_key(override, str(source)), source)
+    match profile.key.kind:
+        case "none":
+            return FoundKey(None, Source("none"))
+        case "command":
+            source = Source("command", profile.key.command[0])
+            return FoundKey(_from_command(profile, environ), source)
+        case "file":
+            assert profile.key.path is not None
+            source = Source("file", str(profile.key.path))
+            return FoundKey(_from_file(profile, profile.key.path), source)
+        case "env" if value := environ.get(profile.key.variable):
+            source = Source("environment", profile.key.variable)
+            return FoundKey(clean_key(value, str(source)), source)
+        case _:
+            return _from_keyring(profile, keyring or default_keyring(), environ)
+
+
+def store_key(
+    profile: str, secret: Secret, keyring: Keyring | None = None, *, adding: bool = False
+) -> None:
+    """Put the key of `profile` into the keyring, where it stays until deleted.
+
+    It is read back and compared. `adding` says that the profile is being made right now. Raises
+    KeyringError, with the ways out for this machine.
+    """
+    with _Explained(Asker(profile, adding)):
+        (keyring or default_keyring()).write(profile, secret)
+
+
+def delete_key(profile: str, keyring: Keyring | None = None) -> bool:
+    """Delete the key of `profile` from the keyring; whether there was one.
+
+    Raises KeyringError.
+    """
+    with _Explained(Asker(profile)):
+        return (keyring or default_keyring()).delete(profile)
+
+
+def describe_source(
+    profile: Profile,
+    keyring: Keyring | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> KeyStatus:
+    """Where the key of `profile` comes from, for a list. Never raises, never runs a command."""
+    environ = os.environ if environ is None else environ
+    overridden = bool(environ.get(key_variable(profile.name)))
+    if profile.key.kind == "command" and not overridden:
+        return KeyStatus(Source("command", profile.key.command[0]))
+    try:
+        secret, source = resolve(profile, keyring, environ=environ)
+    except CredentialError as error:
+        return KeyStatus(_expected_source(profile), trouble=error.what)
+    return KeyStatus(source, masked=secret.masked if secret else "")
+
+
+def clean_key(text: str, where: str) -> Secret:
+    """`text` as a key: trimmed, and refused when it cannot be one. Raises CredentialError.
+
+    `where` says where it came from. The text itself never shows up in the error.
+    """
+    key = text.strip()
+    if not key:
+        raise CredentialError(f"the key is empty ({where})")
+    if key.lower().startswith("bearer "):
+        raise CredentialError(
+            f"the key begins with the word Bearer ({where})", hint="give the key alone"
+        )
+    if key[0] in "\"'" or key[-1] in "\"'":
+        raise CredentialError(
+            f"the key is in quotes ({where})", hint="give the key alone, without the quotes"
+        )
+    # A header carries visible ASCII; anything else is a slip of copying.
+    if not all("!" <= character <= "~" for character in key):
+        raise CredentialError(
+            f"the key has spaces, line breaks or letters that no key has ({where})",
+            hint="copy it again, the key alone",
+        )
+    return Secret(key)
+
+
+def misfit_warning(profile: Profile, secret: Secret) -> str:
+    """A remark when the key looks like one for another provider, else ""."""
+    preset = PRESETS[profile.preset]
+    key = secret.reveal()
+    if preset.key_prefix and not key.startswith(preset.key_prefix):
+        return f"keys of {preset.title} begin with {preset.key_prefix}, this one does not"
+    for owner in PRESETS.values():
+        # "sk-" alone is how the keys of a dozen vendors begin.
+        telling = owner.key_prefix not in ("", "sk-")
+        if telling and key.startswith(owner.key_prefix) and not _could_be(profile, owner):
+            where = " and ".join(sorted(_hosts(profile))) or profile.name
+            return f"this looks like a key of {owner.title}, and it would be sent to {where}"
+    return ""
+
+
+class _Explained:
+    """Turns KeyringTrouble into a KeyringError with the ways out for `asker`."""
+
+    def __init__(self, asker: Asker, environ: Mapping[str, str] | None = None) -> None:
+        self._asker = asker
+        self._environ = os.environ if environ is None else environ
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, KeyringTrouble):
+            raise explain(error, self._asker, Situation.here(self._environ)) from error
+
+
+def _from_keyring(profile: Profile, keyring: Keyring, environ: Mapping[str, str]) -> FoundKey:
+    wanted = profile.key.variable
+    try:
+        with _Explained(Asker(profile.name), environ):
+            secret = keyring.read(profile.name)
+    except KeyringError as error:
+        if not wanted:
+            raise
+        # The profile names a variable; that one is missing, whatever the keyring says.
+        raise _no_key(profile, f"{wanted} is not set, and {error.what}") from error
+    if secret is not None:
+        return FoundKey(secret, Source("keyring"))
+    looked = f"{wanted} is not set and " if wanted else ""
+    raise _no_key(profile, f"{looked}the keyring has none for it")
+
+
+def _no_key(profile: Profile, why: str) -> CredentialError:
+    variable = profile.key.variable
+    hint = f"export {variable}, or: " if variable else ""
+    return CredentialError(
+        f"there is no key for the profile {profile.name}",
+        why=why,
+        hint=f"{hint}gwproxy profile key {profile.name}",
+    )
+
+
+def _from_command(profile: Profile, environ: Mapping[str, str]) -> Secret:
+    command = profile.key.command
+    hint = f"try it yourself, or: gwproxy profile key {profile.name}"
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environ),
+        )
+    except OSError as error:
+        raise CredentialError(
+            f"the key command of {profile.name} cannot be started",
+            why=f"{command[0]}: {error.strerror or error}",
+            hint=hint,
+        ) from None
+    with process:
+        try:
+            stdout, stderr = process.communicate(timeout=COMMAND_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise CredentialError(
+                f"the key command of {profile.name} did not end within {COMMAND_TIMEOUT_S:g} s",
+                why=f"{command[0]} may be waiting for a password",
+                hint=hint,
+            ) from None
+    if process.returncode != 0:
+        said = stderr.decode(errors="replace").strip().splitlines()
+        raise CredentialError(
+            f"the key command of {profile.name} failed",
+            why=f"{command[0]}: " + (redact(said[-1]) if said else f"exit {process.returncode}"),
+            hint=hint,
+        )
+    lines = stdout.decode(errors="replace").splitlines()
+    return clean_key(lines[0] if lines else "", f"from {command[0]}")
+
+
+def _from_file(profile: Profile, path: Path) -> Secret:
+    try:
+        with path.open(encoding="utf-8") as file:
+            # Of the open file, not of the path: the two may differ by the time we look.
+            status = os.fstat(file.fileno())
+            if os.name == "posix" and status.st_mode & 0o077:
+                raise CredentialError(
+                    f"others can read the key file {path}",
+                    why=f"its mode is {status.st_mode & 0o777:04o}",
+                    hint=f"chmod 600 {path}",
+                )
+            line = file.readline()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialError(
+            f"cannot read the key file {path}",
+            why=getattr(error, "strerror", None) or "it is not UTF-8 text",
+            hint=f"gwproxy profile key {profile.name}",
+        ) from None
+    return clean_key(line, f"in {path}")
+
+
+def _expected_source(profile: Profile) -> Source:
+    match profile.key.kind:
+        case "env":
+            return Source("environment", profile.key.variable)
+        case "file":
+            return Source("file", str(profile.key.path))
+        case "command":
+            return Source("command", profile.key.command[0])
+        case _:
+            return Source("keyring")
+
+
+def _could_be(profile: Profile, owner: Preset) -> bool:
+    """Whether a key of `owner` makes sense for `profile`."""
+    if profile.preset == owner.name:
+        return True
+    bases = [base for base in (owner.anthropic_url, owner.openai_url) if base]
+    if not bases:  # a gateway that somebody runs somewhere
+        return profile.preset == "custom"
+    return bool({host_of(base) for base in bases} & _hosts(profile))
+
+
+def _hosts(profile: Profile) -> set[str]:
+    return {host_of(base) for base in (profile.anthropic_url, profile.openai_url) if base}

@@ -1,0 +1,182 @@
+"""What can be wrong with an OS keyring, and the ways out for the very situation a person is in.
+
+Pure but for `Situation.here`. `credentials` meets the exceptions of the keyring library and
+names them as a `Trouble`; here each becomes a KeyringError whose hint can be followed on this
+machine. The library's own texts are not shown: they recommend plaintext backends.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from gwproxy.errors import KeyringError
+
+
+class Trouble(Enum):
+    """The ways in which a keyring fails people (jaraco/keyring #54, #162, #355, #477, #531)."""
+
+    LOCKED = "locked"
+    NO_SERVICE = "no service"
+    NO_BUS = "no bus"
+    TIMED_OUT = "timed out"
+    NOT_KEPT = "not kept"
+    UNTRUSTED = "untrusted backend"
+    TOO_LONG = "too long"
+    FAILED = "failed"
+
+
+class KeyringTrouble(Exception):
+    """Raised inside the credential seam only; `explain` turns it into words."""
+
+    def __init__(self, trouble: Trouble, detail: str = "") -> None:
+        super().__init__(trouble.value)
+        self.trouble = trouble
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides which way out works here."""
+
+    platform: str = "linux"
+    ssh: bool = False
+    container: bool = False
+    wsl: bool = False
+    desktop: bool = False
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str]) -> Situation:
+        return cls(
+            platform=sys.platform,
+            ssh=bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")),
+            container=_is_container(environ),
+            wsl=bool(environ.get("WSL_DISTRO_NAME") or environ.get("WSL_INTEROP")),
+            desktop=bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """On whose behalf the keyring was asked: the profile, and the command to try next."""
+
+    profile: str
+    adding: bool = False
+    """`profile add` was running, so that `profile key` would not find the profile yet."""
+
+    @property
+    def variable(self) -> str:
+        return key_variable(self.profile)
+
+    def command(self, flag: str) -> str:
+        verb, prefix = ("add", "--key-") if self.adding else ("key", "--")
+        return f"gwproxy profile {verb} {self.profile} {prefix}{flag}"
+
+
+_CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")  # Docker, Podman
+
+
+def key_variable(profile: str) -> str:
+    """The environment variable that overrides the key of `profile`."""
+    return f"GWPROXY_KEY_{profile.replace('-', '_').upper()}"
+
+
+def explain(trouble: KeyringTrouble, asker: Asker, situation: Situation) -> KeyringError:
+    """The error that a person in `situation` can act upon."""
+    what, why, first_aid = _words(trouble, situation)
+    return KeyringError(what, why=why, hint="\n".join([*first_aid, *_ways_out(asker, situation)]))
+
+
+def _words(trouble: KeyringTrouble, situation: Situation) -> tuple[str, str, list[str]]:
+    match trouble.trouble:
+        case Trouble.LOCKED:
+            return "the keyring is locked", _why_locked(situation), _unlock(situation)
+        case Trouble.NO_SERVICE:
+            return (
+                "no keyring service runs in this session",
+                "the session bus answers, but nothing on it keeps secrets",
+                ["install one and log in again (Debian, Ubuntu: apt install gnome-keyring)"],
+            )
+        case Trouble.NO_BUS:
+            return "there is no keyring here", _why_no_bus(situation), []
+        case Trouble.TIMED_OUT:
+            return (
+                f"the keyring did not answer within {trouble.detail}",
+                "its service hangs, or a question for its password is waiting on the desktop",
+                ["answer that question or restart the service, then try again"],
+            )
+        case Trouble.NOT_KEPT:
+            return (
+                "the keyring took the key but did not keep it",
+                "what was read back is not what was written",
+                [],
+            )
+        case Trouble.UNTRUSTED:
+            return (
+                f"the keyring backend {trouble.detail} is not used for keys",
+                "it keeps nothing, or keeps it where others can read it",
+                ["take keyring_backend out of config.toml to use the system's own keyring"],
+            )
+        case Trouble.TOO_LONG:
+            return (
+                "the key is too long for the Windows Credential Manager",
+                trouble.detail,
+                [],
+            )
+        case Trouble.FAILED:
+            return "the keyring failed", trouble.detail, []
+
+
+def _why_locked(situation: Situation) -> str:
+    if situation.platform == "darwin":
+        return "macOS keeps the login keychain locked outside the desktop session"
+    if situation.ssh:
+        return "nobody can be asked for its password over SSH"
+    if situation.desktop:
+        return "it asked for its password and did not get it"
+    return "there is no desktop here on which it could ask for its password"
+
+
+def _unlock(situation: Situation) -> list[str]:
+    if situation.platform == "darwin":
+        return ["security unlock-keychain, then try again"]
+    if situation.desktop and not situation.ssh:
+        return ["try again and answer the question for its password"]
+    return ["unlock it (gnome-keyring-daemon --unlock reads its password), then try again"]
+
+
+def _why_no_bus(situation: Situation) -> str:
+    if situation.container:
+        return "a container has no desktop session and so no keyring"
+    if situation.ssh:
+        return "this SSH session has no D-Bus session bus"
+    if situation.wsl:
+        return "WSL has no keyring of its own unless one is installed and started"
+    return "this session has no D-Bus session bus (sudo, cron and services have none)"
+
+
+def _ways_out(asker: Asker, situation: Situation) -> list[str]:
+    """Other places for the key, the best one for the situation first."""
+    variable = asker.variable
+    if situation.container:
+        by_variable = f"pass it to the container: -e {variable}"
+    elif situation.platform == "win32":
+        by_variable = f"$env:{variable} = Read-Host -MaskInput   (this window only)"
+    else:
+        by_variable = f"read -rs {variable} && export {variable}   (this shell only)"
+    by_command = asker.command(f"command 'pass show {asker.profile}'") + "   (or op read …)"
+    by_file = asker.command("file PATH") + "   (a file that only you can read)"
+    return [
+        "or keep the key elsewhere:",
+        *(f"  {way}" for way in (by_variable, by_command, by_file)),
+    ]
+
+
+def _is_container(environ: Mapping[str, str]) -> bool:
+    return "KUBERNETES_SERVICE_HOST" in environ or any(
+        Path(mark).exists() for mark in _CONTAINER_MARKS
+    )
