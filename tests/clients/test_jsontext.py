@@ -30,7 +30,7 @@ def test_reads_the_values_that_were_written(document: Document) -> None:
 
 
 @given(document=documents(), path=paths, value=new_values)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_assign_sets_one_member_and_keeps_the_rest(
     document: Document, path: Path, value: Value
 ) -> None:
@@ -49,7 +49,7 @@ def test_assign_sets_one_member_and_keeps_the_rest(
 
 
 @given(document=documents(), path=paths)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_remove_takes_one_member_and_keeps_comments(document: Document, path: Path) -> None:
     edited = jsontext.remove(document.text, path)
     assert same(jsontext.read(edited), without(document.value, path))

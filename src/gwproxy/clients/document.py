@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -28,6 +28,9 @@ ABSENT: Final = Absent.ABSENT
 Value: TypeAlias = object
 Tree: TypeAlias = dict[str, Value]
 Path: TypeAlias = tuple[str, ...]
+
+# (start, end, replacement): offsets into the text before any of its splices is applied.
+Splice: TypeAlias = tuple[int, int, str]
 
 
 class Uneditable(Exception):
@@ -116,6 +119,31 @@ def leaves(path: Path, value: Value) -> Iterator[tuple[Path, Value]]:
             yield from leaves((*path, key), child)
     else:
         yield path, value
+
+
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """`text` with all splices applied; they must not overlap."""
+    pieces: list[str] = []
+    done = 0
+    # A stable order: of two insertions at one place, the second lands behind the first.
+    for start, end, replacement in sorted(splices, key=lambda splice: splice[:2]):
+        pieces += text[done:start], replacement
+        done = end
+    return "".join(pieces) + text[done:]
+
+
+def proven(read: Callable[[str], Tree], text: str, expected: Tree) -> str:
+    """`text`, once it has been read again and says exactly what the edit should have made of it.
+
+    A difference is a bug in our surgery, and a bug must not cost anybody a settings file.
+    """
+    try:
+        as_expected = same(read(text), expected)
+    except Uneditable:
+        as_expected = False
+    if not as_expected:
+        raise Uneditable("an edit here would have damaged the file (a fault of gwproxy)", 1, 1)
+    return text
 
 
 def pointer(path: Path) -> str:

@@ -15,16 +15,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from gwproxy.clients.document import (
     Path,
+    Splice,
     TextFormat,
     Tree,
-    Uneditable,
     Value,
     lookup,
+    proven,
     same,
+    spliced,
     with_value,
     without,
 )
@@ -36,9 +38,6 @@ from gwproxy.clients.jsonscan import (
     scan,
     uneditable,
 )
-
-# (start, end, replacement)
-_Splice: TypeAlias = tuple[int, int, str]
 
 _LINE_END = re.compile(rf"\r\n|[{LINE_ENDS}]")
 _INDENT = re.compile(r"[ \t]*")
@@ -59,7 +58,7 @@ def assign(text: str, path: Path, value: Value) -> str:
     """`text` with the member at `path` set; the same text if the value is already so."""
     root = scan(text)
     if root is None:
-        return _proven(_first_object(text, path, value), with_value({}, path, value))
+        return proven(read, _first_object(text, path, value), with_value({}, path, value))
     tree = _tree(text, root)
     if same(lookup(tree, path), value):
         return text
@@ -70,7 +69,7 @@ def assign(text: str, path: Path, value: Value) -> str:
         splices = layout.insert(parent, way[0], _nested(way[1:], value))
     else:
         splices = layout.replace(member, value)
-    return _proven(_spliced(text, splices), with_value(tree, path, value))
+    return proven(read, spliced(text, splices), with_value(tree, path, value))
 
 
 def remove(text: str, path: Path) -> str:
@@ -84,14 +83,14 @@ def remove(text: str, path: Path) -> str:
         for key in path[:-1]:
             member = node.member(key)
             if member is None:
-                return _proven(text, expected)
+                return proven(read, text, expected)
             node = member.node
         member = node.member(path[-1])
         if member is None:
             break
-        text = _spliced(text, _deletion(text, node, member))
+        text = spliced(text, _deletion(text, node, member))
         root = scan(text)
-    return _proven(text, expected)
+    return proven(read, text, expected)
 
 
 JSON: Final = TextFormat("json", read, assign, remove)
@@ -122,26 +121,6 @@ def _nested(path: Path, value: Value) -> Value:
     return value
 
 
-def _spliced(text: str, splices: list[_Splice]) -> str:
-    pieces: list[str] = []
-    done = 0
-    # A stable order: of two insertions at one place, the second lands behind the first.
-    for start, end, replacement in sorted(splices, key=lambda splice: splice[:2]):
-        pieces += text[done:start], replacement
-        done = end
-    return "".join(pieces) + text[done:]
-
-
-def _proven(text: str, expected: Tree) -> str:
-    try:
-        proven = same(read(text), expected)
-    except Uneditable:
-        proven = False
-    if not proven:
-        raise Uneditable("an edit here would have damaged the file (a fault of gwproxy)", 1, 1)
-    return text
-
-
 def _first_object(text: str, path: Path, value: Value) -> str:
     newline = _newline(text)
     gap = newline if text.strip(" \t\r\n\ufeff") and not text.endswith(("\n", "\r")) else ""
@@ -167,13 +146,13 @@ class _Layout:
         one_line = bool(root.members) and not _LINE_END.search(text, root.start, root.end)
         return _Layout(text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line)
 
-    def replace(self, member: Member, value: Value) -> list[_Splice]:
+    def replace(self, member: Member, value: Value) -> list[Splice]:
         old = member.node
         was_flat = bool(old.members) and not self._breaks(old.start, old.end)
         text = _flat(value) if was_flat else self._render(value, self._indent(member.start))
         return [(old.start, old.end, text)]
 
-    def insert(self, parent: Node, key: str, value: Value) -> list[_Splice]:
+    def insert(self, parent: Node, key: str, value: Value) -> list[Splice]:
         if not parent.members:
             return self._insert_first(parent, key, value)
         last = parent.members[-1]
@@ -190,12 +169,12 @@ class _Layout:
         at = self._line_tail(last.node.end)
         return [(last.node.end, last.node.end, ","), (at, at, line)]
 
-    def _insert_beside(self, last: Member, key: str, value: Value, *, tight: bool) -> list[_Splice]:
+    def _insert_beside(self, last: Member, key: str, value: Value, *, tight: bool) -> list[Splice]:
         at = last.node.end if last.comma is None else last.comma
         member = _flat({key: value}, tight=tight)[1:-1]
         return [(at, at, ("," if tight else ", ") + member)]
 
-    def _insert_first(self, parent: Node, key: str, value: Value) -> list[_Splice]:
+    def _insert_first(self, parent: Node, key: str, value: Value) -> list[Splice]:
         inside = parent.start + 1
         # Comments are all that an empty object can hold: the member goes behind the last of them.
         at = max(
@@ -232,14 +211,15 @@ class _Layout:
         return match.end() if match else at
 
 
-def _deletion(text: str, parent: Node, member: Member) -> list[_Splice]:
+def _deletion(text: str, parent: Node, member: Member) -> list[Splice]:
     members = parent.members or ()
     index = members.index(member)
     start, end = member.start, member.node.end
-    outside = text[parent.start + 1 : start] + text[_behind(member) : parent.end - 1]
+    comma, behind = (end, end) if member.comma is None else (member.comma, member.comma + 1)
+    outside = text[parent.start + 1 : start] + text[end:comma] + text[behind : parent.end - 1]
     if len(members) == 1 and not outside.strip():
         return [(parent.start + 1, parent.end - 1, "")]
-    splices: list[_Splice] = []
+    splices: list[Splice] = []
     if member.comma is not None and not text[end : member.comma].strip():
         end = member.comma + 1
     elif member.comma is not None:
@@ -250,10 +230,6 @@ def _deletion(text: str, parent: Node, member: Member) -> list[_Splice]:
         assert before is not None
         splices.append((before, before + 1, ""))
     return [*splices, (*_with_white_space(text, start, end, last=member is members[-1]), "")]
-
-
-def _behind(member: Member) -> int:
-    return member.node.end if member.comma is None else member.comma + 1
 
 
 def _with_white_space(text: str, start: int, end: int, *, last: bool) -> tuple[int, int]:

@@ -1,0 +1,122 @@
+"""Finds where the statements of a TOML text stand.
+
+The text has been accepted by `tomllib` before: this scan checks nothing, it only has to agree
+with it on where strings, lists and comments end. Grammar: https://toml.io/en/v1.0.0
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gwproxy.clients.document import Path
+
+_BLANK_LINE = re.compile(r"[ \t\ufeff]*(?:#[^\n]*)?(?:\n|\r\n|$)")
+_GAP = re.compile(r"[ \t\ufeff]*")
+_REST = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n?")
+_HEADER = re.compile(r"[ \t\ufeff]*\[\[?")
+# One space may stand in it: between a date and its time of day.
+_SCALAR = re.compile(r"[^\s,=\[\]{}#\"']+(?: [0-9][^\s,=\[\]{}#\"']*)?")
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?"{3,5}'
+    r"|'''.*?'{3,5}"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'",
+    re.DOTALL,
+)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_NESTED_BLANK = re.compile(r"(?:[\s,=]|#[^\n]*)+")
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
+_PLAIN_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One `key = value`, or one table header (`value` is None).
+
+    `path` is complete, the table's name included; `section` is the table it stands in. The
+    statement's lines are `[start, end)`, line end included, and `content_end` is where its own
+    text ends, before a comment.
+    """
+
+    path: Path
+    section: Path
+    start: int
+    content_end: int
+    end: int
+    value: tuple[int, int] | None
+
+
+def statements(text: str) -> list[Statement]:
+    """In the order of the text. Items of a `[[list]]` carry the list's name, without a number."""
+    found: list[Statement] = []
+    section: Path = ()
+    at = 0
+    while at < len(text):
+        blank = _BLANK_LINE.match(text, at)
+        if blank:
+            at = blank.end()
+            continue
+        header = _HEADER.match(text, at)
+        if header:
+            section, name_end = _dotted(text, header.end())
+            content_end = text.index("]", name_end) + (2 if header[0].endswith("[[") else 1)
+            end = _end(_REST, text, content_end)
+            found.append(Statement(section, section, at, content_end, end, None))
+        else:
+            key, key_end = _dotted(text, at)
+            value_start = _end(_GAP, text, key_end + 1)
+            value_end = _value_end(text, value_start)
+            end = _end(_REST, text, value_end)
+            span = (value_start, value_end)
+            found.append(Statement((*section, *key), section, at, value_end, end, span))
+        at = end
+    return found
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def _dotted(text: str, at: int) -> tuple[Path, int]:
+    """The parts of a dotted key, and the offset of what follows its white space."""
+    parts: list[str] = []
+    while True:
+        at = _end(_GAP, text, at)
+        match = _BARE_KEY.match(text, at) or _STRING.match(text, at)
+        assert match is not None
+        parts.append(_unquoted(match[0]))
+        at = _end(_GAP, text, match.end())
+        if text[at] != ".":
+            return tuple(parts), at
+        at += 1
+
+
+def _unquoted(key: str) -> str:
+    if key[0] == "'":
+        return key[1:-1]
+    return _ESCAPE.sub(_character, key[1:-1]) if key[0] == '"' else key
+
+
+def _character(escape: re.Match[str]) -> str:
+    if code := escape[1] or escape[2]:
+        return chr(int(code, 16))
+    return _PLAIN_ESCAPES.get(escape[3], escape[3])
+
+
+def _value_end(text: str, at: int) -> int:
+    depth = 0
+    while True:
+        character = text[at]
+        if character in "\"'":
+            at = _end(_STRING, text, at)
+        elif character in "[{":
+            depth, at = depth + 1, at + 1
+        elif character in "]}":
+            depth, at = depth - 1, at + 1
+        else:
+            at = _end(_SCALAR, text, at)
+        if depth == 0:
+            return at
+        at = _end(_NESTED_BLANK, text, at)
