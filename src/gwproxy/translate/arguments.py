@@ -1,8 +1,8 @@
 """Tool arguments as they arrive from a model: guarded, mended, unwrapped.
 
 A client parses the concatenated arguments as one JSON object and fails, or runs the wrong thing,
-when they are not. `Guard` lets the legal prefix through at once and withholds what is not JSON;
-when the block closes it completes what is open. `Unwrapper` takes `{"input": "…"}` apart while it
+when they are not. `Guard` lets the legal prefix through at once and withholds what is not JSON.
+`Unwrapper` takes `{"input": "…"}` apart while it
 streams, for free-form tools that a plain upstream knows as functions.
 
 Both hold only one call's state, and neither raises: models produce anything.
@@ -25,6 +25,7 @@ _INPUT_HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _INPUT_HEAD_PREFIX: Final = re.compile(
     r'\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?\Z'
 )
+_NUMBER_START: Final = re.compile(r"-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?\Z")
 # Models that run away print blanks between tokens for ever (farion1231/cc-switch stops at 500).
 _MAX_BLANKS: Final = 2000
 
@@ -32,7 +33,12 @@ _MAX_BLANKS: Final = 2000
 class Guard:
     """Passes one JSON object through; `feed` and `close` give what the client may read.
 
-    `mended` is True afterwards when something was cut, completed or wrapped.
+    Raw control characters inside strings are escaped, what follows the object is cut, and the rest
+    is withheld from the first character that no JSON object could have there. A call that was cut
+    short stays cut short: completed, `rm -rf /tmp/x` might become a command that the model never
+    meant, whereas every client refuses to run arguments that do not parse.
+
+    `mended` is True afterwards when anything was escaped, cut or wrapped.
     """
 
     __slots__ = (
@@ -41,10 +47,12 @@ class Guard:
         "_broken",
         "_buffer",
         "_escape",
+        "_length",
         "_literal",
         "_mode",
         "_stack",
         "mended",
+        "whole_members",
     )
 
     def __init__(self) -> None:
@@ -57,46 +65,64 @@ class Guard:
         self._after = ""
         self._blanks = 0
         self._broken = False
+        self._length = 0
         self.mended = False
+        self.whole_members = 0  # characters given out up to the last complete top-level member
 
     def feed(self, fragment: str) -> str:
         """The part of `fragment` that continues a legal object."""
         if self._mode == "start":
-            fragment = self._begin(fragment)
+            fragment = fragment.lstrip()
+            if fragment:
+                self._mode = "value" if fragment[0] == "{" else "other"
         if self._mode == "other":
             self._buffer += fragment
             return ""
         if self._mode == "start" or self._broken:
             return ""
-        end = self._scan(fragment)
-        if end < len(fragment) and fragment[end:].strip():
-            self.mended = True
-        return fragment[:end]
+        return self._scan(fragment)
 
-    def _begin(self, fragment: str) -> str:
-        fragment = fragment.lstrip()
-        if fragment:
-            self._mode = "value" if fragment[0] == "{" else "other"
-        return fragment
-
-    def _scan(self, text: str) -> int:
-        """Index of the first character that may not come; `len(text)` when all may."""
-        position = 0
+    def _scan(self, text: str) -> str:
+        parts: list[str] = []
+        begin = position = 0
+        given = self._length
         while position < len(text):
             if self._mode == "string" and not self._escape:
                 run = _STRING_RUN.match(text, position)
                 if run is not None:
                     position = run.end()
                     continue
-            if self._mode == "done":
-                return position
-            before = self._mode, self._escape, self._literal
-            if not self._step(text[position]):
-                self._mode, self._escape, self._literal = before
-                self._broken = True
-                return position
+                if text[position] < " ":
+                    escaped = jsonio.text(text[position]).decode()[1:-1]
+                    parts += (text[begin:position], escaped)
+                    given += position - begin + len(escaped)
+                    position += 1
+                    begin = position
+                    self.mended = True
+                    continue
+            self._length = given + position - begin
+            if not self._accept(text[position]):
+                self.mended = self.mended or self._broken or bool(text[position:].strip())
+                break
             position += 1
-        return position
+        parts.append(text[begin:position])
+        self._length = given + position - begin
+        if self._mode == "next" and len(self._stack) == 1:
+            self.whole_members = self._length
+        return "".join(parts)
+
+    def _accept(self, char: str) -> bool:
+        """Takes one character, or leaves the state as it was."""
+        if self._mode == "done":
+            return False
+        before = self._mode, self._escape, self._literal
+        if self._mode == "next" and len(self._stack) == 1:
+            self.whole_members = self._length
+        if self._step(char):
+            return True
+        self._mode, self._escape, self._literal = before
+        self._broken = True
+        return False
 
     def _step(self, char: str) -> bool:
         if self._mode == "string":
@@ -109,6 +135,8 @@ class Guard:
                 return False
             self._literal = ""
             self._mode = "next"
+            if len(self._stack) == 1:
+                self.whole_members = self._length
         if char in _SPACE:
             self._blanks += 1
             return self._blanks <= _MAX_BLANKS
@@ -129,11 +157,9 @@ class Guard:
             return True
         if char == "\\":
             self._escape = char
-            return True
-        if char == '"':
+        elif char == '"':
             self._mode = self._after
-            return True
-        return False
+        return True
 
     def _step_structure(self, char: str) -> bool:
         mode = self._mode
@@ -175,18 +201,16 @@ class Guard:
         self._mode = "next" if self._stack else "done"
         return True
 
+    @property
+    def complete(self) -> bool:
+        return self._mode == "done"
+
     def close(self) -> str:
-        """What completes the object: nothing when it is whole, the shortest tail when it is cut."""
+        """What is still owed: arguments that are no object come here, as the object they meant."""
         if self._mode == "start":
             return "{}"
-        if self._mode == "other":
-            return self._judge_other()
-        if self._mode == "done":
+        if self._mode != "other":
             return ""
-        self.mended = True
-        return self._completion()
-
-    def _judge_other(self) -> str:
         text = self._buffer.strip()
         if text == "null":
             return "{}"
@@ -200,47 +224,33 @@ class Guard:
             return inner.feed(value) + inner.close()
         return '{"value":' + jsonio.raw(text) + "}"
 
-    def _completion(self) -> str:
-        tail = ""
-        mode = self._mode
-        if mode == "string":
-            tail += _finish_escape(self._escape) + '"'
-            mode = self._after
-        elif mode == "literal":
-            tail += _finish_literal(self._literal)
-            mode = "next"
-        if mode == "colon":
-            tail += ":null"
-        elif mode == "value":
-            tail += "null"
-        elif mode == "key":
-            tail += '"":null'
-        return tail + "".join(reversed(self._stack))
+
+def as_object(arguments: str) -> str:
+    """Arguments as one JSON object, for answers that have no room for a torn one: of a call that
+    was cut short, the members that arrived whole (what the vendors' own accumulators give)."""
+    guard = Guard()
+    text = guard.feed(arguments) + guard.close()
+    if guard.complete or not text.startswith("{") or guard.whole_members == 0:
+        return text if guard.complete or _is_json(text) else "{}"
+    return text[: guard.whole_members] + "}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        jsonio.loads(text)
+    except jsonio.NotJson:
+        return False
+    return True
 
 
 def _begins_literal(text: str) -> bool:
     if text[0] in "tfn":
         return any(word.startswith(text) for word in ("true", "false", "null"))
-    return re.match(r"-?\d*\.?\d*(?:[eE][+-]?\d*)?\Z", text) is not None
+    return _NUMBER_START.match(text) is not None
 
 
 def _is_literal(text: str) -> bool:
     return text in ("true", "false", "null") or _NUMBER.match(text) is not None
-
-
-def _finish_literal(text: str) -> str:
-    for word in ("true", "false", "null"):
-        if word.startswith(text):
-            return word[len(text) :]
-    return "" if _is_literal(text) else "0"
-
-
-def _finish_escape(escape: str) -> str:
-    if not escape:
-        return ""
-    if escape == "\\":
-        return "\\"
-    return "0" * (6 - len(escape))
 
 
 class Unwrapper:

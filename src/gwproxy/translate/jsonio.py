@@ -54,7 +54,7 @@ def _slow(data: bytes | str, kind: type[T], complaint: str) -> T:
         raise NotJson(complaint or "not valid JSON") from None
     try:
         return msgspec.json.decode(_ascii(value), type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
 
 

@@ -75,8 +75,10 @@ def _fit_id(native: str, limit: int, pattern: bool) -> str:
 
 def fit_name(name: str, limit: int, letter_first: bool) -> str:
     """A legal tool name of at most `limit` characters; equal names give equal results."""
+    if letter_first and name.startswith("$"):  # Moonshot's own tools, such as $web_search
+        return name
     legal = len(name) <= limit and _LEGAL_NAME.match(name) is not None
-    if legal and not (letter_first and not (name[0].isalpha() or name.startswith("$"))):
+    if legal and (name[0].isalpha() or not letter_first):
         return name
     kept = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_KEPT_NAME_CHARACTERS]
     if letter_first and not kept[:1].isalpha():

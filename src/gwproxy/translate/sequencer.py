@@ -61,7 +61,7 @@ class Sequencer:
         waiting.parts.append(event.text)
         self._size += len(event.text)
         if self._size > MAX_WAITING_CHARACTERS:
-            self._failed = True
+            self._failed, self._live = True, None
             self._waiting.clear()
             out.append(Fail(unreadable("parallel blocks of more than 16 MiB")))
 

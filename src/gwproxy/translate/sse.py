@@ -16,8 +16,10 @@ from typing import Final
 # A legal event of an image-making upstream has some MB; beyond this it is an attack or a bug.
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
+# The longest blank line, CRLF CRLF, less one.
+_SEAM_BYTES: Final = 3
 _BOM: Final = b"\xef\xbb\xbf"
-_BLANK: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r(?!\n)|\r\n\n|\n\r\n|\n\r(?!\n)|\r\r\n")
+_BLANK: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 Frame = tuple[bytes, bytes]  # (event name, data); the name is empty where the frame had none
@@ -30,42 +32,59 @@ class TooLong(ValueError):
 class Decoder:
     """Bytes in any chunking → frames that carry data."""
 
-    __slots__ = ("_rest", "_started")
+    __slots__ = ("_parts", "_size", "_started", "_tail")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._parts: list[bytes] = []  # an unfinished event, as it came
+        self._size = 0
+        self._tail = b""  # its last bytes: a blank line may be cut by the network
         self._started = False
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames completed by `chunk`. Raises TooLong."""
-        rest = self._rest + chunk if self._rest else chunk
         if not self._started:
-            if len(rest) < len(_BOM) and _BOM.startswith(rest):
-                self._rest = rest
-                return []
-            self._started = True
-            rest = rest.removeprefix(_BOM)
-        blocks = rest.split(b"\n\n") if b"\r" not in rest else self._split(rest)
-        self._rest = blocks.pop()
-        if len(self._rest) > MAX_EVENT_BYTES:
-            raise TooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
+            chunk = self._begin(chunk)
+        seam = self._tail + chunk
+        if b"\n\n" not in seam and b"\r" not in seam:
+            # Joining only when an event ends keeps a 16 MiB event linear in its chunks.
+            self._keep(chunk)
+            return []
+        rest = b"".join((*self._parts, chunk)) if self._parts else chunk
+        blocks = rest.split(b"\n\n") if b"\r" not in rest else _split(rest)
+        self._parts, self._size, self._tail = [], 0, b""
+        self._keep(blocks.pop())
         return [frame for block in blocks if (frame := _parse(block)) is not None]
 
-    @staticmethod
-    def _split(rest: bytes) -> list[bytes]:
-        # A trailing CR may be half of CRLF: keep it back until the next byte decides.
-        held = b""
-        if rest.endswith(b"\r"):
-            rest, held = rest[:-1], b"\r"
-        blocks = _BLANK.split(rest)
-        blocks[-1] += held
-        return blocks
+    def _begin(self, chunk: bytes) -> bytes:
+        chunk = b"".join((*self._parts, chunk))
+        self._parts, self._size = [], 0
+        self._started = len(chunk) >= len(_BOM) or not _BOM.startswith(chunk)
+        return chunk.removeprefix(_BOM)
+
+    def _keep(self, rest: bytes) -> None:
+        if not rest:
+            return
+        self._parts.append(rest)
+        self._size += len(rest)
+        self._tail = (self._tail + rest[-_SEAM_BYTES:])[-_SEAM_BYTES:]
+        if self._size > MAX_EVENT_BYTES:
+            raise TooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
 
     def finish(self) -> list[Frame]:
         """The frame that the end of the stream completes: its last newline may be missing."""
-        rest, self._rest = self._rest, b""
-        rest = rest.removeprefix(_BOM) if not self._started else rest
+        rest = b"".join(self._parts)
+        self._parts, self._size, self._tail = [], 0, b""
         return [frame for block in _BLANK.split(rest) if (frame := _parse(block)) is not None]
+
+
+def _split(rest: bytes) -> list[bytes]:
+    # A trailing CR may be half of CRLF: keep it back until the next byte decides.
+    held = b""
+    if rest.endswith(b"\r"):
+        rest, held = rest[:-1], b"\r"
+    blocks = _BLANK.split(rest)
+    blocks[-1] += held
+    return blocks
 
 
 def _parse(block: bytes) -> Frame | None:

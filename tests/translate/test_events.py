@@ -1,0 +1,121 @@
+"""The grammar of a stream, and the hinge between whole answers and streams."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from gwproxy.translate.events import (
+    DELTA_CHARACTERS,
+    Close,
+    Delta,
+    End,
+    Event,
+    Fail,
+    Finish,
+    Grammar,
+    GrammarError,
+    Open,
+    Ping,
+    Start,
+    UsageUpdate,
+    fold,
+    pieces,
+    truncated,
+    unfold,
+)
+from gwproxy.translate.hub import Failure, Reply, Stop, StopReason, Usage
+from support.generated import replies
+
+STOP = Finish(Stop(StopReason.END))
+WHOLE: list[Event] = [Start("a"), Open(0, "text"), Delta(0, "hi"), Close(0), STOP, End()]
+
+
+@given(replies())
+def test_fold_is_the_inverse_of_unfold(reply: Reply) -> None:
+    assert fold(unfold(reply)) == reply
+
+
+@given(replies())
+def test_unfold_keeps_the_grammar(reply: Reply) -> None:
+    grammar = Grammar(sequential=True)
+    for event in unfold(reply):
+        grammar.check(event)
+    grammar.close()
+
+
+@given(replies())
+def test_a_cut_stream_never_folds_into_an_answer(reply: Reply) -> None:
+    events = list(unfold(reply))
+    for end in range(len(events)):
+        assert isinstance(fold(events[:end]), Failure)
+
+
+def test_usage_accumulates_and_unknown_keeps_what_was_known() -> None:
+    events = [
+        *WHOLE[:1],
+        UsageUpdate(Usage(fresh=10, cache_read=3)),
+        *WHOLE[1:4],
+        UsageUpdate(Usage(output=7)),
+        *WHOLE[4:],
+    ]
+    reply = fold(events)
+    assert isinstance(reply, Reply)
+    assert reply.usage == Usage(fresh=10, cache_read=3, output=7)
+    assert reply.usage.input_total == 13
+
+
+def test_a_failure_wins_over_what_came_before() -> None:
+    failure = truncated()
+    assert fold([*WHOLE[:3], Fail(failure)]) == failure
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [Open(0, "text")],
+        [Start(), Start()],
+        [Start(), Open(1, "text")],
+        [Start(), Delta(0, "x")],
+        [Start(), Open(0, "text"), Close(0), Delta(0, "x")],
+        [Start(), Open(0, "text"), STOP],
+        [Start(), End()],
+        [Start(), STOP, STOP],
+        [*WHOLE, Ping()],
+        [Start(), Fail(truncated()), End()],
+    ],
+    ids=str,
+)
+def test_the_grammar_refuses(events: list[Event]) -> None:
+    grammar = Grammar()
+    with pytest.raises(GrammarError):
+        for event in events:
+            grammar.check(event)
+
+
+def test_only_the_sequential_grammar_forbids_two_open_blocks() -> None:
+    events: list[Event] = [Start(), Open(0, "call", "a", "f"), Open(1, "call", "b", "g")]
+    loose = Grammar()
+    for event in events:
+        loose.check(event)
+    strict = Grammar(sequential=True)
+    with pytest.raises(GrammarError):
+        for event in events:
+            strict.check(event)
+
+
+def test_a_stream_without_an_end_is_noticed() -> None:
+    grammar = Grammar()
+    for event in WHOLE[:-1]:
+        grammar.check(event)
+    with pytest.raises(GrammarError):
+        grammar.close()
+
+
+def test_pieces_are_not_cut_inside_a_visible_character() -> None:
+    family = "👩\u200d👩\u200d👧"
+    text = "x" * (DELTA_CHARACTERS - 1) + family + "e\u0301" * 70
+    cut = list(pieces(text))
+    assert "".join(cut) == text
+    assert not any(piece[0] in "\u200d\u0301" for piece in cut)
+    assert family in cut[0]
