@@ -1,7 +1,9 @@
-"""Options that several commands share, spelled once.
+"""Options and arguments that several commands share, spelled once.
 
-`--json`, `--quiet` and `--debug` are read from the command line before it is parsed (see
-`cli.app`); a command declares `JsonFlag` or `QuietFlag` so that they are accepted and shown.
+`--json` and `--quiet` are read from the command line before it is parsed (see `cli.app`); a
+command declares `JsonFlag` or `QuietFlag` so that they are accepted and shown. A value whose
+metavar is `PROFILE` is completed with the names of the profiles, one that is `PATH` with
+files, and one like `a|b|c` with these words.
 """
 
 from __future__ import annotations
@@ -12,9 +14,21 @@ import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr, only errors.")]
-ProfileName = Annotated[str, typer.Argument(metavar="NAME", help="The profile.")]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+PROFILE_METAVAR = "PROFILE"
+PATH_METAVAR = "PATH"
+
+ProfileName = Annotated[
+    str, typer.Argument(metavar=PROFILE_METAVAR, show_default=False, help="The profile.")
+]
+ProfileNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar=PROFILE_METAVAR, show_default=False, help="These profiles."),
+]
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="This profile instead of the default one."),
+    typer.Option(
+        "--profile", "-p", metavar=PROFILE_METAVAR, help="This profile, not the default one."
+    ),
 ]
-YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

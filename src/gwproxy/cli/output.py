@@ -128,8 +128,8 @@ class Output:
         """Whether a person is there to answer: stdin and stderr are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty() and not self.json_mode
 
-    def ask(self, question: str, *, flag: str, default: str = "") -> str:
-        """An answer typed on the terminal; an empty one is `default`.
+    def ask(self, question: str, *, flag: str, default: str = "", optional: bool = False) -> str:
+        """An answer typed on the terminal; an empty one is `default`, or asked for again.
 
         Raises UsageError naming `flag` when nobody is there to answer. Ctrl-D raises EOFError.
         """
@@ -142,7 +142,7 @@ class Output:
             if not line:
                 raise EOFError
             answer = line.strip() or default
-            if answer:
+            if answer or optional:
                 return answer
 
     def ask_secret(self, question: str, *, flag: str) -> str:
@@ -158,7 +158,8 @@ class Output:
     def confirm(self, question: str, *, flag: str) -> bool:
         """Yes or no; no is the default. Raises UsageError naming `flag` without a terminal."""
         self._need_person(question, flag)
-        return self.ask(f"{question} [y/N]", flag=flag, default=" ").strip().lower() in ("y", "yes")
+        answer = self.ask(f"{question} [y/N]", flag=flag, optional=True)
+        return answer.lower() in ("y", "yes")
 
     # -- how --------------------------------------------------------------------------------
 

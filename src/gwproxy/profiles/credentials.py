@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gwproxy.errors import CredentialError, KeyringError
-from gwproxy.profiles import store
 from gwproxy.profiles.endpoints import host_of
 from gwproxy.profiles.keyring_trouble import (
     Asker,
@@ -33,6 +32,7 @@ from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret, Source
+from gwproxy.profiles.store import Config, load
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """Long enough to touch a fingerprint reader for `op` or to type a passphrase for `pass`."""
@@ -58,9 +58,32 @@ class KeyStatus:
     trouble: str = ""
 
 
-def default_keyring() -> SystemKeyring:
-    """The keyring that config.toml asks for. Raises ConfigError."""
-    return SystemKeyring(store.load().keyring_backend)
+def keyring_of(config: Config) -> Keyring:
+    """The keyring that `config` asks for. A server makes one and keeps it: it remembers for a
+    while that a keyring hangs."""
+    return SystemKeyring(config.keyring_backend)
+
+
+def read_key_file(path: Path) -> Secret:
+    """The key in the first line of `path`. Raises CredentialError, also when others can read it."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            # Of the open file, not of the path: the two may differ by the time we look.
+            status = os.fstat(file.fileno())
+            if os.name == "posix" and status.st_mode & 0o077:
+                raise CredentialError(
+                    f"others can read the key file {path}",
+                    why=f"its mode is {status.st_mode & 0o777:04o}",
+                    hint=f"chmod 600 {path}",
+                )
+            line = file.readline()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialError(
+            f"cannot read the key file {path}",
+            why=getattr(error, "strerror", None) or "it is not UTF-8 text",
+            hint="mend the path or the permissions, or keep the key in the keyring",
+        ) from None
+    return clean_key(line, f"in {path}")
 
 
 def resolve(
@@ -88,24 +111,30 @@ def resolve(
         case "file":
             assert profile.key.path is not None
             source = Source("file", str(profile.key.path))
-            return FoundKey(_from_file(profile, profile.key.path), source)
+            return FoundKey(read_key_file(profile.key.path), source)
         case "env" if value := environ.get(profile.key.variable):
             source = Source("environment", profile.key.variable)
             return FoundKey(clean_key(value, str(source)), source)
         case _:
-            return _from_keyring(profile, keyring or default_keyring(), environ)
+            return _from_keyring(profile, keyring or keyring_of(load()), environ)
 
 
 def store_key(
-    profile: str, secret: Secret, keyring: Keyring | None = None, *, adding: bool = False
+    profile: str, secret: Secret, keyring: Keyring | None = None, *, adding: str = ""
 ) -> None:
     """Put the key of `profile` into the keyring, where it stays until deleted.
 
-    It is read back and compared. `adding` says that the profile is being made right now. Raises
-    KeyringError, with the ways out for this machine.
+    It is read back and compared. `adding` is the command that is making the profile right now, for
+    the ways out. Raises KeyringError.
     """
     with _Explained(Asker(profile, adding)):
-        (keyring or default_keyring()).write(profile, secret)
+        (keyring or keyring_of(load())).write(profile, secret)
+
+
+def stored_key(profile: str, keyring: Keyring | None = None) -> Secret | None:
+    """The key of `profile` in the keyring, whatever else overrides it. Raises KeyringError."""
+    with _Explained(Asker(profile)):
+        return (keyring or keyring_of(load())).read(profile)
 
 
 def delete_key(profile: str, keyring: Keyring | None = None) -> bool:
@@ -114,7 +143,7 @@ def delete_key(profile: str, keyring: Keyring | None = None) -> bool:
     Raises KeyringError.
     """
     with _Explained(Asker(profile)):
-        return (keyring or default_keyring()).delete(profile)
+        return (keyring or keyring_of(load())).delete(profile)
 
 
 def describe_source(
@@ -130,6 +159,8 @@ def describe_source(
         return KeyStatus(Source("command", profile.key.command[0]))
     try:
         secret, source = resolve(profile, keyring, environ=environ)
+    except _NoKey as error:
+        return KeyStatus(_expected_source(profile), trouble=f"no key: {error.why}")
     except CredentialError as error:
         return KeyStatus(_expected_source(profile), trouble=error.what)
     return KeyStatus(source, masked=secret.masked if secret else "")
@@ -206,10 +237,14 @@ def _from_keyring(profile: Profile, keyring: Keyring, environ: Mapping[str, str]
     raise _no_key(profile, f"{looked}the keyring has none for it")
 
 
-def _no_key(profile: Profile, why: str) -> CredentialError:
+class _NoKey(CredentialError):
+    """Everything works, and there is no key."""
+
+
+def _no_key(profile: Profile, why: str) -> _NoKey:
     variable = profile.key.variable
     hint = f"export {variable}, or: " if variable else ""
-    return CredentialError(
+    return _NoKey(
         f"there is no key for the profile {profile.name}",
         why=why,
         hint=f"{hint}gwproxy profile key {profile.name}",
@@ -252,27 +287,6 @@ def _from_command(profile: Profile, environ: Mapping[str, str]) -> Secret:
         )
     lines = stdout.decode(errors="replace").splitlines()
     return clean_key(lines[0] if lines else "", f"from {command[0]}")
-
-
-def _from_file(profile: Profile, path: Path) -> Secret:
-    try:
-        with path.open(encoding="utf-8") as file:
-            # Of the open file, not of the path: the two may differ by the time we look.
-            status = os.fstat(file.fileno())
-            if os.name == "posix" and status.st_mode & 0o077:
-                raise CredentialError(
-                    f"others can read the key file {path}",
-                    why=f"its mode is {status.st_mode & 0o777:04o}",
-                    hint=f"chmod 600 {path}",
-                )
-            line = file.readline()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CredentialError(
-            f"cannot read the key file {path}",
-            why=getattr(error, "strerror", None) or "it is not UTF-8 text",
-            hint=f"gwproxy profile key {profile.name}",
-        ) from None
-    return clean_key(line, f"in {path}")
 
 
 def _expected_source(profile: Profile) -> Source:

@@ -62,19 +62,20 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """On whose behalf the keyring was asked: the profile, and the command to try next."""
+    """On whose behalf the keyring was asked.
+
+    `adding` is the beginning of the `profile add` command that was running, "" when the profile
+    is there already.
+    """
 
     profile: str
-    adding: bool = False
-    """`profile add` was running, so that `profile key` would not find the profile yet."""
-
-    @property
-    def variable(self) -> str:
-        return key_variable(self.profile)
+    adding: str = ""
 
     def command(self, flag: str) -> str:
-        verb, prefix = ("add", "--key-") if self.adding else ("key", "--")
-        return f"gwproxy profile {verb} {self.profile} {prefix}{flag}"
+        """The command that puts the key elsewhere: `flag` is `env VAR`, `command …`, `file …`."""
+        if self.adding:
+            return f"{self.adding} --key-{flag}"
+        return f"gwproxy profile key {self.profile} --{flag}"
 
 
 _CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")  # Docker, Podman
@@ -88,7 +89,9 @@ def key_variable(profile: str) -> str:
 def explain(trouble: KeyringTrouble, asker: Asker, situation: Situation) -> KeyringError:
     """The error that a person in `situation` can act upon."""
     what, why, first_aid = _words(trouble, situation)
-    return KeyringError(what, why=why, hint="\n".join([*first_aid, *_ways_out(asker, situation)]))
+    ways = _ways_out(asker, situation)
+    hint = [*first_aid, "or keep the key elsewhere:" if first_aid else "keep the key elsewhere:"]
+    return KeyringError(what, why=why, hint="\n".join([*hint, *(f"  {way}" for way in ways)]))
 
 
 def _words(trouble: KeyringTrouble, situation: Situation) -> tuple[str, str, list[str]]:
@@ -160,19 +163,20 @@ def _why_no_bus(situation: Situation) -> str:
 
 
 def _ways_out(asker: Asker, situation: Situation) -> list[str]:
-    """Other places for the key, the best one for the situation first."""
-    variable = asker.variable
-    if situation.container:
+    """Other places for the key; the variable first, as it works everywhere."""
+    variable = key_variable(asker.profile)
+    if asker.adding:
+        by_variable = asker.command(f"env {variable}") + "   (and set that variable)"
+    elif situation.container:
         by_variable = f"pass it to the container: -e {variable}"
     elif situation.platform == "win32":
         by_variable = f"$env:{variable} = Read-Host -MaskInput   (this window only)"
     else:
         by_variable = f"read -rs {variable} && export {variable}   (this shell only)"
-    by_command = asker.command(f"command 'pass show {asker.profile}'") + "   (or op read …)"
-    by_file = asker.command("file PATH") + "   (a file that only you can read)"
     return [
-        "or keep the key elsewhere:",
-        *(f"  {way}" for way in (by_variable, by_command, by_file)),
+        by_variable,
+        asker.command(f"command 'pass show {asker.profile}'") + "   (or op read …)",
+        asker.command("file PATH") + "   (a file that only you can read)",
     ]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -25,6 +26,9 @@ from gwproxy.profiles.secret import Secret
 
 KEYRING_TIMEOUT_S: Final = 10.0
 """A healthy keyring answers in 100 ms; a stopped one never does (pypa/twine#338)."""
+
+_SILENCE_S: Final = 30.0
+"""How long not to ask again a keyring that hung: a list of ten profiles waits once."""
 
 _USER: Final = "api-key"
 
@@ -64,14 +68,15 @@ class SystemKeyring:
     """The operating system's keyring, or the backend that config.toml names.
 
     `backend` is a dotted class name, "" for the system's own. Nothing is imported or opened
-    before the first call. One that did not answer in time is not asked again.
+    before the first call. One that did not answer in time is left alone for a while: each
+    unanswered call leaves a thread behind.
     """
 
     def __init__(self, backend: str = "", *, timeout_s: float = KEYRING_TIMEOUT_S) -> None:
         self._name = backend or _SYSTEM_BACKENDS.get(sys.platform, _SECRET_SERVICE)
         self._timeout_s = timeout_s
         self._backend: Any = None
-        self._hangs = False
+        self._silent_until = 0.0
 
     def read(self, profile: str) -> Secret | None:
         value = self._call(lambda backend: backend.get_password(_service(profile), _USER))
@@ -95,7 +100,7 @@ class SystemKeyring:
         return True
 
     def _call(self, action: Callable[[Any], T]) -> T:
-        if self._hangs:
+        if time.monotonic() < self._silent_until:
             raise KeyringTrouble(Trouble.TIMED_OUT, f"{self._timeout_s:g} s")
         future: Future[T] = Future()
 
@@ -112,12 +117,12 @@ class SystemKeyring:
         try:
             return future.result(self._timeout_s)
         except FutureTimeoutError:
-            self._hangs = True
+            self._silent_until = time.monotonic() + _SILENCE_S
             raise KeyringTrouble(Trouble.TIMED_OUT, f"{self._timeout_s:g} s") from None
         except KeyringTrouble:
             raise
         except Exception as error:  # the one seam: backends raise all sorts
-            raise _named(error) from error
+            raise _named(error, self._name) from error
 
 
 def _service(profile: str) -> str:
@@ -138,7 +143,7 @@ def _open_backend(name: str) -> Any:
     return backend()
 
 
-def _named(error: Exception) -> KeyringTrouble:
+def _named(error: Exception, backend: str) -> KeyringTrouble:
     """Which Trouble an exception of the keyring library, or of what lies below it, means."""
     chain = list(_chain(error))
     names = {type(link).__name__ for link in chain}
@@ -147,12 +152,12 @@ def _named(error: Exception) -> KeyringTrouble:
     text = " ".join(str(link) for link in chain)
     if "-25308" in text or "-25293" in text:  # errSecInteractionNotAllowed, errSecAuthFailed
         return KeyringTrouble(Trouble.LOCKED)
-    if any(isinstance(link, FileNotFoundError | ConnectionError | KeyError) for link in chain):
-        return KeyringTrouble(Trouble.NO_BUS)
-    if names & {"SecretServiceNotAvailableException", "NoKeyringError"}:
-        return KeyringTrouble(Trouble.NO_SERVICE)
-    if "ServiceUnknown" in text:
-        return KeyringTrouble(Trouble.NO_SERVICE)
+    if backend == _SECRET_SERVICE:
+        # No socket at the address, or no address at all.
+        if any(isinstance(link, FileNotFoundError | ConnectionError | KeyError) for link in chain):
+            return KeyringTrouble(Trouble.NO_BUS)
+        if "SecretServiceNotAvailableException" in names:
+            return KeyringTrouble(Trouble.NO_SERVICE)
     return KeyringTrouble(Trouble.FAILED, redact(f"{type(error).__name__}: {error}"))
 
 

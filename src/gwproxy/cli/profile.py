@@ -1,0 +1,311 @@
+"""`gwproxy profile …`: list, show, use, set, rename and remove profiles.
+
+`profile add` and `profile key`, which handle keys, are in `cli.profile_key`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final
+
+import typer
+
+from gwproxy.cli import profile_key
+from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
+from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.errors import ConfigError, KeyringError, UsageError
+from gwproxy.profiles import changes, credentials, store
+from gwproxy.profiles.credentials import KeyStatus
+from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
+from gwproxy.profiles.quirks import QUIRKS, manner_values
+from gwproxy.profiles.record import check_name
+
+_ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    "messages",
+    "count_tokens",
+    "chat",
+    "responses",
+    "models",
+)
+
+profile_app: Final = typer.Typer(
+    help="Add, list and change profiles and their keys.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(profile_app, name="profile")
+
+
+@profile_app.callback()
+def profile(context: typer.Context) -> None:
+    """Add, list and change profiles and their keys."""
+    if context.invoked_subcommand is None:
+        output_of(context).line(context.get_help())
+
+
+profile_key.register(profile_app)
+
+
+@profile_app.command("list")
+def list_profiles(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """List the profiles and where each key comes from."""
+    output = output_of(context)
+    config = store.load()
+    keyring = credentials.keyring_of(config)
+    keys = {
+        name: credentials.describe_source(one, keyring) for name, one in config.profiles.items()
+    }
+
+    def human() -> None:
+        rows = tuple(
+            (
+                f"{name} *" if name == config.default else name,
+                one.preset,
+                ", ".join(one.dialects),
+                one.model,
+                key_text(keys[name]),
+            )
+            for name, one in config.profiles.items()
+        )
+        output.table(
+            Table(
+                ("NAME", "PRESET", "SPEAKS", "MODEL", "KEY"),
+                rows,
+                empty="no profile yet; add one: gwproxy profile add kimi --preset kimi-code",
+            )
+        )
+        for remark in config.remarks:
+            output.warn(remark)
+
+    output.result(
+        {
+            "default": config.default or None,
+            "profiles": [
+                {**profile_data(one), "key": key_data(keys[name])}
+                for name, one in config.profiles.items()
+            ],
+            "remarks": list(config.remarks),
+        },
+        human,
+    )
+
+
+@profile_app.command()
+def show(
+    context: typer.Context,
+    name: ProfileName,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also the quirks that stand at their default.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Show every setting of a profile and where it comes from."""
+    output = output_of(context)
+    config = store.load()
+    found = config.profile(name)
+    key = credentials.describe_source(found, credentials.keyring_of(config))
+
+    def human() -> None:
+        rows = [*_setting_rows(found, key), *_quirk_rows(found, everything=everything)]
+        output.table(Table(("SETTING", "VALUE", "FROM"), tuple(rows)))
+
+    data = profile_data(found) | {"key": key_data(key), "default": name == config.default}
+    data["overridden"] = sorted(found.overridden)
+    output.result(data, human)
+
+
+@profile_app.command()
+def use(context: typer.Context, name: ProfileName, quiet: QuietFlag = False) -> None:
+    """Make a profile the default one."""
+    store.edit(lambda document: changes.use_profile(document, name))
+    output_of(context).talk(f"{name} is the default profile now")
+
+
+@profile_app.command("set")
+def set_settings(
+    context: typer.Context,
+    name: ProfileName,
+    assignments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE",
+            show_default=False,
+            help="stream=never, models=a,b, quirk.vision=false, header.X-Team=7, auth.chat=bearer; "
+            "an empty value goes back to the preset's.",
+        ),
+    ],
+    quiet: QuietFlag = False,
+) -> None:
+    """Change settings of a profile."""
+    parsed = [changes.parse_assignment(text) for text in assignments]
+    try:
+        store.edit(lambda document: changes.set_values(document, name, parsed))
+    except ConfigError as error:
+        settings = [f"profiles.{name}.{'.'.join(path)}" for path, _ in parsed]
+        if error.what.startswith(tuple(settings)):  # the command line is wrong, not the file
+            raise UsageError(error.what, hint=error.hint) from None
+        raise
+    output_of(context).talk(f"{name} is changed; a running server has taken it over by now")
+
+
+@profile_app.command()
+def rename(
+    context: typer.Context,
+    name: ProfileName,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", show_default=False)],
+    quiet: QuietFlag = False,
+) -> None:
+    """Rename a profile; its key moves along."""
+    output = output_of(context)
+    config = store.load()
+    found = config.profile(name)
+    check_name(new_name)
+    if new_name in config.profiles:
+        raise UsageError(f"there is a profile called {new_name} already")
+    # The key is copied first and deleted last: at no time is it nowhere.
+    moved = _copy_key(found, new_name, config, output)
+    store.edit(lambda document: changes.rename_profile(document, name, new_name))
+    if moved:
+        credentials.delete_key(name, credentials.keyring_of(config))
+    output.talk(f"{name} is called {new_name} now")
+
+
+@profile_app.command()
+def remove(
+    context: typer.Context, name: ProfileName, yes: YesFlag = False, quiet: QuietFlag = False
+) -> None:
+    """Remove a profile and delete its key."""
+    output = output_of(context)
+    if not yes and not output.confirm(f"Remove {name} and delete its key?", flag="--yes"):
+        output.talk("nothing was changed")
+        return
+    # Not checked as a whole before: a broken profile must be removable too.
+    config = store.edit(lambda document: changes.remove_profile(document, name))
+    deleted = False
+    try:
+        deleted = credentials.delete_key(name, credentials.keyring_of(config))
+    except KeyringError as error:
+        output.talk(f"the keyring could not be asked for a key to delete: {error.what}")
+    output.talk(f"{name} is removed" + (", and its key is deleted" if deleted else ""))
+    if config.default:
+        output.talk(f"the default profile is {config.default}")
+
+
+def profile_data(profile: Profile) -> dict[str, object]:
+    """A profile as --json shows it."""
+    return {
+        "name": profile.name,
+        "preset": profile.preset,
+        "model": profile.model,
+        "models": list(profile.models),
+        "dialects": list(profile.dialects),
+        "anthropic_url": profile.anthropic_url,
+        "openai_url": profile.openai_url,
+        "endpoints": {one: url for one in _ENDPOINTS if (url := profile.url(one))},
+        "stream": profile.stream,
+        "auth": {dialect: profile.auth_for(dialect) for dialect in profile.dialects},
+        "headers": dict(profile.headers),
+        "quirks": _plain(manner_values(profile)),
+        "context_window": profile.context_window,
+        "max_output_tokens": profile.max_output_tokens,
+        "first_byte_timeout_s": profile.first_byte_timeout_s,
+        "idle_timeout_s": profile.idle_timeout_s,
+        "fallback": list(profile.fallback),
+    }
+
+
+def key_data(key: KeyStatus) -> dict[str, object]:
+    return {
+        "kind": key.source.kind,
+        "source": str(key.source),
+        "masked": key.masked or None,
+        "trouble": key.trouble or None,
+    }
+
+
+def key_text(key: KeyStatus) -> str:
+    """`…1a2b  keyring`, or why there is no key."""
+    if key.trouble:
+        return key.trouble
+    return f"{key.masked}  {key.source}" if key.masked else str(key.source)
+
+
+def _setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, str]]:
+    def origin(name: str) -> str:
+        if name in profile.overridden:
+            return "config.toml"
+        return f"preset {profile.preset}"
+
+    values = profile_data(profile)
+    for name in ("preset", "model", "models", "anthropic_url", "openai_url", "dialects", "stream"):
+        value = values[name]
+        text = ", ".join(value) if isinstance(value, list) else str(value or "")
+        yield name, text, origin(name)
+    yield "key", key_text(key), _key_origin(profile, key)
+    for dialect in DIALECTS:
+        if dialect in profile.dialects:
+            name = "auth" if "auth" in profile.overridden else f"auth.{dialect}"
+            yield f"auth.{dialect}", profile.auth_for(dialect), origin(name)
+    for header, value in profile.headers.items():
+        yield f"headers.{header}", value, origin(f"headers.{header}")
+    for name in ("context_window", "max_output_tokens", "first_byte_timeout_s", "idle_timeout_s"):
+        yield name, _number(values[name]), origin(name)
+    if profile.fallback:
+        yield "fallback", ", ".join(profile.fallback), origin("fallback")
+
+
+def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
+    for name, value in manner_values(profile).items():
+        if QUIRKS[name].setting:
+            continue
+        if f"quirks.{name}" in profile.overridden:
+            origin = "config.toml"
+        elif name in profile.quirks:
+            origin = f"preset {profile.preset}"
+        elif everything:
+            origin = "default"
+        else:
+            continue
+        yield f"quirk.{name}", _quirk_text(value), origin
+
+
+def _key_origin(profile: Profile, key: KeyStatus) -> str:
+    if key.source.kind == "environment" and profile.key.kind != "env":
+        return "environment"
+    named = {"key", "key_env", "key_command", "key_file"} & profile.overridden
+    return "config.toml" if named else f"preset {profile.preset}"
+
+
+def _quirk_text(value: QuirkValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _number(value: object) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plain(values: Mapping[str, QuirkValue]) -> dict[str, object]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+
+
+def _copy_key(profile: Profile, new_name: str, config: store.Config, output: Output) -> bool:
+    """Put the key under the new name as well; whether there was one in the keyring."""
+    if profile.key.kind != "keyring":
+        return False
+    keyring = credentials.keyring_of(config)
+    try:
+        stored = credentials.stored_key(profile.name, keyring)
+    except KeyringError as error:
+        output.warn(f"the key stays behind, because {error.what}: gwproxy profile key {new_name}")
+        return False
+    if stored is None:
+        return False
+    credentials.store_key(new_name, stored, keyring)
+    return True

@@ -1,0 +1,350 @@
+"""`gwproxy profile add` and `gwproxy profile key`: where a key enters.
+
+A key comes in by a hidden prompt or on stdin and never as an argument, where every user of the
+machine could read it. It goes to the keyring, or nowhere: nothing here writes one to a file.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
+from gwproxy.cli.output import Output, output_of
+from gwproxy.errors import ConfigError, GwproxyError, UsageError
+from gwproxy.profiles import changes, credentials, store
+from gwproxy.profiles.endpoints import host_of
+from gwproxy.profiles.keyring_trouble import key_variable
+from gwproxy.profiles.oskeyring import Keyring
+from gwproxy.profiles.presets import PRESETS, Preset
+from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.record import check_name, make_profile
+from gwproxy.profiles.secret import Secret
+from gwproxy.profiles.suggest import did_you_mean
+
+_KEY_FLAGS: Final = "--key-stdin, --key-env VAR, --key-command CMD, --key-file PATH or --no-key"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("add")(add)
+    app.command("key")(key)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlan:
+    """Where the key will be: `record` for config.toml, `secret` for the keyring."""
+
+    record: dict[str, Any]
+    secret: Secret | None = None
+
+
+def add(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="What to call it.")
+    ],
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="|".join(PRESETS), help="A known provider.")
+    ] = None,
+    anthropic_url: Annotated[
+        str | None, typer.Option("--anthropic-url", metavar="URL", help="Base for Messages.")
+    ] = None,
+    openai_url: Annotated[
+        str | None, typer.Option("--openai-url", metavar="URL", help="Base for Chat, Responses.")
+    ] = None,
+    dialects: Annotated[
+        str | None,
+        typer.Option("--dialects", metavar="LIST", help="Some of anthropic,chat,responses."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="The model to ask for.")
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option("--stream", metavar="auto|always|never", help="Whether it can stream."),
+    ] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option("--auth", metavar="x-api-key|bearer|HEADER", help="How it takes the key."),
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="'K: V'", help="Send this as well.")
+    ] = None,
+    quirk: Annotated[
+        list[str] | None,
+        typer.Option("--quirk", metavar="NAME[=VALUE]", help="See gwproxy profile show --all."),
+    ] = None,
+    key_stdin: Annotated[
+        bool, typer.Option("--key-stdin", help="Read the key from stdin.")
+    ] = False,
+    key_env: Annotated[
+        str | None, typer.Option("--key-env", metavar="VAR", help="The variable with the key.")
+    ] = None,
+    key_command: Annotated[
+        str | None, typer.Option("--key-command", metavar="CMD", help="A command printing it.")
+    ] = None,
+    key_file: Annotated[
+        str | None, typer.Option("--key-file", metavar=PATH_METAVAR, help="A 0600 file with it.")
+    ] = None,
+    no_key: Annotated[bool, typer.Option("--no-key", help="The provider asks for none.")] = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Add a profile; its key goes into the keyring."""
+    output = output_of(context)
+    config = store.load()
+    _check_new(name, config)
+    chosen = _preset(output, name, preset, has_url=bool(anthropic_url or openai_url))
+    record = _record(
+        chosen,
+        {
+            "anthropic_url": anthropic_url,
+            "openai_url": openai_url,
+            "model": model,
+            "stream": stream,
+            "auth": auth,
+        },
+    )
+    if dialects:
+        record["dialects"] = changes.parse_assignment(f"dialects={dialects}")[1]
+    _ask_missing(output, chosen, record)
+    for text in header or ():
+        record.setdefault("headers", {}).update([_header(text)])
+    for text in quirk or ():
+        record.setdefault("quirks", {}).update([_quirk(text)])
+    profile = _valid(name, record)
+    plan = _key_plan(
+        output,
+        profile,
+        stdin=key_stdin,
+        env=key_env,
+        command=key_command,
+        file=key_file,
+        none=no_key,
+    )
+    record |= plan.record
+    profile = _valid(name, record)
+    keyring = credentials.keyring_of(config)
+    _keep(output, profile, plan, keyring, adding=_command(name, record))
+    config = _write(name, record, plan, keyring)
+    _report(output, profile, config, plan)
+
+
+def key(
+    context: typer.Context,
+    name: ProfileName,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the key from stdin.")] = False,
+    env: Annotated[
+        str | None, typer.Option("--env", metavar="VAR", help="The variable with the key.")
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option("--command", metavar="CMD", help="A command printing it.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar=PATH_METAVAR, help="A 0600 file with it.")
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Forget the key.")] = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Set, rotate or delete the key of a profile."""
+    output = output_of(context)
+    config = store.load()
+    profile = config.profile(name)
+    if delete:
+        if stdin or env or command or file:
+            raise UsageError("--delete goes with none of --stdin, --env, --command, --file")
+        _delete(output, profile, config)
+        return
+    plan = _key_plan(output, profile, stdin=stdin, env=env, command=command, file=file, flags="--")
+    _keep(output, profile, plan, credentials.keyring_of(config))
+    _set_reference(name, plan.record)
+    where = "in the keyring" if plan.secret else "noted"
+    output.talk(f"the key of {name} is {where}" + (f" ({plan.secret})" if plan.secret else ""))
+    if os.environ.get(key_variable(name)):
+        output.warn(f"{key_variable(name)} is set here and wins over it")
+
+
+def _check_new(name: str, config: store.Config) -> None:
+    try:
+        check_name(name)
+    except ConfigError as error:
+        raise UsageError(error.what, why=error.why, hint=error.hint) from None
+    if name in config.profiles:
+        raise UsageError(
+            f"there is a profile called {name} already",
+            hint=f"gwproxy profile set {name} KEY=VALUE, or gwproxy profile key {name}",
+        )
+
+
+def _preset(output: Output, name: str, given: str | None, *, has_url: bool) -> Preset:
+    """The preset that was named; a profile named like one, or with a URL, needs no question."""
+    if given is None and name in PRESETS:
+        given = name
+    if given is None and has_url:
+        given = "custom"
+    if given is None:
+        given = output.ask(f"Provider ({', '.join(PRESETS)})", flag="--preset")
+    if given not in PRESETS:
+        raise UsageError(f"there is no preset called {given!r}", why=did_you_mean(given, PRESETS))
+    return PRESETS[given]
+
+
+def _record(preset: Preset, flags: dict[str, str | None]) -> dict[str, Any]:
+    return {"preset": preset.name} | {key: value for key, value in flags.items() if value}
+
+
+def _ask_missing(output: Output, preset: Preset, record: dict[str, Any]) -> None:
+    """Ask for what only the person knows, or name the flag."""
+    urls = [key for key in preset.asks if key.endswith("_url")]
+    if urls and not any(record.get(key) for key in urls):
+        if not output.can_ask():
+            raise UsageError(
+                f"{preset.name} needs --anthropic-url or --openai-url",
+                hint="take the base URL from the provider's documentation",
+            )
+        for key, words in (("anthropic_url", "Anthropic"), ("openai_url", "OpenAI")):
+            answer = output.ask(
+                f"{words} base URL (empty if there is none)",
+                flag=f"--{key.replace('_', '-')}",
+                optional=True,
+            )
+            if answer:
+                record[key] = answer
+    if "model" in preset.asks and not record.get("model"):
+        record["model"] = output.ask("Model", flag="--model")
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError("--header takes 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _quirk(text: str) -> tuple[str, Any]:
+    (_, name), value = changes.parse_assignment(f"quirk.{text if '=' in text else text + '=true'}")
+    return name, value
+
+
+def _valid(name: str, record: dict[str, Any]) -> Profile:
+    """The profile; what is wrong with it is wrong with the command line."""
+    try:
+        return make_profile(name, record)
+    except ConfigError as error:
+        raise UsageError(error.what, why=error.why, hint=error.hint) from None
+
+
+def _key_plan(
+    output: Output,
+    profile: Profile,
+    *,
+    stdin: bool = False,
+    env: str | None = None,
+    command: str | None = None,
+    file: str | None = None,
+    none: bool = False,
+    flags: str = "--key-",
+) -> KeyPlan:
+    """Where the key will be, asking for it when no flag says so. Checks what can be checked."""
+    if sum(map(bool, (stdin, env, command, file, none))) > 1:
+        raise UsageError("a key has one place; give one of the key flags")
+    if none or (profile.key.kind == "none" and not (stdin or env or command or file)):
+        return KeyPlan({"key": "none"} if none else {})
+    if env:
+        if env not in os.environ:
+            output.warn(f"{env} is not set in this shell")
+        return KeyPlan({"key_env": env})
+    if command:
+        return KeyPlan({"key_command": changes.split_command(command)})
+    if file:
+        path = Path(file).expanduser().absolute()
+        credentials.read_key_file(path)
+        return KeyPlan({"key_file": str(path)})
+    if stdin:
+        return KeyPlan({}, credentials.clean_key(sys.stdin.read(), "on stdin"))
+    preset = PRESETS[profile.preset]
+    where = f" (from {preset.key_page})" if preset.key_page else ""
+    output.talk(f"The key goes into the keyring, and to {_destination(profile)} and nowhere else.")
+    question = f"API key of {preset.title if preset.key_page else profile.name}{where}"
+    typed = output.ask_secret(
+        question, flag=_KEY_FLAGS if flags == "--key-" else "--stdin, --env, --command or --file"
+    )
+    return KeyPlan({}, credentials.clean_key(typed, "as typed"))
+
+
+def _keep(
+    output: Output, profile: Profile, plan: KeyPlan, keyring: Keyring, *, adding: str = ""
+) -> None:
+    if plan.secret is None:
+        return
+    warning = credentials.misfit_warning(profile, plan.secret)
+    if warning:
+        output.warn(warning)
+    credentials.store_key(profile.name, plan.secret, keyring, adding=adding)
+
+
+def _write(name: str, record: dict[str, Any], plan: KeyPlan, keyring: Keyring) -> store.Config:
+    try:
+        return store.edit(lambda document: changes.add_profile(document, name, record))
+    except GwproxyError:
+        if plan.secret is not None:  # no profile, so no key either
+            credentials.delete_key(name, keyring)
+        raise
+
+
+def _command(name: str, record: dict[str, Any]) -> str:
+    """The beginning of a command line that adds the same profile."""
+    words = ["gwproxy", "profile", "add", name]
+    for setting in ("preset", "anthropic_url", "openai_url", "model"):
+        if setting in record and record[setting] != name:
+            words += [f"--{setting.replace('_', '-')}", str(record[setting])]
+    return shlex.join(words)
+
+
+def _set_reference(name: str, record: dict[str, Any]) -> None:
+    """Note in config.toml where the key is; an empty record says the keyring."""
+    if record:
+        assignments: list[changes.Assignment] = [((key,), value) for key, value in record.items()]
+    else:
+        assignments = [(("key",), None)]
+    store.edit(lambda document: changes.set_values(document, name, assignments))
+
+
+def _delete(output: Output, profile: Profile, config: store.Config) -> None:
+    if profile.key.kind in ("env", "command", "file"):
+        _set_reference(profile.name, {})
+        output.talk(f"{profile.name} does not refer to the {profile.key.kind} any more")
+    deleted = credentials.delete_key(profile.name, credentials.keyring_of(config))
+    output.talk(
+        f"the key of {profile.name} is deleted from the keyring"
+        if deleted
+        else f"there was no key of {profile.name} in the keyring"
+    )
+
+
+def _destination(profile: Profile) -> str:
+    bases = [base for base in (profile.anthropic_url, profile.openai_url) if base]
+    return " and ".join(dict.fromkeys(host_of(base) for base in bases)) or "nobody"
+
+
+def _report(output: Output, profile: Profile, config: store.Config, plan: KeyPlan) -> None:
+    is_default = config.default == profile.name
+    next_command = (
+        "gwproxy setup claude-code" if is_default else f"gwproxy profile use {profile.name}"
+    )
+
+    def human() -> None:
+        kept = f"; its key {plan.secret} is in the keyring" if plan.secret else ""
+        output.talk(f"{profile.name} is added ({', '.join(profile.dialects)}){kept}")
+        if is_default:
+            output.talk(f"{profile.name} is the default profile")
+        output.talk(f"next: gwproxy test {profile.name}, then {next_command}")
+
+    data = {"name": profile.name, "default": is_default, "next": f"gwproxy test {profile.name}"}
+    output.result(data, human)

@@ -1,0 +1,32 @@
+"""`gwproxy token`: the secret that tools on this machine present to the gateway."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.output import output_of
+
+
+def register(app: typer.Typer) -> None:
+    app.command("token")(token)
+
+
+def token(
+    context: typer.Context,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Make a new one; the old one stops working.")
+    ] = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Print the token that your tools present."""
+    from gwproxy.profiles.local_token import local_token, rotate_token
+
+    output = output_of(context)
+    secret = rotate_token() if rotate else local_token()
+    output.result({"token": secret.reveal()}, lambda: output.line(secret.reveal()))
+    if rotate:
+        output.talk("a new token; run gwproxy setup again for every tool that has the old one")
