@@ -1,0 +1,221 @@
+"""From a request body to the bytes that a provider answers with. Pure.
+
+The one place where the parts meet: the dialect sees the request, the rules judge it, the
+conversation answers it, the dialect writes the answer, disorders disturb it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from gwproxy.simulator import chat, messages, responses
+from gwproxy.simulator.conversation import Answer, Asked, Conversation, DialectName, fitted
+from gwproxy.simulator.demo import demo_conversation
+from gwproxy.simulator.disorder import disordered_body, disordered_events, framed
+from gwproxy.simulator.faults import Delivery, Disorder, Refusal
+from gwproxy.simulator.figures import Figures, prompt_tokens, tokens
+from gwproxy.simulator.manners import Manners, Streaming
+from gwproxy.simulator.papers import Papers
+from gwproxy.simulator.script import scripted
+from gwproxy.simulator.strict import Case, check
+from gwproxy.simulator.wire import Event, Events, Json, Refused, compact, string, to_bytes
+
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One dialect's functions; all three have the same."""
+
+    view: Callable[[Json], Asked]
+    whole: Callable[[Asked, Answer, Figures, Papers], Json]
+    events: Callable[[Json, Asked, Papers], Iterable[Event]]
+    failure: Callable[[int, str, str | None, str], Json]
+    failure_events: Callable[[str, str, Json, int], Iterable[Event]]
+    trimmed: Callable[[Events, Asked], Events] = lambda events, _: events
+
+
+DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
+    {
+        "anthropic": Dialect(
+            messages.view,
+            messages.whole,
+            messages.events,
+            messages.failure,
+            messages.failure_events,
+        ),
+        "chat": Dialect(
+            chat.view, chat.whole, chat.events, chat.failure, chat.failure_events, chat.trimmed
+        ),
+        "responses": Dialect(
+            responses.view,
+            responses.whole,
+            responses.events,
+            chat.failure,
+            responses.failure_events,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as bytes: one frame when whole, one per event when streamed.
+
+    `broken_off` gives the frames that report a failure after so many events.
+    """
+
+    status: int
+    content_type: str
+    frames: tuple[bytes, ...]
+    streamed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    broken_off: Callable[[Delivery, int], tuple[bytes, ...]] = lambda _delivery, _sent: ()
+
+
+def converse(asked: Asked) -> Answer:
+    """A script in the prompt if there is one, else the built-in conversation."""
+    return scripted(asked) or demo_conversation(asked)
+
+
+def admit(dialect: DialectName, body: Json, headers: Mapping[str, str], manners: Manners) -> Asked:
+    """The request in neutral form, if this provider takes it. Header names are lower case.
+
+    Raises:
+        Refused: in the words of the provider.
+    """
+    asked = DIALECTS[dialect].view(body)
+    if not asked.model:
+        raise Refused(400, "model: Field required")
+    if manners.only_known_models and asked.model not in manners.models:
+        raise Refused(404, f"Not found the model {asked.model} or Permission denied")
+    if not asked.entries:
+        raise Refused(400, "messages: at least one message is required")
+    if asked.streams and manners.streaming is Streaming.REFUSES_STREAMS:
+        raise Refused(400, "Streaming responses are not currently supported.")
+    if not asked.streams and manners.streaming is Streaming.REFUSES_WHOLE:
+        raise Refused(400, "stream: only true is supported by this model")
+    case = Case(
+        headers=headers,
+        body=body,
+        asked=asked,
+        thinks=manners.thinks and asked.wants_thinking is not False,
+        opaque=manners.opaque_refusals,
+        extra_fields=manners.extra_fields,
+        context_tokens=manners.context_tokens,
+        prompt_tokens=prompt_tokens(asked),
+    )
+    check(case, manners.rules)
+    return asked
+
+
+def answer(asked: Asked, conversation: Conversation, manners: Manners) -> Answer:
+    """What is said, within the limits of the client and the manners of the provider."""
+    said = conversation(asked)
+    if not manners.thinks or asked.wants_thinking is False:
+        said = replace(said, thinking="")
+    return fitted(said, asked, tokens)
+
+
+def write(
+    asked: Asked,
+    said: Answer,
+    figures: Figures,
+    papers: Papers,
+    disorders: frozenset[Disorder] = frozenset(),
+    answer_as: str = "asked",
+) -> Reply:
+    """The answer as bytes.
+
+    Raises:
+        Refused: 500, a disorder that this dialect does not have.
+    """
+    dialect = DIALECTS[asked.dialect]
+    whole = dialect.whole(asked, said, figures, papers)
+    own = papers.manners.chat_disorders if asked.dialect == "chat" else frozenset()
+    disorders = disorders | own
+
+    if not _streams(asked, papers.manners, answer_as):
+        body = disordered_body(whole, disorders, asked.dialect)
+
+        def envelope(delivery: Delivery, _: int) -> tuple[bytes, ...]:
+            failed = dialect.failure(200, delivery.error_message, delivery.error_type, "")
+            return (to_bytes(compact(failed)),)
+
+        frames = (to_bytes(compact(body)),)
+        return Reply(200, JSON_TYPE, frames, broken_off=envelope)
+
+    events = list(dialect.events(whole, asked, papers))
+    events = dialect.trimmed(disordered_events(events, disorders, asked.dialect), asked)
+
+    def broken_off(delivery: Delivery, sent: int) -> tuple[bytes, ...]:
+        failed = dialect.failure_events(delivery.error_message, delivery.error_type, whole, sent)
+        return tuple(framed(list(failed), disorders))
+
+    stream = tuple(framed(events, disorders))
+    return Reply(200, STREAM_TYPE, stream, streamed=True, broken_off=broken_off)
+
+
+def _streams(asked: Asked, manners: Manners, answer_as: str) -> bool:
+    if answer_as != "asked":
+        return answer_as == "stream"
+    match manners.streaming:
+        case Streaming.ANSWERS_WHOLE:
+            return False
+        case Streaming.ALWAYS_STREAMS:
+            return True
+    return asked.streams
+
+
+def refusal_reply(refusal: Refusal, dialect: DialectName, request_id: str) -> Reply:
+    """A refusal as bytes, in the dialect's envelope unless it brings its own body."""
+    body = refusal.body
+    if body is None:
+        failed = DIALECTS[dialect].failure(
+            refusal.status, refusal.message, refusal.error_type, request_id
+        )
+        body = compact(failed)
+    headers = dict(refusal.headers)
+    return Reply(refusal.status, refusal.content_type, (to_bytes(body),), headers=headers)
+
+
+def json_reply(body: Json) -> Reply:
+    return Reply(200, JSON_TYPE, (to_bytes(compact(body)),))
+
+
+def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Reply:
+    """The list of models, or one of them.
+
+    Raises:
+        Refused: 404, there is no such model.
+    """
+    module = messages if dialect == "anthropic" else chat
+    if name is None:
+        return json_reply(module.model_list(manners.models, manners.context_tokens))
+    if name not in manners.models:
+        raise Refused(404, f"Not found the model {string(name, 'model')} or Permission denied")
+    return json_reply(module.model_entry(name, manners.context_tokens))
+
+
+def with_request_id(reply: Reply, dialect: DialectName, request_id: str) -> Reply:
+    """The header by which vendors name a request; SDKs show it as `_request_id`."""
+    name = "request-id" if dialect == "anthropic" else "x-request-id"
+    return replace(reply, headers=dict(reply.headers) | {name: request_id})
+
+
+def usage_report(figures: Figures, model: str) -> Json:
+    """`GET /v1/usage/{request_id}` as the Claude gateway documents it."""
+    return {
+        "input_tokens": figures.fresh,
+        "output_tokens": figures.output,
+        "cache_read_input_tokens": figures.cached,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": figures.written,
+            "ephemeral_1h_input_tokens": 0,
+        },
+        "cost_micro": figures.fresh * 3 + figures.output * 15,
+        "model": model,
+    }

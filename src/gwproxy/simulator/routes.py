@@ -1,0 +1,70 @@
+"""Which of a provider's routes a request meets. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+from gwproxy.simulator.conversation import DialectName
+from gwproxy.simulator.manners import KeyHeader, Manners
+
+
+class Kind(StrEnum):
+    MESSAGES = "messages"
+    CHAT = "chat"
+    RESPONSES = "responses"
+    COUNT_TOKENS = "count_tokens"
+    MODELS = "models"
+    USAGE = "usage"
+
+
+GENERATING = frozenset({Kind.MESSAGES, Kind.CHAT, Kind.RESPONSES})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`dialect` is the one to answer and to fail in; `name` the model or request asked about."""
+
+    kind: Kind
+    dialect: DialectName
+    keys: frozenset[KeyHeader]
+    name: str | None = None
+
+
+def find_route(manners: Manners, method: str, path: str, speaks_anthropic: bool) -> Route | None:
+    """The route, or None for a 404. `speaks_anthropic`: an `anthropic-version` was sent."""
+    messages, openai = manners.messages_keys, manners.openai_keys
+    in_messages = _below(manners.anthropic_prefix, path)
+    in_openai = _below(manners.openai_prefix, path)
+    if method == "POST":
+        if in_messages == "/messages" and "anthropic" in manners.dialects:
+            return Route(Kind.MESSAGES, "anthropic", messages)
+        if in_messages == "/messages/count_tokens" and manners.counts_tokens:
+            return Route(Kind.COUNT_TOKENS, "anthropic", messages)
+        if in_openai == "/chat/completions" and "chat" in manners.dialects:
+            return Route(Kind.CHAT, "chat", openai)
+        if in_openai == "/responses" and "responses" in manners.dialects:
+            return Route(Kind.RESPONSES, "responses", openai)
+        return None
+    dialect: DialectName = "anthropic" if speaks_anthropic else "chat"
+    steps = (in_openai or "").split("/")
+    match steps:
+        case ["", "models"] if manners.lists_models:
+            return Route(Kind.MODELS, dialect, messages | openai)
+        case ["", "models", *name] if manners.lists_models:
+            return Route(Kind.MODELS, dialect, messages | openai, unquote("/".join(name)))
+        case ["", "usage", name] if manners.reports_usage:
+            return Route(Kind.USAGE, dialect, messages | openai, name)
+    return None
+
+
+def error_dialect(path: str) -> DialectName:
+    """The envelope for a path that has no route."""
+    return "anthropic" if "/messages" in path else "chat"
+
+
+def _below(prefix: str, path: str) -> str | None:
+    """What follows `/v1` in a path below `prefix`."""
+    root = f"{prefix}/v1"
+    return path.removeprefix(root) if path.startswith(f"{root}/") else None

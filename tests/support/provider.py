@@ -1,0 +1,48 @@
+"""A simulated provider on a free loopback port, for any test: real sockets, recorded requests.
+
+    from support.provider import StartProvider, start_provider  # in a conftest
+
+    async def test_something(start_provider: StartProvider) -> None:
+        provider = await start_provider(KIMI_CODE, key="sk-kimi-test")
+        … provider.anthropic_url, provider.generations, provider.will(…)
+
+What was started is closed when the test ends, and a fault that was planned and never met fails
+the test: it would have proved nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+import pytest
+
+from gwproxy.simulator import DEMO, Manners, Running, serve
+from gwproxy.simulator.conversation import Conversation
+from gwproxy.simulator.play import converse
+
+StartProvider: TypeAlias = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start_provider() -> AsyncIterator[StartProvider]:
+    """A function that starts a provider with these manners, words and key."""
+    running: list[Running] = []
+
+    async def start(
+        manners: Manners = DEMO, conversation: Conversation = converse, key: str | None = None
+    ) -> Running:
+        provider = await serve(manners, conversation=conversation, key=key)
+        running.append(provider)
+        return provider
+
+    yield start
+    for provider in running:
+        await provider.close()
+    assert all(provider.planned == 0 for provider in running), "a planned fault was never met"
+
+
+@pytest.fixture
+async def provider(start_provider: StartProvider) -> Running:
+    """The demo provider: every dialect, streams, no key."""
+    return await start_provider()
