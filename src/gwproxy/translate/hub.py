@@ -122,11 +122,13 @@ class ToolReference(Struct, frozen=True):
 
 
 class Opaque(Struct, frozen=True):
-    """A block that only `dialect` knows, as its raw JSON text."""
+    """A block that only `dialect` knows, as its raw JSON text; `text` says the same in words, for
+    upstreams that do not know it."""
 
     dialect: Dialect
     type: str
     native: str
+    text: str | None = None
 
 
 Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolReference | Opaque
@@ -147,7 +149,8 @@ class Tool(Struct, frozen=True):
     `kind`: `function` (JSON Schema `schema`, raw text), `custom` (free text, optionally bound to a
     `grammar` = (syntax, definition)) or `hosted` (run by the upstream; `native` is its raw JSON
     in `native_dialect`). `deferred` tools are not shown to the model until it finds them by
-    search (Anthropic `defer_loading`). `namespace` is a Responses tool namespace.
+    search (Anthropic `defer_loading`). `namespace` is a Responses tool namespace, and
+    `namespace_description` what it is for.
     """
 
     name: str
@@ -158,6 +161,7 @@ class Tool(Struct, frozen=True):
     grammar: tuple[str, str] | None = None
     deferred: bool = False
     namespace: str | None = None
+    namespace_description: str | None = None
     native: str | None = None
     native_dialect: Dialect | None = None
     cache: Cache | None = None
@@ -233,6 +237,9 @@ class Request(Struct, frozen=True):
     service_tier: str | None = None
     verbosity: str | None = None
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
+    # Whose habits the client has, where they matter: an Anthropic client sets its own cache marks
+    # and may begin the answer itself; OpenAI clients expect automatic caching and do not.
+    client: Dialect | None = None
 
 
 # --- answers ---------------------------------------------------------------------------------
