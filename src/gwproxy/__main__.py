@@ -6,6 +6,12 @@ import sys
 
 
 def main() -> None:
+    if sys.argv[1:] == ["__profiles"]:
+        # Asked by the completion scripts at every TAB: no typer, no validation, no errors.
+        from gwproxy.profiles.names import profile_names
+
+        sys.stdout.write("".join(f"{name}\n" for name in profile_names()))
+        return
     from gwproxy.cli.app import run
 
     sys.exit(run(sys.argv[1:]))
