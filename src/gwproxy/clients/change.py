@@ -1,0 +1,257 @@
+"""Carries a plan out, and takes it back: read, plan, copy, record, write, in this order.
+
+The order is what makes a crash harmless. The copy and the record come before the write, and the
+record says that the file may be in either state; whichever it is, undo finds its way. A file
+that changes between reading and writing is planned for again. One gwproxy at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gwproxy import paths
+from gwproxy.clients import files, ledger
+from gwproxy.clients.document import ABSENT, TextFormat, Uneditable, canonical, digest, lookup
+from gwproxy.clients.files import Snapshot
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Plan, Target, Wish, plan_setup, plan_undo, restore
+from gwproxy.clients.tomltext import TOML
+from gwproxy.clients.undo import Claim
+from gwproxy.errors import ConfigError
+
+# A client that writes its file all the time is not going to stop for a fourth try.
+ATTEMPTS: Final = 3
+
+# An edit replaces more text than its value: the key, quotes, indentation.
+_BYTES_BESIDE_A_VALUE: Final = 200
+
+_T = TypeVar("_T")
+
+
+class Standing(Enum):
+    """What became of a claim."""
+
+    IN_PLACE = "in place"
+    CHANGED = "changed since"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One reading of a file, and what may be done to it on that ground."""
+
+    snapshot: Snapshot
+    plan: Plan
+    claim: Claim | None
+    base: bytes | None
+
+
+def preview_setup(target: Target, wishes: Sequence[Wish], profile: str) -> Plan:
+    """What `apply_setup` would do. Raises ConfigError."""
+    return _setup(target, wishes, profile).plan
+
+
+def apply_setup(
+    target: Target, wishes: Sequence[Wish], profile: str, *, in_place: bool = False
+) -> Plan:
+    """Make all wishes true in the target's file; nothing is written where they are.
+
+    Raises ConfigError; the file is then as it was.
+    """
+
+    def attempt() -> Plan:
+        work = _setup(target, wishes, profile)
+        assert work.claim is not None
+        if work.plan.is_empty:
+            _rename_claim(work.snapshot.real, profile)
+            return work.plan
+        _guard_size(work.plan)
+        _back_up(work.snapshot)
+        ledger.keep(work.snapshot.real, work.claim, work.base)
+        files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
+        return work.plan
+
+    return _attempted(target, attempt)
+
+
+def preview_undo(target: Target) -> Plan | None:
+    """What `apply_undo` would do; None where there is nothing of ours. Raises ConfigError."""
+    work = _undo(target)
+    return work.plan if work else None
+
+
+def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
+    """Take our values out of the target's file. Raises ConfigError; then nothing was changed."""
+
+    def attempt() -> Plan | None:
+        work = _undo(target)
+        if work is None:
+            return None
+        if not work.plan.is_empty:
+            _back_up(work.snapshot)
+            if work.plan.after is None:
+                files.delete(work.snapshot)
+            else:
+                files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
+        ledger.forget(work.snapshot.real)
+        return work.plan
+
+    return _attempted(target, attempt)
+
+
+def is_in_place(plan: Plan) -> bool:
+    """Whether the file still says what the plan left in it."""
+    return files.read(plan.target.file).text == plan.after
+
+
+def claimed_targets() -> list[tuple[Target, Claim]]:
+    """Every file that has something of ours, as the targets of an undo. Raises ConfigError."""
+    return [
+        (Target(claim.client, claim.scope, Path(claim.file), _form_of(Path(claim.file))), claim)
+        for claim in ledger.claims().values()
+    ]
+
+
+def standing(target: Target, claim: Claim) -> Standing:
+    """Whether what we wrote is still there. Raises ConfigError."""
+    snapshot = files.read(target.file)
+    if snapshot.content is None:
+        return Standing.GONE
+    if ledger.sha256(snapshot.content) in claim.states:
+        return Standing.IN_PLACE
+    tree = _read(target, lambda: target.form.read(snapshot.text or ""))
+    ours = [digest(lookup(tree, each.path)) in each.ours for each in claim.members]
+    if all(ours):
+        return Standing.IN_PLACE
+    return Standing.CHANGED if any(ours) else Standing.GONE
+
+
+def _setup(target: Target, wishes: Sequence[Wish], profile: str) -> _Work:
+    snapshot = files.read(target.file)
+    files.refuse_unwritable(snapshot)
+    claim = ledger.claims().get(snapshot.real)
+    old_base = ledger.base_of(snapshot.real, claim) if claim else None
+    base_text = None if old_base is None else old_base.decode()
+    plan = _read(target, lambda: plan_setup(target, snapshot.text, wishes, claim, base_text))
+    base = _base(target, snapshot, claim, old_base)
+    states = [ledger.sha256(_bytes(plan.after))]
+    if claim and snapshot.content is not None:
+        # Cut off before the write, the file stays in its present state, which is ours as well.
+        states.insert(0, ledger.sha256(snapshot.content))
+    new = Claim(
+        client=target.client,
+        scope=target.scope,
+        profile=profile,
+        file=str(target.file),
+        base=None if base is None else ledger.sha256(base),
+        states=tuple(states),
+        members=plan.members,
+    )
+    return _Work(snapshot, plan, new, base)
+
+
+def _base(
+    target: Target, snapshot: Snapshot, claim: Claim | None, old_base: bytes | None
+) -> bytes | None:
+    """The file as it would be without us, the user's edits since an earlier setup included."""
+    if claim is None or snapshot.content is None:
+        return snapshot.content
+    if ledger.sha256(snapshot.content) in claim.states:
+        return old_base
+    text = snapshot.text or ""
+    base_text = None if old_base is None else old_base.decode()
+    plan = _read(target, lambda: plan_undo(target, text, claim, base_text))
+    return None if plan.after is None else _bytes(plan.after)
+
+
+def _undo(target: Target) -> _Work | None:
+    snapshot = files.read(target.file)
+    claim = ledger.claims().get(snapshot.real)
+    if claim is None:
+        return None
+    text = snapshot.text
+    if text is None or snapshot.content is None:
+        return _Work(snapshot, Plan(target, None, None, ()), claim, None)
+    files.refuse_unwritable(snapshot)
+    base = ledger.base_of(snapshot.real, claim)
+    base_text = None if base is None else base.decode()
+    untouched = ledger.sha256(snapshot.content) in claim.states
+    plan = _read(
+        target,
+        lambda: (
+            restore(target, text, base_text)
+            if untouched
+            else plan_undo(target, text, claim, base_text)
+        ),
+    )
+    return _Work(snapshot, plan, claim, base)
+
+
+def _attempted(target: Target, attempt: Callable[[], _T]) -> _T:
+    with paths.exclusive_lock(ledger.LOCK):
+        for _ in range(ATTEMPTS):
+            try:
+                return attempt()
+            except files.ChangedMeanwhile:
+                continue
+    raise ConfigError(
+        f"{target.file} keeps changing",
+        why="another program writes to it faster than gwproxy can",
+        hint=f"close {target.client}, then try again; nothing was changed",
+    )
+
+
+def _rename_claim(real: Path, profile: str) -> None:
+    """The same values for a profile of another name: only the record changes."""
+    claim = ledger.claims().get(real)
+    if claim and claim.profile != profile:
+        ledger.keep(real, replace(claim, profile=profile), None)
+
+
+def _back_up(snapshot: Snapshot) -> None:
+    if snapshot.content is not None:
+        ledger.back_up(snapshot.real, snapshot.content)
+
+
+def _guard_size(plan: Plan) -> None:
+    """A last look from outside: no setup may lose half of a file that it did not mean to change.
+
+    OpenClaw keeps a rule like this after start-ups that cut a file to a tenth
+    (openclaw/openclaw#64419).
+    """
+    before, after = len(plan.before or ""), len(plan.after or "")
+    meant = sum(
+        len(canonical(edit.old)) + _BYTES_BESIDE_A_VALUE
+        for edit in plan.edits
+        if edit.old is not ABSENT
+    )
+    if after < before / 2 and before - after > meant:
+        raise ConfigError(
+            f"gwproxy leaves {plan.target.file} alone",
+            why=f"the change would shrink it from {before} to {after} characters",
+            hint="this is a fault of gwproxy; please report it",
+        )
+
+
+def _read(target: Target, work: Callable[[], _T]) -> _T:
+    """The seam where trouble in a text becomes an error for a person."""
+    try:
+        return work()
+    except Uneditable as error:
+        raise ConfigError(
+            f"gwproxy cannot edit {target.file}",
+            why=f"line {error.line}, column {error.column}: {error.reason}",
+            hint="mend the file; nothing was changed in it",
+        ) from None
+
+
+def _bytes(text: str | None) -> bytes:
+    return (text or "").encode()
+
+
+def _form_of(file: Path) -> TextFormat:
+    return TOML if file.suffix == ".toml" else JSON

@@ -1,0 +1,243 @@
+"""From wishes to edits: what a client's file says now, what it should say, and the difference.
+
+Pure: text in, text and edits out. A client module states `Wish`es; nothing here knows a client,
+and nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from gwproxy.clients.document import (
+    ABSENT,
+    Path,
+    TextFormat,
+    Tree,
+    Value,
+    digest,
+    leaves,
+    lookup,
+    pointer,
+    same,
+)
+from gwproxy.clients.undo import Claim, Claimed, Undone, claimed_by, merged, undone
+from gwproxy.profiles.secret import Secret
+
+# Where other people's secrets are likely to stand, in the lines that a diff shows around ours.
+_SECRET_KEY = re.compile(
+    r"(key|token|secret|password|passphrase|authorization|credentials?|cookie)$", re.IGNORECASE
+)
+# A number, or the name of a place where the secret is.
+_NO_SECRET = re.compile(r"\d*|\{(env|file):.*\}|\$\{.*\}")
+
+# Shorter values are masked only where they stand in quotes: "on" is part of too many words.
+_DISTINCT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file of one client. `file` is the path that the client knows, links not resolved."""
+
+    client: str
+    scope: str
+    file: FilePath
+    form: TextFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One member as it should be; ABSENT takes it away. An object is merged into what is there."""
+
+    path: Path
+    value: Value
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One plain value that changes; ABSENT on the side where there is none."""
+
+    path: Path
+    old: Value
+    new: Value
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen to one file: None as text is no file. `kept` are the paths where an undo
+    leaves the user's own later value."""
+
+    target: Target
+    before: str | None
+    after: str | None
+    edits: tuple[Edit, ...]
+    members: tuple[Claimed, ...] = ()
+    kept: tuple[Path, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return self.before == self.after
+
+
+def plan_setup(
+    target: Target,
+    before: str | None,
+    wishes: Sequence[Wish],
+    claim: Claim | None = None,
+    base: str | None = None,
+) -> Plan:
+    """Edits that make all wishes true, and take back what an earlier setup wrote beyond them.
+
+    `claim` and `base` (the text that the claim's base names) come from that earlier setup.
+    Raises `Uneditable`.
+    """
+    form, text = target.form, before or ""
+    old = claim.members if claim else ()
+    new = tuple(each for wish in wishes for each in _claimed(form.read(text), wish, old))
+    text = undone(form, text, base, _left_over(old, new)).text
+    for wish in wishes:
+        text = _granted(form, text, wish.path, wish.value)
+    after = before if text == (before or "") else text
+    return Plan(target, before, after, _edits(form, before, after, wishes), merged(old, new))
+
+
+def plan_undo(target: Target, before: str, claim: Claim, base: str | None) -> Plan:
+    """Edits that take back all of `claim`, the user's later values kept. Raises `Uneditable`."""
+    result: Undone = undone(target.form, before, base, claim.members)
+    edits = _edits(target.form, before, result.text, ())
+    # A file that we made, and that holds nothing any more, goes.
+    after = None if base is None and not result.text.strip(" \t\r\n\ufeff{}") else result.text
+    return Plan(target, before, after, edits, kept=result.kept)
+
+
+def restore(target: Target, before: str, base: str | None) -> Plan:
+    """The undo of a file that nobody has touched since: its own bytes come back."""
+    return Plan(target, before, base, _edits(target.form, before, base, ()))
+
+
+def diff(plan: Plan) -> str:
+    """A unified diff of the plan with every secret masked; "" for no change."""
+    lines = difflib.unified_diff(
+        (plan.before or "").splitlines(keepends=True),
+        (plan.after or "").splitlines(keepends=True),
+        str(plan.target.file) if plan.before is not None else "/dev/null",
+        str(plan.target.file) if plan.after is not None else "/dev/null",
+    )
+    text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    return masked(plan, text.replace("\r\n", "\n"))
+
+
+def masked(plan: Plan, text: str) -> str:
+    """`text`, made from either side of the plan, with every secret of the two replaced."""
+    secrets = {value for edit in plan.edits if edit.secret for value in (edit.old, edit.new)}
+    for side in (plan.before, plan.after):
+        secrets.update(_secrets_in(plan.target.form.read(side or "")))
+    for value in sorted((each for each in secrets if isinstance(each, str) and each), key=len)[
+        ::-1
+    ]:
+        mask = Secret(value).masked
+        text = text.replace(json.dumps(value, ensure_ascii=False), f'"{mask}"')
+        text = text.replace(f"'{value}'", f"'{mask}'")
+        text = text.replace(value, mask) if len(value) >= _DISTINCT else text
+    return text
+
+
+def shown(edit: Edit, value: Value) -> str | None:
+    """One side of an edit for a person or for --json: None where there is nothing."""
+    if value is ABSENT:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return Secret(text).masked if edit.secret else text
+
+
+def edit_lines(plan: Plan) -> Iterator[str]:
+    """Each edit on a line of its own: `env.ANTHROPIC_MODEL: "a" -> "b"`."""
+    for edit in plan.edits:
+        old, new = shown(edit, edit.old), shown(edit, edit.new)
+        name = pointer(edit.path)
+        if old is None:
+            yield f"+ {name} = {new}"
+        elif new is None:
+            yield f"- {name} (was {old})"
+        else:
+            yield f"~ {name} = {new} (was {old})"
+
+
+def _claimed(tree: Tree, wish: Wish, old: Iterable[Claimed]) -> Iterator[Claimed]:
+    if wish.value is not ABSENT:
+        yield from claimed_by(wish.path, wish.value)
+    elif lookup(tree, wish.path) is not ABSENT or any(each.path == wish.path for each in old):
+        yield Claimed(wish.path, len(wish.path), (digest(ABSENT),))
+
+
+def _left_over(old: Iterable[Claimed], new: Iterable[Claimed]) -> Iterator[Claimed]:
+    """What an earlier setup wrote and this one does not: value by value, where the object that
+    they belonged to stays ours."""
+    new = tuple(new)
+    paths = {each.path for each in new}
+    units = {each.path[: each.unit] for each in new}
+    for each in old:
+        if each.path in paths:
+            continue
+        stays = each.path[: each.unit] in units
+        yield Claimed(each.path, len(each.path), each.ours) if stays else each
+
+
+def _granted(form: TextFormat, text: str, path: Path, value: Value) -> str:
+    if value is ABSENT:
+        return form.remove(text, path)
+    present = lookup(form.read(text), path)
+    if same(present, value):
+        return text
+    if isinstance(value, dict) and value and isinstance(present, dict):
+        for key, item in value.items():
+            text = _granted(form, text, (*path, key), item)
+        return text
+    return form.assign(text, path, value)
+
+
+def _edits(
+    form: TextFormat, before: str | None, after: str | None, wishes: Iterable[Wish]
+) -> tuple[Edit, ...]:
+    old_tree, new_tree = form.read(before or ""), form.read(after or "")
+    secret = [wish.path for wish in wishes if wish.secret]
+    old, new = dict(leaves((), old_tree)), dict(leaves((), new_tree))
+    edits = []
+    for path in dict.fromkeys([*old, *new]):
+        left, right = old.get(path, ABSENT), new.get(path, ABSENT)
+        # An object that is empty on one side is no change of its own.
+        if same(left, right) or (left in ({}, ABSENT) and right in ({}, ABSENT)):
+            continue
+        is_secret = any(path[: len(each)] == each for each in secret) or any(
+            _looks_secret(path[-1], side) for side in (left, right)
+        )
+        edits.append(Edit(path, left, right, is_secret))
+    return tuple(edits)
+
+
+def _looks_secret(key: str, value: Value) -> bool:
+    return (
+        isinstance(value, str)
+        and _SECRET_KEY.search(key) is not None
+        and _NO_SECRET.fullmatch(value) is None
+    )
+
+
+def _secrets_in(tree: Value, key: str = "") -> Iterator[str]:
+    match tree:
+        case dict():
+            for name, value in tree.items():
+                yield from _secrets_in(value, name)
+        case list():
+            for value in tree:
+                yield from _secrets_in(value, key)
+        case str() if _looks_secret(key, tree):
+            yield tree
+        case _:
+            pass
