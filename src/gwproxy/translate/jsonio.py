@@ -66,6 +66,15 @@ def _ascii(value: object) -> bytes:
 loads: Final[Callable[[bytes | str], Any]] = decoder(Any)
 
 
+def loads_torn(data: bytes) -> Any:
+    """Like `loads`, but lone surrogates stay: a model's emoji may come in halves, one in each of
+    two stream events, and `mend` can join them only if both are still there. Raises NotJson."""
+    try:
+        return json.loads(data)
+    except _STDLIB_ERRORS as error:
+        raise NotJson(str(error)) from None
+
+
 def dumps(value: object) -> bytes:
     """Compact UTF-8; keys in the order given; the same value gives the same bytes."""
     try:
