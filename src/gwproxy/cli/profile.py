@@ -148,7 +148,7 @@ def set_settings(
         if error.what.startswith(tuple(settings)):  # the command line is wrong, not the file
             raise UsageError(error.what, hint=error.hint) from None
         raise
-    output_of(context).talk(f"{name} is changed; a running server has taken it over by now")
+    output_of(context).talk(f"{name} is changed; a running server takes it over by itself")
 
 
 @profile_app.command()

@@ -115,7 +115,8 @@ _TABLE: Final = (
         model="kimi-k2.5",
         # Messages also takes `x-api-key` and `anthropic-auth-token`; Bearer works on all of them.
         auth=MappingProxyType({"anthropic": BEARER, "chat": BEARER, "responses": BEARER}),
-        quirks=MappingProxyType(_KIMI_K25),
+        # "POST /api/anthropic/v1/messages/count_tokens is free"
+        quirks=MappingProxyType({**_KIMI_K25, "count_tokens": "upstream"}),
         context_window=262_144,
         max_output_tokens=32_768,
         key_prefix="sk-",

@@ -256,6 +256,13 @@ _TABLE: Final = (
         "the end user's id in metadata: dropped, kept, or hashed to 64 safe characters",
         f"anthropics/claude-code#56643, {_ANTHROPIC}",
     ),
+    # --- side routes
+    _choice(
+        "count_tokens",
+        ("local", "upstream"),
+        "who counts tokens: gwproxy by estimate, or the upstream's own free endpoint",
+        "https://kimi-k25.com, https://docs.anthropic.com/en/api/messages-count-tokens",
+    ),
     # --- streams
     _flag("usage_in_stream", True, "takes stream_options.include_usage", _OPENAI_CHAT),
     _flag(
