@@ -1,4 +1,4 @@
-"""A home of our own for each test, so that no test sees the machine's real settings."""
+"""Every test here may record what it changes: each gets an empty GWPROXY_HOME."""
 
 from __future__ import annotations
 
@@ -8,8 +8,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def gwproxy_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "gwproxy-home"
-    monkeypatch.setenv("GWPROXY_HOME", str(home))
-    monkeypatch.delenv("GWPROXY_TOKEN", raising=False)
-    return home
+def records(gwproxy_home: Path) -> Path:
+    return gwproxy_home

@@ -1,0 +1,211 @@
+"""Claude Code: what its settings must say to use an endpoint, and what could outrank them.
+
+Pure. Settings: https://code.claude.com/docs/en/settings, variables: …/env-vars, gateways:
+…/llm-gateway and …/llm-gateway-protocol. Everything goes into the `env` block of settings.json,
+because that block outranks the variables of the shell and also reaches background agents.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from gwproxy.clients.document import ABSENT, Uneditable, lookup, pointer, same
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Target, Wish
+from gwproxy.errors import ConfigError
+from gwproxy.profiles.profile import BEARER, X_API_KEY
+from gwproxy.profiles.quirks import manner_values
+
+NAME: Final = "claude-code"
+PROGRAM: Final = "claude"
+
+Scope = Literal["user", "project", "local"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)  # from the weakest to the strongest
+
+# Claude Code's own limits: below the first it shows an error, above the second it cuts.
+_STREAM_IDLE_MS: Final = (300_000, 1_800_000)
+_SMALLEST_COMPACT_WINDOW: Final = 100_000
+
+# The client must outlast the gateway, or its timeout hides the gateway's own words.
+_PATIENCE_BEYOND_OURS_MS: Final = 60_000
+
+# What Claude Code allows itself for a model whose name it does not know.
+_OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
+
+_TIERS: Final = ("opus", "sonnet", "haiku", "fable")
+
+_OTHER_PROVIDERS: Final = (
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+)
+
+
+def target(scope: Scope, home: Path, project: Path, config_dir: str = "") -> Target:
+    """The settings file of a scope; `config_dir` is the value of CLAUDE_CONFIG_DIR."""
+    folder = Path(config_dir) if config_dir else home / ".claude"
+    file = {
+        "user": folder / "settings.json",
+        "project": project / ".claude" / "settings.json",
+        "local": project / ".claude" / "settings.local.json",
+    }[scope]
+    return Target(NAME, scope, file, JSON)
+
+
+def managed_folder(platform: str) -> Path:
+    """Where an administrator's settings are, which outrank everybody's: `managed-settings.json`
+    and the files of `managed-settings.d`. `platform` is `sys.platform`."""
+    known = {
+        "darwin": Path("/Library/Application Support/ClaudeCode"),
+        "win32": Path("C:/Program Files/ClaudeCode"),
+    }
+    return known.get(platform, Path("/etc/claude-code"))
+
+
+def wishes(endpoint: Endpoint) -> list[Wish]:
+    """What settings.json should say. Raises ConfigError for an endpoint that cannot be used."""
+    result = [
+        Wish(("env", name), value, secret=value == endpoint.secret.reveal())
+        for name, value in environment(endpoint).items()
+    ]
+    if endpoint.token_command:
+        result.append(Wish(("apiKeyHelper",), shlex.join(endpoint.token_command)))
+    else:
+        # Its output would be sent along as x-api-key: somebody's key to somebody else's server.
+        result.append(Wish(("apiKeyHelper",), ABSENT))
+    return result
+
+
+def settings(endpoint: Endpoint) -> dict[str, object]:
+    """The same as a settings document of its own, for `--print` and `claude --settings`."""
+    tree: dict[str, object] = {"env": environment(endpoint)}
+    tree.update({wish.path[0]: wish.value for wish in wishes(endpoint) if wish.path[0] != "env"})
+    return {name: value for name, value in tree.items() if value is not ABSENT}
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """The variables, in the order in which a person wants to read them."""
+    return {
+        **_address_and_secret(endpoint),
+        **_models(endpoint),
+        **_limits(endpoint),
+        **_manners(endpoint),
+    }
+
+
+def outranking(mine: Iterable[Wish], others: Sequence[tuple[str, str]]) -> list[str]:
+    """What stronger settings files say otherwise: `others` are (file, text), any order."""
+    remarks = []
+    for file, text in others:
+        try:
+            tree = JSON.read(text)
+        except Uneditable:
+            continue
+        against = [
+            pointer(wish.path)
+            for wish in mine
+            if (theirs := lookup(tree, wish.path)) is not ABSENT and not same(theirs, wish.value)
+        ]
+        if against:
+            remarks.append(f"{file} outranks what is written here: {', '.join(against)}")
+    return remarks
+
+
+def shell_conflicts(environ: Mapping[str, str]) -> list[str]:
+    """Exported variables that lead Claude Code elsewhere in spite of its settings."""
+    return [
+        f"{name} is set in your shell: Claude Code goes there and not to gwproxy; unset it"
+        for name in _OTHER_PROVIDERS
+        if environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+    ]
+
+
+def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:
+    # Without /v1: Claude Code adds it, and .../v1/v1/messages is a 404.
+    variables = {"ANTHROPIC_BASE_URL": endpoint.base_for("anthropic", "Claude Code")}
+    key = endpoint.secret.reveal()
+    # One credential only. An empty value takes away what the shell exports: a real Anthropic key
+    # would be sent along to the endpoint, and the first start would stop to ask about it.
+    if endpoint.token_command:
+        return {**variables, "ANTHROPIC_AUTH_TOKEN": "", "ANTHROPIC_API_KEY": ""}
+    auth = endpoint.profile.auth_for("anthropic") if endpoint.direct else BEARER
+    if auth == BEARER:
+        return {**variables, "ANTHROPIC_AUTH_TOKEN": key, "ANTHROPIC_API_KEY": ""}
+    if auth == X_API_KEY:
+        return {**variables, "ANTHROPIC_AUTH_TOKEN": "", "ANTHROPIC_API_KEY": key}
+    raise ConfigError(
+        f"Claude Code cannot talk to {endpoint.profile.name!r} directly",
+        why=f"the provider wants its key in the header {auth}, which Claude Code does not send",
+        hint="leave out --direct: the gateway sends it",
+    )
+
+
+def _models(endpoint: Endpoint) -> dict[str, str]:
+    profile = endpoint.profile
+    variables = {"ANTHROPIC_MODEL": profile.model}
+    known = (profile.model, *profile.models)
+    for tier in _TIERS:
+        # Unset, a subagent that asks for "haiku" sends claude-haiku-5-5 to the endpoint. Real
+        # Claude has such a model; for others the profile's own takes every tier.
+        named = next((model for model in known if tier in model), None)
+        model = named or (None if endpoint.is_claude else profile.model)
+        if model:
+            variables[f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL"] = model
+    if "ANTHROPIC_DEFAULT_HAIKU_MODEL" in variables:
+        # The old name of the same thing; many guides set it, and where it is set it wins.
+        variables["ANTHROPIC_SMALL_FAST_MODEL"] = variables["ANTHROPIC_DEFAULT_HAIKU_MODEL"]
+    if endpoint.is_claude:
+        # /model lists what the endpoint offers; it keeps only ids of Claude, so it does nothing
+        # for other models. CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC would cancel it.
+        variables["CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"] = "1"
+    # CLAUDE_CODE_SUBAGENT_MODEL is left alone: the tiers above already lead every subagent to a
+    # model that exists, and it would overrule the choice an agent's author made.
+    return variables
+
+
+def _limits(endpoint: Endpoint) -> dict[str, str]:
+    profile = endpoint.profile
+    variables: dict[str, str] = {}
+    if endpoint.is_claude:
+        return variables  # Claude Code knows the windows and the pace of these
+    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
+    variables["API_TIMEOUT_MS"] = str(silence_ms + _PATIENCE_BEYOND_OURS_MS)
+    # A slow model sends nothing but our pings for minutes; Claude Code takes pings alone for
+    # about five of them, and for this long after.
+    least, most = _STREAM_IDLE_MS
+    variables["CLAUDE_STREAM_IDLE_TIMEOUT_MS"] = str(min(max(silence_ms, least), most))
+    if window := profile.context_window:
+        # The first is what it believes of a model it does not know (200000 otherwise); the
+        # second is when it compacts, and works for every name.
+        variables["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(window)
+        if window >= _SMALLEST_COMPACT_WINDOW:
+            variables["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] = str(window)
+    if profile.max_output_tokens and profile.max_output_tokens < _OUTPUT_OF_UNKNOWN_MODELS:
+        variables["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(profile.max_output_tokens)
+    return variables
+
+
+def _manners(endpoint: Endpoint) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    manners = manner_values(endpoint.profile)
+    if not endpoint.is_claude:
+        # The first system block names the session: only Anthropic's own servers take it out,
+        # and elsewhere it makes every prompt a new one to the cache.
+        variables["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"
+    if not (manners["tool_references"] and manners["tool_extras"]):
+        # Deferred tools come back as `tool_reference` blocks, which hardly any upstream but
+        # Claude takes (MoonshotAI/Kimi-K2#118): all tools are sent from the start instead.
+        variables["ENABLE_TOOL_SEARCH"] = "false"
+    if endpoint.direct and not endpoint.is_claude:
+        # Nobody stands in between who would take out what third parties refuse.
+        variables["CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"] = "1"
+    if endpoint.direct and endpoint.profile.headers:
+        lines = [f"{name}: {value}" for name, value in endpoint.profile.headers.items()]
+        variables["ANTHROPIC_CUSTOM_HEADERS"] = "\n".join(lines)
+    # CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is left alone: titles, updates and telemetry are
+    # the person's business, and nothing here needs them gone.
+    return variables

@@ -1,0 +1,99 @@
+"""What a client is pointed at: an address, a secret, and the profile that will answer.
+
+Pure. Through the gateway the address is on loopback and the secret is the local token; directly
+(`--direct`) they are the provider's own. A client module turns this into its own settings and
+need not know which of the two it is, but for the names of models and headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gwproxy.errors import ConfigError
+from gwproxy.profiles.endpoints import is_loopback
+from gwproxy.profiles.profile import Dialect, Profile
+from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.secret import Secret
+from gwproxy.profiles.store import ServeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`anthropic` is the base without `/v1`, `openai` the base with it; None where a provider
+    that is reached directly has none. `token_command` prints the local token, `token_file` holds
+    it; either is None where it does not, as for a provider's key.
+    """
+
+    profile: Profile
+    anthropic: str | None
+    openai: str | None
+    secret: Secret
+    direct: bool = False
+    token_command: tuple[str, ...] | None = None
+    token_file: Path | None = None
+
+    @property
+    def is_claude(self) -> bool:
+        """Whether real Claude answers: only it signs its thinking and checks the signature."""
+        return manner_values(self.profile)["signed_thinking"] is True
+
+    def base_for(self, dialect: Dialect, client: str) -> str:
+        """The base for one dialect. Raises ConfigError where the provider does not speak it."""
+        base = self.anthropic if dialect == "anthropic" else self.openai
+        if base is None or (self.direct and dialect not in self.profile.dialects):
+            raise ConfigError(
+                f"{client} cannot talk to {self.profile.name!r} directly",
+                why=f"it needs the {dialect} dialect, which this provider does not speak",
+                hint="leave out --direct: the gateway translates",
+            )
+        return base
+
+
+def through_gateway(
+    profile: Profile,
+    serve: ServeSettings,
+    token: Secret,
+    *,
+    pinned: bool,
+    token_command: tuple[str, ...] | None = None,
+    token_file: Path | None = None,
+) -> Endpoint:
+    """The local gateway; `pinned` puts the profile into the address, for any but the default."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(serve.host, serve.host)
+    root = f"http://[{host}]:{serve.port}" if ":" in host else f"http://{host}:{serve.port}"
+    if pinned:
+        root += f"/profiles/{profile.name}"
+    return Endpoint(
+        profile, root, f"{root}/v1", token, token_command=token_command, token_file=token_file
+    )
+
+
+def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:
+    """The provider itself. Raises ConfigError for one that no coding tool can use alone."""
+    if profile.is_built_in:
+        raise ConfigError("the demo provider lives inside gwproxy", hint="leave out --direct")
+    if profile.stream == "never":
+        raise ConfigError(
+            f"{profile.name!r} cannot be used directly",
+            why="it never streams, and a coding tool that gets no stream asks, and pays, twice "
+            "for every turn or without end",
+            hint="leave out --direct: the gateway makes the stream",
+        )
+    return Endpoint(profile, profile.anthropic_url, profile.openai_url, key, direct=True)
+
+
+def proxy_warning(base: str, environ: Mapping[str, str]) -> str | None:
+    """A web proxy from the environment that would swallow requests to loopback."""
+    parts = urlsplit(base)
+    if not is_loopback(parts.hostname or ""):
+        return None
+    names = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+    found = next((name for name in names if environ.get(name)), None)
+    exempt = f"{environ.get('no_proxy', '')},{environ.get('NO_PROXY', '')}".split(",")
+    hosts = {parts.hostname, "*", "localhost" if parts.hostname == "localhost" else "127.0.0.1"}
+    if found is None or hosts & {each.strip() for each in exempt}:
+        return None
+    return f"{found} is set: add {parts.hostname} to NO_PROXY, or the tool asks the proxy for it"
