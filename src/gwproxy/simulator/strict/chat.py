@@ -87,7 +87,7 @@ def _parts(message: Json) -> list[Json]:
 
 def _functions(case: Case) -> list[Json]:
     declared = records(case.body.get("tools"), "tools")
-    return [record(t["function"], "function") for t in declared if t.get("type") == "function"]
+    return [record(t.get("function"), "function") for t in declared if t.get("type") == "function"]
 
 
 def check_tool_count(case: Case) -> None:
@@ -165,11 +165,11 @@ def check_empty_messages(case: Case) -> None:
         content = message.get("content")
         empty = not text_of(content, "content").strip()
         if content == "" or any(_is_empty_text(part) for part in _parts(message)):
-            if message["role"] == "assistant" and not _calls(message):
+            if message.get("role") == "assistant" and not _calls(message):
                 raise _empty_message(position, message)
-            if message["role"] != "tool":
+            if message.get("role") != "tool":
                 raise refuse("Invalid request: text content is empty")
-        if empty and message["role"] in ("user", "assistant") and not _calls(message):
+        if empty and message.get("role") in ("user", "assistant") and not _calls(message):
             raise _empty_message(position, message)
 
 
@@ -179,7 +179,7 @@ def _is_empty_text(part: Json) -> bool:
 
 def _empty_message(position: int, message: Json) -> Exception:
     return refuse(
-        f"Invalid request: the message at position {position} with role '{message['role']}' "
+        f"Invalid request: the message at position {position} with role '{message.get('role')}' "
         "must not be empty"
     )
 
@@ -205,7 +205,7 @@ def check_calls_answered(case: Case) -> None:
     """MoonshotAI/kimi-code#1292; lidge-jun/opencodex#4726."""
     waiting: list[str] = []
     for _, message in _messages(case):
-        if message["role"] == "tool":
+        if message.get("role") == "tool":
             call_id = string(message.get("tool_call_id"), "tool_call_id")
             if call_id not in waiting:
                 raise refuse("Invalid request: tool_call_id  is not found")

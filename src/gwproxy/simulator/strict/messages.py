@@ -233,7 +233,7 @@ def check_empty_messages(case: Case) -> None:
         if not content or content == [{"type": "text", "text": ""}]:
             raise refuse(
                 f"Invalid request: the message at position {index} with role "
-                f"'{message['role']}' must not be empty"
+                f"'{message.get('role')}' must not be empty"
             )
     for _, block in _all_blocks(case):
         if block.get("type") == "text" and not text_of([block], "text").strip():
