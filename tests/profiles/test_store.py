@@ -1,0 +1,258 @@
+"""config.toml: what it means, and that changing it never costs anybody anything."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+import tomllib
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy import paths
+from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles import changes, store
+
+BY_HAND = """\
+# my gateway
+default = "kimi"   # for now
+future_setting = [1, 2]
+
+[serve]
+port = 5000 # not 4979, that is taken
+
+# the good one
+[profiles.kimi]
+preset = "kimi-code"
+later = { a = 1 }  # a newer version wrote this
+
+[profiles.kimi.quirks]
+vision = false
+
+[profiles.wall]
+preset = "strongwall"
+fallback = ["kimi"]
+
+[[routes]]
+match = "claude-haiku-*"
+profile = "kimi"
+"""
+
+
+@pytest.fixture
+def config_file(gwproxy_home: Path) -> Path:
+    gwproxy_home.mkdir()
+    path = gwproxy_home / "config.toml"
+    path.write_text(BY_HAND, encoding="utf-8")
+    return path
+
+
+def test_no_file_is_an_empty_configuration(gwproxy_home: Path) -> None:
+    config = store.load()
+    assert config == store.Config()
+    assert (config.serve.host, config.serve.port) == ("127.0.0.1", 4979)
+    assert config.store_responses is True
+    assert not gwproxy_home.exists()
+
+
+def test_a_file_is_read_whole(config_file: Path) -> None:
+    config = store.load()
+    assert list(config.profiles) == ["kimi", "wall"]
+    assert config.profile().name == "kimi"
+    assert config.profile("wall").fallback == ("kimi",)
+    assert config.serve.port == 5000
+    assert config.routes == (store.RouteRule("claude-haiku-*", "kimi"),)
+    (remark,) = config.remarks
+    assert remark.startswith("profiles.kimi.later is not a setting; ")
+
+
+def test_routes_match_as_globs() -> None:
+    rule = store.RouteRule("claude-haiku-*", "kimi")
+    assert rule.fits("claude-haiku-4-5")
+    assert not rule.fits("claude-sonnet-4-6")
+    assert not rule.fits("Claude-haiku-4-5")
+
+
+def test_the_only_profile_is_the_default() -> None:
+    config = store.parse('[profiles.a]\npreset = "kimi-code"\n', Path("config.toml"))
+    assert config.profile().name == "a"
+
+
+def test_a_missing_profile_is_told_what_was_probably_meant(config_file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store.load().profile("kimmi")
+    assert caught.value.what == "there is no profile called 'kimmi'"
+    assert caught.value.why == "did you mean kimi?"
+
+
+def test_without_profiles_the_next_command_is_named(gwproxy_home: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store.load().profile()
+    assert "gwproxy profile add" in caught.value.hint
+
+
+def test_the_demo_is_always_there(gwproxy_home: Path) -> None:
+    assert store.load().profile("demo").is_built_in
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('default = "nobody"', "default: there is no profile called 'nobody'"),
+        ("default = 7", "default must be text"),
+        ("profiles = 7", "profiles must be a table"),
+        ("[profiles]\nkimi = 7", "profiles.kimi must be a table"),
+        ('[profiles.Kimi]\npreset = "kimi-code"', "a profile cannot be called 'Kimi'"),
+        (
+            '[profiles.a]\npreset = "kimi-code"\nfallback = ["b"]',
+            "profiles.a.fallback: there is no profile called 'b'",
+        ),
+        ("[serve]\nport = 0", "serve.port must be a number from 1 to 65535"),
+        ("[serve]\nport = true", "serve.port must be a number"),
+        ('[serve]\nlog_level = "loud"', "serve.log_level must be one of debug, info"),
+        ('[serve]\nallowed_hosts = "x"', "serve.allowed_hosts must be a list"),
+        ("[serve]\njson_logs = 1", "json_logs must be true or false"),
+        ("routes = 7", "routes must be a list"),
+        ("routes = [7]", "routes[0] must be a table"),
+        ("[[routes]]\nprofile = 'demo'", "routes[0].match is needed"),
+        ("[[routes]]\nmatch = '*'", "routes[0].profile is needed"),
+        ("[[routes]]\nmatch = '*'\nprofile = 'b'", "routes[0].profile: there is no profile"),
+        ('store_responses = "no"', "store_responses must be true or false"),
+    ],
+)
+def test_a_wrong_value_is_named(text: str, what: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store.parse(text, Path("config.toml"))
+    assert caught.value.what.startswith(what)
+    assert caught.value.why
+
+
+def test_a_broken_file_is_reported_with_its_line_and_never_rewritten(config_file: Path) -> None:
+    broken = "default = 'kimi'\n[serve\n"
+    config_file.write_text(broken, encoding="utf-8")
+    for attempt in (store.load, lambda: store.edit(lambda document: document.clear())):
+        with pytest.raises(ConfigError) as caught:
+            attempt()
+        assert str(config_file) in caught.value.what
+        assert "line 2" in caught.value.why
+    assert config_file.read_text(encoding="utf-8") == broken
+
+
+def test_a_file_in_another_encoding_is_not_guessed_at(config_file: Path) -> None:
+    config_file.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        store.load()
+
+
+def test_a_change_keeps_comments_order_and_unknown_settings(config_file: Path) -> None:
+    store.edit(lambda document: changes.set_values(document, "kimi", [(("stream",), "never")]))
+    expected = BY_HAND.replace(
+        "# a newer version wrote this\n", '# a newer version wrote this\nstream = "never"\n'
+    )
+    assert config_file.read_text(encoding="utf-8") == expected
+
+
+def test_an_empty_change_writes_nothing(config_file: Path) -> None:
+    before = config_file.stat().st_mtime_ns
+    store.edit(lambda document: changes.use_profile(document, "kimi"))
+    assert config_file.stat().st_mtime_ns == before
+
+
+def test_a_change_that_makes_it_invalid_is_not_written(config_file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"profiles\.kimi\.stream"):
+        store.edit(lambda document: changes.set_values(document, "kimi", [(("stream",), "yes")]))
+    assert config_file.read_text(encoding="utf-8") == BY_HAND
+
+
+def test_files_are_private_whatever_the_umask(gwproxy_home: Path) -> None:
+    old = os.umask(0)
+    try:
+        store.edit(lambda document: changes.add_profile(document, "a", {"preset": "demo"}))
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(gwproxy_home.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in gwproxy_home.iterdir()} == {0o600}
+
+
+def test_a_symlinked_file_stays_a_link(config_file: Path, tmp_path: Path) -> None:
+    dotfiles = tmp_path / "dotfiles"
+    dotfiles.mkdir()
+    config_file.rename(dotfiles / "gwproxy.toml")
+    config_file.symlink_to(dotfiles / "gwproxy.toml")
+    store.edit(lambda document: changes.use_profile(document, "wall"))
+    assert config_file.is_symlink()
+    assert 'default = "wall"' in (dotfiles / "gwproxy.toml").read_text(encoding="utf-8")
+
+
+def test_a_crash_while_writing_leaves_the_old_file(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="cannot write") as caught:
+        store.edit(lambda document: changes.use_profile(document, "wall"))
+    assert caught.value.why == "No space left on device"
+    assert config_file.read_text(encoding="utf-8") == BY_HAND
+    assert sorted(path.name for path in config_file.parent.iterdir()) == [
+        "config.lock",
+        "config.toml",
+    ]
+
+
+def test_an_editor_that_saves_meanwhile_is_not_overwritten(config_file: Path) -> None:
+    saves = iter(["# saved by an editor\n"])
+
+    def change(document: MutableMapping[str, Any]) -> None:
+        for text in saves:
+            config_file.write_text(text + BY_HAND, encoding="utf-8")
+        changes.use_profile(document, "wall")
+
+    store.edit(change)
+    text = config_file.read_text(encoding="utf-8")
+    assert text.startswith("# saved by an editor\n")
+    assert 'default = "wall"' in text
+
+
+def test_an_editor_that_never_stops_saving_wins(config_file: Path) -> None:
+    def change(document: MutableMapping[str, Any]) -> None:
+        text = config_file.read_text(encoding="utf-8")
+        config_file.write_text(text + "#\n", encoding="utf-8")
+        changes.use_profile(document, "wall")
+
+    with pytest.raises(ConfigError, match="keeps changing"):
+        store.edit(change)
+    assert 'default = "kimi"' in config_file.read_text(encoding="utf-8")
+
+
+def _add(number: int) -> None:
+    store.edit(lambda document: changes.add_profile(document, f"p{number}", {"preset": "demo"}))
+
+
+def test_many_writers_lose_nothing(gwproxy_home: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.map(_add, range(12))
+    document = tomllib.loads(paths.config_file().read_text(encoding="utf-8"))
+    assert sorted(document["profiles"]) == sorted(f"p{number}" for number in range(12))
+
+
+def test_the_values_of_the_environment_are_not_stored(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWPROXY_KEY_KIMI", "sk-kimi-canary-0123456789")
+    monkeypatch.setenv("GWPROXY_TOKEN", "canary-token-0123456789")
+    store.edit(lambda document: changes.use_profile(document, "wall"))
+    assert "canary" not in config_file.read_text(encoding="utf-8")
+
+
+def test_the_error_of_a_change_is_the_callers(config_file: Path) -> None:
+    def change(document: MutableMapping[str, Any]) -> None:
+        raise UsageError("no")
+
+    with pytest.raises(UsageError):
+        store.edit(change)
+    assert config_file.read_text(encoding="utf-8") == BY_HAND
