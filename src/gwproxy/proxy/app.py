@@ -1,0 +1,191 @@
+"""The gateway as one request handler: guards, routes, and what is said when nothing fits.
+
+It sits directly on aiohttp's server, without `web.Application`: the guards must come before the
+router, before `Expect: 100-continue` and before any 404, and a table of exact paths needs no
+router. The guards' order is Host, Origin, token; then the path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, cast
+
+from aiohttp import web
+
+from gwproxy import __version__
+from gwproxy.profiles.secret import Secret
+from gwproxy.profiles.store import Config
+from gwproxy.proxy import answers, counting, failures, guard, headers, models
+from gwproxy.proxy.connection import Connection
+from gwproxy.proxy.endpoints import GENERATING, OPEN, Address, Endpoint, address_of
+from gwproxy.proxy.exchange import Exchange, Services
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.live import Live
+from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
+from gwproxy.proxy.route import Routes
+from gwproxy.translate import jsonio
+from gwproxy.translate.hub import Dialect, Failure
+
+HEALTH: Final = {"name": "gwproxy", "status": "ok", "version": __version__}
+
+
+class Plan:
+    """What follows from one configuration, worked out once."""
+
+    def __init__(self, config: Config, declared_hosts: tuple[str, ...], port: int) -> None:
+        self.routes = Routes(config)
+        self.hosts = guard.host_values((*config.serve.allowed_hosts, *declared_hosts), port)
+
+
+class Gateway:
+    """Answers requests until it is told to stop; `handle` is what `connection.Server` calls."""
+
+    def __init__(self, services: Services, plan: Live[Plan], token: Live[Secret]) -> None:
+        self._services = services
+        self._plan = plan
+        self._token = token
+        self._running: set[asyncio.Task[object]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.stopping = False
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever happens, and write its line to the log."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        connection = cast(Connection, request.protocol)
+        connection.begin_exchange()
+        task = asyncio.current_task()
+        assert task is not None
+        self._enter(task)
+        record = Record(answers.new_id("req_"), client_of(request.headers.get("user-agent")))
+        try:
+            return await self._answer(request, record, started)
+        except (ConnectionError, asyncio.CancelledError):
+            record.status = CLIENT_GONE
+            record.error = "stopped" if self.stopping else "the client went away"
+            raise
+        finally:
+            self._leave(task)
+            connection.end_exchange()
+            record.duration_s = loop.time() - started
+            _write(record)
+
+    def _enter(self, task: asyncio.Task[object]) -> None:
+        self._running.add(task)
+        self._idle.clear()
+
+    def _leave(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        if not self._running:
+            self._idle.set()
+
+    async def drain(self, patience_s: float) -> None:
+        """Take no more requests; let the running ones end, then end them."""
+        self.stopping = True
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
+        except TimeoutError:
+            LOGGER.warning("%d answers did not end in time and are cut", len(self._running))
+            for task in self._running:
+                task.cancel()
+
+    async def _answer(
+        self, request: web.BaseRequest, record: Record, started: float
+    ) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        record.path = headers.printable(path)[:200]
+        address = address_of(path)
+        caller = _caller(request, address)
+        record.client_dialect = caller
+        try:
+            plan = self._plan.get()
+            self._admit(request, plan, address)
+            if address is None:
+                raise Failed(failures.unknown_route(request.method, record.path))
+            return await self._dispatch(request, plan, address, record, started)
+        except Failed as failed:
+            record.error = failed.failure.message
+            response = answers.refusal(caller, failed.failure, record.request_id)
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 -- the last line of defence: JSON here, a traceback there
+            LOGGER.exception("exchange %s failed", record.request_id)
+            response = answers.refusal(caller, failures.internal(), record.request_id)
+        record.status = response.status
+        return response
+
+    def _admit(self, request: web.BaseRequest, plan: Plan, address: Address | None) -> None:
+        """The guards. Raises Failed."""
+        refused: Failure | None = guard.unwelcome(request.headers, plan.hosts)
+        if refused is None and (address is None or address.endpoint not in OPEN):
+            if not guard.presents(request.headers, self._token.get().reveal()):
+                refused = failures.unauthenticated()
+            elif self.stopping:
+                refused = failures.stopping()
+        if refused is not None:
+            raise Failed(refused)
+
+    async def _dispatch(
+        self,
+        request: web.BaseRequest,
+        plan: Plan,
+        address: Address,
+        record: Record,
+        started: float,
+    ) -> web.StreamResponse:
+        endpoint = address.endpoint
+        if endpoint is Endpoint.NOT_OFFERED:
+            raise Failed(failures.not_offered(record.path))
+        if request.method not in address.allowed:
+            raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
+        if endpoint in GENERATING:
+            exchange = Exchange(
+                self._services, plan.routes, request, GENERATING[endpoint], record, started
+            )
+            return await exchange.run(address.profile)
+        if endpoint is Endpoint.COUNT_TOKENS:
+            return await counting.count(
+                self._services, plan.routes, address.profile, request, record
+            )
+        if endpoint is Endpoint.MODELS:
+            return _models(request, plan.routes, address, record)
+        return _alive(endpoint, record)
+
+
+def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
+    """In whose dialect a refusal is to be said."""
+    if address is not None and address.dialect is not None:
+        return address.dialect
+    return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
+
+
+def _alive(endpoint: Endpoint, record: Record) -> web.Response:
+    head = answers.head(Dialect.CHAT, record.request_id)
+    if endpoint is Endpoint.HELLO:
+        return answers.whole(b"", head)
+    return answers.whole(jsonio.dumps(HEALTH), head)
+
+
+def _models(
+    request: web.BaseRequest, routes: Routes, address: Address, record: Record
+) -> web.Response:
+    head = answers.head(Dialect(record.client_dialect), record.request_id)
+    listed = models.listed(routes, address.profile)
+    if address.model:
+        model = models.find(listed, address.model)
+        if model is None:
+            raise Failed(failures.unknown_model(address.model))
+        return answers.whole(jsonio.dumps(model), head)
+    # https://docs.anthropic.com/en/api/models-list: pages of 20; OpenAI's list has no pages.
+    by_default = models.ANTHROPIC_PAGE if "anthropic-version" in request.headers else len(listed)
+    page = models.page(listed, request.query, default_limit=by_default)
+    return answers.whole(jsonio.dumps(page), head)
+
+
+def _write(record: Record) -> None:
+    record.error = shortened(record.error)
+    refused = record.status >= 400 and record.status != CLIENT_GONE
+    LOGGER.log(logging.WARNING if refused else logging.INFO, record)

@@ -1,0 +1,23 @@
+"""How far our token estimates are off, learned for each profile from the upstream's own figures.
+
+Kept in memory: after a restart a few exchanges teach it again.
+"""
+
+from __future__ import annotations
+
+from gwproxy.translate import tokens
+
+
+class Calibration:
+    def __init__(self) -> None:
+        self._factors: dict[str, float] = {}
+
+    def factor(self, profile: str) -> float:
+        """By which to multiply an estimate for `profile`."""
+        return self._factors.get(profile, 1.0)
+
+    def learn(self, profile: str, factor_used: float, estimated: int, actual: int | None) -> None:
+        """`estimated` was made with `factor_used`; `actual` is what the upstream counted."""
+        if actual is not None:
+            unscaled = round(estimated / factor_used)
+            self._factors[profile] = tokens.calibrated(self.factor(profile), unscaled, actual)

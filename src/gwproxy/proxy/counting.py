@@ -1,0 +1,111 @@
+"""`count_tokens`: always answered, never billed.
+
+Where the profile says that the upstream has an endpoint for it, that one is asked first; any
+trouble there, and every other profile, gets the local estimate, corrected by what the upstream
+has counted so far. Claude Code sends about 25 of these at once for `/context`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from msgspec import Struct
+
+from gwproxy.proxy import answers, headers, inbound
+from gwproxy.proxy.exchange import Services, note_route, rejected
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.log import Record
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.upstream import Call
+from gwproxy.translate import jsonio, tokens
+from gwproxy.translate.bridge import Bridge, peek
+from gwproxy.translate.fields import Rejected
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.jsonio import NotJson
+
+_LARGEST_COUNT_BYTES: Final = 64 * 1024
+"""An answer is a few dozen bytes."""
+
+
+class _Counted(Struct):
+    input_tokens: int
+
+
+_read_count = jsonio.decoder(_Counted)
+
+
+async def count(
+    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+) -> web.Response:
+    """The answer to a `count_tokens` request. Raises Failed for what is not JSON at all."""
+    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    try:
+        asked = peek(body)
+    except NotJson as error:
+        raise Failed(rejected(error)) from None
+    route = routes.find(pinned, asked.model, Dialect.ANTHROPIC)
+    record.model_asked = asked.model
+    note_route(record, route)
+    bridge = Bridge(
+        Dialect.ANTHROPIC,
+        route.dialect,
+        route.manners,
+        asked=asked,
+        model=route.model,
+        streams=False,
+        new_id=answers.new_id,
+        created=0,
+        request_id=record.request_id,
+        input_factor=services.calibration.factor(route.profile.name),
+    )
+    head = answers.head(Dialect.ANTHROPIC, record.request_id)
+    head["x-gwproxy-route"] = headers.printable(route.header)
+    counted = None
+    if route.manners.count_tokens == "upstream" and route.dialect is Dialect.ANTHROPIC:
+        counted = await _ask(services, route, request.headers, bridge, body)
+    if counted is None:
+        counted = _estimated(bridge, body)
+        head["x-gwproxy-loss"] = "synth:count"
+    record.status = 200
+    return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
+
+
+def _estimated(bridge: Bridge, body: bytes) -> int:
+    try:
+        return bridge.estimate(body)
+    except Rejected:
+        # A block that we do not know has a size all the same.
+        return max(1, round(len(body) / tokens.BYTES_PER_TOKEN))
+
+
+async def _ask(
+    services: Services,
+    route: Route,
+    client: Mapping[str, str],
+    bridge: Bridge,
+    body: bytes,
+) -> int | None:
+    """The upstream's own count; None when it cannot be had."""
+    url = route.profile.url("count_tokens")
+    if url is None:
+        return None
+    try:
+        async with asyncio.timeout(services.limits.count_s):
+            key = await services.keys.get(route.profile)
+            sent = headers.towards_upstream(
+                client, route, faithful=bridge.faithful, streams=False, key=key
+            )
+            outgoing = bridge.count_request(body)
+            call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
+            answer = await services.upstream.send(call)
+            try:
+                if not answer.ok:
+                    return None
+                return _read_count(await answer.read_whole(_LARGEST_COUNT_BYTES)).input_tokens
+            finally:
+                answer.close()
+    except (Failed, Rejected, NotJson, TimeoutError):
+        return None

@@ -1,0 +1,335 @@
+"""One exchange, from the request's first byte to the answer's last.
+
+    read the body → find the route → Bridge.request → send upstream → relay what comes back
+
+Four ways back, by what the client asked and what the upstream does (`translate.bridge`), and one
+for refusals. A client that goes away cancels this task, and with it the upstream's connection.
+Nothing here knows a field of any dialect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from aiohttp import web
+from msgspec import structs
+
+from gwproxy.proxy import answers, failures, headers, inbound
+from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.outlet import Outlet
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.upstream import Answer, Call, Upstream
+from gwproxy.translate import sse
+from gwproxy.translate.bridge import (
+    Bridge,
+    ErrorAnswer,
+    FaithfulStream,
+    StreamBridge,
+    peek,
+    rejection,
+)
+from gwproxy.translate.fields import Rejected
+from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.jsonio import NotJson
+
+T = TypeVar("T")
+
+_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all exchanges share."""
+
+    upstream: Upstream
+    keys: Keys
+    limits: Limits
+    calibration: Calibration
+
+
+class Exchange:
+    """`record` is filled as things become known; whoever made it writes it to the log."""
+
+    def __init__(
+        self,
+        services: Services,
+        routes: Routes,
+        request: web.BaseRequest,
+        client: Dialect,
+        record: Record,
+        started: float,
+    ) -> None:
+        self._services = services
+        self._routes = routes
+        self._request = request
+        self._client = client
+        self._record = record
+        self._started = started
+        self._route: Route | None = None
+        self._bridge: Bridge | None = None
+        self._answer: Answer | None = None
+        self._factor = 1.0
+
+    async def run(self, pinned: str) -> web.StreamResponse:
+        """The client's answer, sent already when it is a stream. Raises Failed for refusals that
+        need no route; ConnectionError and CancelledError when the client has gone."""
+        body = await inbound.read_body(
+            self._request, self._routes.config.serve.max_body_bytes, self._services.limits
+        )
+        try:
+            call = await self._prepare(pinned, body)
+        except (Rejected, NotJson) as error:
+            raise Failed(rejected(error)) from None
+        bridge = self._bridge
+        assert bridge is not None
+        try:
+            if self._record.streamed:
+                return await self._stream(bridge, call)
+            return await self._whole(bridge, call)
+        except Failed as failed:
+            return self._refuse(bridge.render(failed.failure))
+        finally:
+            if self._answer is not None:
+                self._answer.close()
+            self._settle(bridge)
+
+    # --- towards the upstream ----------------------------------------------------------------
+
+    async def _prepare(self, pinned: str, body: bytes) -> Call:
+        """Find the way and translate the request. Raises Failed, Rejected and NotJson."""
+        asked = peek(body)
+        record = self._record
+        record.model_asked, record.streamed = asked.model, asked.stream
+        route = self._route = self._routes.find(pinned, asked.model, self._client)
+        note_route(record, route)
+        streams = route.streams(asked.stream)
+        self._factor = self._services.calibration.factor(route.profile.name)
+        bridge = self._bridge = Bridge(
+            self._client,
+            route.dialect,
+            route.manners,
+            asked=asked,
+            model=route.model,
+            streams=streams,
+            new_id=answers.new_id,
+            created=int(time.time()),
+            request_id=record.request_id,
+            input_factor=self._factor,
+        )
+        if route.manners.rebuild and self._client is route.dialect:
+            record.remark = "rebuilt"
+        outgoing = await self._off_the_loop(bridge.request, body)
+        self._refuse_losses(bridge)
+        key = await self._services.keys.get(route.profile)
+        return Call(
+            route.profile,
+            route.url,
+            headers.towards_upstream(
+                self._request.headers, route, faithful=bridge.faithful, streams=streams, key=key
+            ),
+            outgoing,
+            headers.forwarded_query(self._request.query.items(), faithful=bridge.faithful),
+            key,
+            streams,
+        )
+
+    def _refuse_losses(self, bridge: Bridge) -> None:
+        if len(bridge.losses) and self._request.headers.get("x-gwproxy-strict") == "1":
+            lost = ", ".join(bridge.losses)
+            raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
+
+    async def _off_the_loop(self, translate: Callable[[bytes], T], body: bytes) -> T:
+        """`translate(body)`; in a thread where it would stop the loop for other streams."""
+        if len(body) < self._services.limits.thread_bytes:
+            return translate(body)
+        return await asyncio.to_thread(translate, body)
+
+    # --- towards the client: a stream ----------------------------------------------------------
+
+    async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+        stream = bridge.stream()
+        outlet = Outlet(self._request, stream.ping, self._stream_head, self._services.limits)
+        try:
+            error = await self._relayed(bridge, stream, outlet, call)
+            outlet.close()
+            if outlet.response is None:
+                # Nothing was sent, so the status can still be an honest one.
+                return self._refuse(error or bridge.render(stream.failure or failures.internal()))
+            if error is not None:
+                self._record.error = error.failure.message
+                await outlet.write(stream.fail(error.failure))
+            await outlet.finish()
+        finally:
+            outlet.close()
+        if stream.failure is not None:
+            self._record.error = stream.failure.message
+        elif self._answer is not None:
+            await self._answer.read_leftover(self._services.limits.leftover_s)
+        self._record.status = 200
+        return outlet.response
+
+    async def _relayed(
+        self, bridge: Bridge, stream: StreamBridge | FaithfulStream, outlet: Outlet, call: Call
+    ) -> ErrorAnswer | None:
+        """Relay the upstream's answer; an error that the stream itself has not told of."""
+        try:
+            answer = await self._send(call)
+            if not answer.ok:
+                return await self._refusal(bridge, answer)
+            begun, is_stream = await self._begin(answer, call.streams)
+            if is_stream:
+                await self._relay_events(stream, outlet, answer, begun)
+            else:
+                body = await answer.read_whole(self._services.limits.whole_answer_bytes, begun)
+                await self._pass_on(stream, outlet, stream.whole(body))
+        except Failed as failed:
+            return bridge.render(failed.failure)
+        except sse.TooLong as error:
+            return bridge.render(failures.broken(call.profile.name, f"sent {error}"))
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 -- a mistake of ours must not look like a good end
+            LOGGER.exception("exchange %s failed", self._record.request_id)
+            return bridge.render(failures.internal())
+        return None
+
+    async def _relay_events(
+        self,
+        stream: StreamBridge | FaithfulStream,
+        outlet: Outlet,
+        answer: Answer,
+        chunk: bytes,
+    ) -> None:
+        while chunk:
+            out = stream.feed(chunk)
+            if out:
+                await self._pass_on(stream, outlet, out)
+            if stream.over:
+                return
+            chunk = await answer.read()
+        await self._pass_on(stream, outlet, stream.finish())
+
+    async def _pass_on(
+        self, stream: StreamBridge | FaithfulStream, outlet: Outlet, out: bytes
+    ) -> None:
+        if stream.failure is not None and not outlet.opened:
+            return  # it will be told by a status
+        if self._record.first_byte_s is None:
+            self._record.first_byte_s = self._elapsed()
+        if out:
+            await outlet.write(out)
+
+    # --- towards the client: a whole answer ------------------------------------------------------
+
+    async def _whole(self, bridge: Bridge, call: Call) -> web.Response:
+        answer = await self._send(call)
+        if not answer.ok:
+            return self._refuse(await self._refusal(bridge, answer))
+        begun, is_stream = await self._begin(answer, call.streams)
+        limit = self._services.limits.whole_answer_bytes
+        result: bytes | Failure
+        if is_stream:
+            result = await self._collected(bridge, answer, begun)
+        else:
+            body = await answer.read_whole(limit, begun)
+            result = await self._off_the_loop(bridge.reply, body)
+        if isinstance(result, Failure):
+            return self._refuse(bridge.render(result))
+        self._record.first_byte_s = self._elapsed()
+        self._record.status = 200
+        return answers.whole(result, self._head(answers.JSON))
+
+    async def _collected(self, bridge: Bridge, answer: Answer, chunk: bytes) -> bytes | Failure:
+        collector = bridge.collect()
+        try:
+            while chunk and not collector.over:
+                collector.feed(chunk)
+                chunk = await answer.read()
+        except sse.TooLong as error:
+            return failures.broken(self._record.profile, f"sent {error}")
+        return collector.finish()
+
+    # --- both ------------------------------------------------------------------------------------
+
+    async def _send(self, call: Call) -> Answer:
+        answer = self._answer = await self._services.upstream.send(call)
+        self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
+        return answer
+
+    async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
+        """The first bytes that are not blank, and whether they begin a stream of events. Some
+        hosts keep a JSON answer alive by sending blanks before it."""
+        begun = await answer.read()
+        while begun and not begun.strip():
+            begun = await answer.read()
+        content_type = answer.headers.get("content-type", "")
+        return begun, is_event_stream(begun, content_type, asked)
+
+    async def _refusal(self, bridge: Bridge, answer: Answer) -> ErrorAnswer:
+        """What the upstream said instead of an answer."""
+        body = await answer.read_error(self._services.limits.error_body_bytes)
+        error = bridge.error(answer.status, answer.headers, body)
+        if answer.status != 401 or self._route is None:
+            return error
+        # The profile's key, not the client's: only the person at this machine can mend it.
+        profile = self._route.profile
+        self._services.keys.forget(profile)
+        hint = f"the provider refuses the key of the profile {profile.name}"
+        words = f"{error.failure.message} ({hint}; gwproxy profile key {profile.name} sets another)"
+        return bridge.render(structs.replace(error.failure, message=words, retryable=False))
+
+    def _refuse(self, error: ErrorAnswer) -> web.Response:
+        self._record.status = error.status
+        self._record.error = error.failure.message
+        self._record.first_byte_s = self._elapsed()
+        return answers.error(error, self._head(answers.JSON))
+
+    def _head(self, content_type: str) -> dict[str, str]:
+        head = answers.head(self._client, self._record.request_id, content_type)
+        if self._answer is not None:
+            head |= headers.towards_client(self._answer.headers)
+        if self._route is not None:
+            head["x-gwproxy-route"] = headers.printable(self._route.header)
+        if self._bridge is not None and len(self._bridge.losses):
+            head["x-gwproxy-loss"] = self._bridge.losses.header()
+        return head
+
+    def _stream_head(self) -> dict[str, str]:
+        head = self._head(_EVENT_STREAM)
+        head["cache-control"] = "no-cache"
+        head["x-accel-buffering"] = "no"  # nginx in between would hold events back
+        return head
+
+    def _elapsed(self) -> float:
+        return asyncio.get_running_loop().time() - self._started
+
+    def _settle(self, bridge: Bridge) -> None:
+        """Keep what the exchange taught."""
+        record = self._record
+        record.usage = bridge.usage
+        record.losses = tuple(bridge.losses)
+        if not bridge.faithful and bridge.input_estimate:
+            self._services.calibration.learn(
+                record.profile, self._factor, bridge.input_estimate, bridge.usage.input_total
+            )
+
+
+def note_route(record: Record, route: Route) -> None:
+    record.profile = route.profile.name
+    record.upstream_dialect = route.dialect
+    record.model_used = route.model
+
+
+def rejected(error: Rejected | NotJson) -> Failure:
+    if isinstance(error, Rejected):
+        return rejection(error.field, error.why)
+    return rejection("", str(error))

@@ -1,0 +1,169 @@
+"""What goes wrong at the gateway itself, as failures of the hub in plain words.
+
+Whatever an upstream says is the business of the dialects; here is only what we say ourselves.
+Messages name the next step where there is one. Nothing here knows a status line or a socket.
+"""
+
+from __future__ import annotations
+
+from gwproxy.errors import GwproxyError
+from gwproxy.translate.hub import Failure, FailureKind
+
+
+class Failed(Exception):
+    """The exchange ends with `failure`; whoever holds the client's answer says so."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def forbidden(why: str) -> Failure:
+    return Failure(FailureKind.PERMISSION, f"gwproxy: {why}", 403, retryable=False)
+
+
+def unauthenticated() -> Failure:
+    # Claude Code repeats a 401 for minutes unless it is told not to.
+    return Failure(
+        FailureKind.AUTHENTICATION,
+        "gwproxy: this is not the local token (`gwproxy token` prints it; a provider's own key "
+        "does not belong here). Present it as `Authorization: Bearer …` or `x-api-key`",
+        401,
+        retryable=False,
+    )
+
+
+def unknown_route(method: str, path: str) -> Failure:
+    return Failure(
+        FailureKind.NOT_FOUND,
+        f"gwproxy: there is no {method} {path}; try /v1/messages, /v1/chat/completions, "
+        "/v1/responses or /v1/models",
+        404,
+        retryable=False,
+    )
+
+
+def wrong_method(method: str, allowed: str) -> Failure:
+    return Failure(
+        FailureKind.INVALID, f"gwproxy: {method} is not for this route; use {allowed}", 405
+    )
+
+
+def not_offered(path: str) -> Failure:
+    """An endpoint of the vendor's API that no gateway of ours has.
+
+    Status, type and header are what Claude Code's gateway page asks for ("LLM gateway protocol").
+    """
+    return Failure(
+        FailureKind.UNSUPPORTED,
+        f"not_supported: gwproxy does not offer {path}",
+        501,
+        raw_type="not_supported",
+        retryable=False,
+    )
+
+
+def too_large(limit_bytes: int) -> Failure:
+    return Failure(
+        FailureKind.TOO_LARGE,
+        f"gwproxy: the request is larger than {limit_bytes} bytes; "
+        "serve.max_body_bytes in config.toml sets the limit",
+        413,
+        retryable=False,
+    )
+
+
+def unknown_encoding(encoding: str, known: str) -> Failure:
+    return Failure(
+        FailureKind.INVALID,
+        f"gwproxy: Content-Encoding {encoding!r} is not understood; use {known} or none",
+        415,
+        retryable=False,
+    )
+
+
+def malformed_body(why: str) -> Failure:
+    return Failure(FailureKind.INVALID, f"gwproxy: {why}", 400, retryable=False)
+
+
+def slow_body(seconds: float) -> Failure:
+    return Failure(
+        FailureKind.TIMEOUT, f"gwproxy: the request body did not arrive within {seconds:.0f} s", 408
+    )
+
+
+def stopping() -> Failure:
+    return Failure(FailureKind.OVERLOADED, "gwproxy is stopping", 503, retry_after_s=2)
+
+
+def internal() -> Failure:
+    return Failure(
+        FailureKind.INTERNAL,
+        "gwproxy stumbled over a mistake of its own; its log has the details",
+        500,
+        retryable=False,
+    )
+
+
+def unconfigured(what: str, hint: str) -> Failure:
+    """A trouble that only the person at this machine can mend: waiting does not."""
+    words = f"gwproxy: {what}" + (f" ({hint})" if hint else "")
+    return Failure(FailureKind.OVERLOADED, words, 503, retryable=False)
+
+
+def from_error(error: GwproxyError) -> Failure:
+    """An error for people, of config.toml or of a key, as an answer."""
+    return unconfigured(". ".join(part for part in (error.what, error.why) if part), error.hint)
+
+
+def unknown_profile(error: GwproxyError) -> Failure:
+    words = ". ".join(part for part in (error.what, error.why) if part)
+    return Failure(FailureKind.NOT_FOUND, f"gwproxy: {words}", 404, retryable=False)
+
+
+def unknown_model(model: str) -> Failure:
+    return Failure(
+        FailureKind.NOT_FOUND,
+        f"gwproxy: no profile lists the model {model[:100]!r}; GET /v1/models lists them all",
+        404,
+        retryable=False,
+    )
+
+
+def unreachable(host: str, why: str) -> Failure:
+    return Failure(FailureKind.UPSTREAM, f"cannot reach {host}: {why}", 502)
+
+
+def broken(host: str, why: str) -> Failure:
+    """The request had gone out; what the upstream made of it is unknown."""
+    return Failure(FailureKind.UPSTREAM, f"{host} {why}", 502)
+
+
+def silent(host: str, seconds: float) -> Failure:
+    return Failure(FailureKind.TIMEOUT, f"{host} sent nothing for {seconds:g} s", 504)
+
+
+def bad_certificate(host: str, why: str) -> Failure:
+    return Failure(
+        FailureKind.UPSTREAM,
+        f"the TLS certificate of {host} is not acceptable: {why}. Nothing was sent. "
+        "SSL_CERT_FILE can name a certificate authority of your own",
+        502,
+        retryable=False,
+    )
+
+
+def redirected(host: str, status: int) -> Failure:
+    return Failure(
+        FailureKind.UPSTREAM,
+        f"{host} answered with a redirect ({status}), which is not followed: it could carry the "
+        "key elsewhere. Correct the profile's URL",
+        502,
+        retryable=False,
+    )
+
+
+def oversized_answer(host: str, limit_bytes: int) -> Failure:
+    return Failure(
+        FailureKind.UPSTREAM, f"{host} sent an answer of more than {limit_bytes} bytes", 502
+    )

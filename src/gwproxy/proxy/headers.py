@@ -1,0 +1,137 @@
+"""Which headers go through, in both directions. Pure; two allow-lists and nothing else.
+
+Towards the upstream: what the dialect needs, the client's own User-Agent, the profile's headers
+and its key. The local token, cookies and whatever else a client sends stay here. Towards the
+client: request ids, `retry-after` and rate limits. Set-Cookie, CORS, redirects and hop-by-hop
+headers of an upstream never get through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from gwproxy import __version__
+from gwproxy.profiles.profile import BEARER, X_API_KEY
+from gwproxy.proxy.route import Route
+from gwproxy.translate.hub import Dialect
+
+ANTHROPIC_VERSION: Final = "2023-06-01"
+"""The only one that third parties document. Newer SDKs ask for `2026-10-21`, in which
+`temperature` is gone; real Claude gets what its client asked for."""
+
+_FAITHFUL: Final[Mapping[Dialect, tuple[str, ...]]] = {
+    # https://docs.anthropic.com/en/api/beta-headers, and the browser flag, which means consent
+    Dialect.ANTHROPIC: ("anthropic-beta", "anthropic-dangerous-direct-browser-access"),
+    # https://platform.openai.com/docs/api-reference/authentication
+    Dialect.CHAT: ("openai-organization", "openai-project", "openai-beta"),
+    Dialect.RESPONSES: ("openai-organization", "openai-project", "openai-beta"),
+}
+
+_ALWAYS: Final = ("idempotency-key",)
+
+_RETURNED: Final = (
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "openai-processing-ms",
+    "openai-version",
+)
+_RETURNED_PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
+
+# Claude Code reads these as the quota of the user's own subscription.
+_KEPT_BACK_PREFIX: Final = "anthropic-ratelimit-unified-"
+
+# `x-trace-id` is Moonshot's.
+_REQUEST_IDS: Final = ("request-id", "x-request-id", "x-trace-id")
+
+_PRINTABLE: Final = re.compile(r"[ -~]{1,1000}")
+
+
+def towards_upstream(
+    client: Mapping[str, str],
+    route: Route,
+    *,
+    faithful: bool,
+    streams: bool,
+    key: str | None,
+) -> dict[str, str]:
+    """The headers of the request to `route`. `client` are the client's own; `faithful` says that
+    both sides speak the same dialect and the body goes through as it came."""
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if streams else "application/json",
+        # Compressed events arrive late or cannot be read (farion1231/cc-switch v3.12.3).
+        "accept-encoding": "identity",
+        # Never another client's name: that has cost users their accounts (badlogic/pi-mono#5009).
+        "user-agent": client.get("user-agent") or f"gwproxy/{__version__}",
+    }
+    if route.dialect is Dialect.ANTHROPIC:
+        asked = client.get("anthropic-version") if faithful and _is_claude(route) else None
+        headers["anthropic-version"] = asked or ANTHROPIC_VERSION
+    for name in (*_ALWAYS, *(_FAITHFUL[route.dialect] if faithful else ())):
+        value = client.get(name)
+        if value is not None:
+            headers[name] = value
+    for name, value in route.profile.headers.items():
+        headers[name.lower()] = value
+    if key is not None:
+        headers.update(_credential(route, key))
+    return headers
+
+
+def _is_claude(route: Route) -> bool:
+    """Real Claude checks its signatures, and keeps to the version that a client asks for."""
+    return route.manners.signed_thinking
+
+
+def _credential(route: Route, key: str) -> dict[str, str]:
+    style = route.profile.auth_for(route.dialect.value)
+    if style == BEARER:
+        return {"authorization": f"Bearer {key}"}
+    return {X_API_KEY if style == X_API_KEY else style.lower(): key}
+
+
+def towards_client(upstream: Mapping[str, str]) -> dict[str, str]:
+    """What an upstream's answer headers say to the client, of those that it may see."""
+    passed = {}
+    for name, value in upstream.items():
+        lower = name.lower()
+        if _passes(lower) and _PRINTABLE.fullmatch(value):
+            passed[lower] = value
+    request_id = upstream_request_id(upstream)
+    if request_id:
+        passed["x-gwproxy-upstream-request-id"] = request_id
+    return passed
+
+
+def _passes(name: str) -> bool:
+    if name.startswith(_RETURNED_PREFIXES):
+        return not name.startswith(_KEPT_BACK_PREFIX)
+    return name in _RETURNED
+
+
+def upstream_request_id(upstream: Mapping[str, str]) -> str:
+    """The upstream's own name for the exchange, or ""."""
+    for name in _REQUEST_IDS:
+        value = upstream.get(name)
+        if value and _PRINTABLE.fullmatch(value):
+            return value
+    return ""
+
+
+def request_id_header(client: Dialect) -> str:
+    """The header in which the vendor's SDK looks for our id."""
+    return "request-id" if client is Dialect.ANTHROPIC else "x-request-id"
+
+
+def printable(text: str) -> str:
+    """`text` as a header value: a model's name may hold anything."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:1000]
+
+
+def forwarded_query(pairs: Iterable[tuple[str, str]], *, faithful: bool) -> dict[str, str]:
+    """What remains of the client's query. Claude Code's `?beta=true` goes to its own API; a token
+    that somebody put into the URL goes nowhere."""
+    return dict(pair for pair in pairs if faithful and pair[0] == "beta")

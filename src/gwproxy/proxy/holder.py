@@ -1,0 +1,71 @@
+"""Who listens on a port that we wanted. Looks, asks for `/healthz`, and never fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+_ASK_S: Final = 1.0
+_LISTENING: Final = "0A"
+"""TCP_LISTEN in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
+
+
+async def describe(host: str, port: int) -> str:
+    """A sentence about whoever listens on `port`; "" when nothing is known."""
+    found = await asyncio.to_thread(_process_on, port)
+    who = f" ({found})" if found else ""
+    health = await _health(host, port)
+    if health.get("name") == "gwproxy":
+        version = str(health.get("version", ""))[:20]
+        return f"a gwproxy {version} listens there already{who}"
+    return f"another program listens there{who}"
+
+
+async def _health(host: str, port: int) -> dict[str, Any]:
+    url_host = f"[{host}]" if ":" in host else host
+    timeout = aiohttp.ClientTimeout(total=_ASK_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+            session.get(f"http://{url_host}:{port}/healthz", allow_redirects=False) as response,
+        ):
+            value = json.loads(await response.content.read(4096))
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _process_on(port: int) -> str:
+    """`ollama, process 4711`, as far as this system tells its users."""
+    if sys.platform != "linux":
+        return ""
+    inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    if not inodes:
+        return ""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(link.readlink().name in inodes for link in (process / "fd").iterdir()):
+                name = (process / "comm").read_text().strip()
+                return f"{name}, process {process.name}"
+        except OSError:
+            continue  # another user's process, or one that ended meanwhile
+    return ""
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(fields[9])
+    return found

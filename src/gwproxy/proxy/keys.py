@@ -1,0 +1,62 @@
+"""The upstreams' keys, asked for once per profile and kept in memory.
+
+A keyring may ask a person to unlock it and a key command may wait for a fingerprint, so the
+asking happens in a thread, one at a time for each profile. The kind of place never matters here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from gwproxy.errors import CredentialError
+from gwproxy.profiles.credentials import FoundKey
+from gwproxy.profiles.profile import KeyRef, Profile
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
+
+
+class Keys:
+    """`resolve` finds a profile's key; it may block, and raises CredentialError."""
+
+    def __init__(self, resolve: Callable[[Profile], FoundKey]) -> None:
+        self._resolve = resolve
+        self._found: dict[str, tuple[KeyRef, FoundKey]] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ever_seen: set[str] = set()
+
+    async def get(self, profile: Profile) -> str | None:
+        """The key of `profile`, or None where it needs none. Raises Failed."""
+        try:
+            found = await self.find(profile)
+        except CredentialError as error:
+            raise Failed(failures.from_error(error)) from error
+        return found.secret.reveal() if found.secret is not None else None
+
+    async def find(self, profile: Profile) -> FoundKey:
+        """The key of `profile` and where it came from. Raises CredentialError."""
+        known = self._known(profile)
+        if known is not None:
+            return known
+        async with self._asking[profile.name]:
+            known = self._known(profile)
+            if known is None:
+                known = await asyncio.to_thread(self._resolve, profile)
+                self._found[profile.name] = (profile.key, known)
+                if known.secret is not None:
+                    self._ever_seen.add(known.secret.reveal())
+        return known
+
+    def _known(self, profile: Profile) -> FoundKey | None:
+        where, found = self._found.get(profile.name, (None, None))
+        # A profile that now names another place for its key has another key.
+        return found if where == profile.key else None
+
+    def forget(self, profile: Profile) -> None:
+        """The upstream refused the key: the next request asks again, it may have been rotated."""
+        self._found.pop(profile.name, None)
+
+    def ever_seen(self) -> Iterator[str]:
+        """Every key that was in use, for taking them out of a log."""
+        yield from self._ever_seen

@@ -1,0 +1,53 @@
+"""Values that follow a file: config.toml and the local token, in force without a restart.
+
+Looked at when a request comes, by the file's stamp (two microseconds), and read again only when
+that changed. A broken edit is reported once and the last good value stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from gwproxy.errors import GwproxyError
+
+T = TypeVar("T")
+
+Stamp = tuple[int, int, int] | None
+
+
+class Live(Generic[T]):
+    """`load` gives the value and may raise GwproxyError; `report` hears of that, once an edit.
+
+    The first `load` is the caller's affair: its errors stop the start.
+    """
+
+    def __init__(
+        self, path: Path, load: Callable[[], T], report: Callable[[GwproxyError], None]
+    ) -> None:
+        self._path = path
+        self._load = load
+        self._report = report
+        self._stamp = _stamp(path)
+        self._value = load()
+
+    def get(self) -> T:
+        stamp = _stamp(self._path)
+        # No file is no edit: some editors take it away for the moment of saving.
+        if stamp is not None and stamp != self._stamp:
+            # Before reading: what is written meanwhile must be noticed next time.
+            self._stamp = stamp
+            try:
+                self._value = self._load()
+            except GwproxyError as error:
+                self._report(error)
+        return self._value
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

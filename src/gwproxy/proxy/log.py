@@ -1,0 +1,146 @@
+"""One line for each exchange, readable or as JSON, and the wall that keeps secrets out of it.
+
+Never bodies, queries, header values or keys. The record is what the shell knows at the end of an
+exchange; how it looks on a terminal is here, colour is the command line's affair.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gwproxy.profiles.redaction import redact
+from gwproxy.translate.hub import Usage
+
+LOGGER: Final = logging.getLogger("gwproxy")
+
+CLIENT_GONE: Final = 499
+"""nginx's word for it; never sent to anybody."""
+
+_MOST_WORDS: Final = 300
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(slots=True)
+class Record:
+    """What is told of one exchange. Times are seconds since its first byte came in."""
+
+    request_id: str
+    client: str = ""
+    path: str = ""
+    profile: str = ""
+    client_dialect: str = ""
+    upstream_dialect: str = ""
+    model_asked: str = ""
+    model_used: str = ""
+    streamed: bool = False
+    status: int = 0
+    usage: Usage = field(default_factory=Usage)
+    first_byte_s: float | None = None
+    duration_s: float = 0.0
+    losses: tuple[str, ...] = ()
+    upstream_request_id: str = ""
+    remark: str = ""
+    error: str = ""
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        parts = [str(self.status), self.client or "-", self._way(), *self._figures()]
+        if self.losses:
+            parts.append(", ".join(self.losses))
+        parts += [part for part in (self.remark, self.error, self.request_id) if part]
+        return _CONTROL.sub(" ", "  ".join(parts))
+
+    def _way(self) -> str:
+        if not self.profile:
+            return self.path
+        model = self.model_asked
+        if self.model_used != self.model_asked:
+            model = f"{self.model_asked or '-'} → {self.model_used}"
+        return f"{self.client_dialect} → {self.profile}:{self.upstream_dialect}  {model}"
+
+    def _figures(self) -> Iterable[str]:
+        total = self.usage.input_total
+        if total is not None:
+            cached = f" ({self.usage.cache_read} cached)" if self.usage.cache_read else ""
+            yield f"in {total}{cached} out {self.usage.output or 0}"
+        if self.first_byte_s is not None:
+            yield f"first {self.first_byte_s:.2f}s"
+        yield f"total {self.duration_s:.2f}s"
+
+    def fields(self) -> dict[str, Any]:
+        """The same for a machine; what is not known is null."""
+        return {
+            "event": "exchange",
+            "request_id": self.request_id,
+            "client": self.client or None,
+            "path": self.path,
+            "profile": self.profile or None,
+            "client_dialect": self.client_dialect or None,
+            "upstream_dialect": self.upstream_dialect or None,
+            "model_asked": self.model_asked or None,
+            "model_used": self.model_used or None,
+            "stream": self.streamed,
+            "status": self.status,
+            "input_tokens": self.usage.input_total,
+            "cached_tokens": self.usage.cache_read,
+            "output_tokens": self.usage.output,
+            "first_byte_s": _rounded(self.first_byte_s),
+            "duration_s": _rounded(self.duration_s),
+            "losses": list(self.losses),
+            "upstream_request_id": self.upstream_request_id or None,
+            "remark": self.remark or None,
+            "error": self.error or None,
+        }
+
+
+def client_of(user_agent: str | None) -> str:
+    """`claude-cli/2.1.330` out of `claude-cli/2.1.330 (external, cli)`."""
+    return (user_agent or "").split(" ", 1)[0][:60]
+
+
+def shortened(message: str) -> str:
+    """An upstream's words, cut to what a log line can bear."""
+    return message if len(message) <= _MOST_WORDS else f"{message[:_MOST_WORDS]}…"
+
+
+class LineFormatter(logging.Formatter):
+    """`12:00:01 200  claude-cli/2.1.330 …`; `secrets` are taken out of every line."""
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets())
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+        }
+        if isinstance(record.msg, Record):
+            line |= record.msg.fields()
+        else:
+            line |= {"event": "message", "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return redact(json.dumps(line, ensure_ascii=False), self._secrets())
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

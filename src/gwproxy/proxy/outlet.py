@@ -1,0 +1,98 @@
+"""The client's stream: opened late, kept alive while nothing comes, written in one piece a read.
+
+Until the first byte the status is still open, so a fast refusal keeps its own. After
+`early_status_s` of silence the stream is opened with a ping, and from then on silence never lasts
+longer than `ping_gap_s`. The timer costs nothing while bytes flow: it is looked at when it fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from gwproxy.proxy.limits import Limits
+
+
+class Outlet:
+    """`ping` gives what keeps the stream alive, nothing when it may not be interrupted now.
+    `headers` gives the head at the moment in which it is sent."""
+
+    __slots__ = (
+        "_headers",
+        "_last_write",
+        "_limits",
+        "_loop",
+        "_ping",
+        "_pinging",
+        "_request",
+        "_timer",
+        "response",
+    )
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        ping: Callable[[], bytes],
+        headers: Callable[[], Mapping[str, str]],
+        limits: Limits,
+    ) -> None:
+        self.response: web.StreamResponse | None = None
+        self._request = request
+        self._ping = ping
+        self._headers = headers
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._last_write = self._loop.time()
+        self._pinging: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(
+            limits.early_status_s, self._on_silence
+        )
+
+    @property
+    def opened(self) -> bool:
+        """Whether the client has a status already."""
+        return self.response is not None
+
+    async def write(self, data: bytes) -> None:
+        """Send `data` as one chunk. Waits while the client does not read; raises ConnectionError
+        when it has gone."""
+        self._last_write = self._loop.time()
+        if self.response is None:
+            self.response = web.StreamResponse(headers=self._headers())
+            await self.response.prepare(self._request)
+        await self.response.write(data)
+
+    async def finish(self) -> None:
+        self.close()
+        if self.response is not None:
+            await self.response.write_eof()
+
+    def close(self) -> None:
+        """No more pings."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pinging is not None:
+            self._pinging.cancel()
+            self._pinging = None
+
+    def _on_silence(self) -> None:
+        gap_s = self._limits.ping_gap_s if self.opened else self._limits.early_status_s
+        left_s = self._last_write + gap_s - self._loop.time()
+        if left_s <= 0:
+            self._pinging = self._loop.create_task(self._send_ping())
+            left_s = self._limits.ping_gap_s
+        self._timer = self._loop.call_later(left_s, self._on_silence)
+
+    async def _send_ping(self) -> None:
+        # A client that does not read has bytes waiting for it; more would only pile up.
+        if self._request.protocol.writing_paused:
+            return
+        data = self._ping()
+        if data:
+            try:
+                await self.write(data)
+            except ConnectionError:
+                self.close()  # the handler is being cancelled by the server

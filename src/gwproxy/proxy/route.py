@@ -1,0 +1,148 @@
+"""Which upstream, which model, which dialect: pure, from the configuration and the request.
+
+In this order (the first that applies): the profile in the path; `NAME/model` as the requested
+model, where NAME is a profile; the first `[[routes]]` entry whose glob fits; the default profile.
+Nothing here knows sockets, keys or the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from gwproxy.errors import ConfigError
+from gwproxy.profiles.profile import Endpoint, Profile, StreamMode
+from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.store import Config
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
+from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.manners import Manners
+
+_ENDPOINTS: Final[Mapping[Dialect, Endpoint]] = {
+    Dialect.ANTHROPIC: "messages",
+    Dialect.CHAT: "chat",
+    Dialect.RESPONSES: "responses",
+}
+
+_PREFERENCE: Final[Mapping[Dialect, tuple[Dialect, ...]]] = {
+    # The client's own first, then whichever loses least: Chat is what hosts test most, Anthropic
+    # says more about reasoning and tools than Chat, Responses keeps state of its own.
+    Dialect.ANTHROPIC: (Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES),
+    Dialect.CHAT: (Dialect.CHAT, Dialect.ANTHROPIC, Dialect.RESPONSES),
+    Dialect.RESPONSES: (Dialect.RESPONSES, Dialect.CHAT, Dialect.ANTHROPIC),
+}
+
+_SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
+"""`claude-sonnet-4-6[1m]`: Claude Code's wish for a context window, never part of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one exchange goes. `model` is the upstream's name of it, `url` the full address."""
+
+    profile: Profile
+    model: str
+    dialect: Dialect
+    url: str
+    manners: Manners
+
+    def streams(self, asked: bool) -> bool:
+        """Whether the upstream is to stream, when the client `asked` for a stream or not."""
+        mode: StreamMode = self.profile.stream
+        return asked if mode == "auto" else mode == "always"
+
+    @property
+    def header(self) -> str:
+        """The value of `x-gwproxy-route`."""
+        return f"{self.profile.name}; {self.dialect}; {self.model}"
+
+
+class Routes:
+    """All routes of one configuration. Made anew when the configuration changes."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._manners: dict[str, Manners] = {}
+
+    def find(self, pinned: str, requested: str, client: Dialect) -> Route:
+        """The route of a request of `client`'s dialect for the model `requested`.
+
+        `pinned` is the profile named in the path, or "". Raises Failed.
+        """
+        name, model = self._choose(pinned, strip_suffix(requested))
+        profile = self.profile(name)
+        for dialect in _PREFERENCE[client]:
+            url = profile.url(_ENDPOINTS[dialect]) if dialect in profile.dialects else None
+            if url is not None:
+                return Route(
+                    profile, model or profile.model, dialect, url, self.manners_of(profile)
+                )
+        raise Failed(_no_address(profile))
+
+    def _choose(self, pinned: str, requested: str) -> tuple[str, str]:
+        """The name of the profile and the upstream's model."""
+        if pinned:
+            explicit = requested.removeprefix(f"{pinned}/")
+            if explicit != requested:
+                return pinned, explicit
+            return pinned, mapped_model(self.profile(pinned), requested)
+        prefix, slash, rest = requested.partition("/")
+        if slash and rest and self._knows(prefix):
+            # Whoever spells the profile out means this very model.
+            return prefix, rest
+        for rule in self.config.routes:
+            if rule.fits(requested):
+                return rule.profile, rule.model or mapped_model(
+                    self.profile(rule.profile), requested
+                )
+        default = self.profile("")
+        return default.name, mapped_model(default, requested)
+
+    def profile(self, name: str) -> Profile:
+        """The profile called `name`, or for "" the default one. Raises Failed."""
+        try:
+            return self.config.profile(name or None)
+        except ConfigError as error:
+            failure = failures.unknown_profile(error) if name else failures.from_error(error)
+            raise Failed(failure) from error
+
+    def _knows(self, name: str) -> bool:
+        return name in self.config.profiles
+
+    def manners_of(self, profile: Profile) -> Manners:
+        """The profile's quirks as the translation wants them."""
+        manners = self._manners.get(profile.name)
+        if manners is None:
+            manners = Manners(**cast(Any, manner_values(profile)))
+            self._manners[profile.name] = manners
+        return manners
+
+
+def strip_suffix(model: str) -> str:
+    return _SUFFIX.sub("", model)
+
+
+def mapped_model(profile: Profile, requested: str) -> str:
+    """The upstream's name for what a client `requested`.
+
+    A model that the profile lists passes. So does any `claude-…` where the upstream is real
+    Claude; everywhere else those, and names that nobody knows, become the profile's model.
+    """
+    if requested == profile.model or requested in profile.models:
+        return requested
+    own = (profile.model, *profile.models)
+    if requested.startswith("claude-") and any(model.startswith("claude-") for model in own):
+        return requested
+    return profile.model
+
+
+def _no_address(profile: Profile) -> Failure:
+    hint = (
+        "start it with `gwproxy serve --profile demo`"
+        if profile.is_built_in
+        else f"gwproxy profile set {profile.name} openai_url=…"
+    )
+    return failures.unconfigured(f"the profile {profile.name} has no address to send to", hint)

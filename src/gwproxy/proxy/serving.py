@@ -1,0 +1,235 @@
+"""Starting and stopping: sockets, signals, and everything that lives as long as the server.
+
+    async with running(Options(port=0)) as server:
+        server.url
+
+Start: bind, build the services, answer. Stop: no new connections, let running answers end, close.
+Talks to nobody; whoever starts a server says so to the person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import FrameType, MappingProxyType
+from typing import Final
+
+from aiohttp import web
+
+from gwproxy import paths
+from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageError
+from gwproxy.profiles import credentials, local_token, store
+from gwproxy.profiles.credentials import FoundKey
+from gwproxy.profiles.endpoints import is_loopback
+from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.secret import Secret
+from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config
+from gwproxy.proxy import holder
+from gwproxy.proxy.app import Gateway, Plan
+from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.connection import Server
+from gwproxy.proxy.exchange import Services
+from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.live import Live
+from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.upstream import Upstream
+
+_BACKLOG: Final = 512
+"""A burst of agents connects at once; 128 is aiohttp's default."""
+
+_MOST_FILES: Final = 8192
+"""Two sockets a stream; 256 (macOS) or 1024 (Linux) by default, and 540 streams were cut short."""
+
+_ENOUGH_FILES: Final = 1024
+
+_GC_THRESHOLDS: Final = (10_000, 20, 20)
+"""Exchanges make few cycles; the default looks for them after every 700 objects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve. `port` 0 takes a free one. `default_profile` and `built_in` come before what
+    config.toml says. The callables are where configuration, token and keys come from."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    allow_remote: bool = False
+    default_profile: str = ""
+    built_in: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
+    limits: Limits = field(default_factory=Limits)
+    load: Callable[[], Config] = store.load
+    read_token: Callable[[], Secret] = local_token.local_token
+    find_key: Callable[[Profile], FoundKey] = credentials.resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens. `keys` knows where each key came from."""
+
+    host: str
+    port: int
+    gateway: Gateway
+    keys: Keys
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients, without `/v1`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Running]:
+    """A server for as long as the block runs; then it drains.
+
+    Raises ConfigError, CredentialError or UsageError when it cannot start.
+    """
+    refuse_remote(options)
+    listener = await bind(options.host, options.port)
+    upstream = None
+    try:
+        host, port = listener.getsockname()[:2]
+        plan = Live(paths.config_file(), lambda: _plan(options, port), _report)
+        token = Live(paths.token_file(), options.read_token, _report)
+        upstream = Upstream(options.limits)
+        keys = Keys(options.find_key)
+        services = Services(upstream, keys, options.limits, Calibration())
+        gateway = Gateway(services, plan, token)
+        runner = web.ServerRunner(
+            Server(gateway.handle, options.limits),
+            # 60 s by default, for connections on which nothing runs any more.
+            shutdown_timeout=1.0,
+        )
+        await runner.setup()
+        site = web.SockSite(runner, listener, backlog=_BACKLOG)
+        await site.start()
+        try:
+            yield Running(host, port, gateway, keys)
+        finally:
+            await site.stop()
+            await gateway.drain(options.limits.drain_s)
+            await runner.cleanup()
+    finally:
+        listener.close()
+        if upstream is not None:
+            await upstream.close()
+
+
+def _plan(options: Options, port: int) -> Plan:
+    config = options.load()
+    config = replace(
+        config,
+        default=options.default_profile or config.default,
+        profiles=MappingProxyType({**config.profiles, **options.built_in}),
+    )
+    # The address that the person asked us to listen on is a name of ours.
+    declared = () if options.host in ("0.0.0.0", "::") else (_url_host(options.host),)
+    return Plan(config, declared, port)
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _report(error: GwproxyError) -> None:
+    words = ": ".join(part for part in (error.what, error.why) if part)
+    LOGGER.error("%s; the last good configuration stays in force", words)
+
+
+def refuse_remote(options: Options) -> None:
+    """Raises UsageError when others could connect and nobody asked for that."""
+    if options.allow_remote or is_loopback(options.host):
+        return
+    raise UsageError(
+        f"{options.host} can be reached from other machines",
+        why="whoever has the local token could spend your money; traffic would not be encrypted",
+        hint="leave --host out, or add --allow-remote if you mean it",
+    )
+
+
+async def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigError, naming what holds the port where that is known."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    except ValueError:
+        raise ConfigError(f"{host!r} is not an address", hint="for example 127.0.0.1") from None
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # Another program could bind the same port over us and read the tokens.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise await _cannot_listen(error, address, port) from error
+    return listener
+
+
+async def _cannot_listen(error: OSError, host: str, port: int) -> ConfigError:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES) and port:
+        who = await holder.describe(host, port)
+        return ConfigError(
+            f"port {port} of {host} is taken",
+            why=who,
+            hint=f"stop that, or take another port: gwproxy serve --port {port % 60000 + 1}",
+        )
+    return ConfigError(f"cannot listen on {host} port {port}", why=error.strerror or str(error))
+
+
+async def wait_for_signal() -> None:
+    """Return at the first SIGINT or SIGTERM (Ctrl-Break on Windows). A second one ends the
+    process at once."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    signals = 0
+
+    def ask(number: int, _: FrameType | None) -> None:
+        nonlocal signals
+        signals += 1
+        if signals > 1:
+            os._exit(EXIT_INTERRUPTED)
+        # Not `loop.add_signal_handler`, which Windows lacks; this wakes a sleeping loop too.
+        loop.call_soon_threadsafe(asked.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask)
+    await asked.wait()
+
+
+def prepare_process() -> None:
+    """What a process that only serves does for itself: open files, no core dumps."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    # A core dump would hold the keys.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def settle_memory() -> None:
+    """After the start: what is there now stays, so the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)

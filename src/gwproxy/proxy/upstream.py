@@ -1,0 +1,291 @@
+"""The one HTTP client of the gateway: sends a request upstream and hands its answer on.
+
+This is the seam at which the errors of aiohttp, TLS and the operating system become failures; no
+other module sees them. It never follows a redirect, keeps no cookie, and reads no `.netrc`. A
+request is repeated once, and only where nothing was sent. Nothing here knows a dialect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from aiohttp import payload
+from yarl import URL
+
+from gwproxy.profiles.endpoints import is_loopback
+from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.redaction import MASK
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.limits import Limits
+from gwproxy.translate.hub import Failure
+
+_REDIRECTS: Final = range(300, 400)
+
+_MASKED_KEY_BYTES: Final = 16
+"""Shorter keys are placeholders for a local server ("ollama") and may be words of an answer."""
+
+_RAW_BODY_BYTES: Final = 1024 * 1024
+"""Above this size aiohttp wants the body as something that it can read in pieces."""
+
+_READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+# Nothing was sent when these are raised; certificates are left out, they stay bad.
+_NEVER_CONNECTED: Final = (aiohttp.ClientConnectorError,)
+_PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request upstream, ready to be sent. `key` is what `headers` bear, to be masked;
+    `streams` says that a stream is asked for."""
+
+    profile: Profile
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, str]
+    key: str | None
+    streams: bool
+
+
+class Upstream:
+    """Made inside the running loop; `close` it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._targets: dict[str, _Target] = {}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # 100 by default: the 101st stream waits for another to end
+                keepalive_timeout=limits.pool_keepalive_s,
+                ttl_dns_cache=limits.dns_cache_s,
+            ),
+            # A cookie of an upstream must not come back to it with another client's request.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # 300 s in all by default: that kills long streams. Silence has its own limits.
+            timeout=aiohttp.ClientTimeout(total=None),
+            # True would bring proxies for loopback, and credentials out of ~/.netrc.
+            trust_env=False,
+            # Answers that are packed though we ask for plain ones are unpacked as they come,
+            # in pieces of bounded size (aiohttp 3.14).
+            auto_decompress=True,
+            max_line_size=limits.upstream_header_bytes,
+            max_field_size=limits.upstream_header_bytes,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def send(self, call: Call) -> Answer:
+        """Send `call` and wait for the head of the answer. Raises Failed."""
+        target = self._target(call.url)
+        host = target.url.raw_authority
+        try:
+            response = await self._send_repeating(call, target)
+        except _READ_ERRORS as error:
+            raise Failed(failure_of(error, host, call.profile.first_byte_timeout_s)) from error
+        if response.status in _REDIRECTS:
+            response.close()
+            raise Failed(failures.redirected(host, response.status))
+        if response.connection is not None and response.connection.protocol is not None:
+            # From the first byte of the body on, silence is measured by the shorter limit.
+            response.connection.protocol.read_timeout = call.profile.idle_timeout_s
+        return Answer(response, host, call)
+
+    async def _send_repeating(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
+        try:
+            return await self._send(call, target)
+        except _PERMANENT:
+            raise
+        except _NEVER_CONNECTED:
+            await asyncio.sleep(self._limits.retry_delay_s)
+        return await self._send(call, target)
+
+    async def _send(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
+        return await self._session.post(
+            target.url.update_query(call.query) if call.query else target.url,
+            data=_payload(call.body),
+            headers=call.headers,
+            allow_redirects=False,
+            proxy=target.proxy,
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=self._limits.resolve_and_connect_s,
+                sock_connect=self._limits.connect_s,
+                # Counts before the head too: upstreams that cannot stream are silent for minutes.
+                sock_read=call.profile.first_byte_timeout_s,
+            ),
+        )
+
+    def _target(self, address: str) -> _Target:
+        target = self._targets.get(address)
+        if target is None:
+            url = URL(address)
+            target = self._targets[address] = _Target(url, _environment_proxy(url))
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An address, taken apart once."""
+
+    url: URL
+    proxy: URL | None
+
+
+class Answer:
+    """An upstream's answer, its head read. `close` it; a connection that was not read to its end
+    is not used again. Every read raises Failed."""
+
+    __slots__ = ("_host", "_idle_s", "_key", "_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str, call: Call) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._host = host
+        self._idle_s = call.profile.idle_timeout_s
+        key = (call.key or "").encode()
+        self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    async def read(self) -> bytes:
+        """Whatever has come since the last read; nothing at the end."""
+        try:
+            chunk = await self._response.content.readany()
+        except _READ_ERRORS as error:
+            raise Failed(failure_of(error, self._host, self._idle_s)) from error
+        if self._key and self._key in chunk:
+            return chunk.replace(self._key, MASK.encode())
+        return chunk
+
+    async def read_whole(self, most_bytes: int, begun: bytes = b"") -> bytes:
+        """The rest of the body after `begun`."""
+        parts = [begun]
+        size = len(begun)
+        while chunk := await self.read():
+            size += len(chunk)
+            if size > most_bytes:
+                raise Failed(failures.oversized_answer(self._host, most_bytes))
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def read_error(self, most_bytes: int) -> bytes:
+        """What there is of an error's body: a cut or endless page must not hide the status."""
+        parts: list[bytes] = []
+        with contextlib.suppress(Failed):
+            while sum(map(len, parts)) < most_bytes and (chunk := await self.read()):
+                parts.append(chunk)
+        return b"".join(parts)[:most_bytes]
+
+    async def read_leftover(self, patience_s: float) -> None:
+        """Let the end of the body come, so that the connection can be used again."""
+        content = self._response.content
+        if content.at_eof():
+            return
+        try:
+            async with asyncio.timeout(patience_s):
+                while await content.readany():
+                    pass
+        except _READ_ERRORS:
+            return  # what the upstream says after its last event concerns nobody
+
+    def close(self) -> None:
+        """Let the connection go: into the pool when the answer was read to its end, else shut."""
+        self._response.close()
+
+
+def failure_of(error: BaseException, host: str, patience_s: float) -> Failure:
+    """What a foreign exception means. The order matters: aiohttp's classes inherit crosswise."""
+    match error:
+        case aiohttp.ClientConnectorError() | aiohttp.ClientConnectorCertificateError():
+            return _never_connected(error, host)
+        case aiohttp.ClientHttpProxyError():
+            return failures.unreachable(host, f"the proxy refused ({error.status})")
+        case aiohttp.ConnectionTimeoutError():
+            return failures.unreachable(host, "connecting took too long")
+        case aiohttp.ServerTimeoutError() | TimeoutError():
+            return failures.silent(host, patience_s)
+        case aiohttp.ClientPayloadError():
+            return failures.broken(host, "cut its answer off")
+        case aiohttp.ServerDisconnectedError():
+            return failures.broken(host, "closed the connection without an answer")
+        case aiohttp.ClientResponseError():
+            return failures.broken(host, "did not answer in HTTP")
+        case OSError():
+            return failures.broken(host, f"broke the connection ({_os_words(error)})")
+    return failures.broken(host, f"failed ({type(error).__name__})")
+
+
+def _never_connected(
+    error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError, host: str
+) -> Failure:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return failures.bad_certificate(host, _certificate_words(error.certificate_error))
+        case aiohttp.ClientConnectorSSLError():
+            return failures.unreachable(host, f"TLS failed ({_os_words(error)})")
+        case aiohttp.ClientConnectorDNSError():
+            return failures.unreachable(host, "its name cannot be resolved")
+        case aiohttp.ClientProxyConnectionError():
+            return failures.unreachable(host, f"the proxy is not there ({_os_words(error)})")
+    return failures.unreachable(host, _os_words(error.os_error))
+
+
+def _os_words(error: OSError) -> str:
+    if error.errno == errno.ECONNREFUSED:
+        return "connection refused"
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _certificate_words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return str(error)
+
+
+def _payload(body: bytes) -> payload.Payload:
+    """`body` for aiohttp, which warns of bytes over 1 MiB: they leave in one write."""
+    if len(body) <= _RAW_BODY_BYTES:
+        return payload.BytesPayload(body, content_type="application/json")
+    return _LargeBody(body)
+
+
+class _LargeBody(payload.Payload):
+    """Bytes in pieces with back-pressure, so that 20 MB neither stop the loop nor double in it."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body, content_type="application/json")
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
+        view = memoryview(self._value)
+        for start in range(0, len(view), _RAW_BODY_BYTES):
+            await writer.write(view[start : start + _RAW_BODY_BYTES])
+
+
+def _environment_proxy(url: URL) -> URL | None:
+    """HTTPS_PROXY and friends, read by ourselves; this machine is never asked through a proxy."""
+    host = url.host or ""
+    proxies = urllib.request.getproxies_environment()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy is None or is_loopback(host):
+        return None
+    if urllib.request.proxy_bypass(host):
+        return None
+    return URL(proxy if "://" in proxy else f"http://{proxy}")

@@ -1,0 +1,162 @@
+"""Which headers pass, in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from gwproxy import __version__
+from gwproxy.profiles.record import make_profile
+from gwproxy.profiles.store import Config
+from gwproxy.proxy import headers
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.translate.hub import Dialect
+
+KEY = "sk-upstream-0123456789"
+TOKEN = "local-token-0123456789"
+
+CLAUDE_CODE = CIMultiDict(
+    {
+        "Host": "127.0.0.1:4979",
+        "Authorization": f"Bearer {TOKEN}",
+        "x-api-key": TOKEN,
+        "anthropic-auth-token": TOKEN,
+        "User-Agent": "claude-cli/2.1.330 (external, cli)",
+        "anthropic-version": "2026-10-21",
+        "anthropic-beta": "claude-code-20250219,effort-2025-11-24",
+        "anthropic-dangerous-direct-browser-access": "true",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "Connection": "keep-alive",
+        "Content-Length": "17",
+        "Cookie": "a=b",
+        "Proxy-Authorization": "Basic x",
+        "X-Forwarded-For": "1.2.3.4",
+        "X-Stainless-Lang": "js",
+        "idempotency-key": "once",
+        "openai-organization": "org",
+    }
+)
+
+
+def route(record: dict[str, Any], client: Dialect = Dialect.ANTHROPIC) -> Route:
+    profile = make_profile("p", record)
+    return Routes(Config(profiles={"p": profile}, default="p")).find("", "m", client)
+
+
+CLAUDE = {"preset": "claude-gateway", "anthropic_url": "https://gate.example"}
+THIRD_PARTY = {"anthropic_url": "https://x.example", "model": "m"}
+OPENAI = {"openai_url": "https://x.example", "model": "m"}
+
+
+def sent(record: dict[str, Any], *, faithful: bool, client: Dialect = Dialect.ANTHROPIC) -> Any:
+    return headers.towards_upstream(
+        CLAUDE_CODE, route(record, client), faithful=faithful, streams=True, key=KEY
+    )
+
+
+def test_faithful_to_claude_keeps_what_the_client_says() -> None:
+    assert sent(CLAUDE, faithful=True) == {
+        "content-type": "application/json",
+        "accept": "text/event-stream",
+        "accept-encoding": "identity",
+        "user-agent": "claude-cli/2.1.330 (external, cli)",
+        "anthropic-version": "2026-10-21",
+        "anthropic-beta": "claude-code-20250219,effort-2025-11-24",
+        "anthropic-dangerous-direct-browser-access": "true",
+        "idempotency-key": "once",
+        "x-api-key": KEY,
+    }
+
+
+def test_a_third_party_gets_the_version_it_knows() -> None:
+    got = sent(THIRD_PARTY, faithful=True)
+    assert got["anthropic-version"] == "2023-06-01"
+    assert got["anthropic-beta"] == CLAUDE_CODE["anthropic-beta"]
+
+
+def test_translated_requests_bear_no_word_of_the_clients_dialect() -> None:
+    got = sent(OPENAI, faithful=False)
+    assert not [name for name in got if name.startswith("anthropic-")]
+    assert got["authorization"] == f"Bearer {KEY}"
+    rebuilt = sent(THIRD_PARTY, faithful=False)
+    assert rebuilt["anthropic-version"] == "2023-06-01"
+    assert "anthropic-beta" not in rebuilt
+
+
+def test_openai_organisations_stay_in_their_family() -> None:
+    assert sent(OPENAI, faithful=True, client=Dialect.CHAT)["openai-organization"] == "org"
+    assert "openai-organization" not in sent(OPENAI, faithful=False)
+
+
+@pytest.mark.parametrize("faithful", [True, False])
+@pytest.mark.parametrize("record", [CLAUDE, THIRD_PARTY, OPENAI])
+def test_the_local_token_and_hop_by_hop_headers_stay_here(
+    record: dict[str, Any], faithful: bool
+) -> None:
+    got = sent(record, faithful=faithful)
+    assert TOKEN not in "".join(got.values())
+    assert not {"cookie", "connection", "host", "proxy-authorization", "x-forwarded-for"} & set(got)
+    assert not {"content-length", "x-stainless-lang", "anthropic-auth-token"} & set(got)
+
+
+def test_the_users_agent_is_never_another_ones() -> None:
+    got = headers.towards_upstream(
+        CIMultiDict(), route(OPENAI), faithful=False, streams=False, key=None
+    )
+    assert got["user-agent"] == f"gwproxy/{__version__}"
+    assert got["accept"] == "application/json"
+    assert "authorization" not in got
+
+
+def test_the_profiles_own_headers_and_key_header() -> None:
+    got = sent({**OPENAI, "headers": {"X-Title": "me"}, "auth": "api-key"}, faithful=False)
+    assert got["x-title"] == "me"
+    assert got["api-key"] == KEY
+    assert "authorization" not in got
+
+
+def test_towards_the_client_only_what_helps_it() -> None:
+    upstream = CIMultiDict(
+        [
+            ("Request-Id", "req_up"),
+            ("Retry-After", "7"),
+            ("x-should-retry", "false"),
+            ("anthropic-ratelimit-requests-remaining", "4"),
+            ("anthropic-ratelimit-unified-status", "allowed"),
+            ("x-ratelimit-remaining-tokens", "10"),
+            ("Set-Cookie", "a=b"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Location", "https://evil.example"),
+            ("Strict-Transport-Security", "max-age=1"),
+            ("Alt-Svc", "h3"),
+            ("Refresh", "0"),
+            ("Server", "nginx"),
+            ("Transfer-Encoding", "chunked"),
+            ("Content-Encoding", "gzip"),
+            ("x-gwproxy-route", "forged"),
+        ]
+    )
+    assert headers.towards_client(upstream) == {
+        "retry-after": "7",
+        "x-should-retry": "false",
+        "anthropic-ratelimit-requests-remaining": "4",
+        "x-ratelimit-remaining-tokens": "10",
+        "x-gwproxy-upstream-request-id": "req_up",
+    }
+
+
+@pytest.mark.parametrize("value", ["a\x0bb", "é", "x" * 1001, ""])
+def test_values_that_could_split_a_header_are_left_out(value: str) -> None:
+    assert headers.towards_client({"retry-after": value, "request-id": value}) == {}
+
+
+def test_the_query_is_not_a_way_to_smuggle_a_token_on() -> None:
+    pairs = [("beta", "true"), ("api_key", TOKEN), ("token", TOKEN)]
+    assert headers.forwarded_query(pairs, faithful=True) == {"beta": "true"}
+    assert headers.forwarded_query(pairs, faithful=False) == {}
+
+
+def test_a_models_name_becomes_a_legal_header() -> None:
+    assert headers.printable("modèle\r\nx: y") == "mod?le??x: y"

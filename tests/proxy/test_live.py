@@ -1,0 +1,83 @@
+"""Values that follow a file, and survive its bad moments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.proxy.live import Live
+
+
+class Followed:
+    """A file with a number in it, and what was reported about it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reports: list[str] = []
+        self.reads = 0
+        self._edits = 0
+        self.write("1")
+        self.live = Live(path, self._load, self._report)
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text)
+        self._edits += 1
+        # The stamp must differ however fast the test is, or coarse the clock of the disk.
+        os.utime(self.path, ns=(self._edits, self._edits))
+
+    def _load(self) -> int:
+        self.reads += 1
+        text = self.path.read_text()
+        if not text.isdigit():
+            raise ConfigError(f"{text} is no number")
+        return int(text)
+
+    def _report(self, error: GwproxyError) -> None:
+        self.reports.append(error.what)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Followed:
+    return Followed(tmp_path / "value")
+
+
+def test_an_edit_is_in_force_at_once(followed: Followed) -> None:
+    assert followed.live.get() == 1
+    followed.write("2")
+    assert followed.live.get() == 2
+
+
+def test_an_untouched_file_is_not_read_again(followed: Followed) -> None:
+    followed.live.get()
+    followed.live.get()
+    assert followed.reads == 1
+
+
+def test_a_broken_edit_is_reported_once_and_the_last_good_value_stays(followed: Followed) -> None:
+    followed.write("oops")
+    assert [followed.live.get() for _ in range(3)] == [1, 1, 1]
+    assert followed.reports == ["oops is no number"]
+    followed.write("3")
+    assert followed.live.get() == 3
+
+
+def test_a_file_that_is_gone_for_a_moment_changes_nothing(followed: Followed) -> None:
+    followed.path.unlink()
+    assert followed.live.get() == 1
+    assert followed.reports == []
+    followed.write("4")
+    assert followed.live.get() == 4
+
+
+def test_the_first_value_must_be_good(tmp_path: Path) -> None:
+    path = tmp_path / "value"
+    path.write_text("bad")
+
+    def load() -> int:
+        raise ConfigError("bad")
+
+    with pytest.raises(ConfigError):
+        Live(path, load, lambda error: None)

@@ -1,0 +1,96 @@
+"""The line of an exchange, for a person and for a machine, without a secret in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from gwproxy.proxy.log import JsonFormatter, LineFormatter, Record, client_of, shortened
+from gwproxy.translate.hub import Usage
+
+KEY = "gw-secret-key-0123456789"
+
+
+def record() -> Record:
+    return Record(
+        "req_1",
+        client="claude-cli/2.1.330",
+        path="/v1/messages",
+        profile="kimi",
+        client_dialect="anthropic",
+        upstream_dialect="chat",
+        model_asked="claude-sonnet-4-6",
+        model_used="kimi-k2.5",
+        streamed=True,
+        status=200,
+        usage=Usage(fresh=10, cache_read=90, output=7),
+        first_byte_s=0.51,
+        duration_s=1.25,
+        losses=("drop:top_k", "clamp:max_tokens=1"),
+    )
+
+
+def line(formatter: logging.Formatter, message: object) -> str:
+    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, message, None, None)
+    return formatter.format(made)
+
+
+def test_a_line_for_a_person() -> None:
+    text = str(record())
+    assert text == (
+        "200  claude-cli/2.1.330  anthropic → kimi:chat  claude-sonnet-4-6 → kimi-k2.5  "
+        "in 100 (90 cached) out 7  first 0.51s  total 1.25s  drop:top_k, clamp:max_tokens=1  req_1"
+    )
+
+
+def test_a_line_for_a_machine() -> None:
+    fields = json.loads(line(JsonFormatter(lambda: []), record()))
+    assert fields["event"] == "exchange"
+    assert fields["level"] == "info"
+    assert fields["input_tokens"] == 100
+    assert fields["cached_tokens"] == 90
+    assert fields["losses"] == ["drop:top_k", "clamp:max_tokens=1"]
+    assert fields["error"] is None
+    assert fields["time"].endswith("Z")
+
+
+def test_a_refused_request_shows_where_it_went() -> None:
+    text = str(Record("req_1", path="/v1/messages", status=401, error="not the token"))
+    assert text == "401  -  /v1/messages  total 0.00s  not the token  req_1"
+
+
+def test_no_line_can_be_forged() -> None:
+    broken = record()
+    broken.model_asked = "x\n12:00:00 200 forged\x1b[2J\u2028"
+    assert "\n" not in str(broken)
+    assert "\x1b" not in str(broken)
+    assert "\n" not in line(JsonFormatter(lambda: []), broken)
+
+
+def test_keys_are_taken_out_of_every_line() -> None:
+    leaky = record()
+    leaky.error = f"upstream said: {KEY} is wrong, and so is sk-kimi-abcdefghijk"
+    for formatter in (LineFormatter(lambda: [KEY]), JsonFormatter(lambda: [KEY])):
+        text = line(formatter, leaky)
+        assert KEY not in text
+        assert "sk-kimi-abcdefghijk" not in text
+
+
+def test_keys_are_taken_out_of_tracebacks() -> None:
+    made = logging.LogRecord("gwproxy", logging.ERROR, "f", 1, "failed", None, None)
+    try:
+        raise ValueError(f"bad header {KEY}")
+    except ValueError as error:
+        made.exc_info = (ValueError, error, error.__traceback__)
+    for formatter in (LineFormatter(lambda: [KEY]), JsonFormatter(lambda: [KEY])):
+        assert KEY not in formatter.format(made)
+
+
+def test_clients_by_their_names() -> None:
+    assert client_of("claude-cli/2.1.330 (external, cli)") == "claude-cli/2.1.330"
+    assert client_of(None) == ""
+    assert len(client_of("x" * 500)) == 60
+
+
+def test_long_words_are_cut() -> None:
+    assert len(shortened("x" * 10_000)) < 400
