@@ -19,20 +19,21 @@ async def describe(host: str, port: int) -> str:
     """A sentence about whoever listens on `port`; "" when nothing is known."""
     found = await asyncio.to_thread(_process_on, port)
     who = f" ({found})" if found else ""
-    health = await _health(host, port)
-    if health.get("name") == "gwproxy":
-        version = str(health.get("version", ""))[:20]
+    url_host = f"[{host}]" if ":" in host else host
+    found_there = await health(f"http://{url_host}:{port}")
+    if found_there.get("name") == "gwproxy":
+        version = str(found_there.get("version", ""))[:20]
         return f"a gwproxy {version} listens there already{who}"
     return f"another program listens there{who}"
 
 
-async def _health(host: str, port: int) -> dict[str, Any]:
-    url_host = f"[{host}]" if ":" in host else host
+async def health(base_url: str) -> dict[str, Any]:
+    """What `/healthz` at `base_url` says; empty when nothing there speaks JSON."""
     timeout = aiohttp.ClientTimeout(total=_ASK_S)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.get(f"http://{url_host}:{port}/healthz", allow_redirects=False) as response,
+            session.get(f"{base_url}/healthz", allow_redirects=False) as response,
         ):
             value = json.loads(await response.content.read(4096))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
