@@ -50,6 +50,16 @@ class Gateway:
         self._idle.set()
         self.stopping = False
 
+    @property
+    def routes(self) -> Routes:
+        """The routes in force now."""
+        return self._plan.get().routes
+
+    @property
+    def token(self) -> Secret:
+        """The local token in force now."""
+        return self._token.get()
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever happens, and write its line to the log."""
         loop = asyncio.get_running_loop()
@@ -121,7 +131,7 @@ class Gateway:
         """The guards. Raises Failed."""
         refused: Failure | None = guard.unwelcome(request.headers, plan.hosts)
         if refused is None and (address is None or address.endpoint not in OPEN):
-            if not guard.presents(request.headers, self._token.get().reveal()):
+            if not guard.presents(request.headers, self.token.reveal()):
                 refused = failures.unauthenticated()
             elif self.stopping:
                 refused = failures.stopping()

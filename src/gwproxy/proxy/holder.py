@@ -16,19 +16,19 @@ _LISTENING: Final = "0A"
 
 
 async def describe(host: str, port: int) -> str:
-    """A sentence about whoever listens on `port`; "" when nothing is known."""
+    """A sentence about whoever listens on `port`."""
     found = await asyncio.to_thread(_process_on, port)
     who = f" ({found})" if found else ""
     url_host = f"[{host}]" if ":" in host else host
-    found_there = await health(f"http://{url_host}:{port}")
-    if found_there.get("name") == "gwproxy":
-        version = str(found_there.get("version", ""))[:20]
+    answer = await health(f"http://{url_host}:{port}")
+    if answer.get("name") == "gwproxy":
+        version = str(answer.get("version", ""))[:20]
         return f"a gwproxy {version} listens there already{who}"
     return f"another program listens there{who}"
 
 
 async def health(base_url: str) -> dict[str, Any]:
-    """What `/healthz` at `base_url` says; empty when nothing there speaks JSON."""
+    """What `GET /healthz` says there; nothing when nobody answers, or not in JSON."""
     timeout = aiohttp.ClientTimeout(total=_ASK_S)
     try:
         async with (

@@ -18,14 +18,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import FrameType, MappingProxyType
 from typing import Final
 
 from aiohttp import web
 
-from gwproxy import paths
+from gwproxy import __version__, paths
 from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageError
 from gwproxy.profiles import credentials, local_token, store
 from gwproxy.profiles.credentials import FoundKey
@@ -43,6 +44,7 @@ from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.upstream import Upstream
+from gwproxy.translate import jsonio
 
 _BACKLOG: Final = 512
 """A burst of agents connects at once; 128 is aiohttp's default."""
@@ -86,6 +88,11 @@ class Running:
         """The base URL for clients, without `/v1`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    def secrets(self) -> Iterator[str]:
+        """What must not show up in a log."""
+        yield self.gateway.token.reveal()
+        yield from self.keys.ever_seen()
 
 
 @contextlib.asynccontextmanager
@@ -189,6 +196,29 @@ async def _cannot_listen(error: OSError, host: str, port: int) -> ConfigError:
             hint=f"stop that, or take another port: gwproxy serve --port {port % 60000 + 1}",
         )
     return ConfigError(f"cannot listen on {host} port {port}", why=error.strerror or str(error))
+
+
+@contextlib.contextmanager
+def announced(server: Running) -> Iterator[None]:
+    """Leave word of `server` for `gwproxy status` and friends, for as long as the block runs."""
+    path = paths.server_file()
+    word = {"pid": os.getpid(), "url": server.url, "host": server.host, "port": server.port}
+    content = jsonio.dumps({**word, "version": __version__, "started": int(time.time())})
+    try:
+        paths.write_private_file(path, content)
+    except ConfigError as error:
+        _report_unannounced(error)
+    try:
+        yield
+    finally:
+        # Another server may have taken the place meanwhile.
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == content:
+                path.unlink()
+
+
+def _report_unannounced(error: ConfigError) -> None:
+    LOGGER.warning("%s: %s; `gwproxy status` will not see this server", error.what, error.why)
 
 
 async def wait_for_signal() -> None:

@@ -1,0 +1,198 @@
+"""`gwproxy serve`: the gateway in the foreground, until Ctrl-C.
+
+Says on stderr where it listens, for which profile and with which key, and what to do next; the
+address alone goes to stdout, for scripts. What serving means is in `gwproxy.proxy`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from gwproxy.cli.options import ProfileOption, QuietFlag
+from gwproxy.cli.output import Output, output_of
+from gwproxy.errors import ConfigError, CredentialError, UsageError
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.store import Config
+    from gwproxy.proxy.serving import Options, Running
+
+_COLOURS: Final = {logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}
+_PLAIN: Final = "\x1b[0m"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("serve")(serve)
+
+
+def serve(
+    context: typer.Context,
+    profile: ProfileOption = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="ADDRESS", help="Listen here (127.0.0.1).")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Listen on this port (4979); 0 is any."),
+    ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines connect to --host.")
+    ] = False,
+    quiet: QuietFlag = False,
+    log_level: Annotated[
+        str | None,
+        typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+    ] = None,
+    json_logs: Annotated[
+        bool, typer.Option("--json-logs", help="Log one JSON object per exchange.")
+    ] = False,
+) -> int:
+    """Run the gateway until Ctrl-C."""
+    # Imported late: the HTTP library alone takes a fifth of a second.
+    from gwproxy.profiles import store
+    from gwproxy.proxy.serving import Options, prepare_process, refuse_remote
+
+    output = output_of(context)
+    config = store.load()
+    settings = config.serve
+    options = Options(
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        allow_remote=allow_remote,
+        default_profile=profile or "",
+    )
+    refuse_remote(options)
+    _check_profile(config, options.default_profile)
+    shown = _Log(output, _level(log_level or settings.log_level, output))
+    shown.start(json_lines=json_logs or settings.json_logs)
+    for remark in config.remarks:
+        output.warn(remark)
+    prepare_process()
+    return asyncio.run(_serve(options, config, output, shown))
+
+
+def _check_profile(config: Config, wanted: str) -> None:
+    """Raises ConfigError when there is nothing to serve: better now than in every answer."""
+    if not wanted and not config.default and config.profiles:
+        names = sorted(config.profiles)
+        raise ConfigError(
+            "no profile is the default one",
+            why=f"there is {', '.join(names)}",
+            hint=f"gwproxy profile use {names[0]}, or: gwproxy serve --profile {names[0]}",
+        )
+    config.profile(wanted or None)
+
+
+def _level(name: str, output: Output) -> int:
+    from gwproxy.profiles.store import LOG_LEVELS
+
+    if name.lower() not in LOG_LEVELS:
+        raise UsageError(
+            f"{name!r} is not a log level", hint=f"--log-level {' or '.join(LOG_LEVELS)}"
+        )
+    level = logging.getLevelNamesMapping()[name.upper()]
+    return max(level, logging.WARNING) if output.quiet else level
+
+
+class _Log:
+    """The log on stderr; it hides the keys of the running server."""
+
+    def __init__(self, output: Output, level: int) -> None:
+        self._output = output
+        self._level = level
+        self.server: Running | None = None
+
+    def start(self, *, json_lines: bool) -> None:
+        from gwproxy.proxy.log import LOGGER, JsonFormatter, LineFormatter
+
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(
+            JsonFormatter(self._secrets) if json_lines else LineFormatter(self._secrets)
+        )
+        if not json_lines and self._output.is_fancy(sys.stderr):
+            handler.setFormatter(_Coloured(LineFormatter(self._secrets)))
+        # On the root: what libraries say goes through the same wall.
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
+        LOGGER.setLevel(self._level)
+
+    def _secrets(self) -> Iterator[str]:
+        if self.server is not None:
+            yield from self.server.secrets()
+
+
+class _Coloured(logging.Formatter):
+    """Another formatter's lines, yellow and red where they deserve it."""
+
+    def __init__(self, plain: logging.Formatter) -> None:
+        super().__init__()
+        self._plain = plain
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self._plain.format(record)
+        colour = _COLOURS.get(record.levelno)
+        return f"{colour}{line}{_PLAIN}" if colour else line
+
+
+async def _serve(options: Options, config: Config, output: Output, shown: _Log) -> int:
+    from gwproxy.proxy.serving import announced, running, settle_memory, wait_for_signal
+
+    async with _demo_running(options, config) as complete, running(complete) as server:
+        shown.server = server
+        settle_memory()
+        with announced(server):
+            _say_where(server, output)
+            # The keyring may want to be unlocked: that must not keep anybody waiting.
+            telling = asyncio.create_task(_say_key(server, output))
+            await wait_for_signal()
+            telling.cancel()
+        output.talk("stopping; answers that are running may end (Ctrl-C again: at once)")
+    return 0
+
+
+@asynccontextmanager
+async def _demo_running(options: Options, config: Config) -> AsyncIterator[Options]:
+    """The options, with the built-in provider running where the default profile needs it."""
+    profile = config.profile(options.default_profile or None)
+    if not profile.is_built_in:
+        yield options
+        return
+    from gwproxy import simulator
+
+    async with await simulator.serve() as provider:
+        demo = replace(
+            profile, anthropic_url=provider.anthropic_url, openai_url=provider.openai_url
+        )
+        yield replace(options, default_profile=demo.name, built_in={demo.name: demo})
+
+
+def _say_where(server: Running, output: Output) -> None:
+    routes = server.gateway.routes
+    profile = routes.profile("")
+    output.line(server.url)
+    sys.stdout.flush()
+    output.talk(f"listening  {server.url} (Anthropic clients), {server.url}/v1 (OpenAI clients)")
+    output.talk(f"profile    {profile.name}: {profile.model}, {' and '.join(profile.dialects)}")
+    for name in routes.config.profiles:
+        if name != profile.name:
+            output.talk(f"also       {name}, at {server.url}/profiles/{name}")
+    output.talk("next       gwproxy setup claude-code (Ctrl-C stops this)")
+
+
+async def _say_key(server: Running, output: Output) -> None:
+    profile = server.gateway.routes.profile("")
+    try:
+        found = await server.keys.find(profile)
+    except CredentialError as error:
+        output.warn(f"{error.what}{': ' if error.why else ''}{error.why}")
+        if error.hint:
+            output.talk(f"hint: {error.hint}")
+        return
+    masked = f" ({found.secret.masked})" if found.secret is not None else ""
+    output.talk(f"key        {found.source}{masked}")
