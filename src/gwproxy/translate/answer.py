@@ -14,7 +14,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """`model` is the name the client asked for and reads back. `new_id("msg_")` gives a fresh id
     with that prefix. `created` is Unix seconds. `input_estimate` stands in the first stream event
     until the upstream's own figure comes. `show_reasoning` False keeps reasoning text out of sight
-    (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk.
+    (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
+    `legacy_functions` says that it declared `functions` and waits for one `function_call`.
     `custom_tools` are the names the client declared as free-form; `echo` is raw JSON that a
     Responses answer repeats. `request_id` goes into error bodies."""
 
@@ -25,6 +26,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     input_estimate: int = 0
     show_reasoning: bool = True
     include_usage: bool = False
+    legacy_functions: bool = False
     echo: str | None = None
     family: str = "upstream"
 

@@ -164,6 +164,7 @@ class Bridge:
             self._asked,
             input_estimate=self.input_estimate,
             include_usage=request.include_usage,
+            legacy_functions=request.legacy_functions,
             show_reasoning=thinking.show != "omitted",
             echo=request.echo,
         )

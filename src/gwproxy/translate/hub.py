@@ -233,6 +233,7 @@ class Request(Struct, frozen=True):
     output_format: OutputFormat | None = None
     stream: bool = False
     include_usage: bool = False  # Chat clients only: they must ask for the usage chunk
+    legacy_functions: bool = False  # Chat clients only: they declared `functions`, not `tools`
     identity: Identity = Identity()
     service_tier: str | None = None
     verbosity: str | None = None

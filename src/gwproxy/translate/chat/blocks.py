@@ -1,0 +1,294 @@
+"""Chat's content parts and texts <-> hub blocks, for history and answers alike.
+
+What is said here once: how several texts become one string, how reasoning and its seals travel
+next to each other, what a data URL holds. Must not know messages, requests or streams.
+
+https://platform.openai.com/docs/api-reference/chat/create (content parts)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from gwproxy.translate import seal
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import Block, Cache, Media, Opaque, Reasoning, Refusal, Seal, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+# Between texts that another block held apart, and between two reasoning blocks: what a reader
+# would put there. Directly adjacent texts are one text.
+GAP: Final = "\n\n"
+
+# What the first bytes say, in base64. Clients label pictures carelessly, and Anthropic compares
+# the label with the bytes.
+_MAGIC: Final = (
+    ("iVBORw0KGgo", "image/png"),
+    ("/9j/", "image/jpeg"),
+    ("R0lGOD", "image/gif"),
+    ("UklGR", "image/webp"),
+    ("JVBERi0", "application/pdf"),
+)
+
+
+class _Mark(Struct, forbid_unknown_fields=True):
+    """`prompt_cache_breakpoint`, or the `cache_control` that some Chat clients send instead."""
+
+    mode: str | None = None
+    type: str | None = None
+    ttl: str | None = None
+
+
+class _Url(Struct, forbid_unknown_fields=True):
+    url: str
+    detail: str | None = None
+
+
+class _Sound(Struct, forbid_unknown_fields=True):
+    data: str
+    format: str
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class TextPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="text"):
+    text: str
+    prompt_cache_breakpoint: _Mark | None = None
+    cache_control: _Mark | None = None
+
+
+class ImagePart(Struct, forbid_unknown_fields=True, tag_field="type", tag="image_url"):
+    image_url: _Url | str
+    prompt_cache_breakpoint: _Mark | None = None
+    cache_control: _Mark | None = None
+
+
+class SoundPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_audio"):
+    input_audio: _Sound
+    prompt_cache_breakpoint: _Mark | None = None
+
+
+class FilePart(Struct, forbid_unknown_fields=True, tag_field="type", tag="file"):
+    file: _File
+    prompt_cache_breakpoint: _Mark | None = None
+    cache_control: _Mark | None = None
+
+
+class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="refusal"):
+    refusal: str
+
+
+Part: TypeAlias = TextPart | ImagePart | SoundPart | FilePart | RefusalPart
+
+# --- parts -> blocks -------------------------------------------------------------------------
+
+
+def parse_content(content: str | Sequence[Part] | None, path: str) -> list[Block]:
+    """The blocks of a message's `content`; empty texts are none. Raises Malformed."""
+    if not content:
+        return []
+    if isinstance(content, str):
+        return [Text(content)]
+    blocks = []
+    for index, part in enumerate(content):
+        block = _parse_part(part, f"{path}[{index}]")
+        if not isinstance(block, Text) or block.text:
+            blocks.append(block)
+    return blocks
+
+
+def _parse_part(part: Part, path: str) -> Block:
+    match part:
+        case TextPart(text=text):
+            return Text(text, _cache(part.prompt_cache_breakpoint or part.cache_control))
+        case RefusalPart(refusal=refusal):
+            return Refusal(refusal)
+        case ImagePart(image_url=image):
+            url, detail = (image, None) if isinstance(image, str) else (image.url, image.detail)
+            cache = _cache(part.prompt_cache_breakpoint or part.cache_control)
+            return _image(url, detail, cache, f"{path}.image_url")
+        case SoundPart(input_audio=sound):
+            cache = _cache(part.prompt_cache_breakpoint)
+            kind = f"audio/{sound.format}"
+            return Media("audio", "base64", sound.data, kind, cache=cache)
+        case FilePart(file=file):
+            cache = _cache(part.prompt_cache_breakpoint or part.cache_control)
+            return _document(file, cache, f"{path}.file")
+
+
+def _cache(mark: _Mark | None) -> Cache | None:
+    """Hours are Anthropic's long mark, anything shorter is its default of five minutes."""
+    if mark is None:
+        return None
+    return Cache("1h") if mark.ttl is not None and mark.ttl != "5m" else Cache()
+
+
+def _image(url: str, detail: str | None, cache: Cache | None, path: str) -> Media:
+    if not url.startswith("data:"):
+        return Media("image", "url", url, detail=detail, cache=cache)
+    declared, data = _split_data_url(url, path)
+    return Media("image", "base64", data, _sniffed(data) or declared, detail=detail, cache=cache)
+
+
+def _document(file: _File, cache: Cache | None, path: str) -> Media:
+    if file.file_id is not None:
+        return Media("document", "file", file.file_id, name=file.filename, cache=cache)
+    if file.file_data is None:
+        raise Malformed(path, "neither file_data nor file_id")
+    declared: str | None = None
+    data = file.file_data
+    if data.startswith("data:"):
+        declared, data = _split_data_url(data, f"{path}.file_data")
+    media_type = _sniffed(data) or declared
+    if media_type is not None and media_type.startswith("text/"):
+        words = _decoded_text(data, f"{path}.file_data")
+        return Media("document", "text", words, "text/plain", file.filename, cache=cache)
+    return Media("document", "base64", data, media_type, file.filename, cache=cache)
+
+
+def _split_data_url(url: str, path: str) -> tuple[str | None, str]:
+    head, comma, data = url.removeprefix("data:").partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise Malformed(path, "expected a data URL with base64 data")
+    media_type = head.partition(";")[0].strip().lower()
+    return media_type.replace("image/jpg", "image/jpeg") or None, data
+
+
+def _sniffed(data: str) -> str | None:
+    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+
+
+def _decoded_text(data: str, path: str) -> str:
+    try:
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise Malformed(path, "expected base64 of UTF-8 text") from None
+
+
+# --- blocks -> parts -------------------------------------------------------------------------
+
+
+def text_part(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def render_part(block: Block, manners: Manners, losses: Losses) -> dict[str, Any]:
+    """A content part for a user message. Raises Unsupported for what the upstream cannot read:
+    a picture left out in silence makes the model invent what it shows."""
+    match block:
+        case Text(text=text) | Refusal(text=text):
+            return text_part(text)
+        case Media(kind="image"):
+            return _render_image(block, manners)
+        case Media(kind="document"):
+            return _render_document(block, manners, losses)
+        case Media(kind="audio"):
+            form = (block.media_type or "").removeprefix("audio/")
+            return {"type": "input_audio", "input_audio": {"data": block.data, "format": form}}
+        case Opaque(type=kind):
+            raise Unsupported("messages", f"`{kind}` blocks cannot be sent to this upstream")
+    raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a user message")
+
+
+def _render_image(image: Media, manners: Manners) -> dict[str, Any]:
+    if not manners.vision:
+        raise Unsupported("messages", "image input is not supported by this upstream")
+    if image.source == "base64":
+        url = f"data:{image.media_type or 'image/png'};base64,{image.data}"
+    elif image.source == "url" and (manners.image_urls or image.data.startswith("ms://")):
+        url = image.data
+    else:
+        raise Unsupported(
+            "messages",
+            "this upstream takes images only as data; send the image itself, not its URL",
+        )
+    detail = {"detail": image.detail} if image.detail is not None else {}
+    return {"type": "image_url", "image_url": {"url": url, **detail}}
+
+
+def _render_document(document: Media, manners: Manners, losses: Losses) -> dict[str, Any]:
+    if document.context is not None:
+        losses.drop("document.context")
+    if document.source == "text":
+        title = f' title="{document.name}"' if document.name else ""
+        return text_part(f"<document{title}>\n{document.data}\n</document>")
+    if document.source != "base64" or not manners.documents:
+        raise Unsupported(
+            "messages", "documents are not supported by this upstream; send their text instead"
+        )
+    media_type = document.media_type or "application/pdf"
+    return {
+        "type": "file",
+        "file": {
+            "filename": document.name or "document.pdf",
+            "file_data": f"data:{media_type};base64,{document.data}",
+        },
+    }
+
+
+# --- texts -----------------------------------------------------------------------------------
+
+
+def joined(blocks: Iterable[Block], *kinds: type[Text | Refusal | Reasoning]) -> str:
+    """The texts of the blocks of `kinds` as one: adjacent ones directly, others with a gap."""
+    text = ""
+    gap = False
+    for block in blocks:
+        if type(block) not in kinds:
+            gap = True
+        elif block.text:  # type: ignore[union-attr]
+            text += GAP + block.text if gap and text else block.text  # type: ignore[union-attr]
+            gap = type(block) is Reasoning
+    return text
+
+
+# --- reasoning and its seals -----------------------------------------------------------------
+
+
+def carried_seal(reasoning: Seal | None, text: str, *, shown: bool, first: bool) -> str:
+    """What a client carries back for one reasoning block, or nothing.
+
+    The text goes inside where the client does not see it, and for every block after the first,
+    so that `parse_reasoning` can tell where in the one visible string each block begins.
+    """
+    if reasoning is None or (reasoning.kind == "text" and shown):
+        return ""
+    if reasoning.kind == "redacted" or (shown and first):
+        return seal.wrap(reasoning)
+    return seal.wrap(reasoning, text)
+
+
+def parse_reasoning(visible: str, carried: str) -> list[Reasoning]:
+    """The reasoning blocks of an assistant message. Seals stand one after the other, as SDKs
+    concatenate what arrives in several deltas; what is not ours counts as none."""
+    if not carried:
+        return [Reasoning(visible)] if visible else []
+    opened = [
+        one
+        for piece in carried.split(seal.MARK)[1:]
+        if (one := seal.unwrap(seal.MARK + piece)) is not None
+    ]
+    blocks: list[Reasoning] = []
+    rest = visible
+    for one in reversed(opened):
+        if one.seal.kind == "redacted":
+            blocks.append(Reasoning("", one.seal, hidden=True))
+        elif one.text is not None:
+            if one.text and rest.endswith(one.text):
+                rest = rest.removesuffix(one.text).removesuffix(GAP)
+            blocks.append(Reasoning(one.text, one.seal))
+        else:
+            blocks.append(Reasoning(rest, one.seal))
+            rest = ""
+    if rest:
+        blocks.append(Reasoning(rest))
+    return blocks[::-1]

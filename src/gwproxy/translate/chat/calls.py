@@ -1,0 +1,149 @@
+"""Puts tool calls together out of an upstream's fragments.
+
+Chat names a call by its `index`, gives `id` and name once and then pieces of arguments, and never
+says that a call has ended. What servers do instead: no index, no id, an id on every fragment, a
+name that comes late or in pieces or again and again, one index for all calls, a whole call in one
+fragment (openai/openai-python#3246, agno-agi/agno#8880, pipecat-ai/pipecat#4987). Whether a
+fragment goes on with a call or begins another is decided here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gwproxy.translate import jsonio, sse
+from gwproxy.translate.chat.chunk import CallPiece, Custom, Function, joined_halves
+
+# A model that has lost its way prints blanks for ever (farion1231/cc-switch stops at 500);
+# no arguments need this many between two tokens.
+MAX_BLANKS: Final = 4000
+# As many characters as one event may have bytes.
+MAX_ARGUMENTS: Final = sse.MAX_EVENT_BYTES
+
+
+class Assembly:
+    """One call. `block` is its number once it is open; until then its arguments wait here."""
+
+    __slots__ = (
+        "_torn",
+        "blanks",
+        "block",
+        "custom",
+        "id",
+        "index",
+        "name",
+        "size",
+        "texts",
+    )
+
+    def __init__(self, index: int, wire_id: str, custom: bool) -> None:
+        self.index = index
+        self.id = wire_id
+        self.custom = custom
+        self.name = ""
+        self.block: int | None = None
+        self.texts: list[str] = []
+        self.size = 0
+        self.blanks = 0
+        self._torn = ""
+
+    def take_name(self, name: str) -> None:
+        """A name may come in pieces, or whole each time, but not after the arguments began."""
+        if not self.texts or not self.name:
+            self.name = name if name.startswith(self.name) else self.name + name
+
+    def take_arguments(self, text: str) -> None:
+        self.texts.append(text)
+        self.size += len(text)
+        self.blanks = self.blanks + len(text) if text.isspace() else 0
+
+    def tell(self, text: str) -> str:
+        """`text`, with what was torn off before it and less half a character at its end."""
+        if text.isascii() and not self._torn:
+            return text
+        text, self._torn = joined_halves(self._torn + text)
+        return text
+
+    @property
+    def torn(self) -> bool:
+        """Whether half a character is still waiting for its other half."""
+        return self._torn != ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the arguments so far are one whole JSON object."""
+        if not self.texts or not self.texts[-1].rstrip().endswith("}"):
+            return False
+        try:
+            jsonio.loads("".join(self.texts))
+        except jsonio.NotJson:
+            return False
+        return True
+
+
+class Assemblies:
+    """All calls of one answer, in the order in which they began."""
+
+    __slots__ = ("_by_id", "_by_index", "_last", "all")
+
+    def __init__(self) -> None:
+        self.all: list[Assembly] = []
+        self._by_index: dict[int, Assembly] = {}
+        self._by_id: dict[str, Assembly] = {}
+        self._last: Assembly | None = None
+
+    def take(self, piece: CallPiece, position: int, alone: bool) -> tuple[Assembly, str]:
+        """The call that `piece` belongs to, and its new arguments. `position` is the piece's
+        place in its list, which stands in for a missing index unless it is `alone` there."""
+        source = piece.function or piece.custom
+        name = source.name if source is not None else None
+        call = self._find(piece, position, alone)
+        if call is None or ((name or piece.id) and _begins_another(call, piece.id, name)):
+            call = self._begin(piece, position, alone)
+        elif piece.id and not call.id:
+            call.id = piece.id
+            self._by_id[piece.id] = call
+        self._last = call
+        if name:
+            call.take_name(name)
+        text = _arguments(source)
+        if text:
+            call.take_arguments(text)
+        return call, text
+
+    def _find(self, piece: CallPiece, position: int, alone: bool) -> Assembly | None:
+        known = self._by_id.get(piece.id) if piece.id else None
+        if known is not None and piece.index in (None, known.index):
+            return known
+        if piece.index is not None:
+            return self._by_index.get(piece.index)
+        return self._last if alone else self._by_index.get(position)
+
+    def _begin(self, piece: CallPiece, position: int, alone: bool) -> Assembly:
+        index = piece.index
+        if index is None:
+            index = len(self.all) if alone else position
+        call = Assembly(index, piece.id or "", piece.custom is not None)
+        self.all.append(call)
+        self._by_index[index] = call
+        if call.id:
+            self._by_id[call.id] = call
+        return call
+
+
+def _arguments(source: Function | Custom | None) -> str:
+    match source:
+        case Function(arguments=str(text)) | Custom(input=str(text)):
+            return text
+    return ""
+
+
+def _begins_another(call: Assembly, wire_id: str | None, name: str | None) -> bool:
+    """Whether a piece with this id and name, found at `call`'s place, is another call after all."""
+    if wire_id and call.id:
+        # Some servers make up a fresh id for every fragment; a new call has a name, or follows
+        # one that is whole.
+        return wire_id != call.id and (bool(name) or call.complete)
+    if not name or not call.texts:
+        return False
+    return name != call.name or call.complete

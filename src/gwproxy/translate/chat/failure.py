@@ -1,0 +1,47 @@
+"""Chat errors: the envelope `{"error":{"message","type","param","code"}}`, alone or in a stream.
+
+Reading is common to all dialects, for upstreams relay each other's errors (`complaints`).
+
+https://platform.openai.com/docs/guides/error-codes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.openai_error import error_object, status_of
+
+_PROMPT_FIELD: Final = "messages"
+# Where servers without OpenAI's envelope put what they have to say.
+_ERROR_MEMBERS: Final = ("error", "message", "msg", "detail", "error_msg", "code")
+
+
+def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an upstream's answer with an error means; also for a 200 around an error body."""
+    return complaints.failure(status, headers, body)
+
+
+def parse_event(value: object) -> Failure:
+    """What an error object in the middle of a stream means."""
+    return complaints.judge(0, {}, complaints.read_value(value))
+
+
+def is_error(value: object) -> bool:
+    """Whether a decoded body or event without `choices` is somebody's error, in any envelope."""
+    if not isinstance(value, dict):
+        return False
+    return value.get("type") == "error" or any(value.get(name) for name in _ERROR_MEMBERS)
+
+
+def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
+    """Status and body. The request id goes into the `x-request-id` header, not into the body:
+    OpenAI's errors have no place for it."""
+    return status_of(failure), envelope(failure)
+
+
+def envelope(failure: Failure) -> bytes:
+    """An error body, which is also the data of a stream's last frame."""
+    return jsonio.dumps({"error": error_object(failure, _PROMPT_FIELD)})

@@ -1,0 +1,94 @@
+"""Whole Chat answers: a body laid out as the stream it would have been, and back.
+
+https://platform.openai.com/docs/api-reference/chat/object
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.answer import Asked, message_id
+from gwproxy.translate.chat.blocks import carried_seal, joined
+from gwproxy.translate.chat.ending import finish_word, usage_object
+from gwproxy.translate.chat.stream import Reader
+from gwproxy.translate.events import Event, Fail, fold, unfold
+from gwproxy.translate.hub import Call, Failure, Reasoning, Refusal, Reply, Text
+from gwproxy.translate.manners import Manners
+
+
+def lay_out(body: bytes, manners: Manners) -> list[Event]:
+    """The events of a whole answer; an error, or anything else than an answer, is one Fail.
+
+    The body is read as the one chunk of a stream, so that nothing can be understood in two ways.
+    """
+    result = fold(Reader(manners).whole(body))
+    return [Fail(result)] if isinstance(result, Failure) else list(unfold(result))
+
+
+def build(reply: Reply, asked: Asked) -> bytes:
+    """The body of a `chat.completion`, equal to what SDKs collect from the same answer's stream."""
+    message = _message(reply, asked)
+    word = finish_word(
+        reply.stop,
+        calls="tool_calls" in message or "function_call" in message,
+        refused=any(isinstance(block, Refusal) and block.text for block in reply.blocks),
+        legacy=asked.legacy_functions,
+    )
+    choice: dict[str, Any] = {
+        "index": 0,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": word,
+    }
+    if reply.stop.sequence is not None:
+        choice["stop_reason"] = reply.stop.sequence
+    body: dict[str, Any] = {
+        "id": message_id("chatcmpl-", reply.id, asked),
+        "object": "chat.completion",
+        "created": reply.created if reply.created is not None else asked.created,
+        "model": asked.model,
+        "choices": [choice],
+    }
+    usage = usage_object(reply.usage, asked.input_estimate)
+    if usage is not None:
+        body["usage"] = usage
+    return jsonio.dumps(body)
+
+
+def _message(reply: Reply, asked: Asked) -> dict[str, Any]:
+    refusal = "".join(block.text for block in reply.blocks if isinstance(block, Refusal))
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": joined(reply.blocks, Text) or None,
+        "refusal": refusal or reply.stop.explanation,
+    }
+    reasoning = joined(reply.blocks, Reasoning) if asked.show_reasoning else ""
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if carried := _seals(reply, asked):
+        message["reasoning_seal"] = carried
+    calls = [_call(block) for block in reply.blocks if isinstance(block, Call)]
+    if calls and asked.legacy_functions and "function" in calls[0]:
+        message["function_call"] = calls[0]["function"]
+    elif calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _seals(reply: Reply, asked: Asked) -> str:
+    carried = ""
+    first = True
+    for block in reply.blocks:
+        if isinstance(block, Reasoning):
+            carried += carried_seal(block.seal, block.text, shown=asked.show_reasoning, first=first)
+            first = first and not block.text
+    return carried
+
+
+def _call(call: Call) -> dict[str, Any]:
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call.id, "type": "custom", "custom": custom}
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}

@@ -1,0 +1,357 @@
+"""Chat's tools and the choice among them, both ways; and structured output where it is no option.
+
+Towards an upstream, hosted tools (run by the provider) are a refusal when the request cannot do
+without them and a loss when it can. An upstream without `json_schema` gets the schema as the
+parameters of one tool, `STRUCTURED_TOOL`, whose arguments the reader shows as text, or in words.
+
+https://platform.openai.com/docs/api-reference/chat/create (tools, tool_choice, response_format)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from msgspec import Raw, Struct, structs
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.chat.messages import system_turn_appended
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import (
+    Dialect,
+    OutputFormat,
+    Request,
+    Result,
+    Tool,
+    ToolChoice,
+    ToolReference,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.shapes import Shape
+
+STRUCTURED_TOOL: Final = "respond_json"
+_NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
+_ANY_OBJECT: Final = '{"type":"object"}'
+_WEB_SEARCH: Final = "web_search_options"
+# OpenAI's limit for `json_schema.name`.
+_ILLEGAL_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME: Final = 64
+
+
+class FunctionDefinition(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    parameters: Raw = Raw()
+    strict: bool | None = None
+
+
+class _FunctionTool(Struct, forbid_unknown_fields=True):
+    function: FunctionDefinition
+    type: str = "function"
+
+
+class _Grammar(Struct, forbid_unknown_fields=True):
+    syntax: str
+    definition: str
+
+
+class _Format(Struct, forbid_unknown_fields=True):
+    type: str
+    grammar: _Grammar | None = None
+
+
+class _CustomDefinition(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    format: _Format | None = None
+
+
+class _CustomTool(Struct, forbid_unknown_fields=True):
+    custom: _CustomDefinition
+    type: str
+
+
+class Named(Struct):
+    name: str = ""
+
+
+class Allowed(Struct):
+    tools: list[Chosen]
+    mode: str = "auto"
+
+
+class Chosen(Struct):
+    """An object as `tool_choice`, or one of the tools in `allowed_tools`."""
+
+    type: str = "function"
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: Allowed | None = None
+    name: str = ""
+
+
+class _Kind(Struct):
+    type: str = "function"
+    function: Named | None = None
+
+
+class JsonSchema(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    schema: Raw = Raw()
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, forbid_unknown_fields=True):
+    type: str
+    json_schema: JsonSchema | None = None
+
+
+_function_tool: Final = Shape(_FunctionTool)
+_custom_tool: Final = Shape(_CustomTool)
+_kind: Final = Shape(_Kind)
+
+# --- parse -----------------------------------------------------------------------------------
+
+
+def parse_tools(tools: list[Raw], losses: Losses) -> tuple[Tool, ...]:
+    return tuple(_parse_tool(raw, f"tools[{n}]", losses) for n, raw in enumerate(tools))
+
+
+def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
+    kind = _kind.read(raw, losses, path)
+    if kind.type == "function":
+        return parse_function(_function_tool.read(raw, losses, path).function)
+    if kind.type == "custom":
+        custom = _custom_tool.read(raw, losses, path).custom
+        grammar = custom.format.grammar if custom.format is not None else None
+        return Tool(
+            custom.name,
+            "custom",
+            custom.description,
+            grammar=(grammar.syntax, grammar.definition) if grammar is not None else None,
+        )
+    # Moonshot's `builtin_function` and the like: the provider runs it, or nobody can.
+    name = kind.function.name if kind.function is not None else ""
+    return Tool(
+        name or kind.type,
+        "hosted",
+        native=jsonio.raw(raw),
+        native_dialect=Dialect.CHAT,
+    )
+
+
+def parse_function(function: FunctionDefinition) -> Tool:
+    schema = _NO_PARAMETERS
+    if function.parameters and bytes(function.parameters) != b"null":
+        schema = jsonio.raw(function.parameters)
+    return Tool(
+        function.name, description=function.description, schema=schema, strict=function.strict
+    )
+
+
+def parse_web_search(options: Raw) -> Tool:
+    """`web_search_options`: a hosted tool that Chat writes outside of `tools`."""
+    return Tool(_WEB_SEARCH, "hosted", native=jsonio.raw(options), native_dialect=Dialect.CHAT)
+
+
+def parse_choice(chosen: str | Chosen | None, parallel: bool | None) -> ToolChoice | None:
+    if chosen is None:
+        return None if parallel is None else ToolChoice(parallel=parallel)
+    if isinstance(chosen, str):
+        return _choice_by_word(chosen, parallel)
+    if chosen.allowed_tools is None:
+        return ToolChoice("tool", _chosen_name(chosen, "tool_choice"), None, parallel)
+    allowed = chosen.allowed_tools
+    names = tuple(
+        _chosen_name(tool, f"tool_choice.allowed_tools.tools[{n}]")
+        for n, tool in enumerate(allowed.tools)
+    )
+    return ToolChoice("any" if allowed.mode == "required" else "auto", None, names, parallel)
+
+
+def _choice_by_word(word: str, parallel: bool | None) -> ToolChoice:
+    match word:
+        case "auto":
+            return ToolChoice("auto", parallel=parallel)
+        case "none":
+            return ToolChoice("none", parallel=parallel)
+        case "required" | "any":
+            return ToolChoice("any", parallel=parallel)
+    raise Malformed("tool_choice", f"unknown choice '{word}': expected auto, none or required")
+
+
+def _chosen_name(chosen: Chosen, path: str) -> str:
+    named = chosen.function or chosen.custom
+    name = named.name if named is not None else chosen.name
+    if name:
+        return name
+    if chosen.type in ("function", "custom"):
+        raise Malformed(f"{path}.{chosen.type}.name", "field required")
+    return chosen.type
+
+
+def parse_format(format_: ResponseFormat) -> OutputFormat | None:
+    match format_:
+        case ResponseFormat(type="text"):
+            return None
+        case ResponseFormat(type="json_object"):
+            return OutputFormat("json_object")
+        case ResponseFormat(type="json_schema", json_schema=JsonSchema() as wanted):
+            schema = jsonio.raw(wanted.schema) if wanted.schema else _ANY_OBJECT
+            return OutputFormat(
+                "json_schema", schema, wanted.name, wanted.description, wanted.strict
+            )
+        case ResponseFormat(type="json_schema"):
+            raise Malformed("response_format.json_schema", "field required")
+    raise Malformed("response_format.type", f"unknown format '{format_.type}'")
+
+
+# --- render ----------------------------------------------------------------------------------
+
+
+def structured(request: Request, manners: Manners, losses: Losses) -> Request:
+    """The request with its output format said in the way that the upstream understands."""
+    wanted = request.output_format
+    if wanted is None or manners.json_schema == "native":
+        return request
+    losses.emulate("response_format")
+    if manners.json_schema == "tool" and wanted.schema is not None:
+        tool = Tool(
+            STRUCTURED_TOOL,
+            description=wanted.description or "Give your final answer by calling this tool.",
+            schema=wanted.schema,
+        )
+        only = not request.tools
+        choice = ToolChoice("tool", STRUCTURED_TOOL) if only else ToolChoice("any")
+        return structs.replace(
+            request, tools=(*request.tools, tool), tool_choice=choice, output_format=None
+        )
+    words = "Answer with one JSON object only, without any other text and without code fences."
+    if wanted.schema is not None:
+        words += f" It must fit this JSON Schema:\n{wanted.schema}"
+    return structs.replace(
+        request, turns=system_turn_appended(request.turns, words), output_format=None
+    )
+
+
+def render_format(wanted: OutputFormat) -> dict[str, Any]:
+    if wanted.kind == "json_object" or wanted.schema is None:
+        return {"type": "json_object"}
+    name = _ILLEGAL_IN_NAME.sub("_", wanted.name or "response")[:_LONGEST_NAME]
+    # Who gives no name has no word for strictness either: Anthropic's format always binds.
+    strict = True if wanted.strict is None and wanted.name is None else wanted.strict
+    schema: dict[str, Any] = {"name": name}
+    if wanted.description is not None:
+        schema["description"] = wanted.description
+    schema["schema"] = Raw(wanted.schema.encode())
+    if strict is not None:
+        schema["strict"] = strict
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def offered(request: Request, manners: Manners, losses: Losses) -> tuple[Tool, ...]:
+    """The tools that the upstream is to know of. Raises Unsupported for a tool that the request
+    is about and nobody can run, and for more tools than the upstream takes."""
+    choice = request.tool_choice
+    tools = _without_hosted(request, losses)
+    if choice is not None and choice.allowed is not None:
+        losses.emulate("tool_choice.allowed_tools")
+        tools = tuple(tool for tool in tools if tool.name in choice.allowed)
+    if manners.max_tools and len(tools) > manners.max_tools:
+        raise Unsupported(
+            "tools", f"{len(tools)} tools, but this upstream takes {manners.max_tools} at most"
+        )
+    forced = choice.name if choice is not None and choice.mode == "tool" else None
+    if forced is not None and forced not in {tool.name for tool in tools}:
+        raise Malformed("tool_choice", f"`{forced}` is not one of the tools")
+    return tools
+
+
+def _without_hosted(request: Request, losses: Losses) -> tuple[Tool, ...]:
+    forced = request.tool_choice.name if request.tool_choice is not None else None
+    found = _found_tools(request)
+    kept = []
+    for tool in request.tools:
+        if tool.kind == "hosted" and tool.native_dialect is not Dialect.CHAT:
+            if tool.name == forced or len(request.tools) == 1:
+                raise Unsupported(
+                    "tools", f"server tool `{tool.name}` is not available on this upstream"
+                )
+            losses.drop(f"tools.{tool.name}")
+        elif found is None or not tool.deferred or tool.name in found:
+            kept.append(tool)
+        if tool.deferred:
+            losses.emulate("tools.defer_loading")
+    return tuple(kept)
+
+
+def _found_tools(request: Request) -> set[str] | None:
+    """Deferred tools that the model has found by searching: those it may see, as with Anthropic.
+    None where the search itself is the provider's, and so is gone: all must be seen then."""
+    if any(tool.kind == "hosted" for tool in request.tools):
+        return None
+    return {
+        block.name
+        for turn in request.turns
+        for result in turn.blocks
+        if isinstance(result, Result)
+        for block in result.blocks
+        if isinstance(block, ToolReference)
+    }
+
+
+def render_tools(
+    tools: tuple[Tool, ...], manners: Manners, losses: Losses
+) -> tuple[list[Any], dict[str, Any]]:
+    """The `tools` list, and the members outside of it (`web_search_options`)."""
+    listed: list[Any] = []
+    beside: dict[str, Any] = {}
+    for tool in tools:
+        if tool.kind == "hosted" and tool.native is not None:
+            native = Raw(tool.native.encode())
+            if tool.name == _WEB_SEARCH:
+                beside[_WEB_SEARCH] = native
+            else:
+                listed.append(native)
+        elif tool.kind == "custom":
+            listed.append(_render_custom(tool))
+        else:
+            listed.append(_render_function(tool, manners, losses))
+    return listed, beside
+
+
+def _render_function(tool: Tool, manners: Manners, losses: Losses) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    function["parameters"] = Raw(tool.schema.encode())
+    if tool.strict is not None:
+        if manners.strict_tools:
+            function["strict"] = tool.strict
+        elif tool.strict:
+            losses.drop("tools.strict")
+    return {"type": "function", "function": function}
+
+
+def _render_custom(tool: Tool) -> dict[str, Any]:
+    custom: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        custom["description"] = tool.description
+    if tool.grammar is not None:
+        syntax, definition = tool.grammar
+        grammar = {"syntax": syntax, "definition": definition}
+        custom["format"] = {"type": "grammar", "grammar": grammar}
+    return {"type": "custom", "custom": custom}
+
+
+def render_choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> Any:
+    match choice.mode:
+        case "any":
+            return "required"
+        case "tool":
+            custom = any(tool.name == choice.name and tool.kind == "custom" for tool in tools)
+            kind = "custom" if custom else "function"
+            return {"type": kind, kind: {"name": choice.name}}
+    return choice.mode
