@@ -90,6 +90,10 @@ def _split(rest: bytes) -> list[bytes]:
 def _parse(block: bytes) -> Frame | None:
     if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
         return b"", block[6:]
+    if block.startswith(b"event: ") and b"\r" not in block:
+        end = block.find(b"\n")
+        if block.startswith(b"data: ", end + 1) and block.find(b"\n", end + 1) < 0:
+            return block[7:end], block[end + 7 :]
     name = b""
     data: list[bytes] = []
     for line in _LINE.split(block):

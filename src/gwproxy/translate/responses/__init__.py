@@ -1,0 +1,31 @@
+"""The OpenAI Responses dialect.
+
+blocks.py     content parts <-> hub blocks
+items.py      single items <-> hub blocks; turns.py: the items of an input <-> turns
+tools.py      tools and the choice among them
+request.py    whole requests; state.py: what they expect a server to remember
+output.py     the response object and its items, as a client gets them; echo.py: what of the
+              request is repeated in it; drafts.py: items that grow in a stream
+frames.py     an upstream's events, typed; assembly.py: how they become items
+reply.py      whole answers; stream.py: streamed ones; failure.py: errors
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gwproxy.translate.dialect import Codec
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.responses import failure, reply, request, stream
+
+CODEC: Final = Codec(
+    dialect=Dialect.RESPONSES,
+    parse_request=request.parse,
+    render_request=request.render,
+    lay_out_reply=reply.lay_out,
+    build_reply=reply.build,
+    reader=stream.Reader,
+    writer=stream.Writer,
+    parse_failure=failure.parse,
+    render_failure=failure.render,
+)

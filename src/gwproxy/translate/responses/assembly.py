@@ -1,0 +1,176 @@
+"""Puts an upstream's items together, in whatever order and completeness their events come.
+
+Items are found by `output_index`, or by id where an upstream gives none. A block opens with its
+first content, a call with its name. What an item holds when it is done, and its deltas did not, is
+handed in later; nothing is given twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Raw
+
+from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.fields import Malformed
+from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.responses import items, reply
+from gwproxy.translate.responses.frames import Frame, Head, head_shape, joined_halves
+
+# The calls that stream, and whether they are free-form.
+_CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": True}
+
+
+class Part:
+    """A block as it comes: what has been given of it so far."""
+
+    __slots__ = ("block", "closed", "pieces", "torn")
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self.closed = False
+        self.pieces: list[str] = []
+        self.torn = ""  # the first half of a character whose second half is yet to come
+
+
+class Item:
+    """`parts` are by content index; all items but messages have one."""
+
+    __slots__ = ("channel", "done", "head", "held", "parts", "section")
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.parts: dict[int, Part] = {}
+        self.done = False
+        self.held = ""  # arguments of a call whose name is yet to come
+        self.channel = ""  # of reasoning: thoughts or their summary, whichever came first
+        self.section = 0
+
+
+class Assembly:
+    """Items → events in `out`. Raises Malformed for items that cannot be understood."""
+
+    __slots__ = ("_blocks", "_family", "_ids", "_items", "called", "out", "refused")
+
+    def __init__(self, family: str) -> None:
+        self.out: list[Event] = []
+        self.called = False
+        self.refused = False
+        self._family = family
+        self._blocks = 0
+        self._items: dict[int | None, Item] = {}
+        self._ids: dict[str, Item] = {}
+
+    def find(self, frame: Frame, kind: str) -> Item:
+        """The item that an event belongs to, even when nobody announced it."""
+        found = self._items.get(frame.output_index) or self._ids.get(frame.item_id or "")
+        if found is None:
+            found = self._add(frame.output_index, Head(kind, frame.item_id))
+        return found
+
+    def announce(self, index: int | None, head: Head) -> None:
+        item = self._items.get(index) or self._ids.get(head.id or "")
+        if item is None or item.done:
+            item = self._add(index, head)
+        item.head = head
+        if head.type in _CALLS and head.name and not item.parts:
+            self._open_call(item)
+
+    def complete(self, index: int | None, raw: Raw) -> None:
+        """The whole item has come: hand in what its deltas did not hold, and close it."""
+        head = head_shape.read(raw, Losses(), "item")
+        item = self._items.get(index) or self._ids.get(head.id or "")
+        if item is None:
+            item = self._add(index, head)
+        if item.done:
+            return
+        item.head = head
+        for position, block in enumerate(items.read_answer(head.type, raw, self._family)):
+            part = item.parts.get(position)
+            if part is None and reply.is_empty(block):
+                continue
+            if part is None:
+                part = self.open(item, position, block)
+            self.give_rest(part, _text_of(block) or item.held)
+            seal = block.seal if isinstance(block, Reasoning) else None
+            self._close_part(part, Close(part.block, seal))
+        self._close(item)
+
+    def close(self) -> None:
+        """Nothing more will come for any item."""
+        for item in (*self._items.values(), *self._ids.values()):
+            self._close(item)
+
+    def _add(self, index: int | None, head: Head) -> Item:
+        item = Item(head)
+        if index is not None:
+            self._items[index] = item
+        if head.id or index is None:
+            self._ids[head.id or f"?{len(self._ids)}"] = item
+        return item
+
+    def _close(self, item: Item) -> None:
+        if item.done:
+            return
+        if item.head.type in _CALLS and not item.parts:
+            raise Malformed("output", "a tool call without a name")
+        item.done = True
+        for part in item.parts.values():
+            self._close_part(part, Close(part.block))
+
+    def _close_part(self, part: Part, close: Close) -> None:
+        if part.closed:
+            return
+        if part.torn:
+            self.out.append(Delta(part.block, "\ufffd"))
+        part.closed = True
+        self.out.append(close)
+
+    def open(self, item: Item, position: int, block: Block) -> Part:
+        part = item.parts[position] = Part(self._blocks)
+        self._blocks += 1
+        self.called = self.called or isinstance(block, Call)
+        self.refused = self.refused or isinstance(block, Refusal)
+        self.out.append(_opened(part.block, block))
+        return part
+
+    def _open_call(self, item: Item) -> None:
+        head = item.head
+        custom = _CALLS[head.type]
+        call = Call(head.call_id or head.id or "", head.name or "", "", custom, head.namespace)
+        part = self.open(item, 0, call)
+        if item.held:
+            self.give(part, item.held)
+
+    def give(self, part: Part, text: str) -> None:
+        if part.torn or not text.isascii():
+            text, part.torn = joined_halves(part.torn + text)
+        part.pieces.append(text)
+        self.out.append(Delta(part.block, text))
+
+    def give_rest(self, part: Part, whole: str) -> None:
+        given = "".join(part.pieces)
+        if not part.closed and len(whole) > len(given) and whole.startswith(given):
+            self.give(part, whole[len(given) :])
+
+
+def _opened(index: int, block: Block) -> Open:
+    match block:
+        case Call():
+            return Open(index, "call", block.id, block.name, block.custom, block.namespace)
+        case Opaque():
+            return Open(index, "opaque", native=block)
+        case Reasoning():
+            return Open(index, "reasoning")
+        case Refusal():
+            return Open(index, "refusal")
+    return Open(index, "text")
+
+
+def _text_of(block: Block) -> str:
+    match block:
+        case Call(arguments=text) | Text(text=text) | Refusal(text=text) | Reasoning(text=text):
+            return text
+    return ""

@@ -1,0 +1,252 @@
+"""Content parts <-> hub blocks: the elements of a message's `content` and of a tool's output.
+
+The same for history and answers, the user's side and the model's. Must not know items or turns.
+
+https://platform.openai.com/docs/api-reference/responses/object
+https://www.openresponses.org/specification
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final, TypeAlias
+
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import (
+    Block,
+    Cache,
+    Media,
+    Opaque,
+    Refusal,
+    Result,
+    Text,
+    ToolReference,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+# There is no flag for a failed tool in this dialect: the words carry it.
+TOOL_ERROR: Final = "[tool error] "
+SUMMARY_JOINT: Final = "\n\n"
+# What `file_data` without a `data:` prefix begins with, in base64.
+_PDF_BASE64: Final = "JVBERi0"
+
+
+# --- content parts -----------------------------------------------------------------------------
+
+
+class _Mark(Struct, forbid_unknown_fields=True):
+    mode: str | None = None
+    ttl: str | None = None
+
+
+class InputText(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_text"):
+    text: str
+    prompt_cache_breakpoint: _Mark | None = None
+
+
+class OutputText(Struct, forbid_unknown_fields=True, tag_field="type", tag="output_text"):
+    text: str
+    annotations: list[Raw] | None = None
+    logprobs: list[Raw] | None = None
+
+
+class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="refusal"):
+    refusal: str
+
+
+class InputImage(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_image"):
+    image_url: str | None = None
+    file_id: str | None = None
+    detail: str | None = None
+    prompt_cache_breakpoint: _Mark | None = None
+
+
+class InputFile(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_file"):
+    filename: str | None = None
+    file_data: str | None = None
+    file_id: str | None = None
+    file_url: str | None = None
+    detail: str | None = None
+    prompt_cache_breakpoint: _Mark | None = None
+
+
+class _Sound(Struct, forbid_unknown_fields=True):
+    data: str
+    format: str
+
+
+class InputAudio(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_audio"):
+    input_audio: _Sound
+
+
+Part: TypeAlias = InputText | OutputText | RefusalPart | InputImage | InputFile | InputAudio
+Content: TypeAlias = str | list[Part] | None
+
+
+def parse_content(content: Content, path: str, losses: Losses) -> tuple[Block, ...]:
+    """A message's content or a tool's output: a string, or parts. Raises Malformed."""
+    if not content:
+        return ()
+    if isinstance(content, str):
+        return (Text(content),)
+    return tuple(_parse_part(part, f"{path}[{i}]", losses) for i, part in enumerate(content))
+
+
+def _parse_part(part: Part, path: str, losses: Losses) -> Block:
+    match part:
+        case InputText():
+            return Text(part.text, _cache(part.prompt_cache_breakpoint))
+        case OutputText():
+            if part.annotations:
+                losses.drop("annotations")
+            return Text(part.text)
+        case RefusalPart():
+            return Refusal(part.refusal)
+        case InputImage():
+            return _parse_image(part, path)
+        case InputFile():
+            return _parse_file(part, path)
+        case InputAudio(input_audio=sound):
+            return Media("audio", "base64", sound.data, f"audio/{sound.format}")
+
+
+def _cache(mark: _Mark | None) -> Cache | None:
+    if mark is None:
+        return None
+    return Cache("1h" if mark.ttl in ("12h", "30m") else None)
+
+
+def _parse_image(part: InputImage, path: str) -> Media:
+    cache = _cache(part.prompt_cache_breakpoint)
+    url = part.image_url
+    if url is None:
+        if part.file_id is None:
+            raise Malformed(path, "expected image_url or file_id")
+        return Media("image", "file", part.file_id, detail=part.detail, cache=cache)
+    if not url.startswith("data:"):
+        return Media("image", "url", url, detail=part.detail, cache=cache)
+    media_type, data = _split_data_url(url, f"{path}.image_url")
+    return Media("image", "base64", data, media_type, detail=part.detail, cache=cache)
+
+
+def _split_data_url(url: str, path: str) -> tuple[str | None, str]:
+    head, comma, data = url.removeprefix("data:").partition(",")
+    media_type, _, encoding = head.rpartition(";")
+    if not comma or encoding != "base64":
+        raise Malformed(path, "expected a base64 data URL")
+    return media_type.partition(";")[0] or None, data
+
+
+def _parse_file(part: InputFile, path: str) -> Media:
+    name, detail = part.filename, part.detail
+    cache = _cache(part.prompt_cache_breakpoint)
+    if part.file_id is not None:
+        return Media("document", "file", part.file_id, None, name, detail=detail, cache=cache)
+    if part.file_url is not None:
+        return Media("document", "url", part.file_url, None, name, detail=detail, cache=cache)
+    data = part.file_data
+    if data is None:
+        raise Malformed(path, "expected file_data, file_url or file_id")
+    media_type = "application/pdf" if data.startswith(_PDF_BASE64) else None
+    if data.startswith("data:"):
+        media_type, data = _split_data_url(data, f"{path}.file_data")
+    if media_type is not None and media_type.startswith("text/"):
+        text = _decode_text(data, f"{path}.file_data")
+        return Media("document", "text", text, media_type, name, detail=detail, cache=cache)
+    return Media("document", "base64", data, media_type, name, detail=detail, cache=cache)
+
+
+def _decode_text(data: str, path: str) -> str:
+    try:
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise Malformed(path, "expected base64 of UTF-8 text") from None
+
+
+# --- blocks -> parts ---------------------------------------------------------------------------
+
+
+def render_part(block: Block, field: str, manners: Manners) -> dict[str, Any]:
+    """A block of a user's or developer's message, or of a tool's output, as a content part.
+
+    Raises Unsupported for what this upstream cannot read: left out in silence, it would be made up.
+    """
+    match block:
+        case Text(text=text, cache=cache):
+            return {"type": "input_text", "text": text, **_mark(cache, manners)}
+        case Refusal(text=text):
+            return {"type": "input_text", "text": text}
+        case Media():
+            return {**_render_media(block, field, manners), **_mark(block.cache, manners)}
+        case ToolReference(name=name):
+            reference = {"type": "tool_reference", "tool_name": name}
+            return {"type": "input_text", "text": jsonio.dumps(reference).decode()}
+        case Opaque(native=native, text=text):
+            return {"type": "input_text", "text": native if text is None else text}
+    raise Unsupported(field, f"a {type(block).__name__} cannot stand in a message")
+
+
+def _mark(cache: Cache | None, manners: Manners) -> dict[str, Any]:
+    if cache is None or not manners.cache_marks:
+        return {}
+    mark = {"mode": "explicit", "ttl": "12h"} if cache.ttl == "1h" else {"mode": "explicit"}
+    return {"prompt_cache_breakpoint": mark}
+
+
+def _render_media(media: Media, field: str, manners: Manners) -> dict[str, Any]:
+    if media.source == "text":
+        name = f' title="{media.name}"' if media.name else ""
+        words = f"<document{name}>\n{media.data}\n</document>"
+        return {"type": "input_text", "text": words}
+    if media.kind == "image":
+        return _render_image(media, field, manners)
+    if media.kind == "audio":
+        raise Unsupported(field, "audio input is not known to the Responses API")
+    if not manners.documents:
+        raise Unsupported(field, "document input is not supported by this upstream")
+    part: dict[str, Any] = {"type": "input_file"}
+    if media.detail is not None:
+        part["detail"] = media.detail
+    if media.source == "base64":
+        name = media.name or "document.pdf"
+        return {**part, "filename": name, "file_data": _data_url(media, "application/pdf")}
+    return {**part, "file_url" if media.source == "url" else "file_id": media.data}
+
+
+def _render_image(media: Media, field: str, manners: Manners) -> dict[str, Any]:
+    if not manners.vision:
+        raise Unsupported(field, "image input is not supported by this upstream")
+    # `detail` is required by the published types although the API fills it in.
+    part = {"type": "input_image", "detail": media.detail or "auto"}
+    if media.source == "file":
+        return {**part, "file_id": media.data}
+    if media.source == "url" and not manners.image_urls:
+        raise Unsupported(field, "this upstream takes images only as data, not as URLs")
+    return {**part, "image_url": _data_url(media, "image/png")}
+
+
+def _data_url(media: Media, default: str) -> str:
+    if media.source != "base64":
+        return media.data
+    return f"data:{media.media_type or default};base64,{media.data}"
+
+
+def render_output(result: Result, field: str, manners: Manners) -> str | list[dict[str, Any]]:
+    """What a tool gave back: one string wherever that says it all."""
+    blocks = list(result.blocks)
+    if result.is_error:
+        first = blocks[0] if blocks and isinstance(blocks[0], Text) else Text("")
+        marked = replace(first, text=TOOL_ERROR + first.text)
+        blocks = [marked, *(blocks[1:] if blocks and isinstance(blocks[0], Text) else blocks)]
+    parts = [render_part(block, field, manners) for block in blocks]
+    if not parts:
+        return ""
+    if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
+        return str(parts[0]["text"])
+    return parts

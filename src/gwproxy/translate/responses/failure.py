@@ -1,0 +1,98 @@
+"""Responses errors: the envelope of an HTTP answer, the last events of a failed stream.
+
+Reading is common to all dialects, for upstreams relay each other's errors (`complaints`).
+
+https://platform.openai.com/docs/guides/error-codes
+https://platform.openai.com/docs/api-reference/responses-streaming/error
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.openai_error import error_object, status_of
+
+_PROMPT_FIELD: Final = "input"
+
+# `error.code` of a response object: the published set, and the two that Codex acts upon although
+# they are not in it (it compacts on the first and stops on the second).
+_CODES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.CONTEXT: "context_length_exceeded",
+    FailureKind.BILLING: "insufficient_quota",
+    FailureKind.RATE_LIMIT: "rate_limit_exceeded",
+    FailureKind.TIMEOUT: "server_error",
+    FailureKind.INTERNAL: "server_error",
+    FailureKind.UPSTREAM: "server_error",
+    FailureKind.OVERLOADED: "server_error",
+}
+_OTHERS: Final = "invalid_prompt"
+_PUBLISHED: Final = frozenset(
+    {
+        "server_error",
+        "rate_limit_exceeded",
+        "invalid_prompt",
+        "data_residency_mismatch",
+        "bio_policy",
+        "misalignment_policy_violation",
+        "vector_store_timeout",
+        "invalid_image",
+        "invalid_image_format",
+        "invalid_base64_image",
+        "invalid_image_url",
+        "image_too_large",
+        "image_too_small",
+        "image_parse_error",
+        "image_content_policy_violation",
+        "invalid_image_mode",
+        "image_file_too_large",
+        "unsupported_image_media_type",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_file_not_found",
+    }
+)
+_SAYS_WHEN: Final = re.compile(r"try again in", re.IGNORECASE)
+
+
+def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an upstream's answer with an error means; also for a 200 around an error body."""
+    return complaints.failure(status, headers, body)
+
+
+def parse_event(value: object) -> Failure:
+    """What an error in the middle of a stream means: an `error` event, flat or nested, or the
+    `error` of a failed response."""
+    return complaints.judge(0, {}, complaints.read_value(value))
+
+
+def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
+    """Status and body. The request id goes into the `x-request-id` header, not into the body:
+    OpenAI's errors have no place for it."""
+    return status_of(failure), jsonio.dumps({"error": error_object(failure, _PROMPT_FIELD)})
+
+
+def response_error(failure: Failure) -> dict[str, Any]:
+    """The `error` of a failed response object."""
+    code = failure.code if failure.code in _PUBLISHED else _CODES.get(failure.kind, _OTHERS)
+    return {"code": code, "message": _timed(failure)}
+
+
+def _timed(failure: Failure) -> str:
+    """A stream has no `retry-after` header: Codex reads the wait out of these words."""
+    wait = failure.retry_after_s
+    if wait is None or _SAYS_WHEN.search(failure.message):
+        return failure.message
+    return f"{failure.message} Please try again in {wait:g}s."
+
+
+def event_members(failure: Failure) -> dict[str, Any]:
+    """The members of an `error` event besides type and number, flat and nested: the openai SDK
+    raises on the nested shape and swallows the other, which is the published one
+    (openai/openai-dotnet#881)."""
+    error = response_error(failure)
+    nested = {**error_object(failure, _PROMPT_FIELD), **error}
+    return {**error, "param": nested["param"], "error": nested}

@@ -1,0 +1,222 @@
+"""Single items <-> hub blocks: calls, what tools gave back, reasoning; in history and answers.
+
+An *item* is one element of `input` or `output`. What a client sends is read strictly; what is new
+in an upstream's item is no matter.
+
+https://platform.openai.com/docs/api-reference/responses/object
+https://www.openresponses.org/specification
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from gwproxy.translate import jsonio, seal
+from gwproxy.translate.fields import Malformed, get_object, get_string
+from gwproxy.translate.hub import Block, Call, Dialect, Opaque, Reasoning, Result, Seal, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.responses.blocks import Content, parse_content
+from gwproxy.translate.responses.tools import TYPED_CALLS, TypedTool, present
+from gwproxy.translate.shapes import Shape
+
+SUMMARY_JOINT: Final = "\n\n"
+
+
+# --- items -> blocks ---------------------------------------------------------------------------
+
+
+class Item(Struct, forbid_unknown_fields=True):
+    """What every item may bear and nobody needs on another wire."""
+
+    type: str | None = None
+    id: str | None = None
+    status: str | None = None
+
+
+class MessageItem(Item):
+    role: str = ""
+    content: Content = None
+    phase: str | None = None
+
+
+class CallItem(Item):
+    """A call that the client runs; typed tools keep what the model chose in `action`,
+    `operation` or `arguments`."""
+
+    call_id: str | None = None
+    name: str | None = None
+    namespace: str | None = None
+    arguments: Raw = Raw()
+    input: str | None = None
+    action: dict[str, Any] | str | None = None
+    operation: dict[str, Any] | str | None = None
+    environment: Any = None
+    execution: str | None = None
+
+
+class OutputItem(Item):
+    call_id: str | None = None
+    name: str | None = None
+    namespace: str | None = None
+    output: Content = None
+
+
+class TypedOutputItem(Item):
+    call_id: str | None = None
+    output: Raw = Raw()
+    tools: Raw = Raw()
+    execution: str | None = None
+    max_output_length: int | None = None
+
+
+class _Thought(Struct, forbid_unknown_fields=True):
+    type: str = ""
+    text: str = ""
+
+
+class ReasoningItem(Item):
+    summary: list[_Thought] | None = None
+    content: list[_Thought] | None = None
+    encrypted_content: str | None = None
+
+
+def parse_call(item: CallItem, path: str) -> Call:
+    """A `function_call`, `custom_tool_call`, or the call item of a typed tool."""
+    call_id = _call_id(item.call_id, item, path)
+    typed = TYPED_CALLS.get(item.type or "")
+    if typed is not None:
+        return Call(call_id, typed.name, _typed_arguments(typed, item, path))
+    if item.name is None:
+        raise Malformed(f"{path}.name", "field required")
+    if item.type == "custom_tool_call":
+        return Call(call_id, item.name, item.input or "", custom=True, namespace=item.namespace)
+    return Call(call_id, item.name, _arguments(item.arguments, path), namespace=item.namespace)
+
+
+def _call_id(call_id: str | None, item: Item, path: str) -> str:
+    known = call_id or item.id
+    if known is None:
+        raise Malformed(f"{path}.call_id", "field required")
+    return known
+
+
+def _arguments(raw: Raw, path: str) -> str:
+    if not present(raw):
+        return ""
+    if bytes(raw).startswith(b"{"):  # some servers forget to print the object
+        return jsonio.raw(raw)
+    return get_string(jsonio.loads(bytes(raw)), f"{path}.arguments")
+
+
+def _typed_arguments(typed: TypedTool, item: CallItem, path: str) -> str:
+    place = f"{path}.{typed.payload}"
+    payload = getattr(item, typed.payload)
+    if isinstance(payload, Raw):
+        payload = jsonio.loads(bytes(payload)) if present(payload) else None
+    if isinstance(payload, str):
+        return payload
+    fixed = [name for name, _ in typed.fixed]
+    chosen = {k: v for k, v in get_object(payload, place).items() if k not in fixed}
+    return jsonio.dumps(chosen).decode()
+
+
+def parse_result(item: OutputItem, path: str, losses: Losses) -> Result:
+    """What the client's tool gave back."""
+    call_id = _call_id(item.call_id, item, path)
+    blocks = parse_content(item.output, f"{path}.output", losses)
+    return Result(call_id, blocks, custom=item.type == "custom_tool_call_output")
+
+
+def parse_typed_result(item: TypedOutputItem, path: str) -> Result:
+    """What came back from a typed tool: its words, or its JSON as it is."""
+    call_id = _call_id(item.call_id, item, path)
+    raw = item.tools if item.type == "tool_search_output" else item.output
+    if not present(raw):
+        return Result(call_id, is_error=item.status == "failed")
+    value = jsonio.loads(bytes(raw))
+    text = value if isinstance(value, str) else jsonio.raw(raw)
+    return Result(call_id, (Text(text),) if text else (), is_error=item.status == "failed")
+
+
+def parse_reasoning(item: ReasoningItem) -> Reasoning:
+    """A reasoning item of the history: opened where the seal is ours, else text alone.
+
+    Ciphertext without our mark was made by somebody we cannot name: it keeps an empty family, so
+    that no renderer sends it anywhere (a foreign one is a 400: Wei-Shaw/sub2api#4986).
+    """
+    text = _thoughts(item)
+    if not item.encrypted_content:
+        return Reasoning(text)
+    opened = seal.unwrap(item.encrypted_content)
+    if opened is None:
+        return Reasoning(text, Seal("", "encrypted", item.encrypted_content, item.id))
+    hidden = opened.seal.kind == "redacted"
+    return Reasoning(text if opened.text is None else opened.text, opened.seal, hidden=hidden)
+
+
+def read_reasoning(item: ReasoningItem, family: str) -> Reasoning:
+    """A reasoning item of an upstream's answer, sealed for its `family`."""
+    if item.encrypted_content:
+        sealed = Seal(family, "encrypted", item.encrypted_content, item.id)
+    else:
+        sealed = Seal(family, "text", "", item.id)
+    return Reasoning(_thoughts(item), sealed)
+
+
+def _thoughts(item: ReasoningItem) -> str:
+    """The thoughts themselves where the model shows them, else their summary."""
+    for thoughts in (item.content, item.summary):
+        texts = [thought.text for thought in thoughts or ()]
+        if any(texts):
+            return SUMMARY_JOINT.join(texts)
+    return ""
+
+
+message_shape: Final = Shape(MessageItem)
+call_shape: Final = Shape(CallItem)
+output_shape: Final = Shape(OutputItem)
+typed_output_shape: Final = Shape(TypedOutputItem)
+reasoning_shape: Final = Shape(ReasoningItem)
+
+
+def read_answer(kind: str, raw: Raw, family: str) -> tuple[Block, ...]:
+    """One item of an upstream's `output`: a block for each content part of a message, else one
+    block. What is new in it is not for us to judge. Raises Malformed."""
+    unknown = Losses()
+    if kind == "message":
+        message = message_shape.read(raw, unknown, "output")
+        return parse_content(message.content, "output.content", unknown)
+    if kind == "reasoning":
+        return (read_reasoning(reasoning_shape.read(raw, unknown, "output"), family),)
+    if kind in ("function_call", "custom_tool_call"):
+        return (parse_call(call_shape.read(raw, unknown, "output"), "output"),)
+    return (Opaque(Dialect.RESPONSES, kind, jsonio.raw(raw)),)
+
+
+# --- blocks -> items ---------------------------------------------------------------------------
+
+
+def render_call(call: Call) -> dict[str, Any]:
+    """A call of the history. Without `id`: an item id that the upstream did not make is a 400."""
+    kind, member = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
+    item: dict[str, Any] = {"type": kind, "call_id": call.id, "name": call.name}
+    if call.namespace is not None:
+        item["namespace"] = call.namespace
+    return {**item, member: call.arguments}
+
+
+def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:
+    """Only what this `family` made: sealed as it sealed it, or plain under the id it gave."""
+    made = block.seal
+    if made is None or made.family != family or made.item_id is None:
+        return None
+    item: dict[str, Any] = {"type": "reasoning", "id": made.item_id, "summary": []}
+    if made.kind == "text":
+        return {**item, "content": [{"type": "reasoning_text", "text": block.text}]}
+    if made.kind != "encrypted":
+        return None
+    if block.text:
+        item["summary"] = [{"type": "summary_text", "text": block.text}]
+    return {**item, "encrypted_content": made.data}

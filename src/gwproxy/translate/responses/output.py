@@ -1,0 +1,214 @@
+"""The response object and the items in it, as a client gets them.
+
+Printed here for whole bodies and for the stream alike, so that the two cannot drift apart: an item
+has one identity in its events and in the object that ends them (vllm-project/vllm#56285).
+
+https://platform.openai.com/docs/api-reference/responses/object
+https://www.openresponses.org/specification
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Raw
+
+from gwproxy.translate import jsonio, seal
+from gwproxy.translate.answer import Asked, message_id
+from gwproxy.translate.hub import Call, Reasoning, Seal, Stop, StopReason, Usage
+from gwproxy.translate.responses import echo
+from gwproxy.translate.responses.tools import TYPED
+
+# --- the response object -----------------------------------------------------------------------
+
+
+class Response:
+    """The response object of one answer; what stays the same in it is printed once."""
+
+    __slots__ = ("_created", "_head", "_tail", "id")
+
+    def __init__(self, asked: Asked, upstream_id: str, created: int | None) -> None:
+        self.id = message_id("resp_", upstream_id, asked)
+        self._created = b"%d" % (asked.created if created is None else created)
+        self._head = b'{"id":%b,"object":"response","created_at":%b' % (
+            jsonio.text(self.id),
+            self._created,
+        )
+        self._tail = b',"model":%b,%b}' % (jsonio.text(asked.model), echo.members(asked))
+
+    def render(
+        self,
+        status: str,
+        output: Iterable[bytes] = (),
+        usage: Usage | None = None,
+        *,
+        incomplete: str | None = None,
+        error: bytes = b"null",
+    ) -> bytes:
+        why = b"null" if incomplete is None else b'{"reason":"%b"}' % incomplete.encode()
+        return b"".join(
+            (
+                self._head,
+                b',"completed_at":',
+                self._created if status == "completed" else b"null",
+                b',"status":"%b","error":%b' % (status.encode(), error),
+                b',"incomplete_details":%b,"output":[' % why,
+                b",".join(output),
+                b'],"usage":',
+                b"null" if usage is None else render_usage(usage),
+                self._tail,
+            )
+        )
+
+
+def render_usage(usage: Usage) -> bytes:
+    """Input tokens include the cached ones here. Codex needs every detail to be a number."""
+    if usage == Usage():
+        return b"null"
+    total, output = usage.input_total or 0, usage.output or 0
+    written = usage.cache_write or 0
+    inputs: dict[str, Any] = {
+        "cached_tokens": usage.cache_read or 0,
+        "cache_write_tokens": written,
+    }
+    if usage.cache_write_1h is not None:
+        inputs["cache_write_tokens_details"] = {
+            "ttl_30m_tokens": max(0, written - usage.cache_write_1h),
+            "ttl_12h_tokens": usage.cache_write_1h,
+        }
+    return jsonio.dumps(
+        {
+            "input_tokens": total,
+            "input_tokens_details": inputs,
+            "output_tokens": output,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+            "total_tokens": total + output,
+        }
+    )
+
+
+_INCOMPLETE: Final[Mapping[StopReason, str]] = {
+    StopReason.MAX_TOKENS: "max_output_tokens",
+    StopReason.CONTEXT_FULL: "max_output_tokens",
+    StopReason.PAUSE: "max_output_tokens",
+    StopReason.REFUSAL: "content_filter",
+}
+
+
+def incomplete_reason(stop: Stop, *, refused: bool) -> str | None:
+    """Why the answer is incomplete; None when it is complete. A model that declined in its own
+    words (`refused`) has completed its answer; one that was cut off by a filter has not."""
+    declined = stop.explanation is None and stop.raw != "content_filter"
+    if refused and declined and stop.reason is StopReason.REFUSAL:
+        return None
+    return _INCOMPLETE.get(stop.reason)
+
+
+# --- the items of an answer, as the client gets them -------------------------------------------
+
+
+def output_text(text: bytes) -> dict[str, Any]:
+    """`text` is a JSON string, quotes included; so are all the texts below."""
+    return {"type": "output_text", "text": Raw(text), "annotations": [], "logprobs": []}
+
+
+def refusal_part(text: bytes) -> dict[str, Any]:
+    return {"type": "refusal", "refusal": Raw(text)}
+
+
+def summary_part(text: bytes) -> dict[str, Any]:
+    return {"type": "summary_text", "text": Raw(text)}
+
+
+def message_item(item_id: str, status: str, parts: list[dict[str, Any]]) -> bytes:
+    return jsonio.dumps(
+        {
+            "id": item_id,
+            "type": "message",
+            "status": status,
+            "role": "assistant",
+            "content": parts,
+        }
+    )
+
+
+def reasoning_item(item_id: str, status: str, text: bytes | None, sealed: str | None) -> bytes:
+    """`text` is None when the client is not to see any."""
+    return jsonio.dumps(
+        {
+            "id": item_id,
+            "type": "reasoning",
+            "status": status,
+            "summary": [] if text is None else [summary_part(text)],
+            "encrypted_content": sealed,
+        }
+    )
+
+
+def call_item(
+    item_id: str, status: str, call: Call, arguments: bytes, typed: frozenset[str] = frozenset()
+) -> bytes:
+    """`arguments` are the call's, which `call` itself need not hold, except for the tools that are
+    `typed`: their calls go in the item type that the client waits for, if they are objects."""
+    if is_typed(call, typed):
+        payload = _payload(call)
+        if payload is not None:
+            return _typed_item(item_id, status, call, payload)
+    kind, member = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
+    item: dict[str, Any] = {
+        "id": item_id,
+        "type": kind,
+        "status": status,
+        "call_id": call.id,
+        "name": call.name,
+    }
+    if call.namespace is not None:
+        # Codex answers "unsupported call" to a namespaced function that comes back without it.
+        item["namespace"] = call.namespace
+    return jsonio.dumps({**item, member: Raw(arguments)})
+
+
+def is_typed(call: Call, typed: frozenset[str]) -> bool:
+    return call.name in typed and not call.custom and call.namespace is None
+
+
+def call_prefix(call: Call, typed: frozenset[str]) -> str:
+    if call.custom:
+        return "ctc_"
+    return TYPED[call.name].id_prefix if is_typed(call, typed) else "fc_"
+
+
+def _payload(call: Call) -> dict[str, Any] | None:
+    try:
+        payload = jsonio.loads(call.arguments)
+    except jsonio.NotJson:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _typed_item(item_id: str, status: str, call: Call, payload: dict[str, Any]) -> bytes:
+    typed = TYPED[call.name]
+    item: dict[str, Any] = {"id": item_id, "type": typed.call, "status": status}
+    item["call_id"] = call.id
+    if typed.name == "tool_search":
+        item["execution"] = "client"
+    item[typed.payload] = {**dict(typed.defaults), **payload, **dict(typed.fixed)}
+    return jsonio.dumps(item)
+
+
+def sealed_for_client(reasoning: Reasoning, family: str) -> str | None:
+    """The `encrypted_content` in which a client carries reasoning back to us.
+
+    The text goes inside where only the client's copy keeps it (plain thoughts) or where its maker
+    checks it byte for byte (a signature). `family` is whose it is when the block does not say.
+    """
+    made = reasoning.seal
+    if made is None and reasoning.foreign_signature:
+        made = Seal(family, "signature", reasoning.foreign_signature)
+    if made is None:
+        made = Seal(family, "text", "")
+    inside = reasoning.text if made.kind in ("text", "signature") else None
+    if made.kind == "text" and not inside:
+        return None
+    return seal.wrap(made, inside)

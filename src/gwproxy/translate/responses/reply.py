@@ -1,0 +1,193 @@
+"""A whole Responses answer <-> hub.
+
+https://platform.openai.com/docs/api-reference/responses/object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, Final
+
+from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.events import Event, Fail, unfold, unreadable
+from gwproxy.translate.fields import Malformed
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Failure,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Reply,
+    Seal,
+    Stop,
+    StopReason,
+    Text,
+    Usage,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.responses import items, output
+from gwproxy.translate.responses.echo import typed_tools
+from gwproxy.translate.responses.frames import WireResponse, head_shape, response_shape
+
+
+def build(reply: Reply, asked: Asked) -> bytes:
+    """The folded answer as a whole body: what the stream's last event would hold."""
+    response = output.Response(asked, reply.id, reply.created)
+    refused = any(isinstance(block, Refusal) for block in reply.blocks)
+    reason = output.incomplete_reason(reply.stop, refused=refused)
+    groups = list(_grouped(reply))
+    typed = typed_tools(asked)
+    printed = []
+    for index, group in enumerate(groups):
+        cut = reason is not None and index == len(groups) - 1
+        printed.append(_item(group, "incomplete" if cut else "completed", asked, typed))
+    status = "completed" if reason is None else "incomplete"
+    return response.render(status, printed, reply.usage, incomplete=reason)
+
+
+def _grouped(reply: Reply) -> Iterator[list[Block]]:
+    """Texts and refusals that follow one another are one message; other blocks stand alone."""
+    blocks: list[Block] = list(reply.blocks)
+    if reply.stop.reason is StopReason.REFUSAL and reply.stop.explanation is not None:
+        blocks.append(Refusal(reply.stop.explanation))
+    message: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Text | Refusal):
+            message.append(block)
+            continue
+        if message:
+            yield message
+            message = []
+        if not isinstance(block, Opaque) or block.dialect is Dialect.RESPONSES:
+            yield [block]
+    if message:
+        yield message
+
+
+def _item(group: list[Block], status: str, asked: Asked, typed: frozenset[str]) -> bytes:
+    match group[0]:
+        case Opaque(native=native):
+            return native.encode()
+        case Reasoning() as block:
+            text = jsonio.text(block.text) if _is_shown(block, asked) else None
+            sealed = output.sealed_for_client(block, asked.family)
+            return output.reasoning_item(asked.new_id("rs_"), status, text, sealed)
+        case Call() as call:
+            return output.call_item(
+                asked.new_id(output.call_prefix(call, typed)),
+                status,
+                call,
+                jsonio.text(call.arguments),
+                typed,
+            )
+    return output.message_item(asked.new_id("msg_"), status, _parts(group))
+
+
+def _is_shown(block: Reasoning, asked: Asked) -> bool:
+    return asked.show_reasoning and not block.hidden and block.text != ""
+
+
+def _parts(group: list[Block]) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = []
+    for kind, blocks in groupby(group, type):
+        said = jsonio.text("".join(b.text for b in blocks if isinstance(b, Text | Refusal)))
+        parts.append(output.output_text(said) if kind is Text else output.refusal_part(said))
+    return parts
+
+
+# --- what an upstream sends --------------------------------------------------------------------
+
+
+def lay_out(body: bytes, manners: Manners) -> list[Event]:
+    """A whole body as the stream it would be; a body that is no finished answer is a Fail."""
+    try:
+        response = response_shape.read(body, Losses())
+        failure = _not_an_answer(response, body)
+        if failure is not None:
+            return [Fail(failure)]
+        blocks: list[Block] = []
+        for raw in response.output or ():
+            kind = head_shape.read(raw, Losses(), "output").type
+            blocks += (b for b in items.read_answer(kind, raw, manners.family) if not is_empty(b))
+    except Malformed as error:
+        return [Fail(unreadable(str(error)))]
+    stop = read_stop(
+        response,
+        called=any(isinstance(block, Call) for block in blocks),
+        refused=any(isinstance(block, Refusal) for block in blocks),
+    )
+    usage = read_usage(response.usage)
+    created = None if response.created_at is None else int(response.created_at)
+    reply = Reply(response.id or "", response.model or "", tuple(blocks), stop, usage, created)
+    return list(unfold(reply))
+
+
+def _not_an_answer(response: WireResponse, body: bytes) -> Failure | None:
+    if response.error is not None or response.status == "failed":
+        return complaints.failure(200, {}, body)
+    if response.status not in (None, "completed", "incomplete"):
+        return unreadable(f"a response that is {response.status}")
+    if response.output is None:
+        complaint = complaints.read(body)
+        if complaint.message:
+            return complaints.judge(200, {}, complaint)
+        return unreadable("a response without output")
+    return None
+
+
+def is_empty(block: Block) -> bool:
+    """Nothing for anybody: no text, and nothing sealed that must come back."""
+    match block:
+        case Text(text="") | Refusal(text=""):
+            return True
+        case Reasoning(text="", seal=Seal(kind="text")):
+            return True
+    return False
+
+
+def read_stop(response: WireResponse, *, called: bool, refused: bool) -> Stop:
+    """`status` says whether the answer is whole, its items what the client has to do next."""
+    if response.status == "incomplete":
+        details = response.incomplete_details
+        reason = None if details is None else details.reason
+        return Stop(_STOPS.get(reason or "", StopReason.MAX_TOKENS), reason)
+    if called:
+        return Stop(StopReason.TOOL_USE, response.status)
+    return Stop(StopReason.REFUSAL if refused else StopReason.END, response.status)
+
+
+_STOPS: Final = {"content_filter": StopReason.REFUSAL, "steered": StopReason.END}
+
+
+def read_usage(wire: Any) -> Usage:
+    """Cached tokens are a part of the input here; an upstream whose figures say otherwise counts
+    them apart, and is believed."""
+    if not isinstance(wire, dict):
+        return Usage()
+    inputs = wire.get("input_tokens_details")
+    outputs = wire.get("output_tokens_details")
+    total = _count(wire, "input_tokens")
+    read = _count(inputs, "cached_tokens")
+    written = _count(inputs, "cache_write_tokens")
+    by_ttl = inputs.get("cache_write_tokens_details") if isinstance(inputs, dict) else None
+    fresh = total
+    if total is not None and total >= (read or 0) + (written or 0):
+        fresh = total - (read or 0) - (written or 0)
+    return Usage(
+        fresh=fresh,
+        cache_read=read,
+        cache_write=written,
+        cache_write_1h=_count(by_ttl, "ttl_12h_tokens"),
+        output=_count(wire, "output_tokens"),
+        reasoning=_count(outputs, "reasoning_tokens"),
+    )
+
+
+def _count(holder: Any, name: str) -> int | None:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,346 @@
+"""Tools and the choice among them, both ways; and the tools that have a shape of their own here.
+
+Four of those are run by the client (`local_shell`, `shell`, `apply_patch`, `tool_search` with
+client execution). A model needs no training to call them as functions, so towards the upstream
+they are functions with a known schema (`TYPED`), and a call comes back to the client in the item
+type that it waits for. What only the vendor's servers can run stays `hosted`, verbatim.
+
+https://platform.openai.com/docs/api-reference/responses/create (tools, tool_choice)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import Dialect, Tool, ToolChoice
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.shapes import Shape
+
+
+class TypedTool(Struct, frozen=True):
+    """A client-run tool with an item type of its own.
+
+    `payload` is the member of the `call` item that holds what the model chose; `fixed` are members
+    of it that the model does not choose. `output` is the item in which the client answers.
+    """
+
+    name: str
+    call: str
+    output: str
+    payload: str
+    id_prefix: str
+    description: str
+    schema: str
+    fixed: tuple[tuple[str, Any], ...] = ()
+    defaults: tuple[tuple[str, Any], ...] = ()
+
+
+TYPED: Final[Mapping[str, TypedTool]] = {
+    tool.name: tool
+    for tool in (
+        TypedTool(
+            "local_shell",
+            "local_shell_call",
+            "local_shell_call_output",
+            "action",
+            "lsh_",
+            "Runs a command on the user's machine and returns its output.",
+            '{"type":"object","properties":{'
+            '"command":{"type":"array","items":{"type":"string"}},'
+            '"env":{"type":"object","additionalProperties":{"type":"string"}},'
+            '"timeout_ms":{"type":"integer"},"user":{"type":"string"},'
+            '"working_directory":{"type":"string"}},"required":["command"]}',
+            fixed=(("type", "exec"),),
+            defaults=(("env", {}),),
+        ),
+        TypedTool(
+            "shell",
+            "shell_call",
+            "shell_call_output",
+            "action",
+            "sh_",
+            "Runs shell commands on the user's machine and returns their output.",
+            '{"type":"object","properties":{'
+            '"commands":{"type":"array","items":{"type":"string"}},'
+            '"timeout_ms":{"type":"integer"},"max_output_length":{"type":"integer"}},'
+            '"required":["commands"]}',
+            defaults=(("timeout_ms", None), ("max_output_length", None)),
+        ),
+        TypedTool(
+            "apply_patch",
+            "apply_patch_call",
+            "apply_patch_call_output",
+            "operation",
+            "apc_",
+            "Creates, updates or deletes one file. `diff` is a V4A diff; leave it out to delete.",
+            '{"type":"object","properties":{'
+            '"type":{"type":"string","enum":["create_file","update_file","delete_file"]},'
+            '"path":{"type":"string"},"diff":{"type":"string"}},"required":["type","path"]}',
+        ),
+        TypedTool(
+            "tool_search",
+            "tool_search_call",
+            "tool_search_output",
+            "arguments",
+            "tsc_",
+            "Finds more tools for the task at hand.",
+            '{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}',
+        ),
+    )
+}
+TYPED_CALLS: Final[Mapping[str, TypedTool]] = {tool.call: tool for tool in TYPED.values()}
+TYPED_OUTPUTS: Final[Mapping[str, TypedTool]] = {tool.output: tool for tool in TYPED.values()}
+
+
+class _Function(Struct, forbid_unknown_fields=True, tag_field="type", tag="function"):
+    name: str
+    description: str | None = None
+    parameters: Raw = Raw()
+    strict: bool | None = None
+    defer_loading: bool | None = None
+
+
+class _Format(Struct, forbid_unknown_fields=True):
+    type: str
+    syntax: str | None = None
+    definition: str | None = None
+
+
+class _Custom(Struct, forbid_unknown_fields=True, tag_field="type", tag="custom"):
+    name: str
+    description: str | None = None
+    format: _Format | None = None
+    defer_loading: bool | None = None
+
+
+class _Namespace(Struct, forbid_unknown_fields=True, tag_field="type", tag="namespace"):
+    name: str
+    tools: list[_Function | _Custom]
+    description: str | None = None
+
+
+_Offered: TypeAlias = _Function | _Custom | _Namespace
+
+
+class _Typed(Struct, forbid_unknown_fields=True):
+    type: str
+    description: str | None = None
+    parameters: Raw = Raw()
+    environment: dict[str, Any] | None = None
+    execution: str | None = None
+
+
+class _Kind(Struct):
+    type: str
+    environment: Any = None
+    execution: Any = None
+
+
+class _Allowed(Struct, forbid_unknown_fields=True):
+    type: str
+    name: str | None = None
+    server_label: str | None = None
+
+
+class _Choice(Struct, forbid_unknown_fields=True):
+    type: str
+    name: str | None = None
+    server_label: str | None = None
+    mode: Literal["auto", "required"] | None = None
+    tools: list[_Allowed] | None = None
+
+
+_kind: Final = Shape(_Kind)
+_offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
+_typed: Final = Shape(_Typed)
+_choice: Final = Shape(_Choice)
+
+
+def present(raw: Raw) -> bool:
+    """Whether a member of raw JSON is there, and says something."""
+    return bytes(raw) not in (b"", b"null")
+
+
+# --- what the client offers --------------------------------------------------------------------
+
+
+def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
+    """Raises fields.Malformed."""
+    tools: list[Tool] = []
+    for index, raw in enumerate(raw_tools):
+        tools += _parse_tool(raw, f"{path}[{index}]", losses)
+    return tools
+
+
+def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
+    kind = _kind.read(raw, losses, path)
+    if kind.type in TYPED and _runs_here(kind):
+        return [_parse_typed(_typed.read(raw, losses, path))]
+    if kind.type not in ("function", "custom", "namespace"):
+        native = jsonio.raw(raw)
+        return [Tool(kind.type, "hosted", native=native, native_dialect=Dialect.RESPONSES)]
+    tool = _offered.read(raw, losses, path)
+    if not isinstance(tool, _Namespace):
+        return [_parse_offered(tool, path)]
+    inner = [_parse_offered(t, f"{path}.tools[{i}]") for i, t in enumerate(tool.tools)]
+    about = tool.description
+    return [replace(t, namespace=tool.name, namespace_description=about) for t in inner]
+
+
+def _runs_here(kind: _Kind) -> bool:
+    if kind.type == "tool_search":
+        return bool(kind.execution == "client")
+    return not isinstance(kind.environment, dict) or kind.environment.get("type") == "local"
+
+
+def _parse_typed(tool: _Typed) -> Tool:
+    typed = TYPED[tool.type]
+    schema = jsonio.raw(tool.parameters) if present(tool.parameters) else typed.schema
+    return Tool(typed.name, description=tool.description or typed.description, schema=schema)
+
+
+def _parse_offered(tool: _Function | _Custom, path: str) -> Tool:
+    deferred = tool.defer_loading is True
+    if isinstance(tool, _Custom):
+        grammar = _parse_grammar(tool.format, f"{path}.format")
+        return Tool(tool.name, "custom", tool.description, grammar=grammar, deferred=deferred)
+    offered = Tool(tool.name, "function", tool.description, strict=tool.strict, deferred=deferred)
+    if not present(tool.parameters):
+        return offered
+    return replace(offered, schema=jsonio.raw(tool.parameters))
+
+
+def _parse_grammar(form: _Format | None, path: str) -> tuple[str, str] | None:
+    if form is None or form.type == "text":
+        return None
+    if form.type != "grammar" or form.syntax is None or form.definition is None:
+        raise Malformed(path, "expected text, or grammar with syntax and definition")
+    return form.syntax, form.definition
+
+
+def parse_choice(raw: Raw, parallel: bool | None, losses: Losses) -> ToolChoice | None:
+    """`tool_choice` in all its forms, with `parallel_tool_calls` beside it."""
+    if not present(raw):
+        return None if parallel is None else ToolChoice(parallel=parallel)
+    if bytes(raw) in _PLAIN_CHOICES:
+        return ToolChoice(_PLAIN_CHOICES[bytes(raw)], parallel=parallel)
+    choice = _choice.read(raw, losses, "tool_choice")
+    if choice.type != "allowed_tools":
+        name = _choice_name(choice, "tool_choice")
+        return ToolChoice("tool", name, parallel=parallel)
+    if choice.mode is None or not choice.tools:
+        raise Malformed("tool_choice", "allowed_tools has a mode and tools")
+    mode: Literal["any", "auto"] = "any" if choice.mode == "required" else "auto"
+    names = (_choice_name(t, f"tool_choice.tools[{i}]") for i, t in enumerate(choice.tools))
+    return ToolChoice(mode, allowed=tuple(names), parallel=parallel)
+
+
+_PLAIN_CHOICES: Final[Mapping[bytes, Literal["auto", "none", "any"]]] = {
+    b'"auto"': "auto",
+    b'"none"': "none",
+    b'"required"': "any",
+}
+
+
+def _choice_name(tool: _Choice | _Allowed, path: str) -> str:
+    """A hosted or typed tool has no name but its type."""
+    if tool.type not in ("function", "custom"):
+        return tool.type
+    if tool.name is None:
+        raise Malformed(f"{path}.name", "field required")
+    return tool.name
+
+
+# --- what the upstream is offered --------------------------------------------------------------
+
+
+def render(tools: Iterable[Tool], manners: Manners, losses: Losses) -> list[dict[str, Any]]:
+    """Tools of one namespace stand together, where the first of them stood."""
+    out: list[dict[str, Any]] = []
+    namespaces: dict[str, list[dict[str, Any]]] = {}
+    for tool in tools:
+        if tool.kind == "hosted":
+            if (native := _render_hosted(tool, losses)) is not None:
+                out.append(native)
+            continue
+        wire = _render_offered(tool, manners, losses)
+        if tool.namespace is None:
+            out.append(wire)
+        elif tool.namespace in namespaces:
+            namespaces[tool.namespace].append(wire)
+        else:
+            inner = namespaces[tool.namespace] = [wire]
+            about = tool.namespace_description or ""
+            head = {"type": "namespace", "name": tool.namespace, "description": about}
+            out.append({**head, "tools": inner})
+    return out
+
+
+def _render_hosted(tool: Tool, losses: Losses) -> Any:
+    if tool.native_dialect is Dialect.RESPONSES and tool.native is not None:
+        return Raw(tool.native.encode())
+    losses.drop(f"tools.{tool.name}")
+    return None
+
+
+def _render_offered(tool: Tool, manners: Manners, losses: Losses) -> dict[str, Any]:
+    wire: dict[str, Any] = {"type": tool.kind, "name": tool.name}
+    if tool.description is not None:
+        wire["description"] = tool.description
+    if tool.kind == "custom":
+        if tool.grammar is not None:
+            syntax, definition = tool.grammar
+            wire["format"] = {"type": "grammar", "syntax": syntax, "definition": definition}
+    else:
+        wire["parameters"] = Raw(tool.schema.encode())
+        # Never left out: the API tries strict mode when it is unsaid, and most schemas that were
+        # not written for it are a 400 there.
+        wire["strict"] = bool(tool.strict) and manners.strict_tools
+    if tool.deferred:
+        if manners.tool_extras:
+            wire["defer_loading"] = True
+        else:
+            losses.drop("tools.defer_loading")
+    return wire
+
+
+def render_choice(choice: ToolChoice, tools: Mapping[str, Tool]) -> Any:
+    """`tool_choice` for an upstream that is offered `tools`."""
+    if choice.allowed is not None:
+        mode = "required" if choice.mode == "any" else "auto"
+        allowed = [_named(name, tools) for name in choice.allowed]
+        return {"type": "allowed_tools", "mode": mode, "tools": allowed}
+    if choice.mode == "tool":
+        return _named(choice.name or "", tools)
+    return "required" if choice.mode == "any" else choice.mode
+
+
+def _named(name: str, tools: Mapping[str, Tool]) -> dict[str, str]:
+    tool = tools.get(name)
+    if tool is not None and tool.kind == "hosted":
+        return {"type": name}
+    return {"type": "custom" if tool is not None and tool.kind == "custom" else "function"} | {
+        "name": name
+    }
+
+
+def refuse_missing_hosted(tools: Iterable[Tool], choice: ToolChoice | None) -> None:
+    """A tool that only another vendor's servers can run may be left out among others; alone or
+    forced it is what the answer was asked for. Raises Unsupported."""
+    offered = list(tools)
+    foreign = [
+        tool
+        for tool in offered
+        if tool.kind == "hosted" and tool.native_dialect is not Dialect.RESPONSES
+    ]
+    forced = choice.name if choice is not None and choice.mode == "tool" else None
+    for tool in foreign:
+        if len(foreign) == len(offered) or tool.name == forced:
+            raise Unsupported("tools", f'server tool "{tool.name}" is not available here')
