@@ -22,12 +22,15 @@ _gwproxy() {
         [ "$word" = "--" ] && return
         # Options that take the next word.
         case "$path $word" in
+            "/serve --profile"|"/serve -p"|"/serve --host"|"/serve --port"|"/serve --log-level") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
             "/profile/key --env"|"/profile/key --command"|"/profile/key --file") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
         case "$path/$word" in
+            /demo) path=/demo ;;
+            /serve) path=/serve ;;
             /profile) path=/profile ;;
             /profile/add) path=/profile/add ;;
             /profile/key) path=/profile/key ;;
@@ -38,11 +41,13 @@ _gwproxy() {
             /profile/rename) path=/profile/rename ;;
             /profile/remove) path=/profile/remove ;;
             /token) path=/token ;;
+            /test) path=/test ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
     done
     case "$value_of" in
+        "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
         "/profile/add --stream") _gwproxy_words "auto always never"; return ;;
         "/profile/add --auth") _gwproxy_words "x-api-key bearer"; return ;;
@@ -50,6 +55,8 @@ _gwproxy() {
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
+        /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --quiet --log-level --json-logs --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
         /profile/key:-*) _gwproxy_words "--stdin --env --command --file --delete --quiet --help"; return ;;
@@ -60,10 +67,11 @@ _gwproxy() {
         /profile/rename:-*) _gwproxy_words "--quiet --help"; return ;;
         /profile/remove:-*) _gwproxy_words "--yes --quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
+        /test:-*) _gwproxy_words "--all --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "profile token completion" ;;
+        :0) _gwproxy_words "demo serve profile token test completion" ;;
         /profile:0) _gwproxy_words "add key list show use set rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;
@@ -71,6 +79,7 @@ _gwproxy() {
         /profile/set:0) _gwproxy_profiles ;;
         /profile/rename:0) _gwproxy_profiles ;;
         /profile/remove:0) _gwproxy_profiles ;;
+        /test:*) _gwproxy_profiles ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac
 }

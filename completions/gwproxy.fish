@@ -4,7 +4,8 @@
 # Whether the words before the cursor, options apart, begin with these.
 function __gwproxy_in
     set -l words (string match -v -- '-*' (commandline -opc)[2..])
-    test "$words[1..(count $argv)]" = "$argv"
+    set -l last (count $argv)
+    test "$words[1..$last]" = "$argv"
 end
 
 # Whether they are these and no more.
@@ -14,12 +15,26 @@ function __gwproxy_at
 end
 
 complete -c gwproxy -f
+complete -c gwproxy -n '__gwproxy_at' -a demo -d 'See it work: no key, no network.'
+complete -c gwproxy -n '__gwproxy_at' -a serve -d 'Run the gateway until Ctrl-C.'
 complete -c gwproxy -n '__gwproxy_at' -a profile -d 'Add, list and change profiles and their keys.'
 complete -c gwproxy -n '__gwproxy_at' -a token -d 'Print the token that your tools present.'
+complete -c gwproxy -n '__gwproxy_at' -a test -d 'Check a profile from its key to its last byte.'
 complete -c gwproxy -n '__gwproxy_at' -a completion -d 'Print the completion script of a shell.'
 complete -c gwproxy -n '__gwproxy_at' -l version -d 'Print the version and exit.'
 complete -c gwproxy -n '__gwproxy_at' -l debug -d 'Show where an unexpected error came from.'
 complete -c gwproxy -n '__gwproxy_at' -l help -s h -d 'Show help and exit.'
+complete -c gwproxy -n '__gwproxy_in demo' -l json -d 'Print one JSON envelope on stdout.'
+complete -c gwproxy -n '__gwproxy_in demo' -l quiet -s q -d 'No talk on stderr, only errors.'
+complete -c gwproxy -n '__gwproxy_in demo' -l help -s h -d 'Show help and exit.'
+complete -c gwproxy -n '__gwproxy_in serve' -l profile -s p -x -a '(gwproxy __profiles 2>/dev/null)' -d 'This profile, not the default one.'
+complete -c gwproxy -n '__gwproxy_in serve' -l host -x -d 'Listen here (127.0.0.1).'
+complete -c gwproxy -n '__gwproxy_in serve' -l port -x -d 'Listen on this port (4979); 0 is any.'
+complete -c gwproxy -n '__gwproxy_in serve' -l allow-remote -d 'Let other machines connect to --host.'
+complete -c gwproxy -n '__gwproxy_in serve' -l quiet -s q -d 'No talk on stderr, only errors.'
+complete -c gwproxy -n '__gwproxy_in serve' -l log-level -x -d 'debug, info, warning or error.'
+complete -c gwproxy -n '__gwproxy_in serve' -l json-logs -d 'Log one JSON object per exchange.'
+complete -c gwproxy -n '__gwproxy_in serve' -l help -s h -d 'Show help and exit.'
 complete -c gwproxy -n '__gwproxy_at profile' -a add -d 'Add a profile; its key goes into the keyring.'
 complete -c gwproxy -n '__gwproxy_at profile' -a key -d 'Set, rotate or delete the key of a profile.'
 complete -c gwproxy -n '__gwproxy_at profile' -a list -d 'List the profiles and where each key comes from.'
@@ -29,18 +44,18 @@ complete -c gwproxy -n '__gwproxy_at profile' -a set -d 'Change settings of a pr
 complete -c gwproxy -n '__gwproxy_at profile' -a rename -d 'Rename a profile; its key moves along.'
 complete -c gwproxy -n '__gwproxy_at profile' -a remove -d 'Remove a profile and delete its key.'
 complete -c gwproxy -n '__gwproxy_at profile' -l help -s h -d 'Show help and exit.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l preset -r -a 'strongwall kimi-k25 kimi-code claude-gateway custom demo' -d 'A known provider.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l anthropic-url -r -d 'Base for Messages.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l openai-url -r -d 'Base for Chat, Responses.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l dialects -r -d 'Some of anthropic,chat,responses.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l model -r -d 'The model to ask for.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l stream -r -a 'auto always never' -d 'Whether it can stream.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l auth -r -a 'x-api-key bearer' -d 'How it takes the key.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l header -r -d 'Send this as well.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l quirk -r -d 'See gwproxy profile show --all.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l preset -x -a 'strongwall kimi-k25 kimi-code claude-gateway custom demo' -d 'A known provider.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l anthropic-url -x -d 'Base for Messages.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l openai-url -x -d 'Base for Chat, Responses.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l dialects -x -d 'Some of anthropic,chat,responses.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l model -x -d 'The model to ask for.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l stream -x -a 'auto always never' -d 'Whether it can stream.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l auth -x -a 'x-api-key bearer' -d 'How it takes the key.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l header -x -d 'Send this as well.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l quirk -x -d 'See gwproxy profile show --all.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l key-stdin -d 'Read the key from stdin.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l key-env -r -d 'The variable with the key.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l key-command -r -d 'A command printing it.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l key-env -x -d 'The variable with the key.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l key-command -x -d 'A command printing it.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l key-file -r -F -d 'A 0600 file with it.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l no-key -d 'The provider asks for none.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l json -d 'Print one JSON envelope on stdout.'
@@ -48,8 +63,8 @@ complete -c gwproxy -n '__gwproxy_in profile add' -l quiet -s q -d 'No talk on s
 complete -c gwproxy -n '__gwproxy_in profile add' -l help -s h -d 'Show help and exit.'
 complete -c gwproxy -n '__gwproxy_at profile key' -a '(gwproxy __profiles 2>/dev/null)'
 complete -c gwproxy -n '__gwproxy_in profile key' -l stdin -d 'Read the key from stdin.'
-complete -c gwproxy -n '__gwproxy_in profile key' -l env -r -d 'The variable with the key.'
-complete -c gwproxy -n '__gwproxy_in profile key' -l command -r -d 'A command printing it.'
+complete -c gwproxy -n '__gwproxy_in profile key' -l env -x -d 'The variable with the key.'
+complete -c gwproxy -n '__gwproxy_in profile key' -l command -x -d 'A command printing it.'
 complete -c gwproxy -n '__gwproxy_in profile key' -l file -r -F -d 'A 0600 file with it.'
 complete -c gwproxy -n '__gwproxy_in profile key' -l delete -d 'Forget the key.'
 complete -c gwproxy -n '__gwproxy_in profile key' -l quiet -s q -d 'No talk on stderr, only errors.'
@@ -78,5 +93,10 @@ complete -c gwproxy -n '__gwproxy_in token' -l rotate -d 'Make a new one; the ol
 complete -c gwproxy -n '__gwproxy_in token' -l json -d 'Print one JSON envelope on stdout.'
 complete -c gwproxy -n '__gwproxy_in token' -l quiet -s q -d 'No talk on stderr, only errors.'
 complete -c gwproxy -n '__gwproxy_in token' -l help -s h -d 'Show help and exit.'
+complete -c gwproxy -n '__gwproxy_in test' -a '(gwproxy __profiles 2>/dev/null)'
+complete -c gwproxy -n '__gwproxy_in test' -l all -d 'Every profile, not only these.'
+complete -c gwproxy -n '__gwproxy_in test' -l json -d 'Print one JSON envelope on stdout.'
+complete -c gwproxy -n '__gwproxy_in test' -l quiet -s q -d 'No talk on stderr, only errors.'
+complete -c gwproxy -n '__gwproxy_in test' -l help -s h -d 'Show help and exit.'
 complete -c gwproxy -n '__gwproxy_at completion' -a 'bash zsh fish powershell'
 complete -c gwproxy -n '__gwproxy_in completion' -l help -s h -d 'Show help and exit.'

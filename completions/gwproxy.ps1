@@ -6,7 +6,9 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
 
     # What may stand at a place: @('word', 'its help'), or @('<profile>', '').
     $places = @{
-        '' = @(@('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
+        '' = @(@('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('test', 'Check a profile from its key to its last byte.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
+        '/demo' = @(@('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
+        '/serve' = @(@('--profile', 'This profile, not the default one.'), @('--host', 'Listen here (127.0.0.1).'), @('--port', 'Listen on this port (4979); 0 is any.'), @('--allow-remote', 'Let other machines connect to --host.'), @('--quiet', 'No talk on stderr, only errors.'), @('--log-level', 'debug, info, warning or error.'), @('--json-logs', 'Log one JSON object per exchange.'), @('--help', 'Show help and exit.'))
         '/profile' = @(@('add', 'Add a profile; its key goes into the keyring.'), @('key', 'Set, rotate or delete the key of a profile.'), @('list', 'List the profiles and where each key comes from.'), @('show', 'Show every setting of a profile and where it comes from.'), @('use', 'Make a profile the default one.'), @('set', 'Change settings of a profile.'), @('rename', 'Rename a profile; its key moves along.'), @('remove', 'Remove a profile and delete its key.'), @('--help', 'Show help and exit.'))
         '/profile/add' = @(@('--preset', 'A known provider.'), @('--anthropic-url', 'Base for Messages.'), @('--openai-url', 'Base for Chat, Responses.'), @('--dialects', 'Some of anthropic,chat,responses.'), @('--model', 'The model to ask for.'), @('--stream', 'Whether it can stream.'), @('--auth', 'How it takes the key.'), @('--header', 'Send this as well.'), @('--quirk', 'See gwproxy profile show --all.'), @('--key-stdin', 'Read the key from stdin.'), @('--key-env', 'The variable with the key.'), @('--key-command', 'A command printing it.'), @('--key-file', 'A 0600 file with it.'), @('--no-key', 'The provider asks for none.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/profile/key' = @(@('<profile>', ''), @('--stdin', 'Read the key from stdin.'), @('--env', 'The variable with the key.'), @('--command', 'A command printing it.'), @('--file', 'A 0600 file with it.'), @('--delete', 'Forget the key.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
@@ -17,10 +19,16 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/profile/rename' = @(@('<profile>', ''), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/profile/remove' = @(@('<profile>', ''), @('--yes', 'Do it without asking.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/token' = @(@('--rotate', 'Make a new one; the old one stops working.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
+        '/test' = @(@('<profile>', 'many'), @('--all', 'Every profile, not only these.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/completion' = @(@('bash', ''), @('zsh', ''), @('fish', ''), @('powershell', ''), @('--help', 'Show help and exit.'))
     }
     # Which options take a value, and what that may be; @() when nobody can guess it.
     $values = @{
+        '/serve --profile' = @(, @('<profile>', ''))
+        '/serve -p' = @(, @('<profile>', ''))
+        '/serve --host' = @()
+        '/serve --port' = @()
+        '/serve --log-level' = @()
         '/profile/add --preset' = @(@('strongwall', ''), @('kimi-k25', ''), @('kimi-code', ''), @('claude-gateway', ''), @('custom', ''), @('demo', ''))
         '/profile/add --anthropic-url' = @()
         '/profile/add --openai-url' = @()

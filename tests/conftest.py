@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.cli import InProcess
 from support.keyrings import FILE_VARIABLE, MemoryKeyring, use_backend
 
 STEERING = (
@@ -55,6 +56,14 @@ def gwproxy_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "gwproxy"
     monkeypatch.setenv("GWPROXY_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def command(
+    gwproxy_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> InProcess:
+    """Runs command lines in this process, in an empty GWPROXY_HOME."""
+    return InProcess(capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -12,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 TESTS = Path(__file__).parent.parent
 TIMEOUT_S = 120
@@ -60,6 +63,23 @@ def gwproxy(
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+class InProcess:
+    """`gwproxy ARGUMENTS…` inside the test: the same frame, none of the start-up time."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._patch = patch
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Ran:
+        from gwproxy.cli.app import run
+
+        self._patch.setattr("sys.stdin", io.StringIO(stdin))
+        self._capsys.readouterr()
+        code = run(arguments)
+        stdout, stderr = self._capsys.readouterr()
+        return Ran(code, stdout, stderr)
 
 
 def gwproxy_on_terminal(

@@ -156,7 +156,8 @@ def run(arguments: Sequence[str]) -> int:
         output.fail(error)
         return error.exit_code
     except typer.TyperException as error:
-        usage = UsageError(error.format_message(), hint=_usage_hint(error))
+        message = error.format_message().rstrip(".")
+        usage = UsageError(message[:1].lower() + message[1:], hint=_usage_hint(error))
         output.fail(usage)
         return usage.exit_code
     except (KeyboardInterrupt, typer.Abort):

@@ -133,6 +133,7 @@ def add(
     keyring = credentials.keyring_of(config)
     _keep(output, profile, plan, keyring, adding=_command(name, record))
     config = _write(name, record, plan, keyring)
+    _warn_of_variables(output, profile)
     _report(output, profile, config, plan)
 
 
@@ -163,11 +164,10 @@ def key(
         return
     plan = _key_plan(output, profile, stdin=stdin, env=env, command=command, file=file, flags="--")
     _keep(output, profile, plan, credentials.keyring_of(config))
-    _set_reference(name, plan.record)
+    config = _set_reference(name, plan.record)
     where = "in the keyring" if plan.secret else "noted"
     output.talk(f"the key of {name} is {where}" + (f" ({plan.secret})" if plan.secret else ""))
-    if os.environ.get(key_variable(name)):
-        output.warn(f"{key_variable(name)} is set here and wins over it")
+    _warn_of_variables(output, config.profile(name))
 
 
 def _check_new(name: str, config: store.Config) -> None:
@@ -251,14 +251,12 @@ def _key_plan(
     none: bool = False,
     flags: str = "--key-",
 ) -> KeyPlan:
-    """Where the key will be, asking for it when no flag says so. Checks what can be checked."""
+    """Where the key will be, asking for it when no flag says so."""
     if sum(map(bool, (stdin, env, command, file, none))) > 1:
         raise UsageError("a key has one place; give one of the key flags")
     if none or (profile.key.kind == "none" and not (stdin or env or command or file)):
         return KeyPlan({"key": "none"} if none else {})
     if env:
-        if env not in os.environ:
-            output.warn(f"{env} is not set in this shell")
         return KeyPlan({"key_env": env})
     if command:
         return KeyPlan({"key_command": changes.split_command(command)})
@@ -270,7 +268,9 @@ def _key_plan(
         return KeyPlan({}, credentials.clean_key(sys.stdin.read(), "on stdin"))
     preset = PRESETS[profile.preset]
     where = f" (from {preset.key_page})" if preset.key_page else ""
-    output.talk(f"The key goes into the keyring, and to {_destination(profile)} and nowhere else.")
+    if output.can_ask():
+        to = _destination(profile)
+        output.talk(f"The key goes into the keyring, and to {to} and nowhere else.")
     question = f"API key of {preset.title if preset.key_page else profile.name}{where}"
     typed = output.ask_secret(
         question, flag=_KEY_FLAGS if flags == "--key-" else "--stdin, --env, --command or --file"
@@ -307,13 +307,23 @@ def _command(name: str, record: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _set_reference(name: str, record: dict[str, Any]) -> None:
+def _warn_of_variables(output: Output, profile: Profile) -> None:
+    """Remarks on the environment; only after the names in it have passed for names."""
+    variable = profile.key.variable
+    if variable and not os.environ.get(variable):
+        output.warn(f"{variable} is not set in this shell")
+    override = key_variable(profile.name)
+    if os.environ.get(override) and override != variable:
+        output.warn(f"{override} is set here and wins over it")
+
+
+def _set_reference(name: str, record: dict[str, Any]) -> store.Config:
     """Note in config.toml where the key is; an empty record says the keyring."""
     if record:
         assignments: list[changes.Assignment] = [((key,), value) for key, value in record.items()]
     else:
         assignments = [(("key",), None)]
-    store.edit(lambda document: changes.set_values(document, name, assignments))
+    return store.edit(lambda document: changes.set_values(document, name, assignments))
 
 
 def _delete(output: Output, profile: Profile, config: store.Config) -> None:

@@ -13,7 +13,8 @@ _HEAD: Final = """\
 # Whether the words before the cursor, options apart, begin with these.
 function __gwproxy_in
     set -l words (string match -v -- '-*' (commandline -opc)[2..])
-    test "$words[1..(count $argv)]" = "$argv"
+    set -l last (count $argv)
+    test "$words[1..$last]" = "$argv"
 end
 
 # Whether they are these and no more.
@@ -53,7 +54,10 @@ def _option(option: Option, condition: str) -> str:
     spelled = "".join(
         f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in option.names
     )
-    value = "" if option.value is None else f" -r{_action(option.value)}"
+    value = ""
+    if option.value is not None:
+        # -x: a value is needed, and files are not offered for it
+        value = (" -r" if option.value.kind == FILE else " -x") + _action(option.value)
     return f"complete -c gwproxy -n {_quote(condition)}{spelled}{value} -d {_quote(option.help)}"
 
 

@@ -1,0 +1,161 @@
+"""The completion scripts: the committed ones are today's, and real shells complete with them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gwproxy.cli.completion import FILES, SHELLS
+from gwproxy.cli.shells import tree
+from support.cli import TESTS, InProcess, environment
+
+COMMITTED = TESTS.parent / "completions"
+
+CONFIG = """
+[profiles.kimi]
+preset = "kimi-code"
+[profiles.wall]
+preset = "strongwall"
+"""
+
+
+@pytest.fixture
+def shell_environ(gwproxy_home: Path, tmp_path: Path) -> dict[str, str]:
+    """An environment in which a shell finds `gwproxy`, and gwproxy two profiles."""
+    gwproxy_home.mkdir()
+    (gwproxy_home / "config.toml").write_text(CONFIG, encoding="utf-8")
+    program = tmp_path / "bin" / "gwproxy"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gwproxy "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    environ = environment()
+    return environ | {"PATH": f"{program.parent}:{environ['PATH']}"}
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"{shell} is not installed")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_committed_script_is_what_the_app_generates(shell: str) -> None:
+    """When this fails: gwproxy completion SHELL > completions/FILE, for each of the four."""
+    committed = (COMMITTED / FILES[shell]).read_text(encoding="utf-8")
+    assert committed == SHELLS[shell](tree.build())
+
+
+def test_a_script_is_printed(command: InProcess) -> None:
+    ran = command("completion", "bash")
+    assert (ran.code, ran.stderr) == (0, "")
+    assert ran.stdout == (COMMITTED / FILES["bash"]).read_text(encoding="utf-8")
+
+
+def test_an_unknown_shell_is_a_usage_error(command: InProcess) -> None:
+    ran = command("completion", "zhs")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert "did you mean zsh?" in ran.stderr
+
+
+CASES = [
+    ("gwproxy prof", {"profile"}),
+    ("gwproxy --ver", {"--version"}),
+    ("gwproxy profile re", {"rename", "remove"}),
+    ("gwproxy profile show ", {"kimi", "wall"}),
+    ("gwproxy profile show k", {"kimi"}),
+    ("gwproxy profile show --json w", {"wall"}),
+    ("gwproxy profile show --a", {"--all"}),
+    ("gwproxy profile add new --preset kimi", {"kimi-k25", "kimi-code"}),
+    ("gwproxy profile add new --preset kimi-code --stream ", {"auto", "always", "never"}),
+    ("gwproxy profile add new --preset kimi-code --key-s", {"--key-stdin"}),
+    ("gwproxy completion ", {"bash", "zsh", "fish", "powershell"}),
+]
+
+
+@needs("bash")
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
+def test_bash_completes(shell_environ: dict[str, str], line: str, expected: set[str]) -> None:
+    words = " ".join(f"'{word}'" for word in line.split(" "))
+    script = (
+        f"source '{COMMITTED / FILES['bash']}'; COMP_WORDS=({words}); "
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gwproxy; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    assert completed(["bash", "--norc", "-c", script], shell_environ) == expected
+
+
+@needs("fish")
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
+def test_fish_completes(
+    shell_environ: dict[str, str], tmp_path: Path, line: str, expected: set[str]
+) -> None:
+    script = f"source '{COMMITTED / FILES['fish']}'; complete -C '{line}'"
+    environ = shell_environ | {"HOME": str(tmp_path)}
+    lines = completed(["fish", "--no-config", "-c", script], environ)
+    assert {line.split("\t")[0] for line in lines} == expected
+
+
+ZSH_CAPTURE = """
+autoload -Uz compinit && compinit -u -d "$1/zcompdump"
+source "$2"
+# Whatever would be offered is printed instead.
+compadd () {
+  local -a hits
+  builtin compadd -A hits "$@"
+  (( $#hits )) && print -rl -- $hits >> "$HITS"
+  builtin compadd "$@"
+}
+bindkey '^I' complete-word
+zle -C complete-word complete-word _main_complete
+finish () { exit 0 }
+zle -N finish
+bindkey '^X' finish
+"""
+
+
+@needs("zsh")
+def test_zsh_accepts_the_script() -> None:
+    done = subprocess.run(
+        ["zsh", "-f", "-n", str(COMMITTED / FILES["zsh"])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs("zsh")
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
+def test_zsh_completes(
+    shell_environ: dict[str, str], tmp_path: Path, line: str, expected: set[str]
+) -> None:
+    """In an interactive zsh on a pseudo-terminal (zpty), as there is no other way to ask it."""
+    setup = tmp_path / "setup.zsh"
+    setup.write_text(ZSH_CAPTURE, encoding="utf-8")
+    hits = tmp_path / "hits"
+    load = f"source {setup} {tmp_path} {COMMITTED / FILES['zsh']}; print -r done''-loading"
+    driver = f"""
+zmodload zsh/zpty
+zpty z 'HITS={hits} zsh -f -i'
+zpty -w z "{load}"
+zpty -r z text '*done-loading*'
+zpty -w -n z '{line}'$'\\t'$'\\x18'
+while zpty -r z text; do :; done
+"""
+    subprocess.run(
+        ["zsh", "-f", "-c", driver],
+        env=shell_environ | {"TERM": "xterm"},
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
+    assert set(hits.read_text(encoding="utf-8").split()) == expected
+
+
+def completed(command: list[str], environ: dict[str, str]) -> set[str]:
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return set(done.stdout.split("\n")) - {""}

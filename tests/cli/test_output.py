@@ -1,0 +1,154 @@
+"""stdout is data, stderr is talk, and an error is three lines or one envelope."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from gwproxy.cli.output import Output, Table
+from gwproxy.errors import ConfigError, UsageError
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+TABLE = Table(("NAME", "MODEL"), (("kimi", "kimi-k2.5"), ("a-longer-name", "m[1m]")))
+
+
+def test_data_and_talk_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.line("data")
+    output.talk("talk")
+    output.warn("careful")
+    assert capsys.readouterr() == ("data\n", "talk\nwarning: careful\n")
+
+
+def test_quiet_silences_talk_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(quiet=True)
+    output.line("data")
+    output.talk("talk")
+    output.warn("careful")
+    output.fail(ConfigError("broken"))
+    assert capsys.readouterr() == ("data\n", "warning: careful\nerror: broken\n")
+
+
+def test_an_error_has_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().fail(ConfigError("it broke", why="line 3", hint="mend it"))
+    assert capsys.readouterr() == ("", "error: it broke\nwhy: line 3\nhint: mend it\n")
+
+
+def test_with_json_everything_is_one_envelope(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(command="profile list", json_mode=True)
+    output.result({"names": ["é"]}, lambda: pytest.fail("not for people"))
+    stdout, stderr = capsys.readouterr()
+    assert json.loads(stdout) == {
+        "version": 1,
+        "command": "profile list",
+        "status": "ok",
+        "data": {"names": ["é"]},
+        "error": None,
+    }
+    assert stderr == ""
+
+
+def test_an_error_is_an_envelope_too(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(command="profile show", json_mode=True).fail(ConfigError("it broke", hint="mend it"))
+    stdout, stderr = capsys.readouterr()
+    assert json.loads(stdout) == {
+        "version": 1,
+        "command": "profile show",
+        "status": "error",
+        "data": None,
+        "error": {"what": "it broke", "why": "", "hint": "mend it", "exit_code": 3},
+    }
+    assert stderr == ""
+
+
+def test_a_table_is_aligned_text_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().table(TABLE)
+    assert capsys.readouterr().out == (
+        "NAME           MODEL\nkimi           kimi-k2.5\na-longer-name  m[1m]\n"
+    )
+
+
+def test_an_empty_table_is_a_remark_and_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().table(Table(("NAME",), (), empty="nothing yet"))
+    assert capsys.readouterr() == ("", "nothing yet\n")
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> tuple[str, str]:
+    stdout, stderr = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    # rich looks at the environment of the process by itself
+    monkeypatch.setenv("TERM", environ.get("TERM", "xterm"))
+    if "NO_COLOR" in environ:
+        monkeypatch.setenv("NO_COLOR", environ["NO_COLOR"])
+    output = Output(environ=environ)
+    output.table(TABLE)
+    output.fail(ConfigError("broken", why="x"))
+    return stdout.getvalue(), stderr.getvalue()
+
+
+def test_on_a_terminal_tables_are_drawn_and_errors_coloured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stdout, stderr = on_terminal(monkeypatch, {"TERM": "xterm-256color"})
+    assert "─" in stdout
+    assert "m[1m]" in stdout  # text, not markup
+    assert stderr.startswith("\x1b[1;31merror:\x1b[0m broken\n")
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_where_none_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    stdout, stderr = on_terminal(monkeypatch, {"TERM": "xterm", **environ})
+    assert "\x1b" not in stdout + stderr
+    assert stderr == "error: broken\nwhy: x\n"
+
+
+@pytest.mark.parametrize("ask", ["ask", "ask_secret", "confirm"])
+def test_without_a_terminal_a_question_is_a_usage_error_with_its_flag(ask: str) -> None:
+    output = Output(command="profile add")
+    with pytest.raises(UsageError) as caught:
+        getattr(output, ask)("Which", flag="--preset")
+    assert caught.value.what == "this needs --preset"
+    assert "gwproxy profile add --help" in caught.value.hint
+
+
+def test_with_json_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("answer\n"))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert Output().can_ask()
+    assert not Output(json_mode=True).can_ask()
+
+
+def test_answers_are_trimmed_defaulted_and_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asked(text: str, **how: object) -> str:
+        monkeypatch.setattr(sys, "stdin", Terminal(text))
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        return Output().ask("Which", flag="--which", **how)  # type: ignore[arg-type]
+
+    assert asked("  kimi \n") == "kimi"
+    assert asked("\n\nkimi\n") == "kimi"
+    assert asked("\n", default="demo") == "demo"
+    assert asked("\n", optional=True) == ""
+    with pytest.raises(EOFError):
+        asked("")
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"), [("y", True), ("Yes", True), ("", False), ("n", False), ("yep", False)]
+)
+def test_only_a_clear_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, answer: str, yes: bool) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert Output().confirm("Really?", flag="--yes") is yes

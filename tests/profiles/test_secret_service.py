@@ -1,0 +1,159 @@
+"""The real command against a real Secret Service, in good times and in every bad one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.cli import Ran, gwproxy
+from support.secret_service import SecretService, missing_programs
+
+MISSING = missing_programs()
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING) or not sys.platform.startswith("linux"),
+    reason=f"needs gnome-keyring, dbus and libglib2.0-bin (Debian); missing: {MISSING}",
+)
+
+KEY = "sk-kimi-canary-0123456789abcd"
+OTHER = "sk-kimi-canary-9876543210wxyz"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[SecretService]:
+    service = SecretService(tmp_path)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+@pytest.fixture
+def unlocked(session: SecretService) -> SecretService:
+    session.start_bus()
+    session.start_daemon()
+    return session
+
+
+def run(session: SecretService, *arguments: str, stdin: str = "") -> Ran:
+    ran = gwproxy(*arguments, stdin=stdin, whole_environ=session.environ)
+    assert "canary" not in ran.stdout + ran.stderr
+    return ran
+
+
+def add(session: SecretService) -> Ran:
+    return run(session, "profile", "add", "kimi", "--preset", "kimi-code", "--key-stdin", stdin=KEY)
+
+
+def in_keyring(session: SecretService) -> str:
+    """What another program finds there, under the names that the documentation promises."""
+    script = (
+        "import secretstorage as s; c = s.dbus_init();"
+        "items = list(s.get_default_collection(c).search_items("
+        "{'service': 'gwproxy:kimi', 'username': 'api-key'}));"
+        "print(items[0].get_secret().decode() if items else '')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=session.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_key_lives_in_the_keyring_from_add_to_delete(unlocked: SecretService) -> None:
+    added = add(unlocked)
+    assert (added.code, added.stdout) == (0, "")
+    assert "kimi is added (anthropic); its key …abcd is in the keyring" in added.stderr
+    assert in_keyring(unlocked) == KEY
+
+    listed = run(unlocked, "profile", "list")
+    assert "…abcd  keyring" in listed.stdout
+
+    assert run(unlocked, "profile", "key", "kimi", "--stdin", stdin=OTHER).code == 0
+    assert in_keyring(unlocked) == OTHER
+
+    assert run(unlocked, "profile", "rename", "kimi", "k2").code == 0
+    assert in_keyring(unlocked) == ""
+    assert "…wxyz  keyring" in run(unlocked, "profile", "list").stdout
+    assert run(unlocked, "profile", "rename", "k2", "kimi").code == 0
+
+    deleted = run(unlocked, "profile", "key", "kimi", "--delete")
+    assert deleted.stderr == "the key of kimi is deleted from the keyring\n"
+    assert in_keyring(unlocked) == ""
+    assert "no key: the keyring has none for it" in run(unlocked, "profile", "list").stdout
+
+
+def test_no_file_ever_holds_the_key(unlocked: SecretService) -> None:
+    add(unlocked)
+    home = Path(unlocked.environ["HOME"])
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert KEY.encode() not in path.read_bytes(), path
+
+
+def test_removing_a_profile_deletes_its_key(unlocked: SecretService) -> None:
+    add(unlocked)
+    removed = run(unlocked, "profile", "remove", "kimi", "--yes")
+    assert removed.stderr == "kimi is removed, and its key is deleted\n"
+    assert in_keyring(unlocked) == ""
+
+
+def assert_refused(ran: Ran, session: SecretService, what: str, why: str) -> None:
+    """Exit 4, the reason, three ways out, and nothing changed."""
+    lines = ran.stderr.splitlines()
+    assert ran.code == 4
+    assert lines[0] == f"error: {what}"
+    assert lines[1].startswith(f"why: {why}")
+    assert "--key-env GWPROXY_KEY_KIMI" in ran.stderr
+    assert "--key-command 'pass show kimi'" in ran.stderr
+    assert "--key-file PATH" in ran.stderr
+    assert not (Path(session.environ["GWPROXY_HOME"]) / "config.toml").exists()
+
+
+def test_a_locked_keyring(unlocked: SecretService) -> None:
+    unlocked.lock()
+    assert_refused(add(unlocked), unlocked, "the keyring is locked", "there is no desktop here")
+
+
+def test_a_bus_without_a_daemon(session: SecretService) -> None:
+    session.start_bus()
+    what = "no keyring service runs in this session"
+    assert_refused(add(session), session, what, "the session bus answers")
+
+
+def test_no_bus(session: SecretService) -> None:
+    assert_refused(add(session), session, "there is no keyring here", "")
+
+
+def test_a_daemon_that_dies(unlocked: SecretService) -> None:
+    unlocked.stop_daemon()
+    what = "no keyring service runs in this session"
+    assert_refused(add(unlocked), unlocked, what, "the session bus answers")
+
+
+def test_a_daemon_that_hangs(unlocked: SecretService) -> None:
+    unlocked.freeze()
+    what = "the keyring did not answer within 10 s"
+    assert_refused(add(unlocked), unlocked, what, "its service hangs")
+
+
+def test_a_list_survives_a_locked_keyring(unlocked: SecretService) -> None:
+    add(unlocked)
+    unlocked.lock()
+    listed = run(unlocked, "profile", "list")
+    assert listed.code == 0
+    assert "the keyring is locked" in listed.stdout
+
+
+def test_poetrys_setting_does_not_send_the_key_nowhere(unlocked: SecretService) -> None:
+    environ = unlocked.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    add_it = ("profile", "add", "kimi", "--preset", "kimi-code", "--key-stdin")
+    assert gwproxy(*add_it, stdin=KEY, whole_environ=environ).code == 0
+    assert in_keyring(unlocked) == KEY
