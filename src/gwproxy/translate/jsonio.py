@@ -98,6 +98,14 @@ def mend(value: str) -> str:
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def join_halves(text: str) -> tuple[str, str]:
+    """`text` with its surrogate pairs joined, and the first half of a pair that it ends with."""
+    if text.isascii():
+        return text, ""
+    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+    return mend(text[:-1] if half else text), half
+
+
 def raw(value: msgspec.Raw | bytes | str) -> str:
     """Raw JSON as text, for `Call.arguments` and `Tool.schema`, with no broken surrogates in it."""
     data = value.encode() if isinstance(value, str) else bytes(value)

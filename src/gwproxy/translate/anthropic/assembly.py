@@ -1,0 +1,193 @@
+"""An upstream's content blocks, in whatever order their pieces come → hub events.
+
+Blocks of the hub open when there is something in them. An upstream's own numbers serve only to
+tell which block a piece belongs to: they may have gaps, interleave, and be used again.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Raw
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.anthropic import hosted
+from gwproxy.translate.anthropic.frames import decode_head, decode_members
+from gwproxy.translate.anthropic.settings import ANSWER_TOOL
+from gwproxy.translate.anthropic.wire import said
+from gwproxy.translate.events import BlockKind, Close, Delta, Event, Open, pieces
+from gwproxy.translate.hub import Seal
+from gwproxy.translate.manners import Manners
+
+# What came of a block's start; `answer` is the tool by which a plain upstream answers in JSON.
+_Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "answer", "native"]
+_PROSE: Final = ("text", "reasoning")
+
+
+class Unreadable(ValueError):
+    """The upstream's pieces do not make a block; `str()` says why."""
+
+
+class _Block:
+    """One of the upstream's blocks. `index` is the hub's, -1 until something was in it."""
+
+    __slots__ = ("given", "index", "input", "kind", "native", "parts", "sealed", "torn")
+
+    def __init__(self, kind: _Kind) -> None:
+        self.kind: _Kind = kind
+        self.index = -1
+        self.sealed = ""
+        self.input = "{}"
+        self.given = False
+        self.native = b""
+        self.parts: list[str] = []
+        self.torn = ""  # half of a character, whose other half is yet to come
+
+
+class Blocks:
+    """The blocks that are open, and the events they have made so far (`out`)."""
+
+    def __init__(self, manners: Manners) -> None:
+        self.out: list[Event] = []
+        self.called = False
+        self._family = manners.family
+        self._answer_tool = ANSWER_TOOL if manners.json_schema == "tool" else None
+        self._open: dict[int, _Block] = {}
+        self._opened = 0
+
+    def open(self, position: int, raw: Raw) -> None:
+        """A block's start, with whatever it already holds. Raises Unreadable."""
+        if position in self._open:
+            raise Unreadable(f"content block {position} began twice")
+        try:
+            head = decode_head(bytes(raw) or b"{}")
+        except jsonio.NotJson as error:
+            raise Unreadable(f"content block {position}: {error}") from None
+        match head.type:
+            case "text" | "":
+                self._put(position, "text")
+                self._cut(position, "text", head.text)
+            case "thinking":
+                self._put(position, "reasoning", head.signature)
+                self._cut(position, "reasoning", head.thinking)
+            case "redacted_thinking":
+                self._put(position, "redacted", head.data)
+            case "tool_use" if head.name == self._answer_tool:
+                self._show(self._put(position, "answer"), "text")
+            case "tool_use":
+                if not head.name:
+                    raise Unreadable("a tool call without a name")
+                block = self._put(position, "call")
+                block.input = jsonio.raw(head.input) if said(head.input) else "{}"
+                block.index = self._number()
+                self.called = True
+                self.out.append(Open(block.index, "call", head.id or "", head.name))
+            case _:
+                self._put(position, "native").native = bytes(raw)
+
+    def prose(self, position: int, kind: Literal["text", "reasoning"], text: str) -> None:
+        """More text or thought. Raises Unreadable inside a call."""
+        block = self._open.get(position)
+        if block is None or block.kind != kind:
+            block = self._switched(position, block, kind)
+        if block.index < 0:
+            self._show(block, kind)
+        self._give(block, text)
+
+    def input(self, position: int, text: str) -> None:
+        """More of a call's arguments. Raises Unreadable where there is no call."""
+        block = self._open.get(position)
+        if block is None or block.kind not in ("call", "answer", "native"):
+            raise Unreadable(f"tool input for content block {position}, which is no call")
+        if block.kind == "native":
+            block.parts.append(text)
+            return
+        block.given = True
+        self._give(block, text)
+
+    def _give(self, block: _Block, text: str) -> None:
+        if not text.isascii() or block.torn:
+            text, block.torn = jsonio.join_halves(block.torn + text)
+            if not text:
+                return
+        self.out.append(Delta(block.index, text))
+
+    def seal(self, position: int, signature: str) -> None:
+        block = self._open.get(position)
+        if block is not None and block.kind == "reasoning":
+            block.sealed = signature
+
+    def close(self, position: int) -> None:
+        """A block's end; of one that is not open, nothing. Raises Unreadable."""
+        block = self._open.pop(position, None)
+        if block is None:
+            return
+        if block.torn:
+            self.out.append(Delta(block.index, jsonio.mend(block.torn)))
+        if block.kind in ("call", "answer"):
+            if not block.given:
+                self.out.append(Delta(block.index, block.input))
+            self.out.append(Close(block.index))
+        elif block.kind == "native":
+            self._close_native(block)
+        elif block.kind == "text":
+            if block.index >= 0:
+                self.out.append(Close(block.index))
+        elif block.index >= 0 or block.sealed:
+            self._close_thought(block)
+
+    def close_all(self) -> None:
+        """Raises Unreadable."""
+        for position in sorted(self._open):
+            self.close(position)
+
+    def _put(self, position: int, kind: _Kind, sealed: str | None = None) -> _Block:
+        block = self._open[position] = _Block(kind)
+        block.sealed = sealed or ""
+        return block
+
+    def _number(self) -> int:
+        self._opened += 1
+        return self._opened - 1
+
+    def _show(self, block: _Block, kind: BlockKind) -> None:
+        block.index = self._number()
+        self.out.append(Open(block.index, kind))
+
+    def _cut(self, position: int, kind: Literal["text", "reasoning"], text: str | None) -> None:
+        """Text that came with the block's start, in pieces that read like a stream."""
+        for piece in pieces(text or ""):
+            self.prose(position, kind, piece)
+
+    def _switched(
+        self, position: int, block: _Block | None, kind: Literal["text", "reasoning"]
+    ) -> _Block:
+        """A thought in a text block, or a piece before its start (BerriAI/litellm#33224): the old
+        block ends and one of the right kind begins."""
+        if block is not None and block.kind not in _PROSE:
+            raise Unreadable(f"{kind} in a block of kind {block.kind}")
+        self.close(position)
+        return self._put(position, kind)
+
+    def _close_thought(self, block: _Block) -> None:
+        if block.index < 0:
+            self._show(block, "reasoning")
+        hidden = block.kind == "redacted"
+        kind: Literal["redacted", "signature"] = "redacted" if hidden else "signature"
+        sealed = Seal(self._family, kind, block.sealed) if block.sealed else None
+        self.out.append(Close(block.index, sealed, hidden=hidden))
+
+    def _close_native(self, block: _Block) -> None:
+        members = decode_members(block.native)
+        try:
+            if block.parts:
+                text = "".join(block.parts)
+                jsonio.loads(text)
+                members["input"] = Raw(text.encode())
+            # On one line, for it may be an event's data again.
+            native = msgspec.json.format(jsonio.dumps(members), indent=-1).decode()
+        except jsonio.NotJson as error:
+            raise Unreadable(f"a server tool's input: {error}") from None
+        index = self._number()
+        self.out += [Open(index, "opaque", native=hosted.opaque(native)), Close(index)]

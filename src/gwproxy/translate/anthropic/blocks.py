@@ -1,0 +1,366 @@
+"""Messages content blocks <-> hub blocks, for history and answers alike.
+
+`read_*` turns wire into hub, `write_*` hub into wire. Which of the blocks an upstream may see is
+decided here; in what order, in `history`.
+
+https://docs.claude.com/en/api/messages
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from gwproxy.translate import arguments, jsonio, seal
+from gwproxy.translate.anthropic import hosted
+from gwproxy.translate.anthropic.wire import (
+    ABSENT,
+    AnyBlock,
+    Base64Source,
+    CacheControl,
+    ContentSource,
+    DocumentBlock,
+    FileSource,
+    ImageBlock,
+    KnownBlock,
+    NativeBlock,
+    RedactedThinkingBlock,
+    ResultContent,
+    SearchResultBlock,
+    TextBlock,
+    TextSource,
+    ThinkingBlock,
+    ToolReferenceBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    UrlSource,
+    said,
+)
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import (
+    Block,
+    Cache,
+    Call,
+    Dialect,
+    Media,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Result,
+    Seal,
+    Text,
+    ToolReference,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+_IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
+# How base64 of each begins. Clients that guess the type from a file's name are a 400 at the API.
+_MAGIC: Final = (
+    ("iVBORw0KGgo", "image/png"),
+    ("/9j/", "image/jpeg"),
+    ("R0lGOD", "image/gif"),
+    ("UklGR", "image/webp"),
+)
+_is_object: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+# --- wire -> hub -------------------------------------------------------------------------------
+
+
+def read_content(content: str | list[AnyBlock] | None, losses: Losses) -> tuple[Block, ...]:
+    """A message's content; a string is one text block."""
+    if content is None or isinstance(content, str):
+        return (Text(content),) if content else ()
+    blocks: list[Block] = []
+    for block in content:
+        if type(block) is TextBlock:
+            blocks.append(_read_text(block, losses))
+        elif type(block) is DocumentBlock:
+            blocks.extend(_read_document(block, losses))
+        else:
+            blocks.append(_read_block(block, losses))
+    return tuple(blocks)
+
+
+def _read_block(block: AnyBlock, losses: Losses) -> Block:
+    match block:
+        case ToolUseBlock(id=identity, name=name):
+            return Call(identity, name, jsonio.raw(block.input), cache=cache(block.cache_control))
+        case ToolResultBlock():
+            return _read_result(block, losses)
+        case ThinkingBlock(thinking=text, signature=signature):
+            return _read_thinking(text, signature)
+        case RedactedThinkingBlock(data=data):
+            opened = seal.unwrap(data)
+            if opened is not None:
+                return Reasoning(opened.text or "", opened.seal, hidden=True)
+            return Reasoning("", foreign_signature=data, hidden=True)
+        case ImageBlock():
+            return _read_image(block)
+        case ToolReferenceBlock(tool_name=name):
+            return ToolReference(name)
+        case SearchResultBlock():
+            return _read_search_result(block, losses)
+        case NativeBlock(native=native):
+            return hosted.opaque(jsonio.raw(native))
+    raise Malformed("messages", f"{type(block).__name__} cannot stand alone")
+
+
+def _read_text(block: TextBlock, losses: Losses) -> Text:
+    if block.citations is not ABSENT and bytes(block.citations) not in (b"null", b"[]"):
+        losses.drop("citations")
+    return Text(block.text, cache(block.cache_control))
+
+
+def cache(mark: CacheControl | None) -> Cache | None:
+    if mark is None:
+        return None
+    return Cache("1h" if mark.ttl == "1h" else None)
+
+
+def _read_thinking(text: str, signature: str | None) -> Reasoning:
+    """Our seal gives back the text that the client was not to see; a signature that is not ours
+    stays what it is. Claude Code returns blocks with an empty signature, and with none."""
+    opened = seal.unwrap(signature) if signature else None
+    if opened is None:
+        return Reasoning(text, foreign_signature=signature or None)
+    return Reasoning(text or opened.text or "", opened.seal)
+
+
+def _read_result(block: ToolResultBlock, losses: Losses) -> Result:
+    content = block.content
+    mark = cache(block.cache_control)
+    if not isinstance(content, list):
+        inner: tuple[Block, ...] = () if content is None else (Text(content),)
+    else:
+        inner = tuple(_unmarked(b) for b in read_content(list[AnyBlock](content), losses))
+        if mark is None:  # marks inside are moved to the result, the nearest that others can mark
+            mark = next((cache(b.cache_control) for b in content if b.cache_control), None)
+    return Result(block.tool_use_id, inner, bool(block.is_error), cache=mark)
+
+
+def _unmarked(block: Block) -> Block:
+    if isinstance(block, Text | Media) and block.cache is not None:
+        return msgspec.structs.replace(block, cache=None)
+    return block
+
+
+def _read_image(block: ImageBlock) -> Media:
+    mark = cache(block.cache_control)
+    match block.source:
+        case Base64Source(media_type=kind, data=data):
+            return Media("image", "base64", data, kind, cache=mark)
+        case UrlSource(url=url):
+            return Media("image", "url", url, cache=mark)
+        case FileSource(file_id=file):
+            return Media("image", "file", file, cache=mark)
+
+
+def _read_document(block: DocumentBlock, losses: Losses) -> list[Block]:
+    if said(block.citations) and b"true" in bytes(block.citations):
+        losses.drop("citations")
+    title, context, mark = block.title, block.context, cache(block.cache_control)
+    match block.source:
+        case Base64Source(media_type=kind, data=data):
+            return [Media("document", "base64", data, kind, title, context, cache=mark)]
+        case UrlSource(url=url):
+            return [Media("document", "url", url, None, title, context, cache=mark)]
+        case FileSource(file_id=file):
+            return [Media("document", "file", file, None, title, context, cache=mark)]
+        case TextSource(data=text, media_type=kind):
+            return [Media("document", "text", text, kind, title, context, cache=mark)]
+        case ContentSource(content=content):
+            losses.emulate("document.content")
+            parts = [TextBlock(content)] if isinstance(content, str) else content
+            text = "\n\n".join(part.text for part in parts if isinstance(part, TextBlock))
+            images = [_read_image(part) for part in parts if isinstance(part, ImageBlock)]
+            whole = Media("document", "text", text, "text/plain", title, context, cache=mark)
+            return [whole, *images]
+
+
+def _read_search_result(block: SearchResultBlock, losses: Losses) -> Text:
+    losses.emulate("search_result")
+    text = "\n".join(part.text for part in block.content)
+    head = f'<search_result source="{block.source}" title="{block.title}">'
+    return Text(f"{head}\n{text}\n</search_result>", cache(block.cache_control))
+
+
+# --- hub -> wire -------------------------------------------------------------------------------
+
+
+def write_block(block: Block, manners: Manners, losses: Losses) -> KnownBlock | Raw | None:
+    """A block as this upstream takes it, or None where nothing of it may go there.
+
+    Every mark is kept here; how many of them an upstream takes is seen to at the end of the whole
+    request. Raises Unsupported for what must not be left out in silence.
+    """
+    match block:
+        case Text(text=text):
+            return TextBlock(text, cache_control=write_mark(block.cache)) if text.strip() else None
+        case Call():
+            return _write_call(block)
+        case Result():
+            return _write_result(block, manners, losses)
+        case Reasoning():
+            written = write_reasoning(block, manners)
+            if written is None:
+                losses.drop("thinking")
+            return written
+        case Media():
+            return _write_media(block, manners)
+        case ToolReference(name=name):
+            if manners.tool_references:
+                return ToolReferenceBlock(name)
+            return TextBlock(f"Tool loaded: {name}")
+        case Refusal(text=text):
+            return TextBlock(text) if text.strip() else None
+        case Opaque():
+            return _write_opaque(block, manners, losses)
+
+
+def write_mark(mark: Cache | None) -> CacheControl | None:
+    # Five minutes are what a mark means anyway, and not every host knows `ttl`.
+    return None if mark is None else CacheControl("1h" if mark.ttl == "1h" else None)
+
+
+def _write_call(call: Call) -> ToolUseBlock:
+    return ToolUseBlock(
+        call.id,
+        call.name,
+        Raw(object_text(call.arguments).encode()),
+        cache_control=write_mark(call.cache),
+    )
+
+
+def object_text(text: str) -> str:
+    """`text` if it is a JSON object, as nearly all arguments are, else the object it meant."""
+    try:
+        _is_object.decode(text)
+    except msgspec.DecodeError:
+        return arguments.as_object(text)
+    return text
+
+
+def _write_result(result: Result, manners: Manners, losses: Losses) -> ToolResultBlock:
+    """`content` is always there: Kimi Code answers an opaque 400 where it is left out."""
+    content: str | list[ResultContent]
+    match result.blocks:
+        case (Text(text=text),):
+            content = text
+        case _:
+            written = (write_block(block, manners, losses) for block in result.blocks)
+            content = [block for block in written if isinstance(block, ResultContent)]
+    return ToolResultBlock(
+        result.call_id,
+        content or "",
+        True if result.is_error else None,
+        cache_control=write_mark(result.cache),
+    )
+
+
+def write_reasoning(
+    block: Reasoning, manners: Manners
+) -> ThinkingBlock | RedactedThinkingBlock | None:
+    """A thought goes back only to who can read it. Real Claude checks signatures, so there it must
+    be its own or one that we did not make; others take plain text and never look
+    (farion1231/cc-switch#3377). A sealed thought of another family is not sent on."""
+    own = block.seal if block.seal is not None and block.seal.family == manners.family else None
+    if block.hidden:
+        if own is not None and own.kind == "redacted":
+            return RedactedThinkingBlock(own.data)
+        if block.foreign_signature is not None and manners.signed_thinking:
+            return RedactedThinkingBlock(block.foreign_signature)
+        return None
+    signature = own.data if own is not None and own.kind == "signature" else ""
+    signature = signature or block.foreign_signature or ""
+    if signature or (block.text.strip() and not manners.signed_thinking):
+        return ThinkingBlock(block.text, signature)
+    return None
+
+
+def _write_media(media: Media, manners: Manners) -> ImageBlock | DocumentBlock | TextBlock:
+    match media.kind:
+        case "image":
+            return _write_image(media, manners)
+        case "document":
+            return _write_document(media, manners)
+    raise Unsupported("messages", f"{media.kind} input is not supported by this upstream")
+
+
+def _write_image(image: Media, manners: Manners) -> ImageBlock:
+    mark = write_mark(image.cache)
+    if not manners.vision:
+        raise Unsupported("messages", "image input is not supported by this upstream")
+    if image.source == "base64":
+        kind = next((t for magic, t in _MAGIC if image.data.startswith(magic)), image.media_type)
+        if kind not in _IMAGE_TYPES:
+            raise Unsupported("messages", f"{kind} images are not accepted; send PNG or JPEG")
+        return ImageBlock(Base64Source(kind, image.data), mark)
+    if image.source == "url" and manners.image_urls:
+        return ImageBlock(UrlSource(image.data), mark)
+    if image.source == "file" and manners.tool_extras:
+        return ImageBlock(FileSource(image.data), mark)
+    raise Unsupported("messages", "this upstream takes images only as base64 data")
+
+
+def _write_document(document: Media, manners: Manners) -> DocumentBlock | TextBlock:
+    mark = write_mark(document.cache)
+    if document.source == "text" and not manners.documents:
+        return TextBlock(document_text(document), cache_control=mark)
+    if not manners.documents:
+        raise Unsupported("messages", "documents are not supported by this upstream")
+    source: Base64Source | UrlSource | FileSource | TextSource
+    match document.source:
+        case "text":
+            source = TextSource(document.data, document.media_type or "text/plain")
+        case "url":
+            source = UrlSource(document.data)
+        case "file":
+            source = FileSource(document.data)
+        case "base64":
+            kind = document.media_type or "application/pdf"
+            if kind != "application/pdf":
+                raise Unsupported("messages", f"{kind} documents are not accepted; send a PDF")
+            source = Base64Source(kind, document.data)
+    return DocumentBlock(source, document.name, document.context, cache_control=mark)
+
+
+def document_text(document: Media) -> str:
+    """A plain-text document inside ordinary text."""
+    title = f' title="{document.name}"' if document.name else ""
+    context = f"{document.context}\n" if document.context else ""
+    return f"{context}<document{title}>\n{document.data}\n</document>"
+
+
+def _write_opaque(block: Opaque, manners: Manners, losses: Losses) -> Raw | TextBlock | None:
+    if block.dialect is Dialect.ANTHROPIC and manners.tool_extras:
+        return Raw(block.native.encode())
+    if block.text is not None:
+        losses.emulate(block.type)
+        return TextBlock(block.text)
+    losses.drop(block.type)
+    return None
+
+
+# --- sealed thoughts, as a client carries them ---------------------------------------------------
+
+
+def carried_signature(
+    text: str, sealed: Seal | None, foreign: str | None, family: str, *, hide_text: bool
+) -> str:
+    """The `signature` that a client gets: never empty, for OpenCode and OpenClaw drop a thought
+    whose signature is. `hide_text` puts the text inside, for a client that is not to see it."""
+    if sealed is None and foreign is not None:
+        return foreign
+    kept = text if hide_text and text else None
+    return seal.wrap(sealed if sealed is not None else Seal(family, "text", ""), kept)
+
+
+def carried_redaction(sealed: Seal | None, foreign: str | None, family: str) -> str:
+    """The `data` of a redacted thought that a client gets."""
+    if sealed is None and foreign is not None:
+        return foreign
+    return seal.wrap(sealed if sealed is not None else Seal(family, "redacted", ""))

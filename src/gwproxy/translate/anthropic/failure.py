@@ -1,0 +1,74 @@
+"""The error envelope of Messages: `{"type":"error","error":{"type","message"},"request_id"}`.
+
+Reading is common to all dialects, for upstreams relay each other's errors (`complaints`). Claude
+Code acts on the exact words of some messages, so those are written here and nowhere else.
+
+https://docs.claude.com/en/api/errors
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.hub import Failure, FailureKind
+
+_TYPES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.INVALID: "invalid_request_error",
+    FailureKind.CONTEXT: "invalid_request_error",
+    FailureKind.AUTHENTICATION: "authentication_error",
+    FailureKind.BILLING: "billing_error",
+    FailureKind.PERMISSION: "permission_error",
+    FailureKind.NOT_FOUND: "not_found_error",
+    FailureKind.TIMEOUT: "timeout_error",
+    FailureKind.CONFLICT: "conflict_error",
+    FailureKind.TOO_LARGE: "request_too_large",
+    FailureKind.RATE_LIMIT: "rate_limit_error",
+    FailureKind.INTERNAL: "api_error",
+    FailureKind.UPSTREAM: "api_error",
+    FailureKind.OVERLOADED: "overloaded_error",
+    FailureKind.UNSUPPORTED: "not_supported",
+}
+
+
+def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an upstream's answer with an error means; also for a 200 around an error body."""
+    return complaints.failure(status, headers, body)
+
+
+def parse_event(value: object) -> Failure:
+    """What an error object in the middle of a stream means."""
+    return complaints.judge(0, {}, complaints.read_value(value))
+
+
+def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
+    """Status and body."""
+    # The SDKs and Claude Code know overload by this status of its own.
+    status = 529 if failure.kind is FailureKind.OVERLOADED else failure.status
+    return status, jsonio.dumps(error_object(failure, request_id))
+
+
+def error_object(failure: Failure, request_id: str) -> dict[str, Any]:
+    """The envelope, for bodies and for `event: error`."""
+    message = _overflow(failure) if failure.kind is FailureKind.CONTEXT else failure.message
+    return {
+        "type": "error",
+        "error": {"type": _TYPES[failure.kind], "message": message},
+        "request_id": request_id,
+    }
+
+
+def _overflow(failure: Failure) -> str:
+    """The words on which Claude Code compacts, or lowers `max_tokens` and tries again."""
+    tokens, limit = failure.context_tokens, failure.context_limit
+    output = failure.context_output_tokens
+    if tokens is None or limit is None:
+        known = "prompt is too long" in failure.message or "context limit" in failure.message
+        return failure.message if known else f"prompt is too long: {failure.message}"
+    if output is not None and tokens <= limit:
+        return (
+            f"input length and `max_tokens` exceed context limit: {tokens} + {output} > {limit}, "
+            "decrease input length or `max_tokens` and try again"
+        )
+    return f"prompt is too long: {tokens} tokens > {limit} maximum"

@@ -1,0 +1,155 @@
+"""Stream events: as upstreams send them, any member missing, and as clients get them.
+
+One Struct for all events and one for all deltas, so that an event costs one decode whatever it is.
+
+https://docs.claude.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gwproxy.translate import jsonio, sse
+from gwproxy.translate.anthropic.wire import ABSENT
+
+
+class Piece(Struct):
+    """The `delta` of a block or of the message."""
+
+    text: str | None = None
+    partial_json: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Raw = ABSENT
+
+
+class Frame(Struct):
+    """Any event."""
+
+    type: str = ""
+    index: int | None = None
+    delta: Piece | None = None
+    content_block: Raw = ABSENT
+    message: Raw = ABSENT
+    usage: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+class Head(Struct):
+    """A content block at its start, or whole."""
+
+    type: str = ""
+    id: str | None = None
+    name: str | None = None
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    input: Raw = ABSENT
+
+
+class Answer(Struct):
+    """A message at its start, or whole."""
+
+    id: str | None = None
+    type: str | None = None
+    model: str | None = None
+    content: list[Raw] | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: Raw = ABSENT
+    usage: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+_typed: Final = msgspec.json.Decoder(Frame)
+decode_head: Final = jsonio.decoder(Head)
+decode_answer: Final = jsonio.decoder(Answer)
+decode_members: Final = jsonio.decoder(dict[str, Raw])
+_WORDS: Final = (
+    "text",
+    "partial_json",
+    "thinking",
+    "signature",
+    "stop_reason",
+    "stop_sequence",
+)
+
+
+def decode_frame(data: bytes) -> Frame:
+    """One event. Raises jsonio.NotJson."""
+    try:
+        return _typed.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _tolerant(jsonio.loads_torn(data))
+
+
+def _tolerant(value: Any) -> Frame:
+    """Members of the wrong type are none; halves of characters stay, for the next event may bring
+    the other half."""
+    if not isinstance(value, dict):
+        return Frame()
+    kind, index = value.get("type"), value.get("index")
+    return Frame(
+        kind if isinstance(kind, str) else "",
+        index if isinstance(index, int) else None,
+        _piece(value.get("delta")),
+        *(_raw(value.get(name)) for name in ("content_block", "message", "usage", "error")),
+    )
+
+
+def _piece(value: Any) -> Piece | None:
+    if not isinstance(value, dict):
+        return None
+    words = {name: value[name] for name in _WORDS if isinstance(value.get(name), str)}
+    return Piece(**words, stop_details=_raw(value.get("stop_details")))
+
+
+def _raw(value: Any) -> Raw:
+    return ABSENT if value is None else Raw(jsonio.dumps(value))
+
+
+def is_torn(data: bytes) -> bool:
+    """Whether the end of the stream cut this event short."""
+    try:
+        jsonio.loads_torn(data)
+    except jsonio.NotJson:
+        return True
+    return False
+
+
+# --- towards a client ----------------------------------------------------------------------------
+
+PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+# What follows the text of a delta that `delta_prefix` began.
+DELTA_END: Final = b"}}\n\n"
+
+
+def encode(name: str, **members: Any) -> bytes:
+    """One event; the SDKs skip those without the `event:` line."""
+    return sse.encode(name, jsonio.dumps({"type": name, **members}))
+
+
+def block_start(index: int, block: bytes) -> bytes:
+    return (
+        b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,'
+        b'"content_block":%b}\n\n' % (index, block)
+    )
+
+
+def delta_prefix(index: int, head: bytes) -> bytes:
+    """A delta up to its text; `head` is the delta's own beginning."""
+    return (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
+        b'"delta":%b' % (index, head)
+    )
+
+
+def block_stop(index: int) -> bytes:
+    return b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index

@@ -1,0 +1,327 @@
+"""Messages tools and tool choice <-> hub.
+
+Three sorts of tools stand in one list: functions of the client (`input_schema`), tools whose schema
+Anthropic's models were trained on and which the client runs (`bash_20250124` …: to anybody else
+they are functions with that schema), and tools that Anthropic's servers run.
+
+https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Raw, Struct, structs
+
+from gwproxy.translate import jsonio
+from gwproxy.translate.anthropic.blocks import cache, write_mark
+from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
+from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire, said
+from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.shapes import Shape
+
+# Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
+# call ("Reserved placeholder"); without the search it would only tempt a model.
+_SEARCH_PLACEHOLDER: Final = "DeferredToolPlaceholder"
+
+
+class Definition(Wire):
+    """A function of the client; also what is rendered for any tool that has a schema."""
+
+    name: str
+    description: str | None = None
+    input_schema: Raw = ABSENT
+    type: str | None = None
+    strict: bool | None = None
+    defer_loading: bool | None = None
+    eager_input_streaming: bool | None = None  # arguments are streamed as they come in any case
+    allowed_callers: list[str] | None = None
+    input_examples: list[Raw] | None = None
+    cache_control: CacheControl | None = None
+
+
+class Choice(Wire):
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class _Typed(Struct):
+    """The head of any tool, whatever its sort."""
+
+    type: str | None = None
+    name: str | None = None
+    mcp_server_name: str | None = None
+    defer_loading: bool | None = None
+    cache_control: CacheControl | None = None
+
+
+_definition: Final = Shape(Definition)
+_typed: Final = Shape(_Typed)
+
+# --- tools that the client runs, with the schema their models know -------------------------------
+
+
+def _schema(required: str, **properties: str) -> str:
+    """JSON text of an object schema; a property is a JSON type, or the values it can have."""
+    members = {
+        name: {"type": "string", "enum": words.split("|")}
+        if "|" in words
+        else {"type": "array", "items": {"type": words[:-2]}}
+        if words.endswith("[]")
+        else {"type": words}
+        for name, words in properties.items()
+    }
+    schema = {"type": "object", "properties": members, "required": required.split()}
+    return jsonio.dumps(schema).decode()
+
+
+def _editor_schema(commands: str) -> str:
+    return _schema(
+        "command path",
+        command=commands,
+        path="string",
+        file_text="string",
+        old_str="string",
+        new_str="string",
+        insert_line="integer",
+        insert_text="string",
+        view_range="integer[]",
+    )
+
+
+# type prefix → (description, schema); the first that fits. Sources:
+# https://docs.claude.com/en/docs/agents-and-tools/tool-use/{bash,text-editor,memory,computer-use}-tool
+_KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "bash_20",
+        "Run a command in a persistent bash session; `restart` starts a new one.",
+        _schema("", command="string", restart="boolean"),
+    ),
+    (
+        "text_editor_2024",
+        "View, create and edit text files.",
+        _editor_schema("view|create|str_replace|insert|undo_edit"),
+    ),
+    (
+        "text_editor_20250124",
+        "View, create and edit text files.",
+        _editor_schema("view|create|str_replace|insert|undo_edit"),
+    ),
+    (
+        "text_editor_20",
+        "View, create and edit text files.",
+        _editor_schema("view|create|str_replace|insert"),
+    ),
+    (
+        "memory_20",
+        "Read and keep notes in the directory /memories.",
+        _schema(
+            "command",
+            command="view|create|str_replace|insert|delete|rename",
+            path="string",
+            file_text="string",
+            old_str="string",
+            new_str="string",
+            insert_line="integer",
+            insert_text="string",
+            view_range="integer[]",
+            old_path="string",
+            new_path="string",
+        ),
+    ),
+    (
+        "computer_20",
+        "Use the mouse and keyboard of a computer, and take screenshots.",
+        _schema(
+            "action",
+            action="key|hold_key|type|cursor_position|mouse_move|left_mouse_down|left_mouse_up"
+            "|left_click|left_click_drag|right_click|middle_click|double_click|triple_click|scroll"
+            "|wait|screenshot|zoom",
+            coordinate="integer[]",
+            start_coordinate="integer[]",
+            region="integer[]",
+            text="string",
+            duration="number",
+            scroll_direction="up|down|left|right",
+            scroll_amount="integer",
+        ),
+    ),
+)
+
+# --- parsing -----------------------------------------------------------------------------------
+
+
+def parse_tools(raws: list[Raw], losses: Losses) -> tuple[Tool, ...]:
+    """Raises Malformed with the tool's place."""
+    tools = (_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws))
+    return tuple(tool for tool in tools if tool is not None)
+
+
+def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool | None:
+    # What else a server's tool holds goes along in `native`: nothing of it is lost here.
+    kind = _typed.read(raw, Losses(), path)
+    if kind.type in (None, "custom"):
+        return _parse_function(_definition.read(raw, losses, path), path, losses)
+    name = kind.name or kind.mcp_server_name or str(kind.type)
+    known = next((entry for entry in _KNOWN if str(kind.type).startswith(entry[0])), None)
+    return Tool(
+        name,
+        "hosted" if known is None else "function",
+        None if known is None else known[1],
+        EMPTY_SCHEMA if known is None else known[2],
+        deferred=bool(kind.defer_loading),
+        native=jsonio.raw(raw),
+        native_dialect=Dialect.ANTHROPIC,
+        cache=cache(kind.cache_control),
+    )
+
+
+def _parse_function(tool: Definition, path: str, losses: Losses) -> Tool | None:
+    if tool.defer_loading and tool.name == _SEARCH_PLACEHOLDER:
+        losses.drop(f"tools.{_SEARCH_PLACEHOLDER}")
+        return None
+    if not tool.name:
+        raise Malformed(f"{path}.name", "expected at least one character")
+    schema = jsonio.raw(tool.input_schema) if said(tool.input_schema) else EMPTY_SCHEMA
+    if not schema.lstrip().startswith("{"):
+        raise Malformed(f"{path}.input_schema", "expected object")
+    if tool.allowed_callers and tool.allowed_callers != ["direct"]:
+        losses.drop("tools.allowed_callers")
+    return Tool(
+        tool.name,
+        description=_with_examples(tool, losses),
+        schema=schema,
+        strict=tool.strict,
+        deferred=bool(tool.defer_loading),
+        cache=cache(tool.cache_control),
+    )
+
+
+def _with_examples(tool: Definition, losses: Losses) -> str | None:
+    if not tool.input_examples:
+        return tool.description
+    losses.emulate("tools.input_examples")
+    lines = [jsonio.raw(example) for example in tool.input_examples]
+    return "\n".join([*([tool.description] if tool.description else []), "Examples:", *lines])
+
+
+# --- tools that come and go in the conversation --------------------------------------------------
+
+
+class _Referred(Struct):
+    type: str = ""
+    name: str = ""
+    definition: Raw = ABSENT
+
+
+class _Change(Struct):
+    """https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool"""
+
+    type: str
+    tool: _Referred
+
+
+_change: Final = jsonio.decoder(_Change)
+
+
+def changed(
+    content: tuple[Block, ...], offered: tuple[Tool, ...], losses: Losses
+) -> tuple[tuple[Block, ...], tuple[Tool, ...]]:
+    """A system turn less its `tool_addition` and `tool_removal` blocks, and the tools after them.
+
+    Other dialects have one list of tools for the whole conversation: its last state.
+    """
+    if not any(isinstance(block, Opaque) for block in content):
+        return content, offered
+    kept = []
+    for block in content:
+        if isinstance(block, Opaque) and block.type in ("tool_addition", "tool_removal"):
+            losses.emulate(block.type)
+            offered = _after(block, offered, losses)
+        else:
+            kept.append(block)
+    return tuple(kept), offered
+
+
+def _after(block: Opaque, offered: tuple[Tool, ...], losses: Losses) -> tuple[Tool, ...]:
+    try:
+        tool = _change(block.native).tool
+    except jsonio.NotJson as error:
+        raise Malformed("messages", f"{block.type}: {error}") from None
+    if block.type == "tool_removal":
+        return tuple(known for known in offered if known.name != tool.name)
+    if tool.type == "tool_definition" and said(tool.definition):
+        added = _parse_tool(tool.definition, "messages.tool_addition.definition", losses)
+        others = tuple(k for k in offered if added is None or k.name != added.name)
+        return others if added is None else (*others, added)
+    return tuple(
+        structs.replace(known, deferred=False) if known.name == tool.name else known
+        for known in offered
+    )
+
+
+def parse_choice(choice: Choice | None) -> ToolChoice | None:
+    if choice is None:
+        return None
+    if choice.type == "tool" and not choice.name:
+        raise Malformed("tool_choice.name", "Field required")
+    off = choice.disable_parallel_tool_use
+    return ToolChoice(
+        choice.type,
+        choice.name if choice.type == "tool" else None,
+        parallel=None if off is None else not off,
+    )
+
+
+# --- rendering ---------------------------------------------------------------------------------
+
+
+def write_tools(request: Request, manners: Manners, losses: Losses) -> list[Definition | Raw]:
+    """The tools that this upstream can have. Raises Unsupported when a tool of Anthropic's servers
+    is the only one or is forced; among others it is left out, so that the agent still runs."""
+    choice = request.tool_choice
+    written: list[Definition | Raw] = []
+    for tool in request.tools:
+        if choice is not None and choice.allowed is not None and tool.name not in choice.allowed:
+            losses.emulate("tool_choice.allowed_tools")
+            continue
+        native = tool.native if tool.native_dialect is Dialect.ANTHROPIC else None
+        if native is not None and manners.tool_extras:
+            written.append(Raw(native.encode()))
+            continue
+        if tool.kind == "hosted":
+            if len(request.tools) == 1 or (choice is not None and choice.name == tool.name):
+                raise Unsupported(
+                    "tools", f'the server tool "{tool.name}" is not available on this upstream'
+                )
+            losses.drop(f"tools.{tool.name}")
+            continue
+        written.append(_write_function(tool, manners, losses))
+    return written
+
+
+def _write_function(tool: Tool, manners: Manners, losses: Losses) -> Definition:
+    if tool.deferred and not manners.tool_extras:
+        losses.drop("tools.defer_loading")
+    if tool.strict is not None and not manners.tool_extras:
+        losses.drop("tools.strict")
+    return Definition(
+        tool.name,
+        tool.description,
+        Raw(object_schema(tool.schema, losses).encode()),
+        strict=tool.strict if manners.tool_extras else None,
+        defer_loading=True if tool.deferred and manners.tool_extras else None,
+        cache_control=write_mark(tool.cache),
+    )
+
+
+def write_choice(choice: ToolChoice | None, manners: Manners) -> Choice | None:
+    """None where the default says it all. Only for requests with tools: without, it is a 400."""
+    if choice is None:
+        return None
+    serial = choice.parallel is False and manners.parallel_flag and choice.mode != "none"
+    return Choice(choice.mode, choice.name, True if serial else None)
