@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from gwproxy.clients.document import Path, Value
+from gwproxy.clients.document import MemberPath, Value
 
 # Few names, so that edits often meet members that exist, and duplicates happen.
 NAMES = ["a", "b", "env", "model", "x-y", "kimi-k2.5", "é", "$ref", 'quo"te', ""]
@@ -118,7 +118,8 @@ def documents(draw: DrawFn) -> Document:
     return Document(head + text + writer.gap(line_break=False), tree, writer.comments)
 
 
-paths: SearchStrategy[Path] = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(tuple)
+_path_keys = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
+paths: SearchStrategy[MemberPath] = _path_keys.map(tuple)
 
 _plain = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 new_values: SearchStrategy[Value] = st.recursive(

@@ -35,11 +35,11 @@ def target(tmp_path: Path) -> Target:
 
 
 def apply(target: Target) -> None:
-    change.apply_setup(target, WISHES, "kimi")
+    change.apply_setup(target, lambda _: WISHES, "kimi")
 
 
 def test_a_preview_changes_nothing(target: Target) -> None:
-    plan = change.preview_setup(target, WISHES, "kimi")
+    plan = change.preview_setup(target, lambda _: WISHES, "kimi")
     assert len(plan.edits) == 3
     assert target.file.read_bytes() == BEFORE
     assert not paths.backups_dir().exists()
@@ -59,7 +59,7 @@ def test_a_second_setup_writes_nothing(target: Target) -> None:
     apply(target)
     status, records = target.file.stat(), (paths.state_dir() / "setup.json").stat()
     copies = sorted(paths.backups_dir().rglob("*"))
-    plan = change.apply_setup(target, WISHES, "kimi")
+    plan = change.apply_setup(target, lambda _: WISHES, "kimi")
     assert plan.is_empty
     assert target.file.stat().st_mtime_ns == status.st_mtime_ns
     assert (paths.state_dir() / "setup.json").stat().st_mtime_ns == records.st_mtime_ns
@@ -80,7 +80,9 @@ def test_an_undo_keeps_what_the_user_has_done_since(target: Target) -> None:
 
 def test_setups_of_two_profiles_are_undone_together(target: Target) -> None:
     apply(target)
-    change.apply_setup(target, [Wish(("env", "ANTHROPIC_MODEL"), "claude-sonnet-4-6")], "claude")
+    change.apply_setup(
+        target, lambda _: [Wish(("env", "ANTHROPIC_MODEL"), "claude-sonnet-4-6")], "claude"
+    )
     env = JSON.read(target.file.read_text())["env"]
     assert env == {"EDITOR": "vi", "ANTHROPIC_MODEL": "claude-sonnet-4-6"}
     change.apply_undo(target)
@@ -90,7 +92,7 @@ def test_setups_of_two_profiles_are_undone_together(target: Target) -> None:
 def test_an_edit_between_two_setups_survives_the_undo(target: Target) -> None:
     apply(target)
     target.file.write_text(target.file.read_text().replace('"vi"', '"emacs"'))
-    change.apply_setup(target, [*WISHES, Wish(("env", "EXTRA"), "1")], "kimi")
+    change.apply_setup(target, lambda _: [*WISHES, Wish(("env", "EXTRA"), "1")], "kimi")
     change.apply_undo(target)
     assert target.file.read_bytes() == BEFORE.replace(b'"vi"', b'"emacs"')
 
@@ -98,7 +100,7 @@ def test_an_edit_between_two_setups_survives_the_undo(target: Target) -> None:
 def test_a_profile_of_the_same_values_only_changes_the_record(target: Target) -> None:
     apply(target)
     content = target.file.read_bytes()
-    assert change.apply_setup(target, WISHES, "other").is_empty
+    assert change.apply_setup(target, lambda _: WISHES, "other").is_empty
     assert [claim.profile for _, claim in change.claimed_targets()] == ["other"]
     change.apply_undo(target)
     assert content != target.file.read_bytes() == BEFORE
@@ -203,7 +205,7 @@ def test_a_file_that_never_rests_is_given_up(
 
 
 def test_what_was_written_can_be_asked_for_again(target: Target) -> None:
-    plan = change.apply_setup(target, WISHES, "kimi")
+    plan = change.apply_setup(target, lambda _: WISHES, "kimi")
     assert change.is_in_place(plan)
     target.file.write_bytes(BEFORE)
     assert not change.is_in_place(plan)
@@ -305,7 +307,9 @@ def test_a_kill_at_any_point_leaves_the_old_file_or_the_new_one(target: Target) 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked child")
 def test_a_kill_during_a_second_setup_or_an_undo_is_as_harmless(target: Target) -> None:
     def other() -> object:
-        return change.apply_setup(target, [Wish(("env", "ANTHROPIC_MODEL"), "other")], "other")
+        return change.apply_setup(
+            target, lambda _: [Wish(("env", "ANTHROPIC_MODEL"), "other")], "other"
+        )
 
     def undo() -> object:
         return change.apply_undo(target)

@@ -6,28 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from clients.surroundings import CLAUDE, COMMAND, KEY, KIMI, TOKEN, gateway, places
 from gwproxy.clients import claude_code
-from gwproxy.clients.document import ABSENT
-from gwproxy.clients.endpoint import Endpoint, straight_to_provider, through_gateway
+from gwproxy.clients.endpoint import straight_to_provider
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import diff, plan_setup
 from gwproxy.errors import ConfigError
-from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
-from gwproxy.profiles.secret import Secret
-from gwproxy.profiles.store import ServeSettings
-
-TOKEN = Secret("gw-" + "t" * 36 + "WXYZ")
-KIMI = make_profile("kimi", {"preset": "kimi-code"})
-CLAUDE = make_profile(
-    "claude", {"preset": "claude-gateway", "anthropic_url": "https://claude.example"}
-)
-
-
-def gateway(
-    profile: Profile, *, pinned: bool = False, command: tuple[str, ...] | None = None
-) -> Endpoint:
-    return through_gateway(profile, ServeSettings(), TOKEN, pinned=pinned, token_command=command)
 
 
 def test_a_foreign_model_gets_all_that_it_needs() -> None:
@@ -99,74 +84,82 @@ def test_limits_stay_within_what_claude_code_takes(
 
 
 def test_a_helper_takes_the_place_of_the_token() -> None:
-    wishes = claude_code.wishes(gateway(KIMI, command=("/opt/my tools/gwproxy", "token")))
+    wishes = claude_code.wishes(gateway(command=COMMAND), {}, default=False)
     said = {wish.path: wish.value for wish in wishes}
-    assert said["apiKeyHelper",] == "'/opt/my tools/gwproxy' token"
+    assert said["apiKeyHelper",] == "env GWPROXY_HOME=/srv/gw '/opt/my tools/gwproxy' token"
     assert said["env", "ANTHROPIC_AUTH_TOKEN"] == ""
     assert TOKEN.reveal() not in said.values()
 
 
 def test_a_literal_token_takes_the_place_of_a_helper() -> None:
     before = '{"apiKeyHelper": "company-key"}'
-    target = claude_code.target("user", Path("/home/me"), Path("/work"))
-    plan = plan_setup(target, before, claude_code.wishes(gateway(KIMI)))
-    tree = JSON.read(plan.after or "")
-    assert "apiKeyHelper" not in tree
+    wishes = claude_code.wishes(gateway(), JSON.read(before), default=False)
+    plan = plan_setup(claude_code.target("user", places()), before, wishes)
+    assert "apiKeyHelper" not in JSON.read(plan.after or "")
     assert TOKEN.reveal() not in diff(plan)
-
-
-def test_the_snippet_is_a_settings_file() -> None:
-    document = claude_code.settings(gateway(KIMI))
-    assert list(document) == ["env"]
-    with_helper = claude_code.settings(gateway(KIMI, command=("gwproxy", "token")))
-    assert with_helper["apiKeyHelper"] == "gwproxy token"
-    assert ABSENT not in with_helper.values()
+    assert "…WXYZ" in diff(plan)
 
 
 def test_directly_the_key_goes_where_the_provider_wants_it() -> None:
-    key = Secret("sk-kimi-" + "k" * 40)
-    variables = claude_code.environment(straight_to_provider(KIMI, key))
+    variables = claude_code.environment(straight_to_provider(KIMI, KEY))
     assert variables["ANTHROPIC_BASE_URL"] == "https://api.kimi.com/coding"
-    assert variables["ANTHROPIC_API_KEY"] == key.reveal()
+    assert variables["ANTHROPIC_API_KEY"] == KEY.reveal()
     assert variables["ANTHROPIC_AUTH_TOKEN"] == ""
     assert variables["CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"] == "1"
     bearer = make_profile("k", {"preset": "kimi-k25", "headers": {"X-Team": "blue"}})
-    variables = claude_code.environment(straight_to_provider(bearer, key))
-    assert variables["ANTHROPIC_AUTH_TOKEN"] == key.reveal()
+    variables = claude_code.environment(straight_to_provider(bearer, KEY))
+    assert variables["ANTHROPIC_AUTH_TOKEN"] == KEY.reveal()
     assert variables["ANTHROPIC_CUSTOM_HEADERS"] == "X-Team: blue"
 
 
 def test_a_header_that_claude_code_cannot_send_is_refused() -> None:
     profile = make_profile("k", {"preset": "kimi-k25", "auth": {"anthropic": "x-my-key"}})
     with pytest.raises(ConfigError) as caught:
-        claude_code.wishes(straight_to_provider(profile, TOKEN))
+        claude_code.wishes(straight_to_provider(profile, KEY), {}, default=False)
     assert "x-my-key" in caught.value.why
 
 
 def test_each_scope_has_its_file() -> None:
-    home, project = Path("/home/me"), Path("/work/app")
-    files = [claude_code.target(scope, home, project).file for scope in claude_code.SCOPES]
-    assert files == [
-        home / ".claude/settings.json",
-        project / ".claude/settings.json",
-        project / ".claude/settings.local.json",
+    files = [claude_code.target(scope, places()).file for scope in claude_code.SCOPES]
+    assert [str(file) for file in files] == [
+        "/home/me/.claude/settings.json",
+        "/work/app/.claude/settings.json",
+        "/work/app/.claude/settings.local.json",
     ]
-    moved = claude_code.target("user", home, project, "/etc/mine")
+    moved = claude_code.target("user", places({"CLAUDE_CONFIG_DIR": "/etc/mine"}))
     assert moved.file == Path("/etc/mine/settings.json")
 
 
-def test_stronger_settings_that_say_otherwise_are_named() -> None:
-    mine = claude_code.wishes(gateway(KIMI))
-    others = [
-        ("managed.json", '{"env": {"ANTHROPIC_BASE_URL": "https://corp", "EDITOR": "vi"}}'),
-        ("same.json", '{"env": {"ANTHROPIC_MODEL": "kimi-k2.5"}}'),
-        ("helper.json", '{"apiKeyHelper": "corp-key"}'),
-        ("broken.json", "{"),
+@pytest.mark.parametrize("scope", claude_code.SCOPES)
+@pytest.mark.parametrize(
+    ("platform", "managed"),
+    [
+        ("linux", "/etc/claude-code"),
+        ("darwin", "/Library/Application Support/ClaudeCode"),
+        ("win32", "C:/Program Files/ClaudeCode"),
+    ],
+)
+def test_stronger_settings_that_say_otherwise_are_named(
+    scope: str, platform: str, managed: str
+) -> None:
+    files = {
+        "/home/me/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "opus"}}',
+        "/work/app/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "kimi-k2.5"}}',
+        "/work/app/.claude/settings.local.json": '{"apiKeyHelper": "corp-key"}',
+        f"{managed}/managed-settings.json": '{"env": {"ANTHROPIC_BASE_URL": "https://corp"}}',
+        f"{managed}/managed-settings.d/10.json": '{"env": {"API_TIMEOUT_MS": "1", "A": "b"}}',
+        f"{managed}/managed-settings.d/20.json": "{",
+    }
+    mine = claude_code.wishes(gateway(), {}, default=False)
+    found = claude_code.remarks(scope, mine, places(files=files, platform=platform))
+    expected = [
+        f"{managed}/managed-settings.json outranks what is written here: env.ANTHROPIC_BASE_URL",
+        f"{managed}/managed-settings.d/10.json outranks what is written here: env.API_TIMEOUT_MS",
     ]
-    assert claude_code.outranking(mine, others) == [
-        "managed.json outranks what is written here: env.ANTHROPIC_BASE_URL",
-        "helper.json outranks what is written here: apiKeyHelper",
-    ]
+    if scope != "local":
+        local = "/work/app/.claude/settings.local.json outranks what is written here: apiKeyHelper"
+        expected.insert(0, local)
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -179,9 +172,4 @@ def test_stronger_settings_that_say_otherwise_are_named() -> None:
     ],
 )
 def test_shell_exports_that_lead_elsewhere_are_named(environ: dict[str, str], count: int) -> None:
-    assert len(claude_code.shell_conflicts(environ)) == count
-
-
-@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_managed_settings_have_their_own_folder(platform: str) -> None:
-    assert claude_code.managed_folder(platform).is_absolute() or platform == "win32"
+    assert len(claude_code.remarks("user", [], places(environ))) == count

@@ -13,7 +13,7 @@ from clients.json_documents import Document, documents, new_values, paths
 from gwproxy.clients import jsontext
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     Uneditable,
     Value,
     lookup,
@@ -32,7 +32,7 @@ def test_reads_the_values_that_were_written(document: Document) -> None:
 @given(document=documents(), path=paths, value=new_values)
 @settings(max_examples=400, deadline=None)
 def test_assign_sets_one_member_and_keeps_the_rest(
-    document: Document, path: Path, value: Value
+    document: Document, path: MemberPath, value: Value
 ) -> None:
     try:
         expected = with_value(document.value, path, value)
@@ -50,7 +50,7 @@ def test_assign_sets_one_member_and_keeps_the_rest(
 
 @given(document=documents(), path=paths)
 @settings(max_examples=400, deadline=None)
-def test_remove_takes_one_member_and_keeps_comments(document: Document, path: Path) -> None:
+def test_remove_takes_one_member_and_keeps_comments(document: Document, path: MemberPath) -> None:
     edited = jsontext.remove(document.text, path)
     assert same(jsontext.read(edited), without(document.value, path))
     assert jsontext.remove(edited, path) == edited
@@ -60,7 +60,7 @@ def test_remove_takes_one_member_and_keeps_comments(document: Document, path: Pa
         assert edited.count(mark) == outside.count(mark)
 
 
-def without_members(text: str, path: Path) -> str:
+def without_members(text: str, path: MemberPath) -> str:
     """`text` with nothing at all where the members at `path` stood, commas left alone."""
     node = scan(text)
     for key in path[:-1]:
@@ -74,7 +74,7 @@ def without_members(text: str, path: Path) -> str:
 
 @given(document=documents(), edits=st.lists(st.tuples(paths, new_values), max_size=6))
 def test_a_strict_document_stays_strict(
-    document: Document, edits: list[tuple[Path, Value]]
+    document: Document, edits: list[tuple[MemberPath, Value]]
 ) -> None:
     try:
         json.loads(document.text.removeprefix("\ufeff"))
@@ -157,7 +157,9 @@ SETTINGS = """\
         ),
     ],
 )
-def test_assign_follows_its_neighbours(before: str, path: Path, value: Value, after: str) -> None:
+def test_assign_follows_its_neighbours(
+    before: str, path: MemberPath, value: Value, after: str
+) -> None:
     assert jsontext.assign(before, path, value) == after
 
 
@@ -191,7 +193,7 @@ def test_a_value_that_is_there_keeps_its_spelling(text: str) -> None:
         pytest.param("// nothing", ("a",), "// nothing", id="no document"),
     ],
 )
-def test_remove_leaves_no_trace(before: str, path: Path, after: str) -> None:
+def test_remove_leaves_no_trace(before: str, path: MemberPath, after: str) -> None:
     assert jsontext.remove(before, path) == after
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.clients.document import ABSENT
-from gwproxy.clients.document import Path as MemberPath
+from gwproxy.clients.document import ABSENT, MemberPath
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import (
     Plan,
@@ -160,3 +159,44 @@ def test_an_edit_names_its_path_as_people_write_it() -> None:
     path: MemberPath = ("models", "kimi-k2.5", "x y")
     plan = plan_setup(TARGET, "", [Wish(path, 1)])
     assert list(edit_lines(plan)) == ['+ models."kimi-k2.5"."x y" = 1']
+
+
+def test_a_wish_inside_another_ones_object_belongs_to_it() -> None:
+    wishes = [
+        Wish(("provider", "gwproxy"), {"url": "u"}),
+        Wish(("provider", "gwproxy", "apiKey"), TOKEN, secret=True),
+    ]
+    first = plan_setup(TARGET, '{"provider": {"mine": {}}}', wishes)
+    undo = plan_undo(TARGET, (first.after or "") + "\n", claim_of(first), first.before)
+    assert JSON.read(undo.after or "") == {"provider": {"mine": {}}}
+    assert undo.kept == ()
+
+
+DEFAULTS = [
+    Wish(("model",), "kimi-k2.5", yielding="default"),
+    Wish(("model_provider",), "gwproxy", yielding="default"),
+    Wish(("url",), "u"),
+]
+
+
+def test_a_default_that_the_user_chose_is_not_replaced() -> None:
+    plan = plan_setup(TARGET, '{"model": "mine"}', DEFAULTS)
+    assert JSON.read(plan.after or "") == {"model": "mine", "url": "u"}
+    assert plan.kept == (("model",),)
+
+
+def test_a_default_that_nobody_chose_is_set_and_follows_the_profile() -> None:
+    first = plan_setup(TARGET, "{}", DEFAULTS)
+    assert JSON.read(first.after or "")["model"] == "kimi-k2.5"
+    newer = [Wish(("model",), "kimi-k3", yielding="default"), *DEFAULTS[1:]]
+    second = plan_setup(TARGET, first.after, newer, claim_of(first), "{}")
+    assert JSON.read(second.after or "")["model"] == "kimi-k3"
+    assert second.kept == ()
+
+
+def test_a_default_that_the_user_changed_since_stays_with_its_kin() -> None:
+    first = plan_setup(TARGET, "{}", DEFAULTS)
+    changed = JSON.assign(first.after or "", ("model",), "kimi-k3")
+    second = plan_setup(TARGET, changed, DEFAULTS, claim_of(first), "{}")
+    assert second.is_empty
+    assert second.kept == (("model",),)

@@ -11,7 +11,7 @@ from clients.toml_documents import Document, documents, new_values, paths
 from gwproxy.clients import tomltext
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     Uneditable,
     Value,
     leaves,
@@ -30,7 +30,7 @@ thorough = settings(
 @given(document=documents(), path=paths, value=new_values)
 @thorough
 def test_assign_sets_one_key_and_keeps_the_rest(
-    document: Document, path: Path, value: Value
+    document: Document, path: MemberPath, value: Value
 ) -> None:
     try:
         expected = with_value(document.value, path, value)
@@ -49,7 +49,7 @@ def test_assign_sets_one_key_and_keeps_the_rest(
 
 @given(document=documents(), path=paths)
 @thorough
-def test_remove_takes_one_key_and_keeps_comments(document: Document, path: Path) -> None:
+def test_remove_takes_one_key_and_keeps_comments(document: Document, path: MemberPath) -> None:
     edited = tomltext.remove(document.text, path)
     # A table that stood only in the name of the one removed goes with it: compare the leaves.
     expected = without(document.value, path)
@@ -60,12 +60,12 @@ def test_remove_takes_one_key_and_keeps_comments(document: Document, path: Path)
         assert edited == document.text
 
 
-def touches_inline_table(document: Document, path: Path) -> bool:
+def touches_inline_table(document: Document, path: MemberPath) -> bool:
     """Inside an inline table the whole value is spelled anew."""
     return bool(re.search(r"[={,]\s*\{", document.text)) and len(path) > 1
 
 
-def leaf_values(tree: dict[str, Value]) -> list[tuple[Path, str]]:
+def leaf_values(tree: dict[str, Value]) -> list[tuple[MemberPath, str]]:
     return sorted((path, repr(value)) for path, value in leaves((), tree) if value != {})
 
 
@@ -112,7 +112,9 @@ name = "mine"
         pytest.param("a.b = 1\n", ("a", "c", "d"), 2, "a.b = 1\n\n[a.c]\nd = 2\n", id="below"),
     ],
 )
-def test_assign_follows_its_neighbours(before: str, path: Path, value: Value, after: str) -> None:
+def test_assign_follows_its_neighbours(
+    before: str, path: MemberPath, value: Value, after: str
+) -> None:
     assert tomltext.assign(before, path, value) == after
 
 
@@ -136,7 +138,7 @@ def test_a_value_that_is_there_keeps_its_spelling() -> None:
         pytest.param("a = 1\n", ("b",), "a = 1\n", id="not there"),
     ],
 )
-def test_remove_leaves_no_trace(before: str, path: Path, after: str) -> None:
+def test_remove_leaves_no_trace(before: str, path: MemberPath, after: str) -> None:
     assert tomltext.remove(before, path) == after
 
 

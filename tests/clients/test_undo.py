@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clients import json_documents, toml_documents
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     TextFormat,
     Tree,
     Uneditable,
@@ -23,7 +23,7 @@ from gwproxy.clients.tomltext import TOML
 from gwproxy.clients.undo import Claimed, claimed_by, merged, undone
 
 
-def setup(form: TextFormat, base: str, path: Path, value: Value) -> tuple[str, list[Claimed]]:
+def setup(form: TextFormat, base: str, path: MemberPath, value: Value) -> tuple[str, list[Claimed]]:
     return form.assign(base, path, value), list(claimed_by(path, value))
 
 
@@ -91,7 +91,7 @@ def test_a_second_setup_keeps_the_values_of_the_first_as_ours() -> None:
         assert undone(JSON, text, "{}", both).text == "{}"
 
 
-OURS: list[tuple[Path, Value]] = [
+OURS: list[tuple[MemberPath, Value]] = [
     (("env", "GW_URL"), "http://127.0.0.1"),
     (("GW_MODEL",), "m"),
     (("model_providers", "gwproxy"), {"name": "gwproxy", "auth": {"command": "x"}}),
@@ -125,14 +125,14 @@ def test_undo_keeps_every_other_edit(form: TextFormat, data: st.DataObject) -> N
     assert result.kept == ()
 
 
-def edited(form: TextFormat, text: str, path: Path, value: Value) -> str:
+def edited(form: TextFormat, text: str, path: MemberPath, value: Value) -> str:
     try:
         return form.remove(text, path) if value is ABSENT else form.assign(text, path, value)
     except Uneditable:
         return text
 
 
-def values(form: TextFormat, text: str) -> list[tuple[Path, str]]:
+def values(form: TextFormat, text: str) -> list[tuple[MemberPath, str]]:
     """All plain values; an empty object is none, since TOML cannot tell it from a mere name."""
     tree = form.read(text)
     return sorted((path, digest(value)) for path, value in leaves((), tree) if value != {})

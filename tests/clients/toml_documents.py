@@ -9,7 +9,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from gwproxy.clients.document import Path, Tree, Value
+from gwproxy.clients.document import MemberPath, Tree, Value
 
 NAMES = ["a", "b", "model", "model_providers", "x-y", "kimi-k2.5", "é"]
 
@@ -80,7 +80,8 @@ def _quoted(name: str) -> str:
     return name if name.isascii() and "." not in name else f'"{name}"'
 
 
-paths: SearchStrategy[Path] = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(tuple)
+_path_keys = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
+paths: SearchStrategy[MemberPath] = _path_keys.map(tuple)
 
 _plain = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=8) | st.floats()
 _inline = st.recursive(

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from gwproxy import paths
 from gwproxy.clients import files, ledger
-from gwproxy.clients.document import ABSENT, TextFormat, Uneditable, canonical, digest, lookup
+from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, canonical, digest, lookup
 from gwproxy.clients.files import Snapshot
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Plan, Target, Wish, plan_setup, plan_undo, restore
@@ -28,6 +28,9 @@ ATTEMPTS: Final = 3
 
 # An edit replaces more text than its value: the key, quotes, indentation.
 _BYTES_BESIDE_A_VALUE: Final = 200
+
+# What is wished may depend on what the file says; it is asked anew for each reading.
+Wisher: TypeAlias = Callable[[Tree], Sequence[Wish]]
 
 _T = TypeVar("_T")
 
@@ -50,14 +53,12 @@ class _Work:
     base: bytes | None
 
 
-def preview_setup(target: Target, wishes: Sequence[Wish], profile: str) -> Plan:
+def preview_setup(target: Target, wishes: Wisher, profile: str) -> Plan:
     """What `apply_setup` would do. Raises ConfigError."""
     return _setup(target, wishes, profile).plan
 
 
-def apply_setup(
-    target: Target, wishes: Sequence[Wish], profile: str, *, in_place: bool = False
-) -> Plan:
+def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool = False) -> Plan:
     """Make all wishes true in the target's file; nothing is written where they are.
 
     Raises ConfigError; the file is then as it was.
@@ -130,13 +131,13 @@ def standing(target: Target, claim: Claim) -> Standing:
     return Standing.CHANGED if any(ours) else Standing.GONE
 
 
-def _setup(target: Target, wishes: Sequence[Wish], profile: str) -> _Work:
+def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
     snapshot = files.read(target.file)
     files.refuse_unwritable(snapshot)
     claim = ledger.claims().get(snapshot.real)
     old_base = ledger.base_of(snapshot.real, claim) if claim else None
     base_text = None if old_base is None else old_base.decode()
-    plan = _read(target, lambda: plan_setup(target, snapshot.text, wishes, claim, base_text))
+    plan = _read(target, lambda: _plan_setup(target, snapshot.text, wishes, claim, base_text))
     base = _base(target, snapshot, claim, old_base)
     states = [ledger.sha256(_bytes(plan.after))]
     if claim and snapshot.content is not None:
@@ -152,6 +153,13 @@ def _setup(target: Target, wishes: Sequence[Wish], profile: str) -> _Work:
         members=plan.members,
     )
     return _Work(snapshot, plan, new, base)
+
+
+def _plan_setup(
+    target: Target, text: str | None, wishes: Wisher, claim: Claim | None, base: str | None
+) -> Plan:
+    tree = target.form.read(text or "")
+    return plan_setup(target, text, wishes(tree), claim, base)
 
 
 def _base(

@@ -8,23 +8,22 @@ because that block outranks the variables of the shell and also reaches backgrou
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final
 
-from gwproxy.clients.document import ABSENT, Uneditable, lookup, pointer, same
+from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup, pointer, same
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Target, Wish
+from gwproxy.clients.plan import Places, Target, Wish
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY
 from gwproxy.profiles.quirks import manner_values
 
 NAME: Final = "claude-code"
+TITLE: Final = "Claude Code"
 PROGRAM: Final = "claude"
-
-Scope = Literal["user", "project", "local"]
-SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)  # from the weakest to the strongest
+SCOPES: Final = ("user", "project", "local")  # from the weakest to the strongest
 
 # Claude Code's own limits: below the first it shows an error, above the second it cuts.
 _STREAM_IDLE_MS: Final = (300_000, 1_800_000)
@@ -38,6 +37,13 @@ _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
 
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
+# Where an administrator's settings are, which outrank everybody's.
+_MANAGED: Final = {
+    "linux": Path("/etc/claude-code"),
+    "darwin": Path("/Library/Application Support/ClaudeCode"),
+    "win32": Path("C:/Program Files/ClaudeCode"),
+}
+
 _OTHER_PROVIDERS: Final = (
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_VERTEX",
@@ -45,46 +51,33 @@ _OTHER_PROVIDERS: Final = (
 )
 
 
-def target(scope: Scope, home: Path, project: Path, config_dir: str = "") -> Target:
-    """The settings file of a scope; `config_dir` is the value of CLAUDE_CONFIG_DIR."""
-    folder = Path(config_dir) if config_dir else home / ".claude"
-    file = {
-        "user": folder / "settings.json",
-        "project": project / ".claude" / "settings.json",
-        "local": project / ".claude" / "settings.local.json",
-    }[scope]
-    return Target(NAME, scope, file, JSON)
-
-
-def managed_folder(platform: str) -> Path:
-    """Where an administrator's settings are, which outrank everybody's: `managed-settings.json`
-    and the files of `managed-settings.d`. `platform` is `sys.platform`."""
-    known = {
-        "darwin": Path("/Library/Application Support/ClaudeCode"),
-        "win32": Path("C:/Program Files/ClaudeCode"),
+def target(scope: str, places: Places) -> Target:
+    """The settings file of a scope."""
+    moved = places.environ.get("CLAUDE_CONFIG_DIR")
+    files = {
+        "user": (Path(moved) if moved else places.home / ".claude") / "settings.json",
+        "project": places.project / ".claude" / "settings.json",
+        "local": places.project / ".claude" / "settings.local.json",
     }
-    return known.get(platform, Path("/etc/claude-code"))
+    return Target(NAME, scope, files[scope], JSON)
 
 
-def wishes(endpoint: Endpoint) -> list[Wish]:
-    """What settings.json should say. Raises ConfigError for an endpoint that cannot be used."""
+def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+    """What settings.json should say. Raises ConfigError for an endpoint that cannot be used.
+
+    `tree` and `default` change nothing here: Claude Code has one endpoint, for every model.
+    """
     result = [
         Wish(("env", name), value, secret=value == endpoint.secret.reveal())
         for name, value in environment(endpoint).items()
     ]
     if endpoint.token_command:
-        result.append(Wish(("apiKeyHelper",), shlex.join(endpoint.token_command)))
+        command = shlex.join(endpoint.token_command.with_environ)
+        result.append(Wish(("apiKeyHelper",), command))
     else:
         # Its output would be sent along as x-api-key: somebody's key to somebody else's server.
         result.append(Wish(("apiKeyHelper",), ABSENT))
     return result
-
-
-def settings(endpoint: Endpoint) -> dict[str, object]:
-    """The same as a settings document of its own, for `--print` and `claude --settings`."""
-    tree: dict[str, object] = {"env": environment(endpoint)}
-    tree.update({wish.path[0]: wish.value for wish in wishes(endpoint) if wish.path[0] != "env"})
-    return {name: value for name, value in tree.items() if value is not ABSENT}
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
@@ -97,31 +90,36 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     }
 
 
-def outranking(mine: Iterable[Wish], others: Sequence[tuple[str, str]]) -> list[str]:
-    """What stronger settings files say otherwise: `others` are (file, text), any order."""
-    remarks = []
-    for file, text in others:
-        try:
-            tree = JSON.read(text)
-        except Uneditable:
-            continue
-        against = [
-            pointer(wish.path)
-            for wish in mine
-            if (theirs := lookup(tree, wish.path)) is not ABSENT and not same(theirs, wish.value)
-        ]
-        if against:
-            remarks.append(f"{file} outranks what is written here: {', '.join(against)}")
-    return remarks
-
-
-def shell_conflicts(environ: Mapping[str, str]) -> list[str]:
-    """Exported variables that lead Claude Code elsewhere in spite of its settings."""
-    return [
+def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+    """What would outrank these settings: stronger settings files, and exported variables."""
+    stronger = [target(other, places).file for other in SCOPES[SCOPES.index(scope) + 1 :]]
+    managed = _MANAGED.get(places.platform, _MANAGED["linux"])
+    stronger += [managed / "managed-settings.json", *places.entries(managed / "managed-settings.d")]
+    mine = list(mine)
+    found = [_outranking(mine, file, places.read(file) or "") for file in stronger]
+    return [remark for remark in found if remark] + [
         f"{name} is set in your shell: Claude Code goes there and not to gwproxy; unset it"
         for name in _OTHER_PROVIDERS
-        if environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+        if places.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
     ]
+
+
+def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+    """How to use it now."""
+    return PROGRAM
+
+
+def _outranking(mine: list[Wish], file: Path, text: str) -> str:
+    try:
+        tree = JSON.read(text)
+    except Uneditable:
+        return ""
+    against = [
+        pointer(wish.path)
+        for wish in mine
+        if (theirs := lookup(tree, wish.path)) is not ABSENT and not same(theirs, wish.value)
+    ]
+    return f"{file} outranks what is written here: {', '.join(against)}" if against else ""
 
 
 def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:

@@ -27,7 +27,7 @@ ABSENT: Final = Absent.ABSENT
 
 Value: TypeAlias = object
 Tree: TypeAlias = dict[str, Value]
-Path: TypeAlias = tuple[str, ...]
+MemberPath: TypeAlias = tuple[str, ...]
 
 # (start, end, replacement): offsets into the text before any of its splices is applied.
 Splice: TypeAlias = tuple[int, int, str]
@@ -56,8 +56,8 @@ class TextFormat:
 
     name: str
     read: Callable[[str], Tree]
-    assign: Callable[[str, Path, Value], str]
-    remove: Callable[[str, Path], str]
+    assign: Callable[[str, MemberPath, Value], str]
+    remove: Callable[[str, MemberPath], str]
 
 
 def canonical(value: Value) -> str:
@@ -81,7 +81,7 @@ def digest(value: Value) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def lookup(tree: Value, path: Path) -> Value:
+def lookup(tree: Value, path: MemberPath) -> Value:
     """The value at `path`, or ABSENT, also where a parent is missing or is no object."""
     for key in path:
         if not isinstance(tree, Mapping) or key not in tree:
@@ -90,7 +90,7 @@ def lookup(tree: Value, path: Path) -> Value:
     return tree
 
 
-def with_value(tree: Tree, path: Path, value: Value) -> Tree:
+def with_value(tree: Tree, path: MemberPath, value: Value) -> Tree:
     """A copy of `tree` with one member set. A parent that is no object is a KeyError."""
     key, rest = path[0], path[1:]
     if not rest:
@@ -101,7 +101,7 @@ def with_value(tree: Tree, path: Path, value: Value) -> Tree:
     return {**tree, key: with_value(child, rest, value)}
 
 
-def without(tree: Tree, path: Path) -> Tree:
+def without(tree: Tree, path: MemberPath) -> Tree:
     """A copy of `tree` without one member; the same values where it is not there."""
     key, rest = path[0], path[1:]
     if not rest:
@@ -112,7 +112,7 @@ def without(tree: Tree, path: Path) -> Tree:
     return {**tree, key: without(child, rest)}
 
 
-def leaves(path: Path, value: Value) -> Iterator[tuple[Path, Value]]:
+def leaves(path: MemberPath, value: Value) -> Iterator[tuple[MemberPath, Value]]:
     """Every value below `path` that is not an object with members, with its own path."""
     if isinstance(value, dict) and value:
         for key, child in value.items():
@@ -146,7 +146,7 @@ def proven(read: Callable[[str], Tree], text: str, expected: Tree) -> str:
     return text
 
 
-def pointer(path: Path) -> str:
+def pointer(path: MemberPath) -> str:
     """A path as people read it: `env.ANTHROPIC_MODEL`, `models."kimi-k2.5"`."""
     return ".".join(
         key if key.replace("-", "_").isidentifier() else json.dumps(key) for key in path

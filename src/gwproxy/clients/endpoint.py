@@ -8,7 +8,7 @@ need not know which of the two it is, but for the names of models and headers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,10 +21,25 @@ from gwproxy.profiles.store import ServeSettings
 
 
 @dataclass(frozen=True, slots=True)
+class TokenCommand:
+    """The command that prints the local token, and the environment that it needs to find it."""
+
+    words: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def with_environ(self) -> tuple[str, ...]:
+        """One command line, for a client that cannot set variables (POSIX)."""
+        settings = [f"{name}={value}" for name, value in self.environ.items()]
+        return ("env", *settings, *self.words) if settings else self.words
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """`anthropic` is the base without `/v1`, `openai` the base with it; None where a provider
-    that is reached directly has none. `token_command` prints the local token, `token_file` holds
-    it; either is None where it does not, as for a provider's key.
+    that is reached directly has none. `token_file` holds the local token (None where nothing
+    does, as for a provider's key); `token_command` is there when the person wants the client to
+    run a command for it.
     """
 
     profile: Profile
@@ -32,7 +47,7 @@ class Endpoint:
     openai: str | None
     secret: Secret
     direct: bool = False
-    token_command: tuple[str, ...] | None = None
+    token_command: TokenCommand | None = None
     token_file: Path | None = None
 
     @property
@@ -58,7 +73,7 @@ def through_gateway(
     token: Secret,
     *,
     pinned: bool,
-    token_command: tuple[str, ...] | None = None,
+    token_command: TokenCommand | None = None,
     token_file: Path | None = None,
 ) -> Endpoint:
     """The local gateway; `pinned` puts the profile into the address, for any but the default."""

@@ -87,6 +87,22 @@ def read(path: Path) -> Snapshot:
     )
 
 
+def peek(path: Path) -> str | None:
+    """The text of a file that is only looked at; None where there is none to be had."""
+    try:
+        return read(path).text
+    except ConfigError:
+        return None
+
+
+def entries(folder: Path) -> list[Path]:
+    """The files of a folder, sorted; none where it cannot be listed."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return []
+
+
 def refuse_unwritable(snapshot: Snapshot) -> None:
     """Raise ConfigError for a file that is not ours to change, before anybody is asked."""
     if snapshot.owner is None or os.name != "posix":

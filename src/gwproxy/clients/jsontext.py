@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gwproxy.clients.document import (
-    Path,
+    MemberPath,
     Splice,
     TextFormat,
     Tree,
@@ -54,7 +54,7 @@ def read(text: str) -> Tree:
     return _tree(text, root)
 
 
-def assign(text: str, path: Path, value: Value) -> str:
+def assign(text: str, path: MemberPath, value: Value) -> str:
     """`text` with the member at `path` set; the same text if the value is already so."""
     root = scan(text)
     if root is None:
@@ -72,7 +72,7 @@ def assign(text: str, path: Path, value: Value) -> str:
     return proven(read, spliced(text, splices), with_value(tree, path, value))
 
 
-def remove(text: str, path: Path) -> str:
+def remove(text: str, path: MemberPath) -> str:
     """`text` without the member at `path`, all of its duplicates included."""
     root = scan(text)
     if root is None:
@@ -102,7 +102,7 @@ def _tree(text: str, root: Node) -> Tree:
     return root.value
 
 
-def _parent(text: str, root: Node, path: Path) -> tuple[Node, Path]:
+def _parent(text: str, root: Node, path: MemberPath) -> tuple[Node, MemberPath]:
     """The innermost object on the way to `path` that exists, and the way on from there."""
     node = root
     for depth, key in enumerate(path[:-1]):
@@ -115,13 +115,13 @@ def _parent(text: str, root: Node, path: Path) -> tuple[Node, Path]:
     return node, path[-1:]
 
 
-def _nested(path: Path, value: Value) -> Value:
+def _nested(path: MemberPath, value: Value) -> Value:
     for key in reversed(path):
         value = {key: value}
     return value
 
 
-def _first_object(text: str, path: Path, value: Value) -> str:
+def _first_object(text: str, path: MemberPath, value: Value) -> str:
     newline = _newline(text)
     gap = newline if text.strip(" \t\r\n\ufeff") and not text.endswith(("\n", "\r")) else ""
     return text + gap + _pretty(_nested(path, value), "", _DEFAULT_UNIT, newline) + newline

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     TextFormat,
     Tree,
     Value,
@@ -45,24 +45,45 @@ class Target:
 
     client: str
     scope: str
-    file: FilePath
+    file: Path
     form: TextFormat
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One member as it should be; ABSENT takes it away. An object is merged into what is there."""
+class Places:
+    """A client's surroundings, handed in so that its module stays pure.
 
-    path: Path
+    `read` gives the text of a file, None where there is none that can be read; `entries` the
+    files of a folder. `platform` is `sys.platform`.
+    """
+
+    home: Path
+    project: Path
+    environ: Mapping[str, str]
+    platform: str
+    read: Callable[[Path], str | None]
+    entries: Callable[[Path], list[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One member as it should be; ABSENT takes it away. An object is merged into what is there.
+
+    Wishes with the same `yielding` belong together and give way, all of them, where the user
+    has a value of their own in any of their places: a default model is not ours to replace.
+    """
+
+    path: MemberPath
     value: Value
     secret: bool = False
+    yielding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One plain value that changes; ABSENT on the side where there is none."""
 
-    path: Path
+    path: MemberPath
     old: Value
     new: Value
     secret: bool
@@ -70,15 +91,15 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would happen to one file: None as text is no file. `kept` are the paths where an undo
-    leaves the user's own later value."""
+    """What would happen to one file: None as text is no file. `kept` are the paths where the
+    user's own value stays: a setup gave way to it, or an undo found it later than ours."""
 
     target: Target
     before: str | None
     after: str | None
     edits: tuple[Edit, ...]
     members: tuple[Claimed, ...] = ()
-    kept: tuple[Path, ...] = ()
+    kept: tuple[MemberPath, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -99,12 +120,14 @@ def plan_setup(
     """
     form, text = target.form, before or ""
     old = claim.members if claim else ()
-    new = tuple(each for wish in wishes for each in _claimed(form.read(text), wish, old))
+    wishes, kept = _without_yielding(form.read(text), wishes, old)
+    tree = form.read(text)
+    new = tuple(each for wish in wishes for each in _claimed(tree, wish, _unit(wish, wishes), old))
     text = undone(form, text, base, _left_over(old, new)).text
     for wish in wishes:
         text = _granted(form, text, wish.path, wish.value)
     after = before if text == (before or "") else text
-    return Plan(target, before, after, _edits(form, before, after, wishes), merged(old, new))
+    return Plan(target, before, after, _edits(form, before, after, wishes), merged(old, new), kept)
 
 
 def plan_undo(target: Target, before: str, claim: Claim, base: str | None) -> Plan:
@@ -169,11 +192,41 @@ def edit_lines(plan: Plan) -> Iterator[str]:
             yield f"~ {name} = {new} (was {old})"
 
 
-def _claimed(tree: Tree, wish: Wish, old: Iterable[Claimed]) -> Iterator[Claimed]:
+def _without_yielding(
+    tree: Tree, wishes: Sequence[Wish], old: Iterable[Claimed]
+) -> tuple[list[Wish], tuple[MemberPath, ...]]:
+    """The wishes that are left, and the paths where the user's value stays."""
+    ours = {each.path: each.ours for each in old}
+    taken: dict[str, list[MemberPath]] = {}
+    held: set[str] = set()
+    for wish in wishes:
+        present = lookup(tree, wish.path)
+        if digest(present) in ours.get(wish.path, ()):
+            held.add(wish.yielding)
+        elif present is not ABSENT and not same(present, wish.value):
+            taken.setdefault(wish.yielding, []).append(wish.path)
+    # Where one of the group is ours already, the user changed just the other: only that stays.
+    left = [
+        wish
+        for wish in wishes
+        if not wish.yielding
+        or wish.yielding not in taken
+        or (wish.yielding in held and wish.path not in taken[wish.yielding])
+    ]
+    return left, tuple(path for group in taken if group for path in taken[group])
+
+
+def _unit(wish: Wish, wishes: Iterable[Wish]) -> int:
+    """How many keys of the wish's path name the largest object that is wished as a whole."""
+    around = (len(each.path) for each in wishes if wish.path[: len(each.path)] == each.path)
+    return min(around)
+
+
+def _claimed(tree: Tree, wish: Wish, unit: int, old: Iterable[Claimed]) -> Iterator[Claimed]:
     if wish.value is not ABSENT:
-        yield from claimed_by(wish.path, wish.value)
+        yield from claimed_by(wish.path, wish.value, unit)
     elif lookup(tree, wish.path) is not ABSENT or any(each.path == wish.path for each in old):
-        yield Claimed(wish.path, len(wish.path), (digest(ABSENT),))
+        yield Claimed(wish.path, unit, (digest(ABSENT),))
 
 
 def _left_over(old: Iterable[Claimed], new: Iterable[Claimed]) -> Iterator[Claimed]:
@@ -189,7 +242,7 @@ def _left_over(old: Iterable[Claimed], new: Iterable[Claimed]) -> Iterator[Claim
         yield Claimed(each.path, len(each.path), each.ours) if stays else each
 
 
-def _granted(form: TextFormat, text: str, path: Path, value: Value) -> str:
+def _granted(form: TextFormat, text: str, path: MemberPath, value: Value) -> str:
     if value is ABSENT:
         return form.remove(text, path)
     present = lookup(form.read(text), path)

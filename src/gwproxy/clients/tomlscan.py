@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gwproxy.clients.document import Path
+from gwproxy.clients.document import MemberPath
 
 _BLANK_LINE = re.compile(r"[ \t\ufeff]*(?:#[^\n]*)?(?:\n|\r\n|$)")
 _GAP = re.compile(r"[ \t\ufeff]*")
@@ -39,8 +39,8 @@ class Statement:
     text ends, before a comment.
     """
 
-    path: Path
-    section: Path
+    path: MemberPath
+    section: MemberPath
     start: int
     content_end: int
     end: int
@@ -50,7 +50,7 @@ class Statement:
 def statements(text: str) -> list[Statement]:
     """In the order of the text. Items of a `[[list]]` carry the list's name, without a number."""
     found: list[Statement] = []
-    section: Path = ()
+    section: MemberPath = ()
     at = 0
     while at < len(text):
         blank = _BLANK_LINE.match(text, at)
@@ -79,7 +79,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _dotted(text: str, at: int) -> tuple[Path, int]:
+def _dotted(text: str, at: int) -> tuple[MemberPath, int]:
     """The parts of a dotted key, and the offset of what follows its white space."""
     parts: list[str] = []
     while True:

@@ -20,7 +20,7 @@ from typing import Final
 
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     Splice,
     TextFormat,
     Tree,
@@ -50,7 +50,7 @@ def read(text: str) -> Tree:
         raise _uneditable(text, str(error)) from None
 
 
-def assign(text: str, path: Path, value: Value) -> str:
+def assign(text: str, path: MemberPath, value: Value) -> str:
     """`text` with the key at `path` set; the same text if the value is already so."""
     tree = read(text)
     if same(lookup(tree, path), value):
@@ -71,7 +71,7 @@ def assign(text: str, path: Path, value: Value) -> str:
     return proven(read, spliced(text, splices), with_value(tree, path, value))
 
 
-def remove(text: str, path: Path) -> str:
+def remove(text: str, path: MemberPath) -> str:
     """`text` without the key or table at `path`, its comments kept.
 
     A parent that had no line of its own, only a part in the name, goes as well.
@@ -105,7 +105,7 @@ def _uneditable(text: str, message: str) -> Uneditable:
     return Uneditable(f"{reason} (at the end of the file)", len(lines), len(lines[-1]) + 1)
 
 
-def _refuse_obstacles(text: str, tree: Tree, path: Path) -> None:
+def _refuse_obstacles(text: str, tree: Tree, path: MemberPath) -> None:
     for depth in range(1, len(path)):
         parent = lookup(tree, path[:depth])
         if parent is ABSENT:
@@ -116,14 +116,14 @@ def _refuse_obstacles(text: str, tree: Tree, path: Path) -> None:
             raise Uneditable(f"{json.dumps(path[depth - 1])} is not a table", line, 1)
 
 
-def _holder(found: list[Statement], path: Path) -> Statement | None:
+def _holder(found: list[Statement], path: MemberPath) -> Statement | None:
     """The `key = value` whose value is, or holds as an inline table, the one at `path`."""
     return next(
         (each for each in found if each.value and path[: len(each.path)] == each.path), None
     )
 
 
-def _rewritten(tree: Tree, holder: Statement, path: Path, value: Value) -> Splice:
+def _rewritten(tree: Tree, holder: Statement, path: MemberPath, value: Value) -> Splice:
     assert holder.value is not None
     rest = path[len(holder.path) :]
     if rest:
@@ -133,7 +133,7 @@ def _rewritten(tree: Tree, holder: Statement, path: Path, value: Value) -> Splic
     return (*holder.value, _inline(value))
 
 
-def _new_key(text: str, found: list[Statement], path: Path, value: Value) -> list[Splice]:
+def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) -> list[Splice]:
     table, key = path[:-1], path[-1]
     newline = _newline(text)
     # Behind the last key of this very table, wherever that was written.
@@ -156,7 +156,7 @@ def _new_key(text: str, found: list[Statement], path: Path, value: Value) -> lis
     return [(at, at, line + gap)]
 
 
-def _new_table(text: str, path: Path, value: Tree) -> list[Splice]:
+def _new_table(text: str, path: MemberPath, value: Tree) -> list[Splice]:
     newline = _newline(text)
     end = len(text)
     lines = [f"[{'.'.join(map(_key, path))}]"]
@@ -184,7 +184,7 @@ def _top(text: str, first: Statement) -> int:
     return len(_BOM) if text.startswith(_BOM) else 0
 
 
-def _is_below(path: Path, statement: Statement) -> bool:
+def _is_below(path: MemberPath, statement: Statement) -> bool:
     return statement.path[: len(path)] == path
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 
 from gwproxy.clients.document import (
     ABSENT,
-    Path,
+    MemberPath,
     TextFormat,
     Tree,
     Uneditable,
@@ -36,7 +36,7 @@ class Claimed:
     than one after a second setup, since the first may have been cut off half way.
     """
 
-    path: Path
+    path: MemberPath
     unit: int
     ours: tuple[str, ...]
 
@@ -60,13 +60,13 @@ class Undone:
     """The text without us, and the paths where the user's own later value was kept."""
 
     text: str
-    kept: tuple[Path, ...]
+    kept: tuple[MemberPath, ...]
 
 
 def undone(form: TextFormat, text: str, base: str | None, members: Iterable[Claimed]) -> Undone:
     """`text` with every claimed member as in `base`. Raises `Uneditable`."""
     base_tree = form.read(base or "")
-    kept: list[Path] = []
+    kept: list[MemberPath] = []
     for unit, claimed in groupby(members, key=lambda each: each.path[: each.unit]):
         if lookup(base_tree, unit) is ABSENT:
             text = _without_unit(form, text, base_tree, unit, list(claimed), kept)
@@ -87,19 +87,22 @@ def merged(old: Iterable[Claimed], new: Iterable[Claimed]) -> tuple[Claimed, ...
     return tuple(sorted(result.values(), key=lambda each: (each.path[: each.unit], each.path)))
 
 
-def claimed_by(path: Path, value: Value) -> Iterator[Claimed]:
-    """The claim to one wish: a digest for each plain value in it."""
+def claimed_by(path: MemberPath, value: Value, unit: int | None = None) -> Iterator[Claimed]:
+    """The claim to one wish: a digest for each plain value in it.
+
+    `unit` is for a wish inside the object of another one: they belong together.
+    """
     for leaf, leaf_value in leaves(path, value):
-        yield Claimed(leaf, len(path), (digest(leaf_value),))
+        yield Claimed(leaf, len(path) if unit is None else unit, (digest(leaf_value),))
 
 
 def _without_unit(
     form: TextFormat,
     text: str,
     base: Tree,
-    unit: Path,
+    unit: MemberPath,
     claimed: list[Claimed],
-    kept: list[Path],
+    kept: list[MemberPath],
 ) -> str:
     present = lookup(form.read(text), unit)
     if present is ABSENT:
@@ -111,7 +114,9 @@ def _without_unit(
     return _pruned(form, form.remove(text, unit), base, unit)
 
 
-def _restored(form: TextFormat, text: str, base: Tree, claimed: Claimed, kept: list[Path]) -> str:
+def _restored(
+    form: TextFormat, text: str, base: Tree, claimed: Claimed, kept: list[MemberPath]
+) -> str:
     path = claimed.path
     now, then = lookup(form.read(text), path), lookup(base, path)
     if same(now, then):
@@ -129,7 +134,7 @@ def _restored(form: TextFormat, text: str, base: Tree, claimed: Claimed, kept: l
         return text
 
 
-def _pruned(form: TextFormat, text: str, base: Tree, path: Path) -> str:
+def _pruned(form: TextFormat, text: str, base: Tree, path: MemberPath) -> str:
     """Takes away the parents of `path` that are empty now and were not there before us."""
     for depth in range(len(path) - 1, 0, -1):
         parent = path[:depth]

@@ -1,0 +1,108 @@
+"""Codex: a model provider of our own in config.toml, and nothing else unless asked.
+
+Pure. Reference: https://developers.openai.com/codex/config-reference. Codex speaks only the
+Responses dialect (`wire_api = "chat"` stops it at start), and a project's own config.toml may
+not name a provider, so there is one scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.tomltext import TOML
+from gwproxy.errors import UsageError
+from gwproxy.profiles.profile import BEARER
+
+NAME: Final = "codex"
+TITLE: Final = "Codex"
+PROGRAM: Final = "codex"
+SCOPES: Final = ("user",)
+
+PROVIDER: Final = "gwproxy"
+
+_TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
+
+# Codex counts events, and a comment that keeps the line open is none: it must outlast the
+# gateway's own limit.
+_PATIENCE_BEYOND_OURS_MS: Final = 60_000
+
+# Reading a file and printing it takes a fraction of a second, on a busy machine a few.
+_COMMAND_TIMEOUT_MS: Final = 10_000
+_COMMAND_REFRESH_MS: Final = 300_000
+
+
+def target(scope: str, places: Places) -> Target:
+    """The user's config.toml."""
+    moved = places.environ.get("CODEX_HOME")
+    folder = Path(moved) if moved else places.home / ".codex"
+    return Target(NAME, scope, folder / "config.toml", TOML)
+
+
+def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+    """A provider, and (`default`, or where there is none yet) the model that Codex starts with."""
+    profile = endpoint.profile
+    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
+    provider: dict[str, Value] = {
+        "name": "gwproxy" if not endpoint.direct else profile.name,
+        "base_url": endpoint.base_for("responses", TITLE),
+        "wire_api": "responses",
+        "stream_idle_timeout_ms": silence_ms + _PATIENCE_BEYOND_OURS_MS,
+    }
+    group = "" if default else "default model"
+    result = [
+        # The two go together: the one without the other asks a provider for a foreign model.
+        Wish(("model",), profile.model, yielding=group),
+        Wish(("model_provider",), PROVIDER, yielding=group),
+    ]
+    if profile.context_window:
+        # Codex knows the windows of OpenAI's models only.
+        result.append(Wish(("model_context_window",), profile.context_window, yielding=group))
+    return [*result, Wish(_TABLE, provider), *_credential(endpoint)]
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """Raises UsageError: Codex takes no provider from its environment."""
+    raise UsageError(
+        "Codex cannot be configured by environment variables",
+        hint="gwproxy setup codex --print shows what belongs into config.toml",
+    )
+
+
+def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+    """What would get in the way of these settings."""
+    return []
+
+
+def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+    """How to use it now."""
+    if kept:
+        return f"codex -c model_provider={PROVIDER} -m {endpoint.profile.model}"
+    return PROGRAM
+
+
+def _credential(endpoint: Endpoint) -> list[Wish]:
+    token, command, headers = "experimental_bearer_token", "auth", "http_headers"
+    if endpoint.token_command:
+        program, *arguments = endpoint.token_command.with_environ
+        value: dict[str, Value] = {
+            "command": program,
+            "args": arguments,
+            "timeout_ms": _COMMAND_TIMEOUT_MS,
+            "refresh_interval_ms": _COMMAND_REFRESH_MS,
+        }
+        # Codex refuses two kinds of credential beside each other.
+        return [Wish((*_TABLE, token), ABSENT), Wish((*_TABLE, command), value)]
+    key = endpoint.secret.reveal()
+    auth = endpoint.profile.auth_for("responses") if endpoint.direct else BEARER
+    extra: dict[str, Value] = dict(endpoint.profile.headers) if endpoint.direct else {}
+    result = [Wish((*_TABLE, command), ABSENT)]
+    if auth == BEARER:
+        result.append(Wish((*_TABLE, token), key, secret=True))
+    else:
+        result.append(Wish((*_TABLE, headers, auth), key, secret=True))
+    return result + [Wish((*_TABLE, headers, name), text) for name, text in extra.items()]

@@ -1,0 +1,46 @@
+"""The clients that gwproxy can set up, each a module of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from gwproxy.clients import claude_code, codex, openclaw, opencode
+from gwproxy.clients.document import MemberPath, Tree
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.plan import Places, Target, Wish
+
+
+class Client(Protocol):
+    """What such a module has: names, the scopes from the weakest to the strongest, and five
+    pure functions."""
+
+    @property
+    def NAME(self) -> str: ...
+    @property
+    def TITLE(self) -> str: ...
+    @property
+    def PROGRAM(self) -> str: ...
+    @property
+    def SCOPES(self) -> tuple[str, ...]: ...
+
+    def target(self, scope: str, places: Places) -> Target:
+        """The file of a scope."""
+
+    def wishes(self, endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+        """What that file, whose values are `tree`, should say. Raises ConfigError."""
+
+    def environment(self, endpoint: Endpoint) -> dict[str, str]:
+        """The same as environment variables. Raises UsageError where there are none."""
+
+    def remarks(self, scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+        """What on this machine would get in the way of it."""
+
+    def start(self, endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+        """The command that uses it; `kept` are defaults that stayed the user's."""
+
+
+_ALL: Final[tuple[Client, ...]] = (claude_code, openclaw, opencode, codex)
+
+CLIENTS: Final[Mapping[str, Client]] = MappingProxyType({each.NAME: each for each in _ALL})

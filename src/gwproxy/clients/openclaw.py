@@ -1,0 +1,172 @@
+"""OpenClaw: a provider of our own in openclaw.json, and nothing else unless asked.
+
+Pure. Schema: `openclaw config schema`, https://docs.openclaw.ai/gateway/configuration and
+…/gateway/secrets. The provider has an id of its own, with `api` and `baseUrl` spelled out: an
+entry under a known id, or without them, is sent to that vendor's own host with our credential
+(openclaw/openclaw#23332). All objects are closed: one unknown key and OpenClaw does not start.
+
+Claude Code, when OpenClaw runs it, reads its own settings; `gwproxy setup claude-code` is for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from gwproxy.clients.document import MemberPath, Tree, Value, lookup
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
+from gwproxy.profiles.quirks import manner_values
+
+NAME: Final = "openclaw"
+TITLE: Final = "OpenClaw"
+PROGRAM: Final = "openclaw"
+SCOPES: Final = ("user",)
+
+PROVIDER: Final = "gwproxy"
+
+_APIS: Final[dict[Dialect, str]] = {
+    "anthropic": "anthropic-messages",
+    "chat": "openai-completions",
+    "responses": "openai-responses",
+}
+
+# OpenClaw's own limit covers connect, headers and body, and must outlast the gateway's.
+_PATIENCE_BEYOND_OURS_S: Final = 60
+
+# The environment in which `gwproxy token` finds its file; OpenClaw passes on only what is named.
+_NEEDED_VARIABLES: Final = (
+    "HOME",
+    "XDG_STATE_HOME",
+    "LOCALAPPDATA",
+    "USERPROFILE",
+    "GWPROXY_TOKEN",
+)
+
+_DEFAULT_MODEL: Final[MemberPath] = ("agents", "defaults", "model")
+
+
+def target(scope: str, places: Places) -> Target:
+    """The configuration file, wherever OpenClaw's own variables have moved it."""
+    environ = places.environ
+    home = Path(environ["OPENCLAW_HOME"]) if environ.get("OPENCLAW_HOME") else places.home
+    profile = environ.get("OPENCLAW_PROFILE", "default")
+    state = home / (".openclaw" if profile == "default" else f".openclaw-{profile}")
+    if environ.get("OPENCLAW_STATE_DIR"):
+        state = Path(environ["OPENCLAW_STATE_DIR"])
+    file = environ.get("OPENCLAW_CONFIG_PATH")
+    return Target(NAME, scope, Path(file) if file else state / "openclaw.json", JSON)
+
+
+def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+    """A provider, its models, and (`default`, or where there is none yet) the default model."""
+    profile = endpoint.profile
+    dialect = _dialect(endpoint)
+    secret = endpoint.token_file is None and endpoint.token_command is None
+    provider: dict[str, Value] = {
+        # With /v1 for the OpenAI dialects, without for Anthropic's.
+        "baseUrl": endpoint.base_for(dialect, TITLE),
+        "api": _APIS[dialect],
+        "timeoutSeconds": int(max(profile.first_byte_timeout_s, profile.idle_timeout_s))
+        + _PATIENCE_BEYOND_OURS_S,
+        "models": [_model(endpoint, model) for model in _models(endpoint)],
+    }
+    if endpoint.direct and profile.headers:
+        provider["headers"] = dict(profile.headers)
+    result = [
+        Wish(("models", "providers", PROVIDER), provider),
+        Wish(("models", "providers", PROVIDER, "apiKey"), _key(endpoint), secret=secret),
+    ]
+    if source := _secret_source(endpoint):
+        result.append(Wish(("secrets", "providers", PROVIDER), source))
+    reference = f"{PROVIDER}/{profile.model}"
+    place: MemberPath = (*_DEFAULT_MODEL, "primary")
+    if isinstance(lookup(tree, _DEFAULT_MODEL), str):
+        place = _DEFAULT_MODEL  # the short form: one model and no fallbacks
+    result.append(Wish(place, reference, yielding="" if default else "default model"))
+    alias = ("agents", "defaults", "models", reference, "alias")
+    result.append(Wish(alias, profile.name, yielding="alias"))
+    return result
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """Raises UsageError: OpenClaw takes no provider from its environment."""
+    raise UsageError(
+        "OpenClaw cannot be configured by environment variables",
+        hint="gwproxy setup openclaw --print shows what belongs into openclaw.json",
+    )
+
+
+def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+    """What would get in the way of these settings."""
+    return []
+
+
+def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+    """How to use it now."""
+    if kept:
+        return f"openclaw agent --model {PROVIDER}/{endpoint.profile.model}"
+    return "openclaw agent"
+
+
+def _dialect(endpoint: Endpoint) -> Dialect:
+    """The dialect that goes through with the least translation; Anthropic's carries the most."""
+    spoken = endpoint.profile.dialects
+    return next((each for each in _APIS if each in spoken), "chat")
+
+
+def _models(endpoint: Endpoint) -> list[str]:
+    return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
+
+
+def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
+    profile, manners = endpoint.profile, manner_values(endpoint.profile)
+    entry: dict[str, Value] = {
+        "id": model,
+        "name": model,
+        # Without it OpenClaw drops the model's thinking from the history, and an upstream that
+        # wants it back answers 400.
+        "reasoning": manners["thinking_switch"] != "none",
+        "input": ["text", "image"] if manners["vision"] else ["text"],
+    }
+    if profile.context_window:
+        entry["contextWindow"] = profile.context_window
+    if profile.max_output_tokens:
+        entry["maxTokens"] = profile.max_output_tokens
+    return entry
+
+
+def _key(endpoint: Endpoint) -> Value:
+    if endpoint.token_command:
+        return {"source": "exec", "provider": PROVIDER, "id": "token"}
+    if endpoint.token_file:
+        return {"source": "file", "provider": PROVIDER, "id": "value"}
+    auth = endpoint.profile.auth_for(_dialect(endpoint)) if endpoint.direct else ""
+    if auth and auth != (X_API_KEY if _dialect(endpoint) == "anthropic" else BEARER):
+        raise ConfigError(
+            f"OpenClaw cannot talk to {endpoint.profile.name!r} directly",
+            why=f"the provider wants its key as {auth}, which OpenClaw does not send there",
+            hint="leave out --direct: the gateway sends it",
+        )
+    # "$${" is OpenClaw's escape: a key must not be taken for a variable.
+    return endpoint.secret.reveal().replace("${", "$${")
+
+
+def _secret_source(endpoint: Endpoint) -> dict[str, Value] | None:
+    if endpoint.token_command:
+        command, *arguments = endpoint.token_command.words
+        return {
+            "source": "exec",
+            "command": command,
+            "args": arguments,
+            "env": dict(endpoint.token_command.environ),
+            "passEnv": list(_NEEDED_VARIABLES),
+            "jsonOnly": False,
+        }
+    if endpoint.token_file:
+        return {"source": "file", "path": str(endpoint.token_file), "mode": "singleValue"}
+    return None

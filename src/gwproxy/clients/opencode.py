@@ -1,0 +1,135 @@
+"""OpenCode: a provider of our own in opencode.json, and nothing else unless asked.
+
+Pure. Schema: https://opencode.ai/config.json, https://opencode.ai/docs/config and
+…/docs/providers. The SDK packages that it names are built in; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from gwproxy.clients.document import MemberPath, Tree, Value
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Places, Target, Wish, plan_setup
+from gwproxy.errors import ConfigError
+from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
+from gwproxy.profiles.quirks import manner_values
+
+NAME: Final = "opencode"
+TITLE: Final = "OpenCode"
+PROGRAM: Final = "opencode"
+SCOPES: Final = ("user", "project")
+
+PROVIDER: Final = "gwproxy"
+SCHEMA: Final = "https://opencode.ai/config.json"
+
+_PACKAGES: Final[dict[Dialect, str]] = {
+    "anthropic": "@ai-sdk/anthropic",
+    "chat": "@ai-sdk/openai-compatible",
+    "responses": "@ai-sdk/openai",
+}
+
+
+def target(scope: str, places: Places) -> Target:
+    """The configuration file: the `.jsonc` where the user has one, as OpenCode itself takes it."""
+    environ = places.environ
+    folder = places.project
+    if scope == "user":
+        moved = environ.get("XDG_CONFIG_HOME")
+        folder = (Path(moved) if moved else places.home / ".config") / "opencode"
+        if environ.get("OPENCODE_CONFIG"):
+            return Target(NAME, scope, Path(environ["OPENCODE_CONFIG"]), JSON)
+    with_comments = folder / "opencode.jsonc"
+    has_it = places.read(with_comments) is not None
+    return Target(NAME, scope, with_comments if has_it else folder / "opencode.json", JSON)
+
+
+def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+    """A provider, its models, and (`default`, or where there is none yet) the default models."""
+    profile = endpoint.profile
+    dialect = _dialect(endpoint)
+    base = endpoint.base_for(dialect, TITLE)
+    options: dict[str, Value] = {
+        # Always with /v1: the packages add only what comes behind it.
+        "baseURL": f"{base}/v1" if dialect == "anthropic" else base,
+    }
+    if endpoint.direct and profile.headers:
+        options["headers"] = dict(profile.headers)
+    key, is_secret = _key(endpoint, dialect)
+    provider: dict[str, Value] = {
+        "npm": _PACKAGES[dialect],
+        "name": "gwproxy" if not endpoint.direct else f"{profile.name} (gwproxy)",
+        "options": options,
+        "models": {model: _model(endpoint, model) for model in _models(endpoint)},
+    }
+    reference = f"{PROVIDER}/{profile.model}"
+    group = "" if default else "default model"
+    return [
+        *([] if tree else [Wish(("$schema",), SCHEMA)]),
+        Wish(("model",), reference, yielding=group),
+        # Titles go to it; unset, OpenCode looks for a small model of another provider.
+        Wish(("small_model",), reference, yielding=group),
+        Wish(("provider", PROVIDER), provider),
+        Wish(("provider", PROVIDER, "options", "apiKey"), key, secret=is_secret),
+    ]
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """The whole configuration in the one variable that OpenCode reads it from."""
+    empty = Target(NAME, "", Path(), JSON)
+    document = plan_setup(empty, None, wishes(endpoint, {}, default=True)).after
+    return {"OPENCODE_CONFIG_CONTENT": json.dumps(JSON.read(document or ""))}
+
+
+def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+    """What would get in the way of these settings."""
+    if places.environ.get("OPENCODE_CONFIG_CONTENT"):
+        return ["OPENCODE_CONFIG_CONTENT is set in your shell and outranks what is written here"]
+    return []
+
+
+def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+    """How to use it now."""
+    return f"opencode -m {PROVIDER}/{endpoint.profile.model}" if kept else PROGRAM
+
+
+def _dialect(endpoint: Endpoint) -> Dialect:
+    """The dialect that goes through with the least translation; Anthropic's carries the most."""
+    spoken = endpoint.profile.dialects
+    return next((each for each in _PACKAGES if each in spoken), "chat")
+
+
+def _models(endpoint: Endpoint) -> list[str]:
+    return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
+
+
+def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
+    profile, manners = endpoint.profile, manner_values(endpoint.profile)
+    inputs = ["text", "image"] if manners["vision"] else ["text"]
+    entry: dict[str, Value] = {
+        "name": model,
+        "tool_call": True,
+        "reasoning": manners["thinking_switch"] != "none",
+        "attachment": manners["vision"],
+        "modalities": {"input": inputs, "output": ["text"]},
+    }
+    if profile.context_window and profile.max_output_tokens:
+        entry["limit"] = {"context": profile.context_window, "output": profile.max_output_tokens}
+    return entry
+
+
+def _key(endpoint: Endpoint, dialect: Dialect) -> tuple[str, bool]:
+    if endpoint.token_file:
+        return f"{{file:{endpoint.token_file}}}", False
+    auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
+    if auth and auth != (X_API_KEY if dialect == "anthropic" else BEARER):
+        raise ConfigError(
+            f"OpenCode cannot talk to {endpoint.profile.name!r} directly",
+            why=f"the provider wants its key as {auth}, which OpenCode does not send there",
+            hint="leave out --direct: the gateway sends it",
+        )
+    return endpoint.secret.reveal(), True

@@ -1,0 +1,126 @@
+"""What OpenCode's configuration says: a provider of our own, defaults left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clients.surroundings import CHAT_ONLY, KEY, KIMI, TOKEN, TOKEN_FILE, gateway, places
+from gwproxy.clients import opencode
+from gwproxy.clients.document import Tree
+from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Plan, plan_setup
+from gwproxy.errors import ConfigError
+from gwproxy.profiles.record import make_profile
+
+
+def planned(endpoint: Endpoint, before: str | None = None, *, default: bool = False) -> Plan:
+    wishes = opencode.wishes(endpoint, JSON.read(before or ""), default=default)
+    return plan_setup(opencode.target("user", places()), before, wishes)
+
+
+def written(endpoint: Endpoint, before: str | None = None, *, default: bool = False) -> Tree:
+    return JSON.read(planned(endpoint, before, default=default).after or "")
+
+
+def test_an_empty_file_becomes_a_whole_configuration() -> None:
+    model = {
+        "tool_call": True,
+        "reasoning": True,
+        "attachment": True,
+        "modalities": {"input": ["text", "image"], "output": ["text"]},
+        "limit": {"context": 262144, "output": 32768},
+    }
+    assert written(gateway(file=TOKEN_FILE)) == {
+        "$schema": "https://opencode.ai/config.json",
+        "model": "gwproxy/kimi-k2.5",
+        "small_model": "gwproxy/kimi-k2.5",
+        "provider": {
+            "gwproxy": {
+                "npm": "@ai-sdk/anthropic",
+                "name": "gwproxy",
+                "options": {
+                    "baseURL": "http://127.0.0.1:4979/v1",
+                    "apiKey": f"{{file:{TOKEN_FILE}}}",
+                },
+                "models": {
+                    "kimi-k2.5": {"name": "kimi-k2.5", **model},
+                    "kimi-for-coding": {"name": "kimi-for-coding", **model},
+                },
+            }
+        },
+    }
+
+
+def test_a_chat_upstream_is_asked_in_its_own_dialect() -> None:
+    provider = written(gateway(CHAT_ONLY))["provider"]["gwproxy"]  # type: ignore[index]
+    assert provider["npm"] == "@ai-sdk/openai-compatible"
+    assert provider["options"] == {
+        "baseURL": "http://127.0.0.1:4979/v1",
+        "apiKey": TOKEN.reveal(),
+    }
+    assert "limit" not in provider["models"]["m-1"]
+
+
+def test_models_that_the_user_chose_stay_unless_asked() -> None:
+    before = '{\n  // mine\n  "model": "anthropic/claude",\n}\n'
+    plan = planned(gateway(), before)
+    tree = JSON.read(plan.after or "")
+    assert tree["model"] == "anthropic/claude"
+    assert "small_model" not in tree
+    assert "$schema" not in tree
+    assert plan.kept == (("model",),)
+    assert written(gateway(), before, default=True)["model"] == "gwproxy/kimi-k2.5"
+
+
+def test_directly_the_providers_own_base_gets_its_version() -> None:
+    profile = make_profile("k", {"preset": "kimi-code", "headers": {"X-Team": "blue"}})
+    provider = written(straight_to_provider(profile, KEY))["provider"]["gwproxy"]  # type: ignore[index]
+    assert provider["options"] == {
+        "baseURL": "https://api.kimi.com/coding/v1",
+        "headers": {"X-Team": "blue"},
+        "apiKey": KEY.reveal(),
+    }
+
+
+def test_directly_only_the_usual_credentials_can_be_sent() -> None:
+    profile = make_profile("k", {"preset": "kimi-code", "auth": {"anthropic": "bearer"}})
+    with pytest.raises(ConfigError, match="cannot talk to 'k' directly"):
+        planned(straight_to_provider(profile, KEY))
+
+
+def test_the_environment_form_holds_the_whole_configuration() -> None:
+    variables = opencode.environment(gateway(KIMI))
+    document = json.loads(variables["OPENCODE_CONFIG_CONTENT"])
+    assert document["model"] == "gwproxy/kimi-k2.5"
+    assert document["provider"]["gwproxy"]["options"]["apiKey"] == TOKEN.reveal()
+
+
+@pytest.mark.parametrize(
+    ("scope", "environ", "files", "file"),
+    [
+        ("user", {}, {}, "/home/me/.config/opencode/opencode.json"),
+        (
+            "user",
+            {},
+            {"/home/me/.config/opencode/opencode.jsonc": "{}"},
+            "/home/me/.config/opencode/opencode.jsonc",
+        ),
+        ("user", {"XDG_CONFIG_HOME": "/x"}, {}, "/x/opencode/opencode.json"),
+        ("user", {"OPENCODE_CONFIG": "/etc/oc.json"}, {}, "/etc/oc.json"),
+        ("project", {"OPENCODE_CONFIG": "/etc/oc.json"}, {}, "/work/app/opencode.json"),
+    ],
+)
+def test_the_file_is_where_opencode_looks_for_it(
+    scope: str, environ: dict[str, str], files: dict[str, str], file: str
+) -> None:
+    assert opencode.target(scope, places(environ, files=files)).file == Path(file)
+
+
+def test_an_inline_configuration_of_the_shell_is_warned_of() -> None:
+    assert opencode.remarks("user", [], places()) == []
+    (remark,) = opencode.remarks("user", [], places({"OPENCODE_CONFIG_CONTENT": "{}"}))
+    assert "outranks" in remark
