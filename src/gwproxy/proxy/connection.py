@@ -63,12 +63,14 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What could not be parsed as HTTP. Nothing is known of the caller; the Anthropic
         envelope is one that both families of SDKs can read."""
-        LOGGER.debug("a request could not be read: %s", message or exc)
+        # Only the first line: the next ones quote the request, which may hold a token.
+        words = (message or "malformed").splitlines()[0].rstrip(":")
+        LOGGER.debug("a request could not be read: %s", words)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun; only the connection can be closed")
         failure = failures.internal()
         if status < 500:
-            failure = failures.malformed_body(f"this is not HTTP: {message or 'malformed'}")
+            failure = failures.malformed_body(f"this is not HTTP: {words}")
         answer = render_failure(Dialect.ANTHROPIC, failure, "")
         response = web.Response(
             status=answer.status,
