@@ -21,7 +21,7 @@ from gwproxy.simulator.delivery import deliver
 from gwproxy.simulator.faults import Delivery, Disorder, Fault, Refusal
 from gwproxy.simulator.figures import prompt_tokens
 from gwproxy.simulator.manners import DEMO, KeyHeader, Manners
-from gwproxy.simulator.memory import Memory, Outcome, Recorded, Settings
+from gwproxy.simulator.memory import DEFAULT_KEPT_REQUESTS, Memory, Outcome, Recorded, Settings
 from gwproxy.simulator.papers import make_papers
 from gwproxy.simulator.routes import GENERATING, Kind, Route, error_dialect, find_route
 from gwproxy.simulator.wire import Json, Refused, record
@@ -81,7 +81,7 @@ class Running:
     @property
     def billed(self) -> int:
         """How many requests the simulated model began to work on."""
-        return sum(recorded.figures is not None for recorded in self._memory.requests)
+        return self._memory.billed
 
     @property
     def planned(self) -> int:
@@ -123,13 +123,17 @@ async def serve(
     key: str | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
+    kept_requests: int = DEFAULT_KEPT_REQUESTS,
 ) -> Running:
     """Starts a simulated provider; port 0 takes a free one.
+
+    The newest `kept_requests` are kept with their bodies: enough for a test to look at, while a
+    demo that runs for a day wants few.
 
     Raises:
         OSError: the address cannot be bound.
     """
-    app = make_app(Settings(manners, conversation, key))
+    app = make_app(Settings(manners, conversation, key, kept_requests=kept_requests))
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -190,6 +194,7 @@ async def _respond(request: web.Request, memory: Memory, recorded: Recorded) -> 
     except Refused as refused:
         refusal = Refusal(refused.status, refused.message, refused.error_type, refused.headers)
         reply = play.refusal_reply(refusal, dialect, recorded.request_id)
+    reply = play.with_request_id(reply, dialect, recorded.request_id)
     return await deliver(request, reply, delivery, memory, recorded)
 
 
@@ -244,7 +249,7 @@ def _generate(
     as_asked = [fault.answer_as for fault in faults if isinstance(fault, Delivery)]
     reply = play.write(asked, said, figures, papers, disorders, *as_asked[:1])
     recorded.figures = figures
-    return play.with_request_id(reply, route.dialect, recorded.request_id)
+    return reply
 
 
 def _own_faults(manners: Manners, route: Route) -> tuple[Fault, ...]:

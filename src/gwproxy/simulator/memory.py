@@ -19,7 +19,7 @@ from gwproxy.simulator.routes import GENERATING, Kind
 # 2026-01-01: fixed, so that recorded answers stay equal from run to run.
 DEFAULT_CREATED_S = 1_767_225_600
 
-# A demo server left running for a day must not keep every body that it ever saw.
+# More than any test sends; a request is kept with its body.
 DEFAULT_KEPT_REQUESTS = 1000
 
 
@@ -100,6 +100,11 @@ class Memory:
 
     def next_answer_number(self) -> int:
         self._answered += 1
+        return self._answered
+
+    @property
+    def billed(self) -> int:
+        """How many requests the simulated model began to work on."""
         return self._answered
 
     def next_request_id(self) -> str:

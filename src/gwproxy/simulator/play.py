@@ -203,7 +203,7 @@ def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Re
 def with_request_id(reply: Reply, dialect: DialectName, request_id: str) -> Reply:
     """The header by which vendors name a request; SDKs show it as `_request_id`."""
     name = "request-id" if dialect == "anthropic" else "x-request-id"
-    return replace(reply, headers=dict(reply.headers) | {name: request_id})
+    return replace(reply, headers={name: request_id} | dict(reply.headers))
 
 
 def usage_report(figures: Figures, model: str) -> Json:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import aiohttp
@@ -33,10 +33,11 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer and the headers that came with it (names in lower case)."""
+    """One answer, the headers that came with it (names in lower case), and what was asked."""
 
     heard: Heard
     headers: Mapping[str, str]
+    sent: Json = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def _ask(
     expected = "text/event-stream" if streamed else "application/json"
     need(kind == expected, f"{expected} was asked for, {kind} came")
     heard = _understood(tongue, raw, streamed)
-    return Turn(heard, {name.lower(): value for name, value in headers.items()})
+    return Turn(heard, {name.lower(): value for name, value in headers.items()}, body)
 
 
 def _understood(tongue: Tongue, raw: bytes, streamed: bool) -> Heard:
