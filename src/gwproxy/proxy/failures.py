@@ -108,7 +108,7 @@ def internal() -> Failure:
 def unconfigured(what: str, hint: str) -> Failure:
     """A trouble that only the person at this machine can mend: waiting does not."""
     words = f"gwproxy: {what}" + (f" ({hint})" if hint else "")
-    return Failure(FailureKind.OVERLOADED, words, 503, retryable=False)
+    return Failure(FailureKind.INTERNAL, words, 503, retryable=False)
 
 
 def from_error(error: GwproxyError) -> Failure:

@@ -36,6 +36,7 @@ from gwproxy.translate.events import (
     fold,
     truncated,
 )
+from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
@@ -129,25 +130,27 @@ class Bridge:
             family=manners.family,
         )
         self._stops: tuple[str, ...] = ()
+        self._relayed = b""
 
     # --- towards the upstream ----------------------------------------------------------------
 
     def request(self, body: bytes) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
         if self.faithful:
+            self._relayed = body
             self.input_estimate = self._calibrate(len(body) / tokens.BYTES_PER_TOKEN)
             return (
                 body
                 if self._asked.model == self._model
                 else passthrough.replace_model(body, self._model)
             )
-        return self._render(self._parse(body))
+        return self._render(self._parse(body, self.losses))
 
     def count_request(self, body: bytes) -> bytes:
         """A `count_tokens` body for an Anthropic upstream that has the route."""
         if self.faithful:
             return self.request(body)
-        rendered = self._render(self._parse(body))
+        rendered = self._render(self._parse(body, self.losses))
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
         return jsonio.dumps({k: v for k, v in fields.items() if k in _COUNTED_FIELDS})
 
@@ -156,8 +159,16 @@ class Bridge:
         request = CODECS[self.client].parse_request(body, self.losses)
         return self._calibrate(tokens.estimate(request))
 
-    def _parse(self, body: bytes) -> Request:
-        request = CODECS[self.client].parse_request(body, self.losses)
+    def read_relayed(self) -> None:
+        """Learn from a relayed request what an answer must be told that is translated after all:
+        a Chat client's wish for usage, the fields that a Responses answer repeats."""
+        try:
+            self._parse(self._relayed, Losses())
+        except (Rejected, jsonio.NotJson):
+            return  # the upstream took it; the answer does without
+
+    def _parse(self, body: bytes, losses: Losses) -> Request:
+        request = CODECS[self.client].parse_request(body, losses)
         self.input_estimate = self._calibrate(tokens.estimate(request))
         thinking = request.thinking
         self._asked = structs.replace(
@@ -377,6 +388,7 @@ class FaithfulStream:
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""
         self._over = True
+        self._bridge.read_relayed()
         translated = StreamBridge(self._bridge)
         out = translated.whole(body)
         self.failure = translated.failure
@@ -410,6 +422,8 @@ class Collector:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        if bridge.faithful:
+            bridge.read_relayed()
         self._folding = Fold()
         self._pipe = bridge.pipe()
         self._reader = bridge.reader()
