@@ -19,9 +19,10 @@ def test_every_conversation_holds_its_checks(command: InProcess) -> None:
     ran = command("demo")
     assert ran.code == 0, ran.stdout + ran.stderr
     header, *rows = ran.stdout.splitlines()
-    assert header.split()[:2] == ["provider", "your"]
+    assert header.split()[:2] == ["provider", "tool"]
     assert len(rows) == 12
-    assert all(row.split()[3:5] == ["ok", "ok"] for row in rows)
+    assert all(row.split()[4:6] == ["ok", "ok"] for row in rows)
+    assert rows[0].endswith("as it came, model mapped")
     assert "24 conversations of two turns, 48 upstream requests" in ran.stderr
     assert "gwproxy setup claude-code" in ran.stderr
 
@@ -35,13 +36,22 @@ def test_json_tells_what_happened_on_the_way(command: InProcess) -> None:
         for c in envelope["data"]["conversations"]
     }
     assert len(told) == 24
-    passed = told["demo", "anthropic", True]
-    assert passed["on_the_way"] == ["passed through as it came", "claude-sonnet-4-6 → demo-1"]
+    assert told["demo", "anthropic", True]["on_the_way"] == [
+        {"what": "as it came", "detail": ""},
+        {
+            "what": "model mapped",
+            "detail": "claude-sonnet-4-6 → demo-1; demo-1 → claude-sonnet-4-6",
+        },
+    ]
     renamed = told["kimi-code", "chat", False]
     assert renamed["upstream_dialect"] == "anthropic"
-    assert "chat → anthropic → chat" in renamed["on_the_way"]
-    assert "kimi-for-coding → gpt-5.5" in renamed["on_the_way"]
-    assert "whole answers → streams" in told["strongwall", "responses", True]["on_the_way"]
+    details = [step["detail"] for step in renamed["on_the_way"]]
+    assert details[:2] == [
+        "chat → anthropic → chat",
+        "gpt-5.5 → kimi-k2.5; kimi-for-coding → gpt-5.5",
+    ]
+    made = {step["what"] for step in told["strongwall", "responses", True]["on_the_way"]}
+    assert "stream made" in made
     assert all(c["upstream_requests"] == 2 for c in told.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -17,15 +18,24 @@ if TYPE_CHECKING:
     from gwproxy.cli.demo_run import Conversation
 
 INTRODUCTION: Final = (
-    "A simulated client asks for the weather in two cities, a simulated provider thinks and calls "
-    "a tool twice,\nthe client runs it and sends the results back: in every dialect, whole and "
-    "streamed, through a real gateway.\n"
+    "A simulated tool asks for the weather in two cities. A simulated provider\n"
+    "thinks, calls a function twice and reports the results: in every format, whole\n"
+    "and streamed, through the real gateway.\n"
+)
+LEGEND: Final = (
+    ("as it came", "the tool's own bytes; only the model's name and the key are changed"),
+    ("translated", "into the provider's format, and its answer back into the tool's"),
+    ("rewritten", "same format, without what this provider is known to refuse"),
+    ("stream made", "the provider cannot stream; the tool gets its stream all the same"),
+    ("model mapped", "to a name the provider knows; the tool reads the name it asked for"),
+    ("ids mapped", "call ids that tools refuse; the provider gets its own ones back"),
+    ("not carried", "what has no counterpart is named, never lost in silence (see --json)"),
 )
 NEXT_STEPS: Final = (
     ("gwproxy profile add kimi --preset kimi-code", "the provider that you pay for"),
     ("gwproxy serve", "the gateway, until Ctrl-C"),
     ("gwproxy setup claude-code", "tell your tool about it"),
-    ("gwproxy serve --profile demo", "or first let a real tool talk to the simulated provider"),
+    ("gwproxy serve --profile demo", "or first a real tool, without a key"),
 )
 
 
@@ -63,22 +73,18 @@ def _table(conversations: list[Conversation]) -> Table:
     """One row for a provider and a dialect; whole and streamed side by side."""
     rows = []
     for whole, streamed in zip(conversations[::2], conversations[1::2], strict=True):
-        happened = list(dict.fromkeys((*whole.on_the_way, *streamed.on_the_way)))
-        losses = whole.losses or streamed.losses
-        if losses:
-            happened.append(f"not carried: {losses}")
+        spoken = whole.upstream_dialect or streamed.upstream_dialect or "?"
+        happened = [step.what for step in (*whole.on_the_way, *streamed.on_the_way)]
         rows.append(
             (
                 whole.provider,
-                whole.client_dialect,
-                whole.upstream_dialect or streamed.upstream_dialect or "?",
+                f"{whole.client_dialect} → {spoken}",
                 _verdict(whole),
                 _verdict(streamed),
-                "; ".join(happened),
+                ", ".join(dict.fromkeys(happened)),
             )
         )
-    columns = ("provider", "your tool", "provider's", "whole", "streamed", "on the way")
-    return Table(columns, tuple(rows))
+    return Table(("provider", "tool → provider", "whole", "stream", "on the way"), tuple(rows))
 
 
 def _verdict(told: Conversation) -> str:
@@ -88,11 +94,18 @@ def _verdict(told: Conversation) -> str:
 def _say_result(conversations: list[Conversation], output: Output) -> None:
     requests = sum(told.upstream_requests for told in conversations)
     tokens = sum(told.prompt_tokens + told.output_tokens for told in conversations)
+    output.talk("")
+    happened = {step.what for told in conversations for step in told.on_the_way}
+    _say_pairs([(word, meaning) for word, meaning in LEGEND if word in happened], output)
     output.talk(
         f"\n{len(conversations)} conversations of two turns, {requests} upstream requests: one "
-        f"for each turn, every one of {tokens} tokens accounted for.\nParallel tool calls, their "
-        "results and the model's own thinking came through both ways.\n\nWhat to do next:"
+        f"for each turn,\nevery one of {tokens} tokens accounted for. Parallel tool calls, their "
+        "results and the\nmodel's own thinking came through both ways.\n\nWhat to do next:"
     )
-    width = max(len(command) for command, _ in NEXT_STEPS)
-    for command, purpose in NEXT_STEPS:
-        output.talk(f"  {command.ljust(width)}   {purpose}")
+    _say_pairs(NEXT_STEPS, output)
+
+
+def _say_pairs(pairs: Sequence[tuple[str, str]], output: Output) -> None:
+    width = max(len(first) for first, _ in pairs)
+    for first, second in pairs:
+        output.talk(f"  {first.ljust(width)}   {second}")

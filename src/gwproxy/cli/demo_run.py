@@ -72,6 +72,14 @@ CAST: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Something that the gateway did: two words, and what exactly."""
+
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation: who spoke what, what happened on the way, and what was wrong with it."""
 
@@ -79,8 +87,7 @@ class Conversation:
     client_dialect: Dialect
     streamed: bool
     upstream_dialect: str = ""
-    on_the_way: tuple[str, ...] = ()
-    losses: str = ""
+    on_the_way: tuple[Step, ...] = ()
     upstream_requests: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
@@ -148,7 +155,6 @@ async def _converse(
         told,
         upstream_dialect=_DIALECT_OF[seen[0].kind],
         on_the_way=tuple(_on_the_way(held, seen, told, cast.manners)),
-        losses=held.calling.headers.get("x-gwproxy-loss", ""),
         upstream_requests=len(seen),
         prompt_tokens=held.calling.heard.prompt_tokens + held.reporting.heard.prompt_tokens,
         output_tokens=held.calling.heard.output_tokens + held.reporting.heard.output_tokens,
@@ -163,29 +169,29 @@ def _view(recorded: Recorded) -> Asked:
 
 def _on_the_way(
     held: Talk, seen: list[Recorded], told: Conversation, manners: Manners
-) -> Iterator[str]:
+) -> Iterator[Step]:
     """What the gateway did, as the two ends of it can tell."""
     spoken = _DIALECT_OF[seen[0].kind]
     sent, arrived = held.reporting.sent, dict(seen[-1].body)
+    asked, used = sent["model"], arrived["model"]
     if spoken != told.client_dialect:
-        yield f"{told.client_dialect} → {spoken} → {told.client_dialect}"
-    elif arrived | {"model": sent["model"]} == sent:
-        yield "passed through as it came"
+        yield Step("translated", f"{told.client_dialect} → {spoken} → {told.client_dialect}")
+    elif arrived | {"model": asked} == sent:
+        yield Step("as it came")
     else:
-        yield "rewritten to the provider's rules"
+        yield Step("rewritten", "to the provider's rules")
     if told.streamed and not seen[0].streamed:
-        yield "whole answers → streams"
-    if seen[0].streamed and not told.streamed:
-        yield "streams → whole answers"
-    asked, used = held.calling.sent["model"], arrived["model"]
+        yield Step("stream made", "of a whole answer")
     if asked != used:
-        yield f"{asked} → {used}"
-    if manners.answer_model is not None:
-        yield f"{manners.answer_model} → {held.calling.heard.model}"
+        answers_as = manners.answer_model or used
+        yield Step("model mapped", f"{asked} → {used}; {answers_as} → {asked}")
     given = [entry.call_id for entry in _view(seen[-1]).entries if isinstance(entry, Called)]
     shown = [call.call_id for call in held.calling.heard.calls]
     if given != shown:
-        yield "call ids mapped, and mapped back"
+        yield Step("ids mapped", f"{given[0]} ⇄ {shown[0]}")
+    losses = held.calling.headers.get("x-gwproxy-loss")
+    if losses:
+        yield Step("not carried", losses)
 
 
 def _problems(held: Talk, seen: list[Recorded], model: str, token: str) -> Iterator[str]:
