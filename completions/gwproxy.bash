@@ -25,6 +25,7 @@ _gwproxy() {
             "/serve --profile"|"/serve -p"|"/serve --host"|"/serve --port"|"/serve --log-level") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
             "/profile/key --env"|"/profile/key --command"|"/profile/key --file") value_of="$path $word" ;;
+            "/setup --profile"|"/setup -p"|"/setup --scope"|"/setup --format"|"/setup --shell"|"/setup --home") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
@@ -41,6 +42,7 @@ _gwproxy() {
             /profile/rename) path=/profile/rename ;;
             /profile/remove) path=/profile/remove ;;
             /token) path=/token ;;
+            /setup) path=/setup ;;
             /test) path=/test ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
@@ -51,6 +53,10 @@ _gwproxy() {
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
         "/profile/add --stream") _gwproxy_words "auto always never"; return ;;
         "/profile/add --auth") _gwproxy_words "x-api-key bearer"; return ;;
+        "/setup --profile"|"/setup -p") _gwproxy_profiles; return ;;
+        "/setup --scope") _gwproxy_words "user project local"; return ;;
+        "/setup --format") _gwproxy_words "settings env"; return ;;
+        "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
         ?*) return ;;
     esac
     case "$path:$current" in
@@ -67,11 +73,12 @@ _gwproxy() {
         /profile/rename:-*) _gwproxy_words "--quiet --help"; return ;;
         /profile/remove:-*) _gwproxy_words "--yes --quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
+        /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve profile token test completion" ;;
+        :0) _gwproxy_words "demo serve profile token setup test completion" ;;
         /profile:0) _gwproxy_words "add key list show use set rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;
@@ -79,6 +86,7 @@ _gwproxy() {
         /profile/set:0) _gwproxy_profiles ;;
         /profile/rename:0) _gwproxy_profiles ;;
         /profile/remove:0) _gwproxy_profiles ;;
+        /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac

@@ -90,13 +90,21 @@ def ensure_private_dir(path: Path) -> Path:
             why=error.strerror or str(error),
             hint=f"free the path, or set {HOME_VARIABLE} to a folder of your own",
         ) from error
-    if os.name == "posix" and owner.st_uid not in (os.geteuid(), 0):
+    if not is_ours(owner):
         raise ConfigError(
             f"the folder {path} belongs to another user",
             why="its owner could replace the files that gwproxy trusts",
             hint=f"set {HOME_VARIABLE} to a folder of your own",
         )
     return path
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file is owned by us or by root. Root itself takes what it is given: in containers
+    it looks after bind-mounted folders of other users."""
+    if os.name != "posix":
+        return True
+    return os.geteuid() == 0 or status.st_uid in (os.geteuid(), 0)
 
 
 def write_private_file(path: Path, content: bytes) -> None:

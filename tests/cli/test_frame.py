@@ -109,6 +109,8 @@ def test_an_interruption_exits_with_130(
     ran = command("token")
     assert (ran.code, ran.stdout) == (130, "")
     assert ran.stderr.strip() == "interrupted"
+    ran = command("token", "--json")
+    assert (ran.code, ran.envelope["error"]["exit_code"]) == (130, 130)
 
 
 def test_a_mistake_of_ours_is_short_kind_and_without_keys(

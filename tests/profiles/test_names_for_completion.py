@@ -14,6 +14,7 @@ from gwproxy.profiles.names import profile_names
     [
         ("[profiles.b]\n[profiles.a]\npreset = 'no such thing'\n", ["b", "a"]),
         ("", []),
+        ("[profiles.'$(touch x)']\n[profiles.ok]\n[profiles.'a;b']\n", ["ok"]),
         ("profiles = 7", []),
         ("[broken", []),
         ("# \udcff", []),

@@ -13,7 +13,7 @@ from gwproxy.profiles import oskeyring
 from gwproxy.profiles.keyring_trouble import KeyringTrouble, Trouble
 from gwproxy.profiles.oskeyring import SystemKeyring
 from gwproxy.profiles.secret import Secret
-from support.keyrings import FILE_VARIABLE, stored
+from support.keyrings import FILE_VARIABLE, FileBackend, stored
 
 SECRET = Secret("sk-kimi-canary-0123456789abcd")
 
@@ -150,6 +150,25 @@ def test_windows_is_not_asked_to_keep_what_does_not_fit(
         keyring.write("kimi", Secret("y" * 1281))
     assert caught.value.trouble is Trouble.TOO_LONG
     assert keyring.read("kimi") == Secret("x" * 1280)
+
+
+def test_on_windows_the_old_key_goes_before_the_new_one_comes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WinVaultKeyring copies the item it overwrites to another name, where it would stay."""
+    deleted: list[str] = []
+
+    def delete_password(self: FileBackend, service: str, username: str) -> None:
+        deleted.append(service)
+
+    keyring = keyring_with("FileBackend")
+    keyring.write("kimi", SECRET)
+    monkeypatch.setattr(FileBackend, "delete_password", delete_password)
+    keyring.write("kimi", SECRET)
+    assert deleted == []
+    monkeypatch.setattr(sys, "platform", "win32")
+    keyring.write("kimi", SECRET)
+    assert deleted == ["gwproxy:kimi"]
 
 
 @pytest.mark.parametrize(

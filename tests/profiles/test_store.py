@@ -147,6 +147,19 @@ def test_a_file_in_another_encoding_is_not_guessed_at(config_file: Path) -> None
         store.load()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="owners are a thing of POSIX")
+def test_a_file_of_another_user_is_not_trusted(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = config_file.stat().st_uid
+    if owner == 0:
+        os.chown(config_file, 12345, -1)
+        owner = 12345
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        store.load()
+
+
 def test_a_change_keeps_comments_order_and_unknown_settings(config_file: Path) -> None:
     store.edit(lambda document: changes.set_values(document, "kimi", [(("stream",), "never")]))
     expected = BY_HAND.replace(

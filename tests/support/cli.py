@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -90,6 +89,8 @@ def gwproxy_on_terminal(
     An answer is typed when the program has asked, that is, when it printed a text that ends in
     ": ". stdout stays apart; `stderr` is all that the terminal showed.
     """
+    import pty  # not there on Windows
+
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "gwproxy", *arguments],

@@ -135,14 +135,18 @@ def load_command(entry: CommandEntry) -> Any:
     # A callback makes typer build a group even around a single command.
     app.callback()(_do_nothing)
     importlib.import_module(entry.module).register(app)
-    return get_group(app).commands[entry.name]
+    command = get_group(app).commands[entry.name]
+    _default_help_to_no(command)
+    return command
 
 
 def build_app() -> Any:
     """The whole command line, ready to be called."""
     app = _new_typer(cls=LazyGroup, invoke_without_command=True)
     app.callback()(_root)
-    return get_group(app)
+    group = get_group(app)
+    _default_help_to_no(group)
+    return group
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -193,6 +197,17 @@ def _do_nothing() -> None:
     pass
 
 
+def _default_help_to_no(command: Any) -> None:
+    """Spare every command the import of pydantic.
+
+    typer validates a `--help` that was not given (None) as a boolean, and loads pydantic for it:
+    a quarter of a second, more than all the rest of `gwproxy token`.
+    """
+    command.context_settings.setdefault("default_map", {})["help"] = False
+    for child in getattr(command, "commands", {}).values():
+        _default_help_to_no(child)
+
+
 def _new_typer(**settings: Any) -> typer.Typer:
     return typer.Typer(
         add_completion=False,  # ours are generated, see cli.completion
@@ -226,7 +241,12 @@ def _usage_hint(error: typer.TyperException) -> str:
 
 
 def _interrupted(output: Output) -> int:
-    output.talk("interrupted")
+    if output.json_mode:
+        error = GwproxyError("interrupted")
+        error.exit_code = EXIT_INTERRUPTED
+        output.fail(error)
+    else:
+        output.talk("interrupted")
     return EXIT_INTERRUPTED
 
 

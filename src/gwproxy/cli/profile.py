@@ -17,7 +17,7 @@ from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, store
 from gwproxy.profiles.credentials import KeyStatus
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
-from gwproxy.profiles.quirks import QUIRKS, manner_values
+from gwproxy.profiles.quirks import manner_values, settable_quirks
 from gwproxy.profiles.record import check_name
 
 _ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -111,6 +111,10 @@ def show(
     def human() -> None:
         rows = [*_setting_rows(found, key), *_quirk_rows(found, everything=everything)]
         output.table(Table(("SETTING", "VALUE", "FROM"), tuple(rows)))
+        if everything:
+            output.line("")
+            meanings = [(f"quirk.{quirk.name}", quirk.meaning) for quirk in settable_quirks()]
+            output.table(Table(("QUIRK", "MEANING"), tuple(meanings)))
 
     data = profile_data(found) | {"key": key_data(key), "default": name == config.default}
     data["overridden"] = sorted(found.overridden)
@@ -258,9 +262,9 @@ def _setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, 
 
 
 def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
-    for name, value in manner_values(profile).items():
-        if QUIRKS[name].setting:
-            continue
+    values = manner_values(profile)
+    for quirk in settable_quirks():
+        name = quirk.name
         if f"quirks.{name}" in profile.overridden:
             origin = "config.toml"
         elif name in profile.quirks:
@@ -269,7 +273,7 @@ def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, st
             origin = "default"
         else:
             continue
-        yield f"quirk.{name}", _quirk_text(value), origin
+        yield f"quirk.{name}", _quirk_text(values[name]), origin
 
 
 def _key_origin(profile: Profile, key: KeyStatus) -> str:

@@ -72,7 +72,7 @@ def _read() -> Secret | None:
             why=getattr(error, "strerror", None) or "it is not a token",
             hint="gwproxy token --rotate makes a new one",
         ) from None
-    if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
+    if os.name == "posix" and (status.st_mode & 0o077 or not paths.is_ours(status)):
         raise CredentialError(
             f"others could read or change the local token in {path}",
             why=f"its mode is {status.st_mode & 0o777:04o}",

@@ -89,6 +89,9 @@ class SystemKeyring:
         if sys.platform == "win32" and size > _WINDOWS_BLOB_BYTES:
             detail = f"it has {size // 2} characters and {_WINDOWS_BLOB_BYTES // 2} fit"
             raise KeyringTrouble(Trouble.TOO_LONG, detail)
+        if sys.platform == "win32":
+            # Its backend would keep the old key under a second name (keyring#47).
+            self.delete(profile)
         self._call(lambda backend: backend.set_password(_service(profile), _USER, value))
         if self.read(profile) != secret:
             raise KeyringTrouble(Trouble.NOT_KEPT)

@@ -315,11 +315,16 @@ def find_quirk(name: str) -> Quirk:
     """The quirk called `name`, which can be set by hand. Raises BadQuirk."""
     quirk = QUIRKS.get(name)
     if quirk is None:
-        settable = [quirk.name for quirk in _TABLE if not quirk.setting]
+        settable = [quirk.name for quirk in settable_quirks()]
         raise BadQuirk(f"there is no quirk called {name!r}; {did_you_mean(name, settable)}")
     if quirk.setting:
         raise BadQuirk(f"{name} follows the profile's setting {quirk.setting}; change that one")
     return quirk
+
+
+def settable_quirks() -> tuple[Quirk, ...]:
+    """The quirks that a person sets by name, in the order of the table."""
+    return tuple(quirk for quirk in _TABLE if not quirk.setting)
 
 
 def manner_values(profile: Profile) -> dict[str, QuirkValue]:

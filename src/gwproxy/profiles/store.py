@@ -23,6 +23,7 @@ never rewritten. No secret is ever in it, and nothing of the environment is stor
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -176,6 +177,7 @@ def _changed(
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             content = file.read(_MAX_CONFIG_BYTES + 1)
         content.decode()
     except FileNotFoundError:
@@ -187,6 +189,12 @@ def _read(path: Path) -> bytes:
         ) from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}", why=error.strerror or str(error)) from error
+    if not paths.is_ours(status):
+        raise ConfigError(
+            f"{path} belongs to another user",
+            why="its owner could name a program that gwproxy runs, or send your key elsewhere",
+            hint=f"set {paths.HOME_VARIABLE} to a folder of your own",
+        )
     if len(content) > _MAX_CONFIG_BYTES:
         raise ConfigError(f"{path} is larger than 10 MB", why="it cannot be our configuration")
     return content

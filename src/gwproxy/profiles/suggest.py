@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean X?` when something known is close to `word`, else all there is."""
+    """`did you mean X?` when something known is close to `word`, else all that is known."""
     names = sorted(known)
     close = get_close_matches(word, names, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there is {', '.join(names)}" if names else ""
+    return f"known are {', '.join(names)}" if names else ""
