@@ -81,10 +81,11 @@ async def test_cut_inside_a_whole_answer(provider: Running) -> None:
 
 async def test_reset(provider: Running) -> None:
     provider.will(Delivery(after_events=1, then=Ending.RESET))
-    async with aiohttp.ClientSession() as session:
-        body = question("chat", stream=True)
-        async with session.post(url_of(provider, "chat"), json=body) as response:
-            with pytest.raises(aiohttp.ClientError, match="ConnectionResetError"):
+    # The kernel may drop the head with the connection, so the client may learn of it anywhere.
+    with pytest.raises(aiohttp.ClientError, match=r"(?i)reset"):
+        async with aiohttp.ClientSession() as session:
+            body = question("chat", stream=True)
+            async with session.post(url_of(provider, "chat"), json=body) as response:
                 await response.read()
 
 

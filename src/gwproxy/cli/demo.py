@@ -23,19 +23,19 @@ INTRODUCTION: Final = (
     "and streamed, through the real gateway.\n"
 )
 LEGEND: Final = (
-    ("as it came", "the tool's own bytes; only the model's name and the key are changed"),
+    ("as it came", "the tool's own bytes, but for the model's name and the key"),
     ("translated", "into the provider's format, and its answer back into the tool's"),
     ("rewritten", "same format, without what this provider is known to refuse"),
     ("stream made", "the provider cannot stream; the tool gets its stream all the same"),
-    ("model mapped", "to a name the provider knows; the tool reads the name it asked for"),
+    ("model mapped", "to a name the provider knows, and back for the tool"),
     ("ids mapped", "call ids that tools refuse; the provider gets its own ones back"),
-    ("not carried", "what has no counterpart is named, never lost in silence (see --json)"),
+    ("not carried", "has no counterpart: named, never lost in silence (--json)"),
 )
 NEXT_STEPS: Final = (
     ("gwproxy profile add kimi --preset kimi-code", "the provider that you pay for"),
     ("gwproxy serve", "the gateway, until Ctrl-C"),
     ("gwproxy setup claude-code", "tell your tool about it"),
-    ("gwproxy serve --profile demo", "or first a real tool, without a key"),
+    ("gwproxy serve --profile demo", "or first: a real tool, no key"),
 )
 
 
