@@ -42,6 +42,11 @@ def test_an_error_has_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "error: it broke\nwhy: line 3\nhint: mend it\n")
 
 
+def test_a_hint_with_several_ways_out_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().fail(ConfigError("it broke", hint="either:\n  this\n  that"))
+    assert capsys.readouterr().err == "error: it broke\nhint: either:\n    this\n    that\n"
+
+
 def test_with_json_everything_is_one_envelope(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output(command="profile list", json_mode=True)
     output.result({"names": ["é"]}, lambda: pytest.fail("not for people"))

@@ -122,6 +122,12 @@ def test_a_locked_keyring(unlocked: SecretService) -> None:
     assert_refused(add(unlocked), unlocked, "the keyring is locked", "there is no desktop here")
 
 
+def test_a_machine_on_which_nobody_ever_made_a_keyring(session: SecretService) -> None:
+    session.start_bus()
+    session.start_daemon(unlock=False)
+    assert_refused(add(session), session, "the keyring is locked", "there is no desktop here")
+
+
 def test_a_bus_without_a_daemon(session: SecretService) -> None:
     session.start_bus()
     what = "no keyring service runs in this session"

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon", "gdbus")
@@ -76,20 +77,23 @@ class SecretService:
         )
         self._wait_for(self._socket.exists, "the bus")
 
-    def start_daemon(self) -> None:
-        """An unlocked keyring whose password is read from stdin, to its end."""
+    def start_daemon(self, *, unlock: bool = True) -> None:
+        """An unlocked keyring; or a daemon as a first login over SSH leaves it, with none yet."""
+        options = ["--unlock"] if unlock else []
         self._daemon = subprocess.Popen(
-            ["gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"],
+            ["gnome-keyring-daemon", *options, "--components=secrets", "--foreground"],
             env=self.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         assert self._daemon.stdin is not None
-        self._daemon.stdin.write(b"only for tests")
+        # The password is what stands on stdin, to its end.
+        self._daemon.stdin.write(b"only for tests" if unlock else b"")
         self._daemon.stdin.close()
         # The default collection appears a little later than the name on the bus.
-        self._wait_for(self._has_default_collection, "the Secret Service")
+        expected = "/collection/" if unlock else "objectpath"
+        self._wait_for(lambda: expected in self._call("ReadAlias", "default"), "the Secret Service")
 
     def lock(self) -> None:
         self._call("Lock", "['/org/freedesktop/secrets/collection/login']", check=True)
@@ -112,9 +116,6 @@ class SecretService:
             self._bus = None
             self._socket.unlink(missing_ok=True)
 
-    def _has_default_collection(self) -> bool:
-        return "/collection/" in self._call("ReadAlias", "default")
-
     def _call(self, method: str, argument: str, *, check: bool = False) -> str:
         command = ["gdbus", "call", "--session", "--dest", "org.freedesktop.secrets"]
         command += ["--object-path", "/org/freedesktop/secrets"]
@@ -124,8 +125,7 @@ class SecretService:
         )
         return done.stdout
 
-    def _wait_for(self, is_there: object, what: str) -> None:
-        assert callable(is_there)
+    def _wait_for(self, is_there: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not is_there():
             if time.monotonic() > deadline:

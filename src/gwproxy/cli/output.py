@@ -120,7 +120,9 @@ class Output:
         if error.why:
             self._say(f"{self._paint('why:', _DIM)} {error.why}")
         if error.hint:
-            self._say(f"{self._paint('hint:', _DIM)} {error.hint}")
+            # A hint may go on over several lines, one way out on each.
+            hint = error.hint.replace("\n", "\n  ")
+            self._say(f"{self._paint('hint:', _DIM)} {hint}")
 
     # -- questions --------------------------------------------------------------------------
 

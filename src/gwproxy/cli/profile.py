@@ -18,7 +18,6 @@ from gwproxy.profiles import changes, credentials, store
 from gwproxy.profiles.credentials import KeyStatus
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
 from gwproxy.profiles.quirks import manner_values, settable_quirks
-from gwproxy.profiles.record import check_name
 
 _ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     "messages",
@@ -166,9 +165,7 @@ def rename(
     output = output_of(context)
     config = store.load()
     found = config.profile(name)
-    check_name(new_name)
-    if new_name in config.profiles:
-        raise UsageError(f"there is a profile called {new_name} already")
+    profile_key.check_new_name(new_name, config)
     # The key is copied first and deleted last: at no time is it nowhere.
     moved = _copy_key(found, new_name, config, output)
     store.edit(lambda document: changes.rename_profile(document, name, new_name))

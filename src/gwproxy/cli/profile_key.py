@@ -99,7 +99,7 @@ def add(
     """Add a profile; its key goes into the keyring."""
     output = output_of(context)
     config = store.load()
-    _check_new(name, config)
+    check_new_name(name, config)
     chosen = _preset(output, name, preset, has_url=bool(anthropic_url or openai_url))
     record = _record(
         chosen,
@@ -170,7 +170,8 @@ def key(
     _warn_of_variables(output, config.profile(name))
 
 
-def _check_new(name: str, config: store.Config) -> None:
+def check_new_name(name: str, config: store.Config) -> None:
+    """Raises UsageError when a new profile cannot be called `name`."""
     try:
         check_name(name)
     except ConfigError as error:
@@ -323,7 +324,12 @@ def _set_reference(name: str, record: dict[str, Any]) -> store.Config:
         assignments: list[changes.Assignment] = [((key,), value) for key, value in record.items()]
     else:
         assignments = [(("key",), None)]
-    return store.edit(lambda document: changes.set_values(document, name, assignments))
+    try:
+        return store.edit(lambda document: changes.set_values(document, name, assignments))
+    except ConfigError as error:
+        if error.what.startswith(f"profiles.{name}.key"):  # the command line is wrong, not the file
+            raise UsageError(error.what, hint=error.hint) from None
+        raise
 
 
 def _delete(output: Output, profile: Profile, config: store.Config) -> None:

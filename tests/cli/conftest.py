@@ -1,0 +1,18 @@
+"""Fixtures for the tests of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.cli import InProcess, Ran
+from support.profiles import KEY
+
+
+@pytest.fixture
+def kimi(command: InProcess, key_file: Path) -> Ran:
+    """The profile `kimi`, its key in the keyring."""
+    ran = command("profile", "add", "kimi", "--preset", "kimi-code", "--key-stdin", stdin=KEY)
+    assert ran.code == 0, ran
+    return ran
