@@ -198,7 +198,8 @@ def test_a_key_is_rotated_moved_and_deleted(
     assert (ran.code, ran.stderr) == (0, "the key of kimi is in the keyring (…wxyz)\n")
     assert stored(key_file) == {SERVICE: new}
 
-    assert command("profile", "key", "kimi", "--command", "pass show 'my key'").code == 0
+    ran = command("profile", "key", "kimi", "--command", "pass show 'my key'")
+    assert (ran.code, ran.stderr) == (0, "kimi takes its key from command pass\n")
     record = config(gwproxy_home)["profiles"]["kimi"]
     assert record["key_command"] == ["pass", "show", "my key"]
 
@@ -211,6 +212,22 @@ def test_a_key_is_rotated_moved_and_deleted(
     assert stored(key_file) == {}
     ran = command("profile", "key", "kimi", "--delete")
     assert (ran.code, ran.stderr) == (0, "there was no key of kimi in the keyring\n")
+
+
+def test_the_demo_is_given_no_key(command: InProcess, gwproxy_home: Path) -> None:
+    assert command("profile", "add", "demo").code == 0
+    assert config(gwproxy_home)["profiles"] == {"demo": {"preset": "demo"}}
+    ran = command("profile", "key", "demo", "--stdin", stdin=KEY)
+    assert (ran.code, ran.stdout) == (2, "")
+
+
+def test_a_profile_without_a_key_can_be_given_one(
+    command: InProcess, gwproxy_home: Path, key_file: Path
+) -> None:
+    command("profile", "add", "strongwall", "--no-key")
+    assert command("profile", "key", "strongwall", "--stdin", stdin="a-plain-key").code == 0
+    assert config(gwproxy_home)["profiles"] == {"strongwall": {"preset": "strongwall"}}
+    assert stored(key_file) == {"gwproxy:strongwall api-key": "a-plain-key"}
 
 
 def test_a_variable_that_wins_is_mentioned(

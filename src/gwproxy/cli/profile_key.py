@@ -119,15 +119,17 @@ def add(
     for text in quirk or ():
         record.setdefault("quirks", {}).update([_quirk(text)])
     profile = _valid(name, record)
-    plan = _key_plan(
-        output,
-        profile,
-        stdin=key_stdin,
-        env=key_env,
-        command=key_command,
-        file=key_file,
-        none=no_key,
-    )
+    plan = KeyPlan({})
+    if chosen.needs_key:
+        plan = _key_plan(
+            output,
+            profile,
+            stdin=key_stdin,
+            env=key_env,
+            command=key_command,
+            file=key_file,
+            none=no_key,
+        )
     record |= plan.record
     profile = _valid(name, record)
     keyring = credentials.keyring_of(config)
@@ -157,6 +159,8 @@ def key(
     output = output_of(context)
     config = store.load()
     profile = config.profile(name)
+    if profile.is_built_in:
+        raise UsageError("the built-in demo provider asks for no key")
     if delete:
         if stdin or env or command or file:
             raise UsageError("--delete goes with none of --stdin, --env, --command, --file")
@@ -164,10 +168,12 @@ def key(
         return
     plan = _key_plan(output, profile, stdin=stdin, env=env, command=command, file=file, flags="--")
     _keep(output, profile, plan, credentials.keyring_of(config))
-    config = _set_reference(name, plan.record)
-    where = "in the keyring" if plan.secret else "noted"
-    output.talk(f"the key of {name} is {where}" + (f" ({plan.secret})" if plan.secret else ""))
-    _warn_of_variables(output, config.profile(name))
+    profile = _set_reference(name, plan.record).profile(name)
+    if plan.secret:
+        output.talk(f"the key of {name} is in the keyring ({plan.secret})")
+    else:
+        output.talk(f"{name} takes its key from {credentials.expected_source(profile)}")
+    _warn_of_variables(output, profile)
 
 
 def check_new_name(name: str, config: store.Config) -> None:
@@ -255,8 +261,8 @@ def _key_plan(
     """Where the key will be, asking for it when no flag says so."""
     if sum(map(bool, (stdin, env, command, file, none))) > 1:
         raise UsageError("a key has one place; give one of the key flags")
-    if none or (profile.key.kind == "none" and not (stdin or env or command or file)):
-        return KeyPlan({"key": "none"} if none else {})
+    if none:
+        return KeyPlan({"key": "none"})
     if env:
         return KeyPlan({"key_env": env})
     if command:

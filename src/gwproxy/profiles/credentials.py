@@ -160,10 +160,23 @@ def describe_source(
     try:
         secret, source = resolve(profile, keyring, environ=environ)
     except _NoKey as error:
-        return KeyStatus(_expected_source(profile), trouble=f"no key: {error.why}")
+        return KeyStatus(expected_source(profile), trouble=f"no key: {error.why}")
     except CredentialError as error:
-        return KeyStatus(_expected_source(profile), trouble=error.what)
+        return KeyStatus(expected_source(profile), trouble=error.what)
     return KeyStatus(source, masked=secret.masked if secret else "")
+
+
+def expected_source(profile: Profile) -> Source:
+    """Where the profile says that its key is, whether or not there is one."""
+    match profile.key.kind:
+        case "env":
+            return Source("environment", profile.key.variable)
+        case "file":
+            return Source("file", str(profile.key.path))
+        case "command":
+            return Source("command", profile.key.command[0])
+        case _:
+            return Source("keyring")
 
 
 def clean_key(text: str, where: str) -> Secret:
@@ -287,18 +300,6 @@ def _from_command(profile: Profile, environ: Mapping[str, str]) -> Secret:
         )
     lines = stdout.decode(errors="replace").splitlines()
     return clean_key(lines[0] if lines else "", f"from {command[0]}")
-
-
-def _expected_source(profile: Profile) -> Source:
-    match profile.key.kind:
-        case "env":
-            return Source("environment", profile.key.variable)
-        case "file":
-            return Source("file", str(profile.key.path))
-        case "command":
-            return Source("command", profile.key.command[0])
-        case _:
-            return Source("keyring")
 
 
 def _could_be(profile: Profile, owner: Preset) -> bool:
