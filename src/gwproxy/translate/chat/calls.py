@@ -144,6 +144,6 @@ def _begins_another(call: Assembly, wire_id: str | None, name: str | None) -> bo
         # Some servers make up a fresh id for every fragment; a new call has a name, or follows
         # one that is whole.
         return wire_id != call.id and (bool(name) or call.complete)
-    if not name or not call.texts:
+    if not name or not call.name or not call.texts:
         return False
     return name != call.name or call.complete

@@ -29,8 +29,12 @@ def parse_event(value: object) -> Failure:
     return complaints.judge(0, {}, complaints.read_value(value))
 
 
-def is_error(value: object) -> bool:
-    """Whether a decoded body or event without `choices` is somebody's error, in any envelope."""
+def is_error(body: bytes) -> bool:
+    """Whether a body or event without `choices` is somebody's error, in any envelope."""
+    try:
+        value = jsonio.loads(body)
+    except jsonio.NotJson:
+        return False
     if not isinstance(value, dict):
         return False
     return value.get("type") == "error" or any(value.get(name) for name in _ERROR_MEMBERS)

@@ -178,14 +178,14 @@ class _HistoryWriter:
         return message
 
     def _worded(self, blocks: Sequence[Block]) -> Iterator[Block]:
-        """The blocks, with native ones of another dialect put into words."""
+        """The blocks, with native ones of another dialect put into words, a gap around each."""
         for block in blocks:
+            yield block
             if isinstance(block, Opaque):
                 self._losses.drop(f"messages.{block.type}")
                 if block.text is not None:
                     yield Text(block.text)
-                    continue
-            yield block
+                    yield block
 
     def _reasoning(self, turn: Turn | None, calls: list[Call]) -> str:
         """What this upstream gets back of its thoughts: text only. Another family's seals say

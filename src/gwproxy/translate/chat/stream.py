@@ -163,6 +163,8 @@ class Reader:
                 self._on_usage(choice.usage)
         if chunk.usage is not None:
             self._on_usage(chunk.usage)
+        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
+            self._on_usage(chunk.x_groq.usage)
 
     def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
         """The start, an error in any of its shapes, or something without a choice."""
@@ -170,9 +172,8 @@ class Reader:
             self._fail(failure.parse_event({"error": chunk.error}))
             return []
         if chunk.choices is None and chunk.usage is None:
-            value = jsonio.loads(data)
-            if failure.is_error(value):
-                self._fail(failure.parse_event(value))
+            if failure.is_error(data):
+                self._fail(failure.parse(0, {}, data))
             return []
         if not self._started:
             self._started = True
@@ -206,6 +207,8 @@ class Reader:
             self._out.append(Open(self._prose_block, kind))
         if not text.isascii() or self._torn:
             text, self._torn = joined_halves(self._torn + text)
+            if not text:
+                return
         self._out.append(Delta(self._prose_block, text))
 
     def _close_prose(self) -> None:
@@ -342,6 +345,8 @@ class Writer:
         for event in events:
             if type(event) is not Delta:
                 self._write(event)
+            elif not event.text:
+                continue
             elif self._prefix is not None:
                 out += (self._prefix, jsonio.text(event.text), self._suffix)
             else:
@@ -446,10 +451,9 @@ class Writer:
             self._held.append(text)
 
     def _begin(self, before: bytes, text: str) -> None:
-        if text:
-            self._given.add(self._open_block.kind)
-            self._chunk(before + jsonio.text(text) + b"}")
-            self._stream_as(before, b"}")
+        self._given.add(self._open_block.kind)
+        self._chunk(before + jsonio.text(text) + b"}")
+        self._stream_as(before, b"}")
 
     def _close(self, event: Close) -> None:
         opened, held = self._open_block, "".join(self._held)

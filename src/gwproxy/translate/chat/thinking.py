@@ -116,7 +116,7 @@ def render_thinking(thinking: Thinking, manners: Manners, losses: Losses) -> dic
     if accepted is None:
         losses.drop("reasoning_effort")
         return {}
-    if accepted != thinking.effort:
+    if accepted != effort:
         losses.clamp("reasoning_effort", accepted)
     return {"reasoning_effort": accepted}
 
