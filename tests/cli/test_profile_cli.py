@@ -148,6 +148,13 @@ def test_remove_asks_and_deletes(kimi: Ran, command: InProcess, key_file: Path) 
     assert stored(key_file) == {}
 
 
+def test_without_its_default_a_person_is_told_to_choose(kimi: Ran, command: InProcess) -> None:
+    for name in ("strongwall", "kimi-k25"):
+        command("profile", "add", name, "--no-key")
+    ran = command("profile", "remove", "kimi", "--yes")
+    assert ran.stderr.endswith("choose one: gwproxy profile use NAME\n")
+
+
 def test_what_others_fall_back_to_is_not_removed(kimi: Ran, command: InProcess) -> None:
     command("profile", "add", "strongwall", "--no-key")
     command("profile", "set", "strongwall", "fallback=kimi")

@@ -81,6 +81,13 @@ def test_the_only_profile_is_the_default() -> None:
     assert config.profile().name == "a"
 
 
+def test_of_several_profiles_none_is_taken_by_chance() -> None:
+    text = '[profiles.a]\npreset = "demo"\n[profiles.b]\npreset = "demo"\n'
+    with pytest.raises(ConfigError, match="no profile is the default") as caught:
+        store.parse(text, Path("config.toml")).profile()
+    assert caught.value.why == "there are a, b"
+
+
 def test_a_missing_profile_is_told_what_was_probably_meant(config_file: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         store.load().profile("kimmi")

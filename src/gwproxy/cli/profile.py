@@ -193,6 +193,8 @@ def remove(
     output.talk(f"{name} is removed" + (", and its key is deleted" if deleted else ""))
     if config.default:
         output.talk(f"the default profile is {config.default}")
+    elif config.profiles:
+        output.talk("no profile is the default now; choose one: gwproxy profile use NAME")
 
 
 def profile_data(profile: Profile) -> dict[str, object]:

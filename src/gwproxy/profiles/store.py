@@ -99,6 +99,12 @@ class Config:
         ConfigError with what was probably meant.
         """
         wanted = name or self.default
+        if not wanted and self.profiles:
+            raise ConfigError(
+                "no profile is the default",
+                why=f"there are {', '.join(self.profiles)}",
+                hint="gwproxy profile use NAME, or name one with --profile",
+            )
         if not wanted:
             raise ConfigError(
                 "there is no profile yet",
