@@ -74,7 +74,7 @@ def test_an_undo_keeps_what_the_user_has_done_since(target: Target) -> None:
     plan = change.apply_undo(target)
     assert plan is not None
     assert plan.kept == (("env", "ANTHROPIC_MODEL"),)
-    expected = BEFORE.decode().replace('"vi"', '"emacs", "ANTHROPIC_MODEL": "kimi-k3"')
+    expected = BEFORE.decode().replace('"vi"', '"emacs",\n\t\t"ANTHROPIC_MODEL": "kimi-k3"')
     assert target.file.read_text() == expected.replace("// mine", "// still mine")
 
 

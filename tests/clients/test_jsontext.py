@@ -163,6 +163,20 @@ def test_assign_follows_its_neighbours(
     assert jsontext.assign(before, path, value) == after
 
 
+def test_many_members_do_not_pile_up_on_one_line() -> None:
+    text = '{\n  "env": {"EDITOR": "vi"}\n}\n'
+    for number in range(4):
+        text = jsontext.assign(text, ("env", f"NAME_{number}"), "v" * 30)
+    value = '"' + "v" * 30 + '"'
+    assert text == (
+        f'{{\n  "env": {{"EDITOR": "vi", "NAME_0": {value},\n'
+        f'    "NAME_1": {value},\n    "NAME_2": {value},\n    "NAME_3": {value}}}\n}}\n'
+    )
+    for number in range(4):
+        text = jsontext.remove(text, ("env", f"NAME_{number}"))
+    assert text == '{\n  "env": {"EDITOR": "vi"}\n}\n'
+
+
 @pytest.mark.parametrize("text", ["{a: 1.10}", "{a: 1.1e0}", '{"a": +1.1}'])
 def test_a_value_that_is_there_keeps_its_spelling(text: str) -> None:
     assert jsontext.assign(text, ("a",), 1.1) == text

@@ -91,8 +91,12 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would outrank these settings: stronger settings files, and exported variables."""
-    stronger = [target(other, places).file for other in SCOPES[SCOPES.index(scope) + 1 :]]
+    """What would outrank these settings: stronger settings files, and exported variables.
+
+    A scope that is none of ours stands for the environment, which every settings file outranks.
+    """
+    above = SCOPES[SCOPES.index(scope) + 1 :] if scope in SCOPES else SCOPES
+    stronger = [target(other, places).file for other in above]
     managed = _MANAGED.get(places.platform, _MANAGED["linux"])
     stronger += [managed / "managed-settings.json", *places.entries(managed / "managed-settings.d")]
     mine = list(mine)

@@ -9,6 +9,7 @@ Syntax: https://spec.json5.org and, for the strict part, RFC 8259.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ _STRINGS = {
     )
     for quote in "\"'"
 }
+_STRICT = json.JSONDecoder()
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|(?s:.)))")
 _PLAIN_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
@@ -137,6 +139,8 @@ class _Scanner:
         return Node(start, at + 1, values, tuple(members))
 
     def _array(self, start: int, depth: int) -> Node:
+        if quick := _strict_array(self._text, start, NESTING_LIMIT - depth):
+            return quick
         values: list[Value] = []
         at = self._blank(start + 1)
         while self._text[at : at + 1] != "]":
@@ -199,6 +203,26 @@ class _Scanner:
         if number is None and word and word[0] in _WORDS:
             return Node(at, word.end(), _WORDS[word[0]])
         raise self._error(at, "expected a value")
+
+
+def _strict_array(text: str, start: int, levels: int) -> Node | None:
+    """A list in strict JSON, by the standard library's C decoder; None for any other.
+
+    Nothing inside a list is ever edited, so the places of its items do not matter; and the long
+    part of a long settings file is a list of permissions.
+    """
+    try:
+        value, end = _STRICT.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return Node(start, end, value) if _is_within(value, levels) else None
+
+
+def _is_within(value: Value, levels: int) -> bool:
+    if not isinstance(value, (list, dict)):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return levels >= 0 and all(_is_within(item, levels - 1) for item in items)
 
 
 def _number(text: str) -> int | float:

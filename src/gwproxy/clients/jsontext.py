@@ -44,7 +44,11 @@ _INDENT = re.compile(r"[ \t]*")
 _COMMENT = re.compile(COMMENT)
 _REST_OF_LINE = re.compile(rf"(?:[ \t]*+(?:{COMMENT}))*+")
 _FIRST_INDENTED_LINE = re.compile(r"[\r\n]([ \t]+)[^\s/*]")
+_CLOSING = re.compile(r"[ \t]*\}")
 _DEFAULT_UNIT = "  "
+
+# What most formatters of settings files agree upon.
+_LONGEST_LINE = 100
 
 
 def read(text: str) -> Tree:
@@ -172,6 +176,11 @@ class _Layout:
     def _insert_beside(self, last: Member, key: str, value: Value, *, tight: bool) -> list[Splice]:
         at = last.node.end if last.comma is None else last.comma
         member = _flat({key: value}, tight=tight)[1:-1]
+        line_start = self._line_start(at)
+        if not self.one_line and at - line_start + len(member) > _LONGEST_LINE:
+            # The first of many on this line begins a new one, and the others follow its example.
+            indent = self._indent(line_start) + self.unit
+            return [(at, at, "," + self.newline + indent + member)]
         return [(at, at, ("," if tight else ", ") + member)]
 
     def _insert_first(self, parent: Node, key: str, value: Value) -> list[Splice]:
@@ -229,7 +238,13 @@ def _deletion(text: str, parent: Node, member: Member) -> list[Splice]:
         before = members[index - 1].comma
         assert before is not None
         splices.append((before, before + 1, ""))
-    return [*splices, (*_with_white_space(text, start, end, last=member is members[-1]), "")]
+    last = member is members[-1]
+    left, right = _with_white_space(text, start, end, last=last)
+    gap = members[index - 1].comma if index else None
+    if gap is not None and _CLOSING.match(text, end) and not text[gap + 1 : left].strip():
+        # The line ends in "}", which must not be left alone on it.
+        left = gap + 1
+    return [*splices, (left, right, "")]
 
 
 def _with_white_space(text: str, start: int, end: int, *, last: bool) -> tuple[int, int]:
@@ -242,7 +257,9 @@ def _with_white_space(text: str, start: int, end: int, *, last: bool) -> tuple[i
     line_end = _LINE_END.match(text, right)
     if line_end and left > 0 and text[left - 1] in LINE_ENDS:
         return left, line_end.end()
-    return (left, end) if last and not line_end else (start, right)
+    if line_end:
+        return left, right
+    return (left, end) if last else (start, right)
 
 
 def _quoted(text: str) -> str:

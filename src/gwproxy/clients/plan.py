@@ -24,6 +24,7 @@ from gwproxy.clients.document import (
     lookup,
     pointer,
     same,
+    with_value,
 )
 from gwproxy.clients.undo import Claim, Claimed, Undone, claimed_by, merged, undone
 from gwproxy.profiles.secret import Secret
@@ -124,8 +125,9 @@ def plan_setup(
     tree = form.read(text)
     new = tuple(each for wish in wishes for each in _claimed(tree, wish, _unit(wish, wishes), old))
     text = undone(form, text, base, _left_over(old, new)).text
+    tree = form.read(text)
     for wish in wishes:
-        text = _granted(form, text, wish.path, wish.value)
+        text, tree = _granted(form, text, tree, wish.path, wish.value)
     after = before if text == (before or "") else text
     return Plan(target, before, after, _edits(form, before, after, wishes), merged(old, new), kept)
 
@@ -242,17 +244,20 @@ def _left_over(old: Iterable[Claimed], new: Iterable[Claimed]) -> Iterator[Claim
         yield Claimed(each.path, len(each.path), each.ours) if stays else each
 
 
-def _granted(form: TextFormat, text: str, path: MemberPath, value: Value) -> str:
-    if value is ABSENT:
-        return form.remove(text, path)
-    present = lookup(form.read(text), path)
+def _granted(
+    form: TextFormat, text: str, tree: Tree, path: MemberPath, value: Value
+) -> tuple[str, Tree]:
+    present = lookup(tree, path)
     if same(present, value):
-        return text
+        return text, tree
+    if value is ABSENT:
+        text = form.remove(text, path)
+        return text, form.read(text)
     if isinstance(value, dict) and value and isinstance(present, dict):
         for key, item in value.items():
-            text = _granted(form, text, (*path, key), item)
-        return text
-    return form.assign(text, path, value)
+            text, tree = _granted(form, text, tree, (*path, key), item)
+        return text, tree
+    return form.assign(text, path, value), with_value(tree, path, value)
 
 
 def _edits(

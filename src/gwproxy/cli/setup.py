@@ -1,0 +1,304 @@
+"""`gwproxy setup`: configure a coding tool, show it first, and take it back.
+
+What a tool must be told is decided in `clients`, and so is how its file is changed; here are the
+flags, the questions and the order: load, plan, show, ask, write, say what comes next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from gwproxy.cli import setup_report
+from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileOption, QuietFlag, YesFlag
+from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.setup_inputs import (
+    Asked,
+    check_flags,
+    endpoint_of,
+    find_client,
+    places_of,
+    warnings_of,
+)
+from gwproxy.cli.setup_report import ClientStatus
+from gwproxy.clients import change
+from gwproxy.clients.document import Tree
+from gwproxy.clients.endpoint import (
+    Endpoint,
+)
+from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.plan import Plan, Target, Wish, plan_setup
+from gwproxy.clients.shell import SHELLS, export_lines, shell_of
+from gwproxy.clients.undo import Claim
+from gwproxy.errors import ConfigError
+
+# Some clients write their settings from memory as soon as they see them change.
+_SETTLING_TIME_S: Final = 0.2
+
+_NAMES: Final = "|".join(CLIENTS)
+_SCOPES: Final = "user|project|local"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("setup")(setup)
+
+
+def setup(
+    context: typer.Context,
+    client: Annotated[
+        str | None, typer.Argument(metavar=_NAMES, show_default=False, help="The tool.")
+    ] = None,
+    profile: ProfileOption = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(metavar=_SCOPES, help="Whose settings to change; the user's by default."),
+    ] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="Also replace the default model you have chosen.")
+    ] = False,
+    helper: Annotated[
+        bool, typer.Option("--helper", help="Let the tool run `gwproxy token` for the token.")
+    ] = False,
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Past the gateway: the provider's key goes into the file."),
+    ] = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print what belongs into the settings; change nothing.")
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", metavar="settings|env", help="What to print.")
+    ] = "settings",
+    shell: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(SHELLS), help="The shell of --format env; yours by default."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the difference; change nothing.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back what setup wrote; your own edits stay.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --undo: in every file there is.")
+    ] = False,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Which tools are here, and what is set up where.")
+    ] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Overwrite the file: for one that is a mount point.")
+    ] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar=PATH_METAVAR, help="Take this folder for your home folder."),
+    ] = None,
+    yes: YesFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Configure a coding tool to use the gateway."""
+    output = output_of(context)
+    asked = Asked(
+        client=find_client(client),
+        profile=profile,
+        scope=scope,
+        default=default,
+        helper=helper,
+        direct=direct,
+        print_only=print_only,
+        form=form,
+        shell=shell,
+        dry_run=dry_run,
+        undo=undo,
+        everything=everything,
+        in_place=in_place,
+        yes=yes,
+        places=places_of(home),
+    )
+    check_flags(asked, show_list=show_list)
+    if undo:
+        _undo(asked, output)
+    elif asked.client is None or show_list:
+        _list(asked, output, offer=not show_list)
+    elif print_only:
+        _print(asked, asked.client, output)
+    else:
+        _set_up(asked, asked.client, output)
+
+
+def _set_up(asked: Asked, client: Client, output: Output) -> None:
+    scope = asked.scope or "user"
+    target = client.target(scope, asked.places)
+    endpoint = endpoint_of(asked, scope)
+    wisher = _wisher(asked, client, endpoint)
+    plan = change.preview_setup(target, wisher, endpoint.profile.name)
+    warnings = warnings_of(asked, client, endpoint, target, wisher({}))
+    for warning in warnings:
+        output.warn(warning)
+    if plan.kept and not asked.default:
+        output.talk("your default model stays as it is; --default would replace it")
+    status = "would change" if asked.dry_run else "changed"
+    if plan.is_empty:
+        status = "unchanged"
+        output.talk(f"{client.TITLE} is set up already: {target.file}")
+    elif not asked.dry_run:
+        question = f"Write this to {target.file}?"
+        if asked.direct:
+            question = f"Write this, with the provider's key, to {target.file}?"
+        if not _agreed(asked, output, [plan], question):
+            return
+        plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
+        _check_settled(plan, output)
+    start = client.start(endpoint, plan.kept)
+    data = setup_report.plan_data(plan) | {
+        "status": status,
+        "profile": endpoint.profile.name,
+        "start": start,
+        "warnings": warnings,
+    }
+
+    def human() -> None:
+        if asked.dry_run:
+            setup_report.print_diff(output, plan)
+        elif status == "changed":
+            output.line(str(target.file))
+            first = "" if endpoint.direct else "gwproxy serve, then "
+            output.talk(f"next: {first}{start}")
+            output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
+
+    output.result(data, human)
+
+
+def _print(asked: Asked, client: Client, output: Output) -> None:
+    scope = asked.scope or "user"
+    endpoint = endpoint_of(asked, scope)
+    target = client.target(scope, asked.places)
+    wishes = client.wishes(endpoint, {}, default=True)
+    if asked.form == "env":
+        variables = client.environment(endpoint)
+        shell = next((each for each in SHELLS if each == asked.shell), None)
+        shell = shell or shell_of(os.environ, windows=sys.platform == "win32")
+        text = "\n".join(export_lines(variables, shell))
+        for remark in client.remarks("environment", wishes, asked.places):
+            output.warn(remark)
+        output.result({"format": shell, "text": text}, lambda: output.line(text))
+        return
+    text = (plan_setup(target, None, wishes).after or "").rstrip("\n")
+    output.talk(f"for {target.file}:")
+    data = {"format": target.form.name, "file": str(target.file), "text": text}
+    output.result(data, lambda: output.line(text))
+
+
+def _undo(asked: Asked, output: Output) -> None:
+    targets = _claimed(asked)
+    found = [(target, change.preview_undo(target)) for target in targets]
+    plans = [(target, plan) for target, plan in found if plan is not None]
+    if not plans:
+        output.talk("there is nothing to undo")
+        others = [] if asked.everything else change.claimed_targets()
+        for target, _ in others:
+            output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
+    for _, plan in plans:
+        for remark in setup_report.kept_by_undo(plan):
+            output.warn(f"{plan.target.file}: {remark}")
+    if plans and not asked.dry_run:
+        question = f"Take gwproxy out of {', '.join(str(target.file) for target, _ in plans)}?"
+        if not _agreed(asked, output, [plan for _, plan in plans], question):
+            return
+        for target, _ in plans:
+            change.apply_undo(target, in_place=asked.in_place)
+
+    def human() -> None:
+        for target, plan in plans:
+            if asked.dry_run:
+                setup_report.print_diff(output, plan)
+            else:
+                output.line(str(target.file))
+
+    status = "would change" if asked.dry_run else "changed"
+    data = {
+        "status": status if plans else "unchanged",
+        "undone": [setup_report.plan_data(plan) for _, plan in plans],
+    }
+    output.result(data, human)
+
+
+def _list(asked: Asked, output: Output, *, offer: bool) -> None:
+    claimed = change.claimed_targets()
+    clients = []
+    for name, client in CLIENTS.items():
+        setups = [
+            (claim, _standing(target, claim)) for target, claim in claimed if claim.client == name
+        ]
+        installed = shutil.which(client.PROGRAM) is not None
+        clients.append(ClientStatus(name, client.TITLE, installed, tuple(setups)))
+
+    def human() -> None:
+        output.table(setup_report.list_table(clients))
+        new = [each for each in clients if each.installed and not each.setups]
+        for each in new:
+            output.talk(f"found {each.title}: gwproxy setup {each.name}")
+
+    output.result(setup_report.list_data(clients), human)
+    if not (offer and output.can_ask()):
+        return
+    for each in clients:
+        is_new = each.installed and not each.setups
+        if is_new and output.confirm(f"Set up {each.title} now?", flag="--yes"):
+            _set_up(asked, CLIENTS[each.name], output)
+
+
+def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:
+    return lambda tree: client.wishes(endpoint, tree, default=asked.default)
+
+
+def _agreed(asked: Asked, output: Output, plans: list[Plan], question: str) -> bool:
+    if asked.yes:
+        return True
+    for plan in plans:
+        setup_report.talk_diff(output, plan)
+    if output.confirm(question, flag="--yes"):
+        return True
+    output.talk("nothing was changed")
+    return False
+
+
+def _check_settled(plan: Plan, output: Output) -> None:
+    time.sleep(_SETTLING_TIME_S)
+    if not change.is_in_place(plan):
+        output.warn(
+            f"another program wrote {plan.target.file} right after gwproxy: close "
+            f"{plan.target.client} and run setup again"
+        )
+
+
+def _claimed(asked: Asked) -> list[Target]:
+    client = asked.client
+    claimed = [
+        target
+        for target, _ in change.claimed_targets()
+        if client is None or target.client == client.NAME
+    ]
+    if asked.everything or client is None:
+        return claimed
+    scopes = (asked.scope,) if asked.scope else client.SCOPES
+    here = {client.target(scope, asked.places).file for scope in scopes}
+    return [target for target in claimed if target.file in here]
+
+
+def _standing(target: Target, claim: Claim) -> change.Standing | None:
+    try:
+        return change.standing(target, claim)
+    except ConfigError:
+        return None
+
+
+def _scope_flag(scope: str) -> str:
+    return "" if scope == "user" else f" --scope {scope}"

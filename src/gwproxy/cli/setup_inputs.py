@@ -1,0 +1,174 @@
+"""From the command line of `gwproxy setup` to what the clients' modules work with.
+
+It checks which flags go together, finds out where things are on this machine, and says what is
+worth a warning there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gwproxy import paths
+from gwproxy.clients import files
+from gwproxy.clients.endpoint import (
+    Endpoint,
+    TokenCommand,
+    proxy_warning,
+    straight_to_provider,
+    through_gateway,
+)
+from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.shell import SHELLS
+from gwproxy.errors import CredentialError, UsageError
+from gwproxy.profiles import credentials, store
+from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
+from gwproxy.profiles.suggest import did_you_mean
+
+FORMATS: Final = ("settings", "env")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command line."""
+
+    client: Client | None
+    profile: str | None
+    scope: str | None
+    default: bool
+    helper: bool
+    direct: bool
+    print_only: bool
+    form: str
+    shell: str | None
+    dry_run: bool
+    undo: bool
+    everything: bool
+    in_place: bool
+    yes: bool
+    places: Places
+
+
+def find_client(name: str | None) -> Client | None:
+    """The client of this name. Raises UsageError."""
+    if name is not None and name not in CLIENTS:
+        raise UsageError(
+            f"gwproxy cannot set up {name!r}",
+            why=did_you_mean(name, CLIENTS),
+            hint="any other tool works with ANTHROPIC_BASE_URL or OPENAI_BASE_URL and the token "
+            "that `gwproxy token` prints",
+        )
+    return CLIENTS[name] if name else None
+
+
+def places_of(home: Path | None) -> Places:
+    """This machine, with the user's own home folder or another one."""
+    return Places(
+        home=home.absolute() if home else Path.home(),
+        project=Path.cwd(),
+        # The variables of this shell say nothing about another home.
+        environ={} if home else os.environ,
+        platform=sys.platform,
+        read=files.peek,
+        entries=files.entries,
+    )
+
+
+def check_flags(asked: Asked, *, show_list: bool) -> None:
+    """Raises UsageError for flags that do not go together."""
+    modes = {
+        "--print": asked.print_only,
+        "--dry-run": asked.dry_run,
+        "--list": show_list,
+    }
+    given = [name for name, is_given in modes.items() if is_given]
+    rules = [
+        (len(given) > 1, f"{' and '.join(given)} do not go together"),
+        (asked.undo and asked.print_only, "--undo does not go with --print"),
+        (asked.undo and show_list, "--undo does not go with --list"),
+        (asked.undo and not (asked.client or asked.everything), "--undo needs a tool, or --all"),
+        (asked.everything and not asked.undo, "--all goes with --undo only"),
+        (asked.form not in FORMATS, f"--format is one of {', '.join(FORMATS)}"),
+        (asked.form == "env" and not asked.print_only, "--format env goes with --print only"),
+        (asked.shell is not None and asked.form != "env", "--shell goes with --format env only"),
+        (
+            asked.shell is not None and asked.shell not in SHELLS,
+            f"--shell is one of {', '.join(SHELLS)}",
+        ),
+        (asked.helper and asked.direct, "--helper and --direct do not go together"),
+        (asked.helper and asked.form == "env", "a variable cannot hold a helper"),
+    ]
+    for is_broken, what in rules:
+        if is_broken:
+            raise UsageError(what, hint="gwproxy setup --help")
+    if asked.client and asked.scope and asked.scope not in asked.client.SCOPES:
+        raise UsageError(
+            f"{asked.client.TITLE} has no {asked.scope} scope",
+            hint=f"--scope {' or '.join(asked.client.SCOPES)}",
+        )
+
+
+def endpoint_of(asked: Asked, scope: str) -> Endpoint:
+    """What the client is to be pointed at. Raises ConfigError and CredentialError."""
+    config = store.load()
+    profile = config.profile(asked.profile)
+    if asked.direct:
+        found = credentials.resolve(profile, credentials.keyring_of(config))
+        if found.secret is None:
+            raise CredentialError(
+                f"{profile.name!r} has no key to write", hint="leave out --direct"
+            )
+        return straight_to_provider(profile, found.secret)
+    # A project's settings are shared: they may say how to get a token, but not the token.
+    helper = asked.helper or (scope == "project" and asked.client is CLIENTS["claude-code"])
+    return through_gateway(
+        profile,
+        config.serve,
+        local_token(),
+        pinned=profile.name != config.default,
+        token_command=_token_command(scope) if helper else None,
+        token_file=None if os.environ.get(TOKEN_VARIABLE) else paths.token_file(),
+    )
+
+
+def _token_command(scope: str) -> TokenCommand:
+    if scope == "project":
+        return TokenCommand(("gwproxy", "token"))
+    started_as = Path(sys.argv[0])
+    program = started_as if started_as.stem.lower() == "gwproxy" else None
+    found = shutil.which(program or "gwproxy")
+    # Resolved: OpenClaw runs no command that is a link, as pipx and uv make them.
+    words = (str(Path(found).resolve()),) if found else (sys.executable, "-m", "gwproxy")
+    home = os.environ.get(paths.HOME_VARIABLE)
+    return TokenCommand(
+        (*words, "token"), {paths.HOME_VARIABLE: str(Path(home).absolute())} if home else {}
+    )
+
+
+def warnings_of(
+    asked: Asked, client: Client, endpoint: Endpoint, target: Target, wishes: list[Wish]
+) -> list[str]:
+    """What a person should know before this is written. Raises ConfigError."""
+    snapshot = files.read(target.file)
+    found = list(snapshot.warnings)
+    found += client.remarks(target.scope, wishes, asked.places)
+    base = endpoint.anthropic or endpoint.openai or ""
+    if proxy := proxy_warning(base, asked.places.environ):
+        found.append(proxy)
+    if endpoint.direct:
+        found.append(
+            f"--direct: the key of {endpoint.profile.name!r} will stand in {target.file}, "
+            "readable by every program that you run"
+        )
+    if any(wish.secret for wish in wishes):
+        what = "the provider's key" if endpoint.direct else "the local token"
+        if tree := files.git_work_tree(target.file):
+            found.append(f"{target.file} is in the git work tree {tree}: {what} could be committed")
+        if snapshot.content is not None and snapshot.mode & 0o077 and os.name == "posix":
+            found.append(f"others can read {target.file}, and {what} with it: chmod 600")
+    return found

@@ -1,0 +1,89 @@
+"""What `gwproxy setup` shows: diffs, lists, and the same as data for --json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gwproxy.cli.output import Output, Table
+from gwproxy.clients.change import Standing
+from gwproxy.clients.document import pointer
+from gwproxy.clients.plan import Plan, diff, shown
+from gwproxy.clients.undo import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatus:
+    """One client on this machine, and what we have put into its files."""
+
+    name: str
+    title: str
+    installed: bool
+    setups: tuple[tuple[Claim, Standing | None], ...]
+
+
+def plan_data(plan: Plan) -> dict[str, object]:
+    """A plan as --json shows it, secrets masked."""
+    return {
+        "client": plan.target.client,
+        "scope": plan.target.scope,
+        "file": str(plan.target.file),
+        "edits": [
+            {
+                "path": list(edit.path),
+                "old": shown(edit, edit.old),
+                "new": shown(edit, edit.new),
+            }
+            for edit in plan.edits
+        ],
+        "kept": [list(path) for path in plan.kept],
+        "removes_file": plan.before is not None and plan.after is None,
+    }
+
+
+def talk_diff(output: Output, plan: Plan) -> None:
+    """The diff as talk, for a person about to be asked."""
+    output.talk(diff(plan).rstrip("\n"))
+
+
+def print_diff(output: Output, plan: Plan) -> None:
+    """The diff as data, for --dry-run."""
+    if text := diff(plan).rstrip("\n"):
+        output.line(text)
+
+
+def kept_by_undo(plan: Plan) -> list[str]:
+    return [f"{pointer(path)} is yours: you have changed it since setup" for path in plan.kept]
+
+
+def list_data(clients: list[ClientStatus]) -> dict[str, object]:
+    return {
+        "clients": [
+            {
+                "client": each.name,
+                "title": each.title,
+                "installed": each.installed,
+                "setups": [
+                    {
+                        "scope": claim.scope,
+                        "profile": claim.profile,
+                        "file": claim.file,
+                        "standing": standing.value if standing else "unreadable",
+                    }
+                    for claim, standing in each.setups
+                ],
+            }
+            for each in clients
+        ]
+    }
+
+
+def list_table(clients: list[ClientStatus]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for each in clients:
+        installed = "yes" if each.installed else "no"
+        if not each.setups:
+            rows.append((each.name, installed, "-", "-", "not set up", "-"))
+        for claim, standing in each.setups:
+            state = standing.value if standing else "unreadable"
+            rows.append((each.name, installed, claim.scope, claim.profile, state, claim.file))
+    return Table(("CLIENT", "INSTALLED", "SCOPE", "PROFILE", "STATE", "FILE"), tuple(rows))

@@ -1,0 +1,361 @@
+"""`gwproxy setup`: what it prints where, what it asks, what it refuses, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.cli import InProcess, Ran, gwproxy_on_terminal
+from support.profiles import KEY
+
+BEFORE = '{\n  // mine\n  "hooks": {}\n}\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a settings file, and a project to stand in."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    (home / ".claude").mkdir(parents=True)
+    project.mkdir()
+    settings = home / ".claude" / "settings.json"
+    settings.write_text(BEFORE)
+    settings.chmod(0o600)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", str(tmp_path / "no-programs"))
+    monkeypatch.chdir(project)
+    return home
+
+
+@pytest.fixture
+def settings(home: Path, kimi: Ran) -> Path:
+    return home / ".claude" / "settings.json"
+
+
+def env_of(settings: Path) -> dict[str, Any]:
+    text = settings.read_text().replace("// mine", "")
+    return dict(json.loads(text)["env"])
+
+
+def test_setup_writes_says_what_comes_next_and_undo_restores(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("setup", "claude-code", "--yes")
+    assert (ran.code, ran.stdout) == (0, f"{settings}\n")
+    assert (
+        ran.stderr == "next: gwproxy serve, then claude\nundo: gwproxy setup claude-code --undo\n"
+    )
+    assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979"
+    token = (gwproxy_home / "token").read_text().strip()
+    assert env_of(settings)["ANTHROPIC_AUTH_TOKEN"] == token
+    assert KEY not in settings.read_text()
+
+    again = command("setup", "claude-code")
+    assert (again.code, again.stdout) == (0, "")
+    assert again.stderr == f"Claude Code is set up already: {settings}\n"
+
+    undone = command("setup", "claude-code", "--undo", "--yes")
+    assert (undone.code, undone.stdout, undone.stderr) == (0, f"{settings}\n", "")
+    assert settings.read_text() == BEFORE
+    assert command("setup", "claude-code", "--undo").stderr == "there is nothing to undo\n"
+
+
+def test_a_dry_run_shows_the_difference_and_changes_nothing(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("setup", "claude-code", "--dry-run")
+    assert (ran.code, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"--- {settings}\n+++ {settings}\n")
+    assert '+    "ANTHROPIC_MODEL": "kimi-k2.5",' in ran.stdout
+    assert (gwproxy_home / "token").read_text().strip() not in ran.stdout
+    assert settings.read_text() == BEFORE
+    assert not (gwproxy_home / "setup.json").exists()
+
+
+def test_without_a_terminal_it_needs_yes(settings: Path, command: InProcess) -> None:
+    ran = command("setup", "claude-code")
+    assert ran.code == 2
+    assert "error: this needs --yes" in ran.stderr
+    assert settings.read_text() == BEFORE
+    assert command("setup", "claude-code", "--json").envelope["error"]["exit_code"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("answer", "changed"), [("y", True), ("n", False)])
+def test_on_a_terminal_it_shows_first_and_asks(settings: Path, answer: str, changed: bool) -> None:
+    ran = gwproxy_on_terminal("setup", "claude-code", answers=[answer])
+    assert ran.code == 0
+    assert '+    "ANTHROPIC_MODEL": "kimi-k2.5",' in ran.stderr
+    assert f"Write this to {settings}?" in ran.stderr
+    assert ("nothing was changed" in ran.stderr) is not changed
+    assert (settings.read_text() != BEFORE) is changed
+
+
+def test_json_tells_everything_and_no_secret(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("setup", "claude-code", "--yes", "--json")
+    assert ran.stderr == ""
+    data = ran.envelope["data"]
+    token = (gwproxy_home / "token").read_text().strip()
+    assert token not in ran.stdout
+    assert data["status"] == "changed"
+    assert (data["client"], data["scope"], data["profile"]) == ("claude-code", "user", "kimi")
+    assert data["file"] == str(settings)
+    assert data["start"] == "claude"
+    edits = {".".join(edit["path"]): (edit["old"], edit["new"]) for edit in data["edits"]}
+    assert edits["env.ANTHROPIC_AUTH_TOKEN"] == (None, f"…{token[-4:]}")
+    assert command("setup", "claude-code", "--yes", "--json").envelope["data"]["status"] == (
+        "unchanged"
+    )
+    undone = command("setup", "--undo", "--all", "--yes", "--json").envelope["data"]
+    assert [each["file"] for each in undone["undone"]] == [str(settings)]
+
+
+def test_a_named_profile_is_pinned_in_the_address(settings: Path, command: InProcess) -> None:
+    command("profile", "add", "wall", "--preset", "strongwall", "--no-key")
+    command("setup", "claude-code", "--profile", "kimi", "--yes")
+    assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979"
+    command("setup", "claude-code", "--profile", "wall", "--yes")
+    assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979/profiles/wall"
+
+
+def test_the_address_follows_the_configuration(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    config = gwproxy_home / "config.toml"
+    config.write_text(config.read_text() + "\n[serve]\nport = 5123\n")
+    command("setup", "claude-code", "--yes")
+    assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:5123"
+
+
+def test_another_home_is_set_up_from_here(
+    settings: Path, command: InProcess, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    ran = command("setup", "opencode", "--home", str(other), "--yes")
+    file = other / ".config" / "opencode" / "opencode.json"
+    assert ran.stdout == f"{file}\n"
+    assert json.loads(file.read_text())["model"] == "gwproxy/kimi-k2.5"
+    assert settings.read_text() == BEFORE
+
+
+def test_every_client_is_set_up_listed_and_undone(
+    settings: Path, home: Path, command: InProcess
+) -> None:
+    for client in ("claude-code", "openclaw", "opencode", "codex"):
+        assert command("setup", client, "--yes").code == 0
+    config = tomllib.loads((home / ".codex" / "config.toml").read_text())
+    assert config["model_provider"] == "gwproxy"
+    clients = command("setup", "--list", "--json").envelope["data"]["clients"]
+    assert {each["client"]: each["setups"][0]["standing"] for each in clients} == {
+        "claude-code": "in place",
+        "openclaw": "in place",
+        "opencode": "in place",
+        "codex": "in place",
+    }
+    table = command("setup", "--list").stdout.splitlines()
+    assert table[0].split() == ["CLIENT", "INSTALLED", "SCOPE", "PROFILE", "STATE", "FILE"]
+    assert table[1].split() == ["claude-code", "no", "user", "kimi", "in", "place", str(settings)]
+    assert len(command("setup", "--undo", "--all", "--yes").stdout.splitlines()) == 4
+    assert settings.read_text() == BEFORE
+    assert not (home / ".codex" / "config.toml").exists()
+    assert "not set up" in command("setup", "--list").stdout
+
+
+def test_an_installed_client_is_offered(settings: Path, command: InProcess, tmp_path: Path) -> None:
+    program = tmp_path / "no-programs" / "codex"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    ran = command("setup")
+    assert ran.code == 0
+    assert "found Codex: gwproxy setup codex\n" in ran.stderr
+    assert "found OpenCode" not in ran.stderr
+
+
+def test_an_undo_keeps_later_edits_and_says_so(settings: Path, command: InProcess) -> None:
+    command("setup", "claude-code", "--yes")
+    text = settings.read_text().replace('"hooks": {}', '"hooks": {"mine": []}')
+    settings.write_text(text.replace('"API_TIMEOUT_MS": "660000"', '"API_TIMEOUT_MS": "1"'))
+    ran = command("setup", "claude-code", "--undo", "--yes")
+    assert "env.API_TIMEOUT_MS is yours: you have changed it since setup" in ran.stderr
+    assert settings.read_text() == (
+        '{\n  // mine\n  "hooks": {"mine": []},\n  "env": {\n    "API_TIMEOUT_MS": "1"\n  }\n}\n'
+    )
+
+
+def test_an_undo_elsewhere_names_what_is_set_up(settings: Path, command: InProcess) -> None:
+    command("setup", "claude-code", "--yes")
+    ran = command("setup", "claude-code", "--scope", "local", "--undo")
+    assert ran.code == 0
+    assert f"set up: claude-code in {settings}" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("scope", "file"), [("project", "settings.json"), ("local", "settings.local.json")]
+)
+def test_scopes_of_a_project(
+    settings: Path, command: InProcess, tmp_path: Path, scope: str, file: str
+) -> None:
+    (tmp_path / "project" / ".git").mkdir()
+    ran = command("setup", "claude-code", "--scope", scope, "--yes")
+    written = tmp_path / "project" / ".claude" / file
+    assert ran.stdout == f"{written}\n"
+    assert f"undo: gwproxy setup claude-code --undo --scope {scope}" in ran.stderr
+    document = json.loads(written.read_text())
+    if scope == "project":
+        # Everybody who has the project sees this file: the token is none of their business.
+        assert document["apiKeyHelper"] == "gwproxy token"
+        assert document["env"]["ANTHROPIC_AUTH_TOKEN"] == ""
+        assert "git work tree" not in ran.stderr
+    else:
+        assert "git work tree" in ran.stderr
+    assert command("setup", "claude-code", "--undo", "--scope", scope, "--yes").code == 0
+    assert not written.exists()
+    assert settings.read_text() == BEFORE
+
+
+def test_a_helper_runs_our_own_command(settings: Path, command: InProcess) -> None:
+    command("setup", "claude-code", "--helper", "--yes")
+    helper = json.loads(settings.read_text().replace("// mine", ""))["apiKeyHelper"]
+    assert helper.endswith(" token")
+    assert "GWPROXY_HOME=" in helper
+
+
+def test_a_file_that_others_can_read_is_warned_of(settings: Path, command: InProcess) -> None:
+    settings.chmod(0o644)
+    ran = command("setup", "claude-code", "--yes")
+    assert f"warning: others can read {settings}" in ran.stderr
+    assert settings.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_stronger_scope_and_a_shell_export_are_warned_of(
+    settings: Path, command: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = tmp_path / "project" / ".claude" / "settings.local.json"
+    local.parent.mkdir()
+    local.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://elsewhere.example"}}')
+    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
+    ran = command("setup", "claude-code", "--dry-run")
+    warnings = [line for line in ran.stderr.splitlines() if line.startswith("warning: ")]
+    assert warnings == [
+        f"warning: {local} outranks what is written here: env.ANTHROPIC_BASE_URL",
+        "warning: CLAUDE_CODE_USE_BEDROCK is set in your shell: Claude Code goes there and not "
+        "to gwproxy; unset it",
+        "warning: HTTP_PROXY is set: add 127.0.0.1 to NO_PROXY, or the tool asks the proxy for it",
+    ]
+
+
+def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command: InProcess) -> None:
+    config = home / ".codex" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('model = "gpt-5.6"\n')
+    ran = command("setup", "codex", "--yes")
+    assert "your default model stays as it is; --default would replace it" in ran.stderr
+    assert "next: gwproxy serve, then codex -c model_provider=gwproxy -m kimi-k2.5" in ran.stderr
+    assert tomllib.loads(config.read_text())["model"] == "gpt-5.6"
+    command("setup", "codex", "--default", "--yes")
+    assert tomllib.loads(config.read_text())["model"] == "kimi-k2.5"
+    command("setup", "codex", "--undo", "--yes")
+    assert config.read_text() == 'model = "gpt-5.6"\n'
+
+
+def test_directly_the_key_is_written_after_plain_words(settings: Path, command: InProcess) -> None:
+    ran = command("setup", "claude-code", "--direct", "--yes")
+    assert "warning: --direct: the key of 'kimi' will stand in" in ran.stderr
+    assert KEY not in ran.stdout + ran.stderr
+    assert env_of(settings)["ANTHROPIC_API_KEY"] == KEY
+    assert env_of(settings)["ANTHROPIC_BASE_URL"] == "https://api.kimi.com/coding"
+    assert "next: claude\n" in ran.stderr
+    records = [path for path in settings.parent.parent.rglob("*") if path.is_file()]
+    assert [path for path in records if KEY in path.read_text()] == [settings]
+    command("setup", "claude-code", "--undo", "--yes")
+    assert settings.read_text() == BEFORE
+
+
+def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
+    settings: Path, command: InProcess
+) -> None:
+    settings.write_text('{\n  "env": {,\n}\n')
+    ran = command("setup", "claude-code", "--yes")
+    assert ran.code == 3
+    assert ran.stderr == (
+        f"error: gwproxy cannot edit {settings}\n"
+        "why: line 2, column 11: expected a key\n"
+        "hint: mend the file; nothing was changed in it\n"
+    )
+    assert settings.read_text() == '{\n  "env": {,\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["nope"], "cannot set up 'nope'"),
+        (["claude-code", "--print", "--dry-run"], "--print and --dry-run do not go together"),
+        (["--undo"], "--undo needs a tool, or --all"),
+        (["claude-code", "--undo", "--print"], "--undo does not go with --print"),
+        (["claude-code", "--all"], "--all goes with --undo only"),
+        (["claude-code", "--format", "yaml"], "--format is one of settings, env"),
+        (["claude-code", "--format", "env"], "--format env goes with --print only"),
+        (["claude-code", "--shell", "bash"], "--shell goes with --format env only"),
+        (
+            ["claude-code", "--print", "--format", "env", "--shell", "tcsh"],
+            "--shell is one of bash, zsh, fish, powershell",
+        ),
+        (["claude-code", "--helper", "--direct"], "--helper and --direct do not go together"),
+        (["codex", "--scope", "local"], "Codex has no local scope"),
+        (["codex", "--print", "--format", "env"], "Codex cannot be configured by environment"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_usage_errors(
+    settings: Path, command: InProcess, arguments: list[str], what: str
+) -> None:
+    ran = command("setup", *arguments)
+    assert ran.code == 2
+    assert what in ran.stderr.splitlines()[0]
+    assert "hint: " in ran.stderr
+    assert settings.read_text() == BEFORE
+
+
+def test_print_gives_the_snippet_alone(settings: Path, command: InProcess) -> None:
+    ran = command("setup", "claude-code", "--print")
+    assert ran.stderr == f"for {settings}:\n"
+    assert json.loads(ran.stdout)["env"]["ANTHROPIC_MODEL"] == "kimi-k2.5"
+    assert settings.read_text() == BEFORE
+    toml = command("setup", "codex", "--print", "--quiet")
+    assert (toml.stderr, tomllib.loads(toml.stdout)["model"]) == ("", "kimi-k2.5")
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", "export ANTHROPIC_MODEL='kimi-k2.5'"),
+        ("zsh", "export ANTHROPIC_MODEL='kimi-k2.5'"),
+        ("fish", "set -gx ANTHROPIC_MODEL 'kimi-k2.5'"),
+        ("powershell", "$env:ANTHROPIC_MODEL = 'kimi-k2.5'"),
+    ],
+)
+def test_print_gives_lines_for_a_shell(
+    settings: Path, command: InProcess, shell: str, line: str
+) -> None:
+    settings.write_text('{"env": {"ANTHROPIC_MODEL": "opus"}}')
+    ran = command("setup", "claude-code", "--print", "--format", "env", "--shell", shell)
+    assert line in ran.stdout.splitlines()
+    assert f"{settings} outranks what is written here: env.ANTHROPIC_MODEL" in ran.stderr
+    data = command("setup", "opencode", "--print", "--format", "env", "--json").envelope["data"]
+    assert "OPENCODE_CONFIG_CONTENT" in data["text"]
+
+
+def test_without_a_profile_the_next_command_is_named(
+    home: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("setup", "claude-code", "--yes")
+    assert ran.code == 3
+    assert "hint: gwproxy profile add" in ran.stderr
+    assert (home / ".claude" / "settings.json").read_text() == BEFORE
