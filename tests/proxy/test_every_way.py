@@ -79,9 +79,17 @@ def record(provider: Running, preset: str, more: dict[str, Any]) -> dict[str, An
     return {"preset": preset, **urls, **more}
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", PROVIDERS)
+CASES = [
+    (name, dialect, streamed)
+    for name in PROVIDERS
+    for dialect in DIALECTS
+    for streamed in (True, False)
+    # A Chat upstream that streams unasked tells no usage, and this client wants it.
+    if (name, dialect, streamed) != ("always streams", "chat", False)
+]
+
+
+@pytest.mark.parametrize(("name", "dialect", "streamed"), CASES)
 async def test_the_same_talk(
     start_gateway: StartGateway,
     start_provider: StartProvider,
@@ -90,8 +98,6 @@ async def test_the_same_talk(
     streamed: bool,
 ) -> None:
     manners, preset, more = PROVIDERS[name]
-    if (name, dialect, streamed) == ("always streams", "chat", False):
-        pytest.skip("an upstream that streams unasked tells no usage, and the client wants it")
     provider = await start_provider(manners, key=KEY)
     gateway = await start_gateway({"p": record(provider, preset, more)})
     spoken = await talk(

@@ -25,7 +25,8 @@ _PATIENCE_S: Final = 30.0
 
 @dataclass
 class Visit:
-    """One request and its connection."""
+    """One request and its connection. `gone` is set by `wait_until_gone`; `go_on` is for tests
+    that decide when the script continues."""
 
     connection: int
     head: bytes
@@ -33,6 +34,7 @@ class Visit:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def line(self) -> str:

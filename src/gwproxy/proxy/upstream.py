@@ -15,9 +15,11 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import payload
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from gwproxy.profiles.endpoints import is_loopback
@@ -36,7 +38,7 @@ _MASKED_KEY_BYTES: Final = 16
 _RAW_BODY_BYTES: Final = 1024 * 1024
 """Above this size aiohttp wants the body as something that it can read in pieces."""
 
-_READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
+_READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError, HttpProcessingError)
 
 # Nothing was sent when these are raised; certificates are left out, they stay bad.
 _NEVER_CONNECTED: Final = (aiohttp.ClientConnectorError,)
@@ -63,6 +65,7 @@ class Upstream:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._targets: dict[str, _Target] = {}
+        self._watches: WeakKeyDictionary[object, _Watch] = WeakKeyDictionary()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # 100 by default: the 101st stream waits for another to end
@@ -96,9 +99,7 @@ class Upstream:
         if response.status in _REDIRECTS:
             response.close()
             raise Failed(failures.redirected(host, response.status))
-        if response.connection is not None and response.connection.protocol is not None:
-            # From the first byte of the body on, silence is measured by the shorter limit.
-            response.connection.protocol.read_timeout = call.profile.idle_timeout_s
+        self._watch(response)
         return Answer(response, host, call)
 
     async def _send_repeating(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
@@ -126,12 +127,45 @@ class Upstream:
             ),
         )
 
+    def _watch(self, response: aiohttp.ClientResponse) -> None:
+        """See to it that a connection's end ends the reading of its answer.
+
+        aiohttp's C parser closes the connection at a malformed chunk and tells the reader nothing,
+        which then waits for ever: not even the read timeout is left (seen with 3.14.5).
+        """
+        connection = response.connection
+        if connection is None or connection.protocol is None:
+            return  # the answer is here already
+        watch = self._watches.get(connection.protocol)
+        if watch is None:
+            watch = self._watches[connection.protocol] = _Watch()
+            closed = connection.protocol.closed
+            if closed is not None:
+                closed.add_done_callback(watch.on_closed)
+        watch.content = response.content
+
     def _target(self, address: str) -> _Target:
         target = self._targets.get(address)
         if target is None:
             url = URL(address)
             target = self._targets[address] = _Target(url, _environment_proxy(url))
         return target
+
+
+class _Watch:
+    """What is being read from one connection of the pool."""
+
+    __slots__ = ("content",)
+
+    def __init__(self) -> None:
+        self.content: aiohttp.StreamReader | None = None
+
+    def on_closed(self, closed: asyncio.Future[None]) -> None:
+        if not closed.cancelled():
+            closed.exception()  # looked at, or asyncio would complain
+        content = self.content
+        if content is not None and not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection ended"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +180,15 @@ class Answer:
     """An upstream's answer, its head read. `close` it; a connection that was not read to its end
     is not used again. Every read raises Failed."""
 
-    __slots__ = ("_host", "_idle_s", "_key", "_response", "headers", "status")
+    __slots__ = ("_begun", "_host", "_key", "_profile", "_response", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, host: str, call: Call) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._host = host
-        self._idle_s = call.profile.idle_timeout_s
+        self._profile = call.profile
+        self._begun = False
         key = (call.key or "").encode()
         self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
 
@@ -166,10 +201,22 @@ class Answer:
         try:
             chunk = await self._response.content.readany()
         except _READ_ERRORS as error:
-            raise Failed(failure_of(error, self._host, self._idle_s)) from error
+            profile = self._profile
+            waited_s = profile.idle_timeout_s if self._begun else profile.first_byte_timeout_s
+            raise Failed(failure_of(error, self._host, waited_s)) from error
+        if not self._begun:
+            self._begin()
         if self._key and self._key in chunk:
             return chunk.replace(self._key, MASK.encode())
         return chunk
+
+    def _begin(self) -> None:
+        """From the first byte of the body on, silence is measured by the profile's other limit."""
+        self._begun = True
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = self._profile.idle_timeout_s
+            connection.protocol.start_timeout()
 
     async def read_whole(self, most_bytes: int, begun: bytes = b"") -> bytes:
         """The rest of the body after `begun`."""
@@ -218,7 +265,7 @@ def failure_of(error: BaseException, host: str, patience_s: float) -> Failure:
             return failures.unreachable(host, "connecting took too long")
         case aiohttp.ServerTimeoutError() | TimeoutError():
             return failures.silent(host, patience_s)
-        case aiohttp.ClientPayloadError():
+        case aiohttp.ClientPayloadError() | HttpProcessingError():
             return failures.broken(host, "cut its answer off")
         case aiohttp.ServerDisconnectedError():
             return failures.broken(host, "closed the connection without an answer")
