@@ -73,16 +73,16 @@ class Blocks:
                 self._cut(position, "reasoning", head.thinking)
             case "redacted_thinking":
                 self._put(position, "redacted", head.data)
+            case "tool_use" if not head.name:
+                raise Unreadable("a tool call without a name")
             case "tool_use" if head.name == self._answer_tool:
                 self._show(self._put(position, "answer"), "text")
             case "tool_use":
-                if not head.name:
-                    raise Unreadable("a tool call without a name")
                 block = self._put(position, "call")
                 block.input = jsonio.raw(head.input) if said(head.input) else "{}"
                 block.index = self._number()
                 self.called = True
-                self.out.append(Open(block.index, "call", head.id or "", head.name))
+                self.out.append(Open(block.index, "call", head.id or "", head.name or ""))
             case _:
                 self._put(position, "native").native = bytes(raw)
 

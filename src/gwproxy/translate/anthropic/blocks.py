@@ -315,7 +315,7 @@ def _write_document(document: Media, manners: Manners) -> DocumentBlock | TextBl
     source: Base64Source | UrlSource | FileSource | TextSource
     match document.source:
         case "text":
-            source = TextSource(document.data, document.media_type or "text/plain")
+            source = TextSource(document.media_type or "text/plain", document.data)
         case "url":
             source = UrlSource(document.data)
         case "file":

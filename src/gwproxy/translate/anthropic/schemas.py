@@ -96,6 +96,8 @@ _UNSUPPORTED: Final = frozenset(
     }
 )
 
+_BY_NAME: Final = ("properties", "$defs", "definitions")  # schemas under names of any sort
+
 
 def answer_schema(schema: str) -> str:
     """A schema written for OpenAI's structured outputs: objects are closed, `oneOf` becomes
@@ -111,9 +113,9 @@ def _closed(value: Any) -> Any:
     kept: dict[str, Any] = {}
     unsaid: dict[str, Any] = {}
     for key, inner in value.items():
-        if key in _UNSUPPORTED and not isinstance(inner, dict):
+        if key in _UNSUPPORTED:
             unsaid[key] = inner
-        elif key == "properties" and isinstance(inner, dict):
+        elif key in _BY_NAME and isinstance(inner, dict):
             kept[key] = {name: _closed(schema) for name, schema in inner.items()}
         elif key in ("enum", "const", "default", "examples"):
             kept[key] = inner

@@ -56,8 +56,8 @@ class FileSource(Wire, tag="file"):
 
 
 class TextSource(Wire, tag="text"):
+    media_type: str
     data: str
-    media_type: str = "text/plain"
 
 
 class ImageBlock(Wire, tag="image"):

@@ -1,0 +1,433 @@
+"""The order of turns that an Anthropic upstream accepts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gwproxy.translate.anthropic import request
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Opaque,
+    Reasoning,
+    Request,
+    Result,
+    Seal,
+    Text,
+    Thinking,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+PLAIN = Manners(family="kimi", mid_system="wrap")
+CLAUDE = Manners(
+    family="claude", signed_thinking=True, tool_extras=True, tool_references=True, documents=True
+)
+
+
+def rendered(
+    *turns: Turn, manners: Manners = PLAIN, lost: tuple[str, ...] = (), **more: Any
+) -> Any:
+    losses = Losses()
+    wanted = Request("m", turns, max_tokens=9000, client=Dialect.ANTHROPIC, **more)
+    data = request.render(wanted, manners, losses)
+    assert tuple(losses) == lost
+    return json.loads(data)
+
+
+def outline(body: Any) -> list[str]:
+    """One line a message: its role and what is in it."""
+    return [f"{m['role']}: {' '.join(map(_brief, m['content']))}" for m in body["messages"]]
+
+
+def _brief(block: dict[str, Any]) -> str:
+    match block["type"]:
+        case "text":
+            return json.dumps(block["text"])
+        case "tool_use":
+            return f"call {block['id']}"
+        case "tool_result":
+            return f"result {block['tool_use_id']}"
+    return str(block["type"])
+
+
+def user(*blocks: Block | str) -> Turn:
+    return Turn("user", tuple(Text(b) if isinstance(b, str) else b for b in blocks))
+
+
+def assistant(*blocks: Block | str) -> Turn:
+    return Turn("assistant", tuple(Text(b) if isinstance(b, str) else b for b in blocks))
+
+
+def system(*texts: str) -> Turn:
+    return Turn("system", tuple(map(Text, texts)))
+
+
+def call(name: str) -> Call:
+    return Call(name, "Bash", "{}")
+
+
+# --- the prompt and later system turns -----------------------------------------------------------
+
+
+def test_leading_system_turns_are_the_prompt_block_by_block() -> None:
+    body = rendered(system("a", "b"), system("c"), user("x"))
+
+    assert [block["text"] for block in body["system"]] == ["a", "b", "c"]
+    assert outline(body) == ['user: "x"']
+
+
+def test_a_later_system_turn_is_wrapped_and_never_hoisted() -> None:
+    body = rendered(user("u1"), assistant("a1"), system("d"), user("u2"))
+
+    assert "system" not in body
+    assert outline(body) == [
+        'user: "u1"',
+        'assistant: "a1"',
+        'user: "<system-reminder>\\nd\\n</system-reminder>" "u2"',
+    ]
+
+
+def test_what_is_a_reminder_already_is_not_wrapped_twice() -> None:
+    note = "<system-reminder>\nx\n</system-reminder>"
+
+    assert outline(rendered(user("u"), system(note))) == [
+        'user: "u" "<system-reminder>\\nx\\n</system-reminder>"'
+    ]
+
+
+def test_a_system_turn_after_results_follows_them() -> None:
+    """Claude Code ends its requests that way."""
+    turns = (user("u"), assistant(call("a")), user(Result("a")), system("s"))
+
+    assert outline(rendered(*turns))[-1] == (
+        'user: result a "<system-reminder>\\ns\\n</system-reminder>"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("turns", "outlined"),
+    [
+        ((user("u"), system("s")), ['user: "u"', 'system: "s"']),
+        (
+            (user("u"), system("s"), system("t"), assistant("a"), user("v")),
+            ['user: "u"', 'system: "s" "t"', 'assistant: "a"', 'user: "v"'],
+        ),
+        (
+            (user("u"), system("s"), user("v")),
+            ['user: "u" "<system-reminder>\\ns\\n</system-reminder>" "v"'],
+        ),
+        (
+            (user("u"), assistant("a"), system("s"), user("v")),
+            [
+                'user: "u"',
+                'assistant: "a"',
+                'user: "<system-reminder>\\ns\\n</system-reminder>" "v"',
+            ],
+        ),
+    ],
+)
+def test_where_the_upstream_knows_system_messages(
+    turns: tuple[Turn, ...], outlined: list[str]
+) -> None:
+    assert outline(rendered(*turns, manners=CLAUDE)) == outlined
+
+
+# --- turns of one role ---------------------------------------------------------------------------
+
+
+def test_neighbours_of_one_role_are_one_message() -> None:
+    body = rendered(user("a"), user("b"), assistant("c"), assistant("d"), user("e"))
+
+    assert outline(body) == ['user: "a" "b"', 'assistant: "c" "d"', 'user: "e"']
+
+
+@pytest.mark.parametrize("turns", [(), (system("s"),), (assistant("a"), user("b"))])
+def test_the_first_message_is_a_users(turns: tuple[Turn, ...]) -> None:
+    body = rendered(*turns, lost=("synth:messages",))
+
+    assert outline(body)[0] == 'user: "(no content)"'
+
+
+def test_blank_text_is_left_out() -> None:
+    body = rendered(user("", "  \n", "a"), assistant(""), user(""), assistant(" ", "b"), user("c"))
+
+    assert outline(body) == ['user: "a" "(no content)"', 'assistant: "b"', 'user: "c"']
+
+
+def test_the_beginning_of_an_answer_is_continued() -> None:
+    body = rendered(user("u"), assistant("The answer is \n"))
+
+    assert outline(body) == ['user: "u"', 'assistant: "The answer is"']
+
+
+def test_an_openai_client_begins_no_answers() -> None:
+    losses = Losses()
+    data = request.render(Request("m", (user("u"), assistant("a"))), PLAIN, losses)
+
+    assert outline(json.loads(data)) == ['user: "u"', 'assistant: "a"', 'user: "Continue."']
+    assert "synth:messages" in losses
+
+
+# --- calls and results ---------------------------------------------------------------------------
+
+
+def test_results_lead() -> None:
+    turns = (
+        user("u"),
+        assistant(call("a"), call("b")),
+        user("t", Result("b"), "i", Result("a"), "z"),
+    )
+    body = rendered(*turns, lost=("reorder:messages.content",))
+
+    assert outline(body)[-1] == 'user: result b result a "t" "i" "z"'
+
+
+def test_results_in_turns_of_their_own_are_one_message() -> None:
+    turns = (
+        user("u"),
+        assistant(call("a"), call("b")),
+        user(Result("b")),
+        user(Result("a")),
+        user("go"),
+    )
+
+    assert outline(rendered(*turns))[-1] == 'user: result b result a "go"'
+
+
+def test_text_comes_before_the_calls() -> None:
+    """BerriAI/litellm#24361"""
+    turns = (user("u"), assistant("a", call("x"), "b", call("y")), user(Result("x"), Result("y")))
+    body = rendered(*turns, lost=("reorder:messages.content",))
+
+    assert outline(body)[1] == 'assistant: "a" "b" call x call y'
+
+
+def test_calls_of_two_neighbouring_turns_are_answered_together() -> None:
+    turns = (user("u"), assistant(call("a")), assistant(call("b")), user(Result("a"), Result("b")))
+
+    assert outline(rendered(*turns))[1:] == ["assistant: call a call b", "user: result a result b"]
+
+
+def test_a_missing_result_is_told_as_missing() -> None:
+    turns = (user("u"), assistant(call("a"), call("b")), user(Result("b"), "go"))
+    body = rendered(*turns, lost=("synth:tool_result",))
+
+    assert outline(body)[-1] == 'user: result b result a "go"'
+    assert body["messages"][-1]["content"][1] == {
+        "type": "tool_result",
+        "tool_use_id": "a",
+        "content": "[no result recorded]",
+        "is_error": True,
+    }
+
+
+def test_calls_that_nobody_answered() -> None:
+    body = rendered(user("u"), assistant(call("a")), lost=("synth:tool_result",))
+
+    assert outline(body)[1:] == ["assistant: call a", "user: result a"]
+
+
+def test_calls_over_which_the_assistant_went_on() -> None:
+    lost = ("reorder:messages.content", "synth:tool_result")
+    body = rendered(user("u"), assistant(call("a")), assistant("b"), user("c"), lost=lost)
+
+    assert outline(body)[1:] == ['assistant: "b" call a', 'user: result a "c"']
+
+
+def test_the_last_of_two_results_wins() -> None:
+    turns = (
+        user("u"),
+        assistant(call("a")),
+        user(Result("a", (Text("1"),)), Result("a", (Text("2"),))),
+    )
+    body = rendered(*turns, lost=("drop:tool_result",))
+
+    assert [block["content"] for block in body["messages"][-1]["content"]] == ["2"]
+
+
+def test_a_result_without_its_call_is_text() -> None:
+    body = rendered(
+        user("u", Result("a", (Text("out"),)), Result("b", (Text("x"), Text("y"))), Result("c")),
+        lost=("emu:tool_result",),
+    )
+
+    assert outline(body) == [
+        'user: "u" "[result of unknown call a] out" "[result of unknown call b]" "x" "y" '
+        '"[result of unknown call c]"'
+    ]
+
+
+def test_a_result_that_comes_too_late_is_text() -> None:
+    turns = (user("u"), assistant(call("a")), user("v"), assistant("w"), user(Result("a")))
+    body = rendered(*turns, lost=("synth:tool_result", "emu:tool_result"))
+
+    assert outline(body)[2:] == [
+        'user: result a "v"',
+        'assistant: "w"',
+        'user: "[result of unknown call a]"',
+    ]
+
+
+def test_ids_that_models_use_again_become_unique() -> None:
+    turn = (assistant(call("call_0")), user(Result("call_0")))
+    body = rendered(user("u"), *turn, *turn, *turn)
+
+    assert outline(body)[1:] == [
+        "assistant: call call_0",
+        "user: result call_0",
+        "assistant: call call_0_2",
+        "user: result call_0_2",
+        "assistant: call call_0_3",
+        "user: result call_0_3",
+    ]
+
+
+# --- thoughts ------------------------------------------------------------------------------------
+
+OWN = Reasoning("own", Seal("claude", "signature", "S"))
+PLAIN_TEXT = Reasoning("plain", Seal("kimi", "text", ""))
+UNKNOWN = Reasoning("unknown", foreign_signature="EqQB")
+ENCRYPTED = Reasoning("summary", Seal("openai", "encrypted", "E"))
+UNSIGNED = Reasoning("unsigned")
+REDACTED = Reasoning("", Seal("claude", "redacted", "D"), hidden=True)
+FOREIGN_REDACTED = Reasoning("", foreign_signature="R", hidden=True)
+THOUGHTS = (OWN, PLAIN_TEXT, UNKNOWN, ENCRYPTED, UNSIGNED, REDACTED, FOREIGN_REDACTED)
+
+
+def thoughts(manners: Manners, *blocks: Block, lost: tuple[str, ...] = ()) -> list[Any]:
+    turns = (user("u"), assistant(*blocks, "a"), user("v"))
+    body = rendered(*turns, manners=manners, lost=lost)
+    return [block for block in body["messages"][1]["content"] if block["type"] != "text"]
+
+
+def test_real_claude_gets_back_what_it_signed_and_nothing_else() -> None:
+    assert thoughts(CLAUDE, *THOUGHTS, lost=("drop:thinking",)) == [
+        {"type": "thinking", "thinking": "own", "signature": "S"},
+        {"type": "thinking", "thinking": "unknown", "signature": "EqQB"},
+        {"type": "redacted_thinking", "data": "D"},
+        {"type": "redacted_thinking", "data": "R"},
+    ]
+
+
+def test_others_get_the_words_without_anybodys_seal() -> None:
+    """farion1231/cc-switch#3377: Kimi wants unsigned thoughts back, and never checks one."""
+    assert thoughts(PLAIN, *THOUGHTS, lost=("drop:thinking",)) == [
+        {"type": "thinking", "thinking": "own", "signature": ""},
+        {"type": "thinking", "thinking": "plain", "signature": ""},
+        {"type": "thinking", "thinking": "unknown", "signature": "EqQB"},
+        {"type": "thinking", "thinking": "summary", "signature": ""},
+        {"type": "thinking", "thinking": "unsigned", "signature": ""},
+    ]
+
+
+def test_an_upstreams_own_signature_returns_to_it() -> None:
+    manners = Manners(family="kimi")
+    block = Reasoning("t", Seal("kimi", "signature", "K"))
+
+    assert thoughts(manners, block) == [{"type": "thinking", "thinking": "t", "signature": "K"}]
+    assert thoughts(manners, Reasoning("", Seal("kimi", "signature", "K"))) == [
+        {"type": "thinking", "thinking": "", "signature": "K"}
+    ]
+
+
+def test_an_upstream_that_wants_no_thoughts_gets_none() -> None:
+    manners = Manners(reasoning_in="none")
+
+    assert thoughts(manners, PLAIN_TEXT, lost=("drop:thinking",)) == []
+
+
+def test_thoughts_of_turns_with_calls_only() -> None:
+    manners = Manners(reasoning_in="tool_turns")
+    turns = (
+        user("u"),
+        assistant(UNSIGNED, call("a")),
+        user(Result("a")),
+        assistant(UNSIGNED, "b"),
+        user("v"),
+    )
+    body = rendered(*turns, manners=manners, lost=("drop:thinking",))
+
+    assert outline(body)[1] == "assistant: thinking call a"
+    assert outline(body)[3] == 'assistant: "b"'
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [(None, ["1", "2", "2b", "3"]), (2, ["1", "2", "2b", "3"]), (1, ["2", "2b", "3"]), (0, ["3"])],
+)
+def test_how_many_turns_keep_their_thoughts(keep: int | None, kept: list[str]) -> None:
+    turns = (
+        user("u"),
+        assistant(Reasoning("1"), "x"),
+        user("v"),
+        assistant(Reasoning("2"), call("a")),
+        user(Result("a"), "reminder"),
+        assistant(Reasoning("2b"), "x"),
+        user("w"),
+        assistant(Reasoning("3"), call("b")),
+        user(Result("b")),
+    )
+    body = rendered(*turns, thinking=Thinking(keep_turns=keep))
+
+    found = [b for m in body["messages"] for b in m["content"] if b["type"] == "thinking"]
+    assert [block["thinking"] for block in found] == kept
+
+
+def test_a_placeholder_where_the_upstream_refuses_calls_without_a_thought() -> None:
+    manners = Manners(reasoning_placeholder=" ")
+    turns = (user("u"), assistant("a", call("x")), user(Result("x")), assistant("b"), user("v"))
+    body = rendered(*turns, manners=manners, lost=("synth:thinking",))
+
+    assert body["messages"][1]["content"][0] == {
+        "type": "thinking",
+        "thinking": " ",
+        "signature": "",
+    }
+    assert outline(body)[3] == 'assistant: "b"'
+    without = rendered(*turns, manners=manners, thinking=Thinking("off"))
+    assert outline(without)[1] == 'assistant: "a" call x'
+
+
+LOOP = (user("u"), assistant(PLAIN_TEXT, call("a")), user(Result("a")))
+
+
+def test_manual_thinking_is_off_for_a_loop_whose_thought_cannot_be_sent() -> None:
+    """The API's 400: expected `thinking`, but found `tool_use`."""
+    manual = Thinking("budget", budget_tokens=2048)
+    body = rendered(*LOOP, manners=CLAUDE, thinking=manual, lost=("drop:thinking",))
+
+    assert body["thinking"] == {"type": "disabled"}
+    assert outline(body)[1] == "assistant: call a"
+    own = (user("u"), assistant(OWN, call("a")), user(Result("a")))
+    assert rendered(*own, manners=CLAUDE, thinking=manual)["thinking"]["type"] == "enabled"
+    after_it = (*LOOP, assistant("done"), user("next"))
+    asked = rendered(*after_it, manners=CLAUDE, thinking=manual, lost=("drop:thinking",))
+    assert asked["thinking"]["type"] == "enabled"
+
+
+# --- native blocks -------------------------------------------------------------------------------
+
+
+def test_native_blocks_go_home_or_are_said_in_words() -> None:
+    native = '{"type":"web_search_tool_result","content":[]}'
+    block = Opaque(Dialect.ANTHROPIC, "web_search_tool_result", native, "(no output)")
+    silent = Opaque(Dialect.ANTHROPIC, "container_upload", '{"type":"container_upload"}')
+    turns = (user("u"), assistant(block, silent, "a"), user("v"))
+
+    at_home = rendered(*turns, manners=CLAUDE)
+    assert at_home["messages"][1]["content"][0] == json.loads(native)
+    elsewhere = rendered(*turns, lost=("emu:web_search_tool_result", "drop:container_upload"))
+    assert outline(elsewhere)[1] == 'assistant: "(no output)" "a"'
+
+
+def test_foreign_native_blocks_are_lost() -> None:
+    block = Opaque(Dialect.RESPONSES, "web_search_call", "{}")
+    turns = (user("u"), assistant(block, "a"), user("v"))
+
+    rendered(*turns, manners=CLAUDE, lost=("drop:web_search_call",))
