@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import aiohttp
 from aiohttp import payload
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 from yarl import URL
 
 from gwproxy.profiles.endpoints import is_loopback
@@ -184,13 +185,13 @@ class Answer:
 
     def __init__(self, response: aiohttp.ClientResponse, host: str, call: Call) -> None:
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._host = host
         self._profile = call.profile
         self._begun = False
         key = (call.key or "").encode()
         self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
+        self.headers: Mapping[str, str] = self._masked(response.headers)
 
     @property
     def ok(self) -> bool:
@@ -209,6 +210,12 @@ class Answer:
         if self._key and self._key in chunk:
             return chunk.replace(self._key, MASK.encode())
         return chunk
+
+    def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        key = self._key.decode()
+        if not key or not any(key in value for value in headers.values()):
+            return headers
+        return CIMultiDict((n, v.replace(key, MASK)) for n, v in headers.items())
 
     def _begin(self) -> None:
         """From the first byte of the body on, silence is measured by the profile's other limit."""
