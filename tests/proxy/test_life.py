@@ -1,0 +1,379 @@
+"""Coming and going: clients that leave, a server that stops, edits while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles import store
+from gwproxy.profiles.credentials import FoundKey
+from gwproxy.profiles.local_token import local_token, rotate_token
+from gwproxy.profiles.secret import Secret, Source
+from gwproxy.proxy.log import LOGGER, JsonFormatter, Record
+from gwproxy.proxy.serving import Options, announced, running
+from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
+from support.raw import connected
+from support.scripted import (
+    Script,
+    ScriptedUpstream,
+    StartScripted,
+    Visit,
+    chat_answer,
+    chat_chunk,
+    chat_stream,
+    frames,
+)
+
+Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
+
+
+@pytest.fixture
+async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> Start:
+    async def both(script: Script, **settings: Any) -> tuple[TestGateway, ScriptedUpstream]:
+        upstream = await start_scripted(script)
+        profile = {"openai_url": upstream.url, "model": "up-model"}
+        return await start_gateway({"up": profile}, **settings), upstream
+
+    return both
+
+
+async def whole(visit: Visit) -> None:
+    await visit.answer(chat_answer("hello"))
+
+
+class Journal(logging.Handler):
+    """The log: records of exchanges as they are written, and all of it as text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: asyncio.Queue[Record] = asyncio.Queue()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += JsonFormatter(lambda: []).format(record) + f"\n{record.getMessage()}\n"
+        if isinstance(record.msg, Record):
+            self.records.put_nowait(record.msg)
+
+    async def exchange(self) -> Record:
+        """The record of the next exchange that ends."""
+        async with asyncio.timeout(10):
+            return await self.records.get()
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    handler = Journal()
+    level = LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.DEBUG)
+    yield handler
+    LOGGER.setLevel(level)
+    LOGGER.removeHandler(handler)
+
+
+async def before_the_head(visit: Visit) -> None:
+    await visit.wait_until_gone()
+
+
+async def in_the_middle(visit: Visit) -> None:
+    await visit.open_stream()
+    await visit.chunk(frames(chat_chunk({"role": "assistant", "content": "half"})))
+    await visit.wait_until_gone()
+
+
+async def while_it_streams(visit: Visit) -> None:
+    await visit.open_stream()
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await visit.chunk(frames(chat_chunk({"content": "more"})))
+            await asyncio.sleep(0.01)
+    visit.gone.set()
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("script", [before_the_head, in_the_middle, while_it_streams])
+async def test_a_client_that_leaves_stops_the_provider(
+    start: Start,
+    script: Script,
+    streamed: bool,
+    path: str,
+    journal: Journal,
+) -> None:
+    gateway, upstream = await start(script)
+    body = json.dumps(messages(stream=streamed)).encode()
+    async with connected(gateway.server.port) as client:
+        await client.send(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {TOKEN}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        visit = await upstream.visit()
+        if streamed and script is not before_the_head:
+            await client.reader.readuntil(b"half" if script is in_the_middle else b"more")
+    async with asyncio.timeout(1):  # the promise; a second is long on loopback
+        await visit.gone.wait()
+    record = await journal.exchange()
+    assert record.status == 499
+    assert record.error == "the client went away"
+    assert len(upstream.visits) == 1
+
+
+async def test_a_client_that_leaves_while_it_is_kept_alive(start: Start) -> None:
+    gateway, upstream = await start(
+        before_the_head, limits=replace(QUICK, early_status_s=0.02, ping_gap_s=0.05)
+    )
+    async with gateway.post("/v1/messages", messages(stream=True)) as response:
+        await response.content.readuntil(b"ping")
+        response.close()
+    visit = await upstream.visit()
+    async with asyncio.timeout(1):
+        await visit.gone.wait()
+
+
+async def test_running_answers_may_end_and_new_ones_are_refused(
+    start_scripted: StartScripted,
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(frames(chat_chunk({"role": "assistant", "content": "begun"})))
+        await visit.go_on.wait()
+        await visit.chunk(frames(chat_chunk({}, "stop")) + b"data: [DONE]\n\n")
+        await visit.end_stream()
+
+    upstream = await start_scripted(script)
+    stop = asyncio.Event()
+    ready: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+
+    async def serve() -> None:
+        async with running(options(upstream, drain_s=10)) as server:
+            ready.set_result((server.url, server.port))
+            await stop.wait()
+
+    serving = asyncio.create_task(serve())
+    url, port = await ready
+    async with aiohttp.ClientSession(headers={"x-api-key": TOKEN}) as session:
+        responses = [
+            await session.post(f"{url}/v1/messages", json=messages(stream=True)) for _ in range(5)
+        ]
+        for response in responses:
+            await response.content.readuntil(b"begun")
+        stop.set()
+        async with asyncio.timeout(10):
+            while await accepts(port):  # noqa: ASYNC110 -- a listener closes without a word
+                await asyncio.sleep(0.01)
+        assert not serving.done()
+        for visit in upstream.visits:
+            visit.go_on.set()
+        for response in responses:
+            assert b"message_stop" in await response.content.read()
+    await serving
+
+
+async def accepts(port: int) -> bool:
+    try:
+        async with connected(port):
+            return True
+    except ConnectionError:
+        return False
+
+
+async def test_answers_that_do_not_end_are_cut_and_do_not_look_finished(
+    start_scripted: StartScripted,
+) -> None:
+    upstream = await start_scripted(in_the_middle)
+    async with aiohttp.ClientSession(headers={"x-api-key": TOKEN}) as session:
+        async with running(options(upstream, drain_s=0.1)) as server:
+            response = await session.post(f"{server.url}/v1/messages", json=messages(stream=True))
+            await response.content.readuntil(b"half")
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+    assert upstream.visits[0].gone.is_set()
+
+
+def options(upstream: ScriptedUpstream, *, drain_s: float) -> Options:
+    text = f'[profiles.up]\nopenai_url = "{upstream.url}"\nmodel = "up-model"\n'
+    config = store.parse(text, Path("config.toml"))
+    return Options(
+        port=0,
+        limits=replace(QUICK, drain_s=drain_s),
+        load=lambda: config,
+        read_token=lambda: Secret(TOKEN),
+        find_key=lambda profile: FoundKey(Secret(KEY), Source("keyring")),
+    )
+
+
+@pytest.fixture
+async def edited(gwproxy_home: Path) -> Callable[[str], None]:
+    """Writes config.toml, each time with a stamp of its own."""
+    edits = 0
+
+    def write(text: str) -> None:
+        nonlocal edits
+        edits += 1
+        path = gwproxy_home / "config.toml"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, ns=(edits, edits))
+
+    return write
+
+
+async def test_an_edit_of_config_toml_takes_effect_and_a_broken_one_does_not(
+    edited: Callable[[str], None],
+    start_scripted: StartScripted,
+    journal: Journal,
+) -> None:
+    upstream = await start_scripted(whole)
+
+    def profile(name: str) -> str:
+        return (
+            f'[profiles.{name}]\nopenai_url = "{upstream.url}"\nmodel = "{name}-1"\nkey = "none"\n'
+        )
+
+    edited(profile("first"))
+    async with (
+        running(Options(port=0, limits=QUICK)) as server,
+        aiohttp.ClientSession(headers={"x-api-key": local_token().reveal()}) as session,
+    ):
+
+        async def model() -> str:
+            url = f"{server.url}/v1/chat/completions"
+            async with session.post(url, json=chat()) as response:
+                assert response.status == 200, await response.text()
+            return str(upstream.visits[-1].json["model"])
+
+        assert await model() == "first-1"
+        edited(profile("second"))
+        assert await model() == "second-1"
+        edited("[profiles.third\nbroken")
+        assert await model() == "second-1"
+        assert "the last good configuration stays in force" in journal.text
+        edited(profile("fourth"))
+        assert await model() == "fourth-1"
+
+
+async def test_a_rotated_token_is_in_force_at_once(gwproxy_home: Path) -> None:
+    async with (
+        running(Options(port=0, limits=QUICK)) as server,
+        aiohttp.ClientSession() as session,
+    ):
+
+        async def status(token: str) -> int:
+            url = f"{server.url}/v1/models"
+            async with session.get(url, headers={"x-api-key": token}) as response:
+                return response.status
+
+        old = local_token().reveal()
+        assert await status(old) == 503  # let in; there is no profile yet
+        new = rotate_token().reveal()
+        assert await status(old) == 401
+        assert await status(new) == 503
+
+
+async def test_a_taken_port_says_by_whom(gwproxy_home: Path) -> None:
+    async with running(Options(port=0, limits=QUICK)) as server:
+        with pytest.raises(ConfigError) as caught:
+            async with running(Options(port=server.port, limits=QUICK)):
+                pass
+    assert f"port {server.port} of 127.0.0.1 is taken" in caught.value.what
+    assert "a gwproxy" in caught.value.why
+    assert "--port" in caught.value.hint
+
+
+async def test_a_port_taken_by_somebody_else(gwproxy_home: Path, start_scripted: Any) -> None:
+    async def not_ours(visit: Visit) -> None:
+        await visit.answer(b'{"name":"something"}')
+
+    other = await start_scripted(not_ours)
+    with pytest.raises(ConfigError) as caught:
+        async with running(Options(port=other.port, limits=QUICK)):
+            pass
+    assert "another program listens there" in caught.value.why
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.7.7", "::", "example.org"])
+async def test_other_machines_are_kept_out_unless_asked_for(host: str) -> None:
+    with pytest.raises(UsageError):
+        async with running(Options(host=host, port=0)):
+            pass
+
+
+async def test_only_loopback_is_listened_on(gwproxy_home: Path) -> None:
+    async with running(Options(port=0, limits=QUICK)) as server:
+        assert server.host == "127.0.0.1"
+
+
+async def test_word_is_left_of_a_running_server(gwproxy_home: Path) -> None:
+    path = gwproxy_home / "server.json"
+    async with running(Options(port=0, limits=QUICK)) as server:
+        with announced(server):
+            word = json.loads(path.read_text())
+            assert word["url"] == server.url
+            assert word["pid"] == os.getpid()
+            assert path.stat().st_mode & 0o077 == 0
+        assert not path.exists()
+
+
+async def test_the_line_of_an_exchange(start: Start, journal: Journal) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.open_stream("x-request-id: up-9\r\n")
+        await visit.chunk(chat_stream("Hel", "lo"))
+        await visit.end_stream()
+
+    gateway, _ = await start(script)
+    body = messages("SECRET WORDS", stream=True, top_k=3)
+    headers = {"User-Agent": "claude-cli/2.1.330 (external, cli)"}
+    async with gateway.post("/v1/messages?beta=true&k=QUERY", body, headers=headers) as response:
+        await response.read()
+    record = await journal.exchange()
+    fields = record.fields()
+    assert fields["first_byte_s"] <= fields["duration_s"]
+    assert {name: fields[name] for name in fields if not name.endswith("_s")} == {
+        "event": "exchange",
+        "request_id": response.headers["x-gwproxy-request-id"],
+        "client": "claude-cli/2.1.330",
+        "path": "/v1/messages",
+        "profile": "up",
+        "client_dialect": "anthropic",
+        "upstream_dialect": "chat",
+        "model_asked": "m",
+        "model_used": "up-model",
+        "stream": True,
+        "status": 200,
+        "input_tokens": 11,
+        "cached_tokens": None,
+        "output_tokens": 3,
+        "losses": ["drop:top_k"],
+        "upstream_request_id": "up-9",
+        "remark": None,
+        "error": None,
+    }
+    for secret in (TOKEN, KEY, "SECRET", "QUERY", "Hello"):
+        assert secret not in journal.text
+
+
+async def test_nothing_is_lost_in_silence_and_strictly_nothing_at_all(start: Start) -> None:
+    gateway, upstream = await start(whole)
+    body = messages(top_k=3)
+    async with gateway.post("/v1/messages", body) as response:
+        assert response.headers["x-gwproxy-loss"] == "drop:top_k"
+    async with gateway.post("/v1/messages", body, headers={"x-gwproxy-strict": "1"}) as response:
+        assert response.status == 400
+        assert "drop:top_k" in (await response.json())["error"]["message"]
+    async with gateway.post(
+        "/v1/messages", messages(), headers={"x-gwproxy-strict": "1"}
+    ) as response:
+        assert response.status == 200
+    assert len(upstream.visits) == 2
