@@ -64,6 +64,8 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     # (https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model).
     "min_output": 16_000,
     "max_tools": 128,  # https://platform.kimi.ai/docs/api/chat
+    # Codex sends it always; "Extra inputs are not permitted" (decolua/9router#1442).
+    "parallel_flag": False,
     "tool_names": "letter_first",  # kimi-cli#1773
     "schema": "moonshot",  # https://github.com/MoonshotAI/walle
     "image_urls": False,  # base64 only: https://platform.kimi.ai/docs/guide/use-kimi-vision-model
