@@ -11,11 +11,16 @@ from gwproxy.translate.hub import Failure, FailureKind
 
 
 class Failed(Exception):
-    """The exchange ends with `failure`; whoever holds the client's answer says so."""
+    """The exchange ends with `failure`; whoever holds the client's answer says so.
 
-    def __init__(self, failure: Failure) -> None:
+    `nothing_sent`: no byte of the request reached an upstream, so that asking again, or asking
+    another one, bills nobody twice.
+    """
+
+    def __init__(self, failure: Failure, *, nothing_sent: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.nothing_sent = nothing_sent
 
 
 def forbidden(why: str) -> Failure:

@@ -14,7 +14,7 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -41,7 +41,9 @@ _RAW_BODY_BYTES: Final = 1024 * 1024
 
 _READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError, HttpProcessingError)
 
-# Nothing was sent when these are raised; certificates are left out, they stay bad.
+_NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+# Repeated once; certificates are left out, they stay bad.
 _NEVER_CONNECTED: Final = (aiohttp.ClientConnectorError,)
 _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
 
@@ -49,7 +51,7 @@ _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request upstream, ready to be sent. `key` is what `headers` bear, to be masked;
-    `streams` says that a stream is asked for."""
+    `streams` says that a stream is asked for. Only questions that cost nothing are a GET."""
 
     profile: Profile
     url: str
@@ -58,6 +60,7 @@ class Call:
     query: Mapping[str, str]
     key: str | None
     streams: bool
+    method: Literal["POST", "GET"] = "POST"
 
 
 class Upstream:
@@ -96,7 +99,10 @@ class Upstream:
         try:
             response = await self._send_repeating(call, target)
         except _READ_ERRORS as error:
-            raise Failed(failure_of(error, host, call.profile.first_byte_timeout_s)) from error
+            raise Failed(
+                failure_of(error, host, call.profile.first_byte_timeout_s),
+                nothing_sent=isinstance(error, _NOTHING_SENT),
+            ) from error
         if response.status in _REDIRECTS:
             response.close()
             raise Failed(failures.redirected(host, response.status))
@@ -113,9 +119,10 @@ class Upstream:
         return await self._send(call, target)
 
     async def _send(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
-        return await self._session.post(
+        return await self._session.request(
+            call.method,
             target.url.update_query(call.query) if call.query else target.url,
-            data=_payload(call.body),
+            data=_payload(call.body) if call.method == "POST" else None,
             headers=call.headers,
             allow_redirects=False,
             proxy=target.proxy,
