@@ -44,7 +44,7 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"proxy/ledger.py"},
     "tomli_w": {"profiles/store.py"},
-    "tomlkit": {"clients/tomltext.py", "profiles/store.py"},
+    "tomlkit": {"profiles/store.py"},
     "typer": {"cli", "__main__.py"},
 }
 

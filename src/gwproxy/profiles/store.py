@@ -165,7 +165,13 @@ def _changed(
     config = _build(expected, path)
     if expected == _parse_toml(text, path):
         return text, config
-    import tomlkit  # only a writer pays for it
+    # Only a writer pays for these two. Into an empty file everything is written at once; one that
+    # a person may have written keeps its comments and its layout.
+    if not text.strip():
+        import tomli_w
+
+        return tomli_w.dumps(expected), config
+    import tomlkit
 
     document = tomlkit.parse(text)
     change(document)

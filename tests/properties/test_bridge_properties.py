@@ -1,0 +1,258 @@
+"""Every pair of dialects, whole and streamed, under any chunking: one answer, one meaning.
+
+The upstream's bytes are made by our own writers out of generated answers; each dialect's writer is
+held to the vendor's accumulator in its own tests. What the client got is read back by the reader
+of its dialect, behind that dialect's strict grammar.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.bridge import CODECS, Bridge, Peek
+from gwproxy.translate.events import Event, Grammar, fold, unfold
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Failure,
+    Reasoning,
+    Reply,
+    Stop,
+    StopReason,
+    Text,
+    Usage,
+)
+from gwproxy.translate.manners import Manners
+from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
+
+PAIRS = list(itertools.product(Dialect, Dialect))
+ASKED_MODEL, MODEL = "asked-for", "the-model"
+VISIBLE = TEXTS.filter(lambda text: bool(text.strip()))
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Reply:
+    """What a model really answers: thoughts first, then text, then calls; each part optional."""
+    blocks: list[Block] = []
+    if draw(st.booleans()):
+        blocks.append(Reasoning(draw(VISIBLE)))
+    if draw(st.booleans()):
+        blocks.append(Text(draw(VISIBLE)))
+    ids = draw(st.lists(CALL_IDS, unique=True, max_size=3))
+    blocks += [Call(id, draw(TOOL_NAMES), draw(ARGUMENTS)) for id in ids]
+    if not blocks:
+        blocks.append(Text("."))
+    ends = [StopReason.TOOL_USE] if ids else [StopReason.END, StopReason.MAX_TOKENS]
+    fresh, output = draw(st.integers(1, 10**6)), draw(st.integers(1, 10**6))
+    usage = Usage(fresh=fresh, cache_read=draw(COUNTS), output=output)
+    return Reply("msg_1", MODEL, tuple(blocks), Stop(draw(st.sampled_from(ends))), usage)
+
+
+def bridge_for(client: Dialect, upstream: Dialect, *, stream: bool, rebuild: bool) -> Bridge:
+    numbers = itertools.count()
+    bridge = Bridge(
+        client,
+        upstream,
+        structs.replace(Manners(), rebuild=rebuild, family="kimi"),
+        asked=Peek(ASKED_MODEL, stream),
+        model=MODEL,
+        streams=stream,
+        new_id=lambda prefix: f"{prefix}{next(numbers)}",
+        created=1_700_000_000,
+        request_id="req_1",
+    )
+    bridge.request(REQUESTS[client].replace(b"STREAM", b"true" if stream else b"false"))
+    return bridge
+
+
+REQUESTS = {
+    Dialect.ANTHROPIC: b'{"model":"asked-for","max_tokens":9,"stream":STREAM,'
+    b'"messages":[{"role":"user","content":"hi"}]}',
+    Dialect.CHAT: b'{"model":"asked-for","stream":STREAM,"stream_options":{"include_usage":true},'
+    b'"messages":[{"role":"user","content":"hi"}]}',
+    Dialect.RESPONSES: b'{"model":"asked-for","stream":STREAM,"input":"hi",'
+    b'"reasoning":{"summary":"auto"}}',
+}
+
+
+def upstream_asked() -> Asked:
+    numbers = itertools.count()
+    return Asked(
+        model=MODEL,
+        new_id=lambda prefix: f"{prefix}up{next(numbers)}",
+        created=1_700_000_000,
+        include_usage=True,
+        family="kimi",
+    )
+
+
+def streamed(dialect: Dialect, reply: Reply) -> bytes:
+    return CODECS[dialect].writer(upstream_asked()).write(list(unfold(reply)))
+
+
+def whole(dialect: Dialect, reply: Reply) -> bytes:
+    return CODECS[dialect].build_reply(reply, upstream_asked())
+
+
+def read_stream(dialect: Dialect, data: bytes) -> Reply | Failure:
+    reader = CODECS[dialect].reader(structs.replace(Manners(), family="kimi"))
+    return checked(reader.feed(data) + reader.finish())
+
+
+def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
+    return checked(CODECS[dialect].lay_out_reply(data, structs.replace(Manners(), family="kimi")))
+
+
+def checked(events: Iterable[Event]) -> Reply | Failure:
+    events = list(events)
+    grammar = Grammar()
+    for event in events:
+        grammar.check(event)
+    grammar.close()
+    return fold(events)
+
+
+def meaning(result: Reply | Failure) -> object:
+    """What a client acts upon; seals, raw words and ids of the answer itself apart."""
+    assert isinstance(result, Reply), result
+    blocks = tuple(
+        structs.replace(block, seal=None, foreign_signature=None)
+        if isinstance(block, Reasoning)
+        else block
+        for block in result.blocks
+    )
+    usage = (result.usage.input_total, result.usage.output)
+    return blocks, result.stop.reason, usage, result.model
+
+
+def expected(reply: Reply) -> object:
+    """The same answer after the way through: ids the client may see, under the asked name."""
+    from gwproxy.translate.names import escape_id
+
+    blocks = tuple(
+        structs.replace(block, id=escape_id(block.id)) if isinstance(block, Call) else block
+        for block in reply.blocks
+    )
+    return meaning(structs.replace(reply, blocks=blocks, model=ASKED_MODEL))
+
+
+def fed(bridge: Bridge, data: bytes, cuts: list[int]) -> bytes:
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    stream = bridge.stream()
+    out = b"".join(stream.feed(data[a:b]) for a, b in itertools.pairwise(edges))
+    return out + stream.finish()
+
+
+CUTS = st.lists(st.integers(0, 10**6), max_size=8)
+EVERY_PAIR = pytest.mark.parametrize(("client", "upstream"), PAIRS)
+
+
+@EVERY_PAIR
+@given(reply=answers(), cuts=CUTS)
+@settings(max_examples=60)
+def test_a_stream_means_the_same_in_any_chunking(
+    client: Dialect, upstream: Dialect, reply: Reply, cuts: list[int]
+) -> None:
+    bridge = bridge_for(client, upstream, stream=True, rebuild=True)
+    out = fed(bridge, streamed(upstream, reply), cuts)
+    assert meaning(read_stream(client, out)) == expected(reply)
+    assert bridge.usage.input_total == reply.usage.input_total
+    assert bridge.usage.output == reply.usage.output
+
+
+@EVERY_PAIR
+@given(reply=answers())
+@settings(max_examples=60)
+def test_a_whole_answer_means_the_same(client: Dialect, upstream: Dialect, reply: Reply) -> None:
+    bridge = bridge_for(client, upstream, stream=False, rebuild=True)
+    out = bridge.reply(whole(upstream, reply))
+    assert isinstance(out, bytes)
+    assert meaning(read_whole(client, out)) == expected(reply)
+
+
+@EVERY_PAIR
+@given(reply=answers())
+@settings(max_examples=60)
+def test_a_whole_answer_becomes_a_stream(client: Dialect, upstream: Dialect, reply: Reply) -> None:
+    for rebuild in (True, False):
+        stream = bridge_for(client, upstream, stream=True, rebuild=rebuild).stream()
+        out = stream.whole(whole(upstream, reply))
+        assert stream.over
+        assert meaning(read_stream(client, out)) == expected(reply)
+
+
+@EVERY_PAIR
+@given(reply=answers(), cuts=CUTS)
+@settings(max_examples=60)
+def test_a_stream_becomes_a_whole_answer(
+    client: Dialect, upstream: Dialect, reply: Reply, cuts: list[int]
+) -> None:
+    collector = bridge_for(client, upstream, stream=False, rebuild=True).collect()
+    data = streamed(upstream, reply)
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    for a, b in itertools.pairwise(edges):
+        collector.feed(data[a:b])
+    out = collector.finish()
+    assert isinstance(out, bytes)
+    assert meaning(read_whole(client, out)) == expected(reply)
+
+
+@EVERY_PAIR
+@given(reply=answers(), cut=st.integers(0, 10**6), rebuild=st.booleans())
+@settings(max_examples=60)
+def test_a_cut_stream_never_ends_as_a_success(
+    client: Dialect, upstream: Dialect, reply: Reply, cut: int, rebuild: bool
+) -> None:
+    data = streamed(upstream, reply)
+    data = data[: cut % len(data)]
+    out = fed(bridge_for(client, upstream, stream=True, rebuild=rebuild), data, [])
+    result = read_stream(client, out)
+    if isinstance(result, Reply):  # only the upstream's very last words were missing
+        asked = reply if client is not upstream or rebuild else None
+        assert b"stop" in data or b"finish" in data or b"response." in data
+        assert asked is None or meaning(result)[:2] == expected(reply)[:2]  # type: ignore[index]
+
+
+@EVERY_PAIR
+@given(reply=answers(), cuts=CUTS)
+@settings(max_examples=30)
+def test_the_same_bytes_in_give_the_same_bytes_out(
+    client: Dialect, upstream: Dialect, reply: Reply, cuts: list[int]
+) -> None:
+    data = streamed(upstream, reply)
+    first = fed(bridge_for(client, upstream, stream=True, rebuild=True), data, cuts)
+    assert fed(bridge_for(client, upstream, stream=True, rebuild=True), data, cuts) == first
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@given(reply=answers(), cuts=CUTS)
+@settings(max_examples=60)
+def test_passthrough_is_byte_faithful(dialect: Dialect, reply: Reply, cuts: list[int]) -> None:
+    data = streamed(dialect, reply)
+    bridge = bridge_for(dialect, dialect, stream=True, rebuild=False)
+    renamed = data.replace(b'"model":"the-model"', b'"model":"asked-for"')
+    cuts = [] if b'"model":"the-model"' in data else cuts
+    assert fed(bridge, data, cuts) == renamed
+    assert bridge.faithful
+
+
+@pytest.mark.parametrize("client", list(Dialect))
+def test_pings_are_legal_at_any_time(client: Dialect) -> None:
+    reply = Reply("x", MODEL, (Text("hello"),), Stop(StopReason.END), Usage(fresh=1, output=1))
+    upstream = Dialect.CHAT if client is not Dialect.CHAT else Dialect.ANTHROPIC
+    data = streamed(upstream, reply)
+    stream = bridge_for(client, upstream, stream=True, rebuild=True).stream()
+    out = stream.ping() + stream.ping()
+    for start in range(0, len(data), 11):
+        out += stream.feed(data[start : start + 11]) + stream.ping()
+    out += stream.finish()
+    assert meaning(read_stream(client, out)) == expected(reply)
+    assert stream.ping() == b""
