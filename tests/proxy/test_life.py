@@ -199,6 +199,7 @@ async def test_answers_that_do_not_end_are_cut_and_do_not_look_finished(
             await response.content.readuntil(b"half")
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
+        response.close()
     assert upstream.visits[0].gone.is_set()
 
 

@@ -166,8 +166,7 @@ class Exchange:
                 return self._refuse(error or bridge.render(stream.failure or failures.internal()))
             if error is not None:
                 self._record.error = error.failure.message
-                await outlet.write(stream.fail(error.failure))
-            await outlet.finish()
+                await outlet.finish(stream.fail(error.failure))
         finally:
             outlet.close()
         if stream.failure is not None:
@@ -209,14 +208,14 @@ class Exchange:
         answer: Answer,
         chunk: bytes,
     ) -> None:
-        while chunk:
+        while True:
             out = stream.feed(chunk)
-            if out:
-                await self._pass_on(stream, outlet, out)
+            if answer.ended and not stream.over:
+                out += stream.finish()
+            await self._pass_on(stream, outlet, out)
             if stream.over:
                 return
             chunk = await answer.read()
-        await self._pass_on(stream, outlet, stream.finish())
 
     async def _pass_on(
         self, stream: StreamBridge | FaithfulStream, outlet: Outlet, out: bytes
@@ -225,7 +224,9 @@ class Exchange:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._elapsed()
-        if out:
+        if stream.over:
+            await outlet.finish(out)
+        elif out:
             await outlet.write(out)
 
     # --- towards the client: a whole answer ------------------------------------------------------

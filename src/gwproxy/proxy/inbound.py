@@ -48,6 +48,8 @@ async def read_body(request: web.BaseRequest, most_bytes: int, limits: Limits) -
 async def _read_raw(request: web.BaseRequest, most_bytes: int, limits: Limits) -> bytes:
     loop = asyncio.get_running_loop()
     content = request.content
+    if content.is_eof():  # it came with its head
+        return _within(content.read_nowait(-1), most_bytes)
     started = loop.time()
     parts: list[bytes] = []
     size = 0
@@ -65,6 +67,12 @@ async def _read_raw(request: web.BaseRequest, most_bytes: int, limits: Limits) -
             raise Failed(failures.too_large(most_bytes))
         parts.append(chunk)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _within(body: bytes, most_bytes: int) -> bytes:
+    if len(body) > most_bytes:
+        raise Failed(failures.too_large(most_bytes))
+    return body
 
 
 async def _welcome_body(request: web.BaseRequest) -> None:

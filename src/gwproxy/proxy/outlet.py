@@ -59,15 +59,19 @@ class Outlet:
         """Send `data` as one chunk. Waits while the client does not read; raises ConnectionError
         when it has gone."""
         self._last_write = self._loop.time()
-        if self.response is None:
-            self.response = web.StreamResponse(headers=self._headers())
-            await self.response.prepare(self._request)
-        await self.response.write(data)
+        response = self.response or await self._open()
+        await response.write(data)
 
-    async def finish(self) -> None:
+    async def finish(self, data: bytes = b"") -> None:
+        """Send `data` and the end of the body, in one packet."""
         self.close()
-        if self.response is not None:
-            await self.response.write_eof()
+        response = self.response or await self._open()
+        await response.write_eof(data)
+
+    async def _open(self) -> web.StreamResponse:
+        self.response = web.StreamResponse(headers=self._headers())
+        await self.response.prepare(self._request)
+        return self.response
 
     def close(self) -> None:
         """No more pings."""

@@ -204,6 +204,11 @@ class Answer:
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def ended(self) -> bool:
+        """Whether the body has been read to its end."""
+        return self._response.content.at_eof()
+
     async def read(self) -> bytes:
         """Whatever has come since the last read; nothing at the end."""
         try:

@@ -145,12 +145,14 @@ class Tap:
         return self._words.search(self._tail) is not None
 
     def frames(self) -> list[Any]:
-        """The JSON of the first and last events that could be read."""
-        values = []
+        """The JSON of the first event, and of those near either end that speak of usage."""
+        values: list[Any] = []
         head = b"" if self._tail.startswith(self._head) else self._head
         for data in (head, self._tail):
             decoder = sse.Decoder()
             for _name, payload in decoder.feed(data) + decoder.finish():
+                if values and b'"usage"' not in payload:
+                    continue
                 try:
                     values.append(jsonio.loads(payload))
                 except jsonio.NotJson:

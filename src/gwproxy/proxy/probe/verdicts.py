@@ -1,0 +1,174 @@
+"""What a check says: what was seen, what is wrong, what to do, what could be stored. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from gwproxy.profiles.profile import Profile
+from gwproxy.proxy.failures import Failed
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
+
+
+class Outcome(StrEnum):
+    GOOD = "ok"
+    NOTE = "note"
+    BAD = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A setting that the provider's own behaviour suggests, as `gwproxy profile set` takes it."""
+
+    setting: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`check` is what was looked at; `words` what was seen, `hint` what to do about it.
+
+    `kind` and `status` are the failure's where there is one; `reached` is false where no byte got
+    through. `calls` is how many questions were sent for it that a provider may bill. `seconds` is
+    how long it took.
+    """
+
+    check: str
+    outcome: Outcome
+    words: str
+    hint: str = ""
+    dialect: Dialect | None = None
+    kind: FailureKind | None = None
+    status: int | None = None
+    reached: bool = True
+    calls: int = 0
+    seconds: float | None = None
+    learned: Learned | None = None
+
+
+HOPELESS: Final = frozenset(
+    {FailureKind.BILLING, FailureKind.RATE_LIMIT, FailureKind.OVERLOADED, FailureKind.TIMEOUT}
+)
+"""After these the same provider would say the same to the next question."""
+
+_FAULTS: Final[Mapping[FailureKind, str]] = {
+    FailureKind.AUTHENTICATION: "the key is refused",
+    FailureKind.BILLING: "no credit, or the plan is used up",
+    FailureKind.PERMISSION: "the provider does not let this in",
+    FailureKind.NOT_FOUND: "there is nothing at this address",
+    FailureKind.RATE_LIMIT: "too many requests",
+    FailureKind.OVERLOADED: "the provider is overloaded",
+    FailureKind.TIMEOUT: "no answer in time",
+    FailureKind.UPSTREAM: "what came back is not an answer in this format",
+    FailureKind.INTERNAL: "the provider failed",
+    FailureKind.INVALID: "the provider refuses the request",
+    FailureKind.UNSUPPORTED: "the provider does not offer this",
+    FailureKind.TOO_LARGE: "the provider finds this too large",
+    FailureKind.CONTEXT: "the provider finds this too long",
+}
+
+_WRONG_METHOD: Final = 405
+
+
+def failed(check: str, error: Failed, profile: Profile, *, dialect: Dialect | None) -> Verdict:
+    """The verdict on a check that ended in `error`."""
+    failure = error.failure
+    words = failure.message if error.nothing_sent else fault(failure)
+    hint = hint_for(failure, profile, dialect)
+    if error.nothing_sent:
+        hint = f"is the network there, and the address right? gwproxy profile show {profile.name}"
+    return Verdict(
+        check,
+        Outcome.BAD,
+        words,
+        hint,
+        dialect,
+        kind=failure.kind,
+        status=failure.status,
+        reached=not error.nothing_sent,
+    )
+
+
+def fault(failure: Failure) -> str:
+    """What is wrong, then the upstream's own words."""
+    plain = _FAULTS.get(failure.kind, "the provider refuses")
+    if names_model(failure):
+        plain = "the provider does not know the model"
+    elif failure.status == _WRONG_METHOD:
+        plain = "this address takes no questions"
+    return f"{plain} ({failure.status}): {failure.message}"
+
+
+def names_model(failure: Failure) -> bool:
+    """Whether it is the model that was not found, and not the address."""
+    return failure.kind is FailureKind.NOT_FOUND and "model" in failure.message.lower()
+
+
+def hint_for(failure: Failure, profile: Profile, dialect: Dialect | None) -> str:
+    """The next command, or where to look."""
+    name = profile.name
+    if names_model(failure):
+        return f"gwproxy models {name}, then: gwproxy profile set {name} model=…"
+    if failure.status == _WRONG_METHOD or failure.kind is FailureKind.NOT_FOUND:
+        return _address_hint(profile, dialect)
+    match failure.kind:
+        case FailureKind.AUTHENTICATION:
+            return f"gwproxy profile key {name}"
+        case FailureKind.UPSTREAM:
+            return _address_hint(profile, dialect)
+        case FailureKind.PERMISSION:
+            return (
+                "some providers let in certain tools only. gwproxy passes a tool's own name on, "
+                "so the tool itself may get in where this check does not"
+            )
+        case FailureKind.BILLING:
+            return "look at your account on the provider's page"
+        case FailureKind.RATE_LIMIT | FailureKind.OVERLOADED | FailureKind.TIMEOUT:
+            return "try again in a while"
+    return ""
+
+
+def _address_hint(profile: Profile, dialect: Dialect | None) -> str:
+    setting = "anthropic_url" if dialect is Dialect.ANTHROPIC else "openai_url"
+    base = profile.anthropic_url if dialect is Dialect.ANTHROPIC else profile.openai_url
+    return f"gwproxy profile set {profile.name} {setting}=…   (now {base})"
+
+
+def learned_from(profile: Profile, verdicts: Iterable[Verdict]) -> tuple[Learned, ...]:
+    """What is worth storing: settings on which all checks that speak of them agree, and the
+    dialects that are left when one of them is not there at all."""
+    verdicts = list(verdicts)
+    found: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        if verdict.learned is not None:
+            found.setdefault(verdict.learned.setting, set()).add(verdict.learned.value)
+    if any(_streams_well(verdict) for verdict in verdicts):
+        found.pop("stream", None)  # one of its dialects does stream; the setting is for all
+    agreed = [Learned(setting, *values) for setting, values in found.items() if len(values) == 1]
+    missing = {verdict.dialect for verdict in verdicts if _is_missing(verdict)}
+    kept = [dialect for dialect in profile.dialects if Dialect(dialect) not in missing]
+    if missing and kept:
+        agreed.append(Learned("dialects", ",".join(kept)))
+    return tuple(agreed)
+
+
+def _streams_well(verdict: Verdict) -> bool:
+    return (
+        verdict.check.endswith("a stream") and verdict.outcome is Outcome.GOOD and verdict.calls > 0
+    )
+
+
+def _is_missing(verdict: Verdict) -> bool:
+    """Whether it says that there is no route for its dialect."""
+    if verdict.outcome is not Outcome.BAD or verdict.dialect is None:
+        return False
+    return verdict.status in (404, _WRONG_METHOD) and "model" not in verdict.words.lower()
+
+
+def timed(verdict: Verdict, seconds: float, calls: int) -> Verdict:
+    return replace(verdict, seconds=seconds, calls=calls)
