@@ -175,8 +175,8 @@ class _Client:
         self._reason = delta["stop_reason"]
         _require(self._reason in _STOP_REASONS, f"stop_reason {self._reason!r}")
         _require(
-            (delta["stop_sequence"] is not None) == (self._reason == "stop_sequence"),
-            "stop_sequence without its reason, or the reason without it",
+            delta["stop_sequence"] is None or self._reason == "stop_sequence",
+            "a stop_sequence without its reason",
         )
         self._check_usage(value["usage"])
         thoughts = [b for b in self.seen.content if b["type"] == "thinking"]

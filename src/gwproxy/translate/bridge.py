@@ -150,14 +150,17 @@ class Bridge:
         """A `count_tokens` body for an Anthropic upstream that has the route."""
         if self.faithful:
             return self.request(body)
-        rendered = self._render(self._parse(body, self.losses))
+        rendered = self._render(self._parse_countable(body))
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
         return jsonio.dumps({k: v for k, v in fields.items() if k in _COUNTED_FIELDS})
 
     def estimate(self, body: bytes) -> int:
         """A local token count of a `count_tokens` body. Raises as `request` does."""
-        request = CODECS[self.client].parse_request(body, self.losses)
-        return self._calibrate(tokens.estimate(request))
+        return self._calibrate(tokens.estimate(self._parse_countable(body)))
+
+    def _parse_countable(self, body: bytes) -> Request:
+        codec = CODECS[self.client]
+        return (codec.parse_countable or codec.parse_request)(body, self.losses)
 
     def read_relayed(self) -> None:
         """Learn from a relayed request what an answer must be told that is translated after all:

@@ -49,7 +49,11 @@ class Writer(Protocol):
 
 
 class Codec(Struct, frozen=True):
-    """One dialect's folder as a value, `CODEC` in its `__init__`: all that `bridge` knows of it."""
+    """One dialect's folder as a value, `CODEC` in its `__init__`: all that `bridge` knows of it.
+
+    `parse_countable` reads the body of a request that only counts tokens, where the dialect has
+    such a request and its body is not quite the other's.
+    """
 
     dialect: Dialect
     parse_request: Callable[[bytes, Losses], Request]
@@ -60,3 +64,4 @@ class Codec(Struct, frozen=True):
     writer: Callable[[Asked], Writer]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
+    parse_countable: Callable[[bytes, Losses], Request] | None = None

@@ -431,3 +431,16 @@ def test_foreign_native_blocks_are_lost() -> None:
     turns = (user("u"), assistant(block, "a"), user("v"))
 
     rendered(*turns, manners=CLAUDE, lost=("drop:web_search_call",))
+
+
+def test_two_calls_of_one_id_in_one_turn() -> None:
+    turns = (
+        user("u"),
+        assistant(call("a"), call("a")),
+        user(Result("a", (Text("1"),)), Result("a", (Text("2"),))),
+    )
+    body = rendered(*turns)
+
+    assert outline(body)[1:] == ["assistant: call a call a_2", "user: result a result a_2"]
+    half = rendered(*turns[:2], user(Result("a")), lost=("synth:tool_result",))
+    assert outline(half)[-1] == "user: result a result a_2"

@@ -29,4 +29,5 @@ CODEC: Final = Codec(
     stream.Writer,
     failure.parse,
     failure.render,
+    request.parse_countable,
 )

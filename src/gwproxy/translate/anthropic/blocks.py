@@ -134,7 +134,7 @@ def _read_result(block: ToolResultBlock, losses: Losses) -> Result:
     content = block.content
     mark = cache(block.cache_control)
     if not isinstance(content, list):
-        inner: tuple[Block, ...] = () if content is None else (Text(content),)
+        inner: tuple[Block, ...] = (Text(content),) if content else ()
     else:
         inner = tuple(_unmarked(b) for b in read_content(list[AnyBlock](content), losses))
         if mark is None:  # marks inside are moved to the result, the nearest that others can mark

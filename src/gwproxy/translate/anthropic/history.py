@@ -15,7 +15,7 @@ https://docs.claude.com/en/api/messages; the ordering rules are those the API's 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Raw, structs
 
@@ -37,6 +37,8 @@ EMPTY_TURN: Final = "(no content)"
 CONTINUE: Final = "Continue."
 NO_RESULT: Final = "[no result recorded]"
 _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
+# The id by which results name a call → the ids under which the calls of that id are sent.
+_Pending: TypeAlias = dict[str, list[str]]
 
 
 def system_text(request: Request, manners: Manners, losses: Losses) -> list[TextBlock]:
@@ -183,7 +185,7 @@ def _ordered(drafts: list[Draft], losses: Losses) -> list[Draft]:
     """Each call answered once, right after it; calls last, results first."""
     ordered: list[Draft] = []
     used: set[str] = set()
-    pending: dict[str, str] = {}  # the id as the results name it → as it is sent
+    pending: _Pending = {}
     for draft in drafts:
         if draft.role != "user" and pending:
             ordered.append(Draft("user", _results_first([], pending, losses)))
@@ -199,14 +201,14 @@ def _ordered(drafts: list[Draft], losses: Losses) -> list[Draft]:
     return ordered
 
 
-def _calls_last(draft: Draft, used: set[str], losses: Losses) -> dict[str, str]:
+def _calls_last(draft: Draft, used: set[str], losses: Losses) -> _Pending:
     """Moves text before the calls of its message, and gives calls ids that are new."""
     calls = [block for block in draft.blocks if isinstance(block, ToolUseBlock)]
     others = [block for block in draft.blocks if not isinstance(block, ToolUseBlock)]
     if calls and draft.blocks[: len(others)] != others:
         losses.reorder("messages.content")
     draft.blocks = [*others, *calls]
-    pending: dict[str, str] = {}
+    pending: _Pending = {}
     for call in calls:
         named = call.id
         number = 2
@@ -214,14 +216,14 @@ def _calls_last(draft: Draft, used: set[str], losses: Losses) -> dict[str, str]:
             call.id = f"{named}_{number}"
             number += 1
         used.add(call.id)
-        pending[named] = call.id
+        pending.setdefault(named, []).append(call.id)
     return pending
 
 
 def _results_first(
-    blocks: Sequence[KnownBlock | Raw], pending: dict[str, str], losses: Losses
+    blocks: Sequence[KnownBlock | Raw], pending: _Pending, losses: Losses
 ) -> list[KnownBlock | Raw]:
-    results: dict[str, KnownBlock | Raw] = {}
+    results: dict[str, ToolResultBlock] = {}
     rest: list[KnownBlock | Raw] = []
     for block in blocks:
         if not isinstance(block, ToolResultBlock):
@@ -229,18 +231,24 @@ def _results_first(
         elif block.tool_use_id in pending:
             if rest:
                 losses.reorder("messages.content")
-            if results.pop(block.tool_use_id, None) is not None:
-                losses.drop("tool_result")
-            results[block.tool_use_id] = structs.replace(
-                block, tool_use_id=pending[block.tool_use_id]
-            )
+            sent = _answered(pending[block.tool_use_id], results, losses)
+            results[sent] = structs.replace(block, tool_use_id=sent)
         else:
             rest.extend(_orphan(block, losses))
-    for named, sent in pending.items():
-        if named not in results:
-            losses.synthesize("tool_result")
-            results[named] = ToolResultBlock(sent, NO_RESULT, True)
+    for sent in (sent for ids in pending.values() for sent in ids if sent not in results):
+        losses.synthesize("tool_result")
+        results[sent] = ToolResultBlock(sent, NO_RESULT, True)
     return [*results.values(), *rest]
+
+
+def _answered(ids: Sequence[str], results: dict[str, ToolResultBlock], losses: Losses) -> str:
+    """The first of `ids` without a result; where all have one, the last result of all counts."""
+    for sent in ids:
+        if sent not in results:
+            return sent
+    losses.drop("tool_result")
+    del results[ids[-1]]
+    return ids[-1]
 
 
 def _orphan(block: ToolResultBlock, losses: Losses) -> list[KnownBlock | Raw]:

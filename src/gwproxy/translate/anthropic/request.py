@@ -320,7 +320,7 @@ class _Edit(Struct):
 
 
 class _ContextManagement(Struct):
-    edits: list[_Edit] = []
+    edits: tuple[_Edit, ...] = ()
 
 
 _context_management: Final = jsonio.decoder(_ContextManagement)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Raw, structs
 
 from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, answer_schema
@@ -103,7 +104,7 @@ def _formatted(request: Request, manners: Manners, losses: Losses) -> Request:
     return _instructed(
         request,
         "Answer with one JSON object and nothing else. It must match this JSON Schema:\n"
-        + wanted.schema,
+        + msgspec.json.format(wanted.schema, indent=-1),
     )
 
 

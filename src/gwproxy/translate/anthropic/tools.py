@@ -9,7 +9,7 @@ https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct, structs
 
@@ -75,7 +75,9 @@ def _schema(required: str, **properties: str) -> str:
         else {"type": words}
         for name, words in properties.items()
     }
-    schema = {"type": "object", "properties": members, "required": required.split()}
+    schema: dict[str, Any] = {"type": "object", "properties": members}
+    if required:
+        schema["required"] = required.split()
     return jsonio.dumps(schema).decode()
 
 

@@ -1,0 +1,40 @@
+"""`count_tokens`: a body without `max_tokens`, as Claude Code sends it for `/context`."""
+
+from __future__ import annotations
+
+import json
+
+from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.manners import Manners
+
+BODY = json.dumps(
+    {"model": "m", "messages": [{"role": "user", "content": "foo " * 370}], "tools": []}
+).encode()
+
+
+def bridge(upstream: Dialect, manners: Manners) -> Bridge:
+    return Bridge(
+        Dialect.ANTHROPIC,
+        upstream,
+        manners,
+        asked=Peek("m"),
+        model="kimi-k2.5",
+        streams=False,
+        new_id=str,
+        created=0,
+        request_id="req_1",
+    )
+
+
+def test_it_is_estimated_from_what_it_says() -> None:
+    assert 390 < bridge(Dialect.CHAT, Manners()).estimate(BODY) < 420
+
+
+def test_an_upstream_that_counts_gets_what_it_would_get_to_answer() -> None:
+    sent = bridge(Dialect.ANTHROPIC, Manners(rebuild=True)).count_request(BODY)
+
+    assert json.loads(sent) == {
+        "model": "kimi-k2.5",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "foo " * 370}]}],
+    }

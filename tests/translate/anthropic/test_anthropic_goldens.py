@@ -1,0 +1,82 @@
+"""Whole requests and streams, beside what becomes of them.
+
+`NAME.json` is what a client sends; `NAME.plain.json` what a strict third party gets of it, and
+`NAME.claude.json` real Claude, each with its losses. `NAME.sse` is an upstream's stream,
+`NAME.client.sse` what the client gets.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.anthropic import request
+from gwproxy.translate.anthropic.stream import Reader, Writer
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.sequencer import Sequencer
+from support.anthropic_grammar import collect
+from support.golden import FIXTURES, agrees
+
+HERE = FIXTURES / "anthropic"
+REQUESTS = sorted(p for p in HERE.glob("*.json") if p.name.count(".") == 1)
+STREAMS = sorted(p for p in HERE.glob("*.sse") if p.name.count(".") == 1)
+MANNERS = {
+    "plain": Manners(
+        family="kimi",
+        mid_system="wrap",
+        thinking_switch="thinking",
+        forced_tools="no_thinking",
+        sampling="drop",
+        image_urls=False,
+        json_schema="prompt",
+    ),
+    "claude": Manners(
+        family="claude",
+        signed_thinking=True,
+        adaptive_thinking=True,
+        forced_tools="no_thinking",
+        documents=True,
+        tool_extras=True,
+        tool_references=True,
+        cache_marks=True,
+        user_id="keep",
+        max_output=64_000,
+    ),
+}
+ASKED = Asked(
+    model="claude-sonnet-5",
+    new_id=lambda prefix: f"{prefix}fresh",
+    request_id="req_1",
+    input_estimate=41,
+    family="kimi",
+)
+
+
+def name_of(path: Path) -> str:
+    return path.stem
+
+
+@pytest.mark.parametrize("manners", MANNERS)
+@pytest.mark.parametrize("path", REQUESTS, ids=name_of)
+def test_requests(path: Path, manners: str) -> None:
+    losses = Losses()
+    parsed = request.parse(path.read_bytes(), losses)
+    body = request.render(parsed, MANNERS[manners], losses)
+    shown = {"losses": list(losses), "body": json.loads(body)}
+
+    text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
+    agrees(path.with_suffix(f".{manners}.json"), text)
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=name_of)
+def test_streams(path: Path) -> None:
+    reader, writer = Reader(MANNERS["plain"]), Writer(ASKED)
+    events = reader.feed(path.read_bytes()) + reader.finish()
+    data = writer.write(Sequencer().feed(events))
+
+    collect(data)
+    agrees(path.with_suffix(".client.sse"), data.decode())
