@@ -1,7 +1,8 @@
 """The OpenAI Responses dialect.
 
 blocks.py     content parts <-> hub blocks
-items.py      single items <-> hub blocks; turns.py: the items of an input <-> turns
+items.py      single items <-> hub blocks; hosted.py: those that only this dialect has
+turns.py      the items of an input <-> turns
 tools.py      tools and the choice among them
 request.py    whole requests; state.py: what they expect a server to remember
 output.py     the response object and its items, as a client gets them; echo.py: what of the

@@ -147,6 +147,8 @@ class Assembly:
     def give(self, part: Part, text: str) -> None:
         if part.torn or not text.isascii():
             text, part.torn = joined_halves(part.torn + text)
+            if not text:
+                return
         part.pieces.append(text)
         self.out.append(Delta(part.block, text))
 

@@ -14,13 +14,16 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio, seal
+from gwproxy.translate.arguments import as_object
 from gwproxy.translate.fields import Malformed, get_object, get_string
-from gwproxy.translate.hub import Block, Call, Dialect, Opaque, Reasoning, Result, Seal, Text
+from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Result, Seal, Text
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.responses import hosted
 from gwproxy.translate.responses.blocks import Content, parse_content
 from gwproxy.translate.responses.tools import TYPED_CALLS, TypedTool, present
 from gwproxy.translate.shapes import Shape
 
+_object: Final = jsonio.decoder(dict[str, Raw])
 SUMMARY_JOINT: Final = "\n\n"
 
 
@@ -186,13 +189,36 @@ def read_answer(kind: str, raw: Raw, family: str) -> tuple[Block, ...]:
     block. What is new in it is not for us to judge. Raises Malformed."""
     unknown = Losses()
     if kind == "message":
-        message = message_shape.read(raw, unknown, "output")
-        return parse_content(message.content, "output.content", unknown)
+        parts = _said_shape.read(raw, unknown, "output").content or ()
+        return tuple(_read_part(part) for part in parts)
     if kind == "reasoning":
         return (read_reasoning(reasoning_shape.read(raw, unknown, "output"), family),)
     if kind in ("function_call", "custom_tool_call"):
         return (parse_call(call_shape.read(raw, unknown, "output"), "output"),)
-    return (Opaque(Dialect.RESPONSES, kind, jsonio.raw(raw)),)
+    return (hosted.opaque(kind, raw),)
+
+
+class _Said(Struct):
+    content: list[Raw] | None = None
+
+
+class _SaidPart(Struct):
+    """`text` or `refusal`; a part of another kind has neither for us."""
+
+    type: str = ""
+    text: str | None = None
+    refusal: str | None = None
+
+
+_said_shape: Final = Shape(_Said)
+_said_part: Final = Shape(_SaidPart)
+
+
+def _read_part(raw: Raw) -> Block:
+    part = _said_part.read(raw, Losses(), "output.content")
+    if part.type == "refusal":
+        return Refusal(part.refusal or "")
+    return Text(part.text or "" if part.type == "output_text" else "")
 
 
 # --- blocks -> items ---------------------------------------------------------------------------
@@ -204,7 +230,16 @@ def render_call(call: Call) -> dict[str, Any]:
     item: dict[str, Any] = {"type": kind, "call_id": call.id, "name": call.name}
     if call.namespace is not None:
         item["namespace"] = call.namespace
-    return {**item, member: call.arguments}
+    return {**item, member: call.arguments if call.custom else _as_object(call.arguments)}
+
+
+def _as_object(text: str) -> str:
+    """Arguments that the upstream can decode; untouched where they are an object."""
+    try:
+        _object(text)
+    except jsonio.NotJson:
+        return as_object(text)
+    return text
 
 
 def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:

@@ -26,10 +26,11 @@ from gwproxy.translate.responses.tools import TYPED
 class Response:
     """The response object of one answer; what stays the same in it is printed once."""
 
-    __slots__ = ("_created", "_head", "_tail", "id")
+    __slots__ = ("_created", "_estimate", "_head", "_tail", "id")
 
     def __init__(self, asked: Asked, upstream_id: str, created: int | None) -> None:
         self.id = message_id("resp_", upstream_id, asked)
+        self._estimate = asked.input_estimate
         self._created = b"%d" % (asked.created if created is None else created)
         self._head = b'{"id":%b,"object":"response","created_at":%b' % (
             jsonio.text(self.id),
@@ -56,17 +57,19 @@ class Response:
                 b',"incomplete_details":%b,"output":[' % why,
                 b",".join(output),
                 b'],"usage":',
-                b"null" if usage is None else render_usage(usage),
+                b"null" if usage is None else render_usage(usage, self._estimate),
                 self._tail,
             )
         )
 
 
-def render_usage(usage: Usage) -> bytes:
-    """Input tokens include the cached ones here. Codex needs every detail to be a number."""
+def render_usage(usage: Usage, input_estimate: int) -> bytes:
+    """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
+    figure at all is known of is null (unknown is not zero)."""
     if usage == Usage():
         return b"null"
-    total, output = usage.input_total or 0, usage.output or 0
+    total = input_estimate if usage.input_total is None else usage.input_total
+    output = usage.output or 0
     written = usage.cache_write or 0
     inputs: dict[str, Any] = {
         "cached_tokens": usage.cache_read or 0,

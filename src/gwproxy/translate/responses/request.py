@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.fields import Malformed, Unsupported
@@ -33,6 +34,12 @@ from gwproxy.translate.manners import Manners
 from gwproxy.translate.responses import echo, tools
 from gwproxy.translate.responses import turns as wire_turns
 from gwproxy.translate.shapes import Shape
+from gwproxy.translate.thinking import (
+    can_switch_off,
+    effort_of,
+    first_kept_turn,
+    nearest_effort,
+)
 
 # The API's own minimum; less is a 400.
 MIN_OUTPUT_TOKENS: Final = 16
@@ -224,7 +231,9 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
 
     Raises fields.Rejected.
     """
+    _refuse_prefill(request)
     tools.refuse_missing_hosted(request.tools, request.tool_choice)
+    request = _reconciled(request, manners, losses)
     system, turns = _leading_instructions(request.turns, manners)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
     body["include"] = ["reasoning.encrypted_content"]
@@ -235,10 +244,34 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     body.update(_render_tools(request, manners, losses))
     if system is not None:
         body["instructions"] = system
-    body["input"] = wire_turns.render(turns, manners, losses)
+    kept_from = first_kept_turn(turns, request.thinking.keep_turns)
+    body["input"] = wire_turns.render(turns, kept_from, manners, losses)
     if not manners.cache_marks and _is_marked(request):
         losses.drop("cache_control")
     return jsonio.dumps(body)
+
+
+def _refuse_prefill(request: Request) -> None:
+    """OpenAI clients end with an answer by chance, Anthropic ones so that it is continued."""
+    begun = bool(request.turns) and request.turns[-1].role == "assistant"
+    if begun and request.client is Dialect.ANTHROPIC:
+        raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
+
+
+def _reconciled(request: Request, manners: Manners, losses: Losses) -> Request:
+    """The explicit choice of a tool wins over thinking, which most requests carry by habit; a
+    model that cannot stop thinking is left to choose ("tool_choice 'required' is incompatible with
+    thinking enabled", can1357/oh-my-pi#1077)."""
+    choice = request.tool_choice
+    forcing = choice is not None and choice.mode in ("any", "tool") and bool(request.tools)
+    off = request.thinking.mode == "off" and can_switch_off(manners)
+    if choice is None or not forcing or manners.forced_tools == "allow" or off:
+        return request
+    if manners.forced_tools == "no_thinking" and can_switch_off(manners):
+        losses.drop("thinking")
+        return replace(request, thinking=Thinking(mode="off", show=request.thinking.show))
+    losses.clamp("tool_choice", "auto")
+    return replace(request, tool_choice=replace(choice, mode="auto", name=None))
 
 
 def _leading_instructions(
@@ -277,54 +310,20 @@ def _render_limits(request: Request, losses: Losses) -> dict[str, Any]:
     return out
 
 
-# From the weakest to the strongest; `none` switches reasoning off.
-_EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
-# Anthropic's thinking budgets, in tokens, up to which an effort says about the same.
-_BUDGETS: Final = ((4096, "low"), (16384, "medium"), (65535, "high"))
-
-
 def _render_reasoning(thinking: Thinking, manners: Manners, losses: Losses) -> dict[str, Any]:
     reasoning: dict[str, str] = {}
-    effort = _effort(thinking)
-    if effort is not None:
-        fitted = _fit_effort(effort, manners)
-        if fitted is not None:
-            reasoning["effort"] = fitted
-        if fitted is None:
+    wished = effort_of(thinking)
+    if wished is not None:
+        effort = nearest_effort(wished, manners)
+        if effort is None:
             losses.drop("reasoning.effort")
-        elif fitted != effort:
-            losses.clamp("reasoning.effort", fitted)
+        else:
+            reasoning["effort"] = effort
+            if effort != wished:
+                losses.clamp("reasoning.effort", effort)
     if thinking.show == "summary":
         reasoning["summary"] = "auto"
-    if thinking.keep_turns is not None:
-        losses.drop("reasoning.context")
     return {"reasoning": reasoning} if reasoning else {}
-
-
-def _effort(thinking: Thinking) -> str | None:
-    if thinking.mode == "off":
-        return "none"
-    if thinking.effort is not None:
-        return thinking.effort
-    if thinking.mode == "budget" and thinking.budget_tokens is not None:
-        budget = thinking.budget_tokens
-        return next((name for limit, name in _BUDGETS if budget <= limit), "xhigh")
-    return None
-
-
-def _fit_effort(effort: str, manners: Manners) -> str | None:
-    """The nearest effort that the upstream takes, lower before higher; None when it takes none."""
-    if manners.thinking_switch != "effort" or not manners.efforts:
-        return None
-    if effort == "none":
-        if "none" in manners.efforts:
-            return effort
-        return None if manners.thinking_always or "minimal" not in manners.efforts else "minimal"
-    if effort in manners.efforts or effort not in _EFFORTS:
-        return effort if effort in manners.efforts else None
-    ranked = [name for name in _EFFORTS if name in manners.efforts]
-    lower = [name for name in ranked if _EFFORTS.index(name) < _EFFORTS.index(effort)]
-    return lower[-1] if lower else ranked[0] if ranked else None
 
 
 def _render_text(request: Request) -> dict[str, Any]:

@@ -8,10 +8,11 @@ https://platform.openai.com/docs/api-reference/responses/create (input)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.fields import Malformed, Unsupported
@@ -19,6 +20,7 @@ from gwproxy.translate.hub import (
     Block,
     Call,
     Dialect,
+    Media,
     Opaque,
     Reasoning,
     Refusal,
@@ -29,10 +31,11 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.responses import blocks, items, tools
+from gwproxy.translate.responses import blocks, hosted, items, tools
 from gwproxy.translate.shapes import Shape
 
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
+_NO_RESULT: Final = "[no result recorded]"
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
 # Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
 _DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configuration_update"})
@@ -111,7 +114,7 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
             losses.drop(f"input.{kind}")
         return None
     role: Any = "user" if kind.endswith(("_output", "_response")) else "assistant"
-    return Turn(role, (Opaque(Dialect.RESPONSES, kind, jsonio.raw(raw)),))
+    return Turn(role, (hosted.opaque(kind, raw),))
 
 
 def _is_ours(kind: str, raw: Raw) -> bool:
@@ -136,83 +139,146 @@ def _parse_message(item: items.MessageItem, path: str, losses: Losses) -> Turn |
 # --- render ------------------------------------------------------------------------------------
 
 
-def render(turns: Iterable[Turn], manners: Manners, losses: Losses) -> list[Any]:
-    """Raises fields.Rejected."""
-    turns = list(turns)
-    custom = {b.id for t in turns for b in t.blocks if isinstance(b, Call) and b.custom}
-    out: list[Any] = []
+def render(
+    turns: Sequence[Turn], kept_from: int, manners: Manners, losses: Losses
+) -> list[dict[str, Any] | Raw]:
+    """Items in their order, except that outputs follow their calls at once: some upstreams answer
+    400 to anything in between (lidge-jun/opencodex#4726). Thoughts from before turn `kept_from`
+    stay behind. Raises fields.Rejected."""
+    writer = _Writer(manners, losses)
+    for start, said, following in _exchanges(turns):
+        writer.exchange(said, following, f"messages[{start}]", keeps=start >= kept_from)
+    return writer.items
+
+
+def _exchanges(turns: Sequence[Turn]) -> Iterator[tuple[int, list[Turn], list[Turn]]]:
+    """What the model said with all that came before its next word, and where that begins."""
+    start = 0
+    said: list[Turn] = []
+    following: list[Turn] = []
     for index, turn in enumerate(turns):
-        if turn.role == "assistant":
-            out += _render_answer(turn, manners, losses)
+        if turn.role == "assistant" and following:
+            yield start, said, following
+            start, said, following = index, [], []
+        (said if turn.role == "assistant" else following).append(turn)
+    yield start, said, following
+
+
+class _Writer:
+    def __init__(self, manners: Manners, losses: Losses) -> None:
+        self.items: list[dict[str, Any] | Raw] = []
+        self._manners = manners
+        self._losses = losses
+
+    def exchange(
+        self, said: Sequence[Turn], following: Sequence[Turn], field: str, *, keeps: bool
+    ) -> None:
+        for turn in said:
+            self._answer(turn, keeps)
+        calls = {b.id: b for turn in said for b in turn.blocks if isinstance(b, Call)}
+        results = self._results(calls, following)
+        for call in calls.values():
+            self.items.append(self._output(call, results.get(call.id), field))
+        for turn in following:
+            self._told(turn, calls, field)
+
+    def _results(self, calls: Mapping[str, Call], following: Sequence[Turn]) -> dict[str, Result]:
+        """By call id. Several for one call are one: Codex reports progress so (opencodex#3731)."""
+        results: dict[str, Result] = {}
+        other = False
+        for block in (block for turn in following for block in turn.blocks):
+            if not isinstance(block, Result):
+                other = True
+                continue
+            known = results.get(block.call_id)
+            if known is not None:
+                block = replace(block, blocks=known.blocks + block.blocks)
+            if block.call_id in calls:
+                results[block.call_id] = block
+                if other:
+                    self._losses.reorder("messages.tool_result")
+        return results
+
+    def _output(self, call: Call, result: Result | None, field: str) -> dict[str, Any]:
+        kind = "custom_tool_call_output" if call.custom else "function_call_output"
+        if result is None:
+            self._losses.synthesize("messages.tool_result")
+            return {"type": kind, "call_id": call.id, "output": _NO_RESULT}
+        output = blocks.render_output(result, field, self._manners)
+        return {"type": kind, "call_id": call.id, "output": output}
+
+    def _answer(self, turn: Turn, keeps: bool) -> None:
+        """What the model said. Reasoning goes only where it led to something: an item without its
+        follower is a 400 ("provided without its required following item")."""
+        manners = self._manners
+        said = [i for i, b in enumerate(turn.blocks) if isinstance(b, Text | Refusal | Call)]
+        called = any(isinstance(block, Call) for block in turn.blocks)
+        wanted = manners.reasoning_in == "all" or (manners.reasoning_in == "tool_turns" and called)
+        for index, block in enumerate(turn.blocks):
+            match block:
+                case Reasoning():
+                    self._reasoning(block, keeps and wanted and bool(said) and index < said[-1])
+                case Call():
+                    self.items.append(items.render_call(block))
+                case Opaque():
+                    self._opaque(block)
+                case _:
+                    self.items.append(_said(block))
+
+    def _reasoning(self, block: Reasoning, led: bool) -> None:
+        item = items.render_reasoning(block, self._manners.family) if led else None
+        if item is not None:
+            self.items.append(item)
         else:
-            out += _render_told(turn, f"messages[{index}]", custom, manners)
-    return out
+            self._losses.drop("reasoning")
 
-
-def _render_told(turn: Turn, field: str, custom: set[str], manners: Manners) -> list[Any]:
-    """A user's or developer's turn: tool outputs and messages, in their order."""
-    out: list[Any] = []
-    parts: list[dict[str, Any]] = []
-    role = "developer" if turn.role == "system" else "user"
-    for block in turn.blocks:
-        if isinstance(block, Result):
-            free = block.custom or block.call_id in custom
-            kind = "custom_tool_call_output" if free else "function_call_output"
-            output = blocks.render_output(block, field, manners)
-            out.append({"type": kind, "call_id": block.call_id, "output": output})
-        elif isinstance(block, Opaque):
-            out.append(_render_opaque(block, role, field))
+    def _opaque(self, block: Opaque) -> None:
+        if block.dialect is Dialect.RESPONSES:
+            self.items.append(Raw(block.native.encode()))
+        elif block.text is not None:
+            self._losses.emulate(block.type)
+            self.items.append(_said(Text(block.text)))
         else:
-            if not parts:
-                out.append({"type": "message", "role": role, "content": parts})
-            parts.append(blocks.render_part(block, field, manners))
-    return out
+            self._losses.drop(block.type)
 
+    def _told(self, turn: Turn, calls: Mapping[str, Call], field: str) -> None:
+        """A user's or developer's turn, less the outputs that have gone before it."""
+        role = "developer" if turn.role == "system" else "user"
+        parts: list[dict[str, Any]] | None = None
+        for block in turn.blocks or (Text(""),):
+            if isinstance(block, Opaque) and block.dialect is Dialect.RESPONSES:
+                self.items.append(Raw(block.native.encode()))
+                parts = None
+            elif not isinstance(block, Result) or block.call_id not in calls:
+                if parts is None:
+                    parts = []
+                    self.items.append({"type": "message", "role": role, "content": parts})
+                parts += self._parts(block, field)
 
-def _render_opaque(block: Opaque, role: str, field: str) -> Any:
-    if block.dialect is Dialect.RESPONSES:
-        return Raw(block.native.encode())
-    if block.text is None:
-        raise Unsupported(field, f"{block.type} is not known to the Responses API")
-    part = {"type": "input_text", "text": block.text}
-    return {"type": "message", "role": role, "content": [part]}
-
-
-def _render_answer(turn: Turn, manners: Manners, losses: Losses) -> list[Any]:
-    """What the model said. Reasoning goes only where it led to something: an item without its
-    follower is a 400 ("provided without its required following item")."""
-    out: list[Any] = []
-    said = [i for i, b in enumerate(turn.blocks) if isinstance(b, Text | Refusal | Call)]
-    called = any(isinstance(block, Call) for block in turn.blocks)
-    wanted = manners.reasoning_in == "all" or (manners.reasoning_in == "tool_turns" and called)
-    for index, block in enumerate(turn.blocks):
+    def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
         match block:
-            case Reasoning():
-                led = wanted and bool(said) and index < said[-1]
-                item = items.render_reasoning(block, manners.family) if led else None
-                if item is None:
-                    losses.drop("reasoning")
-                else:
-                    out.append(item)
-            case Call():
-                out.append(items.render_call(block))
-            case Opaque(dialect=Dialect.RESPONSES, native=native):
-                out.append(Raw(native.encode()))
-            case Opaque(type=kind, text=None):
-                losses.drop(kind)
-            case Opaque(type=kind, text=str(text)):
-                losses.emulate(kind)
-                out.append(_render_said(Text(text)))
-            case _:
-                out.append(_render_said(block))
-    return out
+            case Result():
+                return self._orphan(block, field)
+            case Opaque(text=None, type=kind):
+                raise Unsupported(field, f"{kind} is not known to the Responses API")
+            case Media(context=str(context)):
+                words = {"type": "input_text", "text": context}
+                return [words, blocks.render_part(block, field, self._manners)]
+        return [blocks.render_part(block, field, self._manners)]
+
+    def _orphan(self, result: Result, field: str) -> list[dict[str, Any]]:
+        self._losses.rename("messages.tool_result")
+        label = Text(f"[result of unknown call {result.call_id}]")
+        return [
+            blocks.render_part(block, field, self._manners) for block in (label, *result.blocks)
+        ]
 
 
-def _render_said(block: Block) -> dict[str, Any]:
+def _said(block: Block) -> dict[str, Any]:
     if isinstance(block, Refusal):
         part = {"type": "refusal", "refusal": block.text}
     elif isinstance(block, Text):
         part = {"type": "output_text", "text": block.text}
     else:
-        raise Malformed("messages", f"{type(block).__name__} cannot stand in an assistant turn")
+        raise Unsupported("messages", f"a {type(block).__name__} cannot stand in an answer")
     return {"type": "message", "role": "assistant", "content": [part]}

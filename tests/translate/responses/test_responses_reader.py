@@ -1,0 +1,316 @@
+"""The Responses stream reader: upstreams as they are, the grammar as it must be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gwproxy.translate.events import Delta, End, Fail, Finish, Open, Start, UsageUpdate
+from gwproxy.translate.hub import (
+    Call,
+    Dialect,
+    FailureKind,
+    Opaque,
+    Reasoning,
+    Seal,
+    StopReason,
+    Text,
+    Usage,
+)
+from support.responses_wire import (
+    added,
+    argued,
+    completed,
+    created,
+    done,
+    failure_of,
+    frame,
+    read,
+    reply_of,
+    said,
+)
+
+MESSAGE = {"type": "message", "id": "msg_0", "role": "assistant", "content": []}
+CALL = {"type": "function_call", "id": "fc_0", "call_id": "call_1", "name": "ls"}
+
+
+def test_text_streams_as_it_comes() -> None:
+    events = read(created() + added(0, **MESSAGE) + said(0, "Hel") + said(0, "lo") + completed())
+    assert events[0] == Start("resp_1", "m")
+    assert [event.text for event in events if isinstance(event, Delta)] == ["Hel", "lo"]
+    assert events[-1] == End()
+
+
+def test_a_call_opens_with_its_name() -> None:
+    events = read(created() + added(0, **CALL))
+    assert Open(0, "call", "call_1", "ls") in events
+
+
+def test_the_first_event_need_not_be_response_created() -> None:
+    events = read(said(0, "Hi") + completed())
+    assert (events[0], events[1]) == (Start(), Open(0, "text"))
+
+
+def test_items_without_an_index_are_found_by_their_id() -> None:
+    def delta(item: str, text: str) -> bytes:
+        return frame("response.function_call_arguments.delta", item_id=item, delta=text)
+
+    def announced(item: str, call: str) -> bytes:
+        head = {"type": "function_call", "id": item, "call_id": call, "name": "f"}
+        return frame("response.output_item.added", item=head)
+
+    data = announced("a", "c1") + announced("b", "c2") + delta("a", "{") + delta("b", "{}")
+    blocks = reply_of(data + delta("a", "}") + completed()).blocks
+    assert blocks == (Call("c1", "f", "{}"), Call("c2", "f", "{}"))
+
+
+def test_a_name_that_comes_late_is_waited_for() -> None:
+    late = done(0, **CALL, arguments='{"a":1}')
+    events = read(created() + argued(0, '{"a"') + argued(0, ":1}") + late + completed())
+    call = Open(0, "call", "call_1", "ls")
+    assert events.index(call) < events.index(Delta(0, '{"a":1}'))
+
+
+def test_a_call_that_never_gets_a_name_is_a_failure() -> None:
+    failure = failure_of(created() + argued(0, "{}") + completed())
+    assert failure.kind is FailureKind.UPSTREAM
+    assert "without a name" in failure.message
+
+
+def test_what_the_deltas_did_not_hold_is_handed_in_from_the_item() -> None:
+    data = created() + added(0, **CALL) + argued(0, '{"a"') + done(0, **CALL, arguments='{"a":1}')
+    assert reply_of(data + completed()).blocks == (Call("call_1", "ls", '{"a":1}'),)
+
+
+def test_an_item_that_says_it_otherwise_changes_nothing_that_was_given() -> None:
+    """A server that prints the arguments anew, with spaces, must not give us `{"a":1}}`."""
+    data = created() + added(0, **CALL) + argued(0, '{"a":1}')
+    data += done(0, **CALL, arguments='{"a": 1}') + completed()
+    assert reply_of(data).blocks == (Call("call_1", "ls", '{"a":1}'),)
+
+
+def test_arguments_that_are_an_object_are_printed() -> None:
+    data = created() + done(0, **CALL, arguments={"a": 1}) + completed()
+    assert reply_of(data).blocks == (Call("call_1", "ls", '{"a": 1}'),)
+
+
+def test_the_terminal_response_fills_what_no_event_told() -> None:
+    text = {"type": "output_text", "text": "Whole."}
+    whole = {**MESSAGE, "content": [text]}
+    call = {**CALL, "arguments": "{}"}
+    assert reply_of(completed(whole, call)).blocks == (Text("Whole."), Call("call_1", "ls", "{}"))
+
+
+def test_items_with_another_identity_in_the_terminal_response_come_once() -> None:
+    """vllm-project/vllm#56285"""
+    other = {**MESSAGE, "id": "msg_other", "content": [{"type": "output_text", "text": "Hi"}]}
+    data = created() + added(0, **MESSAGE) + said(0, "Hi") + done(0, **{**other, "id": "msg_0"})
+    assert reply_of(data + completed(other)).blocks == (Text("Hi"),)
+
+
+def test_two_parts_of_a_message_are_two_blocks() -> None:
+    data = created() + said(0, "a", 0) + said(0, "b", 1) + completed()
+    assert reply_of(data).blocks == (Text("a"), Text("b"))
+
+
+def test_an_unknown_part_does_not_cost_the_answer() -> None:
+    parts = [{"type": "output_audio", "data": "x"}, {"type": "output_text", "text": "Hi"}]
+    assert reply_of(completed({**MESSAGE, "content": parts})).blocks == (Text("Hi"),)
+
+
+def test_empty_texts_open_no_block() -> None:
+    empty = {**MESSAGE, "content": [{"type": "output_text", "text": ""}]}
+    assert reply_of(created() + said(0, "") + completed(empty)).blocks == ()
+
+
+# --- thoughts ----------------------------------------------------------------------------------
+
+
+def summary(section: int, delta: str) -> bytes:
+    return frame(
+        "response.reasoning_summary_text.delta",
+        item_id="rs_0",
+        output_index=0,
+        summary_index=section,
+        delta=delta,
+    )
+
+
+def thought(delta: str) -> bytes:
+    return frame(
+        "response.reasoning_text.delta",
+        item_id="rs_0",
+        output_index=0,
+        content_index=0,
+        delta=delta,
+    )
+
+
+def test_sections_of_a_summary_are_apart() -> None:
+    data = created() + summary(0, "a") + summary(0, "b") + summary(1, "c") + completed()
+    assert reply_of(data).blocks == (Reasoning("ab\n\nc"),)
+
+
+def test_thoughts_and_their_summary_are_not_said_twice() -> None:
+    data = created() + thought("long") + summary(0, "short") + completed()
+    assert reply_of(data).blocks == (Reasoning("long"),)
+
+
+def test_encrypted_thoughts_without_a_word_are_kept() -> None:
+    item = {"type": "reasoning", "id": "rs_0", "summary": [], "encrypted_content": "gAAA"}
+    data = created() + added(0, **item) + done(0, **item) + completed(item)
+    assert reply_of(data).blocks == (Reasoning("", Seal("up", "encrypted", "gAAA", "rs_0")),)
+
+
+def test_thoughts_that_hold_nothing_are_none() -> None:
+    item = {"type": "reasoning", "id": "rs_0", "summary": []}
+    assert reply_of(created() + added(0, **item) + done(0, **item) + completed()).blocks == ()
+
+
+def test_plain_thoughts_belong_to_their_item() -> None:
+    item = {"type": "reasoning", "id": "rs_0", "summary": [], "content": []}
+    data = created() + thought("hm") + done(0, **item) + completed()
+    assert reply_of(data).blocks == (Reasoning("hm", Seal("up", "text", "", "rs_0")),)
+
+
+# --- what is no text ---------------------------------------------------------------------------
+
+
+def test_a_hosted_tools_item_comes_whole_and_its_progress_is_no_news() -> None:
+    item = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"query": "q"},
+    }
+    data = (
+        created() + added(0, **item) + frame("response.web_search_call.searching", item_id="ws_1")
+    )
+    (block,) = reply_of(data + done(0, **item) + completed(item)).blocks
+    assert block == Opaque(
+        Dialect.RESPONSES, "web_search_call", json.dumps(item), '[web_search "q"]'
+    )
+
+
+def test_progress_with_members_of_other_types_is_skipped() -> None:
+    odd = frame("response.shell_call_output_content.delta", delta={"stdout": "x"}, output_index=0)
+    assert reply_of(created() + odd + said(1, "Hi") + completed()).blocks == (Text("Hi"),)
+
+
+def test_halves_of_a_character_meet() -> None:
+    def half(text: str) -> bytes:
+        return said(0, "@").replace(b'"@"', f'"{text}"'.encode())
+
+    data = created() + half("\\ud83d") + half("\\ude00") + half("\\ud83d") + completed()
+    assert reply_of(data).blocks == (Text("\U0001f600\ufffd"),)
+
+
+# --- the end -----------------------------------------------------------------------------------
+
+
+def stop_of(data: bytes) -> StopReason:
+    (finish,) = [event for event in read(data) if isinstance(event, Finish)]
+    return finish.stop.reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "stop"),
+    [
+        ("max_output_tokens", StopReason.MAX_TOKENS),
+        ("max_messages", StopReason.MAX_TOKENS),
+        ("content_filter", StopReason.REFUSAL),
+        ("steered", StopReason.END),
+        ("something-new", StopReason.MAX_TOKENS),
+    ],
+)
+def test_why_an_answer_is_incomplete(reason: str, stop: StopReason) -> None:
+    response = {"id": "r", "status": "incomplete", "incomplete_details": {"reason": reason}}
+    assert stop_of(created() + frame("response.incomplete", response=response)) is stop
+
+
+def test_length_beats_calls() -> None:
+    response = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    data = created() + added(0, **CALL) + frame("response.incomplete", response=response)
+    assert stop_of(data) is StopReason.MAX_TOKENS
+
+
+def test_calls_make_a_completed_answer_wait_for_them() -> None:
+    assert stop_of(created() + done(0, **CALL, arguments="{}") + completed()) is StopReason.TOOL_USE
+
+
+def test_usage_is_disjoint() -> None:
+    usage = {
+        "input_tokens": 1000,
+        "input_tokens_details": {
+            "cached_tokens": 800,
+            "cache_write_tokens": 100,
+            "cache_write_tokens_details": {"ttl_30m_tokens": 60, "ttl_12h_tokens": 40},
+        },
+        "output_tokens": 50,
+        "output_tokens_details": {"reasoning_tokens": 20},
+    }
+    events = read(created() + completed(usage=usage))
+    assert UsageUpdate(Usage(100, 800, 100, 40, 50, 20)) in events
+
+
+def test_an_upstream_that_counts_apart_is_believed() -> None:
+    usage = {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 800}, "output_tokens": 1}
+    assert UsageUpdate(Usage(10, 800, None, None, 1)) in read(created() + completed(usage=usage))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"", b"data: [DONE]\n\n", b'event: response.completed\ndata: {"type":"response.comp'],
+    ids=["nothing", "done", "torn"],
+)
+def test_a_stream_without_its_terminal_event_is_a_failure(end: bytes) -> None:
+    failure = failure_of(created() + said(0, "Half") + end)
+    assert (failure.kind, failure.status) == (FailureKind.UPSTREAM, 502)
+
+
+def test_a_terminal_event_without_its_blank_line_counts() -> None:
+    assert read((created() + completed()).removesuffix(b"\n\n"))[-1] == End()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        frame("error", code="rate_limit_exceeded", message="Slow down.", param=None),
+        frame("error", error={"type": "rate_limit_error", "message": "Slow down."}),
+        frame(
+            "response.failed",
+            response={"error": {"code": "rate_limit_exceeded", "message": "Slow down."}},
+        ),
+        frame(
+            "response.done",
+            response={
+                "status": "failed",
+                "error": {"code": "rate_limit_exceeded", "message": "Slow down."},
+            },
+        ),
+        b'data: {"error":{"code":"rate_limit_exceeded","message":"Slow down."}}\n\n',
+    ],
+    ids=["flat", "nested", "failed", "done", "bare"],
+)
+def test_errors_in_every_shape(error: bytes) -> None:
+    failure = failure_of(created() + said(0, "Half") + error)
+    assert (failure.kind, failure.message) == (FailureKind.RATE_LIMIT, "Slow down.")
+
+
+def test_a_failed_response_without_words_is_a_failure() -> None:
+    assert "failed" in failure_of(frame("response.failed", response={})).message
+
+
+def test_garbage_is_a_failure_that_shows_it() -> None:
+    failure = failure_of(created() + b"data: <html>busy</html>\n\n")
+    assert "busy" in failure.message
+
+
+def test_blank_data_is_somebodys_keep_alive() -> None:
+    assert reply_of(created() + b"data:\n\n" + said(0, "Hi") + completed()).blocks == (Text("Hi"),)
+
+
+def test_an_endless_event_is_a_failure() -> None:
+    events = read(created() + b"data: " + b"x" * (17 * 1024 * 1024))
+    assert isinstance(events[-1], Fail)
