@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from support.background import background
 from support.cli import InProcess, Ran
 from support.profiles import KEY
+
+__all__ = ["background", "kimi"]
 
 
 @pytest.fixture

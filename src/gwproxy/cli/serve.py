@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gwproxy.cli.built_in import with_address
 from gwproxy.cli.options import ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, CredentialError, UsageError
@@ -163,12 +164,7 @@ async def _demo_running(options: Options, config: Config) -> AsyncIterator[Optio
     if not profile.is_built_in:
         yield options
         return
-    from gwproxy import simulator
-
-    async with await simulator.serve() as provider:
-        demo = replace(
-            profile, anthropic_url=provider.anthropic_url, openai_url=provider.openai_url
-        )
+    async with with_address(profile) as demo:
         yield replace(options, default_profile=demo.name, built_in={demo.name: demo})
 
 

@@ -97,8 +97,7 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     """
     above = SCOPES[SCOPES.index(scope) + 1 :] if scope in SCOPES else SCOPES
     stronger = [target(other, places).file for other in above]
-    managed = _MANAGED.get(places.platform, _MANAGED["linux"])
-    stronger += [managed / "managed-settings.json", *places.entries(managed / "managed-settings.d")]
+    stronger += managed_files(places)
     mine = list(mine)
     found = [_outranking(mine, file, places.read(file) or "") for file in stronger]
     return [remark for remark in found if remark] + [
@@ -106,6 +105,12 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
         for name in _OTHER_PROVIDERS
         if places.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
     ]
+
+
+def managed_files(places: Places) -> list[Path]:
+    """The administrator's settings, from the weakest to the strongest."""
+    managed = _MANAGED.get(places.platform, _MANAGED["linux"])
+    return [managed / "managed-settings.json", *places.entries(managed / "managed-settings.d")]
 
 
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:

@@ -1,0 +1,103 @@
+"""What Claude Code would do on this machine now: the variables in force, and where each is from.
+
+Pure. The order is the client's own: a settings file outranks the shell, a project's file the
+user's, and an administrator's all of them (https://code.claude.com/docs/en/settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gwproxy.clients import claude_code
+from gwproxy.clients.document import Uneditable, lookup
+from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.plan import Places
+
+SHELL: Final = "the shell"
+
+_OFFICIAL: Final = "https://api.anthropic.com"
+
+_DEFAULT_MODEL: Final = "claude-sonnet-4-6"
+"""Any of its names does where nothing is said: the gateway maps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A value and the file, or the shell, that sets it."""
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """`variables` in force, by name; `helper` is the key helper's, where there is one.
+    `unreadable` are settings files that do not parse, which the client ignores too."""
+
+    variables: Mapping[str, InForce]
+    helper: InForce | None
+    unreadable: tuple[str, ...] = ()
+
+    def value(self, name: str) -> str:
+        found = self.variables.get(name)
+        return found.value if found else ""
+
+    @property
+    def base_url(self) -> InForce:
+        """Where requests go."""
+        found = self.variables.get("ANTHROPIC_BASE_URL")
+        return found if found and found.value else InForce(_OFFICIAL, "its default")
+
+    @property
+    def model(self) -> str:
+        """The model that it asks for first."""
+        return self.value("ANTHROPIC_MODEL") or _DEFAULT_MODEL
+
+    def credential(self) -> dict[str, str]:
+        """The headers of its requests that bear a secret; none where a helper makes them."""
+        headers = {}
+        if token := self.value("ANTHROPIC_AUTH_TOKEN"):
+            headers["authorization"] = f"Bearer {token}"
+        if key := self.value("ANTHROPIC_API_KEY"):
+            headers["x-api-key"] = key
+        return headers
+
+
+def claude_code_now(places: Places) -> Effective:
+    """What is in force for Claude Code in `places.project`."""
+    variables = {
+        name: InForce(value, SHELL)
+        for name, value in places.environ.items()
+        if name.startswith(("ANTHROPIC_", "CLAUDE_CODE_"))
+    }
+    helper = None
+    unreadable = []
+    for file in _settings_files(places):
+        text = places.read(file)
+        if text is None:
+            continue
+        try:
+            tree = JSON.read(text)
+        except Uneditable:
+            unreadable.append(str(file))
+            continue
+        block = lookup(tree, ("env",))
+        if isinstance(block, dict):
+            variables |= {
+                name: InForce(value, str(file))
+                for name, value in block.items()
+                if isinstance(value, str)
+            }
+        command = lookup(tree, ("apiKeyHelper",))
+        if isinstance(command, str):
+            helper = InForce(command, str(file)) if command else None
+    return Effective(variables, helper, tuple(unreadable))
+
+
+def _settings_files(places: Places) -> list[Path]:
+    """From the weakest to the strongest."""
+    own = [claude_code.target(scope, places).file for scope in claude_code.SCOPES]
+    return [*own, *claude_code.managed_files(places)]

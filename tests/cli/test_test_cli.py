@@ -1,0 +1,237 @@
+"""`gwproxy test`: what it says beforehand, shows, stores and exits with."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy.proxy.serving import Options
+from gwproxy.simulator import DEMO, KIMI_CODE, Refusal, Streaming
+from support.background import Background
+from support.cli import InProcess, gwproxy_on_terminal
+from support.profiles import KEY
+
+
+@pytest.fixture(autouse=True)
+def nobody_on_our_port(command: InProcess, gwproxy_home: Path) -> int:
+    """Another gwproxy on this machine must not be asked: the port is a free one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    gwproxy_home.mkdir(exist_ok=True)
+    (gwproxy_home / "config.toml").write_text(f"[serve]\nport = {port}\n")
+    return port
+
+
+def add(command: InProcess, name: str, *arguments: str) -> None:
+    ran = command("profile", "add", name, *arguments)
+    assert ran.code == 0, ran
+
+
+def add_demo_like(command: InProcess, name: str, base_url: str, *more: str) -> None:
+    arguments = ("--openai-url", base_url, "--model", "demo-1", "--no-key", "--dialects", "chat")
+    add(command, name, *arguments, *more)
+
+
+def checks(ran: Any) -> dict[str, dict[str, Any]]:
+    """Of the only profile: its checks by name."""
+    (profile,) = ran.envelope["data"]["profiles"]
+    return {check["check"]: check for check in profile["checks"]}
+
+
+def test_the_demo_needs_nothing(command: InProcess) -> None:
+    ran = command("test", "demo")
+    assert ran.code == 0, ran
+    lines = ran.stdout.splitlines()
+    assert lines[0] == "ok      key: none is needed"
+    assert sum(line.startswith("ok") for line in lines) == 16
+    assert lines[-1].strip() == "→ gwproxy serve"
+    assert ran.stderr.splitlines() == [
+        "demo: nothing that is asked here costs anything",
+        "demo: all right",
+    ]
+
+
+def test_calls_are_announced_and_counted(command: InProcess, background: Background) -> None:
+    provider = background.provider(DEMO)
+    add_demo_like(command, "up", provider.openai_url)
+    ran = command("test", "--json")
+    assert ran.code == 0
+    assert ran.stderr == "up: at most 6 tiny questions, which the provider may bill\n"
+    (profile,) = ran.envelope["data"]["profiles"]
+    assert profile["ok"] is True
+    assert profile["calls"] == provider.billed == 5
+    assert profile["learned"] == {}
+
+    ran = command("test", "up", "--free")
+    assert ran.code == 0
+    assert provider.billed == 5
+    assert "costs anything" in ran.stderr
+
+
+def test_the_running_gateway_is_asked_too(
+    command: InProcess, background: Background, gwproxy_home: Path
+) -> None:
+    provider = background.provider(DEMO)
+    add_demo_like(command, "up", provider.openai_url)
+    gateway = background.gateway(Options(port=0))
+    (gwproxy_home / "server.json").write_text(json.dumps({"url": gateway.url}))
+    ran = command("test", "up", "--quick", "--json")
+    assert ran.code == 0, ran
+    assert checks(ran)["through the gateway"]["outcome"] == "ok"
+    assert provider.billed == 2
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(Refusal(401, "Invalid Authentication"), 4), (Refusal(500, "Oh"), 5)],
+    ids=["key", "provider"],
+)
+def test_exit_codes(
+    command: InProcess, background: Background, refusal: Refusal, code: int
+) -> None:
+    provider = background.provider(DEMO)
+    provider.will(refusal)
+    add_demo_like(command, "up", provider.openai_url)
+    ran = command("test", "up")
+    assert ran.code == code
+    assert "failed  chat: a message" in ran.stdout
+    assert "1 of 3 checks failed" in ran.stderr
+
+
+def test_every_profile_and_none_of_that_name(command: InProcess, background: Background) -> None:
+    provider = background.provider(DEMO)
+    for name in ("one", "two"):
+        add_demo_like(command, name, provider.openai_url)
+    data = command("test", "--all", "--free", "--json").envelope["data"]
+    assert [profile["name"] for profile in data["profiles"]] == ["one", "two"]
+    assert command("test", "three").code == 3
+    assert command("test", "--free", "--quick").code == 2
+
+
+def test_what_was_learned_is_stored_when_asked_for(
+    command: InProcess, background: Background, gwproxy_home: Path
+) -> None:
+    provider = background.provider(replace(DEMO, streaming=Streaming.ANSWERS_WHOLE))
+    add_demo_like(command, "up", provider.openai_url)
+    ran = command("test", "up")
+    assert ran.code == 0
+    assert "what this taught: gwproxy profile set up stream=never" in ran.stderr
+    assert "stream" not in _record(gwproxy_home)
+
+    ran = command("test", "up", "--save")
+    assert "up: stored stream=never" in ran.stderr
+    assert _record(gwproxy_home)["stream"] == "never"
+    assert "taught" not in command("test", "up").stderr
+
+
+def test_on_a_terminal_the_person_is_asked(
+    command: InProcess, background: Background, gwproxy_home: Path
+) -> None:
+    provider = background.provider(replace(DEMO, streaming=Streaming.ANSWERS_WHOLE))
+    add_demo_like(command, "up", provider.openai_url)
+    ran = gwproxy_on_terminal("test", "up", answers=["n"])
+    assert "store stream=never in the profile up? [y/N]: " in ran.stderr
+    assert "stream" not in _record(gwproxy_home)
+    gwproxy_on_terminal("test", "up", answers=["y"])
+    assert _record(gwproxy_home)["stream"] == "never"
+
+
+def test_no_key_is_ever_shown(
+    command: InProcess, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = background.provider(KIMI_CODE, key="another")
+    monkeypatch.setenv("KIMI", KEY)
+    url = provider.anthropic_url
+    add(command, "kimi", "--preset", "kimi-code", "--anthropic-url", url, "--key-env", "KIMI")
+    for flags in ([], ["--json"]):
+        ran = command("test", "kimi", *flags)
+        assert ran.code == 4
+        assert KEY not in ran.stdout + ran.stderr
+        assert KEY[-4:] in ran.stdout
+
+
+# --- the way that a tool is set up to go ---------------------------------------------------------
+
+
+def claude_settings(home: Path, **variables: str) -> Path:
+    file = home / ".claude" / "settings.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"env": variables}))
+    return file
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "person"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    return home
+
+
+def outcome_of(ran: Any) -> dict[str, tuple[str, str]]:
+    return {c["check"]: (c["outcome"], c["words"]) for c in ran.envelope["data"]["checks"]}
+
+
+def test_a_tool_that_is_not_set_up(command: InProcess, home: Path) -> None:
+    ran = command("test", "--client", "claude-code", "--json")
+    assert ran.code == 3
+    outcome, words = outcome_of(ran)["address"]
+    assert outcome == "failed"
+    assert words == "Claude Code goes to api.anthropic.com (its default), not through gwproxy"
+
+
+def test_the_way_of_a_tool_is_gone_to_its_end(
+    command: InProcess, background: Background, home: Path
+) -> None:
+    provider = background.provider(DEMO)
+    add_demo_like(command, "up", provider.openai_url)
+    gateway = background.gateway(Options(port=0))
+    token = command("token").stdout.strip()
+    file = claude_settings(
+        home, ANTHROPIC_BASE_URL=gateway.url, ANTHROPIC_AUTH_TOKEN=token, ANTHROPIC_MODEL="demo-1"
+    )
+    ran = command("test", "--client", "claude-code", "--json")
+    assert ran.code == 0, ran
+    assert outcome_of(ran) == {
+        "address": ("ok", f"{gateway.url} ({file})"),
+        "token": ("ok", "the local token"),
+        "gateway": ("ok", outcome_of(ran)["gateway"][1]),
+        "through the gateway": ("ok", "answered, as demo-1"),
+    }
+    assert token not in ran.stdout + ran.stderr
+    assert provider.billed == 1
+    assert command("test", "--client", "claude-code", "--free").code == 0
+    assert provider.billed == 1
+
+
+def test_a_stale_token_and_a_stronger_file(
+    command: InProcess, background: Background, home: Path
+) -> None:
+    gateway = background.gateway(Options(port=0, default_profile="demo"))
+    claude_settings(home, ANTHROPIC_BASE_URL=gateway.url, ANTHROPIC_AUTH_TOKEN="of-last-year-012")
+    ran = command("test", "--client", "claude-code", "--json")
+    outcome, words = outcome_of(ran)["token"]
+    assert (outcome, ran.code) == ("failed", 3)
+    assert words == "what it presents (authorization) is not the local token"
+    local = home / ".claude" / "settings.local.json"
+    local.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://api.anthropic.com"}}')
+    ran = command("test", "--client", "claude-code", "--json")
+    assert str(local) in outcome_of(ran)["address"][1]
+
+
+def test_a_client_that_is_not_known_and_names_beside_it(command: InProcess) -> None:
+    assert command("test", "--client", "emacs").code == 2
+    assert command("test", "demo", "--client", "claude-code").code == 2
+
+
+def _record(home: Path) -> dict[str, Any]:
+    document = tomllib.loads((home / "config.toml").read_text(encoding="utf-8"))
+    return dict(document["profiles"]["up"])
