@@ -74,6 +74,14 @@ def test_an_id_already_in_the_conversation_gets_a_number() -> None:
     assert ids_in(back) == ["functions.ls:0", "call_0"] * 2
 
 
+def test_two_calls_of_one_turn_never_share_an_id_upstream() -> None:
+    names = names_for()
+    carried = [names.call_id("call_0", 0), names.call_id("call_0", 1)]
+    assert carried == ["call_0", "gwx_call_0--2"]
+    request = names_for().inward(conversation(*carried), Losses())
+    assert ids_in(request) == ["call_0", "call_0--2"] * 2
+
+
 def test_missing_ids_are_made_up_the_same_on_a_retry() -> None:
     first, again = names_for(), names_for()
     for names in (first, again):

@@ -97,7 +97,16 @@ class Known(msgspec.Struct, frozen=True):
 class Names:
     """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
 
-    __slots__ = ("_known", "_limit", "_manners", "_seed", "_upstream", "_used")
+    __slots__ = (
+        "_known",
+        "_limit",
+        "_manners",
+        "_natives",
+        "_seed",
+        "_turn_ids",
+        "_upstream",
+        "_used",
+    )
 
     def __init__(self, upstream: Dialect, manners: Manners) -> None:
         self._upstream = upstream
@@ -105,6 +114,8 @@ class Names:
         self._limit = _NAME_LENGTH[upstream]
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
+        self._turn_ids: set[str] = set()
+        self._natives: dict[str, str] = {}
         self._seed = ""
 
     # --- the request -----------------------------------------------------------------------
@@ -128,6 +139,8 @@ class Names:
         return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
 
     def _turn(self, turn: Turn) -> Turn:
+        if turn.role == "assistant":
+            self._turn_ids = set()
         blocks = tuple(self._block(block) for block in turn.blocks)
         return turn if blocks == turn.blocks else structs.replace(turn, blocks=blocks)
 
@@ -144,7 +157,7 @@ class Names:
         flatten = call.custom and self._upstream is not Dialect.RESPONSES
         return structs.replace(
             call,
-            id=self._native_id(call.id),
+            id=self._native_call_id(call.id),
             name=self._fit(self._flat(call.name, call.namespace)),
             namespace=call.namespace if self._upstream is Dialect.RESPONSES else None,
             custom=call.custom and not flatten,
@@ -158,10 +171,23 @@ class Names:
         )
         return structs.replace(
             result,
-            call_id=self._native_id(result.call_id),
+            call_id=self._natives.get(result.call_id) or self._native_id(result.call_id),
             blocks=blocks,
             custom=result.custom and self._upstream is Dialect.RESPONSES,
         )
+
+    def _native_call_id(self, carried: str) -> str:
+        """Ids may come back from turn to turn, as Kimi's do, but within one they tell calls apart:
+        where an upstream gave two calls the same one, the second keeps its number."""
+        native = self._native_id(carried)
+        if native in self._turn_ids:
+            number = 2
+            while f"{native}--{number}" in self._turn_ids:
+                number += 1
+            native = f"{native}--{number}"
+        self._turn_ids.add(native)
+        self._natives[carried] = native
+        return native
 
     def _native_id(self, carried: str) -> str:
         native = unescape_id(carried)

@@ -141,6 +141,16 @@ def test_answers_in_all_shapes(
     assert (reply.blocks, reply.stop) == (blocks, stop)
 
 
+def test_two_calls_with_one_id_are_two_calls() -> None:
+    calls = [
+        {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": arguments}}
+        for arguments in ('{"a":1}', '{"a":2}')
+    ]
+    reply = fold(lay_out(completion({"content": None, "tool_calls": calls}, "tool_calls"), KIMI))
+    assert isinstance(reply, Reply)
+    assert reply.blocks == (Call("call_0", "f", '{"a":1}'), Call("call_0", "f", '{"a":2}'))
+
+
 def test_inline_thinking_of_a_whole_answer() -> None:
     body = completion({"content": "<think>hm</think>\n\na"})
     assert reply_of(body, Manners(family="kimi", inline_think=True)).blocks == (

@@ -114,7 +114,10 @@ class Assemblies:
     def _find(self, piece: CallPiece, position: int, alone: bool) -> Assembly | None:
         known = self._by_id.get(piece.id) if piece.id else None
         if known is not None and piece.index in (None, known.index):
-            return known
+            # Some hosts give parallel calls one id; in one list, another place is another call.
+            elsewhere = piece.index is None and not alone and position != known.index
+            if not (elsewhere and known.complete):
+                return known
         if piece.index is not None:
             return self._by_index.get(piece.index)
         return self._last if alone else self._by_index.get(position)
