@@ -665,7 +665,8 @@ def test_marks_on_everything_that_can_bear_one() -> None:
     )
     tools = (Tool("a", cache=Cache("1h")),)
 
-    assert marks(rendered(MARKED, turns=turns, tools=tools)) == [LONG, LONG, None, SHORT, SHORT]
+    assert marks(rendered(CLAUDE, turns=turns, tools=tools)) == [LONG, LONG, None, SHORT, SHORT]
+    assert marks(rendered(MARKED, turns=turns, tools=tools)) == [SHORT, SHORT, None, SHORT, SHORT]
 
 
 def test_the_last_four_marks_stay() -> None:
@@ -677,7 +678,7 @@ def test_the_last_four_marks_stay() -> None:
 
 
 def test_long_marks_come_before_short_ones() -> None:
-    assert marks(rendered(MARKED, turns=texts("1h", "5m", "1h"))) == [LONG, SHORT, SHORT]
+    assert marks(rendered(CLAUDE, turns=texts("1h", "5m", "1h"))) == [LONG, SHORT, SHORT]
 
 
 def test_openai_clients_expect_caching_without_marks() -> None:

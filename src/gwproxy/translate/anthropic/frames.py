@@ -127,6 +127,18 @@ def is_torn(data: bytes) -> bool:
 
 PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 MESSAGE_STOP: Final = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+# kind of block → (the block as it starts, its delta up to the text)
+_TEXT: Final = (b'{"type":"text","text":""}', b'{"type":"text_delta","text":')
+SHAPES: Final = {
+    "text": _TEXT,
+    "refusal": _TEXT,
+    "reasoning": (
+        b'{"type":"thinking","thinking":"","signature":""}',
+        b'{"type":"thinking_delta","thinking":',
+    ),
+    "call": (b"", b'{"type":"input_json_delta","partial_json":'),
+}
+SIGNATURE: Final = b'{"type":"signature_delta","signature":'
 # What follows the text of a delta that `delta_prefix` began.
 DELTA_END: Final = b"}}\n\n"
 

@@ -58,7 +58,7 @@ def settle(
     for number, bearer in enumerate(bearers, MAX_MARKS - len(bearers)):
         if number < 0:
             bearer.cache_control = None
-        elif short_lived:
+        elif short_lived or not manners.tool_extras:  # `ttl` is the API's own
             bearer.cache_control = CacheControl()
         else:
             short_lived = bearer.cache_control != CacheControl("1h")

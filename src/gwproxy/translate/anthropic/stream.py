@@ -15,7 +15,7 @@ https://docs.claude.com/en/docs/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Raw, structs
@@ -36,6 +36,8 @@ from gwproxy.translate.anthropic.frames import (
     DELTA_END,
     MESSAGE_STOP,
     PING,
+    SHAPES,
+    SIGNATURE,
     Answer,
     Frame,
     block_start,
@@ -80,15 +82,6 @@ class Reader:
         self._stop_word: str | None = None
         self._stop_sequence: str | None = None
         self._stop_details = ABSENT
-        self._handlers: dict[str, Callable[[Frame], None]] = {
-            "message_start": self._on_message_start,
-            "content_block_start": self._on_content_block_start,
-            "content_block_stop": self._on_content_block_stop,
-            "message_delta": self._on_message_delta,
-            "message_stop": self._on_message_stop,
-            "ping": self._on_ping,
-            "error": self._on_error,
-        }
 
     def feed(self, chunk: bytes) -> list[Event]:
         if self._over:
@@ -148,11 +141,9 @@ class Reader:
     def _on_other(self, frame: Frame, name: bytes) -> None:
         """Every event but the deltas; one that nobody knows says nothing."""
         kind = frame.type or name.decode("utf-8", "replace")
-        handler = self._handlers.get(kind)
+        handler = _HANDLERS.get(kind)
         if handler is not None:
-            handler(frame)
-        elif kind == "content_block_delta":
-            self._on_content_block_delta(frame)
+            handler(self, frame)
         elif said(frame.error):
             self._on_error(frame)
 
@@ -262,16 +253,15 @@ class Reader:
         self._over = True
 
 
-# kind of block → (the block as it starts, its delta up to the text)
-_TEXT: Final = (b'{"type":"text","text":""}', b'{"type":"text_delta","text":')
-_SHAPES: Final = {
-    "text": _TEXT,
-    "refusal": _TEXT,
-    "reasoning": (
-        b'{"type":"thinking","thinking":"","signature":""}',
-        b'{"type":"thinking_delta","thinking":',
-    ),
-    "call": (b"", b'{"type":"input_json_delta","partial_json":'),
+_HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
+    "message_start": Reader._on_message_start,
+    "content_block_start": Reader._on_content_block_start,
+    "content_block_delta": Reader._on_content_block_delta,
+    "content_block_stop": Reader._on_content_block_stop,
+    "message_delta": Reader._on_message_delta,
+    "message_stop": Reader._on_message_stop,
+    "ping": Reader._on_ping,
+    "error": Reader._on_error,
 }
 
 
@@ -398,7 +388,7 @@ class Writer:
         if self._prefix is None:
             if not text:
                 return
-            self._begin_block(_SHAPES[self._kind or "text"][0])
+            self._begin_block(SHAPES[self._kind or "text"][0])
         self._characters += len(text)
         if self._held is not None:
             self._held.append(text)
@@ -425,12 +415,12 @@ class Writer:
         if self._prefix is None:
             if sealed is None and foreign is None:
                 return
-            self._begin_block(_SHAPES["reasoning"][0])
+            self._begin_block(SHAPES["reasoning"][0])
         signature = carried_signature(
             text, sealed, foreign, self._asked.family, hide_text=self._held is not None
         )
-        head = b'{"type":"signature_delta","signature":'
-        self._out += (delta_prefix(self._index, head), jsonio.text(signature), DELTA_END)
+        prefix = delta_prefix(self._index, SIGNATURE)
+        self._out += (prefix, jsonio.text(signature), DELTA_END)
 
     def _write_native(self, native: Opaque) -> None:
         """A server tool's input must come as deltas, like any tool's."""
@@ -442,13 +432,12 @@ class Writer:
             members["input"] = Raw(b"{}")
         self._begin_block(jsonio.dumps(members))
         if given is not None:
-            head = _SHAPES["call"][1]
-            text = jsonio.text(jsonio.raw(given))
-            self._out += (delta_prefix(self._index, head), text, DELTA_END)
+            prefix = delta_prefix(self._index, SHAPES["call"][1])
+            self._out += (prefix, jsonio.text(jsonio.raw(given)), DELTA_END)
 
     def _begin_block(self, head: bytes) -> None:
         self._index += 1
-        shape = _SHAPES.get(self._kind or "")
+        shape = SHAPES.get(self._kind or "")
         self._prefix = delta_prefix(self._index, b"" if shape is None else shape[1])
         self._out.append(block_start(self._index, head))
 
