@@ -6,6 +6,7 @@ Where CI is set nothing is ever written.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from pathlib import Path
@@ -19,7 +20,10 @@ def agrees(path: Path, actual: str) -> None:
         path.write_text(actual, encoding="utf-8")
     assert path.exists(), f"{path.name} is missing: write it with UPDATE_GOLDEN=1, then read it"
     expected = path.read_text(encoding="utf-8")
-    assert actual == expected, f"differs from {path.relative_to(FIXTURES.parent)}"
+    lines = difflib.unified_diff(
+        expected.splitlines(), actual.splitlines(), path.name, "today", lineterm="", n=1
+    )
+    assert actual == expected, "\n" + "\n".join(lines)
 
 
 def readable(body: bytes) -> str:

@@ -158,6 +158,8 @@ def test_of_two_results_for_one_call_the_last_counts() -> None:
     found, losses = rendered(assistant(A), user(result("a", "1"), result("a", "2")))
     assert found[1:] == [tool("a", "2")]
     assert losses == ["drop:messages.tool_result"]
+    found, _ = rendered(assistant(A), user(result("a", PNG)), user(result("a", "2"), "hi"))
+    assert found[1:] == [tool("a", "2"), {"role": "user", "content": "hi"}]
 
 
 def test_a_result_without_a_call_becomes_the_users_words() -> None:

@@ -308,6 +308,13 @@ def test_two_calls_however_they_come(values: list[Any]) -> None:
     assert calls_of(*values) == [("a", "f", "{}"), ("b", "g", "{}")]
 
 
+def test_calls_that_share_an_id_are_told_apart_by_their_index() -> None:
+    assert calls_of(call(0, "x", "f", "{"), call(1, "x", "g", "{}"), call(0, "x", None, "}")) == [
+        ("x", "f", "{}"),
+        ("x", "g", "{}"),
+    ]
+
+
 def test_calls_without_id_and_index_are_told_apart_by_being_whole() -> None:
     assert calls_of(call(None, None, "f", '{"a":1}'), call(None, None, "f", '{"a":2}')) == [
         ("", "f", '{"a":1}'),
@@ -433,6 +440,13 @@ def test_neither_is_a_failure() -> None:
 )
 def test_nothing_at_all_is_a_failure(data: bytes) -> None:
     assert failure_of(data).status == 502
+
+
+def test_a_last_event_that_is_torn_off_does_not_undo_the_end() -> None:
+    ended = stream(chunk({"content": "a"}), STOP, done=False)
+    torn = frame({"choices": [], "usage": {"prompt_tokens": 1}})[:-12]
+    assert reply_of(ended + torn).blocks == (Text("a"),)
+    assert "before it was complete" in failure_of(frame(chunk({"content": "a"})) + torn).message
 
 
 def test_nothing_counts_after_done() -> None:

@@ -156,6 +156,7 @@ def test_the_cache_key_is_the_same_for_one_conversation() -> None:
         ({"service_tier": "auto"}, []),
         ({"service_tier": "flex"}, ["drop:service_tier"]),
         ({"verbosity": "low"}, ["drop:verbosity"]),
+        ({"identity": Identity(cache_key="k")}, ["drop:prompt_cache_key"]),
         ({"turns": (Turn("user", (Text("a", Cache()),)),)}, ["drop:cache_control"]),
     ],
 )

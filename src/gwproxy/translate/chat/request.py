@@ -359,6 +359,8 @@ def _render_identity(request: Request, manners: Manners, losses: Losses) -> dict
             members["user"] = identity.user
     if manners.prompt_cache_key:
         members["prompt_cache_key"] = identity.cache_key or _digest(_conversation(request))[:32]
+    elif identity.cache_key is not None:
+        losses.drop("prompt_cache_key")
     return members
 
 

@@ -1,0 +1,75 @@
+"""Whole documents: what goes in stands beside what comes out of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.chat import CODEC
+from gwproxy.translate.events import Grammar, fold
+from gwproxy.translate.hub import Dialect, Reply
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.names import Names
+from gwproxy.translate.outward import Outward
+from gwproxy.translate.sequencer import Sequencer
+from support.chat_grammar import collect
+from support.golden import FIXTURES, agrees, readable
+
+CHAT = FIXTURES / "chat"
+REQUESTS = sorted(p for p in (CHAT / "requests").glob("*.json") if ".to-" not in p.name)
+REPLIES = sorted(p for p in (CHAT / "replies").glob("*.json") if ".to-" not in p.name)
+STREAMS = sorted(p for p in (CHAT / "streams").glob("*.sse") if ".to-" not in p.name)
+ASKED = Asked(
+    model="my-model", new_id=lambda prefix: prefix + "fresh", created=5, include_usage=True
+)
+MANNERS = {
+    "open": Manners(),
+    "kimi": Manners(
+        family="kimi",
+        mid_system="wrap",
+        thinking_switch="thinking",
+        forced_tools="no_thinking",
+        sampling="drop",
+        min_output=16_000,
+        max_tools=128,
+        image_urls=False,
+        json_schema="prompt",
+    ),
+}
+
+
+@pytest.mark.parametrize("upstream", MANNERS)
+@pytest.mark.parametrize("path", REQUESTS, ids=lambda path: path.stem)
+def test_requests(path: Path, upstream: str) -> None:
+    losses = Losses()
+    request = CODEC.parse_request(path.read_bytes(), losses)
+    body = CODEC.render_request(request, MANNERS[upstream], losses)
+    told = json.dumps({"losses": list(losses), "body": json.loads(body)}).encode()
+    agrees(path.with_suffix(f".to-{upstream}.json"), readable(told))
+
+
+@pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
+def test_replies(path: Path) -> None:
+    reply = fold(CODEC.lay_out_reply(path.read_bytes(), MANNERS["kimi"]))
+    assert isinstance(reply, Reply)
+    agrees(path.with_suffix(".to-client.json"), readable(CODEC.build_reply(reply, ASKED)))
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_streams(path: Path) -> None:
+    manners = MANNERS["kimi"]
+    reader, writer = CODEC.reader(manners), CODEC.writer(ASKED)
+    outward = Outward(Names(Dialect.CHAT, manners), Losses(), guarded=False)
+    events = [*reader.feed(path.read_bytes()), *reader.finish()]
+    agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))
+    grammar = Grammar(sequential=True)
+    sequential = outward.feed(Sequencer().feed(events))
+    for event in sequential:
+        grammar.check(event)
+    data = writer.write(sequential)
+    collect(data, include_usage=True)
+    agrees(path.with_suffix(".to-client.sse"), data.decode())
