@@ -89,8 +89,8 @@ def messages_events() -> list[bytes]:
     def event(name: str, **more: Any) -> bytes:
         return f"event: {name}\n".encode() + data({"type": name, **more})
 
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "up-1"}
-    message |= {"content": [], "stop_reason": None, "usage": {"input_tokens": 100}}
+    message: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant"}
+    message |= {"model": "up-1", "content": [], "stop_reason": None, "usage": {"input_tokens": 100}}
     events = [event("message_start", message=message)]
     text = {"type": "text", "text": ""}
     events.append(event("content_block_start", index=0, content_block=text))

@@ -128,6 +128,8 @@ def request_id_header(client: Dialect) -> str:
 
 def printable(text: str) -> str:
     """`text` as a header value: a model's name may hold anything."""
+    if _PRINTABLE.fullmatch(text):
+        return text
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:1000]
 
 
