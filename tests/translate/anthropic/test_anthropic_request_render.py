@@ -105,6 +105,18 @@ def test_the_limit(wanted: int | None, sent: int, lost: list[str]) -> None:
     assert rendered(PLAIN, *lost, max_tokens=wanted)["max_tokens"] == sent
 
 
+@pytest.mark.parametrize(
+    ("wanted", "mode", "sent"), [(2000, "on", 16_000), (2000, "off", 2000), (1, None, 1)]
+)
+def test_a_small_limit_is_raised_where_thoughts_would_eat_it_up(
+    wanted: int, mode: Any, sent: int
+) -> None:
+    lost = [f"clamp:max_tokens={sent}"] if sent != wanted else []
+    body = rendered(Manners(min_output=16_000), *lost, max_tokens=wanted, thinking=Thinking(mode))
+
+    assert body["max_tokens"] == sent
+
+
 def test_arguments_go_as_they_are() -> None:
     given = '{"n":1.10,"big":12345678901234567890123,"t":"\\u00e9"}'
     turns = (
@@ -254,6 +266,14 @@ def test_a_tool_with_a_known_schema_is_native_where_it_is_known() -> None:
 
     assert rendered(CLAUDE, tools=(bash,))["tools"] == [json.loads(native)]
     assert rendered(tools=(bash,))["tools"][0]["input_schema"]["type"] == "object"
+
+
+def test_more_tools_than_the_upstream_takes_are_refused() -> None:
+    few = Manners(max_tools=1)
+
+    assert len(rendered(few, tools=(READ,))["tools"]) == 1
+    with pytest.raises(Unsupported, match="2 tools, but this upstream takes 1 at most"):
+        rendered(few, tools=(READ, BASH))
 
 
 @pytest.mark.parametrize(
@@ -604,6 +624,7 @@ def test_the_user() -> None:
     assert re.fullmatch("[0-9a-f]{64}", hashed["metadata"]["user_id"])
     dropped = rendered(Manners(), "drop:metadata.user_id", identity=somebody)
     assert "metadata" not in dropped
+    rendered(Manners(), "drop:prompt_cache_key", identity=Identity(cache_key="k"))
 
 
 def test_stop_sequences() -> None:

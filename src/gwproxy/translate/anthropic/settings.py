@@ -154,9 +154,12 @@ def _forced(request: Request, manners: Manners, losses: Losses) -> Request:
 
 
 def max_tokens(request: Request, manners: Manners, losses: Losses) -> int:
-    """The limit of the answer, which this dialect demands; reasoning counts inside."""
+    """The limit of the answer, which this dialect demands; reasoning counts inside, and would eat
+    up a small one. A limit of one is a probe for a sign of life, and is meant so."""
     wanted = manners.max_output if request.max_tokens is None else request.max_tokens
-    possible = max(1, min(wanted, manners.max_output))
+    thinks = request.thinking.mode != "off" or manners.thinking_always
+    least = manners.min_output if thinks and wanted > 1 else 1
+    possible = min(max(wanted, least), manners.max_output)
     if possible != wanted:
         losses.clamp("max_tokens", possible)
     return possible
@@ -264,6 +267,8 @@ def stop_sequences(request: Request, manners: Manners, losses: Losses) -> list[s
 def user_id(request: Request, manners: Manners, losses: Losses) -> str | None:
     """Claude Code's is a JSON text with its session, which many hosts refuse by a pattern
     (anthropics/claude-code#56643)."""
+    if request.identity.cache_key is not None:
+        losses.drop("prompt_cache_key")
     user = request.identity.user
     if user is None:
         return None

@@ -303,6 +303,10 @@ def write_tools(request: Request, manners: Manners, losses: Losses) -> list[Defi
             losses.drop(f"tools.{tool.name}")
             continue
         written.append(_write_function(tool, manners, losses))
+    if manners.max_tools and len(written) > manners.max_tools:
+        raise Unsupported(
+            "tools", f"{len(written)} tools, but this upstream takes {manners.max_tools} at most"
+        )
     return written
 
 
