@@ -144,7 +144,7 @@ class _Coloured(logging.Formatter):
 async def _serve(options: Options, config: Config, output: Output, shown: _Log) -> int:
     from gwproxy.proxy.serving import announced, running, settle_memory, wait_for_signal
 
-    async with _demo_running(options, config) as complete, running(complete) as server:
+    async with demo_running(options, config) as complete, running(complete) as server:
         shown.server = server
         settle_memory()
         with announced(server):
@@ -158,7 +158,7 @@ async def _serve(options: Options, config: Config, output: Output, shown: _Log) 
 
 
 @asynccontextmanager
-async def _demo_running(options: Options, config: Config) -> AsyncIterator[Options]:
+async def demo_running(options: Options, config: Config) -> AsyncIterator[Options]:
     """The options, with the built-in provider running where the default profile needs it."""
     profile = config.profile(options.default_profile or None)
     if not profile.is_built_in:

@@ -15,7 +15,8 @@ from typing import Final
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup, pointer, same
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.launch import Launch
+from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY
 from gwproxy.profiles.quirks import manner_values
@@ -116,6 +117,40 @@ def managed_files(places: Places) -> list[Path]:
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return PROGRAM
+
+
+def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+    """By a settings file of its own (`--settings`), which outranks those of user and project.
+
+    The environment alone would not do: the `env` block of any settings file outranks it. A
+    `--settings` among the arguments is taken into that file.
+    """
+    given, rest = _settings_argument(arguments)
+    # The argument is a file or, in braces, the document itself.
+    text = given if given.lstrip().startswith("{") else places.read(places.project / given)
+    overlay = Target(NAME, "run", scratch / "settings.json", JSON)
+    if given and text is None:
+        raise ConfigError(f"cannot read {given}", why="it was given to claude as --settings")
+    wished = wishes(endpoint, {}, default=True)
+    document = plan_setup(overlay, text if given else None, wished).after or ""
+    return Launch(
+        ("--settings", str(overlay.file), *rest),
+        environment(endpoint),
+        {overlay.file: document},
+    )
+
+
+def _settings_argument(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The value of `--settings`, "" without one, and the other arguments."""
+    rest = list(arguments)
+    for at, argument in enumerate(rest):
+        if argument == "--":
+            break
+        if argument == "--settings" and at + 1 < len(rest):
+            return rest[at + 1], rest[:at] + rest[at + 2 :]
+        if argument.startswith("--settings="):
+            return argument.partition("=")[2], rest[:at] + rest[at + 1 :]
+    return "", rest
 
 
 def _outranking(mine: list[Wish], file: Path, text: str) -> str:

@@ -7,12 +7,14 @@ not name a provider, so there is one scope.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value
 from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
@@ -26,6 +28,9 @@ SCOPES: Final = ("user",)
 PROVIDER: Final = "gwproxy"
 
 _TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
+
+_RUN_PROVIDER: Final = "gwproxy-run"
+_RUN_VARIABLE: Final = "GWPROXY_RUN_TOKEN"
 
 # Codex counts events, and a comment that keeps the line open is none: it must outlast the
 # gateway's own limit.
@@ -46,13 +51,6 @@ def target(scope: str, places: Places) -> Target:
 def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     """A provider, and (`default`, or where there is none yet) the model that Codex starts with."""
     profile = endpoint.profile
-    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
-    provider: dict[str, Value] = {
-        "name": "gwproxy" if not endpoint.direct else profile.name,
-        "base_url": endpoint.base_for("responses", TITLE),
-        "wire_api": "responses",
-        "stream_idle_timeout_ms": silence_ms + _PATIENCE_BEYOND_OURS_MS,
-    }
     group = "" if default else "default model"
     result = [
         # The two go together: the one without the other asks a provider for a foreign model.
@@ -62,7 +60,7 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     if profile.context_window:
         # Codex knows the windows of OpenAI's models only.
         result.append(Wish(("model_context_window",), profile.context_window, yielding=group))
-    return [*result, Wish(_TABLE, provider), *_credential(endpoint)]
+    return [*result, Wish(_TABLE, _provider(endpoint)), *_credential(endpoint)]
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
@@ -83,6 +81,38 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     if kept:
         return f"codex -c model_provider={PROVIDER} -m {endpoint.profile.model}"
     return PROGRAM
+
+
+def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+    """By overrides on the command line, with the token in a variable that they name.
+
+    The provider has a name of its own: merged with a table from an earlier setup, two
+    credentials would stand beside each other, and Codex refuses that.
+    """
+    profile = endpoint.profile
+    table = ("model_providers", _RUN_PROVIDER)
+    settings: list[tuple[MemberPath, Value]] = [
+        (("model",), profile.model),
+        (("model_provider",), _RUN_PROVIDER),
+        *((((*table, key), value)) for key, value in _provider(endpoint).items()),
+        ((*table, "env_key"), _RUN_VARIABLE),
+    ]
+    if profile.context_window:
+        settings.append((("model_context_window",), profile.context_window))
+    overrides = [f"{'.'.join(path)}={json.dumps(value)}" for path, value in settings]
+    flags = [word for override in overrides for word in ("-c", override)]
+    return Launch((*flags, *arguments), {_RUN_VARIABLE: endpoint.secret.reveal()})
+
+
+def _provider(endpoint: Endpoint) -> dict[str, Value]:
+    profile = endpoint.profile
+    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
+    return {
+        "name": "gwproxy" if not endpoint.direct else profile.name,
+        "base_url": endpoint.base_for("responses", TITLE),
+        "wire_api": "responses",
+        "stream_idle_timeout_ms": silence_ms + _PATIENCE_BEYOND_OURS_MS,
+    }
 
 
 def _credential(endpoint: Endpoint) -> list[Wish]:

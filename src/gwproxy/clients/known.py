@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from gwproxy.clients import claude_code, codex, openclaw, opencode
 from gwproxy.clients.document import MemberPath, Tree
 from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish
 
 
 class Client(Protocol):
-    """What such a module has: names, the scopes from the weakest to the strongest, and five
+    """What such a module has: names, the scopes from the weakest to the strongest, and six
     pure functions."""
 
     @property
@@ -36,6 +38,11 @@ class Client(Protocol):
 
     def remarks(self, scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
         """What on this machine would get in the way of it."""
+
+    def launch(
+        self, endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path
+    ) -> Launch:
+        """How to start it once with this endpoint, no file of the user touched."""
 
     def start(self, endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
         """The command that uses it; `kept` are defaults that stayed the user's."""

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import MemberPath, Tree, Value, lookup
+from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.launch import Launch
+from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
 from gwproxy.profiles.quirks import manner_values
@@ -111,6 +112,29 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     if kept:
         return f"openclaw agent --model {PROVIDER}/{endpoint.profile.model}"
     return "openclaw agent"
+
+
+def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+    """By a private copy of the configuration; what OpenClaw writes into it is not kept.
+
+    Raises ConfigError for a configuration of several files: their names are relative.
+    """
+    own = target("user", places)
+    text = places.read(own.file)
+    try:
+        tree = JSON.read(text or "")
+        if "$include" in tree:
+            raise ConfigError(
+                f"{own.file} includes other files",
+                why="a copy of it elsewhere would not find them",
+                hint="gwproxy setup openclaw, and gwproxy serve",
+            )
+        copy = Target(NAME, "run", scratch / "openclaw.json", JSON)
+        plan = plan_setup(copy, text, wishes(endpoint, tree, default=True))
+    except Uneditable as error:
+        raise ConfigError(f"cannot read {own.file}", why=str(error)) from None
+    environ = {"OPENCLAW_CONFIG_PATH": str(copy.file)}
+    return Launch(tuple(arguments), environ, {copy.file: plan.after or ""})
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

@@ -14,6 +14,7 @@ from typing import Final
 from gwproxy.clients.document import MemberPath, Tree, Value
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
@@ -95,6 +96,11 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return f"opencode -m {PROVIDER}/{endpoint.profile.model}" if kept else PROGRAM
+
+
+def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+    """By the inline configuration, which outranks every file."""
+    return Launch(tuple(arguments), environment(endpoint))
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

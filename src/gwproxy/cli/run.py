@@ -1,0 +1,219 @@
+"""`gwproxy run -- claude …`: one program with a gateway of its own.
+
+The gateway listens on a free port with a token of its own, both known to this one child only,
+and ends with it; no file of the user is touched. Two of these run side by side with two
+providers. The child has the terminal: Ctrl-C and its kin are for it to act upon, signals sent to
+us are passed on, and its exit code is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from gwproxy import paths
+from gwproxy.cli.options import PATH_METAVAR, ProfileOption, QuietFlag
+from gwproxy.cli.output import Output, output_of
+from gwproxy.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwproxy.clients.endpoint import Endpoint
+    from gwproxy.clients.launch import Launch
+    from gwproxy.profiles.store import Config
+
+# A child that is gone waits for no answer.
+_DRAIN_S: Final = 1.0
+
+# The terminal sends these to both of us, and only the child knows what they mean right now.
+_FOR_THE_CHILD: Final = ("SIGINT", "SIGQUIT")
+_PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
+
+# Provider keys, and a token that opens another gateway.
+_HIDDEN_FROM_THE_CHILD: Final = ("GWPROXY_KEY_", "GWPROXY_TOKEN")
+
+_SIGNAL_EXIT: Final = 128
+"""What a shell adds to the number of the signal that ended a program."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "run",
+        # What follows the program's name is the program's.
+        context_settings={"allow_interspersed_args": False},
+    )(run)
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="-- COMMAND…", show_default=False, help="The program to start."),
+    ],
+    profile: ProfileOption = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar=PATH_METAVAR, help="Write the gateway's log here; none by default."),
+    ] = None,
+    quiet: QuietFlag = False,
+) -> int:
+    """Run one tool with a gateway of its own."""
+    from gwproxy.profiles import store
+
+    output = output_of(context)
+    program = shutil.which(command[0])
+    if program is None:
+        raise UsageError(
+            f"there is no program {command[0]!r}",
+            why="it is not in PATH",
+            hint="gwproxy run -- claude",
+        )
+    config = store.load()
+    config.profile(profile)
+    _start_log(log)
+    with _scratch_folder() as scratch:
+        return asyncio.run(_run([program, *command[1:]], config, profile, scratch, output))
+
+
+def _start_log(file: Path | None) -> None:
+    """The child has the screen, so our log goes to a file or nowhere."""
+    from gwproxy.proxy.log import LOGGER, LineFormatter
+
+    handler: logging.Handler = logging.NullHandler()
+    if file is not None:
+        try:
+            handler = logging.FileHandler(file, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {file}", why=error.strerror or str(error)) from None
+        handler.setFormatter(LineFormatter(lambda: ()))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    LOGGER.setLevel(logging.INFO)
+
+
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """A private folder for as long as the child runs."""
+    runs = paths.ensure_private_dir(paths.state_dir() / "run")
+    for left_behind in runs.iterdir():
+        if not _is_running(left_behind.name):
+            shutil.rmtree(left_behind, ignore_errors=True)
+    folder = paths.ensure_private_dir(runs / str(os.getpid()))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(number: str) -> bool:
+    if os.name != "posix":
+        return True  # there is no asking without ending it
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass  # it runs, and is somebody else's
+    return True
+
+
+async def _run(
+    command: list[str], config: Config, profile: str | None, scratch: Path, output: Output
+) -> int:
+    from dataclasses import replace
+
+    from gwproxy.cli.serve import demo_running
+    from gwproxy.clients.endpoint import through_gateway
+    from gwproxy.clients.launch import child_environment
+    from gwproxy.profiles.secret import Secret
+    from gwproxy.profiles.store import ServeSettings
+    from gwproxy.proxy.limits import Limits
+    from gwproxy.proxy.serving import Options, running
+
+    token = Secret(secrets.token_urlsafe(32))
+    options = Options(
+        port=0,
+        default_profile=profile or "",
+        limits=replace(Limits(), drain_s=_DRAIN_S),
+        read_token=lambda: token,
+    )
+    async with demo_running(options, config) as complete, running(complete) as server:
+        endpoint = through_gateway(
+            config.profile(profile),
+            ServeSettings(host=server.host, port=server.port),
+            token,
+            pinned=False,
+        )
+        launch = _launch(command, endpoint, scratch, output)
+        for file, text in launch.files.items():
+            paths.write_private_file(file, text.encode())
+        output.talk(f"{endpoint.profile.name} at {server.url}, for {Path(command[0]).name} alone")
+        environ = child_environment(os.environ, launch, _HIDDEN_FROM_THE_CHILD)
+        return await _child([command[0], *launch.arguments], environ)
+
+
+def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
+    from gwproxy.cli.setup_inputs import places_of
+    from gwproxy.clients.known import CLIENTS
+    from gwproxy.clients.launch import launch_other
+
+    name = Path(command[0]).stem.lower()
+    client = next((each for each in CLIENTS.values() if name == each.PROGRAM), None)
+    if client is None:
+        return launch_other(endpoint, command[1:])
+    places = places_of(None)
+    wishes = client.wishes(endpoint, {}, default=True)
+    # What we hand over outranks every scope of the user's; only what is above all may win.
+    for remark in client.remarks(client.SCOPES[-1], wishes, places):
+        output.warn(remark)
+    return client.launch(endpoint, command[1:], places, scratch)
+
+
+async def _child(command: Sequence[str], environ: dict[str, str]) -> int:
+    # No pipes: the terminal is the child's.
+    process = await asyncio.create_subprocess_exec(*command, env=environ)
+    with _signals_for(process):
+        code = await process.wait()
+    return code if code >= 0 else _SIGNAL_EXIT - code
+
+
+@contextlib.contextmanager
+def _signals_for(process: asyncio.subprocess.Process) -> Iterator[None]:
+    """Leave the keyboard to the child, pass on what is sent to us alone, and stop as it stops."""
+
+    def leave(number: int, frame: object) -> None:
+        pass
+
+    def pass_on(number: int, frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    def stop_along(number: int, frame: object) -> None:
+        # A program that suspends itself stops alone; the shell, which waits for us, would not
+        # give the terminal back.
+        with contextlib.suppress(ChildProcessError):
+            if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG):
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    handlers = dict.fromkeys(_FOR_THE_CHILD, leave) | dict.fromkeys(_PASSED_ON, pass_on)
+    if hasattr(os, "waitid"):
+        handlers["SIGCHLD"] = stop_along
+    before = {}
+    for name, handler in handlers.items():
+        number = getattr(signal, name, None)
+        if number is not None:
+            # A handler, not SIG_IGN: the child would inherit that, and ignore Ctrl-C.
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,55 @@
+"""How to start a program so that it uses an endpoint for this one run. Pure.
+
+Each client's module knows its own way (`launch` there); `launch_other` is for every program that
+follows the variables of the official SDKs. The token never stands in an argument, which every
+user of the machine could read: it goes into the environment or into a private file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from gwproxy.clients.endpoint import Endpoint
+
+# Loopback must not go through a web proxy; both spellings are read, by different libraries.
+_NO_PROXY: Final = ("NO_PROXY", "no_proxy")
+_LOOPBACK: Final = "127.0.0.1,localhost,::1"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Arguments behind the program's name, variables to set, and private files to write first."""
+
+    arguments: tuple[str, ...]
+    environ: Mapping[str, str]
+    files: Mapping[Path, str] = field(default_factory=dict)
+
+
+def launch_other(endpoint: Endpoint, arguments: Sequence[str]) -> Launch:
+    """Any program on an Anthropic or OpenAI SDK.
+
+    https://docs.anthropic.com/en/api/client-sdks, https://platform.openai.com/docs/libraries
+    """
+    token = endpoint.secret.reveal()
+    environ = {
+        "ANTHROPIC_BASE_URL": endpoint.anthropic or "",
+        "ANTHROPIC_API_KEY": token,
+        "ANTHROPIC_MODEL": endpoint.profile.model,
+        "OPENAI_BASE_URL": endpoint.openai or "",
+        "OPENAI_API_KEY": token,
+        "OPENAI_MODEL": endpoint.profile.model,
+    }
+    return Launch(tuple(arguments), environ)
+
+
+def child_environment(
+    outer: Mapping[str, str], launch: Launch, hidden: Sequence[str]
+) -> dict[str, str]:
+    """The child's whole environment: ours, without what starts with one of `hidden`."""
+    environ = {name: value for name, value in outer.items() if not name.startswith(tuple(hidden))}
+    for name in _NO_PROXY:
+        environ[name] = f"{environ[name]},{_LOOPBACK}" if environ.get(name) else _LOOPBACK
+    return environ | dict(launch.environ)
