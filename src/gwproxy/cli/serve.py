@@ -169,10 +169,17 @@ async def demo_running(options: Options, config: Config) -> AsyncIterator[Option
 
 
 def _say_where(server: Running, output: Output) -> None:
+    from gwproxy.profiles.endpoints import is_loopback
+
     routes = server.gateway.routes
     profile = routes.profile("")
     output.line(server.url)
     sys.stdout.flush()
+    if not is_loopback(server.host):
+        output.warn(
+            "other machines can connect, in clear text; they need the local token, and a name "
+            "out of serve.allowed_hosts in config.toml"
+        )
     output.talk(f"listening  {server.url} (Anthropic clients), {server.url}/v1 (OpenAI clients)")
     output.talk(f"profile    {profile.name}: {profile.model}, {' and '.join(profile.dialects)}")
     for name in routes.config.profiles:

@@ -1,0 +1,291 @@
+"""`gwproxy serve` as a process: what it says, what it refuses, how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy.profiles.local_token import local_token
+from gwproxy.simulator import KIMI_CODE, Delivery
+from support.background import Background
+from support.cli import Ran, environment, gwproxy
+
+PATIENCE_S = 60
+
+
+class Serving:
+    """A running `gwproxy serve`; its stderr is collected line by line."""
+
+    def __init__(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gwproxy", "serve", "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment(environ),
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.said = ""
+        threading.Thread(target=self._collect, daemon=True).start()
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
+    def _collect(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+
+    def wait_for(self, words: str) -> str:
+        """The first line on stderr, from now on, in which `words` stand."""
+        while True:
+            line = self._lines.get(timeout=PATIENCE_S)
+            self.said += line
+            if words in line:
+                return line
+
+    def ask(self, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        data = None if body is None else json.dumps(body).encode()
+        given = {"x-api-key": local_token().reveal(), "content-type": "application/json", **headers}
+        request = urllib.request.Request(self.url + path, data=data, headers=given)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> Ran:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=PATIENCE_S)
+        assert self.process.stdout is not None
+        out = self.process.stdout.read()
+        while not self._lines.empty():
+            self.said += self._lines.get()
+        return Ran(code, out, self.said)
+
+
+Serve = Callable[..., Serving]
+
+
+@pytest.fixture
+def serve(gwproxy_home: Path) -> Iterator[Serve]:
+    """Starts `gwproxy serve --port 0`; whatever still runs is ended with the test."""
+    started: list[Serving] = []
+
+    def start(*arguments: str, environ: dict[str, str] | None = None) -> Serving:
+        serving = Serving(*arguments, environ=environ)
+        started.append(serving)
+        return serving
+
+    yield start
+    for serving in started:
+        if serving.process.poll() is None:
+            serving.process.kill()
+            serving.process.wait(timeout=PATIENCE_S)
+        for stream in (serving.process.stdout, serving.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+MESSAGE = {"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}]}
+
+
+def test_the_demo_needs_nothing(serve: Serve) -> None:
+    serving = serve("--profile", "demo")
+    assert serving.url.startswith("http://127.0.0.1:")
+    serving.wait_for("profile    demo: demo-1")
+    serving.wait_for("next       gwproxy setup claude-code")
+    assert "no key needed" in serving.wait_for("key ")
+    status, answer = serving.ask("/v1/messages", MESSAGE)
+    assert status == 200
+    assert "simulated provider" in json.dumps(answer)
+    line = serving.wait_for("anthropic → demo:anthropic")
+    assert " 200 " in line
+    assert "req_" in line
+    ran = serving.stop()
+    assert ran.code == 0
+    assert ran.stdout == ""
+    assert "stopping" in ran.stderr
+
+
+def test_a_profile_of_the_user(
+    serve: Serve, background: Background, gwproxy_home: Path, kimi_key: str
+) -> None:
+    provider = background.provider(KIMI_CODE, key=kimi_key)
+    config = f'[profiles.kimi]\npreset = "kimi-code"\nanthropic_url = "{provider.anthropic_url}"\n'
+    (gwproxy_home / "config.toml").write_text(config)
+    serving = serve("--json-logs", environ={"GWPROXY_KEY_KIMI": kimi_key})
+    line = serving.wait_for("key ")
+    assert "environment variable GWPROXY_KEY_KIMI" in line
+    assert f"…{kimi_key[-4:]}" in line
+    status, answer = serving.ask("/v1/messages", MESSAGE)
+    assert status == 200
+    assert answer["model"] == "m"
+    fields = json.loads(serving.wait_for('"event": "exchange"'))
+    assert fields["profile"] == "kimi"
+    assert fields["model_used"] == "kimi-k2.5"
+    assert fields["status"] == 200
+    assert kimi_key not in serving.stop().stderr
+    assert len(provider.generations) == 1
+
+
+@pytest.fixture
+def kimi_key(gwproxy_home: Path) -> str:
+    gwproxy_home.mkdir(mode=0o700, exist_ok=True)
+    return "sk-kimi-0123456789abcdef-for-tests"
+
+
+def test_a_missing_key_is_said_and_does_not_keep_anybody_waiting(
+    serve: Serve, gwproxy_home: Path, kimi_key: str
+) -> None:
+    config = '[profiles.kimi]\npreset = "kimi-code"\nkey_env = "NO_SUCH_VARIABLE"\n'
+    (gwproxy_home / "config.toml").write_text(config)
+    serving = serve()
+    assert "NO_SUCH_VARIABLE" in serving.wait_for("warning:")
+    status, answer = serving.ask("/v1/messages", MESSAGE)
+    assert status == 503
+    assert "gwproxy profile key kimi" in answer["error"]["message"]
+    assert serving.stop().code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_answers_that_run_may_end(
+    serve: Serve, background: Background, gwproxy_home: Path, number: signal.Signals
+) -> None:
+    provider, serving = slow_provider(serve, background, gwproxy_home, gap_s=0.2)
+    answers: list[tuple[int, dict[str, Any]]] = []
+    asking = threading.Thread(target=lambda: answers.append(serving.ask("/v1/messages", MESSAGE)))
+    asking.start()
+    background.do(provider.arrival())
+    ran = serving.stop(number)
+    asking.join(PATIENCE_S)
+    assert ran.code == 0
+    assert [status for status, _ in answers] == [200]
+
+
+def slow_provider(serve: Serve, background: Background, home: Path, *, gap_s: float) -> Any:
+    provider = background.provider()
+    provider.will(Delivery(head_after_s=gap_s))
+    home.mkdir(mode=0o700, exist_ok=True)
+    config = (
+        f'[profiles.p]\nanthropic_url = "{provider.anthropic_url}"\nmodel = "m"\nkey = "none"\n'
+    )
+    (home / "config.toml").write_text(config)
+    return provider, serve()
+
+
+def test_a_second_signal_ends_at_once(
+    serve: Serve, background: Background, gwproxy_home: Path
+) -> None:
+    provider, serving = slow_provider(serve, background, gwproxy_home, gap_s=3600)
+
+    def ask() -> None:
+        with pytest.raises(OSError):
+            serving.ask("/v1/messages", MESSAGE)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    background.do(provider.arrival())
+    serving.process.send_signal(signal.SIGINT)
+    serving.wait_for("stopping")
+    assert serving.stop().code == 130
+    asking.join(PATIENCE_S)
+
+
+def test_a_taken_port_names_its_holder(serve: Serve) -> None:
+    serving = serve("--profile", "demo")
+    port = serving.url.rpartition(":")[2]
+    ran = gwproxy("serve", "--profile", "demo", "--port", port)
+    assert ran.code == 3
+    assert f"port {port} of 127.0.0.1 is taken" in ran.stderr
+    assert "a gwproxy" in ran.stderr
+    if sys.platform == "linux":
+        assert f"process {serving.process.pid}" in ran.stderr
+
+
+def test_word_is_left_while_it_runs(serve: Serve, gwproxy_home: Path) -> None:
+    serving = serve("--profile", "demo")
+    serving.wait_for("listening")
+    word = json.loads((gwproxy_home / "server.json").read_text())
+    assert word["url"] == serving.url
+    assert word["pid"] == serving.process.pid
+    serving.stop()
+    assert not (gwproxy_home / "server.json").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2"])
+def test_other_machines_only_when_asked_for(gwproxy_home: Path, host: str) -> None:
+    ran = gwproxy("serve", "--profile", "demo", "--host", host)
+    assert ran.code == 2
+    assert "--allow-remote" in ran.stderr
+
+
+def test_allowed_remote_still_checks_names(serve: Serve) -> None:
+    serving = serve("--profile", "demo", "--host", "0.0.0.0", "--allow-remote")
+    port = int(serving.url.rpartition(":")[2])
+    assert "serve.allowed_hosts" in serving.wait_for("warning:")
+    url = f"http://127.0.0.1:{port}/healthz"
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        assert answer.status == 200
+    request = urllib.request.Request(url, headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=PATIENCE_S)
+    with caught.value:
+        assert caught.value.code == 403
+
+
+def test_nothing_to_serve_is_said_with_the_way_out(gwproxy_home: Path) -> None:
+    ran = gwproxy("serve")
+    assert ran.code == 3
+    assert "gwproxy profile add" in ran.stderr
+    ran = gwproxy("serve", "--profile", "nobody")
+    assert ran.code == 3
+    assert "nobody" in ran.stderr
+
+
+def test_a_choice_of_profiles_needs_a_default(gwproxy_home: Path) -> None:
+    gwproxy_home.mkdir(mode=0o700)
+    text = '[profiles.a]\npreset = "kimi-code"\n[profiles.b]\npreset = "strongwall"\n'
+    (gwproxy_home / "config.toml").write_text(text)
+    ran = gwproxy("serve")
+    assert ran.code == 3
+    assert "gwproxy profile use a" in ran.stderr
+
+
+def test_a_wrong_log_level(gwproxy_home: Path) -> None:
+    ran = gwproxy("serve", "--profile", "demo", "--log-level", "loud")
+    assert ran.code == 2
+    assert "debug or info or warning or error" in ran.stderr
+
+
+def test_quiet_says_nothing_but_the_address(serve: Serve) -> None:
+    serving = serve("--profile", "demo", "--quiet")
+    assert serving.ask("/v1/messages", MESSAGE)[0] == 200
+    ran = serving.stop()
+    assert (ran.code, ran.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of POSIX processes")
+def test_no_core_dumps_and_enough_files(serve: Serve) -> None:
+    if not Path("/proc/self/limits").exists():
+        pytest.skip("only Linux shows a process' limits to others")
+    serving = serve("--profile", "demo")
+    limits = Path(f"/proc/{serving.process.pid}/limits").read_text()
+    values = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
+    assert values["Max core file size"] == ["0", "0"]
+    soft, hard = values["Max open files"]
+    assert int(soft) >= min(8192, int(hard) if hard.isdigit() else 8192)
