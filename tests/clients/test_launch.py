@@ -40,7 +40,8 @@ def test_settings_given_to_claude_code_are_taken_in(given: list[str]) -> None:
     arguments = ["--debug", *given, "-p", "hi"]
     launch = claude_code.launch(gateway(), arguments, places(files=files), SCRATCH)
     file = SCRATCH / "settings.json"
-    assert launch.arguments == ("--settings", str(file), "--debug", "-p", "hi")
+    equals = [f"--settings={file}"] if len(given) == 1 else ["--settings", str(file)]
+    assert launch.arguments == ("--debug", *equals, "-p", "hi")
     document = json.loads(launch.files[file])
     assert document["model"] == "opus"
     assert document["env"]["EDITOR"] == "vi"
@@ -84,6 +85,15 @@ def test_openclaw_gets_a_copy_of_its_configuration() -> None:
     text = launch.files[file]
     assert text.startswith("{ channels: { mine: 1 }, agents: { defaults: { model: ")
     assert JSON.read(text)["agents"]["defaults"]["model"] == "gwproxy/kimi-k2.5"  # type: ignore[index]
+
+
+def test_a_configuration_given_to_openclaw_is_copied_instead() -> None:
+    files = {"/work/app/mine.json5": "{ channels: { mine: 1 } }"}
+    arguments = ["agent", "exec", "--config", "mine.json5", "hi"]
+    launch = openclaw.launch(gateway(), arguments, places(files=files), SCRATCH)
+    copy = SCRATCH / "openclaw.json"
+    assert launch.arguments == ("agent", "exec", "--config", str(copy), "hi")
+    assert "channels: { mine: 1 }" in launch.files[copy]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Final
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup, pointer, same
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.launch import Launch
+from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY
@@ -125,32 +125,17 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     The environment alone would not do: the `env` block of any settings file outranks it. A
     `--settings` among the arguments is taken into that file.
     """
-    given, rest = _settings_argument(arguments)
-    # The argument is a file or, in braces, the document itself.
-    text = given if given.lstrip().startswith("{") else places.read(places.project / given)
     overlay = Target(NAME, "run", scratch / "settings.json", JSON)
-    if given and text is None:
+    given, new = replaced_option(arguments, "--settings", str(overlay.file))
+    if given is None:
+        new = ("--settings", str(overlay.file), *arguments)
+    # The argument is a file or, in braces, the document itself.
+    is_document = given is not None and given.lstrip().startswith("{")
+    text = given if is_document or given is None else places.read(places.project / given)
+    if given is not None and text is None:
         raise ConfigError(f"cannot read {given}", why="it was given to claude as --settings")
-    wished = wishes(endpoint, {}, default=True)
-    document = plan_setup(overlay, text if given else None, wished).after or ""
-    return Launch(
-        ("--settings", str(overlay.file), *rest),
-        environment(endpoint),
-        {overlay.file: document},
-    )
-
-
-def _settings_argument(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """The value of `--settings`, "" without one, and the other arguments."""
-    rest = list(arguments)
-    for at, argument in enumerate(rest):
-        if argument == "--":
-            break
-        if argument == "--settings" and at + 1 < len(rest):
-            return rest[at + 1], rest[:at] + rest[at + 2 :]
-        if argument.startswith("--settings="):
-            return argument.partition("=")[2], rest[:at] + rest[at + 1 :]
-    return "", rest
+    document = plan_setup(overlay, text, wishes(endpoint, {}, default=True)).after or ""
+    return Launch(new, environment(endpoint), {overlay.file: document})
 
 
 def _outranking(mine: list[Wish], file: Path, text: str) -> str:

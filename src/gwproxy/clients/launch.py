@@ -45,6 +45,24 @@ def launch_other(endpoint: Endpoint, arguments: Sequence[str]) -> Launch:
     return Launch(tuple(arguments), environ)
 
 
+def replaced_option(
+    arguments: Sequence[str], name: str, value: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """The old value of an option, None where it is not given, and the arguments with the new one.
+
+    Both `--name value` and `--name=value` count, but nothing behind `--`.
+    """
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == name and at + 1 < len(arguments):
+            return arguments[at + 1], (*arguments[: at + 1], value, *arguments[at + 2 :])
+        if argument.startswith(f"{name}="):
+            old = argument.partition("=")[2]
+            return old, (*arguments[:at], f"{name}={value}", *arguments[at + 1 :])
+    return None, tuple(arguments)
+
+
 def child_environment(
     outer: Mapping[str, str], launch: Launch, hidden: Sequence[str]
 ) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Final
 from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.launch import Launch
+from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
@@ -119,22 +119,23 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
 
     Raises ConfigError for a configuration of several files: their names are relative.
     """
-    own = target("user", places)
-    text = places.read(own.file)
+    copy = Target(NAME, "run", scratch / "openclaw.json", JSON)
+    given, new = replaced_option(arguments, "--config", str(copy.file))
+    own = places.project / given if given else target("user", places).file
+    text = places.read(own)
     try:
         tree = JSON.read(text or "")
         if "$include" in tree:
             raise ConfigError(
-                f"{own.file} includes other files",
+                f"{own} includes other files",
                 why="a copy of it elsewhere would not find them",
                 hint="gwproxy setup openclaw, and gwproxy serve",
             )
-        copy = Target(NAME, "run", scratch / "openclaw.json", JSON)
         plan = plan_setup(copy, text, wishes(endpoint, tree, default=True))
     except Uneditable as error:
-        raise ConfigError(f"cannot read {own.file}", why=str(error)) from None
+        raise ConfigError(f"cannot read {own}", why=str(error)) from None
     environ = {"OPENCLAW_CONFIG_PATH": str(copy.file)}
-    return Launch(tuple(arguments), environ, {copy.file: plan.after or ""})
+    return Launch(new, environ, {copy.file: plan.after or ""})
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:
