@@ -20,7 +20,7 @@ import pytest
 from gwproxy.profiles.local_token import local_token
 from gwproxy.simulator import KIMI_CODE, Delivery
 from support.background import Background
-from support.cli import Ran, environment, gwproxy
+from support.cli import InProcess, Ran, environment, gwproxy
 
 PATIENCE_S = 60
 
@@ -228,8 +228,8 @@ def test_word_is_left_while_it_runs(serve: Serve, gwproxy_home: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2"])
-def test_other_machines_only_when_asked_for(gwproxy_home: Path, host: str) -> None:
-    ran = gwproxy("serve", "--profile", "demo", "--host", host)
+def test_other_machines_only_when_asked_for(command: InProcess, host: str) -> None:
+    ran = command("serve", "--profile", "demo", "--host", host)
     assert ran.code == 2
     assert "--allow-remote" in ran.stderr
 
@@ -248,26 +248,26 @@ def test_allowed_remote_still_checks_names(serve: Serve) -> None:
         assert caught.value.code == 403
 
 
-def test_nothing_to_serve_is_said_with_the_way_out(gwproxy_home: Path) -> None:
-    ran = gwproxy("serve")
+def test_nothing_to_serve_is_said_with_the_way_out(command: InProcess) -> None:
+    ran = command("serve")
     assert ran.code == 3
     assert "gwproxy profile add" in ran.stderr
-    ran = gwproxy("serve", "--profile", "nobody")
+    ran = command("serve", "--profile", "nobody")
     assert ran.code == 3
     assert "nobody" in ran.stderr
 
 
-def test_a_choice_of_profiles_needs_a_default(gwproxy_home: Path) -> None:
+def test_a_choice_of_profiles_needs_a_default(command: InProcess, gwproxy_home: Path) -> None:
     gwproxy_home.mkdir(mode=0o700)
     text = '[profiles.a]\npreset = "kimi-code"\n[profiles.b]\npreset = "strongwall"\n'
     (gwproxy_home / "config.toml").write_text(text)
-    ran = gwproxy("serve")
+    ran = command("serve")
     assert ran.code == 3
     assert "gwproxy profile use a" in ran.stderr
 
 
-def test_a_wrong_log_level(gwproxy_home: Path) -> None:
-    ran = gwproxy("serve", "--profile", "demo", "--log-level", "loud")
+def test_a_wrong_log_level(command: InProcess) -> None:
+    ran = command("serve", "--profile", "demo", "--log-level", "loud")
     assert ran.code == 2
     assert "debug or info or warning or error" in ran.stderr
 
