@@ -281,21 +281,20 @@ def test_too_many_tools() -> None:
             ToolChoice("any", parallel=False),
             {"tool_choice": "required", "parallel_tool_calls": False},
         ),
+        # What every server does unasked, and strict ones do not want to hear.
+        (ToolChoice("auto", parallel=True), {"tool_choice": "auto"}),
     ],
 )
 def test_the_choice(choice: ToolChoice | None, sent: dict[str, Any]) -> None:
     body = body_of(tools=(F, G), tool_choice=choice)
     names = ("tool_choice", "parallel_tool_calls")
     assert {name: body[name] for name in names if name in body} == sent
-    assert set(
-        body_of(
-            tools=(),
-            tool_choice=choice and ToolChoice(choice.mode if choice.mode != "tool" else "any"),
-        )
-    ) == {
-        "model",
-        "messages",
-    }
+
+
+@pytest.mark.parametrize("mode", ["auto", "any", "none"])
+def test_without_tools_there_is_no_choice(mode: Any) -> None:
+    body = body_of(tools=(), tool_choice=ToolChoice(mode, parallel=False))
+    assert set(body) == {"model", "messages"}
 
 
 def test_the_choice_among_some() -> None:

@@ -21,8 +21,8 @@ MAX_BLANKS: Final = 4000
 MAX_ARGUMENTS: Final = sse.MAX_EVENT_BYTES
 
 
-class Assembly:
-    """One call. `block` is its number once it is open; until then its arguments wait here."""
+class OpenCall:
+    """One call. `block` is its number once the client knows of it; until then `texts` wait."""
 
     __slots__ = (
         "_torn",
@@ -81,18 +81,18 @@ class Assembly:
         return True
 
 
-class Assemblies:
+class Calls:
     """All calls of one answer, in the order in which they began."""
 
     __slots__ = ("_by_id", "_by_index", "_last", "all")
 
     def __init__(self) -> None:
-        self.all: list[Assembly] = []
-        self._by_index: dict[int, Assembly] = {}
-        self._by_id: dict[str, Assembly] = {}
-        self._last: Assembly | None = None
+        self.all: list[OpenCall] = []
+        self._by_index: dict[int, OpenCall] = {}
+        self._by_id: dict[str, OpenCall] = {}
+        self._last: OpenCall | None = None
 
-    def take(self, piece: CallPiece, position: int, alone: bool) -> tuple[Assembly, str]:
+    def take(self, piece: CallPiece, position: int, alone: bool) -> tuple[OpenCall, str]:
         """The call that `piece` belongs to, and its new arguments. `position` is the piece's
         place in its list, which stands in for a missing index unless it is `alone` there."""
         source = piece.function or piece.custom
@@ -111,7 +111,7 @@ class Assemblies:
             call.take_arguments(text)
         return call, text
 
-    def _find(self, piece: CallPiece, position: int, alone: bool) -> Assembly | None:
+    def _find(self, piece: CallPiece, position: int, alone: bool) -> OpenCall | None:
         known = self._by_id.get(piece.id) if piece.id else None
         if known is not None and piece.index in (None, known.index):
             # Some hosts give parallel calls one id; in one list, another place is another call.
@@ -122,11 +122,11 @@ class Assemblies:
             return self._by_index.get(piece.index)
         return self._last if alone else self._by_index.get(position)
 
-    def _begin(self, piece: CallPiece, position: int, alone: bool) -> Assembly:
+    def _begin(self, piece: CallPiece, position: int, alone: bool) -> OpenCall:
         index = piece.index
         if index is None:
             index = len(self.all) if alone else position
-        call = Assembly(index, piece.id or "", piece.custom is not None)
+        call = OpenCall(index, piece.id or "", piece.custom is not None)
         self.all.append(call)
         self._by_index[index] = call
         if call.id:
@@ -141,7 +141,7 @@ def _arguments(source: Function | Custom | None) -> str:
     return ""
 
 
-def _begins_another(call: Assembly, wire_id: str | None, name: str | None) -> bool:
+def _begins_another(call: OpenCall, wire_id: str | None, name: str | None) -> bool:
     """Whether a piece with this id and name, found at `call`'s place, is another call after all."""
     if wire_id and call.id:
         # Some servers make up a fresh id for every fragment; a new call has a name, or follows

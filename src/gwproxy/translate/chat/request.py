@@ -296,10 +296,10 @@ def _render_tools(
     if choice is None:
         return members
     members["tool_choice"] = render_choice(choice, tools)
-    if choice.parallel is not None:
+    if choice.parallel is False:  # True is what every server does unasked
         if manners.parallel_flag:
-            members["parallel_tool_calls"] = choice.parallel
-        elif not choice.parallel:
+            members["parallel_tool_calls"] = False
+        else:
             losses.drop("parallel_tool_calls")
     return members
 

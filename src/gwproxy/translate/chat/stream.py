@@ -1,10 +1,8 @@
 """Chat streams: an upstream's chunks → events, and events → a client's chunks.
 
-Reader. At most one block of prose (text, reasoning, refusal) is open at a time; another kind, or a
-call, closes it. Calls stay open to the end, for Chat never says that one has ended: a prefix that
-parses is no end. A finish reason only prepares the end, since usage, and more of everything, may
-follow; `[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]`
-the answer was cut off, and that is a failure.
+Reader. A finish reason only prepares the end, since usage, and more of everything, may follow;
+`[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]` the
+answer was cut off, and that is a failure.
 
 Writer. One role, one id, one model, one finish reason; a call's id, type and name exactly once
 (clients concatenate what is repeated); usage in a last chunk of its own, if it was asked for;
@@ -16,13 +14,13 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 from gwproxy.translate import complaints, jsonio, sse
 from gwproxy.translate.answer import Asked, message_id
 from gwproxy.translate.chat import failure
+from gwproxy.translate.chat.assembly import Assembly, Unreadable
 from gwproxy.translate.chat.blocks import GAP, carried_seal
-from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Assemblies, Assembly
 from gwproxy.translate.chat.chunk import (
     MISFITS,
     CallPiece,
@@ -30,7 +28,6 @@ from gwproxy.translate.chat.chunk import (
     Chunk,
     Figures,
     Words,
-    joined_halves,
     tolerant,
     typed,
 )
@@ -41,8 +38,6 @@ from gwproxy.translate.chat.ending import (
     usage_object,
     usage_of,
 )
-from gwproxy.translate.chat.think import Splitter
-from gwproxy.translate.chat.tools import STRUCTURED_TOOL
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -57,10 +52,8 @@ from gwproxy.translate.events import (
     truncated,
     unreadable,
 )
-from gwproxy.translate.hub import Failure, Seal, Stop, Usage
+from gwproxy.translate.hub import Failure, Stop, Usage
 from gwproxy.translate.manners import Manners
-
-_Prose = Literal["text", "reasoning", "refusal"]
 
 _REASONING: Final = b'{"reasoning_content":'
 
@@ -69,19 +62,12 @@ class Reader:
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
     def __init__(self, manners: Manners) -> None:
-        self._manners = manners
         self._decoder = sse.Decoder()
-        self._out: list[Event] = []
+        self._blocks = Assembly(manners)
+        self._out = self._blocks.out
         self._length: int | None = None
         self._started = False
         self._over = False
-        self._blocks = 0
-        self._prose: _Prose | None = None
-        self._prose_block = 0
-        self._refused = False
-        self._calls = Assemblies()
-        self._think = Splitter() if manners.inline_think else None
-        self._torn = ""  # the first half of a character whose second half is yet to come
         self._finish_reason: str | None = None
         self._sequence: str | int | None = None
 
@@ -100,9 +86,8 @@ class Reader:
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
         for _name, data in self._decoder.finish():
-            if _is_torn(data):
-                break  # what counts is whether a finish reason came before
-            self._on_frame(data)
+            if not _is_torn(data):  # else what counts is what came before
+                self._on_frame(data)
         if not self._over:
             if self._finish_reason is None:
                 self._fail(truncated())
@@ -118,18 +103,19 @@ class Reader:
         return self._take()
 
     def _take(self) -> list[Event]:
-        out, self._out = self._out[: self._length], []
+        out = self._out[: self._length]
+        self._out.clear()
         return out
 
     def _on_frame(self, data: bytes) -> None:
         if self._over:
             return  # some upstreams go on talking after [DONE]
         try:
-            chunk = typed(data)
+            self._on_chunk(typed(data), data)
         except MISFITS:
             self._on_misfit(data)
-        else:
-            self._on_chunk(chunk, data)
+        except Unreadable as error:
+            self._fail(unreadable(str(error)))
 
     def _on_misfit(self, data: bytes) -> None:
         """The terminator, a chunk of another shape, or what is not JSON."""
@@ -140,6 +126,8 @@ class Reader:
                 self._on_chunk(tolerant(data), data)
             except jsonio.NotJson:
                 self._fail(unreadable(f"{complaints.read(data).message!r} is not JSON"))
+            except Unreadable as error:
+                self._fail(unreadable(str(error)))
 
     def _on_chunk(self, chunk: Chunk, data: bytes) -> None:
         choices = chunk.choices
@@ -150,13 +138,7 @@ class Reader:
                 continue  # a second answer was never asked for
             words = choice.delta or choice.message
             if words is not None:
-                reasoning = words.reasoning_content or words.reasoning or words.reasoning_text
-                if reasoning:
-                    self._on_prose("reasoning", reasoning)
-                if words.content:
-                    self._on_text(words.content)
-                if words.tool_calls or words.refusal or words.function_call:
-                    self._on_other_words(words)
+                self._on_words(words)
             if choice.finish_reason:
                 self._on_finish_reason(choice.finish_reason, choice.stop_reason)
             if choice.usage is not None:
@@ -180,92 +162,22 @@ class Reader:
             self._out.append(Start(chunk.id or "", chunk.model or "", chunk.created))
         return chunk.choices or []
 
+    def _on_words(self, words: Words) -> None:
+        blocks = self._blocks
+        reasoning = words.reasoning_content or words.reasoning or words.reasoning_text
+        if reasoning:
+            blocks.prose("reasoning", reasoning)
+        if words.content:
+            blocks.text(words.content)
+        if words.refusal:
+            blocks.prose("refusal", words.refusal)
+        if words.tool_calls:
+            blocks.calls(words.tool_calls)
+        elif words.function_call is not None:
+            blocks.calls([CallPiece(0, None, words.function_call)])
+
     def _on_usage(self, figures: Figures) -> None:
         self._out.append(UsageUpdate(usage_of(figures)))
-
-    def _on_other_words(self, words: Words) -> None:
-        if words.refusal:
-            self._refused = True
-            self._on_prose("refusal", words.refusal)
-        if words.tool_calls or words.function_call:
-            self._on_calls(words)
-
-    def _on_text(self, text: str) -> None:
-        if self._think is None:
-            self._on_prose("text", text)
-            return
-        for kind, piece in self._think.feed(text):
-            self._on_prose(kind, piece)
-
-    def _on_prose(self, kind: _Prose, text: str) -> None:
-        if self._prose != kind:
-            self._close_prose()
-            self._open_named_calls()
-            self._prose = kind
-            self._prose_block = self._blocks
-            self._blocks += 1
-            self._out.append(Open(self._prose_block, kind))
-        if not text.isascii() or self._torn:
-            text, self._torn = joined_halves(self._torn + text)
-            if not text:
-                return
-        self._out.append(Delta(self._prose_block, text))
-
-    def _close_prose(self) -> None:
-        if self._prose is None:
-            return
-        if self._torn:
-            self._torn = ""
-            self._out.append(Delta(self._prose_block, "\ufffd"))
-        seal = None
-        if self._prose == "reasoning":
-            seal = Seal(self._manners.family, "text", "")
-        self._out.append(Close(self._prose_block, seal))
-        self._prose = None
-
-    def _on_calls(self, words: Words) -> None:
-        pieces = words.tool_calls or []
-        if words.function_call is not None and not pieces:
-            pieces = [CallPiece(0, None, words.function_call)]
-        alone = len(pieces) == 1
-        for position, piece in enumerate(pieces):
-            call, text = self._calls.take(piece, position, alone)
-            if not text:
-                continue
-            if call.block is not None:
-                self._out.append(Delta(call.block, call.tell(text)))
-            elif call.name:
-                self._open_call(call)
-            if call.blanks > MAX_BLANKS or call.size > MAX_ARGUMENTS:
-                self._fail(unreadable("tool arguments without end"))
-                return
-
-    def _open_call(self, call: Assembly) -> None:
-        self._close_prose()
-        call.block = self._blocks
-        self._blocks += 1
-        if self._is_structured(call):
-            self._out.append(Open(call.block, "text"))
-        else:
-            opened = Open(call.block, "call", call.id, call.name, call.custom)
-            self._out.append(opened)
-        if call.texts:
-            self._out.append(Delta(call.block, call.tell("".join(call.texts))))
-
-    def _open_named_calls(self) -> None:
-        """Calls without arguments so far: what comes next must not overtake them."""
-        for call in self._calls.all:
-            if call.block is None and call.name:
-                self._open_call(call)
-
-    def _close_call(self, call: Assembly) -> None:
-        assert call.block is not None
-        if call.torn:
-            self._out.append(Delta(call.block, "\ufffd"))
-        self._out.append(Close(call.block))
-
-    def _is_structured(self, call: Assembly) -> bool:
-        return self._manners.json_schema == "tool" and call.name == STRUCTURED_TOOL
 
     def _on_finish_reason(self, word: str, sequence: str | int | None) -> None:
         broken = broken_off(word)
@@ -276,25 +188,17 @@ class Reader:
             self._sequence = sequence
 
     def _end(self) -> None:
-        if self._finish_reason is None and not self._blocks and not self._calls.all:
+        blocks = self._blocks
+        if self._finish_reason is None and blocks.empty:
             self._fail(unreadable("there is nothing in it"))
             return
-        if self._think is not None:
-            for kind, piece in self._think.finish():
-                self._on_prose(kind, piece)
-        self._close_prose()
-        self._open_named_calls()
-        if any(call.block is None and (call.id or call.texts) for call in self._calls.all):
-            self._fail(unreadable("a tool call without a name"))
+        try:
+            blocks.close()
+        except Unreadable as error:
+            self._fail(unreadable(str(error)))
             return
-        opened = [call for call in self._calls.all if call.block is not None]
-        for call in opened:
-            self._close_call(call)
         stop = stop_of(
-            self._finish_reason,
-            self._sequence,
-            calls=any(not self._is_structured(call) for call in opened),
-            refused=self._refused,
+            self._finish_reason, self._sequence, calls=blocks.called, refused=blocks.refused
         )
         self._out += [Finish(stop), End()]
         self._be_over()

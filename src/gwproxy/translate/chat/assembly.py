@@ -1,0 +1,133 @@
+"""An upstream's words and call pieces, in whatever order they come → hub events.
+
+At most one block of prose (text, reasoning, refusal) is open at a time; another kind, or a call,
+closes it. A call opens when its arguments begin, or when something else does: until then its name
+may still grow. Calls stay open to the end, for Chat never says that one has ended, and arguments
+that parse are no end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
+from gwproxy.translate.chat.chunk import CallPiece, joined_halves
+from gwproxy.translate.chat.think import Splitter
+from gwproxy.translate.chat.tools import STRUCTURED_TOOL
+from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.hub import Seal
+from gwproxy.translate.manners import Manners
+
+Prose: TypeAlias = Literal["text", "reasoning", "refusal"]
+
+
+class Unreadable(ValueError):
+    """The upstream's pieces do not make an answer; `str()` says why."""
+
+
+class Assembly:
+    """The blocks of one answer, and the events they have made so far (`out`)."""
+
+    def __init__(self, manners: Manners) -> None:
+        self.out: list[Event] = []
+        self.refused = False
+        self._family = manners.family
+        self._structured = STRUCTURED_TOOL if manners.json_schema == "tool" else None
+        self._think = Splitter() if manners.inline_think else None
+        self._opened = 0
+        self._prose: Prose | None = None
+        self._block = 0
+        self._torn = ""  # the first half of a character whose second half is yet to come
+        self._calls = Calls()
+
+    @property
+    def empty(self) -> bool:
+        return not self._opened and not self._calls.all
+
+    @property
+    def called(self) -> bool:
+        """Whether the client has a tool to run."""
+        return any(
+            call.block is not None and call.name != self._structured for call in self._calls.all
+        )
+
+    def text(self, text: str) -> None:
+        if self._think is None:
+            self.prose("text", text)
+            return
+        for kind, piece in self._think.feed(text):
+            self.prose(kind, piece)
+
+    def prose(self, kind: Prose, text: str) -> None:
+        if self._prose != kind:
+            self._close_prose()
+            self._open_named_calls()
+            self._prose = kind
+            self._block = self._number()
+            self.out.append(Open(self._block, kind))
+            self.refused = self.refused or kind == "refusal"
+        if not text.isascii() or self._torn:
+            text, self._torn = joined_halves(self._torn + text)
+            if not text:
+                return
+        self.out.append(Delta(self._block, text))
+
+    def calls(self, pieces: Sequence[CallPiece]) -> None:
+        """Raises Unreadable when a call's arguments have no end."""
+        alone = len(pieces) == 1
+        for position, piece in enumerate(pieces):
+            call, text = self._calls.take(piece, position, alone)
+            if not text:
+                continue
+            if call.block is not None:
+                self.out.append(Delta(call.block, call.tell(text)))
+            elif call.name:
+                self._open_call(call)
+            if call.blanks > MAX_BLANKS or call.size > MAX_ARGUMENTS:
+                raise Unreadable("tool arguments without end")
+
+    def close(self) -> None:
+        """The answer is complete. Raises Unreadable when one of its calls never got a name."""
+        if self._think is not None:
+            for kind, piece in self._think.finish():
+                self.prose(kind, piece)
+        self._close_prose()
+        self._open_named_calls()
+        for call in self._calls.all:
+            if call.block is not None:
+                if call.torn:
+                    self.out.append(Delta(call.block, "\ufffd"))
+                self.out.append(Close(call.block))
+            elif call.id or call.texts:
+                raise Unreadable("a tool call without a name")
+
+    def _number(self) -> int:
+        self._opened += 1
+        return self._opened - 1
+
+    def _close_prose(self) -> None:
+        if self._prose is None:
+            return
+        if self._torn:
+            self._torn = ""
+            self.out.append(Delta(self._block, "\ufffd"))
+        seal = Seal(self._family, "text", "") if self._prose == "reasoning" else None
+        self.out.append(Close(self._block, seal))
+        self._prose = None
+
+    def _open_named_calls(self) -> None:
+        """Calls without arguments so far: what comes next must not overtake them."""
+        for call in self._calls.all:
+            if call.block is None and call.name:
+                self._open_call(call)
+
+    def _open_call(self, call: OpenCall) -> None:
+        self._close_prose()
+        call.block = block = self._number()
+        if call.name == self._structured:
+            self.out.append(Open(block, "text"))
+        else:
+            self.out.append(Open(block, "call", call.id, call.name, call.custom))
+        if call.texts:
+            self.out.append(Delta(block, call.tell("".join(call.texts))))
