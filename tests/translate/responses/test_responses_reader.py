@@ -65,6 +65,50 @@ def test_items_without_an_index_are_found_by_their_id() -> None:
     assert blocks == (Call("c1", "f", "{}"), Call("c2", "f", "{}"))
 
 
+def test_items_that_all_count_as_the_first_are_told_apart_by_their_ids() -> None:
+    other = {**CALL, "id": "fc_1", "call_id": "call_2"}
+    data = created() + added(0, **CALL) + argued(0, "{}") + added(0, **other) + argued(0, "[]")
+    blocks = reply_of(data + completed()).blocks
+    assert blocks == (Call("call_1", "ls", "{}"), Call("call_2", "ls", "[]"))
+
+
+def test_an_announcement_may_bring_the_name_that_deltas_waited_for() -> None:
+    data = created() + argued(0, '{"a"') + added(0, **CALL) + argued(0, ":1}") + completed()
+    assert reply_of(data).blocks == (Call("call_1", "ls", '{"a":1}'),)
+
+
+def test_an_announcement_after_the_first_words_changes_nothing() -> None:
+    data = created() + said(0, "a") + added(0, **{**MESSAGE, "id": None}) + said(0, "b")
+    assert reply_of(data + completed()).blocks == (Text("ab"),)
+
+
+def test_what_comes_after_an_item_is_done_is_not_heard() -> None:
+    whole = {**MESSAGE, "content": [{"type": "output_text", "text": "Hi"}]}
+    data = created() + done(0, **whole) + done(0, **whole) + said(0, "late") + completed(whole)
+    assert reply_of(data).blocks == (Text("Hi"),)
+    call = {**CALL, "arguments": "{}"}
+    data = created() + done(0, **call) + argued(0, "late") + completed(call)
+    assert reply_of(data).blocks == (Call("call_1", "ls", "{}"),)
+    rest = {"type": "reasoning", "id": "rs_0", "content": [{"type": "reasoning_text", "text": "a"}]}
+    assert reply_of(created() + done(0, **rest) + thought("late") + completed()).blocks == (
+        Reasoning("a", Seal("up", "text", "", "rs_0")),
+    )
+
+
+def test_announcements_without_an_item_are_skipped() -> None:
+    empty = frame("response.output_item.added", output_index=0)
+    empty += frame("response.output_item.done", output_index=0, item=None)
+    assert reply_of(created() + empty + summary(0, "") + completed()).blocks == ()
+
+
+def test_data_that_is_json_and_no_object_is_a_failure() -> None:
+    assert "could not be understood" in failure_of(created() + b"data: [1]\n\n").message
+
+
+def test_a_call_without_arguments_has_none() -> None:
+    assert reply_of(created() + done(0, **CALL) + completed()).blocks == (Call("call_1", "ls", ""),)
+
+
 def test_a_name_that_comes_late_is_waited_for() -> None:
     late = done(0, **CALL, arguments='{"a":1}')
     events = read(created() + argued(0, '{"a"') + argued(0, ":1}") + late + completed())

@@ -12,8 +12,10 @@ from gwproxy.translate.answer import Asked
 from gwproxy.translate.events import Fail, fold
 from gwproxy.translate.hub import (
     Call,
+    Dialect,
     Failure,
     FailureKind,
+    Opaque,
     Reasoning,
     Refusal,
     Reply,
@@ -112,6 +114,22 @@ def test_the_official_sdk_reads_the_whole_answer() -> None:
     body = reply.build(answer, ASKED)
     responses_grammar.check_response(json.loads(body))
     assert responses_sdk.whole(body) == responses_sdk.bare(json.loads(body))
+
+
+def test_native_and_foreign_items_in_a_whole_answer() -> None:
+    item = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    native = Opaque(Dialect.RESPONSES, "web_search_call", json.dumps(item))
+    foreign = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}")
+    answer = Reply("", "", (Text("a"), foreign, Text("b"), native), Stop(StopReason.END))
+    output = json.loads(reply.build(answer, ASKED))["output"]
+    assert [one["type"] for one in output] == ["message", "message", "web_search_call"]
+
+
+def test_a_filtered_whole_answer_says_why() -> None:
+    stop = Stop(StopReason.REFUSAL, explanation="Policy.")
+    body = json.loads(reply.build(Reply("", "", (), stop), ASKED))
+    assert body["status"] == "incomplete"
+    assert body["output"][0]["content"] == [{"type": "refusal", "refusal": "Policy."}]
 
 
 def test_an_unknown_input_figure_is_estimated_where_the_output_is_known() -> None:

@@ -146,6 +146,10 @@ def test_what_tunes_is_a_named_loss(fields: dict[str, Any], loss: str) -> None:
         ),
         (b'{"model":"m","input":"x","max_output_tokens":"9"}', "max_output_tokens: "),
         (b'{"model":"m","input":"x","text":{"format":{"type":"xml"}}}', "text.format.type: "),
+        (
+            b'{"model":"m","input":"x","text":{"format":{"type":"json_schema"}}}',
+            "text.format.schema: field required",
+        ),
         (b'{"model":"m","input":"x","tools":[{"type":"function"}]}', "tools[0].name: "),
         (b'{"model":"m","input":"x","tool_choice":"maybe"}', "tool_choice: "),
         (b"[1]", "expected object"),
@@ -171,6 +175,12 @@ def test_what_is_wrong_is_placed(body: bytes, words: str) -> None:
 )
 def test_reasoning(reasoning: dict[str, Any], thinking: Thinking) -> None:
     assert parsed(reasoning=reasoning)[0].thinking == thinking
+
+
+def test_formats_asked_for() -> None:
+    assert parsed(text={"format": {"type": "text"}})[0].output_format is None
+    plain = parsed(text={"format": {"type": "json_object"}})[0]
+    assert plain.output_format == OutputFormat("json_object")
 
 
 def test_a_schema_keeps_its_text() -> None:

@@ -244,6 +244,32 @@ def test_hosted_history_in_words(item: dict[str, Any], words: str) -> None:
     assert block.text == words
 
 
+def test_a_hosted_result_of_an_odd_shape_says_nothing() -> None:
+    (turn,) = turns_of({"type": "mcp_call", "name": "get", "arguments": "{}", "output": 5})
+    (block,) = turn.blocks
+    assert isinstance(block, Opaque)
+    assert block.text == '[get "{}"]'
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"type": "function_call", "call_id": "c"}, r"input\[0\]\.name: field required"),
+        ({**CALL, "arguments": 5}, r"input\[0\]\.arguments: expected string, got number"),
+        ({"type": "shell_call", "call_id": "c"}, r"input\[0\]\.action: expected object"),
+        ({"type": "tool_search_call", "call_id": "c"}, r"input\[0\]\.arguments: expected object"),
+    ],
+)
+def test_calls_that_lack_something(item: dict[str, Any], words: str) -> None:
+    with pytest.raises(Malformed, match=words):
+        turns_of(item)
+
+
+def test_a_typed_call_whose_payload_is_text_keeps_it() -> None:
+    (turn,) = turns_of({"type": "shell_call", "call_id": "c", "action": "ls"})
+    assert turn.blocks == (Call("c", "shell", "ls"),)
+
+
 # --- thoughts ----------------------------------------------------------------------------------
 
 
@@ -448,6 +474,16 @@ def test_an_empty_turn_of_the_user_stays_one() -> None:
     assert shape(items_of(told())) == ["user"]
 
 
+def test_a_refusal_in_a_users_turn_is_text() -> None:
+    assert items_of(told(Refusal("no")))[0]["content"] == [{"type": "input_text", "text": "no"}]
+
+
+@pytest.mark.parametrize("turn", [told(Reasoning("hm")), said(Result("a"))])
+def test_blocks_in_the_wrong_place_are_refused(turn: Turn) -> None:
+    with pytest.raises(Unsupported, match="cannot stand"):
+        items_of(turn)
+
+
 def test_foreign_blocks() -> None:
     worded = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}", '[web_search "q"]')
     silent = Opaque(Dialect.ANTHROPIC, "fallback", "{}")
@@ -530,6 +566,13 @@ def test_what_the_upstream_cannot_read_is_refused(block: Block, manners: dict[st
     """Left out in silence, the model would make it up."""
     with pytest.raises(Unsupported):
         items_of(told(block), manners=replace(PLAIN, **manners))
+
+
+def test_the_detail_of_a_document_is_kept() -> None:
+    document = Media("document", "file", "f", detail="high")
+    assert items_of(told(document))[0]["content"] == [
+        {"type": "input_file", "detail": "high", "file_id": "f"}
+    ]
 
 
 def test_a_documents_context_stands_before_it() -> None:

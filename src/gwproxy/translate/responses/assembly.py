@@ -72,6 +72,8 @@ class Assembly:
 
     def announce(self, index: int | None, head: Head) -> None:
         item = self._items.get(index) or self._ids.get(head.id or "")
+        if item is not None and head.id and item.head.id not in (None, head.id):
+            self._close(item)  # another item in its place, by an upstream that counts them all as 0
         if item is None or item.done:
             item = self._add(index, head)
         item.head = head

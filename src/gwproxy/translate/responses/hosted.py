@@ -51,7 +51,6 @@ def _lines(content: Any) -> list[str]:
         return [content]
     if isinstance(content, list):
         return [line for item in content for line in _lines(item)]
-    if isinstance(content, dict):
-        found = [content.get(name) for name in ("filename", "text", "logs", "url", "message")]
-        return [text for text in found if isinstance(text, str) and text]
-    return []
+    held = content if isinstance(content, dict) else {}
+    found = [held.get(name) for name in ("filename", "text", "logs", "url", "message")]
+    return [text for text in found if isinstance(text, str) and text]

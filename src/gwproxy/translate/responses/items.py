@@ -248,10 +248,8 @@ def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:
     if made is None or made.family != family or made.item_id is None:
         return None
     item: dict[str, Any] = {"type": "reasoning", "id": made.item_id, "summary": []}
-    if made.kind == "text":
-        return {**item, "content": [{"type": "reasoning_text", "text": block.text}]}
-    if made.kind != "encrypted":
-        return None
-    if block.text:
-        item["summary"] = [{"type": "summary_text", "text": block.text}]
-    return {**item, "encrypted_content": made.data}
+    if made.kind == "encrypted":
+        if block.text:
+            item["summary"] = [{"type": "summary_text", "text": block.text}]
+        return {**item, "encrypted_content": made.data}
+    return {**item, "content": [{"type": "reasoning_text", "text": block.text}]}
