@@ -266,7 +266,9 @@ def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command:
     assert config.read_text() == 'model = "gpt-5.6"\n'
 
 
-def test_directly_the_key_is_written_after_plain_words(settings: Path, command: InProcess) -> None:
+def test_directly_the_key_is_written_after_plain_words(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
     ran = command("setup", "claude-code", "--direct", "--yes")
     assert "warning: --direct: the key of 'kimi' will stand in" in ran.stderr
     assert KEY not in ran.stdout + ran.stderr
@@ -275,8 +277,12 @@ def test_directly_the_key_is_written_after_plain_words(settings: Path, command: 
     assert "next: claude\n" in ran.stderr
     records = [path for path in settings.parent.parent.rglob("*") if path.is_file()]
     assert [path for path in records if KEY in path.read_text()] == [settings]
+    settings.write_text(settings.read_text() + "// edited since\n")
     command("setup", "claude-code", "--undo", "--yes")
-    assert settings.read_text() == BEFORE
+    assert settings.read_text() == BEFORE + "// edited since\n"
+    ours = [path for path in gwproxy_home.rglob("*") if path.is_file()]
+    assert len(ours) > 3
+    assert [path for path in ours if KEY in path.read_text()] == []
 
 
 def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(

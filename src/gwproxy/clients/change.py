@@ -71,7 +71,7 @@ def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool 
             _rename_claim(work.snapshot.real, profile)
             return work.plan
         _guard_size(work.plan)
-        _back_up(work.snapshot)
+        _back_up(work.snapshot, work.base)
         ledger.keep(work.snapshot.real, work.claim, work.base)
         files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
         return work.plan
@@ -93,7 +93,7 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
         if work is None:
             return None
         if not work.plan.is_empty:
-            _back_up(work.snapshot)
+            _back_up(work.snapshot, _bytes(work.plan.after))
             if work.plan.after is None:
                 files.delete(work.snapshot)
             else:
@@ -220,9 +220,14 @@ def _rename_claim(real: Path, profile: str) -> None:
         ledger.keep(real, replace(claim, profile=profile), None)
 
 
-def _back_up(snapshot: Snapshot) -> None:
-    if snapshot.content is not None:
-        ledger.back_up(snapshot.real, snapshot.content)
+def _back_up(snapshot: Snapshot, without_us: bytes | None) -> None:
+    """Copy what is the user's of a file, their latest edits included.
+
+    What we wrote is left out: after `--direct` it is a provider's key, and no copy of that may
+    stay behind.
+    """
+    if without_us:
+        ledger.back_up(snapshot.real, without_us)
 
 
 def _guard_size(plan: Plan) -> None:

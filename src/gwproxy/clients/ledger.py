@@ -2,9 +2,10 @@
 
 Everything is in the state directory: `setup.json` with one `Claim` per file, and `backups/` with
 a folder per file. In it `original` is the file as it was before gwproxy first changed it, and is
-kept for ever; `base-…` is the file as it would be without us, for undo; `0007-…` are the bytes
-before each change, of which the last `BACKUPS_KEPT` stay. No token is in `setup.json`; copies
-hold whatever the user's file held, in files that only the user can read.
+kept for ever; `base-…` is the file as it would be without us, for undo; `0007-…` are the same
+before each change, of which the last `BACKUPS_KEPT` stay. No copy holds a token or key of ours,
+and `setup.json` only its digest; what secrets the user's own file held, the copies hold as well,
+readable by the user alone.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def base_of(real: Path, claim: Claim) -> bytes | None:
 
 
 def back_up(real: Path, content: bytes) -> None:
-    """Copy a file's bytes before a change: once for ever, and once in a ring."""
+    """Copy the user's part of a file before a change: once for ever, and once in a ring."""
     folder = _folder(real)
     _write_once(folder / "original", content)
     ring = _ring(folder)
