@@ -92,6 +92,7 @@ async def test_a_stream_whose_body_ends_late_still_gives_its_connection_back(sta
     gateway, upstream = await start(script)
     for _ in range(3):
         assert (await ask(gateway, streamed=True))[0] == 200
+        await asyncio.sleep(0.1)  # the client need not wait for that end, but this test does
     assert upstream.connections == 1
 
 

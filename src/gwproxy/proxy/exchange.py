@@ -171,8 +171,8 @@ class Exchange:
             outlet.close()
         if stream.failure is not None:
             self._record.error = stream.failure.message
-        elif self._answer is not None:
-            await self._answer.read_leftover(self._services.limits.leftover_s)
+        else:
+            self._reclaim()
         self._record.status = 200
         return outlet.response
 
@@ -257,7 +257,10 @@ class Exchange:
                 chunk = await answer.read()
         except sse.TooLong as error:
             return failures.broken(self._record.profile, f"sent {error}")
-        return collector.finish()
+        result = collector.finish()
+        if not isinstance(result, Failure):
+            self._reclaim()
+        return result
 
     # --- both ------------------------------------------------------------------------------------
 
@@ -274,6 +277,11 @@ class Exchange:
             begun = await answer.read()
         content_type = answer.headers.get("content-type", "")
         return begun, is_event_stream(begun, content_type, asked)
+
+    def _reclaim(self) -> None:
+        """The last event is read: the connection may be used again once its body has ended."""
+        if self._answer is not None:
+            self._services.upstream.reclaim(self._answer)
 
     async def _refusal(self, bridge: Bridge, answer: Answer) -> ErrorAnswer:
         """What the upstream said instead of an answer."""

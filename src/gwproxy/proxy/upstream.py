@@ -29,6 +29,7 @@ from gwproxy.profiles.redaction import MASK
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.log import LOGGER
 from gwproxy.translate.hub import Failure
 
 _REDIRECTS: Final = range(300, 400)
@@ -69,6 +70,7 @@ class Upstream:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._targets: dict[str, _Target] = {}
+        self._reclaiming: set[asyncio.Task[None]] = set()
         self._watches: WeakKeyDictionary[object, _Watch] = WeakKeyDictionary()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -90,6 +92,8 @@ class Upstream:
         )
 
     async def close(self) -> None:
+        for task in self._reclaiming:
+            task.cancel()
         await self._session.close()
 
     async def send(self, call: Call) -> Answer:
@@ -134,6 +138,30 @@ class Upstream:
                 sock_read=call.profile.first_byte_timeout_s,
             ),
         )
+
+    def reclaim(self, answer: Answer) -> None:
+        """Take `answer`, of which all that matters was read, off its reader's hands.
+
+        The end of the body mostly comes a moment after the last event. Nobody waits for it, but
+        with it the connection can be used again.
+        """
+        if answer.ended:
+            answer.close()
+            return
+        answer.reclaimed = True
+        task = asyncio.create_task(self._read_to_the_end(answer))
+        self._reclaiming.add(task)
+        task.add_done_callback(self._reclaiming.discard)
+
+    async def _read_to_the_end(self, answer: Answer) -> None:
+        try:
+            async with asyncio.timeout(self._limits.leftover_s):
+                await answer.read_leftover()
+        except TimeoutError:
+            LOGGER.debug("an upstream did not end its answer after the last event")
+        finally:
+            answer.reclaimed = False
+            answer.close()
 
     def _watch(self, response: aiohttp.ClientResponse) -> None:
         """See to it that a connection's end ends the reading of its answer.
@@ -188,7 +216,16 @@ class Answer:
     """An upstream's answer, its head read. `close` it; a connection that was not read to its end
     is not used again. Every read raises Failed."""
 
-    __slots__ = ("_begun", "_host", "_key", "_profile", "_response", "headers", "status")
+    __slots__ = (
+        "_begun",
+        "_host",
+        "_key",
+        "_profile",
+        "_response",
+        "headers",
+        "reclaimed",
+        "status",
+    )
 
     def __init__(self, response: aiohttp.ClientResponse, host: str, call: Call) -> None:
         self.status = response.status
@@ -196,6 +233,7 @@ class Answer:
         self._host = host
         self._profile = call.profile
         self._begun = False
+        self.reclaimed = False  # `Upstream.reclaim` closes it
         key = (call.key or "").encode()
         self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
         self.headers: Mapping[str, str] = self._masked(response.headers)
@@ -256,21 +294,16 @@ class Answer:
                 parts.append(chunk)
         return b"".join(parts)[:most_bytes]
 
-    async def read_leftover(self, patience_s: float) -> None:
-        """Let the end of the body come, so that the connection can be used again."""
-        content = self._response.content
-        if content.at_eof():
-            return
-        try:
-            async with asyncio.timeout(patience_s):
-                while await content.readany():
-                    pass
-        except _READ_ERRORS:
-            return  # what the upstream says after its last event concerns nobody
+    async def read_leftover(self) -> None:
+        """Read to the end; what the upstream says after its last event concerns nobody."""
+        with contextlib.suppress(*_READ_ERRORS):
+            while await self._response.content.readany():
+                pass
 
     def close(self) -> None:
         """Let the connection go: into the pool when the answer was read to its end, else shut."""
-        self._response.close()
+        if not self.reclaimed:
+            self._response.close()
 
 
 def failure_of(error: BaseException, host: str, patience_s: float) -> Failure:
