@@ -1,0 +1,144 @@
+"""Mistakes of our own, and corners of HTTP that few clients visit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gwproxy.profiles.credentials import FoundKey
+from gwproxy.profiles.profile import Profile
+from gwproxy.translate.bridge import StreamBridge
+from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
+from support.raw import connected
+from support.scripted import (
+    Script,
+    ScriptedUpstream,
+    StartScripted,
+    Visit,
+    chat_answer,
+    chat_chunk,
+    chat_stream,
+    frames,
+)
+
+Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
+
+
+@pytest.fixture
+async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> Start:
+    async def both(script: Script, **settings: Any) -> tuple[TestGateway, ScriptedUpstream]:
+        upstream = await start_scripted(script)
+        profile = {"openai_url": upstream.url, "model": "up-model"}
+        return await start_gateway({"up": profile}, **settings), upstream
+
+    return both
+
+
+async def whole(visit: Visit) -> None:
+    await visit.answer(chat_answer("hello"))
+
+
+async def stream(visit: Visit) -> None:
+    await visit.open_stream()
+    await visit.chunk(chat_stream("Hel", "lo"))
+    await visit.end_stream()
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+async def test_a_mistake_of_ours_is_json_and_its_traceback_is_in_the_log(
+    start: Start, path: str, streamed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find(profile: Profile) -> FoundKey:
+        raise RuntimeError(f"a bug that knows the key {KEY}")
+
+    gateway, upstream = await start(whole, find_key=find)
+    async with gateway.post(path, messages(stream=streamed)) as response:
+        assert response.status == 500
+        assert response.headers["x-should-retry"] == "false"
+        text = await response.text()
+        assert "a mistake of its own" in json.loads(text)["error"]["message"]
+        assert "bug" not in text
+    assert "a bug that knows" in caplog.text
+    assert not upstream.visits
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["before", "after the first ping"])
+async def test_a_mistake_in_a_stream_never_looks_like_its_end(
+    start: Start, opened: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.go_on.wait()
+        await visit.chunk(frames(chat_chunk({"content": "x"})))
+        await visit.wait_until_gone()
+
+    def stumble(self: StreamBridge, chunk: bytes) -> bytes:
+        raise KeyError("a reader's bug")
+
+    monkeypatch.setattr(StreamBridge, "feed", stumble)
+    limits = replace(QUICK, early_status_s=0.02 if opened else 60)
+    gateway, upstream = await start(script, limits=limits)
+    if not opened:
+        asyncio.get_running_loop().call_later(0.1, lambda: upstream.visits[0].go_on.set())
+    async with gateway.post("/v1/messages", messages(stream=True)) as response:
+        assert response.status == (200 if opened else 500)
+        if opened:
+            await response.content.readuntil(b"ping")
+            upstream.visits[0].go_on.set()
+        text = await response.text()
+    assert "a mistake of its own" in text
+    assert "message_stop" not in text
+
+
+async def test_an_old_client_of_http_1_0(start: Start) -> None:
+    gateway, _ = await start(stream)
+    body = json.dumps(messages(stream=True)).encode()
+    async with connected(gateway.server.port) as client:
+        await client.send(
+            b"POST /v1/messages HTTP/1.0\r\nHost: localhost\r\nx-api-key: %b\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (TOKEN.encode(), len(body), body)
+        )
+        answer = await client.rest()  # no chunks: the end of the connection ends the body
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert text.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+
+
+async def test_requests_sent_ahead_are_answered_in_order(start: Start) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.answer(chat_answer(visit.json["messages"][0]["content"]))
+
+    gateway, _ = await start(script)
+    ahead = b""
+    for number in range(5):
+        body = json.dumps(chat(f"<{number}>")).encode()
+        ahead += b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        ahead += b"x-api-key: %b\r\nContent-Length: %d\r\n\r\n" % (TOKEN.encode(), len(body))
+        ahead += body
+    async with connected(gateway.server.port) as client:
+        await client.send(ahead)
+        for number in range(5):
+            answer = await client.answer()
+            assert answer.json["choices"][0]["message"]["content"] == f"<{number}>"
+
+
+@pytest.mark.parametrize("garbage", [b"not a size\r\n", b"-5\r\n", b"ffffffffffffffffff\r\n"])
+async def test_a_body_that_breaks_in_the_middle(start: Start, garbage: bytes) -> None:
+    gateway, upstream = await start(whole, limits=replace(QUICK, body_grace_s=1))
+    async with connected(gateway.server.port) as client:
+        await client.send(
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nx-api-key: %b\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"
+            b'"mod\r\n' % TOKEN.encode()
+        )
+        await asyncio.sleep(0.05)  # the head and the first chunk are taken by now
+        await client.send(garbage)
+        answer = await client.rest()
+    assert b" 200 " not in answer.split(b"\r\n", 1)[0]
+    assert not upstream.visits
