@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +17,11 @@ from gwproxy.profiles.store import ServeSettings
 from support.gateway import QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected
 from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 1024 * 1024
 
@@ -136,7 +142,12 @@ def raw_deflate(data: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("encoding", "pack"),
-    [("gzip", gzip.compress), ("deflate", zlib.compress), ("Deflate", raw_deflate)],
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("Deflate", raw_deflate),
+        ("zstd", zstd.compress),
+    ],
 )
 async def test_packed_bodies(
     gateway: TestGateway, upstream: ScriptedUpstream, encoding: str, pack: Any
@@ -159,8 +170,21 @@ async def test_packed_bodies(
         ("gzip", gzip.compress(json.dumps(chat()).encode())[:-9], 400),
         ("gzip", gzip.compress(bytes(64 * MIB), 1), 413),
         ("deflate", zlib.compress(bytes(64 * MIB), 1), 413),
+        ("zstd", b"not zstd", 400),
+        ("zstd", zstd.compress(json.dumps(chat()).encode())[:-9], 400),
+        ("zstd", zstd.compress(bytes(64 * MIB), 1), 413),
     ],
-    ids=["unknown", "twice", "not gzip", "cut", "gzip bomb", "deflate bomb"],
+    ids=[
+        "unknown",
+        "twice",
+        "not gzip",
+        "cut",
+        "gzip bomb",
+        "deflate bomb",
+        "not zstd",
+        "cut zstd",
+        "zstd bomb",
+    ],
 )
 async def test_packed_bodies_that_are_refused(
     start_gateway: StartGateway,

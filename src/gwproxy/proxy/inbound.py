@@ -7,7 +7,7 @@ the client's dialect. Must not know what a body means.
 from __future__ import annotations
 
 import asyncio
-import importlib
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -18,6 +18,11 @@ from aiohttp.http import HttpVersion11
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _GZIP_BITS: Final = 31
 _ZLIB_BITS: Final = 15
@@ -95,18 +100,9 @@ def _unpacker(encoding: str) -> Callable[[bytes], _Decompressor] | None:
             return lambda head: zlib.decompressobj(
                 _ZLIB_BITS if head[:1] and head[0] & 0x0F == 8 else _RAW_BITS
             )
-        case "zstd" if (zstd := _zstd()) is not None:
-            return zstd
-    known = "gzip, deflate" + (", zstd" if _zstd() is not None else "")
-    raise Failed(failures.unknown_encoding(encoding[:40], known))
-
-
-def _zstd() -> Callable[[bytes], _Decompressor] | None:
-    try:
-        module = importlib.import_module("compression.zstd")  # Python 3.14 and later
-    except ImportError:
-        return None
-    return lambda _: module.ZstdDecompressor()
+        case "zstd":
+            return lambda _: zstd.ZstdDecompressor()
+    raise Failed(failures.unknown_encoding(encoding[:40], "gzip, deflate, zstd"))
 
 
 def _unpacked(body: bytes, unpack: Callable[[bytes], _Decompressor], most_bytes: int) -> bytes:
