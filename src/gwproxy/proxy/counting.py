@@ -95,10 +95,10 @@ async def _ask(
     try:
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(route.profile)
+            outgoing = bridge.count_request(body)
             sent = headers.towards_upstream(
                 client, route, faithful=bridge.faithful, streams=False, key=key
             )
-            outgoing = bridge.count_request(body)
             call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)
             try:

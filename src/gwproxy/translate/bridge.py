@@ -11,7 +11,7 @@
 
 No sockets, no clock, no `await`: the shell feeds bytes, sends what comes out, and calls `ping()`
 on silence and `fail()` on trouble. With the same dialect on both sides and nothing to repair the
-bytes pass through (`Bridge.faithful`), behind the same doors.
+bytes pass through (`Bridge.faithful`, settled by `request`), behind the same doors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from gwproxy.translate import anthropic, chat, jsonio, passthrough, responses, sse, tokens
+from gwproxy.translate import anthropic, chat, jsonio, passthrough, responses, seal, sse, tokens
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.dialect import Codec, Reader, Writer
 from gwproxy.translate.events import (
@@ -136,6 +136,7 @@ class Bridge:
 
     def request(self, body: bytes) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
+        self._open_seals(body)
         if self.faithful:
             self._relayed = body
             self.input_estimate = self._calibrate(len(body) / tokens.BYTES_PER_TOKEN)
@@ -148,11 +149,18 @@ class Bridge:
 
     def count_request(self, body: bytes) -> bytes:
         """A `count_tokens` body for an Anthropic upstream that has the route."""
+        self._open_seals(body)
         if self.faithful:
             return self.request(body)
         rendered = self._render(self._parse_countable(body))
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
         return jsonio.dumps({k: v for k, v in fields.items() if k in _COUNTED_FIELDS})
+
+    def _open_seals(self, body: bytes) -> None:
+        """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
+        such a history goes through the hub."""
+        if self.faithful and seal.is_in(body):
+            self.faithful = False
 
     def estimate(self, body: bytes) -> int:
         """A local token count of a `count_tokens` body. Raises as `request` does."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from typing import Final, Literal
 
@@ -22,6 +23,9 @@ from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Seal
 
 MARK: Final = "gw1."
+_BEGUN: Final = b'"' + MARK.encode()
+# As the value of a member: quotes inside texts are escaped, so a quotation of one is no match.
+_CARRIED: Final = re.compile(rb":\s*" + re.escape(_BEGUN))
 # A thousand lines of thought; beyond this the client's history would carry more seal than text.
 MAX_BYTES: Final = 256 * 1024
 _DEFLATE_ABOVE_BYTES: Final = 1024
@@ -59,6 +63,11 @@ def wrap(seal: Seal, text: str | None = None) -> str:
         packed = zlib.compress(data, 6)
         return MARK + "z" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
     return MARK + base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def is_in(body: bytes) -> bool:
+    """Whether a JSON text carries an envelope."""
+    return _BEGUN in body and _CARRIED.search(body) is not None
 
 
 def unwrap(carried: str) -> Opened | None:
