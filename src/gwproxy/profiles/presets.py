@@ -63,6 +63,10 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     # Reasoning alone can use up a small budget; the vendor advises 16000 and more
     # (https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model).
     "min_output": 16_000,
+    "max_stops": 5,  # of 32 bytes: https://platform.kimi.ai/docs/api/chat
+    "max_stop_bytes": 32,
+    # Nobody there runs Anthropic's tools; their own routes ignore or refuse them (Kimi-K2.5#27).
+    "hosted_tools": False,
     "max_tools": 128,  # https://platform.kimi.ai/docs/api/chat
     # Codex sends it always; "Extra inputs are not permitted" (decolua/9router#1442).
     "parallel_flag": False,

@@ -164,6 +164,16 @@ _TABLE: Final = (
         "anomalyco/opencode#10811, CherryHQ/cherry-studio#14573",
     ),
     _flag("stop_sequences", True, "takes stop sequences (else matched here)", _KIMI_CHAT),
+    Quirk(
+        "max_stops", "int", 0, "most stop sequences in one request; 0 is no known limit", _KIMI_CHAT
+    ),
+    Quirk(
+        "max_stop_bytes",
+        "int",
+        0,
+        "the longest stop sequence it takes, in bytes; 0 is no known limit",
+        _KIMI_CHAT,
+    ),
     # --- roles and content
     _choice(
         "system_role",
@@ -223,10 +233,17 @@ _TABLE: Final = (
         "an Anthropic upstream takes tool_reference blocks",
         "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
     ),
+    _flag(
+        "hosted_tools",
+        True,
+        "runs hosted tools of its own dialect, such as web_search",
+        "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool",
+    ),
     _choice(
         "schema",
-        ("open", "moonshot"),
-        "the JSON Schema it takes for tools; `moonshot` is Moonshot's own subset",
+        ("open", "moonshot", "moonshot_plain"),
+        "the JSON Schema it takes for tools; `moonshot` is Moonshot's own subset, "
+        "`moonshot_plain` the same without anything that the vendor's validator does not know",
         "https://github.com/MoonshotAI/walle",
     ),
     _flag("strict_tools", True, "takes `strict` on a tool", _OPENAI_CHAT),

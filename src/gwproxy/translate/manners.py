@@ -41,6 +41,8 @@ class Manners(Struct, frozen=True, kw_only=True):
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     sampling: Literal["pass", "drop"] = "pass"
     stop_sequences: bool = True  # False: matched locally only
+    max_stops: int = 0  # 0 = no limit known
+    max_stop_bytes: int = 0  # of one of them; 0 = no limit known
 
     # --- roles and content
     system_role: Literal["system", "developer"] = "system"
@@ -57,7 +59,8 @@ class Manners(Struct, frozen=True, kw_only=True):
     tool_names: Literal["open", "letter_first"] = "open"
     tool_extras: bool = False  # Anthropic upstreams: defer_loading, strict, input_examples …
     tool_references: bool = False  # Anthropic upstreams: tool_reference blocks
-    schema: Literal["open", "moonshot"] = "open"
+    hosted_tools: bool = True  # runs tools of its own dialect, such as web_search
+    schema: Literal["open", "moonshot", "moonshot_plain"] = "open"
     strict_tools: bool = True
     parallel_flag: bool = True  # takes parallel_tool_calls / disable_parallel_tool_use
     json_schema: Literal["native", "tool", "prompt"] = "native"

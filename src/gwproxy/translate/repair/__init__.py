@@ -1,16 +1,84 @@
 """Named passes over a hub request, chosen by an upstream's manners.
 
-Each pass is pure and idempotent: it mends what one upstream or another refuses, and names what it
-changed. Dialect grammar is not repaired here but kept by the renderers.
+Each pass is pure and idempotent: it mends what one upstream or another refuses, gives the same
+object back when there is nothing to mend, and names what it changed. They know the dialect of the
+upstream, never its provider or model. What only one dialect's grammar asks for is kept by its
+renderer, which finds nothing to do in a repaired request.
+
+    history.py    nothing empty, every call followed by its result
+    tools.py      tools as many and as the upstream takes them
+    schema/       tool schemas in Moonshot's JSON Schema dialect
+    media.py      images and documents
+    thinking.py   reasoning that goes back, thinking and effort now
+    sampling.py   sampling, stop sequences, the length of the answer
+
+`PASSES` is their order. What the shell must do itself stands beside them: `media.pending_urls`
+(images to fetch), `tools.wrapped_tools` (arguments to unwrap), `sampling.takes_stops` (stop
+sequences to match), `media.without_media` and `tools.with_bare_schema` (for one retry).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import history, media, sampling, thinking, tools
+
+Apply: TypeAlias = Callable[[Request, Dialect, Manners, Losses], Request]
+
+
+class Pass(Struct, frozen=True):
+    """`name` for people, `why` what it spares them."""
+
+    name: str
+    apply: Apply
+    why: str
+
+
+PASSES: Final[tuple[Pass, ...]] = (
+    Pass("media", media.fit_media, "images and documents that the model takes"),
+    Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
+    Pass("tool results", history.answer_calls, "every call is followed by its result"),
+    Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
+    Pass("text before calls", history.text_before_calls, "Messages hosts refuse text after calls"),
+    Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
+    Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),
+    Pass("deferred tools", tools.show_deferred, "hosts that cannot load tools later"),
+    Pass("tool count", tools.limit_tools, "hosts refuse long lists of tools"),
+    Pass("tool references", tools.name_references, "what a tool search found, in words"),
+    Pass("tool choice", tools.settle_choice, "a choice needs tools"),
+    Pass("tool schemas", tools.fit_schemas, "hosts of Kimi take a JSON Schema dialect only"),
+    Pass("reasoning kept", thinking.keep_turns, "old reasoning that the client asked to forget"),
+    Pass("reasoning sent back", thinking.replay, "reasoning that the host reads again"),
+    Pass("reasoning filled in", thinking.fill_reasoning, "hosts that refuse calls without any"),
+    Pass("forced tools", thinking.force_tools, "a forced tool and thinking exclude each other"),
+    Pass("thinking", thinking.set_thinking, "thinking and effort as the host spells them"),
+    Pass("sampling", sampling.drop_sampling, "models that fix temperature and the like"),
+    Pass("stop sequences", sampling.limit_stops, "hosts take few and short ones"),
+    Pass("output limit", sampling.raise_output, "thoughts use up small limits"),
+    Pass("window", sampling.fit_window, "input and output must fit the window together"),
+    Pass("thinking budget", thinking.fit_budget, "a budget stays below the output limit"),
+)
 
 
 def repair(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """The request with every pass applied that `manners` asks for."""
+    """The request with every pass applied that `manners` asks for. Raises fields.Unsupported."""
+    for one in PASSES:
+        request = one.apply(request, upstream, manners, losses)
     return request
+
+
+def repair_steps(
+    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+) -> Iterator[tuple[Pass, Request]]:
+    """The same, step by step: each pass that changed something with what came out of it."""
+    for one in PASSES:
+        changed = one.apply(request, upstream, manners, losses)
+        if changed is not request:
+            request = changed
+            yield one, request

@@ -1,0 +1,331 @@
+"""A history that every upstream takes: nothing empty, every call followed by its result.
+
+Interrupted sessions, compaction and careless clients leave turns that agents never notice and
+hosts refuse: "the message at position N with role 'assistant' must not be empty"
+(MoonshotAI/kimi-code#1985), "text content is empty" (MoonshotAI/kimi-cli#1663), "tool_call_ids did
+not have response messages" (lidge-jun/opencodex#4726).
+
+What is decided about a turn depends only on the turns before it and on those up to the next answer
+of the model, which are all there when a request is made. So the repaired history of one request
+begins the repaired history of the next, and prompt caches hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import structs
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Reasoning,
+    Refusal,
+    Request,
+    Result,
+    Text,
+    ToolReference,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+NO_CONTENT: Final = "(no content)"
+NO_RESULT: Final = "[no result recorded]"
+_REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
+
+
+def drop_blank(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """No blank text, no assistant turn without text or call, no user turn without content."""
+    turns: list[Turn] = []
+    for turn in request.turns:
+        blocks = _without_blank(turn.blocks)
+        if turn.role == "assistant" and all(isinstance(block, Reasoning) for block in blocks):
+            losses.drop("messages.empty_assistant")
+            continue
+        if not blocks and turn.role == "system":
+            losses.drop("messages.empty_text")
+            continue
+        if not blocks:
+            losses.synthesize("messages.empty_user")
+            blocks = (Text(NO_CONTENT),)
+        elif blocks is not turn.blocks:
+            losses.drop("messages.empty_text")
+        turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
+    return _with_turns(request, turns)
+
+
+def _without_blank(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    out: list[Block] = []
+    for block in blocks:
+        kind = type(block)
+        if kind is Text or kind is Refusal:
+            if not block.text or block.text.isspace():  # type: ignore[union-attr]
+                continue
+        elif kind is Result:
+            inner = _without_blank(block.blocks)  # type: ignore[union-attr]
+            if inner is not block.blocks:  # type: ignore[union-attr]
+                block = structs.replace(block, blocks=inner)
+        out.append(block)
+    same = len(out) == len(blocks) and all(map(_is, out, blocks))
+    return blocks if same else tuple(out)
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _with_turns(request: Request, turns: list[Turn]) -> Request:
+    """The request with these turns; the same request when they are its own."""
+    if len(turns) == len(request.turns) and all(map(_is, turns, request.turns)):
+        return request
+    return structs.replace(request, turns=tuple(turns))
+
+
+def wrap_system(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Instructions in mid-conversation as a reminder in a user turn, for hosts that take
+    instructions only at the beginning. Never moved there: order and cache would be lost."""
+    if manners.mid_system != "wrap":
+        return request
+    turns: list[Turn] = []
+    leading = True
+    for turn in request.turns:
+        leading = leading and turn.role == "system"
+        if turn.role == "system" and not leading:
+            losses.emulate("messages.system")
+            turn = Turn("user", tuple(map(_reminding, turn.blocks)))
+        turns.append(turn)
+    return _with_turns(request, turns)
+
+
+def _reminding(block: Block) -> Block:
+    """As Claude Code wraps its own reminders, which stay as they are."""
+    if not isinstance(block, Text):
+        return block
+    text = block.text.strip()
+    if text.startswith("<system-reminder>") and text.endswith("</system-reminder>"):
+        return block
+    return structs.replace(block, text=_REMINDER.format(block.text))
+
+
+def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Every call followed at once by one result, every result behind its call.
+
+    Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
+    becomes text where it stands. A call that has none gets one that says so, as soon as the
+    conversation has gone on: the last turn of a request may still be answered.
+    """
+    turns: list[Turn] = []
+    calls: list[Call] = []
+    given = _joined(request.turns, losses)
+    start = 0
+    while start < len(given):
+        turn = given[start]
+        if turn.role == "assistant":
+            turns.append(turn)
+            calls = [block for block in turn.blocks if type(block) is Call]
+            start += 1
+        end = start
+        while end < len(given) and given[end].role != "assistant":
+            end += 1
+        span = given[start:end]
+        goes_on = end < len(given) or any(turn.role == "user" for turn in span)
+        turns += _answered(calls, span, losses) if goes_on else span
+        start = end
+    return _with_turns(request, turns)
+
+
+def _joined(turns: tuple[Turn, ...], losses: Losses) -> tuple[Turn, ...]:
+    """Assistant turns that follow one with calls are the same answer: its results come behind."""
+    out: list[Turn] = []
+    for turn in turns:
+        before = out[-1] if out else None
+        if (
+            before is not None
+            and before.role == turn.role == "assistant"
+            and any(type(block) is Call for block in before.blocks)
+        ):
+            losses.reorder("messages.assistant")
+            out[-1] = structs.replace(before, blocks=(*before.blocks, *turn.blocks))
+        else:
+            out.append(turn)
+    return turns if len(out) == len(turns) else tuple(out)
+
+
+def _answered(calls: list[Call], span: tuple[Turn, ...], losses: Losses) -> Iterable[Turn]:
+    """The turns between two answers of the model, results first."""
+    given = [any(type(block) is Result for block in turn.blocks) for turn in span]
+    if (not calls and not any(given)) or _in_order(calls, span):
+        return span
+    results = _Results(calls, losses)
+    left = [(turn, results.take(turn)) for turn in span]
+    taken = results.complete()
+    out: list[Turn] = []
+    if given and given[0] and span[0].role == "user":
+        turn, others = left[0]
+        left[0] = turn, (*taken, *others)
+    elif taken:
+        out.append(Turn("user", taken))
+    out += [
+        turn if blocks == turn.blocks else structs.replace(turn, blocks=blocks)
+        for turn, blocks in left
+        if blocks
+    ]
+    return out
+
+
+def _in_order(calls: list[Call], span: tuple[Turn, ...]) -> bool:
+    """Whether the first turn begins with one result for each call, and no other is anywhere."""
+    count = len(calls)
+    if not span or span[0].role != "user":
+        return False
+    blocks = span[0].blocks
+    leading = blocks[:count]
+    if not all(type(block) is Result for block in leading):
+        return False
+    wanted = sorted(call.id for call in calls)
+    if sorted(block.call_id for block in leading) != wanted:  # type: ignore[union-attr]
+        return False
+    return not any(type(b) is Result for b in blocks[count:]) and not any(
+        type(b) is Result for turn in span[1:] for b in turn.blocks
+    )
+
+
+class _Results:
+    """Sorts the results of one span to their calls."""
+
+    def __init__(self, calls: list[Call], losses: Losses) -> None:
+        self._calls = calls
+        self._open = [call.id for call in calls]
+        self._taken: list[Result] = []
+        self._losses = losses
+        self._turns = 0
+
+    def take(self, turn: Turn) -> tuple[Block, ...]:
+        """Takes the turn's results; gives what is left of it."""
+        self._turns += 1
+        others: list[Block] = []
+        for block in turn.blocks:
+            if type(block) is not Result:
+                others.append(block)
+                continue
+            if self._turns > 1 or others:
+                self._losses.reorder("messages.tool_result")
+            if block.call_id in self._open:
+                self._open.remove(block.call_id)
+                self._taken.append(block)
+            elif not self._merge(block):
+                self._losses.rename("messages.orphan_tool_result")
+                others += as_text(block)
+        return tuple(others)
+
+    def _merge(self, result: Result) -> bool:
+        """A further result of an answered call (openai/codex's `notify`) becomes part of it."""
+        for index, known in enumerate(self._taken):
+            if known.call_id == result.call_id:
+                if known.blocks != result.blocks:
+                    blocks = (*known.blocks, *result.blocks)
+                    self._taken[index] = structs.replace(
+                        known, blocks=blocks, is_error=result.is_error
+                    )
+                self._losses.rename("messages.duplicate_tool_result")
+                return True
+        return False
+
+    def complete(self) -> tuple[Block, ...]:
+        """All results, those that are missing made up at the end."""
+        for call in self._calls:
+            if call.id in self._open:
+                self._open.remove(call.id)
+                self._losses.synthesize("messages.tool_result")
+                self._taken.append(
+                    Result(call.id, (Text(NO_RESULT),), is_error=True, custom=call.custom)
+                )
+        return tuple(self._taken)
+
+
+def as_text(result: Result) -> list[Block]:
+    """A result that answers no call, as content of a user turn."""
+    said = f"[result of unknown call {result.call_id}]"
+    out: list[Block] = []
+    for block in result.blocks:
+        if isinstance(block, Text):
+            said += f" {block.text}"
+        elif isinstance(block, ToolReference):
+            said += f" {block.name}"
+        else:
+            out.append(block)
+    return [Text(said), *out]
+
+
+def text_before_calls(
+    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+) -> Request:
+    """Words before calls in an assistant turn, for the dialect that refuses them behind
+    (BerriAI/litellm#24361)."""
+    if upstream is not Dialect.ANTHROPIC:
+        return request
+    turns = []
+    for turn in request.turns:
+        if turn.role == "assistant":
+            turn = _words_first(turn, losses)
+        turns.append(turn)
+    return _with_turns(request, turns)
+
+
+def _words_first(turn: Turn, losses: Losses) -> Turn:
+    first = next((n for n, block in enumerate(turn.blocks) if type(block) is Call), None)
+    if first is None:
+        return turn
+    behind = turn.blocks[first:]
+    words = [block for block in behind if type(block) is Text or type(block) is Refusal]
+    if not words:
+        return turn
+    losses.reorder("messages.text_after_tool_use")
+    others = [block for block in behind if type(block) is not Text and type(block) is not Refusal]
+    return structs.replace(turn, blocks=(*turn.blocks[:first], *words, *others))
+
+
+def distinct_ids(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """No call id twice, where the upstream pairs calls and results by id alone.
+
+    Kimi counts anew in each answer (`functions.ls:0`). The Chat dialect pairs by position, so
+    there the ids stay as the model was trained to see them, unless one answer repeats its own.
+    """
+    used: set[str] = set()
+    renamed: dict[str, list[str]] = {}
+    turns: list[Turn] = []
+    for turn in request.turns:
+        blocks: list[Block] = []
+        if turn.role == "assistant":
+            renamed = {}
+            used = set() if upstream is Dialect.CHAT else used
+        for block in turn.blocks:
+            if type(block) is Call:
+                unique = _unused(block.id, used)
+                used.add(unique)
+                renamed.setdefault(block.id, []).append(unique)
+                block = block if unique == block.id else structs.replace(block, id=unique)
+            elif type(block) is Result and renamed.get(block.call_id):
+                unique = renamed[block.call_id].pop(0)
+                same = unique == block.call_id
+                block = block if same else structs.replace(block, call_id=unique)
+            blocks.append(block)
+        if not all(map(_is, blocks, turn.blocks)):
+            losses.rename("messages.tool_call_id")
+            turn = structs.replace(turn, blocks=tuple(blocks))
+        turns.append(turn)
+    return _with_turns(request, turns)
+
+
+def _unused(call_id: str, used: set[str]) -> str:
+    if call_id not in used:
+        return call_id
+    # The strictest dialect takes forty characters.
+    stem = call_id[:34]
+    number = 2
+    while f"{stem}_{number}" in used:
+        number += 1
+    return f"{stem}_{number}"

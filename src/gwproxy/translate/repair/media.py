@@ -1,0 +1,178 @@
+"""Images and documents, as the upstream can take them.
+
+What a person put into the conversation and the model cannot take is refused by name: left out in
+silence it would make the model invent. What a tool gave back is replaced by a line that says so,
+because the history is sent again with each request, and a refusal would end the session for good.
+
+Images by address are fetched by the shell, which asks `pending_urls` and hands the bytes to
+`with_media`; nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from msgspec import structs
+
+from gwproxy.translate.fields import Unsupported
+from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+# What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
+# https://platform.openai.com/docs/guides/images-vision,
+# https://platform.kimi.ai/docs/guide/use-kimi-vision-model
+IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_PDF: Final = "application/pdf"
+_HEAD_CHARACTERS: Final = 32
+_SIGNATURES: Final = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"%PDF", _PDF),
+)
+
+
+def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Every image and document as the upstream takes it. Raises Unsupported."""
+
+    def fitted(media: Media, in_result: bool) -> Block:
+        media = _with_true_type(media)
+        if media.kind == "document" and media.source == "text":
+            keeps = upstream is Dialect.ANTHROPIC and manners.documents
+            return media if keeps else _as_text(media, losses)
+        why = _refusal(media, request.model, manners)
+        if why is None:
+            return media
+        if not in_result:
+            raise Unsupported("messages", why)
+        losses.drop(f"messages.{media.kind}")
+        return Text(_note(media, why))
+
+    return replaced(request, fitted)
+
+
+def _refusal(media: Media, model: str, manners: Manners) -> str | None:
+    """Why the upstream cannot have it; None when it can."""
+    if media.kind == "image":
+        if not manners.vision:
+            return f"image input not supported by {model}"
+        if media.source == "url" and not (manners.image_urls or media.data.startswith("ms://")):
+            return f"images by URL are not supported by {model}; send the image itself"
+        if media.source == "base64" and media.media_type not in IMAGE_TYPES:
+            known = ", ".join(IMAGE_TYPES)
+            return f"images of type {media.media_type} are not supported; use one of {known}"
+    if media.kind == "document" and not manners.documents:
+        return f"document input not supported by {model}; send its text instead"
+    return None
+
+
+def _as_text(media: Media, losses: Losses) -> Text:
+    losses.emulate("messages.document")
+    title = f' title="{media.name}"' if media.name else ""
+    context = f"{media.context}\n" if media.context else ""
+    return Text(f"<document{title}>\n{context}{media.data}\n</document>", media.cache)
+
+
+def _note(media: Media, why: str) -> str:
+    named = f" {media.name}" if media.name else ""
+    return f"[{media.kind}{named} left out: {why}]"
+
+
+def _with_true_type(media: Media) -> Media:
+    """The type that the data has: a wrong one is a 400 at Anthropic's, and clients guess by file
+    name."""
+    if media.kind != "image" or media.source != "base64":
+        return media
+    actual = sniffed(media.data) or media.media_type
+    return media if actual == media.media_type else structs.replace(media, media_type=actual)
+
+
+def sniffed(data: str) -> str | None:
+    """The MIME type that base64 data begins like; None for others than images and PDF."""
+    try:
+        head = base64.b64decode(data[:_HEAD_CHARACTERS])
+    except (binascii.Error, ValueError):
+        return None
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
+
+
+def pending_urls(request: Request, manners: Manners) -> tuple[str, ...]:
+    """Addresses of images that must be fetched for this upstream, each once, in order."""
+    if manners.image_urls or not manners.vision:
+        return ()
+    urls = (
+        media.data
+        for media in _media(request)
+        if media.kind == "image" and media.source == "url" and media.data.startswith("http")
+    )
+    return tuple(dict.fromkeys(urls))
+
+
+def with_media(request: Request, fetched: Mapping[str, tuple[str, str]]) -> Request:
+    """The request with images in place of their addresses: `fetched` has (MIME type, base64)."""
+
+    def filled(media: Media, in_result: bool) -> Block:
+        if media.source != "url" or media.data not in fetched:
+            return media
+        kind, data = fetched[media.data]
+        return structs.replace(media, source="base64", media_type=kind, data=data)
+
+    return replaced(request, filled)
+
+
+def without_media(request: Request, losses: Losses, why: str) -> Request:
+    """Lines in place of all images and documents but those of the last turn, for the one retry
+    after "413 Request Entity Too Large" or a refused image (MoonshotAI/kimi-cli#1222)."""
+    last = request.turns[-1:]
+
+    def noted(media: Media, in_result: bool) -> Block:
+        losses.drop(f"messages.{media.kind}")
+        return Text(_note(media, why))
+
+    earlier = replaced(structs.replace(request, turns=request.turns[:-1]), noted)
+    return structs.replace(request, turns=(*earlier.turns, *last))
+
+
+def _media(request: Request) -> Iterator[Media]:
+    for turn in request.turns:
+        for block in turn.blocks:
+            if type(block) is Media:
+                yield block
+            elif type(block) is Result:
+                yield from (inner for inner in block.blocks if type(inner) is Media)
+
+
+def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
+    """The request with `change(media, whether it stands in a tool result)` made to each Media;
+    the same request when that gives each one back."""
+    if next(_media(request), None) is None:
+        return request
+    turns = []
+    for turn in request.turns:
+        blocks = _replaced(turn.blocks, change)
+        turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
+    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
+        return request
+    return structs.replace(request, turns=tuple(turns))
+
+
+def _replaced(
+    blocks: tuple[Block, ...], change: Callable[[Media, bool], Block], in_result: bool = False
+) -> tuple[Block, ...]:
+    out: list[Block] = []
+    for block in blocks:
+        if type(block) is Media:
+            block = change(block, in_result)
+        elif type(block) is Result:
+            inner = _replaced(block.blocks, change, True)
+            block = block if inner is block.blocks else structs.replace(block, blocks=inner)
+        out.append(block)
+    same = all(new is old for new, old in zip(out, blocks, strict=True))
+    return blocks if same else tuple(out)

@@ -1,0 +1,161 @@
+"""The words of Moonshot's JSON Schema dialect, and how much of it one schema may hold.
+
+From the vendor's specification and validator: https://github.com/MoonshotAI/walle (docs/walle.md,
+docs/mfjs-spec.md). Data only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+Schema: TypeAlias = dict[str, Any]
+
+
+class Limits(Struct, frozen=True):
+    """What one schema may hold; the defaults are the vendor's own (walle, `conf.go`)."""
+
+    depth: int = 30  # nested `properties`, references followed
+    properties: int = 3000
+    enum: int = 1000
+    any_of: int = 500
+    bytes: int = 120_000
+
+
+TYPES: Final = ("string", "number", "integer", "boolean", "null", "array", "object")
+
+# Every type there is: how the dialect says "anything" inside `properties`, where `{}` is refused.
+ANYTHING: Final = ("string", "number", "boolean", "object", "array", "null")
+
+ANNOTATIONS: Final = frozenset({"description", "title"})
+
+CONSTRAINTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        # patternProperties is not the dialect's: it shapes objects all the same, and is rewritten.
+        "object": frozenset(
+            {"properties", "required", "additionalProperties", "patternProperties"}
+        ),
+        "array": frozenset({"items", "minItems", "maxItems"}),
+        "string": frozenset({"minLength", "maxLength", "pattern", "enum"}),
+        "number": frozenset({"minimum", "maximum", "enum"}),
+        "integer": frozenset({"minimum", "maximum", "enum"}),
+        "boolean": frozenset({"enum"}),
+        "null": frozenset({"enum"}),
+    }
+)
+"""What may stand beside each `type`. A keyword of another type's is refused."""
+
+STRUCTURAL: Final = frozenset({"type", "anyOf", "$ref"}).union(*CONSTRAINTS.values())
+"""What shapes a value. None of it may stand beside `anyOf` or `$ref`."""
+
+ROOT_ONLY: Final = frozenset({"$defs", "$id"})
+
+SUPPORTED: Final = STRUCTURAL | ANNOTATIONS | ROOT_ONLY | {"default"}
+"""What the strictest level of the validator knows. Other keywords pass at the level that the
+server asks for, and the model reads them there; they are taken out only in the plain grade."""
+
+RESERVED_NAMES: Final = frozenset({"$defs", "$ref", "anyOf", "required", "additionalProperties"})
+"""Names that no property may have: "property name 'X' is reserved for JSON Schema keywords"."""
+
+TYPE_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "str": "string",
+        "text": "string",
+        "date": "string",
+        "datetime": "string",
+        "file": "string",
+        "uuid": "string",
+        "int": "integer",
+        "long": "integer",
+        "float": "number",
+        "double": "number",
+        "decimal": "number",
+        "bool": "boolean",
+        "list": "array",
+        "tuple": "array",
+        "set": "array",
+        "dict": "object",
+        "map": "object",
+        "none": "null",
+        "nil": "null",
+    }
+)
+"""Type names of programming languages that hand-written tool servers declare."""
+
+# Where schemas stand inside a schema.
+MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+LISTS_OF_SCHEMAS: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+SINGLE_SCHEMAS: Final = frozenset(
+    {
+        "items",
+        "additionalProperties",
+        "additionalItems",
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
+)
+DEFINITIONS: Final = ("$defs", "definitions")
+"""Where named schemas stand; only the first, and only at the root, is the dialect's."""
+
+# What was inferred of a schema that names no type, from the keywords it has, in this order.
+TYPE_HINTS: Final = (
+    (
+        "object",
+        frozenset(
+            {
+                "properties",
+                "required",
+                "additionalProperties",
+                "patternProperties",
+                "propertyNames",
+                "minProperties",
+                "maxProperties",
+            }
+        ),
+    ),
+    (
+        "array",
+        frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}),
+    ),
+    ("string", frozenset({"minLength", "maxLength", "pattern", "format", "contentEncoding"})),
+    (
+        "number",
+        frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+    ),
+)
+
+
+def has_reference(value: Any) -> bool:
+    """Whether a `$ref` stands anywhere inside: the validator follows those even in keywords that
+    it does not know, and refuses them there ("$ref is not allowed in this schema")."""
+    if isinstance(value, dict):
+        return "$ref" in value or any(has_reference(inner) for inner in value.values())
+    return isinstance(value, list) and any(has_reference(inner) for inner in value)
+
+
+def types_of(node: Schema) -> tuple[str, ...]:
+    """The types a schema names, legal ones only, without repetitions."""
+    said = node.get("type")
+    names = said if isinstance(said, list) else [said]
+    return tuple(dict.fromkeys(n for n in names if isinstance(n, str) and n in TYPES))
+
+
+def with_note(node: Schema, note: str) -> Schema:
+    """`node` with a remark for the model at the end of its description."""
+    said = node.get("description")
+    if not note:
+        return node
+    if isinstance(said, str) and said:
+        if note in said:
+            return node
+        note = f"{said}\n{note}"
+    return {**node, "description": note}
