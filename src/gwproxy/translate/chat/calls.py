@@ -135,10 +135,9 @@ class Calls:
 
 
 def _arguments(source: Function | Custom | None) -> str:
-    match source:
-        case Function(arguments=str(text)) | Custom(input=str(text)):
-            return text
-    return ""
+    if isinstance(source, Function):
+        return source.arguments or ""
+    return (source.input or "") if source is not None else ""
 
 
 def _begins_another(call: OpenCall, wire_id: str | None, name: str | None) -> bool:
