@@ -20,7 +20,8 @@ from gwproxy.clients import openclaw
 from gwproxy.clients.document import Tree
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Plan, diff, plan_setup
+from gwproxy.clients.plan import Plan, diff, plan_setup, plan_undo
+from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.record import make_profile
 
@@ -62,12 +63,8 @@ def test_an_empty_file_becomes_a_whole_configuration() -> None:
                 "gwproxy": {"source": "file", "path": str(TOKEN_FILE), "mode": "singleValue"}
             }
         },
-        "agents": {
-            "defaults": {
-                "model": {"primary": "gwproxy/kimi-k2.5"},
-                "models": {"gwproxy/kimi-k2.5": {"alias": "kimi"}},
-            }
-        },
+        # No entry in agents.defaults.models: the first one would forbid every other model.
+        "agents": {"defaults": {"model": {"primary": "gwproxy/kimi-k2.5"}}},
     }
 
 
@@ -111,6 +108,32 @@ def test_the_short_form_of_a_default_model_stays_as_well() -> None:
     before = "{agents: {defaults: {model: 'a/b'}}}"
     tree = written(gateway(file=TOKEN_FILE), before)
     assert tree["agents"]["defaults"]["model"] == "a/b"  # type: ignore[index]
+
+
+def test_among_models_that_are_listed_ours_are_listed_too() -> None:
+    before = "{agents: {defaults: {models: {'a/b': {alias: 'b'}}}}}"
+    plan = planned(gateway(file=TOKEN_FILE), before)
+    entries = JSON.read(plan.after or "")["agents"]["defaults"]["models"]  # type: ignore[index]
+    assert entries == {
+        "a/b": {"alias": "b"},
+        "gwproxy/kimi-k2.5": {"alias": "kimi"},
+        "gwproxy/kimi-for-coding": {},
+    }
+    claim = Claim("openclaw", "user", "kimi", "", None, (), plan.members)
+    undo = plan_undo(plan.target, (plan.after or "") + " ", claim, before)
+    assert JSON.read(undo.after or "") == JSON.read(before)
+
+
+@pytest.mark.parametrize(
+    ("allow", "warned"),
+    [("['a/*']", True), ("['a/*', 'gwproxy/*']", False), ("[]", False), ("7", False), ("", False)],
+)
+def test_a_policy_that_leaves_us_out_is_warned_of(allow: str, warned: bool) -> None:
+    text = f"{{agents: {{defaults: {{modelPolicy: {{allow: {allow}}}}}}}}}"
+    files = {"/home/me/.openclaw/openclaw.json": text}
+    remarks = openclaw.remarks("user", [], places(files=files))
+    assert bool(remarks) is warned
+    assert all("agents.defaults.modelPolicy.allow" in remark for remark in remarks)
 
 
 def test_a_helper_is_run_with_the_variables_that_it_needs() -> None:

@@ -92,6 +92,11 @@ def test_an_object_is_merged_into_the_users_own() -> None:
     }
 
 
+def test_a_wish_for_an_empty_object_empties_none() -> None:
+    plan = plan_setup(TARGET, '{"models": {"m": {"alias": "mine"}}}', [Wish(("models", "m"), {})])
+    assert plan.is_empty
+
+
 def test_a_wish_for_absence_is_undone_as_well() -> None:
     before = '{"env": {"ANTHROPIC_API_KEY": "sk-ant-mine"}}'
     wish = Wish(("env", "ANTHROPIC_API_KEY"), ABSENT)

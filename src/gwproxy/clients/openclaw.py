@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, lookup
+from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, lookup, pointer
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
@@ -48,6 +48,8 @@ _NEEDED_VARIABLES: Final = (
     "GWPROXY_TOKEN",
 )
 
+_KNOWN_MODELS: Final[MemberPath] = ("agents", "defaults", "models")
+_POLICY: Final[MemberPath] = ("agents", "defaults", "modelPolicy", "allow")
 _DEFAULT_MODEL: Final[MemberPath] = ("agents", "defaults", "model")
 
 
@@ -89,9 +91,7 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     if isinstance(lookup(tree, _DEFAULT_MODEL), str):
         place = _DEFAULT_MODEL  # the short form: one model and no fallbacks
     result.append(Wish(place, reference, yielding="" if default else "default model"))
-    alias = ("agents", "defaults", "models", reference, "alias")
-    result.append(Wish(alias, profile.name, yielding="alias"))
-    return result
+    return result + _permissions(endpoint, tree)
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
@@ -103,8 +103,15 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would get in the way of these settings."""
-    return []
+    """What would get in the way of these settings: a policy that leaves our models out."""
+    file = target(scope, places).file
+    try:
+        allowed = lookup(JSON.read(places.read(file) or ""), _POLICY)
+    except Uneditable:
+        return []
+    if not isinstance(allowed, list) or not allowed or f"{PROVIDER}/*" in allowed:
+        return []
+    return [f'{pointer(_POLICY)} in {file} keeps gwproxy\'s models out: add "{PROVIDER}/*" to it']
 
 
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
@@ -146,6 +153,18 @@ def _dialect(endpoint: Endpoint) -> Dialect:
 
 def _models(endpoint: Endpoint) -> list[str]:
     return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
+
+
+def _permissions(endpoint: Endpoint, tree: Tree) -> list[Wish]:
+    """Entries in `agents.defaults.models`, if there are any: OpenClaw takes these for all that is
+    allowed. Where there are none, one of ours would forbid every other model.
+    """
+    entries = lookup(tree, _KNOWN_MODELS)
+    if not isinstance(entries, dict) or not entries:
+        return []
+    references = [f"{PROVIDER}/{model}" for model in _models(endpoint)]
+    alias = Wish((*_KNOWN_MODELS, references[0], "alias"), endpoint.profile.name, yielding="alias")
+    return [*(Wish((*_KNOWN_MODELS, reference), {}) for reference in references), alias]
 
 
 def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:

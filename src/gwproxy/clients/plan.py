@@ -253,7 +253,7 @@ def _granted(
     if value is ABSENT:
         text = form.remove(text, path)
         return text, form.read(text)
-    if isinstance(value, dict) and value and isinstance(present, dict):
+    if isinstance(value, dict) and isinstance(present, dict):
         for key, item in value.items():
             text, tree = _granted(form, text, tree, (*path, key), item)
         return text, tree
