@@ -26,6 +26,12 @@ def test_what_a_request_leans_on() -> None:
     assert state.stateful(body) == State(True, "resp_1", ("msg_1",))
 
 
+def test_what_only_the_vendor_can_do_is_seen() -> None:
+    assert state.stateful(b'{"input":"x","background":true}').remote
+    assert state.stateful(b'{"input":"x","conversation":{"id":"conv_1"}}').remote
+    assert not state.stateful(b'{"input":"x","background":false,"conversation":null}').remote
+
+
 @pytest.mark.parametrize("body", [b"[]", b"x", b'{"store":1}', b'{"previous_response_id":5}'])
 def test_what_cannot_be_read_is_refused(body: bytes) -> None:
     with pytest.raises(Rejected):
@@ -72,3 +78,42 @@ def test_references_become_their_items() -> None:
     ]
     with pytest.raises(Rejected, match=r"input\[0\]"):
         request.parse(state.resolve(body, ()), Losses())
+
+
+@pytest.mark.parametrize(
+    ("include", "asked"),
+    [
+        (b"", ["reasoning.encrypted_content"]),
+        (b',"include":null', ["reasoning.encrypted_content"]),
+        (b',"include":["a"]', ["a", "reasoning.encrypted_content"]),
+        (b',"include":["reasoning.encrypted_content"]', ["reasoning.encrypted_content"]),
+    ],
+)
+def test_reasoning_is_asked_for_in_a_form_that_can_come_back(
+    include: bytes, asked: list[str]
+) -> None:
+    resolved = state.resolve(b'{"input":"x"%b}' % include, (), sealed=True)
+    assert json.loads(resolved)["include"] == asked
+
+
+def test_input_is_listed_with_ids_and_parts() -> None:
+    given = [
+        b'{"role":"user","content":"hi"}',
+        b'{"type":"message","id":"msg_1","role":"assistant","content":"ho","status":"incomplete"}',
+        b'{"type":"function_call_output","call_id":"c","output":"1.10"}',
+        b'{"role":"user","content":[{"type":"input_text","text":"x"}]}',
+    ]
+    listed = list(state.listed(given, "resp_1"))
+    items = [json.loads(item) for _, item in listed]
+    assert [item["id"] for item in items] == [item_id for item_id, _ in listed]
+    assert [item_id.partition("_")[0] for item_id, _ in listed] == ["msg", "msg", "item", "msg"]
+    assert items[0]["content"] == [{"type": "input_text", "text": "hi"}]
+    assert (items[0]["type"], items[0]["status"]) == ("message", "completed")
+    assert items[1]["content"] == [{"type": "output_text", "text": "ho"}]
+    assert (items[1]["id"], items[1]["status"]) == ("msg_1", "incomplete")
+    assert items[2]["output"] == "1.10"
+    assert "status" not in items[2]
+    assert items[3]["content"] == [{"type": "input_text", "text": "x"}]
+    # The same item has the same id whenever it is asked for, and no other response has it.
+    assert list(state.listed(given, "resp_1")) == listed
+    assert {i for i, _ in state.listed(given, "resp_2")} & {i for i, _ in listed} == {"msg_1"}

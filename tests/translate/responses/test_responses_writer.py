@@ -123,15 +123,6 @@ def test_the_request_is_repeated_in_every_lifecycle_event() -> None:
         assert response["previous_response_id"] is None
 
 
-def test_kept_state_is_told() -> None:
-    restated = echo.restate('{"top_p":0.5}', store=True, previous_response_id="resp_0")
-    kept = Asked(model="m", new_id=lambda prefix: prefix, echo=restated)
-    response = written(Text("x"), to=kept)
-    assert response["store"] is True
-    assert response["previous_response_id"] == "resp_0"
-    assert response["top_p"] == 0.5
-
-
 def test_usage_counts_inclusively_with_every_detail() -> None:
     answer = Reply("", "", (Text("x"),), END, Usage(200, 800, 100, 40, 50, 20))
     usage = responses_grammar.check(Writer(asked()).write(unfold(answer)))["usage"]

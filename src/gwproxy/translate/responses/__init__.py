@@ -5,6 +5,7 @@ items.py      single items <-> hub blocks; hosted.py: those that only this diale
 turns.py      the items of an input <-> turns
 tools.py      tools and the choice among them
 request.py    whole requests; state.py: what they expect a server to remember
+record.py     what there is to remember of an answer; replay.py: that answer as a stream again
 output.py     the response object and its items, as a client gets them; echo.py: what of the
               request is repeated in it; drafts.py: items that grow in a stream
 frames.py     an upstream's events, typed; assembly.py: how they become items

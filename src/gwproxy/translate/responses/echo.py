@@ -52,7 +52,7 @@ _ECHOED: Final[Mapping[str, bytes]] = {
     "truncation": b'"disabled"',
     "user": b"null",
 }
-# What is true of them the shell knows, not the request.
+# What is true of them the shell knows, not the request, and tells in `record`.
 _STATE: Final = frozenset({"store", "previous_response_id"})
 # Members that the published types require of what is echoed, where the request may leave them out.
 _NESTED: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -90,14 +90,6 @@ def of(body: bytes) -> str:
 def _echo_tool(raw: Raw) -> Any:
     tool = _members.read(raw, Losses(), "tools")
     return {**_FUNCTION, **tool} if bytes(tool.get("type", b"")) == b'"function"' else raw
-
-
-def restate(echoed: str | None, *, store: bool, previous_response_id: str | None) -> str:
-    """The echo of a request whose state the shell has kept."""
-    fields: dict[str, Any] = dict(_members.read((echoed or "{}").encode(), Losses()))
-    fields["store"] = store
-    fields["previous_response_id"] = previous_response_id
-    return jsonio.dumps(fields).decode()
 
 
 class _EchoedTool(Struct):

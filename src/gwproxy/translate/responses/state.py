@@ -1,37 +1,44 @@
 """What a Responses request expects a server to remember, for the shell that does the remembering.
 
 The dialect itself keeps nothing: `stateful` says what is asked, `items` what there is to keep, and
-`resolve` turns a request that leans on earlier ones into one that stands alone.
+`resolve` turns a request that leans on earlier ones into one that stands alone. What there is to
+keep of an answer is in `record.py`.
 
 https://platform.openai.com/docs/guides/conversation-state
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
+from gwproxy.translate import jsonio, seal
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.shapes import Shape
 
 _STATE_FIELDS: Final = frozenset({"previous_response_id", "store", "input"})
+_SEALED_REASONING: Final = "reasoning.encrypted_content"
 
 
 class State(Struct, frozen=True):
     """`store` is True when unsaid, as the API has it. `references` are the ids of items that the
-    request names instead of sending them."""
+    request names instead of sending them. `remote`: it asks for what only the vendor's servers can
+    do, such as an answer in the background."""
 
     store: bool = True
     previous_response_id: str | None = None
     references: tuple[str, ...] = ()
+    remote: bool = False
 
 
 class _Wishes(Struct):
     store: bool | None = None
     previous_response_id: str | None = None
+    background: bool | None = None
+    conversation: Any = None
 
 
 class _Input(Struct):
@@ -43,11 +50,19 @@ class _Reference(Struct):
     id: str | None = None
 
 
+class _Thoughts(Struct):
+    type: str | None = None
+    content: Any = None
+    encrypted_content: Any = None
+
+
 _wishes: Final = Shape(_Wishes)
 _input: Final = Shape(_Input)
 _members: Final = Shape(dict[str, Raw])
 _list: Final = Shape(list[Raw])
 _named: Final = Shape(_Reference)
+_thoughts: Final = Shape(_Thoughts)
+_texts: Final = Shape(list[str])
 
 
 def stateful(body: bytes) -> State:
@@ -56,7 +71,12 @@ def stateful(body: bytes) -> State:
     references: tuple[str, ...] = ()
     if b"item_reference" in body:
         references = tuple(name for raw in items(body) if (name := _reference(raw)))
-    return State(wishes.store is not False, wishes.previous_response_id, references)
+    return State(
+        store=wishes.store is not False,
+        previous_response_id=wishes.previous_response_id or None,
+        references=references,
+        remote=bool(wishes.background or wishes.conversation),
+    )
 
 
 def items(body: bytes) -> list[bytes]:
@@ -68,23 +88,99 @@ def items(body: bytes) -> list[bytes]:
 
 
 def resolve(
-    body: bytes, earlier: Sequence[bytes], referenced: Mapping[str, bytes] | None = None
+    body: bytes,
+    earlier: Sequence[bytes],
+    referenced: Mapping[str, bytes] | None = None,
+    *,
+    sealed: bool = False,
 ) -> bytes:
     """The same request for a server that remembers nothing: `earlier` items before its own, the
     `referenced` items in place of their references, no `previous_response_id`, `store` false.
 
     A reference that is not in `referenced` stays, and `request.parse` refuses it. The earlier
-    request's `instructions` are not carried over, as the API has it. Raises as `stateful`.
+    request's `instructions` are not carried over, as the API has it. `sealed` asks for reasoning
+    in the form in which a later request can bring it back. Raises as `stateful`.
     """
     known = referenced or {}
     own = [known.get(_reference(raw), raw) for raw in items(body)]
     fields = _members.read(body, Losses())
     kept: dict[str, Any] = {name: raw for name, raw in fields.items() if name not in _STATE_FIELDS}
+    if sealed:
+        kept["include"] = _including(kept.get("include"))
     whole = b"[" + b",".join([*earlier, *own]) + b"]"
     return jsonio.dumps({**kept, "store": False, "input": Raw(whole)})
+
+
+def _including(asked: Raw | None) -> list[str]:
+    wanted = [] if asked is None or bytes(asked) == b"null" else _texts.read(asked, Losses())
+    return wanted if _SEALED_REASONING in wanted else [*wanted, _SEALED_REASONING]
 
 
 def _reference(raw: bytes) -> str:
     """The id that an `item_reference` names; empty for any other item."""
     named = _named.read(raw, Losses(), "input")
     return named.id or "" if named.type == "item_reference" else ""
+
+
+def carried(output: Sequence[bytes], *, same_maker: bool) -> Iterator[bytes]:
+    """The items of an earlier answer that can stand in a request.
+
+    Reasoning is left behind where nobody could read it again: its maker kept it to himself ("Items
+    are not persisted when `store` is set to false"), or it goes to another than who sealed it.
+    """
+    for raw in output:
+        if b'"reasoning"' in raw:
+            item = _thoughts.read(raw, Losses(), "output")
+            if item.type == "reasoning" and not _is_readable(item, same_maker):
+                continue
+        yield raw
+
+
+def _is_readable(item: _Thoughts, same_maker: bool) -> bool:
+    if not item.encrypted_content:
+        return bool(item.content)
+    return same_maker or str(item.encrypted_content).startswith(seal.MARK)
+
+
+# --- the input as the API lists it -------------------------------------------------------------
+
+_PREFIXES: Final[Mapping[str, str]] = {
+    "message": "msg_",
+    "reasoning": "rs_",
+    "function_call": "fc_",
+    "custom_tool_call": "ctc_",
+}
+_OTHERS: Final = "item_"
+_ID_CHARACTERS: Final = 32
+
+
+class _Listed(Struct):
+    id: str | None = None
+    type: str | None = None
+    role: str | None = None
+    content: Raw = Raw()
+
+
+_listed: Final = Shape(_Listed)
+
+
+def listed(given: Sequence[bytes], response_id: str) -> Iterator[tuple[str, bytes]]:
+    """The id of each input item of a response, and the item as `input_items` lists it: with that
+    id, and a message's text as a part. An id that the client did not give is always the same."""
+    for index, raw in enumerate(given):
+        item = _listed.read(raw, Losses(), "input")
+        kind = item.type or "message"
+        item_id = item.id or _derived_id(kind, f"{response_id}/{index}")
+        fields: dict[str, Any] = {"id": item_id, "type": kind}
+        fields |= {k: v for k, v in _members.read(raw, Losses()).items() if k not in fields}
+        if kind == "message":
+            fields.setdefault("status", "completed")
+            if bytes(item.content).startswith(b'"'):
+                part = "output_text" if item.role == "assistant" else "input_text"
+                fields["content"] = [{"type": part, "text": item.content}]
+        yield item_id, jsonio.dumps(fields)
+
+
+def _derived_id(kind: str, place: str) -> str:
+    digest = hashlib.sha256(place.encode()).hexdigest()
+    return _PREFIXES.get(kind, _OTHERS) + digest[:_ID_CHARACTERS]
