@@ -23,15 +23,19 @@ _gwproxy() {
         # Options that take the next word.
         case "$path $word" in
             "/serve --profile"|"/serve -p"|"/serve --host"|"/serve --port"|"/serve --log-level") value_of="$path $word" ;;
+            "/run --profile"|"/run -p"|"/run --log") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
             "/profile/key --env"|"/profile/key --command"|"/profile/key --file") value_of="$path $word" ;;
             "/setup --profile"|"/setup -p"|"/setup --scope"|"/setup --format"|"/setup --shell"|"/setup --home") value_of="$path $word" ;;
+            "/test --client") value_of="$path $word" ;;
+            "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
         case "$path/$word" in
             /demo) path=/demo ;;
             /serve) path=/serve ;;
+            /run) path=/run ;;
             /profile) path=/profile ;;
             /profile/add) path=/profile/add ;;
             /profile/key) path=/profile/key ;;
@@ -44,12 +48,14 @@ _gwproxy() {
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
+            /usage) path=/usage ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
     done
     case "$value_of" in
         "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
+        "/run --profile"|"/run -p") _gwproxy_profiles; return ;;
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
         "/profile/add --stream") _gwproxy_words "auto always never"; return ;;
         "/profile/add --auth") _gwproxy_words "x-api-key bearer"; return ;;
@@ -57,12 +63,15 @@ _gwproxy() {
         "/setup --scope") _gwproxy_words "user project local"; return ;;
         "/setup --format") _gwproxy_words "settings env"; return ;;
         "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
+        "/usage --by") _gwproxy_words "day profile model client"; return ;;
+        "/usage --profile"|"/usage -p") _gwproxy_profiles; return ;;
         ?*) return ;;
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --quiet --log-level --json-logs --help"; return ;;
+        /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
         /profile/key:-*) _gwproxy_words "--stdin --env --command --file --delete --quiet --help"; return ;;
@@ -74,11 +83,12 @@ _gwproxy() {
         /profile/remove:-*) _gwproxy_words "--yes --quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
-        /test:-*) _gwproxy_words "--all --json --quiet --help"; return ;;
+        /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
+        /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve profile token setup test completion" ;;
+        :0) _gwproxy_words "demo serve run profile token setup test usage completion" ;;
         /profile:0) _gwproxy_words "add key list show use set rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;

@@ -6,9 +6,10 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
 
     # What may stand at a place: @('word', 'its help'), or @('<profile>', '').
     $places = @{
-        '' = @(@('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('setup', 'Configure a coding tool to use the gateway.'), @('test', 'Check a profile from its key to its last byte.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
+        '' = @(@('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('run', 'Run one tool with a gateway of its own.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('setup', 'Configure a coding tool to use the gateway.'), @('test', 'Check a profile from its key to its last byte.'), @('usage', 'Tokens and cost so far.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
         '/demo' = @(@('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/serve' = @(@('--profile', 'This profile, not the default one.'), @('--host', 'Listen here (127.0.0.1).'), @('--port', 'Listen on this port (4979); 0 is any.'), @('--allow-remote', 'Let other machines connect to --host.'), @('--quiet', 'No talk on stderr, only errors.'), @('--log-level', 'debug, info, warning or error.'), @('--json-logs', 'Log one JSON object per exchange.'), @('--help', 'Show help and exit.'))
+        '/run' = @(@('--profile', 'This profile, not the default one.'), @('--log', 'Write the gateway''s log here; none by default.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/profile' = @(@('add', 'Add a profile; its key goes into the keyring.'), @('key', 'Set, rotate or delete the key of a profile.'), @('list', 'List the profiles and where each key comes from.'), @('show', 'Show every setting of a profile and where it comes from.'), @('use', 'Make a profile the default one.'), @('set', 'Change settings of a profile.'), @('rename', 'Rename a profile; its key moves along.'), @('remove', 'Remove a profile and delete its key.'), @('--help', 'Show help and exit.'))
         '/profile/add' = @(@('--preset', 'A known provider.'), @('--anthropic-url', 'Base for Messages.'), @('--openai-url', 'Base for Chat, Responses.'), @('--dialects', 'Some of anthropic,chat,responses.'), @('--model', 'The model to ask for.'), @('--stream', 'Whether it can stream.'), @('--auth', 'How it takes the key.'), @('--header', 'Send this as well.'), @('--quirk', 'See gwproxy profile show --all.'), @('--key-stdin', 'Read the key from stdin.'), @('--key-env', 'The variable with the key.'), @('--key-command', 'A command printing it.'), @('--key-file', 'A 0600 file with it.'), @('--no-key', 'The provider asks for none.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/profile/key' = @(@('<profile>', ''), @('--stdin', 'Read the key from stdin.'), @('--env', 'The variable with the key.'), @('--command', 'A command printing it.'), @('--file', 'A 0600 file with it.'), @('--delete', 'Forget the key.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
@@ -20,7 +21,8 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/profile/remove' = @(@('<profile>', ''), @('--yes', 'Do it without asking.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/token' = @(@('--rotate', 'Make a new one; the old one stops working.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/setup' = @(@('claude-code', ''), @('openclaw', ''), @('opencode', ''), @('codex', ''), @('--profile', 'This profile, not the default one.'), @('--scope', 'Whose settings to change; the user''s by default.'), @('--default', 'Also replace the default model you have chosen.'), @('--helper', 'Let the tool run `gwproxy token` for the token.'), @('--direct', 'Past the gateway: the provider''s key goes into the file.'), @('--print', 'Print what belongs into the settings; change nothing.'), @('--format', 'What to print.'), @('--shell', 'The shell of --format env; yours by default.'), @('--dry-run', 'Show the difference; change nothing.'), @('--undo', 'Take back what setup wrote; your own edits stay.'), @('--all', 'With --undo: in every file there is.'), @('--list', 'Which tools are here, and what is set up where.'), @('--in-place', 'Overwrite the file: for one that is a mount point.'), @('--home', 'Take this folder for your home folder.'), @('--yes', 'Do it without asking.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
-        '/test' = @(@('<profile>', 'many'), @('--all', 'Every profile, not only these.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
+        '/test' = @(@('<profile>', 'many'), @('--all', 'Every profile, not only these.'), @('--free', 'Only checks that cost nothing.'), @('--quick', 'One tiny question in each format.'), @('--client', 'Go the way that this tool is set up to go.'), @('--save', 'Store in the profile what the checks teach.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
+        '/usage' = @(@('--since', 'From then on: 24h, 7d, 4w, 2026-11-01.'), @('--by', 'One line for each of these.'), @('--profile', 'This profile, not the default one.'), @('--csv', 'Print plain figures for a sheet.'), @('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/completion' = @(@('bash', ''), @('zsh', ''), @('fish', ''), @('powershell', ''), @('--help', 'Show help and exit.'))
     }
     # Which options take a value, and what that may be; @() when nobody can guess it.
@@ -30,6 +32,9 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/serve --host' = @()
         '/serve --port' = @()
         '/serve --log-level' = @()
+        '/run --profile' = @(, @('<profile>', ''))
+        '/run -p' = @(, @('<profile>', ''))
+        '/run --log' = @()
         '/profile/add --preset' = @(@('strongwall', ''), @('kimi-k25', ''), @('kimi-code', ''), @('claude-gateway', ''), @('custom', ''), @('demo', ''))
         '/profile/add --anthropic-url' = @()
         '/profile/add --openai-url' = @()
@@ -51,6 +56,11 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/setup --format' = @(@('settings', ''), @('env', ''))
         '/setup --shell' = @(@('bash', ''), @('zsh', ''), @('fish', ''), @('powershell', ''))
         '/setup --home' = @()
+        '/test --client' = @()
+        '/usage --since' = @()
+        '/usage --by' = @(@('day', ''), @('profile', ''), @('model', ''), @('client', ''))
+        '/usage --profile' = @(, @('<profile>', ''))
+        '/usage -p' = @(, @('<profile>', ''))
     }
 
     $path = ''

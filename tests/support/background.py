@@ -54,6 +54,10 @@ class Background:
 
         return self.do(start())
 
+    def stop(self) -> None:
+        """End what runs, so that everything is recorded."""
+        self.do(self._stack.aclose())
+
     def close(self) -> None:
         try:
             self.do(self._stack.aclose())

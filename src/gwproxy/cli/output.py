@@ -42,11 +42,13 @@ _PLAIN: Final = "\x1b[0m"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under headings; `empty` is what to say when there are none."""
+    """Rows of text under headings; `empty` is what to say when there are none. The columns named
+    in `right` hold figures, which stand under one another."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     empty: str = ""
+    right: frozenset[str] = frozenset()
 
 
 class Output:
@@ -90,7 +92,8 @@ class Output:
         if self.is_fancy(sys.stdout):
             _draw(table, sys.stdout)
             return
-        for row in _aligned((table.columns, *table.rows)):
+        right = [name in table.right for name in table.columns]
+        for row in _aligned((table.columns, *table.rows), right):
             self.line(row)
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
@@ -205,10 +208,14 @@ def output_of(context: typer.Context) -> Output:
     return output
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    sides = right or [False] * len(widths)
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, sides, strict=True)
+        ).rstrip()
         for row in rows
     ]
 
@@ -221,7 +228,14 @@ def _draw(table: Table, stream: TextIO) -> None:
 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in table.columns:
-        drawn.add_column(column, overflow="fold")
+        figures = column in table.right
+        # A figure that breaks over two lines is two wrong figures.
+        drawn.add_column(
+            column,
+            overflow="fold",
+            justify="right" if figures else "left",
+            no_wrap=figures,
+        )
     for row in table.rows:
         # Text, not markup: a model may be called "kimi[1m]".
         drawn.add_row(*(Text(cell) for cell in row))

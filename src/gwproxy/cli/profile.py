@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
@@ -16,6 +17,7 @@ from gwproxy.cli.output import Output, Table, output_of
 from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, store
 from gwproxy.profiles.credentials import KeyStatus
+from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
 from gwproxy.profiles.quirks import manner_values, settable_quirks
 
@@ -217,6 +219,8 @@ def profile_data(profile: Profile) -> dict[str, object]:
         "first_byte_timeout_s": profile.first_byte_timeout_s,
         "idle_timeout_s": profile.idle_timeout_s,
         "fallback": list(profile.fallback),
+        "max_concurrent": profile.max_concurrent,
+        "prices": _price_data(profile.prices) if profile.prices else None,
     }
 
 
@@ -258,6 +262,21 @@ def _setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, 
         yield name, _number(values[name]), origin(name)
     if profile.fallback:
         yield "fallback", ", ".join(profile.fallback), origin("fallback")
+    if profile.max_concurrent:
+        yield "max_concurrent", str(profile.max_concurrent), origin("max_concurrent")
+    if profile.prices:
+        yield "prices", _price_text(profile.prices), "config.toml"
+
+
+def _price_data(prices: Prices) -> dict[str, object]:
+    """As config.toml says them: tokens by the million, in the unit's own coin."""
+    known = {name: value for name, value in asdict(prices).items() if value is not None}
+    return {name: value if name == "unit" else value / MICRO for name, value in known.items()}
+
+
+def _price_text(prices: Prices) -> str:
+    said = [f"{name} {value:g}" for name, value in _price_data(prices).items() if name != "unit"]
+    return f"{prices.unit}: {', '.join(said)}"
 
 
 def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:

@@ -142,6 +142,7 @@ async def _run(
     options = Options(
         port=0,
         default_profile=profile or "",
+        ledger=paths.usage_db(),
         limits=replace(Limits(), drain_s=_DRAIN_S),
         read_token=lambda: token,
     )

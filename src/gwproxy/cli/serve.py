@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gwproxy import paths
 from gwproxy.cli.built_in import with_address
 from gwproxy.cli.options import ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
@@ -68,6 +69,7 @@ def serve(
         port=settings.port if port is None else port,
         allow_remote=allow_remote,
         default_profile=profile or "",
+        ledger=paths.usage_db(),
     )
     refuse_remote(options)
     _check_profile(config, options.default_profile)

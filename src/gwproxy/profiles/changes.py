@@ -11,6 +11,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles.prices import BadPrice, check_price
 from gwproxy.profiles.profile import DIALECTS
 from gwproxy.profiles.quirks import BadQuirk, find_quirk, parse_quirk
 from gwproxy.profiles.record import KEY_SETTINGS, SETTINGS
@@ -19,10 +20,10 @@ from gwproxy.profiles.suggest import did_you_mean
 Document = MutableMapping[str, Any]
 
 _LISTS: Final = ("dialects", "models", "fallback")
-_WHOLE_NUMBERS: Final = ("context_window", "max_output_tokens")
+_WHOLE_NUMBERS: Final = ("context_window", "max_output_tokens", "max_concurrent")
 _SECONDS: Final = ("first_byte_timeout_s", "idle_timeout_s")
 _URLS: Final = ("anthropic_url", "openai_url")
-_GROUPS: Final = {"quirk": "quirks", "header": "headers"}
+_GROUPS: Final = {"quirk": "quirks", "header": "headers", "price": "prices"}
 """What a person may write for the plural that stands in the file."""
 
 Assignment = tuple[tuple[str, ...], Any]
@@ -141,12 +142,24 @@ def _member(group: str, name: str, value: str) -> Any:
             raise UsageError(str(error)) from None
     if group == "auth" and name not in DIALECTS:
         raise UsageError(f"auth.{name}: must be one of {', '.join(DIALECTS)}")
+    if group == "prices":
+        return _price(name, value)
     if group not in ("auth", "headers"):
         raise UsageError(
             f"there is no setting called {group}.{name}",
-            why=did_you_mean(group, ("quirk", "header", "auth")),
+            why=did_you_mean(group, ("quirk", "header", "auth", "price")),
         )
     return value or None
+
+
+def _price(name: str, value: str) -> Any:
+    number = _number(value)
+    whole = number is not None and number == int(number)
+    price = value if number is None else int(number) if whole else number
+    try:
+        return check_price(name, price) if value else None
+    except BadPrice as error:
+        raise UsageError(f"price.{name} {error}") from None
 
 
 def _value(key: str, value: str) -> Any:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+from gwproxy.profiles.prices import Prices
+
 Dialect = Literal["anthropic", "chat", "responses"]
 """One wire format: Anthropic Messages, OpenAI Chat Completions, OpenAI Responses."""
 
@@ -64,6 +66,7 @@ class Profile:
     it runs). `auth` names, for each dialect, `x-api-key`, `bearer` or the header that takes the
     bare key. `models` are known ids besides `model`. Limits are tokens, timeouts seconds.
     `quirks` are the overrides of preset and user over the defaults of `profiles.quirks`.
+    `max_concurrent` is how many requests the account takes at once, None for no limit.
     `overridden` names the settings that come from config.toml and not from the preset; a
     quirk appears there as `quirks.NAME`, a header as `headers.NAME`.
     """
@@ -85,6 +88,8 @@ class Profile:
     first_byte_timeout_s: float = FIRST_BYTE_TIMEOUT_S
     idle_timeout_s: float = IDLE_TIMEOUT_S
     fallback: tuple[str, ...] = ()
+    max_concurrent: int | None = None
+    prices: Prices | None = None
     overridden: frozenset[str] = frozenset()
 
     @property

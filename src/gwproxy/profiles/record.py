@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import endpoints
 from gwproxy.profiles.presets import PRESETS, Preset
+from gwproxy.profiles.prices import BadPrice, Prices, check_price, read_prices
 from gwproxy.profiles.profile import (
     BEARER,
     DIALECTS,
@@ -57,6 +58,8 @@ SETTINGS: Final = (
     "first_byte_timeout_s",
     "idle_timeout_s",
     "fallback",
+    "max_concurrent",
+    "prices",
 )
 
 _CREDENTIAL_HEADERS: Final = frozenset(
@@ -101,6 +104,8 @@ def make_profile(name: str, record: Mapping[str, object]) -> Profile:
         first_byte_timeout_s=reader.seconds("first_byte_timeout_s", preset.first_byte_timeout_s),
         idle_timeout_s=reader.seconds("idle_timeout_s", preset.idle_timeout_s),
         fallback=reader.words("fallback", ()),
+        max_concurrent=reader.requests("max_concurrent"),
+        prices=reader.prices(),
         overridden=_overridden(record),
     )
 
@@ -272,6 +277,23 @@ class _Reader:
             raise self._bad(key, f"must be a number of tokens, not {_shown(value)}")
         return value
 
+    def requests(self, key: str) -> int | None:
+        value = self._record.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 10_000:
+            raise self._bad(key, f"must be a number of requests, not {_shown(value)}")
+        return value
+
+    def prices(self) -> Prices | None:
+        table = self._table("prices")
+        for name, value in table.items():
+            try:
+                check_price(name, value)
+            except BadPrice as error:
+                raise self._bad(f"prices.{name}", str(error)) from None
+        return read_prices(table)
+
     def seconds(self, key: str, default: float) -> float:
         value = self._record.get(key, default)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:
@@ -328,7 +350,7 @@ class _Reader:
 def _overridden(record: Mapping[str, object]) -> frozenset[str]:
     names: set[str] = set()
     for key, value in record.items():
-        if key in ("quirks", "headers", "auth") and isinstance(value, Mapping):
+        if key in ("quirks", "headers", "auth", "prices") and isinstance(value, Mapping):
             names.update(f"{key}.{name}" for name in value)
         else:
             names.add(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Final, cast
 
 from aiohttp import web
@@ -16,16 +17,19 @@ from aiohttp import web
 from gwproxy import __version__
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
-from gwproxy.proxy import answers, counting, failures, guard, headers, models
+from gwproxy.proxy import answers, counting, failures, guard, headers, models, usage
 from gwproxy.proxy.connection import Connection
 from gwproxy.proxy.endpoints import GENERATING, OPEN, Address, Endpoint, address_of
 from gwproxy.proxy.exchange import Exchange, Services
 from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
 from gwproxy.proxy.route import Routes
 from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Failure
+
+_SETTLING_S: Final = 1.0
 
 HEALTH: Final = {"name": "gwproxy", "status": "ok", "version": __version__}
 
@@ -45,7 +49,7 @@ class Gateway:
         self._services = services
         self._plan = plan
         self._token = token
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: dict[asyncio.Task[object], Record] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self.stopping = False
@@ -68,28 +72,48 @@ class Gateway:
         connection.begin_exchange()
         task = asyncio.current_task()
         assert task is not None
-        self._enter(task)
         record = Record(answers.new_id("req_"), client_of(request.headers.get("user-agent")))
+        self._enter(task, record)
         try:
             return await self._answer(request, record, started)
         except (ConnectionError, asyncio.CancelledError):
             record.status = CLIENT_GONE
             record.error = "stopped" if self.stopping else "the client went away"
+            record.error_kind = "stopped" if self.stopping else "client_gone"
             raise
         finally:
             self._leave(task)
             connection.end_exchange()
             record.duration_s = loop.time() - started
-            _write(record)
+            self._keep(record)
 
-    def _enter(self, task: asyncio.Task[object]) -> None:
-        self._running.add(task)
+    def _enter(self, task: asyncio.Task[object], record: Record) -> None:
+        self._running[task] = record
         self._idle.clear()
 
     def _leave(self, task: asyncio.Task[object]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         if not self._running:
             self._idle.set()
+
+    async def _settled(self, request_id: str) -> None:
+        """Return when the exchange of that id has its row: the client may have read the last byte
+        of its answer a moment before."""
+        running = [
+            task for task, record in self._running.items() if record.request_id == request_id
+        ]
+        if running:
+            await asyncio.wait(running, timeout=_SETTLING_S)
+
+    def _keep(self, record: Record) -> None:
+        """Write the exchange to the log and, if it was one, to the ledger."""
+        record.error = shortened(record.error)
+        refused = record.status >= 400 and record.status != CLIENT_GONE
+        LOGGER.log(logging.WARNING if refused else logging.INFO, record)
+        if record.generating:
+            profile = self.routes.config.profiles.get(record.profile)
+            prices = profile.prices if profile else None
+            self._services.ledger.add(Entry.of(record, prices, time.time()))
 
     async def drain(self, patience_s: float) -> None:
         """Take no more requests; let the running ones end, then end them."""
@@ -117,12 +141,13 @@ class Gateway:
                 raise Failed(failures.unknown_route(request.method, record.path))
             return await self._dispatch(request, plan, address, record, started)
         except Failed as failed:
-            record.error = failed.failure.message
+            record.fail(failed.failure)
             response = answers.refusal(caller, failed.failure, record.request_id)
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence: JSON here, a traceback there
             LOGGER.exception("exchange %s failed", record.request_id)
+            record.fail(failures.internal())
             response = answers.refusal(caller, failures.internal(), record.request_id)
         record.status = response.status
         return response
@@ -160,6 +185,9 @@ class Gateway:
             return await counting.count(
                 self._services, plan.routes, address.profile, request, record
             )
+        if endpoint is Endpoint.USAGE:
+            await self._settled(address.request_id)
+            return await usage.answer(self._services, plan.routes, address, record)
         if endpoint is Endpoint.MODELS:
             return _models(request, plan.routes, address, record)
         return _alive(endpoint, record)
@@ -193,9 +221,3 @@ def _models(
     by_default = models.ANTHROPIC_PAGE if "anthropic-version" in request.headers else len(listed)
     page = models.page(listed, request.query, default_limit=by_default)
     return answers.whole(jsonio.dumps(page), head)
-
-
-def _write(record: Record) -> None:
-    record.error = shortened(record.error)
-    refused = record.status >= 400 and record.status != CLIENT_GONE
-    LOGGER.log(logging.WARNING if refused else logging.INFO, record)

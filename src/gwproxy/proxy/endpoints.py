@@ -23,6 +23,7 @@ class Endpoint(StrEnum):
     CHAT = "/chat/completions"
     RESPONSES = "/responses"
     MODELS = "/models"
+    USAGE = "/usage"
     HEALTH = "/healthz"
     HELLO = "/api/hello"  # Claude Code warms its connection up with it
     ROOT = "/"
@@ -57,11 +58,13 @@ _VENDOR_ONLY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`profile` is the one pinned by the path, or ""; `model` the id after `/models/`."""
+    """`profile` is the one pinned by the path, or ""; `model` the id after `/models/`,
+    `request_id` the one after `/usage/`."""
 
     endpoint: Endpoint
     profile: str = ""
     model: str = ""
+    request_id: str = ""
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -94,10 +97,12 @@ def address_of(path: str) -> Address | None:
     if path == _VERSION:
         path = "/"
     endpoint = _KNOWN.get(path)
-    if endpoint is not None:
+    if endpoint is not None and endpoint is not Endpoint.USAGE:
         return Address(endpoint, profile)
     if path.startswith("/models/"):
         return Address(Endpoint.MODELS, profile, unquote(path.removeprefix("/models/")))
+    if path.startswith("/usage/"):
+        return Address(Endpoint.USAGE, profile, request_id=path.removeprefix("/usage/"))
     if any(path == known or path.startswith(f"{known}/") for known in _VENDOR_ONLY):
         return Address(Endpoint.NOT_OFFERED, profile)
     return None

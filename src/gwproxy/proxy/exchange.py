@@ -22,6 +22,7 @@ from gwproxy.proxy import answers, failures, headers, inbound
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.outlet import Outlet
@@ -54,6 +55,7 @@ class Services:
     keys: Keys
     limits: Limits
     calibration: Calibration
+    ledger: Ledger
 
 
 class Exchange:
@@ -111,6 +113,7 @@ class Exchange:
         record.model_asked, record.streamed = asked.model, asked.stream
         route = self._route = self._routes.find(pinned, asked.model, self._client)
         note_route(record, route)
+        record.generating = True
         streams = route.streams(asked.stream)
         self._factor = self._services.calibration.factor(route.profile.name)
         bridge = self._bridge = Bridge(
@@ -165,12 +168,12 @@ class Exchange:
                 # Nothing was sent, so the status can still be an honest one.
                 return self._refuse(error or bridge.render(stream.failure or failures.internal()))
             if error is not None:
-                self._record.error = error.failure.message
+                self._record.fail(error.failure)
                 await outlet.finish(stream.fail(error.failure))
         finally:
             outlet.close()
         if stream.failure is not None:
-            self._record.error = stream.failure.message
+            self._record.fail(stream.failure)
         else:
             self._reclaim()
         self._record.status = 200
@@ -298,7 +301,7 @@ class Exchange:
 
     def _refuse(self, error: ErrorAnswer) -> web.Response:
         self._record.status = error.status
-        self._record.error = error.failure.message
+        self._record.fail(error.failure)
         self._record.first_byte_s = self._elapsed()
         return answers.error(error, self._head(answers.JSON))
 

@@ -126,6 +126,16 @@ def unknown_profile(error: GwproxyError) -> Failure:
     return Failure(FailureKind.NOT_FOUND, f"gwproxy: {words}", 404, retryable=False)
 
 
+def unknown_request(request_id: str) -> Failure:
+    return Failure(
+        FailureKind.NOT_FOUND,
+        f"gwproxy: nothing is known of the request {request_id[:100]!r}; its id is the "
+        "x-gwproxy-request-id of its answer",
+        404,
+        retryable=False,
+    )
+
+
 def unknown_model(model: str) -> Failure:
     return Failure(
         FailureKind.NOT_FOUND,

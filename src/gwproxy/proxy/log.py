@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gwproxy.profiles.redaction import redact
-from gwproxy.translate.hub import Usage
+from gwproxy.translate.hub import Failure, Usage
 
 LOGGER: Final = logging.getLogger("gwproxy")
 
@@ -28,7 +28,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(slots=True)
 class Record:
-    """What is told of one exchange. Times are seconds since its first byte came in."""
+    """What is told of one exchange. Times are seconds since its first byte came in. `generating`
+    says that an upstream was, or would have been, asked for an answer: these go to the ledger."""
 
     request_id: str
     client: str = ""
@@ -47,6 +48,12 @@ class Record:
     upstream_request_id: str = ""
     remark: str = ""
     error: str = ""
+    error_kind: str = ""
+    generating: bool = False
+
+    def fail(self, failure: Failure) -> None:
+        """It went wrong, in whoever's words."""
+        self.error, self.error_kind = failure.message, failure.kind
 
     def __str__(self) -> str:
         """One line for a person."""
@@ -96,6 +103,7 @@ class Record:
             "upstream_request_id": self.upstream_request_id or None,
             "remark": self.remark or None,
             "error": self.error or None,
+            "error_kind": self.error_kind or None,
         }
 
 

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Final
 
@@ -40,6 +41,7 @@ from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.connection import Server
 from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
@@ -61,7 +63,8 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to serve. `port` 0 takes a free one. `default_profile` and `built_in` come before what
-    config.toml says. The callables are where configuration, token and keys come from."""
+    config.toml says. `ledger` is the file that usage is recorded in; without one, as in the demo,
+    nothing is written. The callables are where configuration, token and keys come from."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -69,6 +72,7 @@ class Options:
     default_profile: str = ""
     built_in: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
+    ledger: Path | None = None
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
     find_key: Callable[[Profile], FoundKey] = credentials.resolve
@@ -110,7 +114,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         token = Live(paths.token_file(), options.read_token, _report)
         upstream = Upstream(options.limits)
         keys = Keys(options.find_key)
-        services = Services(upstream, keys, options.limits, Calibration())
+        ledger = Ledger(options.ledger)
+        services = Services(upstream, keys, options.limits, Calibration(), ledger)
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
             Server(gateway.handle, options.limits),
@@ -126,6 +131,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await site.stop()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
+            # After the last stream: its row is to be in it.
+            await asyncio.to_thread(ledger.close)
     finally:
         listener.close()
         if upstream is not None:

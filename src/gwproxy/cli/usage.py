@@ -1,0 +1,243 @@
+"""`gwproxy usage`: tokens and cost so far, out of the ledger, with or without a server running."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+import typer
+
+from gwproxy import paths
+from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
+from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from gwproxy.proxy.ledger import Line
+    from gwproxy.proxy.ledger.report import Grouping
+
+_GROUPINGS: Final = ("day", "profile", "model", "client")
+_SPAN: Final = re.compile(r"(\d{1,4})([hdw])")
+_SPAN_S: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+_BAR_WIDTH: Final = 12
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+_FULL: Final = "█"
+
+_MICRO: Final = 1_000_000
+_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("usage")(usage)
+
+
+def usage(
+    context: typer.Context,
+    since: Annotated[
+        str, typer.Option("--since", metavar="SPAN", help="From then on: 24h, 7d, 4w, 2026-11-01.")
+    ] = "30d",
+    by: Annotated[
+        str, typer.Option("--by", metavar="|".join(_GROUPINGS), help="One line for each of these.")
+    ] = "day",
+    profile: ProfileOption = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print plain figures for a sheet.")] = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Tokens and cost so far."""
+    output = output_of(context)
+    since_s = _moment(since, time.time())
+    if by not in _GROUPINGS:
+        raise UsageError(f"{by!r} is not a way to sum up", hint=f"--by {' or '.join(_GROUPINGS)}")
+    lines = _read(cast("Grouping", by), since_s, profile or "")
+    if as_csv and not output.json_mode:
+        _print_csv(output, by, lines)
+        return
+    data = {"by": by, "since": _stamp(since_s), "lines": [_as_data(line) for line in lines]}
+    output.result(data, lambda: _print_table(output, by, since, lines))
+
+
+def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
+    from gwproxy.proxy.ledger import Period, Trouble, report
+
+    path = paths.usage_db()
+    try:
+        return report(path, by, Period(round(since_s * 1000), profile))
+    except Trouble as trouble:
+        raise ConfigError(
+            f"the usage ledger {path} cannot be read",
+            why=str(trouble),
+            hint="a running server puts a damaged one aside and begins anew; else move it away",
+        ) from trouble
+
+
+def _moment(text: str, now_s: float) -> float:
+    """When `7d` or `2026-11-01` began, in seconds since 1970. Raises UsageError."""
+    span = _SPAN.fullmatch(text.strip())
+    if span is not None:
+        seconds = int(span[1]) * _SPAN_S[span[2]]
+        if span[2] == "h":
+            return now_s - seconds
+        # Whole days: half of a day beside whole ones looks like a quiet day.
+        today = datetime.fromtimestamp(now_s).replace(hour=0, minute=0, second=0, microsecond=0)
+        return today.timestamp() - seconds + _SPAN_S["d"]
+    try:
+        return datetime.fromisoformat(text.strip()).timestamp()
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not a span of time", hint="--since 24h, 7d, 4w or 2026-11-01"
+        ) from None
+
+
+# --- for people ----------------------------------------------------------------------------------
+
+
+def _print_table(output: Output, by: str, since: str, lines: Sequence[Line]) -> None:
+    most = max((_tokens(line) for line in lines), default=0)
+    bar = _bar_for(sys.stdout.encoding)
+    rows = [(*_row(line), bar(_tokens(line) / most if most else 0)) for line in lines]
+    if len(lines) > 1:
+        rows.append((*_total(lines), ""))
+    head = (by.upper(), "ANSWERS", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", "TOKENS")
+    right = frozenset(head[1:-1])
+    empty = f"nothing was asked since {since}; gwproxy serve records what passes through it"
+    output.table(Table(head, tuple(rows), empty, right))
+    _say_unpriced(output, by, lines)
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    return (
+        line.group,
+        str(line.exchanges - line.failed),
+        str(line.failed) if line.failed else "",
+        short_number(line.input_total),
+        f"{line.cache_read / line.input_total:.0%}" if line.cache_read else "",
+        short_number(line.output),
+        money(line.cost_micro, line.cost_unit),
+    )
+
+
+def _total(lines: Sequence[Line]) -> tuple[str, ...]:
+    inputs, cached = (
+        sum(getattr(line, n) for line in lines) for n in ("input_total", "cache_read")
+    )
+    failed = sum(line.failed for line in lines)
+    units: dict[str, int] = {}
+    for line in lines:
+        if line.cost_micro is not None:
+            units[line.cost_unit] = units.get(line.cost_unit, 0) + line.cost_micro
+    return (
+        "total",
+        str(sum(line.exchanges for line in lines) - failed),
+        str(failed) if failed else "",
+        short_number(inputs),
+        f"{cached / inputs:.0%}" if cached else "",
+        short_number(sum(line.output for line in lines)),
+        " + ".join(money(cost, unit) for unit, cost in units.items()),
+    )
+
+
+def _say_unpriced(output: Output, by: str, lines: Sequence[Line]) -> None:
+    unpriced = sum(line.unpriced for line in lines)
+    if unpriced and by == "profile":
+        name = next(line.group for line in lines if line.unpriced)
+        output.talk(
+            f"exchanges without a known cost: {unpriced}; for example: "
+            f"gwproxy profile set {name} price.input=0.60 price.output=2.50"
+        )
+    elif unpriced:
+        output.talk(f"exchanges without a known cost: {unpriced}; see gwproxy usage --by profile")
+
+
+def _tokens(line: Line) -> int:
+    return line.input_total + line.output
+
+
+def short_number(number: int) -> str:
+    """`950`, `12.3k`, `4.56M`: three figures are as many as a glance takes in."""
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
+
+
+def money(micro: int | None, unit: str) -> str:
+    """`$1.23`, `12 credits`, or nothing where the price is not known."""
+    if micro is None:
+        return ""
+    amount = micro / _MICRO
+    if unit in _SIGNS:
+        # Cents hide what one question costs.
+        return (
+            f"{_SIGNS[unit]}{amount:.2f}"
+            if amount >= 1 or not micro
+            else f"{_SIGNS[unit]}{amount:.4f}"
+        )
+    return f"{amount:g} {unit}"
+
+
+def _bar_for(encoding: str | None) -> Callable[[float], str]:
+    """How a share of 1 is drawn: by eighths of a letter where the terminal has them."""
+    try:
+        (_EIGHTHS + _FULL).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return lambda share: "#" * round(share * _BAR_WIDTH)
+    return _drawn_bar
+
+
+def _drawn_bar(share: float) -> str:
+    whole, part = divmod(round(share * _BAR_WIDTH * 8), 8)
+    return (_FULL * whole + _EIGHTHS[part]).rstrip()
+
+
+# --- for programs --------------------------------------------------------------------------------
+
+_FIGURES: Final = (
+    "exchanges",
+    "failed",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_unit",
+    "cost_micro",
+    "unpriced",
+)
+
+
+def _as_data(line: Line) -> dict[str, Any]:
+    return {
+        "group": line.group,
+        "exchanges": line.exchanges,
+        "failed": line.failed,
+        "input_tokens": line.input_total,
+        "cache_read_tokens": line.cache_read,
+        "cache_write_tokens": line.cache_write,
+        "output_tokens": line.output,
+        "reasoning_tokens": line.reasoning,
+        "cost_unit": line.cost_unit or None,
+        "cost_micro": line.cost_micro,
+        "unpriced": line.unpriced,
+    }
+
+
+def _print_csv(output: Output, by: str, lines: Sequence[Line]) -> None:
+    text = io.StringIO()
+    sheet = csv.writer(text, lineterminator="\n")
+    sheet.writerow((by, *_FIGURES))
+    for line in lines:
+        data = _as_data(line)
+        sheet.writerow((line.group, *(data[name] for name in _FIGURES)))
+    output.line(text.getvalue().rstrip("\n"))
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,74 @@
+"""Sums over the ledger, for `gwproxy usage`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from gwproxy.proxy.ledger.database import Database
+
+Grouping: TypeAlias = Literal["day", "profile", "model", "client"]
+
+GROUPINGS: Final[Mapping[Grouping, str]] = MappingProxyType(
+    {
+        # The person's own days, not those of Greenwich.
+        "day": "strftime('%Y-%m-%d', started_ms / 1000, 'unixepoch', 'localtime')",
+        "profile": "profile",
+        "model": "model_used",
+        "client": "CASE client WHEN '' THEN '-' ELSE client END",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since_ms` (since 1970), of one profile or ("") of all."""
+
+    since_ms: int = 0
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The sums of one group and one unit of cost. `failed` exchanges ended in an error;
+    `unpriced` have no known cost and are not in `cost_micro`."""
+
+    group: str
+    exchanges: int
+    failed: int
+    fresh: int
+    cache_read: int
+    cache_write: int
+    output: int
+    reasoning: int
+    cost_unit: str
+    cost_micro: int | None
+    unpriced: int
+
+    @property
+    def input_total(self) -> int:
+        return self.fresh + self.cache_read + self.cache_write
+
+
+def report(path: Path, by: Grouping, period: Period) -> list[Line]:
+    """One line for each group (and unit of cost, where there are several), in order. Raises
+    Trouble."""
+    database = Database.read(path)
+    if database is None:
+        return []
+    with contextlib.closing(database):
+        found = database.rows(
+            f"SELECT {GROUPINGS[by]} AS name, count(*), "
+            "sum(status != 200 OR error_kind != ''), "
+            "coalesce(sum(fresh), 0), coalesce(sum(cache_read), 0), "
+            "coalesce(sum(cache_write), 0), coalesce(sum(output), 0), "
+            "coalesce(sum(reasoning), 0), cost_unit, sum(cost_micro), sum(cost_micro IS NULL) "
+            "FROM exchanges WHERE started_ms >= :since AND (:profile = '' OR profile = :profile) "
+            "GROUP BY name, cost_unit ORDER BY name, cost_unit",
+            {"since": period.since_ms, "profile": period.profile},
+        )
+    return [Line(*row) for row in found]

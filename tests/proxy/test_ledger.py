@@ -1,0 +1,375 @@
+"""The usage ledger: what is written is whole, what cannot be written harms nobody."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy.proxy.ledger import Database, Entry, Ledger, Period, Trouble, report, writer
+from gwproxy.proxy.ledger.database import SCHEMA_VERSION
+from support.cli import environment
+
+
+def entry(number: int = 1, **more: Any) -> Entry:
+    values: dict[str, Any] = {
+        "request_id": f"req_{number:04d}",
+        "upstream_request_id": f"up_{number:04d}",
+        "started_ms": 1_700_000_000_000 + number,
+        "profile": "kimi",
+        "client": "claude-cli/2.1",
+        "client_dialect": "anthropic",
+        "upstream_dialect": "chat",
+        "model_asked": "claude-sonnet-4-6",
+        "model_used": "kimi-k2.5",
+        "streamed": True,
+        "status": 200,
+        "error_kind": "",
+        "first_byte_ms": 12,
+        "duration_ms": 345,
+        "fresh": 100,
+        "cache_read": 20,
+        "cache_write": None,
+        "cache_write_1h": None,
+        "output": 7,
+        "reasoning": None,
+        "cost_micro": None,
+        "cost_unit": "",
+        "losses": 0,
+    }
+    return Entry(**(values | more))
+
+
+def ids(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT request_id FROM exchanges ORDER BY started_ms")
+        return [row[0] for row in rows.fetchall()]
+
+
+@pytest.fixture
+def path(gwproxy_home: Path) -> Path:
+    return gwproxy_home / "usage.db"
+
+
+@pytest.fixture
+def start(path: Path) -> Iterator[Callable[..., Ledger]]:
+    """A function that starts a ledger with short pauses; all are closed at the end."""
+    started: list[Ledger] = []
+
+    def make(where: Path | None = path) -> Ledger:
+        ledger = Ledger(where, pause_s=0.01)
+        started.append(ledger)
+        return ledger
+
+    yield make
+    for ledger in started:
+        ledger.close()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for another thread; the test fails by the patience of whoever runs it."""
+    waited = threading.Event()
+    for _ in range(1000):
+        if is_so():
+            return
+        waited.wait(0.01)
+    raise AssertionError("it never came true")
+
+
+def test_what_was_added_is_there_after_the_end(start: Callable[..., Ledger], path: Path) -> None:
+    ledger = start()
+    first = entry(1, cost_micro=None)
+    for each in (first, entry(2, streamed=False, status=429, error_kind="rate_limit")):
+        ledger.add(each)
+    ledger.close()
+    assert ids(path) == ["req_0001", "req_0002"]
+    with closing(Database.open(path)) as database:
+        assert database.find("req_0001") == first
+        assert database.find("up_0002") == entry(
+            2, streamed=False, status=429, error_kind="rate_limit"
+        )
+        assert database.find("req_0003") is None
+    assert ledger.state.trouble == ""
+
+
+def test_only_its_owner_can_read_it(start: Callable[..., Ledger], path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        ledger = start()
+        ledger.add(entry())
+        until(lambda: ledger.state.waiting == 0)
+        modes = {p.name: p.stat().st_mode & 0o777 for p in path.parent.glob("usage.db*")}
+    finally:
+        os.umask(previous)
+    assert set(modes.values()) == {0o600}
+    assert "usage.db-wal" in modes
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_id_counts_once(start: Callable[..., Ledger], path: Path) -> None:
+    for _ in range(2):
+        ledger = start()
+        ledger.add(entry(1))
+        ledger.close()
+    assert ids(path) == ["req_0001"]
+
+
+def test_nothing_is_written_without_a_file(
+    start: Callable[..., Ledger], gwproxy_home: Path
+) -> None:
+    ledger = start(None)
+    ledger.add(entry(1))
+    assert ledger.find("up_0001") == entry(1)
+    ledger.close()
+    assert not gwproxy_home.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"this is no database, but it is long enough " * 200),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: _overwrite(path, 4096, b"\xff" * 4096),
+    ],
+    ids=["garbage", "truncated", "one page"],
+)
+def test_a_damaged_file_is_kept_aside(
+    start: Callable[..., Ledger],
+    path: Path,
+    damage: Callable[[Path], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = start()
+    for number in range(200):
+        before.add(entry(number))
+    before.close()
+    damage(path)
+    damaged = path.read_bytes()
+    ledger = start()
+    ledger.add(entry(7))
+    ledger.close()
+    assert ids(path) == ["req_0007"]
+    (aside,) = [p for p in path.parent.glob("usage.db.corrupt-*") if p.suffix not in ("-wal",)]
+    assert aside.read_bytes() == damaged
+    assert "was damaged" in caplog.text
+    assert str(aside) in caplog.text
+
+
+def _overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def test_an_emptied_file_is_begun_anew(start: Callable[..., Ledger], path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    ledger = start()
+    ledger.add(entry(1))
+    ledger.close()
+    assert ids(path) == ["req_0001"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_of_a_newer_gwproxy_is_left_alone(
+    start: Callable[..., Ledger], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Database.open(path)) as database:
+        database.insert([entry(1)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    ledger = start()
+    ledger.add(entry(2))
+    until(lambda: ledger.state.lost == 1)
+    ledger.add(entry(3))
+    assert ids(path) == ["req_0001"]
+    assert "a newer gwproxy made this ledger" in ledger.state.trouble
+    assert caplog.text.count("usage is not recorded") == 1
+    assert ledger.find("req_0001") == entry(1), "it can be read all the same"
+
+
+def test_a_planted_link_is_not_followed(
+    start: Callable[..., Ledger], path: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "precious"
+    target.write_bytes(b"")
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(target)
+    ledger = start()
+    ledger.add(entry(1))
+    until(lambda: ledger.state.trouble != "")
+    ledger.close()
+    assert target.read_bytes() == b""
+
+
+def test_recording_goes_on_when_the_place_can_be_written_again(
+    start: Callable[..., Ledger], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    path.parent.write_text("a file where the folder should be")
+    ledger = start()
+    ledger.add(entry(1))
+    until(lambda: ledger.state.trouble != "")
+    ledger.add(entry(2))
+    assert ledger.state.waiting == 2
+    assert ledger.find("req_0002") == entry(2), "what waits can be asked for"
+    path.parent.unlink()
+    until(lambda: ledger.state.waiting == 0)
+    assert ids(path) == ["req_0001", "req_0002"]
+    assert ledger.state.trouble == ""
+    assert caplog.text.count("usage cannot be recorded") == 1
+    assert caplog.text.count("written again") == 1
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="a small disk is mounted by root alone"
+)
+def test_a_full_disk_loses_nothing(
+    start: Callable[..., Ledger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k,mode=700", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        monkeypatch.setenv("GWPROXY_HOME", str(disk))
+        ballast = disk / "ballast"
+        ledger = start(disk / "usage.db")
+        ledger.add(entry(0))
+        until(lambda: ledger.state.waiting == 0)
+        with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        for number in range(1, 400):
+            ledger.add(entry(number))
+        until(lambda: "full" in ledger.state.trouble or "I/O" in ledger.state.trouble)
+        ballast.unlink()
+        until(lambda: ledger.state.waiting == 0)
+        assert len(ids(disk / "usage.db")) == 400
+        ledger.close()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_more_than_memory_should_hold_is_counted_as_lost(
+    start: Callable[..., Ledger],
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(writer, "MOST_WAITING", 3)
+    path.parent.write_text("in the way")
+    ledger = start()
+    for number in range(5):
+        ledger.add(entry(number))
+    assert (ledger.state.waiting, ledger.state.lost) == (3, 2)
+    assert caplog.text.count("full of waiting rows") == 1
+
+
+def test_two_servers_write_into_one_file(start: Callable[..., Ledger], path: Path) -> None:
+    ledgers = [start() for _ in range(2)]
+    for number in range(1000):
+        ledgers[number % 2].add(entry(number))
+    for ledger in ledgers:
+        ledger.close(30.0)
+    assert len(ids(path)) == 1000
+
+
+_WRITING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from proxy_ledger_rows import entry
+from gwproxy.proxy.ledger import Ledger
+ledger = Ledger(Path({path!r}))
+number = {first}
+while True:
+    ledger.add(entry(number))
+    number += 1
+    if number % 50 == 0:
+        while ledger.state.waiting:
+            pass
+        print(number, flush=True)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_was_settled(path: Path, tmp_path: Path) -> None:
+    """kill -9, four times over: the file is whole, and what was on disk stays, once."""
+    settled = 0
+    for _ in range(4):
+        program = _WRITING.format(tests=str(tmp_path), path=str(path), first=settled)
+        (tmp_path / "proxy_ledger_rows.py").write_text(_rows_module())
+        with subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(3):
+                settled = int(process.stdout.readline())
+            process.send_signal(signal.SIGKILL)
+    found = ids(path)
+    assert len(found) == len(set(found)) >= settled
+    assert {f"req_{number:04d}" for number in range(settled)} <= set(found)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def _rows_module() -> str:
+    values = {name: getattr(entry(), name) for name in Entry.__slots__}
+    return (
+        "from gwproxy.proxy.ledger import Entry\n"
+        f"VALUES = {values!r}\n"
+        "def entry(number):\n"
+        "    return Entry(**VALUES | {'request_id': f'req_{number:04d}', 'started_ms': number})\n"
+    )
+
+
+def test_sums_by_group(path: Path) -> None:
+    day_ms = 86_400_000
+    rows = [
+        entry(1, cost_micro=5, cost_unit="USD"),
+        entry(2, cost_micro=7, cost_unit="USD", profile="other", model_used="m2"),
+        entry(3, started_ms=1_700_000_000_000 + 3 * day_ms, output=None, status=529),
+        entry(4, started_ms=1_700_000_000_000 + 3 * day_ms, error_kind="upstream"),
+    ]
+    with closing(Database.open(path)) as database:
+        database.insert(rows)
+    profiles = report(path, "profile", Period())
+    assert [(line.group, line.cost_unit, line.exchanges, line.failed) for line in profiles] == [
+        ("kimi", "", 2, 2),
+        ("kimi", "USD", 1, 0),
+        ("other", "USD", 1, 0),
+    ]
+    assert [(line.cost_micro, line.unpriced) for line in profiles] == [(None, 2), (5, 0), (7, 0)]
+    assert [(line.input_total, line.output) for line in profiles] == [(240, 7), (120, 7), (120, 7)]
+    assert [line.group for line in report(path, "model", Period(profile="other"))] == ["m2"]
+    assert len(report(path, "day", Period())) == 2
+    recent = report(path, "client", Period(since_ms=1_700_000_000_000 + day_ms))
+    assert [(line.group, line.exchanges) for line in recent] == [("claude-cli/2.1", 2)]
+
+
+def test_a_report_of_nothing_and_of_rubbish(path: Path) -> None:
+    assert report(path, "day", Period()) == []
+    assert not path.exists(), "looking makes no file"
+    path.parent.mkdir()
+    path.write_bytes(b"rubbish" * 1000)
+    with pytest.raises(Trouble) as caught:
+        report(path, "day", Period())
+    assert caught.value.damaged
