@@ -105,8 +105,8 @@ class ModelSplicer:
 
 
 def _overlap(data: bytes, pattern: bytes) -> int:
-    """Length of the longest end of `data` that begins `pattern`."""
-    if data.endswith(b"\n"):
+    """Length of the longest end of `data` that begins `pattern`, and is not of a whole one."""
+    if data.endswith((b"\n", pattern)):
         return 0
     for size in range(min(len(pattern) - 1, len(data)), 0, -1):
         if pattern.startswith(data[-size:]):

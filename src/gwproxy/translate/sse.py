@@ -53,6 +53,12 @@ class Decoder:
         blocks = rest.split(b"\n\n") if b"\r" not in rest else _split(rest)
         self._parts, self._size, self._tail = [], 0, b""
         self._keep(blocks.pop())
+        if rest.count(b"\n") == 2 * len(blocks):  # one line an event, as OpenAI's dialects have it
+            return [
+                frame
+                for block in blocks
+                if (frame := (b"", block[6:]) if block[:6] == b"data: " else _parse(block))
+            ]
         return [frame for block in blocks if (frame := _parse(block)) is not None]
 
     def _begin(self, chunk: bytes) -> bytes:

@@ -27,8 +27,8 @@ class _Root(Struct):
 
 
 class _Variant(Struct):
-    properties: dict[str, Raw] = {}
-    required: list[str] = []
+    properties: dict[str, Raw] | None = None
+    required: tuple[str, ...] = ()
 
 
 _root: Final = msgspec.json.Decoder(_Root)
@@ -55,13 +55,13 @@ def object_schema(schema: str, losses: Losses) -> str:
 
 def _merged(root: _Root, members: dict[str, Raw], losses: Losses) -> str:
     own = _variant.decode(jsonio.dumps(members))
-    properties, required = dict(own.properties), list(own.required)
+    properties, required = dict(own.properties or {}), list(own.required)
     choices = [_variant.decode(raw) for raw in [*(root.oneOf or ()), *(root.anyOf or ())]]
     parts = [_variant.decode(raw) for raw in root.allOf or ()]
     if choices or parts:
         losses.drop("tools.input_schema.anyOf")
     for variant in [*parts, *choices]:
-        for name, value in variant.properties.items():
+        for name, value in (variant.properties or {}).items():
             properties.setdefault(name, value)
     always = [name for part in parts for name in part.required]
     if choices:
