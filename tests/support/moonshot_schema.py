@@ -211,7 +211,8 @@ class _Judge:
     def reference(self, node: Json, path: tuple[str, ...], depth: int, root: bool) -> None:
         target = self.target(node["$ref"], path)
         self.alone(node, path, "$ref", root)
-        if depth + self.depth_behind(target, {node["$ref"]}) > self.max_depth:
+        behind = 0 if node["$ref"] == "#" else self.depth_behind(target, {node["$ref"]})
+        if depth + behind > self.max_depth:
             raise Refused(f"{path}: schema depth exceeds maximum limit")
 
     def target(self, reference: Any, path: tuple[str, ...]) -> Json:

@@ -24,10 +24,10 @@ def ended(root: Schema, definitions: dict[str, Any]) -> tuple[Schema, dict[str, 
         return root, definitions
     for give_up in (False, True):
         loosen = _Loosener(root, definitions, give_up)
-        root, definitions = (
-            loosen.schema(root),
-            {name: loosen.schema(schema) for name, schema in definitions.items()},
-        )
+        definitions = {name: loosen.schema(schema) for name, schema in definitions.items()}
+        if _ends(root, root, definitions):
+            break
+        root = _Loosener(root, definitions, give_up).schema(root)
         if _ends(root, root, definitions):
             break
     return root, definitions
@@ -73,9 +73,14 @@ class _Loosener:
         out = changed(node, self.schema)
         required, properties = out.get("required"), node.get("properties")
         if isinstance(required, list) and isinstance(properties, dict):
-            out["required"] = [
+            kept = [
                 name
                 for name in required
                 if _ends(properties.get(name), self._root, self._definitions)
             ]
+            out = {**out, "required": kept} if kept else _without_required(out)
         return out
+
+
+def _without_required(node: Schema) -> Schema:
+    return {key: value for key, value in node.items() if key != "required"}

@@ -75,10 +75,11 @@ def _once(node: Schema, *, plain: bool, limits: Limits, keep_paths: bool) -> Sch
     root = {} if legal is None else legal
     changed = {name: _definition(rewriter, schema) for name, schema in definitions.items()}
     used = references.reachable(root, changed)
+    own = node.get("$defs") or {}
     kept = {
         name: schema
         for name, schema in changed.items()
-        if name in used or schema == definitions[name]
+        if name in used or (name in own and schema == definitions[name])
     }
     root, kept = siblings.settled(root, kept)
     root, kept = endings.ended(root, kept)

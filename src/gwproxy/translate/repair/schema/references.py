@@ -79,8 +79,10 @@ class _Gatherer:
         found, target = _walk(self._root, path)
         if not found or not isinstance(target, dict | bool):
             return None
+        if path[0] == "$defs" and len(path) == 2 and is_name(path[1]):
+            return PREFIX + path[1]
         literal = reference == "#/" + "/".join(path) and path[0] == "$defs" and is_name(path[1])
-        if literal and (len(path) == 2 or (self._keep_paths and isinstance(target, dict))):
+        if literal and self._keep_paths and isinstance(target, dict):
             return reference
         return PREFIX + self._name(path, target)
 
@@ -95,7 +97,7 @@ class _Gatherer:
     def _name(self, path: tuple[str, ...], target: Any) -> str:
         name = self._names.get(path)
         if name is None:
-            stem = _ILLEGAL_IN_NAME.sub("_", path[-1]).strip("_") or "schema"
+            stem = _ILLEGAL_IN_NAME.sub("_", path[-1]) or "schema"
             name, number = stem, 2
             while name in self._taken:
                 name, number = f"{stem}_{number}", number + 1

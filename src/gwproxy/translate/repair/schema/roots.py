@@ -21,7 +21,13 @@ from gwproxy.translate.repair.schema.normaliser import (
     REMEMBERED,
     normalise,
 )
-from gwproxy.translate.repair.schema.references import PREFIX, mapped, references_in, resolve
+from gwproxy.translate.repair.schema.references import (
+    PREFIX,
+    mapped,
+    reachable,
+    references_in,
+    resolve,
+)
 from gwproxy.translate.repair.schema.vocabulary import (
     ANNOTATIONS,
     ROOT_ONLY,
@@ -65,14 +71,20 @@ def parameters(text: str, *, plain: bool = False, limits: Limits = DEFAULT_LIMIT
 def _object(whole: Schema) -> tuple[Schema, str | None]:
     definitions = whole.get("$defs") or {}
     root = {key: value for key, value in whole.items() if key not in ROOT_ONLY}
-    rest = {"$defs": definitions} if definitions else {}
     root = _followed(root, root, definitions)
     if "object" in types_of(root):
-        return {**root, "type": "object", **rest}, None
+        return _with_definitions({**root, "type": "object"}, definitions), None
     objects = [_followed(branch, root, definitions) for branch in _branches(root)]
     if objects and all(types_of(branch) == ("object",) for branch in objects):
-        return {**_with_words(united(objects), root), **rest}, None
+        one = objects[0] if len(objects) == 1 else united(objects)
+        return _with_definitions(_with_words(one, root), definitions), None
     return _wrapped(root, definitions), WRAPPER
+
+
+def _with_definitions(root: Schema, definitions: dict[str, Any]) -> Schema:
+    used = reachable(root, definitions)
+    kept = {name: schema for name, schema in definitions.items() if name in used}
+    return {**root, "$defs": kept} if kept else root
 
 
 def _followed(node: Schema, root: Schema, definitions: dict[str, Any]) -> Schema:
@@ -115,7 +127,7 @@ def _wrapped(root: Schema, definitions: dict[str, Any]) -> Schema:
         }
         root = {"$ref": PREFIX + name}
     out = {"type": "object", "properties": {WRAPPER: root}, "required": [WRAPPER]}
-    return {**out, "$defs": definitions} if definitions else out
+    return _with_definitions(out, definitions)
 
 
 def wrap_arguments(arguments: str, wrapper: str) -> str:
