@@ -25,6 +25,7 @@ from gwproxy.clients.jsonscan import NESTING_LIMIT, scan
 
 
 @given(documents())
+@settings(deadline=None)
 def test_reads_the_values_that_were_written(document: Document) -> None:
     assert same(jsontext.read(document.text), document.value)
 
@@ -73,6 +74,7 @@ def without_members(text: str, path: MemberPath) -> str:
 
 
 @given(document=documents(), edits=st.lists(st.tuples(paths, new_values), max_size=6))
+@settings(deadline=None)
 def test_a_strict_document_stays_strict(
     document: Document, edits: list[tuple[MemberPath, Value]]
 ) -> None:

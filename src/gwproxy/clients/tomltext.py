@@ -6,7 +6,8 @@ or of one value, and the result is read again and compared before anybody sees i
 
 A new key goes behind the last key of its table. A new table goes to the end of the file, where
 it is legal whatever stands before it. Inside an inline table, which is one value on one line,
-the whole value is written anew. Comments stay.
+the whole value is written anew. Comments stay. (tomlkit, which edits our own config.toml, refuses
+a byte order mark, and puts a key into the wrong table behind `a.b.c = 1`.)
 """
 
 from __future__ import annotations
