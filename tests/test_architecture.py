@@ -42,7 +42,7 @@ HOMES = {
     "msgspec": {"translate", "proxy"},
     "platformdirs": {"paths.py"},
     "rich": {"cli"},
-    "sqlite3": {"proxy/ledger"},
+    "sqlite3": {"proxy/storage.py"},
     "tomli_w": {"profiles/store.py"},
     "tomlkit": {"profiles/store.py"},
     "typer": {"cli", "__main__.py"},

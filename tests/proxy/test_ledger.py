@@ -193,7 +193,7 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
     until(lambda: ledger.state.lost == 1)
     ledger.add(entry(3))
     assert ids(path) == ["req_0001"]
-    assert "a newer gwproxy made this ledger" in ledger.state.trouble
+    assert "a newer gwproxy made usage.db" in ledger.state.trouble
     assert caplog.text.count("usage is not recorded") == 1
     assert ledger.find("req_0001") == entry(1), "it can be read all the same"
 

@@ -6,7 +6,7 @@ one with a connection to write. What cannot be written (full disk, read-only fol
 process at it) waits in memory within bounds, and is tried again.
 
     entry.py     one row as a value, and the shape of `GET /v1/usage/…`
-    database.py  the file: schema, opening, damage, inserting, reading: the only home of sqlite3
+    database.py  the file: its schema, inserting, reading (opening and damage: proxy/storage.py)
     writer.py    the queue and its thread
     report.py    sums for `gwproxy usage`
 
@@ -15,9 +15,10 @@ There are no prompts in it, no keys and no headers.
 
 from __future__ import annotations
 
-from gwproxy.proxy.ledger.database import Database, Trouble
+from gwproxy.proxy.ledger.database import Database
 from gwproxy.proxy.ledger.entry import Entry
 from gwproxy.proxy.ledger.report import Line, Period, report
 from gwproxy.proxy.ledger.writer import Ledger, LedgerState
+from gwproxy.proxy.storage import Trouble
 
 __all__ = ["Database", "Entry", "Ledger", "LedgerState", "Line", "Period", "Trouble", "report"]

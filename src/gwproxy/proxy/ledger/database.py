@@ -1,23 +1,14 @@
-"""The ledger's file. The only home of sqlite3: its exceptions become `Trouble` here.
-
-WAL with `synchronous=NORMAL`: a killed process loses nothing that was committed, a power cut
-perhaps the last transactions and never the file (https://www.sqlite.org/pragma.html). The `-wal`
-and `-shm` files belong to the file and are never touched alone.
-"""
+"""The ledger's file: its schema, and what is read from it and written to it."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from gwproxy import paths
-from gwproxy.errors import ConfigError
+from gwproxy.proxy import storage
 from gwproxy.proxy.ledger.entry import COLUMNS, Entry
+from gwproxy.proxy.storage import Connection, Schema, Trouble
 
 SCHEMA_VERSION: Final = 1
 
@@ -61,67 +52,34 @@ _INSERT: Final = (
     f"VALUES ({', '.join(':' + name for name in COLUMNS)})"
 )
 
-# https://www.sqlite.org/rescode.html
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-
-class Trouble(Exception):
-    """The file cannot be used now. `damaged`: it never will be again; `newer`: a newer gwproxy
-    made it, and it is left alone."""
-
-    def __init__(self, why: str, *, damaged: bool = False, newer: bool = False) -> None:
-        super().__init__(why)
-        self.damaged = damaged
-        self.newer = newer
-
 
 class Database:
     """One connection, for the thread that opened it. Every method raises Trouble."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path) -> Database:
-        """The file, made where there is none, checked, and with its schema."""
-        with _explained():
-            _make_private(path)
-            connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            try:
-                _prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            return cls(connection)
+    def open(
+        cls, path: Path, tell: Callable[[Trouble, Path], None] = lambda trouble, aside: None
+    ) -> Database:
+        """The file, made where there is none, checked, and with its schema. `tell` hears of a
+        damaged one, which is put aside."""
+        schema = Schema(SCHEMA_VERSION, _SCHEMA)
+        return cls(storage.open_or_begin_anew(path, schema, patience_s=_BUSY_S, tell=tell))
 
     @classmethod
     def read(cls, path: Path) -> Database | None:
-        """The file for reading alone; None where there is none yet. A newer schema is read too: its
+        """The file for reading alone; None where there is none. A newer schema is read too: its
         columns only ever get more."""
-        if not path.exists():
-            return None
-        with _explained():
-            connection = sqlite3.connect(
-                f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None
-            )
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:  # a server is just about to make it
-                connection.close()
-                return None
-            return cls(connection)
+        connection = storage.open_for_reading(path, patience_s=_BUSY_S)
+        return None if connection is None else cls(connection)
 
     def insert(self, entries: Sequence[Entry]) -> None:
         """All of them, or none."""
         rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
-        with _explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(_INSERT, rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
+        with storage.transaction(self._connection):
+            self._connection.executemany(_INSERT, rows)
 
     def find(self, request_id: str) -> Entry | None:
         """The exchange of that id, ours or the upstream's; of several the newest."""
@@ -138,79 +96,8 @@ class Database:
 
     def rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a query: read at once, for an open reading keeps the log growing."""
-        with _explained():
+        with storage.explained():
             return self._connection.execute(query, parameters).fetchall()
 
     def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with what belongs to it, so that a new one can be begun."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        # Extended codes keep the plain one in their lowest byte.
-        damaged = code is not None and code & 0xFF in _DAMAGED
-        raise Trouble(str(error), damaged=damaged) from error
-    except sqlite3.Error as error:
-        raise Trouble(str(error)) from error
-    except OSError as error:
-        raise Trouble(error.strerror or str(error)) from error
-    except ConfigError as error:
-        raise Trouble(f"{error.what}: {error.why}") from error
-
-
-def _make_private(path: Path) -> None:
-    """The file, 0600 before SQLite opens it; its companions take the same mode."""
-    paths.ensure_private_dir(path.parent)
-    # O_NOFOLLOW: a planted link must not have us write into another file.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if os.name == "posix" and os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise Trouble("a newer gwproxy made this ledger", newer=True)
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise Trouble(str(verdict), damaged=True)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    if version < SCHEMA_VERSION:
-        _create(connection)
-
-
-def _create(connection: sqlite3.Connection) -> None:
-    """The schema, unless another process has just made it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+        storage.close(self._connection)

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gwproxy import paths
-from gwproxy.errors import ConfigError
-from gwproxy.proxy.ledger.database import Database, Trouble, set_aside
+from gwproxy.proxy.ledger.database import Database
 from gwproxy.proxy.ledger.entry import Entry
+from gwproxy.proxy.storage import Trouble
 
 _LOGGER: Final = logging.getLogger("gwproxy")
 
@@ -140,7 +139,7 @@ class Ledger:
         pause_s = self._first_pause_s
         while batch := self._next_batch():
             try:
-                database = database or _open(self._path)
+                database = database or Database.open(self._path, _tell_of_damage)
                 database.insert(batch)
             except Trouble as trouble:
                 if database is not None:
@@ -199,27 +198,7 @@ class Ledger:
             return False
 
 
-def _open(path: Path) -> Database:
-    """The database; a damaged file is put aside and a new one begun. Raises Trouble."""
-    try:
-        return Database.open(path)
-    except Trouble as trouble:
-        if not trouble.damaged:
-            raise
-    try:
-        # Of several servers that find the damage, one moves the file.
-        with paths.exclusive_lock("usage"):
-            try:
-                return Database.open(path)
-            except Trouble as trouble:
-                if not trouble.damaged:
-                    raise
-                aside = set_aside(path)
-                _LOGGER.warning(
-                    "the usage ledger was damaged (%s): it is kept as %s, and a new one begun",
-                    trouble,
-                    aside,
-                )
-            return Database.open(path)
-    except (ConfigError, OSError) as error:
-        raise Trouble(str(error)) from error
+def _tell_of_damage(trouble: Trouble, aside: Path) -> None:
+    _LOGGER.warning(
+        "the usage ledger was damaged (%s): it is kept as %s, and a new one begun", trouble, aside
+    )

@@ -1,0 +1,180 @@
+"""SQLite files of ours: made private, checked, opened, put aside when damaged.
+
+The only home of sqlite3: its exceptions become `Trouble` here. What stands in a file is for others
+to know.
+
+WAL with `synchronous=NORMAL`: a killed process loses nothing that was committed, a power cut
+perhaps the last transactions and never the file (https://www.sqlite.org/pragma.html). The `-wal`
+and `-shm` files belong to the file and are never touched alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from gwproxy import paths
+from gwproxy.errors import ConfigError
+
+Connection: TypeAlias = sqlite3.Connection
+
+# https://www.sqlite.org/rescode.html
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Trouble(Exception):
+    """The file cannot be used now. `damaged`: it never will be again; `newer`: a newer gwproxy
+    made it, and it is left alone."""
+
+    def __init__(self, why: str, *, damaged: bool = False, newer: bool = False) -> None:
+        super().__init__(why)
+        self.damaged = damaged
+        self.newer = newer
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file is made of. `statements` are separated by semicolons."""
+
+    version: int
+    statements: str
+
+
+def open_file(path: Path, schema: Schema, *, patience_s: float) -> Connection:
+    """The file, made where there is none, checked, and with its schema; for the thread that calls.
+    `patience_s` is how long another process may hold it. Raises Trouble."""
+    with explained():
+        _make_private(path)
+        connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
+        try:
+            _prepare(connection, path.name, schema)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_or_begin_anew(
+    path: Path, schema: Schema, *, patience_s: float, tell: Callable[[Trouble, Path], None]
+) -> Connection:
+    """As `open_file`, but a damaged file is put aside and a new one begun; `tell` is then called
+    with the damage and the place of the old file. Raises Trouble."""
+    try:
+        return open_file(path, schema, patience_s=patience_s)
+    except Trouble as trouble:
+        if not trouble.damaged:
+            raise
+    try:
+        # Of several processes that find the damage, one moves the file.
+        with paths.exclusive_lock(path.stem):
+            try:
+                return open_file(path, schema, patience_s=patience_s)
+            except Trouble as trouble:
+                if not trouble.damaged:
+                    raise
+                tell(trouble, set_aside(path))
+            return open_file(path, schema, patience_s=patience_s)
+    except (ConfigError, OSError) as error:
+        raise Trouble(str(error)) from error
+
+
+def open_for_reading(path: Path, *, patience_s: float) -> Connection | None:
+    """The file for reading alone, also where a newer gwproxy made it; None where there is none.
+    Raises Trouble."""
+    if not path.exists():
+        return None
+    with explained():
+        return sqlite3.connect(
+            f"{path.as_uri()}?mode=ro", uri=True, timeout=patience_s, isolation_level=None
+        )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, with what belongs to it, so that a new one can be begun."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Whatever goes wrong inside is a Trouble."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        # Extended codes keep the plain one in their lowest byte.
+        damaged = code is not None and code & 0xFF in _DAMAGED
+        raise Trouble(str(error), damaged=damaged) from error
+    except sqlite3.Error as error:
+        raise Trouble(str(error)) from error
+    except OSError as error:
+        raise Trouble(error.strerror or str(error)) from error
+    except ConfigError as error:
+        raise Trouble(f"{error.what}: {error.why}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All that is done inside, or nothing. Raises Trouble."""
+    with explained():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+
+def close(connection: Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        connection.close()
+
+
+def _make_private(path: Path) -> None:
+    """The file, 0600 before SQLite opens it; its companions take the same mode."""
+    paths.ensure_private_dir(path.parent)
+    # O_NOFOLLOW: a planted link must not have us write into another file.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if os.name == "posix" and os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(connection: Connection, name: str, schema: Schema) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > schema.version:
+        raise Trouble(f"a newer gwproxy made {name}", newer=True)
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise Trouble(str(verdict), damaged=True)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    if version < schema.version:
+        _create(connection, schema)
+
+
+def _create(connection: Connection, schema: Schema) -> None:
+    """The schema, unless another process has just made it."""
+    with transaction(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in schema.statements.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={schema.version}")
