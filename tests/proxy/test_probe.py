@@ -27,7 +27,8 @@ from gwproxy.proxy.probe import (
     learned_from,
     most_calls,
 )
-from gwproxy.proxy.probe.provider import model_names, was_held_back
+from gwproxy.proxy.probe.asking import model_names
+from gwproxy.proxy.probe.provider import was_held_back
 from gwproxy.proxy.route import Routes
 from gwproxy.proxy.upstream import Upstream
 from gwproxy.simulator import (

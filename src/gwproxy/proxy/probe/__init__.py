@@ -6,6 +6,7 @@ exit code or changes a setting: what was learned is a proposal.
 
     provider.py    the provider itself: key, connection, models, counts, then each dialect
     gateway.py     the running gateway, and one question through it
+    asking.py      how a provider is asked: for nothing, plainly, or translated
     questions.py   what is asked, as plain as each dialect allows
     verdicts.py    what is said about it: fault, hint, and what could be stored in the profile
 """

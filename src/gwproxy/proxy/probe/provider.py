@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
 from gwproxy.errors import CredentialError
 from gwproxy.profiles.endpoints import host_of
-from gwproxy.profiles.profile import Endpoint, Profile
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import manner_values
-from gwproxy.proxy import answers, headers
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.probe import questions
+from gwproxy.proxy.probe.asking import (
+    Way,
+    ask_free,
+    ask_plain,
+    ask_translated,
+    listing_way,
+    member,
+    model_names,
+    ways_of,
+)
 from gwproxy.proxy.probe.verdicts import (
     HOPELESS,
     Learned,
@@ -27,23 +36,14 @@ from gwproxy.proxy.probe.verdicts import (
     failed,
     timed,
 )
-from gwproxy.proxy.route import Route, Routes
-from gwproxy.proxy.sniff import is_event_stream
-from gwproxy.proxy.upstream import Answer, Call, Upstream
-from gwproxy.translate import jsonio, sse
-from gwproxy.translate.bridge import CODECS, Bridge, peek
+from gwproxy.proxy.route import Routes
+from gwproxy.proxy.upstream import Upstream
+from gwproxy.translate import sse
+from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply
 
-_MOST_BYTES: Final = 4 * 1024 * 1024
-"""Lists of models of a reseller reach one megabyte."""
-
 _SHOWN_MODELS: Final = 5
-
-_FREE_PATIENCE_S: Final = 15.0
-"""No model has to think for a list or a count."""
-
-_NOT_THERE: Final = frozenset({404, 405, 501})
 
 # A stream that took this long, and whose pieces then came all within this part of it, was held.
 _WORTH_STREAMING_S: Final = 1.0
@@ -57,25 +57,6 @@ class Depth(StrEnum):
     FREE = "free"
     QUICK = "quick"
     FULL = "full"
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One dialect of a profile, and the key to it."""
-
-    route: Route
-    key: str | None
-
-    @property
-    def profile(self) -> Profile:
-        return self.route.profile
-
-    @property
-    def dialect(self) -> Dialect:
-        return self.route.dialect
-
-    def check(self, what: str) -> str:
-        return f"{self.dialect}: {what}"
 
 
 def most_calls(profile: Profile, depth: Depth) -> int:
@@ -109,11 +90,8 @@ class ProviderProbe:
         key = found.secret.reveal() if found.secret is not None else None
         masked = f"{found.secret.masked} from {found.source}" if found.secret else "none is needed"
         yield Verdict("key", Outcome.GOOD, masked)
-        ways = [
-            _Way(self._routes.find(profile.name, profile.model, Dialect(name)), key)
-            for name in profile.dialects
-        ]
-        async for verdict in self._free(profile, ways, depth):
+        ways = ways_of(self._routes, profile, key)
+        async for verdict in self._free(ways, depth):
             yield verdict
             if verdict.outcome is Outcome.BAD and _one_host(profile):
                 return
@@ -129,15 +107,9 @@ class ProviderProbe:
 
     # --- what costs nothing ------------------------------------------------------------------
 
-    async def _free(
-        self, profile: Profile, ways: Sequence[_Way], depth: Depth
-    ) -> AsyncIterator[Verdict]:
-        dialect = Dialect.CHAT if profile.openai_url else Dialect.ANTHROPIC
-        # The list is where the base is, also for a profile that does not speak Chat there.
-        way = next((way for way in ways if way.dialect is dialect), ways[0])
-        verdict = await self._look(
-            "models", way, lambda: self._models(replace(way.route, dialect=dialect), way.key)
-        )
+    async def _free(self, ways: list[Way], depth: Depth) -> AsyncIterator[Verdict]:
+        listing = listing_way(ways)
+        verdict = await self._look("models", listing, lambda: self._models(listing))
         if verdict.outcome is Outcome.BAD:
             verdict = _weighed(verdict, depth)
         yield verdict
@@ -145,28 +117,25 @@ class ProviderProbe:
         if counting is not None and verdict.outcome is not Outcome.BAD:
             yield await self._look("count_tokens", counting, lambda: self._count(counting))
 
-    async def _models(self, route: Route, key: str | None) -> Verdict:
-        body = await self._ask_free(route, key, "models", None)
+    async def _models(self, way: Way) -> Verdict:
+        body = await ask_free(self._upstream, way, "models")
         if body is None:
             return Verdict("models", Outcome.GOOD, "the provider has no list of them")
         names = model_names(body)
-        wanted = route.profile.model
+        wanted = way.profile.model
         if not names:
             return Verdict("models", Outcome.NOTE, "the list of models cannot be understood")
         if wanted in names:
             return Verdict("models", Outcome.GOOD, f"{wanted} is one of {len(names)}")
         shown = ", ".join(names[:_SHOWN_MODELS]) + (", …" if len(names) > _SHOWN_MODELS else "")
         words = f"{wanted} is not in the provider's list: {shown}"
-        return Verdict("models", Outcome.NOTE, words, f"gwproxy models {route.profile.name}")
+        return Verdict("models", Outcome.NOTE, words, f"gwproxy models {way.profile.name}")
 
-    async def _count(self, way: _Way) -> Verdict:
+    async def _count(self, way: Way) -> Verdict:
         expected = way.route.manners.count_tokens == "upstream"
-        body = await self._ask_free(
-            way.route, way.key, "count_tokens", questions.count(way.route.model)
-        )
-        counted = None
-        if body is not None:
-            counted = _member(body, "input_tokens")
+        question = questions.count(way.route.model)
+        body = await ask_free(self._upstream, way, "count_tokens", question)
+        counted = None if body is None else member(body, "input_tokens")
         if isinstance(counted, int):
             learned = None if expected else Learned("quirk.count_tokens", "upstream")
             words = "the provider counts, for nothing"
@@ -175,30 +144,9 @@ class ProviderProbe:
         words = "the provider does not count; gwproxy estimates"
         return Verdict("count_tokens", Outcome.GOOD, words, learned=learned)
 
-    async def _ask_free(
-        self, route: Route, key: str | None, endpoint: Endpoint, body: bytes | None
-    ) -> bytes | None:
-        """The answer of a route that is never billed; None where there is no such route.
-        Raises Failed."""
-        url = route.profile.url(endpoint)
-        if url is None:
-            return None
-        sent = headers.towards_upstream({}, route, faithful=False, streams=False, key=key)
-        method: Any = "GET" if body is None else "POST"
-        patience_s = min(route.profile.first_byte_timeout_s, _FREE_PATIENCE_S)
-        profile = replace(route.profile, first_byte_timeout_s=patience_s)
-        call = Call(profile, url, sent, body or b"", {}, key, False, method)
-        answer = await self._upstream.send(call)
-        try:
-            if answer.status in _NOT_THERE:
-                return None
-            return await _read_ok(answer, route.dialect)
-        finally:
-            answer.close()
-
     # --- one dialect -------------------------------------------------------------------------
 
-    async def _dialect(self, way: _Way, depth: Depth, *, picture: bool) -> AsyncIterator[Verdict]:
+    async def _dialect(self, way: Way, depth: Depth, *, picture: bool) -> AsyncIterator[Verdict]:
         mode = way.profile.stream
         worked = False
         if mode != "always":
@@ -225,10 +173,10 @@ class ProviderProbe:
         if picture and way.route.manners.vision:
             yield await self._look(way.check("an image"), way, lambda: self._picture(way), calls=1)
 
-    async def _message(self, way: _Way) -> Verdict:
+    async def _message(self, way: Way) -> Verdict:
         check = way.check("a message")
         try:
-            body, is_stream, _ = await self._ask_plain(way, streams=False)
+            body, is_stream, _ = await ask_plain(self._upstream, way, streams=False)
         except Failed as error:
             return _about_streams(check, error, way, Learned("stream", "always"))
         if is_stream:
@@ -241,10 +189,10 @@ class ProviderProbe:
             return Verdict(check, Outcome.NOTE, words, dialect=way.dialect)
         return Verdict(check, Outcome.GOOD, "answered", dialect=way.dialect)
 
-    async def _stream(self, way: _Way) -> Verdict:
+    async def _stream(self, way: Way) -> Verdict:
         check = way.check("a stream")
         try:
-            body, is_stream, moments = await self._ask_plain(way, streams=True)
+            body, is_stream, moments = await ask_plain(self._upstream, way, streams=True)
         except Failed as error:
             return _about_streams(check, error, way, Learned("stream", "never"))
         _reply(body, way, is_stream=is_stream)
@@ -258,12 +206,12 @@ class ProviderProbe:
             return Verdict(check, Outcome.NOTE, words, dialect=way.dialect)
         return Verdict(check, Outcome.GOOD, f"{pieces} events, complete", dialect=way.dialect)
 
-    async def _tools(self, way: _Way) -> AsyncIterator[Verdict]:
+    async def _tools(self, way: Way) -> AsyncIterator[Verdict]:
         asked = questions.tool_call(way.route.model)
         content: list[Any] = []
 
         async def call() -> Verdict:
-            content.extend(await self._ask_translated(way, asked))
+            content.extend(await ask_translated(self._upstream, way, asked))
             check = way.check("a tool call")
             if not any(block["type"] == "tool_use" for block in content):
                 words = "answered in words: this model did not call the tool"
@@ -271,7 +219,7 @@ class ProviderProbe:
             return Verdict(check, Outcome.GOOD, f"called {questions.TOOL}", dialect=way.dialect)
 
         async def result() -> Verdict:
-            await self._ask_translated(way, questions.tool_result(asked, content))
+            await ask_translated(self._upstream, way, questions.tool_result(asked, content))
             thought = any("thinking" in block["type"] for block in content)
             words = "took it back, with its own thinking" if thought else "took it back"
             return Verdict(way.check("a tool result"), Outcome.GOOD, words, dialect=way.dialect)
@@ -281,10 +229,10 @@ class ProviderProbe:
         if verdict.outcome is Outcome.GOOD:
             yield await self._look(way.check("a tool result"), way, result, calls=1)
 
-    async def _picture(self, way: _Way) -> Verdict:
+    async def _picture(self, way: Way) -> Verdict:
         check = way.check("an image")
         try:
-            await self._ask_translated(way, questions.picture(way.route.model))
+            await ask_translated(self._upstream, way, questions.picture(way.route.model))
         except Failed as error:
             if error.failure.kind not in (FailureKind.INVALID, FailureKind.UNSUPPORTED):
                 raise
@@ -292,10 +240,8 @@ class ProviderProbe:
             return _note(check, words, way, Learned("quirk.vision", "false"))
         return Verdict(check, Outcome.GOOD, "looked at", dialect=way.dialect)
 
-    # --- asking ------------------------------------------------------------------------------
-
     async def _look(
-        self, check: str, way: _Way, ask: Callable[[], Awaitable[Verdict]], *, calls: int = 0
+        self, check: str, way: Way, ask: Callable[[], Awaitable[Verdict]], *, calls: int = 0
     ) -> Verdict:
         """The verdict of `ask`, or on what went wrong in it. `calls` is what it may cost."""
         started = time.monotonic()
@@ -307,77 +253,6 @@ class ProviderProbe:
             calls = 0 if error.nothing_sent else calls
         return timed(verdict, time.monotonic() - started, calls)
 
-    async def _ask_plain(self, way: _Way, *, streams: bool) -> tuple[bytes, bool, list[float]]:
-        """The answer's bytes, whether they are a stream, and when its pieces came (seconds from
-        the question on). Raises Failed."""
-        route = way.route
-        head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
-        body = questions.plain(route.dialect, route.model, route.manners, streams=streams)
-        call = Call(route.profile, route.url, head, body, {}, way.key, streams)
-        started = time.monotonic()
-        answer = await self._upstream.send(call)
-        moments: list[float] = []
-        try:
-            if not answer.ok:
-                await _read_ok(answer, route.dialect)
-            parts: list[bytes] = []
-            while chunk := await answer.read():
-                parts.append(chunk)
-                moments.append(time.monotonic() - started)
-        finally:
-            answer.close()
-        whole = b"".join(parts)
-        content_type = answer.headers.get("content-type", "")
-        return whole, is_event_stream(whole[:64], content_type, streams), moments
-
-    async def _ask_translated(self, way: _Way, asked: dict[str, Any]) -> list[Any]:
-        """The content of the answer to a Messages request, as the gateway would get it for Claude
-        Code. Raises Failed."""
-        route = way.route
-        request = jsonio.dumps(asked)
-        streams = route.streams(False)
-        bridge = Bridge(
-            Dialect.ANTHROPIC,
-            route.dialect,
-            route.manners,
-            asked=peek(request),
-            model=route.model,
-            streams=streams,
-            new_id=answers.new_id,
-            created=int(time.time()),
-            request_id="",
-        )
-        outgoing = bridge.request(request)
-        head = headers.towards_upstream(
-            {}, route, faithful=bridge.faithful, streams=streams, key=way.key
-        )
-        call = Call(route.profile, route.url, head, outgoing, {}, way.key, streams)
-        answer = await self._upstream.send(call)
-        try:
-            body = await _read_ok(answer, route.dialect)
-        finally:
-            answer.close()
-        result: bytes | Failure
-        if is_event_stream(body[:64], answer.headers.get("content-type", ""), streams):
-            collector = bridge.collect()
-            collector.feed(body)
-            result = collector.finish()
-        else:
-            result = bridge.reply(body)
-        if isinstance(result, Failure):
-            raise Failed(result)
-        content = _member(result, "content")
-        return content if isinstance(content, list) else []
-
-
-def model_names(body: bytes) -> list[str]:
-    """The ids in a list of models, of either vendor's shape; none where it is something else."""
-    listed = _member(body, "data")
-    if not isinstance(listed, list):
-        return []
-    names = [item.get("id") for item in listed if isinstance(item, dict)]
-    return [name for name in names if isinstance(name, str)]
-
 
 def was_held_back(moments: Sequence[float], pieces: int) -> bool:
     """Whether a stream of `pieces` events, parts of which came at `moments` (seconds after the
@@ -387,15 +262,7 @@ def was_held_back(moments: Sequence[float], pieces: int) -> bool:
     return moments[-1] - moments[0] < _HELD_PART * moments[-1]
 
 
-async def _read_ok(answer: Answer, dialect: Dialect) -> bytes:
-    if answer.ok:
-        return await answer.read_whole(_MOST_BYTES)
-    body = await answer.read_error(_MOST_BYTES)
-    lower = {name.lower(): value for name, value in answer.headers.items()}
-    raise Failed(CODECS[dialect].parse_failure(answer.status, lower, body))
-
-
-def _reply(body: bytes, way: _Way, *, is_stream: bool) -> Reply:
+def _reply(body: bytes, way: Way, *, is_stream: bool) -> Reply:
     """What `body` says. Raises Failed."""
     codec, manners = CODECS[way.dialect], way.route.manners
     if is_stream:
@@ -408,12 +275,12 @@ def _reply(body: bytes, way: _Way, *, is_stream: bool) -> Reply:
     return result
 
 
-def _note(check: str, words: str, way: _Way, learned: Learned) -> Verdict:
+def _note(check: str, words: str, way: Way, learned: Learned) -> Verdict:
     hint = f"gwproxy profile set {way.profile.name} {learned}"
     return Verdict(check, Outcome.NOTE, words, hint, way.dialect, learned=learned)
 
 
-def _about_streams(check: str, error: Failed, way: _Way, learned: Learned) -> Verdict:
+def _about_streams(check: str, error: Failed, way: Way, learned: Learned) -> Verdict:
     """A refusal that is about streaming itself says which setting would mend it."""
     verdict = failed(check, error, way.profile, dialect=way.dialect)
     refused = error.failure.kind in (FailureKind.INVALID, FailureKind.UNSUPPORTED)
@@ -436,11 +303,3 @@ def _weighed(verdict: Verdict, depth: Depth) -> Verdict:
 def _one_host(profile: Profile) -> bool:
     bases = (profile.anthropic_url, profile.openai_url)
     return len({host_of(base) for base in bases if base}) == 1
-
-
-def _member(body: bytes, name: str) -> Any:
-    try:
-        value = jsonio.loads(body)
-    except jsonio.NotJson:
-        return None
-    return value.get(name) if isinstance(value, dict) else None

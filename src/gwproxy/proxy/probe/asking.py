@@ -1,0 +1,183 @@
+"""How the checks ask a provider: for nothing, plainly, or as the gateway would for Claude Code.
+
+Knows requests and answers, never what they prove. Every function raises Failed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gwproxy.profiles.profile import Endpoint, Profile
+from gwproxy.proxy import answers, headers
+from gwproxy.proxy.exchange import rejected
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.probe import questions
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.upstream import Answer, Call, Upstream
+from gwproxy.translate import jsonio
+from gwproxy.translate.bridge import CODECS, Bridge, peek
+from gwproxy.translate.fields import Rejected
+from gwproxy.translate.hub import Dialect, Failure
+
+_MOST_BYTES: Final = 4 * 1024 * 1024
+"""Lists of models of a reseller reach one megabyte."""
+
+_NOT_THERE: Final = frozenset({404, 405, 501})
+
+_FREE_PATIENCE_S: Final = 15.0
+"""No model has to think for a list or a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One dialect of a profile, and the key to it."""
+
+    route: Route
+    key: str | None
+
+    @property
+    def profile(self) -> Profile:
+        return self.route.profile
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.route.dialect
+
+    def check(self, what: str) -> str:
+        """The name of a check of this dialect."""
+        return f"{self.dialect}: {what}"
+
+
+def ways_of(routes: Routes, profile: Profile, key: str | None) -> list[Way]:
+    """A way for each dialect of `profile`."""
+    return [
+        Way(routes.find(profile.name, profile.model, Dialect(name)), key)
+        for name in profile.dialects
+    ]
+
+
+def listing_way(ways: list[Way]) -> Way:
+    """The way to the list of models: on the OpenAI base where there is one, also for a profile
+    that does not speak Chat there."""
+    profile = ways[0].profile
+    dialect = Dialect.CHAT if profile.openai_url else Dialect.ANTHROPIC
+    return replace(ways[0], route=replace(ways[0].route, dialect=dialect))
+
+
+async def ask_free(
+    upstream: Upstream, way: Way, endpoint: Endpoint, body: bytes | None = None
+) -> bytes | None:
+    """The answer of a route that is never billed; None where there is no such route."""
+    url = way.profile.url(endpoint)
+    if url is None:
+        return None
+    sent = headers.towards_upstream({}, way.route, faithful=False, streams=False, key=way.key)
+    patience_s = min(way.profile.first_byte_timeout_s, _FREE_PATIENCE_S)
+    profile = replace(way.profile, first_byte_timeout_s=patience_s)
+    method: Any = "GET" if body is None else "POST"
+    answer = await upstream.send(Call(profile, url, sent, body or b"", {}, way.key, False, method))
+    try:
+        return None if answer.status in _NOT_THERE else await _read_ok(answer, way.dialect)
+    finally:
+        answer.close()
+
+
+async def ask_plain(
+    upstream: Upstream, way: Way, *, streams: bool
+) -> tuple[bytes, bool, list[float]]:
+    """The answer's bytes, whether they are a stream, and when its pieces came (seconds from the
+    question on)."""
+    route = way.route
+    head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
+    body = questions.plain(route.dialect, route.model, route.manners, streams=streams)
+    started = time.monotonic()
+    answer = await upstream.send(Call(route.profile, route.url, head, body, {}, way.key, streams))
+    parts: list[bytes] = []
+    moments: list[float] = []
+    try:
+        if not answer.ok:
+            await _read_ok(answer, route.dialect)
+        while chunk := await answer.read():
+            parts.append(chunk)
+            moments.append(time.monotonic() - started)
+    finally:
+        answer.close()
+    whole = b"".join(parts)
+    content_type = answer.headers.get("content-type", "")
+    return whole, is_event_stream(whole[:64], content_type, streams), moments
+
+
+async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) -> list[Any]:
+    """The content of the answer to a Messages request, as the gateway would get it for Claude
+    Code."""
+    route = way.route
+    request = jsonio.dumps(asked)
+    streams = route.streams(False)
+    bridge = Bridge(
+        Dialect.ANTHROPIC,
+        route.dialect,
+        route.manners,
+        asked=peek(request),
+        model=route.model,
+        streams=streams,
+        new_id=answers.new_id,
+        created=int(time.time()),
+        request_id="",
+    )
+    try:
+        outgoing = bridge.request(request)
+    except Rejected as error:
+        raise Failed(rejected(error)) from error
+    head = headers.towards_upstream(
+        {}, route, faithful=bridge.faithful, streams=streams, key=way.key
+    )
+    call = Call(route.profile, route.url, head, outgoing, {}, way.key, streams)
+    answer = await upstream.send(call)
+    try:
+        body = await _read_ok(answer, route.dialect)
+    finally:
+        answer.close()
+    result = _translated_back(bridge, body, answer, streams=streams)
+    if isinstance(result, Failure):
+        raise Failed(result)
+    content = member(result, "content")
+    return content if isinstance(content, list) else []
+
+
+def _translated_back(
+    bridge: Bridge, body: bytes, answer: Answer, *, streams: bool
+) -> bytes | Failure:
+    if not is_event_stream(body[:64], answer.headers.get("content-type", ""), streams):
+        return bridge.reply(body)
+    collector = bridge.collect()
+    collector.feed(body)
+    return collector.finish()
+
+
+async def _read_ok(answer: Answer, dialect: Dialect) -> bytes:
+    if answer.ok:
+        return await answer.read_whole(_MOST_BYTES)
+    body = await answer.read_error(_MOST_BYTES)
+    lower = {name.lower(): value for name, value in answer.headers.items()}
+    raise Failed(CODECS[dialect].parse_failure(answer.status, lower, body))
+
+
+def model_names(body: bytes) -> list[str]:
+    """The ids in a list of models, of either vendor's shape; none where it is something else."""
+    listed = member(body, "data")
+    if not isinstance(listed, list):
+        return []
+    names = [item.get("id") for item in listed if isinstance(item, dict)]
+    return [name for name in names if isinstance(name, str)]
+
+
+def member(body: bytes, name: str) -> Any:
+    """A member of a JSON object; None where there is none."""
+    try:
+        value = jsonio.loads(body)
+    except jsonio.NotJson:
+        return None
+    return value.get(name) if isinstance(value, dict) else None
