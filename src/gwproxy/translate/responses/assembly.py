@@ -63,13 +63,6 @@ class Assembly:
         self._items: dict[int | None, Item] = {}
         self._ids: dict[str, Item] = {}
 
-    def find(self, frame: Frame, kind: str) -> Item:
-        """The item that an event belongs to, even when nobody announced it."""
-        found = self._items.get(frame.output_index) or self._ids.get(frame.item_id or "")
-        if found is None:
-            found = self._add(frame.output_index, Head(kind, frame.item_id))
-        return found
-
     def announce(self, index: int | None, head: Head) -> None:
         item = self._items.get(index) or self._ids.get(head.id or "")
         if item is not None and head.id and item.head.id not in (None, head.id):
@@ -94,16 +87,66 @@ class Assembly:
             if part is None and reply.is_empty(block):
                 continue
             if part is None:
-                part = self.open(item, position, block)
-            self.give_rest(part, _text_of(block) or item.held)
+                part = self._open(item, position, block)
+            self._give_rest(part, _text_of(block) or item.held)
             seal = block.seal if isinstance(block, Reasoning) else None
             self._close_part(part, Close(part.block, seal))
         self._close(item)
+
+    def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
+        """More of a message's part, or all of it in the event that ends it."""
+        if not (frame.delta or whole):
+            return
+        item = self._find(frame, "message")
+        part = item.parts.get(frame.content_index)
+        if part is None:
+            part = self._open(item, frame.content_index, kind)
+        if part.closed:
+            return
+        if frame.delta:
+            self._give(part, frame.delta)
+        elif whole:
+            self._give_rest(part, whole)
+
+    def think(self, frame: Frame, channel: str, section: int) -> None:
+        """Thoughts or a summary of them: an upstream that sends both would say things twice."""
+        if not frame.delta:
+            return
+        item = self._find(frame, "reasoning")
+        item.channel = item.channel or channel
+        part = item.parts.get(0)
+        if part is None:
+            item.section = section
+            part = self._open(item, 0, _REASONING)
+        if part.closed or item.channel != channel:
+            return
+        if section != item.section:
+            item.section = section
+            self._give(part, items.SUMMARY_JOINT)
+        self._give(part, frame.delta)
+
+    def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
+        """More of a call's arguments, or all of them in the event that ends them."""
+        item = self._find(frame, kind)
+        part = item.parts.get(0)
+        if part is None:
+            item.held = whole or item.held + (frame.delta or "")
+        elif frame.delta and not part.closed:
+            self._give(part, frame.delta)
+        elif whole:
+            self._give_rest(part, whole)
 
     def close(self) -> None:
         """Nothing more will come for any item."""
         for item in (*self._items.values(), *self._ids.values()):
             self._close(item)
+
+    def _find(self, frame: Frame, kind: str) -> Item:
+        """The item that an event belongs to, even when nobody announced it."""
+        found = self._items.get(frame.output_index) or self._ids.get(frame.item_id or "")
+        if found is None:
+            found = self._add(frame.output_index, Head(kind, frame.item_id))
+        return found
 
     def _add(self, index: int | None, head: Head) -> Item:
         item = Item(head)
@@ -130,7 +173,7 @@ class Assembly:
         part.closed = True
         self.out.append(close)
 
-    def open(self, item: Item, position: int, block: Block) -> Part:
+    def _open(self, item: Item, position: int, block: Block) -> Part:
         part = item.parts[position] = Part(self._blocks)
         self._blocks += 1
         self.called = self.called or isinstance(block, Call)
@@ -142,11 +185,11 @@ class Assembly:
         head = item.head
         custom = _CALLS[head.type]
         call = Call(head.call_id or head.id or "", head.name or "", "", custom, head.namespace)
-        part = self.open(item, 0, call)
+        part = self._open(item, 0, call)
         if item.held:
-            self.give(part, item.held)
+            self._give(part, item.held)
 
-    def give(self, part: Part, text: str) -> None:
+    def _give(self, part: Part, text: str) -> None:
         if part.torn or not text.isascii():
             text, part.torn = joined_halves(part.torn + text)
             if not text:
@@ -154,10 +197,13 @@ class Assembly:
         part.pieces.append(text)
         self.out.append(Delta(part.block, text))
 
-    def give_rest(self, part: Part, whole: str) -> None:
+    def _give_rest(self, part: Part, whole: str) -> None:
         given = "".join(part.pieces)
         if not part.closed and len(whole) > len(given) and whole.startswith(given):
-            self.give(part, whole[len(given) :])
+            self._give(part, whole[len(given) :])
+
+
+_REASONING: Final = Reasoning("")
 
 
 def _opened(index: int, block: Block) -> Open:

@@ -40,7 +40,6 @@ from gwproxy.translate.hub import (
     Call,
     Dialect,
     Failure,
-    Reasoning,
     Refusal,
     Stop,
     StopReason,
@@ -49,8 +48,8 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.responses import echo, failure, items, output, reply
-from gwproxy.translate.responses.assembly import Assembly, Item
+from gwproxy.translate.responses import echo, failure, output, reply
+from gwproxy.translate.responses.assembly import Assembly
 from gwproxy.translate.responses.drafts import (
     Calling,
     Draft,
@@ -148,68 +147,28 @@ class Reader:
             self._answer.complete(frame.output_index, frame.item)
 
     def _on_text(self, frame: Frame) -> None:
-        self._on_prose(frame, _TEXT, frame.delta, frame.text)
+        self._start(_NOTHING)
+        self._answer.say(frame, _TEXT, frame.text)
 
     def _on_refusal(self, frame: Frame) -> None:
-        self._on_prose(frame, _REFUSAL, frame.delta, frame.refusal)
-
-    def _on_prose(
-        self, frame: Frame, kind: Text | Refusal, delta: str | None, whole: str | None
-    ) -> None:
-        if not (delta or whole):
-            return
         self._start(_NOTHING)
-        item = self._answer.find(frame, "message")
-        part = item.parts.get(frame.content_index)
-        if part is None:
-            part = self._answer.open(item, frame.content_index, kind)
-        if part.closed:
-            return
-        if delta:
-            self._answer.give(part, delta)
-        elif whole:
-            self._answer.give_rest(part, whole)
+        self._answer.say(frame, _REFUSAL, frame.refusal)
 
     def _on_thought(self, frame: Frame) -> None:
-        self._on_reasoning(frame, "thoughts", frame.content_index)
+        self._start(_NOTHING)
+        self._answer.think(frame, "thoughts", frame.content_index)
 
     def _on_summary(self, frame: Frame) -> None:
-        self._on_reasoning(frame, "summary", frame.summary_index)
-
-    def _on_reasoning(self, frame: Frame, channel: str, section: int) -> None:
-        """Thoughts or a summary of them: an upstream that sends both would say things twice."""
-        if not frame.delta:
-            return
         self._start(_NOTHING)
-        item = self._answer.find(frame, "reasoning")
-        item.channel = item.channel or channel
-        part = item.parts.get(0)
-        if part is None:
-            item.section = section
-            part = self._answer.open(item, 0, _REASONING)
-        if part.closed or item.channel != channel:
-            return
-        if section != item.section:
-            item.section = section
-            self._answer.give(part, items.SUMMARY_JOINT)
-        self._answer.give(part, frame.delta)
+        self._answer.think(frame, "summary", frame.summary_index)
 
     def _on_arguments(self, frame: Frame) -> None:
-        self._on_call(frame, "function_call", frame.arguments)
+        self._start(_NOTHING)
+        self._answer.argue(frame, "function_call", frame.arguments)
 
     def _on_input(self, frame: Frame) -> None:
-        self._on_call(frame, "custom_tool_call", frame.input)
-
-    def _on_call(self, frame: Frame, kind: str, whole: str | None) -> None:
         self._start(_NOTHING)
-        item: Item = self._answer.find(frame, kind)
-        part = item.parts.get(0)
-        if part is None:
-            item.held = whole or item.held + (frame.delta or "")
-        elif frame.delta and not part.closed:
-            self._answer.give(part, frame.delta)
-        elif whole:
-            self._answer.give_rest(part, whole)
+        self._answer.argue(frame, "custom_tool_call", frame.input)
 
     def _on_terminal(self, frame: Frame) -> None:
         response = _response(frame)
@@ -238,7 +197,6 @@ class Reader:
 
 _TEXT: Final = Text("")
 _REFUSAL: Final = Refusal("")
-_REASONING: Final = Reasoning("")
 _NOTHING: Final = WireResponse()
 
 # Progress of hosted tools and all that is new is no news for anybody: their items come whole.
