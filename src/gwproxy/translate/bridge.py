@@ -42,7 +42,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names
 from gwproxy.translate.outward import Outward
-from gwproxy.translate.repair import repair
+from gwproxy.translate.repair import repair_steps
 from gwproxy.translate.sequencer import Sequencer
 from gwproxy.translate.stops import StopMatcher
 
@@ -113,6 +113,7 @@ class Bridge:
             and not (streams and not asked.stream)
         )
         self.losses = Losses()
+        self.repaired: list[tuple[str, str]] = []
         self.input_estimate = 0
         self.usage = Usage()
         self.stop: Stop | None = None
@@ -180,7 +181,8 @@ class Bridge:
 
     def _parse(self, body: bytes, losses: Losses) -> Request:
         request = CODECS[self.client].parse_request(body, losses)
-        self.input_estimate = self._calibrate(tokens.estimate(request))
+        estimate = tokens.estimate(request)
+        self.input_estimate = self._calibrate(estimate)
         thinking = request.thinking
         self._asked = structs.replace(
             self._asked,
@@ -190,7 +192,7 @@ class Bridge:
             show_reasoning=thinking.show != "omitted",
             echo=request.echo,
         )
-        return request
+        return structs.replace(request, estimate=estimate)
 
     def _render(self, request: Request) -> bytes:
         if request.stop and self.client is Dialect.ANTHROPIC is not self.upstream:
@@ -199,7 +201,10 @@ class Bridge:
             request = structs.replace(request, stop=())
         request = structs.replace(request, model=self._model, stream=self._streams)
         request = self._names.inward(request, self.losses)
-        request = repair(request, self.upstream, self._manners, self.losses)
+        steps = repair_steps(request, self.upstream, self._manners, self.losses)
+        for step, changed in steps:
+            self.repaired.append((step.name, step.why))
+            request = changed
         return CODECS[self.upstream].render_request(request, self._manners, self.losses)
 
     def _calibrate(self, estimated: float) -> int:

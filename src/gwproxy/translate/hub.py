@@ -237,6 +237,7 @@ class Request(Struct, frozen=True):
     identity: Identity = Identity()
     service_tier: str | None = None
     verbosity: str | None = None
+    estimate: int | None = None  # input tokens as the bridge has counted them
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
     # Whose habits the client has, where they matter: an Anthropic client sets its own cache marks
     # and may begin the answer itself; OpenAI clients expect automatic caching and do not.

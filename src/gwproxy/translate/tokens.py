@@ -28,6 +28,8 @@ from gwproxy.translate.hub import (
 _ASCII_PER_TOKEN: Final = 3.7
 # A request body as it came, JSON marks and all, where nobody parses it.
 BYTES_PER_TOKEN: Final = 4.2
+# Characters looked at to learn how much of a long text is not ASCII.
+_SAMPLE: Final = 4096
 _TURN_TOKENS: Final = 4
 _TOOL_TOKENS: Final = 8
 _PIXELS_PER_TOKEN: Final = 750  # Anthropic's vision guide
@@ -40,10 +42,13 @@ _CALIBRATION_WEIGHT: Final = 0.2
 
 def of_text(text: str) -> float:
     """Tokens of `text`; not rounded, so that many small texts add up."""
+    size = len(text)
     if text.isascii():
-        return len(text) / _ASCII_PER_TOKEN
-    extra = (len(text.encode("utf-8", "replace")) - len(text)) / 2
-    return max(len(text) - extra, 0) / _ASCII_PER_TOKEN + extra
+        return size / _ASCII_PER_TOKEN
+    sample = text if size <= _SAMPLE else text[:: size // _SAMPLE + 1]
+    # Bytes beyond the first of a character: two for most scripts that need a token for each.
+    wide = (len(sample.encode("utf-8", "replace")) - len(sample)) / 2 * (size / len(sample))
+    return max(size - wide, 0) / _ASCII_PER_TOKEN + wide
 
 
 def estimate(request: Request) -> int:

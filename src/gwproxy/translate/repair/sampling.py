@@ -99,7 +99,7 @@ def fit_window(request: Request, upstream: Dialect, manners: Manners, losses: Lo
     limit = request.max_tokens
     if limit is None or limit <= _LEAST_ROOM:
         return request
-    estimated = tokens.estimate(request)
+    estimated = request.estimate or tokens.estimate(request)
     if estimated * _ESTIMATE_MARGIN + limit <= manners.context_window:
         return request
     room = int(manners.context_window - estimated * _ESTIMATE_MARGIN)
