@@ -29,12 +29,14 @@ _gwproxy() {
             "/setup --profile"|"/setup -p"|"/setup --scope"|"/setup --format"|"/setup --shell"|"/setup --home") value_of="$path $word" ;;
             "/test --client") value_of="$path $word" ;;
             "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
+            "/translate --from"|"/translate --to"|"/translate --profile"|"/translate -p") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
         case "$path/$word" in
             /demo) path=/demo ;;
             /serve) path=/serve ;;
+            /stop) path=/stop ;;
             /run) path=/run ;;
             /profile) path=/profile ;;
             /profile/add) path=/profile/add ;;
@@ -48,7 +50,11 @@ _gwproxy() {
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
+            /status) path=/status ;;
+            /doctor) path=/doctor ;;
+            /models) path=/models ;;
             /usage) path=/usage ;;
+            /translate) path=/translate ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
@@ -65,12 +71,16 @@ _gwproxy() {
         "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
         "/usage --by") _gwproxy_words "day profile model client"; return ;;
         "/usage --profile"|"/usage -p") _gwproxy_profiles; return ;;
+        "/translate --from") _gwproxy_words "anthropic chat responses"; return ;;
+        "/translate --to") _gwproxy_words "anthropic chat responses"; return ;;
+        "/translate --profile"|"/translate -p") _gwproxy_profiles; return ;;
         ?*) return ;;
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --quiet --log-level --json-logs --help"; return ;;
+        /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
@@ -84,11 +94,15 @@ _gwproxy() {
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
+        /status:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /doctor:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
+        /translate:-*) _gwproxy_words "--from --to --profile --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve run profile token setup test usage completion" ;;
+        :0) _gwproxy_words "demo serve stop run profile token setup test status doctor models usage translate completion" ;;
         /profile:0) _gwproxy_words "add key list show use set rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;
@@ -98,6 +112,7 @@ _gwproxy() {
         /profile/remove:0) _gwproxy_profiles ;;
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
+        /models:0) _gwproxy_profiles ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac
 }

@@ -62,6 +62,7 @@ _LOOK: Final = "Look closer"
 COMMANDS: Final = (
     CommandEntry("demo", "gwproxy.cli.demo", "See it work: no key, no network.", _START),
     CommandEntry("serve", "gwproxy.cli.serve", "Run the gateway until Ctrl-C.", _START),
+    CommandEntry("stop", "gwproxy.cli.stop", "Stop the running gateway.", _START),
     CommandEntry("run", "gwproxy.cli.run", "Run one tool with a gateway of its own.", _START),
     CommandEntry(
         "profile", "gwproxy.cli.profile", "Add, list and change profiles and their keys.", _PROFILES

@@ -153,7 +153,7 @@ async def _serve(options: Options, config: Config, output: Output, shown: _Log) 
             _say_where(server, output)
             # The keyring may want to be unlocked: that must not keep anybody waiting.
             telling = asyncio.create_task(_say_key(server, output))
-            await wait_for_signal()
+            await wait_for_signal(server.gateway.asked_to_stop)
             telling.cancel()
         output.talk("stopping; answers that are running may end (Ctrl-C again: at once)")
     return 0

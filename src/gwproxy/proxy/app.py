@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
 from gwproxy.proxy.route import Routes
+from gwproxy.proxy.status import News
 from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Failure
 
@@ -53,6 +55,8 @@ class Gateway:
         self._idle = asyncio.Event()
         self._idle.set()
         self.stopping = False
+        self.asked_to_stop = asyncio.Event()
+        self._news = News()
 
     @property
     def routes(self) -> Routes:
@@ -72,7 +76,8 @@ class Gateway:
         connection.begin_exchange()
         task = asyncio.current_task()
         assert task is not None
-        record = Record(answers.new_id("req_"), client_of(request.headers.get("user-agent")))
+        client = client_of(request.headers.get("user-agent"))
+        record = Record(answers.new_id("req_"), client, started)
         self._enter(task, record)
         try:
             return await self._answer(request, record, started)
@@ -105,12 +110,18 @@ class Gateway:
         if running:
             await asyncio.wait(running, timeout=_SETTLING_S)
 
+    def _status(self, record: Record) -> web.Response:
+        others = (other for other in self._running.values() if other is not record)
+        plan = self._plan.get()
+        return _told(record, self._news.report(plan.routes.config, others, self._services))
+
     def _keep(self, record: Record) -> None:
         """Write the exchange to the log and, if it was one, to the ledger."""
         record.error = shortened(record.error)
         refused = record.status >= 400 and record.status != CLIENT_GONE
         LOGGER.log(logging.WARNING if refused else logging.INFO, record)
         if record.generating:
+            self._news.add(record)
             profile = self.routes.config.profiles.get(record.profile)
             prices = profile.prices if profile else None
             self._services.ledger.add(Entry.of(record, prices, time.time()))
@@ -188,6 +199,11 @@ class Gateway:
         if endpoint is Endpoint.USAGE:
             await self._settled(address.request_id)
             return await usage.answer(self._services, plan.routes, address, record)
+        if endpoint is Endpoint.STATUS:
+            return self._status(record)
+        if endpoint is Endpoint.STOP:
+            self.asked_to_stop.set()
+            return _told(record, {"stopping": True, "pid": os.getpid()})
         if endpoint is Endpoint.MODELS:
             return _models(request, plan.routes, address, record)
         return _alive(endpoint, record)
@@ -198,6 +214,12 @@ def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
     if address is not None and address.dialect is not None:
         return address.dialect
     return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
+
+
+def _told(record: Record, value: dict[str, Any]) -> web.Response:
+    record.status = 200
+    head = answers.head(Dialect(record.client_dialect), record.request_id)
+    return answers.whole(jsonio.dumps(value), head)
 
 
 def _alive(endpoint: Endpoint, record: Record) -> web.Response:

@@ -24,6 +24,8 @@ class Endpoint(StrEnum):
     RESPONSES = "/responses"
     MODELS = "/models"
     USAGE = "/usage"
+    STATUS = "/status"
+    STOP = "/stop"
     HEALTH = "/healthz"
     HELLO = "/api/hello"  # Claude Code warms its connection up with it
     ROOT = "/"
@@ -39,7 +41,7 @@ GENERATING: Final = {
 OPEN: Final = frozenset({Endpoint.HEALTH, Endpoint.HELLO, Endpoint.ROOT})
 """Answered without a token; they say nothing but that we are here."""
 
-_POSTED: Final = frozenset({*GENERATING, Endpoint.COUNT_TOKENS})
+_POSTED: Final = frozenset({*GENERATING, Endpoint.COUNT_TOKENS, Endpoint.STOP})
 
 _KNOWN: Final = {
     endpoint.value: endpoint for endpoint in Endpoint if endpoint is not Endpoint.NOT_OFFERED

@@ -1,16 +1,20 @@
-"""Who listens on a port that we wanted. Looks, asks for `/healthz`, and never fails."""
+"""Who listens on a port that we wanted, and what a gateway of ours there says of itself."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
+from gwproxy.errors import CredentialError, UpstreamError
+
 _ASK_S: Final = 1.0
+_ANSWER_S: Final = 5.0
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
 
@@ -39,6 +43,34 @@ async def health(base_url: str) -> dict[str, Any]:
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> dict[str, Any]:
+    """What a gateway of ours tells whoever has its token. Raises UpstreamError."""
+    timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
+    head = {"authorization": f"Bearer {token}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False, headers=head) as session,
+            session.request(method, f"{base_url}{path}", allow_redirects=False) as response,
+        ):
+            status, body = response.status, await response.read()
+        value = json.loads(body)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise UpstreamError(f"the gateway at {base_url} does not answer", why=str(error)) from error
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise CredentialError(
+            f"the gateway at {base_url} has another token",
+            why="it was started with another GWPROXY_TOKEN or GWPROXY_HOME, or by another user",
+            hint="stop it where it was started, then: gwproxy serve",
+        )
+    if status != HTTPStatus.OK or not isinstance(value, dict):
+        raise UpstreamError(
+            f"the gateway at {base_url} does not know {path}",
+            why="it may be of an older version",
+            hint="restart it: Ctrl-C there, then gwproxy serve",
+        )
+    return value
 
 
 def _process_on(port: int) -> str:

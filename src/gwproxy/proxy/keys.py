@@ -48,6 +48,10 @@ class Keys:
                     self._ever_seen.add(known.secret.reveal())
         return known
 
+    def seen(self, profile: Profile) -> FoundKey | None:
+        """The key of `profile` if it was in use, without asking for it."""
+        return self._known(profile)
+
     def _known(self, profile: Profile) -> FoundKey | None:
         where, found = self._found.get(profile.name, (None, None))
         # A profile that now names another place for its key has another key.

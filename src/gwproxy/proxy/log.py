@@ -28,11 +28,13 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(slots=True)
 class Record:
-    """What is told of one exchange. Times are seconds since its first byte came in. `generating`
+    """What is told of one exchange. Times are seconds since its first byte came in, which was at
+    `started_s` of the loop's clock. `generating`
     says that an upstream was, or would have been, asked for an answer: these go to the ledger."""
 
     request_id: str
     client: str = ""
+    started_s: float = 0.0
     path: str = ""
     profile: str = ""
     client_dialect: str = ""

@@ -228,11 +228,10 @@ def _report_unannounced(error: ConfigError) -> None:
     LOGGER.warning("%s: %s; `gwproxy status` will not see this server", error.what, error.why)
 
 
-async def wait_for_signal() -> None:
-    """Return at the first SIGINT or SIGTERM (Ctrl-Break on Windows). A second one ends the
-    process at once."""
+async def wait_for_signal(asked: asyncio.Event) -> None:
+    """Return when `asked` is set, as it is by the first SIGINT or SIGTERM (Ctrl-Break on Windows).
+    A second one ends the process at once."""
     loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
     signals = 0
 
     def ask(number: int, _: FrameType | None) -> None:

@@ -15,10 +15,20 @@ There are no prompts in it, no keys and no headers.
 
 from __future__ import annotations
 
-from gwproxy.proxy.ledger.database import Database
+from gwproxy.proxy.ledger.database import Database, check
 from gwproxy.proxy.ledger.entry import Entry
 from gwproxy.proxy.ledger.report import Line, Period, report
 from gwproxy.proxy.ledger.writer import Ledger, LedgerState
 from gwproxy.proxy.storage import Trouble
 
-__all__ = ["Database", "Entry", "Ledger", "LedgerState", "Line", "Period", "Trouble", "report"]
+__all__ = [
+    "Database",
+    "Entry",
+    "Ledger",
+    "LedgerState",
+    "Line",
+    "Period",
+    "Trouble",
+    "check",
+    "report",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -101,3 +102,17 @@ class Database:
 
     def close(self) -> None:
         storage.close(self._connection)
+
+
+def check(path: Path) -> int | None:
+    """How many rows there are, once SQLite finds nothing wrong with the file; None where there is
+    none yet. Raises Trouble."""
+    database = Database.read(path)
+    if database is None:
+        return None
+    with contextlib.closing(database):
+        ((verdict,),) = database.rows("PRAGMA quick_check(1)", {})
+        if verdict != "ok":
+            raise Trouble(str(verdict), damaged=True)
+        ((rows,),) = database.rows("SELECT count(*) FROM exchanges", {})
+        return int(rows)

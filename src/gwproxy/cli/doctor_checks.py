@@ -1,0 +1,270 @@
+"""What `gwproxy doctor` looks at: one function for each area, each yields findings.
+
+A finding that is not "ok" carries the command that mends it. Nothing here changes anything, asks a
+provider anything, or says more of a key than where it is and its last four characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Final, Literal
+
+from gwproxy import __version__, paths
+from gwproxy.cli.running import find_gateway
+from gwproxy.cli.setup_inputs import places_of
+from gwproxy.clients import change
+from gwproxy.clients.change import Standing
+from gwproxy.clients.effective import SHELL, claude_code_now
+from gwproxy.clients.endpoint import proxy_warning
+from gwproxy.clients.known import CLIENTS
+from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
+from gwproxy.profiles import credentials, store
+from gwproxy.profiles.keyring_trouble import key_variable
+from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
+from gwproxy.profiles.store import Config
+
+_LIBRARIES: Final = ("aiohttp", "keyring", "msgspec", "typer", "rich")
+
+_KEYRING_PROBE: Final = "gwproxy-doctor"
+"""A name under which nobody keeps a key: looking for it shows whether the keyring answers."""
+
+_KEY_PREFIX: Final = "GWPROXY_KEY_"
+
+_REDIRECTING: Final = ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
+_PROVIDER_KEYS: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY")
+
+Level = Literal["ok", "note", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`hint` is what mends it, "" where nothing needs mending."""
+
+    area: str
+    level: Level
+    words: str
+    hint: str = ""
+
+
+def findings() -> Iterator[Finding]:
+    """All of them, in the order in which a person would look."""
+    yield from _versions()
+    yield from _folders()
+    config = None
+    try:
+        config = store.load()
+    except GwproxyError as error:
+        yield _of(error, "config")
+    if config is not None:
+        yield from _configuration(config)
+        yield from _keyring(config)
+        yield from _keys(config)
+    yield from _token()
+    yield from _environment(os.environ, config)
+    yield from _port(config or Config())
+    yield from _ledger()
+    yield from _clients()
+
+
+def _of(error: GwproxyError, area: str, level: Level = "failed") -> Finding:
+    words = ": ".join(part for part in (error.what, error.why) if part)
+    return Finding(area, level, words, error.hint.replace("\n", "; "))
+
+
+# --- this machine --------------------------------------------------------------------------------
+
+
+def _versions() -> Iterator[Finding]:
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    python = f"Python {platform.python_version()}"
+    yield Finding("version", "ok", f"gwproxy {__version__}, {python}, {system}")
+    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    yield Finding("version", "ok", f"{libraries}")
+
+
+def _folders() -> Iterator[Finding]:
+    for name, folder in (("config", paths.config_dir()), ("state", paths.state_dir())):
+        if not folder.exists():
+            yield Finding("files", "ok", f"{name} folder {folder} (made when it is needed)")
+            continue
+        try:
+            paths.ensure_private_dir(folder)
+        except ConfigError as error:
+            yield _of(error, "files")
+            continue
+        if os.name == "posix" and folder.stat().st_mode & 0o022:
+            words = f"others can write to the {name} folder {folder}"
+            yield Finding("files", "failed", words, f"chmod go-w {folder}")
+        elif not os.access(folder, os.W_OK):
+            words = f"the {name} folder {folder} cannot be written"
+            yield Finding("files", "failed", words, f"chmod u+w {folder}")
+        else:
+            yield Finding("files", "ok", f"{name} folder {folder}")
+
+
+def _configuration(config: Config) -> Iterator[Finding]:
+    if not config.profiles:
+        words = "there is no profile yet"
+        yield Finding("config", "note", words, "gwproxy profile add kimi --preset kimi-code")
+        return
+    yield Finding("config", "ok", f"{len(config.profiles)} profiles in {paths.config_file()}")
+    if not config.default:
+        name = next(iter(config.profiles))
+        yield Finding("config", "note", "no profile is the default", f"gwproxy profile use {name}")
+    for remark in config.remarks:
+        yield Finding("config", "note", remark, f"mend that line in {paths.config_file()}")
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def _keyring(config: Config) -> Iterator[Finding]:
+    needed = any(profile.key.kind == "keyring" for profile in config.profiles.values())
+    backend = config.keyring_backend or "the system's own"
+    try:
+        credentials.stored_key(_KEYRING_PROBE, credentials.keyring_of(config))
+    except KeyringError as error:
+        yield _of(error, "keyring", "failed" if needed else "note")
+        return
+    yield Finding("keyring", "ok", f"{backend} answers")
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    for profile in config.profiles.values():
+        found = credentials.describe_source(profile)
+        if found.trouble:
+            words = f"{profile.name}: {found.trouble}"
+            yield Finding("keys", "failed", words, f"gwproxy profile key {profile.name}")
+        else:
+            masked = f" ({found.masked})" if found.masked else ""
+            yield Finding("keys", "ok", f"{profile.name}: {found.source}{masked}")
+
+
+def _token() -> Iterator[Finding]:
+    if os.environ.get(TOKEN_VARIABLE):
+        yield Finding("token", "note", f"{TOKEN_VARIABLE} overrides the stored token")
+    if not os.environ.get(TOKEN_VARIABLE) and not paths.token_file().exists():
+        yield Finding("token", "ok", "none yet; it is made on first use")
+        return
+    try:
+        local_token()
+    except CredentialError as error:
+        yield _of(error, "token")
+        return
+    yield Finding("token", "ok", "there is a local token")
+
+
+# --- what could be in the way --------------------------------------------------------------------
+
+
+def _environment(environ: Mapping[str, str], config: Config | None) -> Iterator[Finding]:
+    known = {key_variable(name) for name in (config.profiles if config else ())}
+    for name in sorted(environ):
+        if name.startswith(_KEY_PREFIX) and name not in known and config is not None:
+            words = f"{name} is set, and no profile has that name"
+            yield Finding("environment", "note", words, f"unset {name}")
+    if environ.get("PYTHON_KEYRING_BACKEND"):
+        words = "PYTHON_KEYRING_BACKEND is set; gwproxy ignores it (keyring_backend in config.toml)"
+        yield Finding("environment", "note", words)
+    for name in _REDIRECTING:
+        if environ.get(name):
+            words = f"{name} is exported: tools that have no setting of their own go there"
+            yield Finding("environment", "note", words, f"unset {name}")
+    for name in _PROVIDER_KEYS:
+        if environ.get(name):
+            words = f"{name} is exported: every program that you start can read it"
+            yield Finding("environment", "note", words, f"unset {name}")
+    warning = proxy_warning("http://127.0.0.1", environ)
+    if warning:
+        yield Finding("environment", "failed", warning, "export NO_PROXY=127.0.0.1,localhost")
+
+
+def _port(config: Config) -> Iterator[Finding]:
+    from gwproxy.proxy import holder
+    from gwproxy.proxy.serving import bind
+
+    url, health = asyncio.run(find_gateway(config))
+    if health.get("name") == "gwproxy":
+        version = str(health.get("version", ""))[:20]
+        level: Level = "ok" if version == __version__ else "note"
+        hint = "" if version == __version__ else "gwproxy stop, then: gwproxy serve"
+        yield Finding("port", level, f"gwproxy {version} runs at {url}", hint)
+        return
+    serve = config.serve
+    try:
+        asyncio.run(bind(serve.host, serve.port)).close()
+    except ConfigError:
+        who = asyncio.run(holder.describe(serve.host, serve.port))
+        hint = f"gwproxy serve --port {serve.port % 60000 + 1}"
+        yield Finding("port", "failed", f"port {serve.port}: {who}", hint)
+        return
+    yield Finding("port", "ok", f"{url} is free; no gateway runs")
+
+
+def _ledger() -> Iterator[Finding]:
+    from gwproxy.proxy.ledger import Trouble, check
+
+    path = paths.usage_db()
+    try:
+        rows = check(path)
+    except Trouble as trouble:
+        hint = "a running server keeps it aside and begins anew" if trouble.damaged else ""
+        yield Finding("usage", "failed", f"{path} cannot be used: {trouble}", hint)
+        return
+    words = "no exchange recorded yet" if rows is None else f"{rows} exchanges in {path}"
+    yield Finding("usage", "ok", words)
+    for aside in sorted(path.parent.glob(f"{path.name}.corrupt-*")):
+        if not aside.name.endswith(("-wal", "-shm")):
+            words = f"a damaged ledger was put aside: {aside}"
+            yield Finding("usage", "note", words, f"sqlite3 {aside} .recover")
+
+
+# --- the tools -----------------------------------------------------------------------------------
+
+
+def _clients() -> Iterator[Finding]:
+    try:
+        claimed = change.claimed_targets()
+    except ConfigError as error:
+        yield _of(error, "tools")
+        return
+    for name, client in CLIENTS.items():
+        program = shutil.which(client.PROGRAM)
+        mine = [(target, claim) for target, claim in claimed if claim.client == name]
+        if not mine and program:
+            words = f"{client.TITLE} is here ({program}) and not set up"
+            yield Finding("tools", "note", words, f"gwproxy setup {name}")
+        for target, claim in mine:
+            command = f"gwproxy setup {name} --scope {claim.scope}"
+            try:
+                standing = change.standing(target, claim)
+            except ConfigError as error:
+                yield _of(error, "tools")
+                continue
+            where = f"{client.TITLE} → {claim.profile}, in {target.file}"
+            if standing is Standing.IN_PLACE:
+                yield Finding("tools", "ok", where)
+            else:
+                yield Finding("tools", "note", f"{where}: {standing.value}", command)
+    yield from _claude_code(bool([claim for _, claim in claimed if claim.client == "claude-code"]))
+
+
+def _claude_code(set_up: bool) -> Iterator[Finding]:
+    """What it really does, when something outranks what we wrote."""
+    now = claude_code_now(places_of(None))
+    for file in now.unreadable:
+        yield Finding("tools", "failed", f"{file} cannot be parsed", f"mend {file}")
+    if not set_up:
+        return
+    base = now.base_url
+    if "127.0.0.1" in base.value or "localhost" in base.value or "[::1]" in base.value:
+        return
+    hint = "unset ANTHROPIC_BASE_URL" if base.source == SHELL else f"look into {base.source}"
+    words = f"Claude Code goes to {base.value} all the same ({base.source})"
+    yield Finding("tools", "failed", words, hint)

@@ -1,0 +1,91 @@
+"""`gwproxy models`: what the provider offers, asked for nothing; else what the profile knows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gwproxy.cli.options import PROFILE_METAVAR, JsonFlag, QuietFlag
+from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.profile import Profile
+    from gwproxy.profiles.store import Config
+
+
+def register(app: typer.Typer) -> None:
+    app.command("models")(models)
+
+
+def models(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar=PROFILE_METAVAR, show_default=False, help="The profile."),
+    ] = None,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """List the models of a profile."""
+    from gwproxy.profiles import store
+
+    output = output_of(context)
+    config = store.load()
+    profile = config.profile(name)
+    offered = asyncio.run(_ask(config, profile))
+    names = offered or list(dict.fromkeys((profile.model, *profile.models)))
+    data = {
+        "profile": profile.name,
+        "source": "provider" if offered else "profile",
+        "models": [{"id": model, "default": model == profile.model} for model in names],
+    }
+    output.result(data, lambda: _print(output, profile, names, from_provider=bool(offered)))
+
+
+async def _ask(config: Config, profile: Profile) -> list[str]:
+    """The provider's list; empty where it has none. Raises CredentialError and UpstreamError."""
+    from gwproxy.cli.built_in import with_address
+    from gwproxy.profiles import credentials
+    from gwproxy.proxy.failures import Failed
+    from gwproxy.proxy.limits import Limits
+    from gwproxy.proxy.probe.asking import ask_free, listing_way, model_names, ways_of
+    from gwproxy.proxy.probe.verdicts import fault, hint_for
+    from gwproxy.proxy.route import Routes
+    from gwproxy.proxy.upstream import Upstream
+
+    found = await asyncio.to_thread(credentials.resolve, profile)
+    key = found.secret.reveal() if found.secret is not None else None
+    upstream = Upstream(Limits())
+    try:
+        async with with_address(profile) as reachable:
+            known = MappingProxyType({**config.profiles, profile.name: reachable})
+            routes = Routes(replace(config, profiles=known))
+            way = listing_way(ways_of(routes, reachable, key))
+            body = await ask_free(upstream, way, "models")
+    except Failed as failed:
+        failure = failed.failure
+        raise UpstreamError(
+            f"{profile.name} does not list its models",
+            why=failure.message if failed.nothing_sent else fault(failure),
+            hint=hint_for(failure, profile, None) or f"gwproxy test {profile.name} --free",
+        ) from failed
+    finally:
+        await upstream.close()
+    return model_names(body) if body is not None else []
+
+
+def _print(output: Output, profile: Profile, names: list[str], *, from_provider: bool) -> None:
+    if not from_provider:
+        output.talk(f"{profile.name} has no list of its models; this is what the profile knows")
+    rows = tuple((f"{model} *" if model == profile.model else model,) for model in names)
+    output.table(Table((profile.name.upper(),), rows))
+    if profile.model not in names:
+        output.talk(
+            f"the profile asks for {profile.model}, which is not among them: "
+            f"gwproxy profile set {profile.name} model=…"
+        )

@@ -1,0 +1,155 @@
+"""`gwproxy status`: does it run, what does it talk to, where are the keys, what went wrong lately.
+
+The gateway itself is asked, on its port and with the token; no file is believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import typer
+
+from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.output import Output, Table, output_of
+
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86_400
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """What runs, and what it talks to."""
+    from gwproxy.profiles import store
+
+    output = output_of(context)
+    config = store.load()
+    data = asyncio.run(_ask(config))
+    output.result(data, lambda: _print(output, data))
+
+
+async def _ask(config: Any) -> dict[str, Any]:
+    from gwproxy.cli.running import find_gateway
+    from gwproxy.profiles import credentials
+    from gwproxy.profiles.local_token import local_token
+    from gwproxy.proxy import holder
+
+    url, health = await find_gateway(config)
+    running = health.get("name") == "gwproxy"
+    told: dict[str, Any] = {}
+    if running:
+        told = await holder.ask(url, "/v1/status", local_token().reveal())
+    held_by = "" if running or not health else "another program answers there"
+    seen = {one["name"]: one for one in told.get("profiles", [])}
+    profiles = []
+    for profile in config.profiles.values():
+        live = seen.pop(profile.name, {})
+        key = live.get("key")
+        trouble = None
+        if key is None:
+            # Only what the server has not asked for yet: a keyring may want to be unlocked.
+            found = await asyncio.to_thread(credentials.describe_source, profile)
+            key = {"source": str(found.source), "masked": found.masked or None}
+            trouble = found.trouble or None
+        profiles.append(
+            {
+                "cooling_s": None,
+                "waiting": 0,
+                "in_flight": 0,
+                **live,
+                "name": profile.name,
+                "model": profile.model,
+                "dialects": list(profile.dialects),
+                "key": key,
+                "key_trouble": trouble,
+            }
+        )
+    profiles += [{**one, "dialects": [], "key_trouble": None} for one in seen.values()]
+    return {
+        "running": running,
+        "url": url,
+        "held_by": held_by or None,
+        "default": told.get("default", config.default) or None,
+        "profiles": profiles,
+        **{
+            name: told.get(name)
+            for name in ("version", "pid", "started", "uptime_s", "answered", "failed", "ledger")
+        },
+        "in_flight": told.get("in_flight", []),
+        "last_errors": told.get("last_errors", []),
+    }
+
+
+def _print(output: Output, data: dict[str, Any]) -> None:
+    if data["running"]:
+        output.line(
+            f"gwproxy {data['version']} runs at {data['url']} "
+            f"(process {data['pid']}, for {span(data['uptime_s'])})"
+        )
+        output.line(
+            f"{data['answered']} answered, {data['failed']} failed, "
+            f"{len(data['in_flight'])} running"
+        )
+    else:
+        output.line(f"gwproxy does not run at {data['url']}")
+        output.talk(data["held_by"] or "next: gwproxy serve")
+    rows = tuple(_profile_row(one, data["default"]) for one in data["profiles"])
+    if rows:
+        output.line("")
+    no_profile = "there is no profile yet: gwproxy profile add kimi --preset kimi-code"
+    output.table(Table(("PROFILE", "MODEL", "KEY", "NOW"), rows, no_profile))
+    for title, lines in (
+        ("running", [_running_line(one) for one in data["in_flight"]]),
+        ("last errors", [_error_line(one) for one in data["last_errors"]]),
+    ):
+        if lines:
+            output.line(f"\n{title}")
+            for line in lines:
+                output.line(f"  {line}")
+    ledger = data["ledger"] or {}
+    if ledger.get("trouble"):
+        output.warn(
+            f"usage is not recorded in {ledger['path']} ({ledger['trouble']}); "
+            f"{ledger['waiting']} rows wait, {ledger['lost']} are lost"
+        )
+
+
+def _profile_row(one: dict[str, Any], default: str | None) -> tuple[str, ...]:
+    key = one["key"] or {"source": "", "masked": None}
+    text = one["key_trouble"] or "  ".join(filter(None, (key["masked"], key["source"])))
+    now = []
+    if one["in_flight"]:
+        now.append(f"{one['in_flight']} running")
+    if one["waiting"]:
+        now.append(f"{one['waiting']} waiting")
+    if one["cooling_s"]:
+        now.append(f"cools down, {span(one['cooling_s'])} more")
+    mark = " *" if one["name"] == default else ""
+    return f"{one['name']}{mark}", one["model"], text, ", ".join(now)
+
+
+def _running_line(one: dict[str, Any]) -> str:
+    how = "stream" if one["stream"] else "whole"
+    return f"{one['client'] or '-'}  {one['profile']}:{one['model']}  {how}, {span(one['for_s'])}"
+
+
+def _error_line(one: dict[str, Any]) -> str:
+    moment = time.strftime("%H:%M:%S", time.localtime(one["at"]))
+    return f"{moment}  {one['status']}  {one['profile']}:{one['model']}  {one['error']}"
+
+
+def span(seconds: float) -> str:
+    """`42 s`, `7 min`, `3 h 20 min`, `2 d 4 h`."""
+    whole = round(seconds)
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min"
+    if whole < _DAY_S:
+        return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
+    return f"{whole // _DAY_S} d {whole % _DAY_S // _HOUR_S} h"

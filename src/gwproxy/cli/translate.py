@@ -1,0 +1,159 @@
+"""`gwproxy translate`: a request in, what would be sent out, and every loss said aloud.
+
+A pure filter: nothing is sent, no key is asked for, no model is billed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
+from gwproxy.cli.output import Output, output_of
+from gwproxy.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.store import Config
+    from gwproxy.proxy.route import Route
+    from gwproxy.translate.bridge import Bridge
+    from gwproxy.translate.hub import Dialect
+
+_DIALECTS: Final = "anthropic|chat|responses"
+_MOST_BYTES: Final = 64 * 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    app.command("translate")(translate)
+
+
+def translate(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Option("--from", metavar=_DIALECTS, help="The dialect of the request.")
+    ] = "anthropic",
+    target: Annotated[
+        str | None,
+        typer.Option("--to", metavar=_DIALECTS, help="The provider's; by default the profile's."),
+    ] = None,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Show what would be sent, and every loss."""
+    output = output_of(context)
+    client = _dialect(source, "--from")
+    wanted = _dialect(target, "--to") if target else None
+    if wanted is None and profile is None:
+        raise UsageError(
+            "translated into what?", hint="--to chat, or --profile NAME for that provider's rules"
+        )
+    request = _read()
+    bridge, model = _bridge(client, wanted, profile, request)
+    body = _translated(bridge, request)
+    data = {
+        "from": client.value,
+        "to": bridge.upstream.value,
+        "model": model,
+        "relayed": bridge.faithful,
+        "body": body,
+        "passes": [{"name": name, "why": why} for name, why in bridge.repaired],
+        "losses": list(bridge.losses),
+    }
+    output.result(data, lambda: _print(output, bridge, body))
+
+
+def _dialect(name: str, flag: str) -> Dialect:
+    from gwproxy.translate.hub import Dialect
+
+    try:
+        return Dialect(name)
+    except ValueError:
+        raise UsageError(f"{name!r} is not a dialect", hint=f"{flag} {_DIALECTS}") from None
+
+
+def _read() -> bytes:
+    """The request on stdin. Raises UsageError."""
+    if sys.stdin.isatty():
+        raise UsageError(
+            "this reads a request from stdin",
+            hint="gwproxy translate --from anthropic --to chat < request.json",
+        )
+    stream: Any = getattr(sys.stdin, "buffer", sys.stdin)
+    data = stream.read(_MOST_BYTES + 1)
+    request = data if isinstance(data, bytes) else data.encode()
+    if len(request) > _MOST_BYTES:
+        raise UsageError("the request is larger than 64 MB")
+    return request
+
+
+def _bridge(
+    client: Dialect, wanted: Dialect | None, profile: str | None, request: bytes
+) -> tuple[Bridge, str]:
+    from gwproxy.profiles import store
+    from gwproxy.translate.bridge import Bridge, peek
+    from gwproxy.translate.jsonio import NotJson
+    from gwproxy.translate.manners import Manners
+
+    try:
+        asked = peek(request)
+    except NotJson as error:
+        raise UsageError("the request is not JSON", why=str(error)) from None
+    manners, model, dialect, streams = Manners(), asked.model, wanted, asked.stream
+    if profile is not None:
+        route = _route(store.load(), profile, asked.model, client)
+        manners, model, streams = route.manners, route.model, route.streams(asked.stream)
+        dialect = wanted or route.dialect
+    assert dialect is not None
+    bridge = Bridge(
+        client,
+        dialect,
+        manners,
+        asked=asked,
+        model=model,
+        streams=streams,
+        # Fixed: the same request gives the same bytes, as it does in the gateway's own history.
+        new_id=lambda prefix: f"{prefix}0",
+        created=0,
+        request_id="req_0",
+    )
+    return bridge, model
+
+
+def _route(config: Config, profile: str, model: str, client: Dialect) -> Route:
+    from gwproxy.errors import ConfigError
+    from gwproxy.proxy.failures import Failed
+    from gwproxy.proxy.route import Routes
+
+    config.profile(profile)  # says what was probably meant
+    try:
+        return Routes(config).find(profile, model, client)
+    except Failed as failed:
+        raise ConfigError(failed.failure.message) from failed
+
+
+def _translated(bridge: Bridge, request: bytes) -> Any:
+    from gwproxy.translate import jsonio
+    from gwproxy.translate.fields import Rejected
+
+    try:
+        return jsonio.loads(bridge.request(request))
+    except Rejected as error:
+        raise UsageError(
+            f"{error.field}: {error.why}", why="the gateway would answer with a 400"
+        ) from None
+    except jsonio.NotJson as error:
+        raise UsageError("the request is not JSON", why=str(error)) from None
+
+
+def _print(output: Output, bridge: Bridge, body: Any) -> None:
+    import json
+
+    output.line(json.dumps(body, ensure_ascii=False, indent=2))
+    if bridge.faithful:
+        output.talk("relayed as it came, but for the model's name")
+    for name, why in bridge.repaired:
+        output.talk(f"repaired: {name} ({why})")
+    for loss in bridge.losses:
+        output.talk(f"not carried: {loss}")

@@ -1,0 +1,189 @@
+"""`gwproxy status` and `gwproxy stop`: what the port itself says, and an end that is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy.cli.status import span
+from gwproxy.profiles.secret import Secret
+from gwproxy.proxy.serving import Options
+from gwproxy.simulator import DEMO, Refusal
+from support.background import Background
+from support.cli import InProcess, environment
+from support.profiles import KEY
+
+
+@pytest.fixture(autouse=True)
+def port(command: InProcess, gwproxy_home: Path) -> int:
+    """Another gwproxy on this machine must not be asked: the port is a free one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    gwproxy_home.mkdir(exist_ok=True)
+    (gwproxy_home / "config.toml").write_text(f"[serve]\nport = {port}\n")
+    return port
+
+
+def add(command: InProcess, url: str, name: str = "up") -> None:
+    arguments = ("--openai-url", url, "--model", "demo-1", "--key-env", "UP_KEY")
+    ran = command("profile", "add", name, *arguments)
+    assert ran.code == 0, ran
+
+
+def test_nothing_runs(command: InProcess, port: int) -> None:
+    ran = command("status")
+    assert (ran.code, ran.stdout) == (0, f"gwproxy does not run at http://127.0.0.1:{port}\n")
+    assert "next: gwproxy serve" in ran.stderr
+    data = command("status", "--json").envelope["data"]
+    assert (data["running"], data["held_by"], data["profiles"]) == (False, None, [])
+
+
+def test_another_program_has_the_port(command: InProcess, port: int, gwproxy_home: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+    data = _with_server(port, answer, lambda: command("status", "--json").envelope["data"])
+    assert data["running"] is False
+
+
+def _with_server(port: int, answer: bytes, ask: Any) -> Any:
+    import threading
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            connection.recv(4096)
+            connection.sendall(answer)
+            connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return ask()
+        finally:
+            thread.join()
+
+
+def test_what_a_running_gateway_tells(
+    command: InProcess,
+    background: Background,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UP_KEY", KEY)
+    provider = background.provider(DEMO)
+    provider.will(Refusal(500, "the engine is on fire"))
+    add(command, provider.openai_url)
+    gateway = background.gateway(Options(port=port))
+    assert command("test", "up", "--quick").code == 5  # directly: that one is the planned refusal
+    assert command("test", "up", "--quick").code == 0
+    provider.will(Refusal(500, "the engine is on fire"))
+    assert _ask_through(gateway.url, command("token").stdout.strip()) == 500
+
+    data = command("status", "--json").envelope["data"]
+    assert data["running"] is True
+    assert (data["url"], data["default"], data["pid"]) == (gateway.url, "up", os.getpid())
+    assert (data["answered"], data["failed"]) == (1, 1)
+    (profile,) = data["profiles"]
+    assert profile["key"] == {"source": "environment variable UP_KEY", "masked": "…abcd"}
+    (error,) = data["last_errors"]
+    assert (error["status"], error["profile"]) == (500, "up")
+    assert "on fire" in error["error"]
+    assert data["ledger"] == {"path": "", "trouble": "", "waiting": 0, "lost": 0}
+
+    ran = command("status")
+    assert ran.stdout.startswith(f"gwproxy {data['version']} runs at {gateway.url} (process ")
+    assert "1 answered, 1 failed, 0 running" in ran.stdout
+    assert "up *     demo-1  …abcd  environment variable UP_KEY" in ran.stdout
+    assert "on fire" in ran.stdout
+    assert KEY not in ran.stdout + ran.stderr + json.dumps(data)
+
+
+def _ask_through(url: str, token: str) -> int:
+    import urllib.error
+    import urllib.request
+
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    request = urllib.request.Request(
+        f"{url}/v1/chat/completions", body, {"authorization": f"Bearer {token}"}
+    )
+    try:
+        with urllib.request.urlopen(request) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_status_is_for_whoever_has_the_token(
+    command: InProcess, background: Background, port: int
+) -> None:
+    another = Secret("of-another-gateway-012345")
+    background.gateway(Options(port=port, default_profile="demo", read_token=lambda: another))
+    for name in ("status", "stop"):
+        ran = command(name)
+        assert ran.code == 4
+        assert "has another token" in ran.stderr
+
+
+def test_where_keys_are_is_told_without_a_server(
+    command: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UP_KEY", KEY)
+    add(command, "http://127.0.0.1:1")
+    ran = command("status")
+    assert "…abcd  environment variable UP_KEY" in ran.stdout
+    monkeypatch.delenv("UP_KEY")
+    (profile,) = command("status", "--json").envelope["data"]["profiles"]
+    assert profile["key_trouble"]
+
+
+def test_stop_when_nothing_runs(command: InProcess, port: int) -> None:
+    ran = command("stop")
+    assert ran.code == 0
+    assert ran.stdout == f"nothing to stop: gwproxy does not run at http://127.0.0.1:{port}\n"
+    assert command("stop", "--json").envelope["data"]["stopped"] is False
+
+
+@pytest.fixture
+def served(gwproxy_home: Path) -> Iterator[subprocess.Popen[str]]:
+    """`gwproxy serve --profile demo` as a process of its own, listening."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gwproxy", "serve", "--profile", "demo"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+
+
+def test_stop_really_stops(command: InProcess, served: subprocess.Popen[str], port: int) -> None:
+    assert command("status", "--json").envelope["data"]["pid"] == served.pid
+    ran = command("stop")
+    assert (ran.code, ran.stdout) == (0, f"stopped http://127.0.0.1:{port}\n")
+    assert served.wait(timeout=30) == 0
+    assert command("status", "--json").envelope["data"]["running"] is False
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(4.4, "4 s"), (75, "1 min"), (3 * 3600 + 120, "3 h 2 min"), (100_000, "1 d 3 h")],
+)
+def test_spans(seconds: float, text: str) -> None:
+    assert span(seconds) == text
