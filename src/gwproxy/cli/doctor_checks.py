@@ -74,7 +74,8 @@ def findings() -> Iterator[Finding]:
 
 def _of(error: GwproxyError, area: str, level: Level = "failed") -> Finding:
     words = ": ".join(part for part in (error.what, error.why) if part)
-    return Finding(area, level, words, error.hint.replace("\n", "; "))
+    ways = [line.strip().rstrip(":") for line in error.hint.splitlines()]
+    return Finding(area, level, words, "; ".join(way for way in ways if way))
 
 
 # --- this machine --------------------------------------------------------------------------------
@@ -125,12 +126,17 @@ def _configuration(config: Config) -> Iterator[Finding]:
 
 
 def _keyring(config: Config) -> Iterator[Finding]:
-    needed = any(profile.key.kind == "keyring" for profile in config.profiles.values())
+    needing = [name for name, one in config.profiles.items() if one.key.kind == "keyring"]
     backend = config.keyring_backend or "the system's own"
     try:
-        credentials.stored_key(_KEYRING_PROBE, credentials.keyring_of(config))
+        credentials.stored_key(
+            needing[0] if needing else _KEYRING_PROBE, credentials.keyring_of(config)
+        )
     except KeyringError as error:
-        yield _of(error, "keyring", "failed" if needed else "note")
+        if needing:
+            yield _of(error, "keyring")
+        else:
+            yield Finding("keyring", "ok", f"{error.what}; no profile needs it")
         return
     yield Finding("keyring", "ok", f"{backend} answers")
 
@@ -214,11 +220,11 @@ def _ledger() -> Iterator[Finding]:
     try:
         rows = check(path)
     except Trouble as trouble:
-        hint = "a running server keeps it aside and begins anew" if trouble.damaged else ""
+        hint = "gwproxy serve keeps it aside and begins anew" if trouble.damaged else ""
         yield Finding("usage", "failed", f"{path} cannot be used: {trouble}", hint)
-        return
-    words = "no exchange recorded yet" if rows is None else f"{rows} exchanges in {path}"
-    yield Finding("usage", "ok", words)
+    else:
+        words = "no exchange recorded yet" if rows is None else f"{rows} exchanges in {path}"
+        yield Finding("usage", "ok", words)
     for aside in sorted(path.parent.glob(f"{path.name}.corrupt-*")):
         if not aside.name.endswith(("-wal", "-shm")):
             words = f"a damaged ledger was put aside: {aside}"

@@ -215,7 +215,7 @@ def _decide(
     refusals = (fault for fault in faults if isinstance(fault, Refusal))
     refusal = next(refusals, None)
     if refusal is not None:
-        recorded.body = _parsed(recorded.raw)
+        recorded.body = _parsed(recorded.raw) if recorded.raw else None
         return play.refusal_reply(refusal, route.dialect, recorded.request_id)
     if route.kind is Kind.MODELS:
         return play.models_reply(route.dialect, manners, route.name)

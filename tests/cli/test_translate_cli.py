@@ -1,0 +1,96 @@
+"""`gwproxy translate`: a filter that sends nothing and hides nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from support.cli import InProcess, gwproxy_on_terminal
+
+MESSAGES: dict[str, Any] = {
+    "model": "claude-sonnet-4-6",
+    "max_tokens": 100,
+    "top_k": 5,
+    "system": "Be brief.",
+    "messages": [{"role": "user", "content": "hi"}],
+}
+
+
+def filtered(command: InProcess, body: Any, *flags: str) -> Any:
+    return command("translate", *flags, stdin=json.dumps(body))
+
+
+def test_the_body_is_data_and_the_losses_are_talk(command: InProcess) -> None:
+    ran = filtered(command, MESSAGES, "--to", "chat")
+    assert ran.code == 0
+    sent = json.loads(ran.stdout)
+    assert sent["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "hi"},
+    ]
+    assert sent["max_tokens"] == 100
+    assert ran.stderr == "not carried: drop:top_k\n"
+
+
+@pytest.mark.parametrize("source", ["anthropic", "chat", "responses"])
+@pytest.mark.parametrize("target", ["anthropic", "chat", "responses"])
+def test_every_pair(command: InProcess, source: str, target: str) -> None:
+    turn = {"role": "user", "content": "hi"}
+    body = {"input": "hi"} if source == "responses" else {"messages": [turn]}
+    limit = {"max_tokens": 9} if source == "anthropic" else {}
+    ran = filtered(
+        command, {"model": "m", **body, **limit}, "--from", source, "--to", target, "--json"
+    )
+    data = ran.envelope["data"]
+    assert (data["from"], data["to"]) == (source, target)
+    assert data["relayed"] is (source == target)
+    assert "hi" in json.dumps(data["body"])
+
+
+def test_a_profile_brings_its_rules(command: InProcess) -> None:
+    assert command("profile", "add", "kimi", "--preset", "kimi-code", "--no-key").code == 0
+    schema = {"type": "object", "properties": {"x": {"oneOf": [{"type": "string"}]}}}
+    tool = {"name": "2-look", "description": "d", "input_schema": schema}
+    body = {**MESSAGES, "tools": [tool], "temperature": 0.3}
+    data = filtered(command, body, "--profile", "kimi", "--json").envelope["data"]
+    assert data["to"] == "anthropic"
+    assert data["model"] == data["body"]["model"] == "kimi-k2.5"
+    assert "temperature" not in data["body"]
+    passes = {one["name"] for one in data["passes"]}
+    assert {"sampling", "tool schemas"} <= passes
+    assert all(one["why"] for one in data["passes"])
+    assert any(loss.startswith("drop:temperature") for loss in data["losses"])
+    people = filtered(command, body, "--profile", "kimi")
+    assert "repaired: sampling (" in people.stderr
+
+
+def test_the_same_request_gives_the_same_bytes(command: InProcess) -> None:
+    first, second = (filtered(command, MESSAGES, "--to", "responses").stdout for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("flags", "stdin", "code", "says"),
+    [
+        (["--to", "chat"], "no json", 2, "is not JSON"),
+        (["--to", "klingon"], "{}", 2, "'klingon' is not a dialect"),
+        ([], "{}", 2, "translated into what?"),
+        (["--profile", "nobody"], "{}", 3, "there is no profile called 'nobody'"),
+        (["--to", "chat"], '{"model":"m","messages":7,"max_tokens":1}', 2, "messages"),
+    ],
+)
+def test_what_cannot_be(
+    command: InProcess, flags: list[str], stdin: str, code: int, says: str
+) -> None:
+    command("profile", "add", "kimi", "--preset", "kimi-code", "--no-key")
+    ran = command("translate", *flags, stdin=stdin)
+    assert (ran.code, ran.stdout) == (code, "")
+    assert says in ran.stderr
+
+
+def test_on_a_terminal_it_says_what_it_waits_for(command: InProcess) -> None:
+    ran = gwproxy_on_terminal("translate", "--to", "chat")
+    assert ran.code == 2
+    assert "< request.json" in ran.stderr
