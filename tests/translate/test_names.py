@@ -161,10 +161,16 @@ def test_free_form_tools_become_functions_and_return() -> None:
 
 def test_namespaces_are_flattened_and_return() -> None:
     names = names_for()
-    tool = Tool("close_agent", namespace="multi_agent_v1")
+    tool = Tool(
+        "close_agent",
+        description="Closes one.",
+        namespace="multi_agent_v1",
+        namespace_description="Agents.",
+    )
     history = Call("c", "close_agent", "{}", namespace="multi_agent_v1")
     sent = names.inward(Request("m", (Turn("assistant", (history,)),), (tool,)), Losses())
     assert sent.tools[0].name == "multi_agent_v1__close_agent"
+    assert sent.tools[0].description == "Agents.\n\nCloses one."
     assert sent.turns[0].blocks == (Call("c", "multi_agent_v1__close_agent", "{}"),)
     opened = Outward(names, Losses(), guarded=True).feed(
         [Open(0, "call", "d", "multi_agent_v1__close_agent")]

@@ -227,7 +227,7 @@ class Names:
             namespace=None if plain else tool.namespace,
             kind="function" if custom else tool.kind,
             schema=_INPUT_SCHEMA if custom else tool.schema,
-            description=_describe(tool) if custom else tool.description,
+            description=_describe(tool, custom=custom) if plain else tool.description,
             grammar=None if custom else tool.grammar,
         )
 
@@ -257,11 +257,12 @@ def _force_escape(native: str) -> str:
     return MARK + "".join(c if c.isalnum() or c == "_" else f"-{ord(c):02X}" for c in native)
 
 
-def _describe(tool: Tool) -> str:
-    description = tool.description or ""
-    lines = [description] if description else []
-    lines.append("Put the raw text in `input`.")
-    if tool.grammar is not None:
-        syntax, definition = tool.grammar
-        lines.append(f"It must match this {syntax} grammar:\n{definition}")
-    return "\n\n".join(lines)
+def _describe(tool: Tool, *, custom: bool) -> str | None:
+    """What a plain upstream must be told in words: the namespace, and how a text goes in."""
+    parts = [part for part in (tool.namespace_description, tool.description) if part]
+    if custom:
+        parts.append("Put the raw text in `input`.")
+        if tool.grammar is not None:
+            syntax, definition = tool.grammar
+            parts.append(f"It must match this {syntax} grammar:\n{definition}")
+    return "\n\n".join(parts) or tool.description
