@@ -16,7 +16,7 @@ bytes pass through (`Bridge.faithful`, settled by `request`), behind the same do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Final
 
 import msgspec
@@ -45,6 +45,7 @@ from gwproxy.translate.outward import Outward
 from gwproxy.translate.repair import repair_steps
 from gwproxy.translate.sequencer import Sequencer
 from gwproxy.translate.stops import StopMatcher
+from gwproxy.translate.thoughts import Listener, Thoughts, recalled, session_of
 
 CODECS: Final[Mapping[Dialect, Codec]] = {
     Dialect.ANTHROPIC: anthropic.CODEC,
@@ -87,7 +88,8 @@ class Bridge:
     """Translates one exchange.
 
     `model` is the upstream's name for the model, `streams` whether the upstream is asked to
-    stream. `input_factor` calibrates the token estimate. Ids and time come from the shell.
+    stream. `input_factor` calibrates the token estimate. `thoughts` remembers the reasoning before
+    calls, for clients that lose it. Ids and time come from the shell.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Bridge:
         created: int,
         request_id: str,
         input_factor: float = 1.0,
+        thoughts: MutableMapping[str, Thoughts] | None = None,
     ) -> None:
         self.client = client
         self.upstream = upstream
@@ -122,6 +125,8 @@ class Bridge:
         self._model = model
         self._streams = streams
         self._factor = input_factor
+        self._thoughts = thoughts if manners.reasoning_in != "none" else None
+        self._session = ""
         self._names = Names(upstream, manners)
         self._asked = Asked(
             model=asked.model,
@@ -200,6 +205,9 @@ class Bridge:
             self.losses.emulate("stop_sequences")
             request = structs.replace(request, stop=())
         request = structs.replace(request, model=self._model, stream=self._streams)
+        if self._thoughts is not None:
+            self._session = session_of(request)
+            request = recalled(request, self._thoughts)
         request = self._names.inward(request, self.losses)
         steps = repair_steps(request, self.upstream, self._manners, self.losses)
         for step, changed in steps:
@@ -262,6 +270,10 @@ class Bridge:
             self, Outward(self._names, self.losses, guarded=guarded), StopMatcher(self._stops)
         )
 
+    def listener(self) -> Listener | None:
+        """Whoever keeps the answer's thoughts for the next request."""
+        return None if self._thoughts is None else Listener(self._session, self._thoughts)
+
     def reader(self) -> Reader:
         return CODECS[self.upstream].reader(self._manners)
 
@@ -296,13 +308,14 @@ _COUNTED_FIELDS: Final = frozenset(
 class Pipe:
     """Sequencer, then ids and names, then stop sequences; and what the log keeps."""
 
-    __slots__ = ("_bridge", "_outward", "_sequencer", "_stops", "failure", "over")
+    __slots__ = ("_bridge", "_listener", "_outward", "_sequencer", "_stops", "failure", "over")
 
     def __init__(self, bridge: Bridge, outward: Outward, stops: StopMatcher) -> None:
         self._bridge = bridge
         self._sequencer = Sequencer()
         self._outward = outward
         self._stops = stops if stops.active else None
+        self._listener = bridge.listener()
         self.failure: Failure | None = None
         self.over = False
 
@@ -310,6 +323,8 @@ class Pipe:
         out = self._outward.feed(self._sequencer.feed(events))
         if self._stops is not None:
             out = self._stops.feed(out)
+        if self._listener is not None:
+            self._listener.feed(out)
         for event in out:
             kind = type(event)
             if kind in _NOTED:

@@ -14,7 +14,7 @@ MAX_HEADER_BYTES: Final = 1000
 
 
 class Losses:
-    """Ordered, without repetitions. Codes: drop, clamp, emu, synth, reorder, rename."""
+    """Ordered, without repetitions. Codes: drop, clamp, emu, synth, reorder, rename, heal."""
 
     __slots__ = ("_entries",)
 
@@ -42,6 +42,10 @@ class Losses:
 
     def rename(self, field: str) -> None:
         self._entries[f"rename:{field}"] = None
+
+    def heal(self, change: str) -> None:
+        """The upstream refused the request and was asked once more, with its manners changed."""
+        self._entries[f"heal:{change}"] = None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
