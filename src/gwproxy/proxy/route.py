@@ -73,7 +73,23 @@ class Routes:
         `pinned` is the profile named in the path, or "". Raises Failed.
         """
         name, model = self._choose(pinned, strip_suffix(requested))
-        profile = self.profile(name)
+        return self._to(self.profile(name), model, client)
+
+    def fallbacks(self, route: Route, requested: str, client: Dialect) -> list[Route]:
+        """Where the same request may go when `route` cannot take it, in order. The fallbacks of a
+        fallback do not count: a request never wanders, and never comes back."""
+        found = []
+        wanted = strip_suffix(requested).removeprefix(f"{route.profile.name}/")
+        for name in route.profile.fallback:
+            try:
+                profile = self.profile(name)
+                found.append(self._to(profile, mapped_model(profile, wanted), client))
+            except Failed:
+                continue  # one that has no address now, like a demo that does not run
+        return found
+
+    def _to(self, profile: Profile, model: str, client: Dialect) -> Route:
+        """The best way to `profile`. Raises Failed."""
         for dialect in _PREFERENCE[client]:
             url = profile.url(_ENDPOINTS[dialect]) if dialect in profile.dialects else None
             if url is not None:
