@@ -60,6 +60,11 @@ def responses_db() -> Path:
     return state_dir() / "responses.db"
 
 
+def learned_file() -> Path:
+    """Quirks that upstreams taught us by their refusals."""
+    return state_dir() / "learned.json"
+
+
 def token_file() -> Path:
     """The local token: the secret that clients present to us, never a provider key."""
     return state_dir() / "token"

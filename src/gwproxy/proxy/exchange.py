@@ -21,6 +21,7 @@ from msgspec import structs
 from gwproxy.proxy import answers, failures, headers, inbound
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.healing import Healed, Healing
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
@@ -28,17 +29,20 @@ from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.outlet import Outlet
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Answer, Call, Upstream
 from gwproxy.translate import sse
 from gwproxy.translate.bridge import (
     Bridge,
     ErrorAnswer,
     FaithfulStream,
+    Peek,
     StreamBridge,
     peek,
     rejection,
 )
 from gwproxy.translate.fields import Rejected
+from gwproxy.translate.healing import REFUSED
 from gwproxy.translate.hub import Dialect, Failure
 from gwproxy.translate.jsonio import NotJson
 
@@ -56,6 +60,8 @@ class Services:
     limits: Limits
     calibration: Calibration
     ledger: Ledger
+    healing: Healing
+    thoughts: ThoughtMemory
 
 
 class Exchange:
@@ -79,6 +85,9 @@ class Exchange:
         self._route: Route | None = None
         self._bridge: Bridge | None = None
         self._answer: Answer | None = None
+        self._asked = Peek()
+        self._body = b""
+        self._healed: Healed | None = None
         self._factor = 1.0
 
     async def run(self, pinned: str) -> web.StreamResponse:
@@ -94,45 +103,57 @@ class Exchange:
         bridge = self._bridge
         assert bridge is not None
         try:
-            if self._record.streamed:
-                return await self._stream(bridge, call)
-            return await self._whole(bridge, call)
+            return await self._answered(bridge, call)
         except Failed as failed:
             return self._refuse(bridge.render(failed.failure))
         finally:
             if self._answer is not None:
                 self._answer.close()
-            self._settle(bridge)
+            self._settle(self._bridge or bridge)
+
+    async def _answered(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+        if self._record.streamed:
+            return await self._stream(bridge, call)
+        return await self._whole(bridge, call)
 
     # --- towards the upstream ----------------------------------------------------------------
 
     async def _prepare(self, pinned: str, body: bytes) -> Call:
         """Find the way and translate the request. Raises Failed, Rejected and NotJson."""
-        asked = peek(body)
+        asked = self._asked = peek(body)
         record = self._record
         record.model_asked, record.streamed = asked.model, asked.stream
-        route = self._route = self._routes.find(pinned, asked.model, self._client)
+        found = self._routes.find(pinned, asked.model, self._client)
+        route = self._route = self._services.healing.informed(found)
         note_route(record, route)
         record.generating = True
-        streams = route.streams(asked.stream)
         self._factor = self._services.calibration.factor(route.profile.name)
-        bridge = self._bridge = Bridge(
-            self._client,
-            route.dialect,
-            route.manners,
-            asked=asked,
-            model=route.model,
-            streams=streams,
-            new_id=answers.new_id,
-            created=int(time.time()),
-            request_id=record.request_id,
-            input_factor=self._factor,
-        )
+        bridge = self._bridge = self._new_bridge(route)
         if route.manners.rebuild and self._client is route.dialect:
             record.remark = "rebuilt"
+        self._body = body
         outgoing = await self._off_the_loop(bridge.request, body)
         self._refuse_losses(bridge)
         key = await self._services.keys.get(route.profile)
+        return self._new_call(route, bridge, outgoing, key)
+
+    def _new_bridge(self, route: Route) -> Bridge:
+        return Bridge(
+            self._client,
+            route.dialect,
+            route.manners,
+            asked=self._asked,
+            model=route.model,
+            streams=route.streams(self._asked.stream),
+            new_id=answers.new_id,
+            created=int(time.time()),
+            request_id=self._record.request_id,
+            input_factor=self._factor,
+            thoughts=self._services.thoughts.of(route.profile.name),
+        )
+
+    def _new_call(self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None) -> Call:
+        streams = route.streams(self._asked.stream)
         return Call(
             route.profile,
             route.url,
@@ -145,8 +166,34 @@ class Exchange:
             streams,
         )
 
+    async def _mended(self, error: ErrorAnswer, refused: Call) -> tuple[Bridge, Call] | None:
+        """The request as the upstream says that it wants it: once, and only after a refusal, for
+        which nobody is billed."""
+        route, bridge, answer = self._route, self._bridge, self._answer
+        if self._healed is not None or self._is_strict or answer is None:
+            return None
+        if route is None or bridge is None or answer.status not in REFUSED:
+            return None
+        healed = self._services.healing.remedy(error.failure, route, faithful=bridge.faithful)
+        if healed is None:
+            return None
+        mended = self._new_bridge(healed.route)
+        try:
+            outgoing = await self._off_the_loop(mended.request, self._body)
+        except (Rejected, NotJson):
+            return None  # the upstream's own words say more
+        mended.losses.heal(str(healed.remedy))
+        answer.close()
+        self._healed, self._route, self._bridge = healed, healed.route, mended
+        self._record.remark = f"asked again, since {healed.remedy.cause}: {healed.remedy}"
+        return mended, self._new_call(healed.route, mended, outgoing, refused.key)
+
+    @property
+    def _is_strict(self) -> bool:
+        return self._request.headers.get("x-gwproxy-strict") == "1"
+
     def _refuse_losses(self, bridge: Bridge) -> None:
-        if len(bridge.losses) and self._request.headers.get("x-gwproxy-strict") == "1":
+        if len(bridge.losses) and self._is_strict:
             lost = ", ".join(bridge.losses)
             raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
 
@@ -166,7 +213,8 @@ class Exchange:
             outlet.close()
             if outlet.response is None:
                 # Nothing was sent, so the status can still be an honest one.
-                return self._refuse(error or bridge.render(stream.failure or failures.internal()))
+                failure = stream.failure or failures.internal()
+                return await self._ask_again_or_refuse(error or bridge.render(failure), call)
             if error is not None:
                 self._record.fail(error.failure)
                 await outlet.finish(stream.fail(error.failure))
@@ -234,10 +282,10 @@ class Exchange:
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
-    async def _whole(self, bridge: Bridge, call: Call) -> web.Response:
+    async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse:
         answer = await self._send(call)
         if not answer.ok:
-            return self._refuse(await self._refusal(bridge, answer))
+            return await self._ask_again_or_refuse(await self._refusal(bridge, answer), call)
         begun, is_stream = await self._begin(answer, call.streams)
         limit = self._services.limits.whole_answer_bytes
         result: bytes | Failure
@@ -270,6 +318,8 @@ class Exchange:
     async def _send(self, call: Call) -> Answer:
         answer = self._answer = await self._services.upstream.send(call)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
+        if self._healed is not None and answer.ok:
+            await self._services.healing.learn(self._healed)
         return answer
 
     async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
@@ -298,6 +348,10 @@ class Exchange:
         hint = f"the provider refuses the key of the profile {profile.name}"
         words = f"{error.failure.message} ({hint}; gwproxy profile key {profile.name} sets another)"
         return bridge.render(structs.replace(error.failure, message=words, retryable=False))
+
+    async def _ask_again_or_refuse(self, error: ErrorAnswer, call: Call) -> web.StreamResponse:
+        mended = await self._mended(error, call)
+        return self._refuse(error) if mended is None else await self._answered(*mended)
 
     def _refuse(self, error: ErrorAnswer) -> web.Response:
         self._record.status = error.status

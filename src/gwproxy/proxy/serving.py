@@ -40,11 +40,13 @@ from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.connection import Server
 from gwproxy.proxy.exchange import Services
+from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
 from gwproxy.translate import jsonio
 
@@ -73,6 +75,8 @@ class Options:
     built_in: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
     ledger: Path | None = None
+    learns: bool = False
+    """Whether what upstreams teach by refusing outlasts this server."""
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
     find_key: Callable[[Profile], FoundKey] = credentials.resolve
@@ -115,7 +119,16 @@ async def running(options: Options) -> AsyncIterator[Running]:
         upstream = Upstream(options.limits)
         keys = Keys(options.find_key)
         ledger = Ledger(options.ledger)
-        services = Services(upstream, keys, options.limits, Calibration(), ledger)
+        healing, thoughts = Healing(keeps=options.learns), ThoughtMemory()
+        services = Services(
+            upstream,
+            keys,
+            options.limits,
+            Calibration(),
+            ledger,
+            healing=healing,
+            thoughts=thoughts,
+        )
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
             Server(gateway.handle, options.limits),

@@ -1,0 +1,111 @@
+"""What upstreams taught the gateway by refusing: quirks beside config.toml, each with its day.
+
+A lesson is a quirk that an upstream's own error asked for and that helped. Lessons stand in a
+small file of their own in the state folder: config.toml is what a person wrote, and nobody's file
+should change while a server runs. What a person sets by hand always wins. A file that cannot be
+read teaches nothing; the next refusal teaches it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from gwproxy import paths
+from gwproxy.profiles.profile import Profile, QuirkValue
+from gwproxy.profiles.quirks import BadQuirk, check_quirk
+
+_LOCK: Final = "learned"
+_MOST_BYTES: Final = 1024 * 1024
+"""A lesson has a hundred bytes; a larger file is not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """`quirk` has `value` for `model` of `profile`. `day` is ISO 8601; `why` names the refusal in
+    our words, never in the upstream's, which may quote anything."""
+
+    profile: str
+    model: str
+    quirk: str
+    value: QuirkValue
+    day: str
+    why: str
+
+
+def load() -> tuple[Lesson, ...]:
+    """Every lesson that can be read."""
+    try:
+        with paths.learned_file().open("rb") as file:
+            values = json.loads(file.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return ()
+    listed = values.get("lessons") if isinstance(values, dict) else None
+    lessons = (_lesson(value) for value in (listed if isinstance(listed, list) else ()))
+    return tuple(lesson for lesson in lessons if lesson is not None)
+
+
+def _lesson(value: Any) -> Lesson | None:
+    try:
+        words = {name: value[name] for name in ("profile", "model", "quirk", "day", "why")}
+        if not all(isinstance(word, str) for word in words.values()):
+            return None
+        return Lesson(**words, value=check_quirk(words["quirk"], value["value"]))
+    except (TypeError, KeyError, BadQuirk):
+        return None
+
+
+def add(lessons: Iterable[Lesson]) -> None:
+    """Keep `lessons`; a newer one replaces what was known of the same quirk. Raises ConfigError."""
+    new = {_place(lesson): lesson for lesson in lessons}
+    with paths.exclusive_lock(_LOCK):
+        _write([*(one for one in load() if _place(one) not in new), *new.values()])
+
+
+def _place(lesson: Lesson) -> tuple[str, str, str]:
+    return lesson.profile, lesson.model, lesson.quirk
+
+
+def forget(profile: str) -> int:
+    """Drop what was learned of `profile`; how many lessons that were. Raises ConfigError."""
+    return _change(profile, None)
+
+
+def rename(profile: str, new_name: str) -> None:
+    """Let the lessons of `profile` follow it to its new name. Raises ConfigError."""
+    _change(profile, new_name)
+
+
+def _change(profile: str, new_name: str | None) -> int:
+    if not any(lesson.profile == profile for lesson in load()):
+        return 0
+    with paths.exclusive_lock(_LOCK):
+        known = load()
+        kept = [lesson for lesson in known if lesson.profile not in (profile, new_name)]
+        moved = [lesson for lesson in known if lesson.profile == profile]
+        if new_name is not None:
+            kept += [replace(lesson, profile=new_name) for lesson in moved]
+        _write(kept)
+    return len(moved)
+
+
+def _write(lessons: list[Lesson]) -> None:
+    # Also an empty list is written: a running server notices a change, and no missing file.
+    text = json.dumps({"lessons": [asdict(lesson) for lesson in lessons]}, indent=1)
+    paths.write_private_file(paths.learned_file(), text.encode() + b"\n")
+
+
+def in_force(lessons: Iterable[Lesson], profile: Profile) -> tuple[Lesson, ...]:
+    """The lessons that `profile` follows: not those on quirks that a person has set."""
+    return tuple(
+        lesson
+        for lesson in lessons
+        if lesson.profile == profile.name and not is_set_by_hand(profile, lesson.quirk)
+    )
+
+
+def is_set_by_hand(profile: Profile, quirk: str) -> bool:
+    """Whether config.toml says what `quirk` is."""
+    return f"quirks.{quirk}" in profile.overridden
