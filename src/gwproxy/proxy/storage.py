@@ -85,14 +85,23 @@ def open_or_begin_anew(
 
 
 def open_for_reading(path: Path, *, patience_s: float) -> Connection | None:
-    """The file for reading alone, also where a newer gwproxy made it; None where there is none.
-    Raises Trouble."""
+    """The file for reading alone, also where a newer gwproxy made it; None where there is none,
+    or only just, with nothing in it. Raises Trouble."""
     if not path.exists():
         return None
     with explained():
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro", uri=True, timeout=patience_s, isolation_level=None
         )
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    if version == 0:
+        connection.close()
+        return None
+    return connection
 
 
 def set_aside(path: Path) -> Path:
