@@ -37,6 +37,10 @@ _gwproxy() {
             /demo) path=/demo ;;
             /serve) path=/serve ;;
             /stop) path=/stop ;;
+            /service) path=/service ;;
+            /service/install) path=/service/install ;;
+            /service/uninstall) path=/service/uninstall ;;
+            /service/status) path=/service/status ;;
             /run) path=/run ;;
             /profile) path=/profile ;;
             /profile/add) path=/profile/add ;;
@@ -45,12 +49,14 @@ _gwproxy() {
             /profile/show) path=/profile/show ;;
             /profile/use) path=/profile/use ;;
             /profile/set) path=/profile/set ;;
+            /profile/forget) path=/profile/forget ;;
             /profile/rename) path=/profile/rename ;;
             /profile/remove) path=/profile/remove ;;
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
             /status) path=/status ;;
+            /logs) path=/logs ;;
             /doctor) path=/doctor ;;
             /models) path=/models ;;
             /usage) path=/usage ;;
@@ -81,6 +87,10 @@ _gwproxy() {
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --quiet --log-level --json-logs --help"; return ;;
         /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /service:-*) _gwproxy_words "--help"; return ;;
+        /service/install:-*) _gwproxy_words "--dry-run --json --quiet --help"; return ;;
+        /service/uninstall:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /service/status:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
@@ -89,12 +99,14 @@ _gwproxy() {
         /profile/show:-*) _gwproxy_words "--all --json --help"; return ;;
         /profile/use:-*) _gwproxy_words "--quiet --help"; return ;;
         /profile/set:-*) _gwproxy_words "--quiet --help"; return ;;
+        /profile/forget:-*) _gwproxy_words "--quiet --help"; return ;;
         /profile/rename:-*) _gwproxy_words "--quiet --help"; return ;;
         /profile/remove:-*) _gwproxy_words "--yes --quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
         /status:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /logs:-*) _gwproxy_words "--follow --help"; return ;;
         /doctor:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
@@ -102,12 +114,14 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve stop run profile token setup test status doctor models usage translate completion" ;;
-        /profile:0) _gwproxy_words "add key list show use set rename remove" ;;
+        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate completion" ;;
+        /service:0) _gwproxy_words "install uninstall status" ;;
+        /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;
         /profile/use:0) _gwproxy_profiles ;;
         /profile/set:0) _gwproxy_profiles ;;
+        /profile/forget:0) _gwproxy_profiles ;;
         /profile/rename:0) _gwproxy_profiles ;;
         /profile/remove:0) _gwproxy_profiles ;;
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;

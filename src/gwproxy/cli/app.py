@@ -63,6 +63,12 @@ COMMANDS: Final = (
     CommandEntry("demo", "gwproxy.cli.demo", "See it work: no key, no network.", _START),
     CommandEntry("serve", "gwproxy.cli.serve", "Run the gateway until Ctrl-C.", _START),
     CommandEntry("stop", "gwproxy.cli.stop", "Stop the running gateway.", _START),
+    CommandEntry(
+        "service",
+        "gwproxy.cli.service",
+        "Run the gateway in the background, with your session.",
+        _START,
+    ),
     CommandEntry("run", "gwproxy.cli.run", "Run one tool with a gateway of its own.", _START),
     CommandEntry(
         "profile", "gwproxy.cli.profile", "Add, list and change profiles and their keys.", _PROFILES
@@ -77,6 +83,7 @@ COMMANDS: Final = (
         "test", "gwproxy.cli.test", "Check a profile from its key to its last byte.", _TOOLS
     ),
     CommandEntry("status", "gwproxy.cli.status", "What runs, and what it talks to.", _LOOK),
+    CommandEntry("logs", "gwproxy.cli.logs", "Show what the background service says.", _LOOK),
     CommandEntry("doctor", "gwproxy.cli.doctor", "Look for trouble on this machine.", _LOOK),
     CommandEntry("models", "gwproxy.cli.models", "List the models of a profile.", _LOOK),
     CommandEntry("usage", "gwproxy.cli.usage", "Tokens and cost so far.", _LOOK),
@@ -225,7 +232,7 @@ def _output_for(arguments: Sequence[str]) -> Output:
     names = {entry.name for entry in COMMANDS}
     words = [word for word in ours if not word.startswith("-")]
     command = words[0] if words and words[0] in names else ""
-    if command == "profile":
+    if command in ("profile", "service"):
         command = " ".join(words[:2])
     return Output(
         command=command,
