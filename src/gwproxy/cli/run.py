@@ -143,6 +143,8 @@ async def _run(
         port=0,
         default_profile=profile or "",
         ledger=paths.usage_db(),
+        learns=True,
+        responses=paths.responses_db(),
         limits=replace(Limits(), drain_s=_DRAIN_S),
         read_token=lambda: token,
     )

@@ -70,6 +70,8 @@ def serve(
         allow_remote=allow_remote,
         default_profile=profile or "",
         ledger=paths.usage_db(),
+        learns=True,
+        responses=paths.responses_db(),
     )
     refuse_remote(options)
     _check_profile(config, options.default_profile)

@@ -20,7 +20,8 @@ from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import answers, counting, failures, guard, headers, models, usage
 from gwproxy.proxy.connection import Connection
-from gwproxy.proxy.endpoints import GENERATING, OPEN, Address, Endpoint, address_of
+from gwproxy.proxy.conversations import retrieval
+from gwproxy.proxy.endpoints import GENERATING, KEPT, OPEN, Address, Endpoint, address_of
 from gwproxy.proxy.exchange import Exchange, Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.ledger import Entry
@@ -196,6 +197,13 @@ class Gateway:
             return await counting.count(
                 self._services, plan.routes, address.profile, request, record
             )
+        if endpoint is Endpoint.INPUT_TOKENS:
+            return await counting.count_input(
+                self._services, plan.routes, address.profile, request, record
+            )
+        if endpoint in KEPT:
+            kept = self._services.conversations if plan.routes.config.store_responses else None
+            return await retrieval.answer(kept, address, request, record)
         if endpoint is Endpoint.USAGE:
             await self._settled(address.request_id)
             return await usage.answer(self._services, plan.routes, address, record)

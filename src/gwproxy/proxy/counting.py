@@ -1,4 +1,4 @@
-"""`count_tokens`: always answered, never billed.
+"""`count_tokens` and `input_tokens`: always answered, never billed.
 
 Where the profile says that the upstream has an endpoint for it, that one is asked first; any
 trouble there, and every other profile, gets the local estimate, corrected by what the upstream
@@ -15,13 +15,13 @@ from aiohttp import web
 from msgspec import Struct
 
 from gwproxy.proxy import answers, headers, inbound
-from gwproxy.proxy.exchange import Services, note_route, rejected
+from gwproxy.proxy.exchange import Services, begin_turn, note_route, rejected
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.upstream import Call
 from gwproxy.translate import jsonio, tokens
-from gwproxy.translate.bridge import Bridge, peek
+from gwproxy.translate.bridge import Bridge, Peek, peek
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.jsonio import NotJson
@@ -47,20 +47,7 @@ async def count(
     except NotJson as error:
         raise Failed(rejected(error)) from None
     route = routes.find(pinned, asked.model, Dialect.ANTHROPIC)
-    record.model_asked = asked.model
-    note_route(record, route)
-    bridge = Bridge(
-        Dialect.ANTHROPIC,
-        route.dialect,
-        route.manners,
-        asked=asked,
-        model=route.model,
-        streams=False,
-        new_id=answers.new_id,
-        created=0,
-        request_id=record.request_id,
-        input_factor=services.calibration.factor(route.profile.name),
-    )
+    bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)
     head = answers.head(Dialect.ANTHROPIC, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)
     counted = None
@@ -71,6 +58,47 @@ async def count(
         head["x-gwproxy-loss"] = "synth:count"
     record.status = 200
     return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
+
+
+async def count_input(
+    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+) -> web.Response:
+    """The answer to an `input_tokens` request of the Responses dialect, out of an estimate: of its
+    providers none is known to have the route. Raises Failed."""
+    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    try:
+        asked = peek(body)
+        route = routes.find(pinned, asked.model, Dialect.RESPONSES)
+        bridge = _bridge(services, route, Dialect.RESPONSES, asked, record)
+        turn = await begin_turn(services, routes, route, body, native=False)
+    except (NotJson, Rejected) as error:
+        raise Failed(rejected(error)) from None
+    head = answers.head(Dialect.RESPONSES, record.request_id)
+    head["x-gwproxy-route"] = headers.printable(route.header)
+    head["x-gwproxy-loss"] = "synth:count"
+    counted = _estimated(bridge, turn.body)
+    record.status = 200
+    told = {"object": "response.input_tokens", "input_tokens": counted}
+    return answers.whole(jsonio.dumps(told), head)
+
+
+def _bridge(
+    services: Services, route: Route, client: Dialect, asked: Peek, record: Record
+) -> Bridge:
+    record.model_asked = asked.model
+    note_route(record, route)
+    return Bridge(
+        client,
+        route.dialect,
+        route.manners,
+        asked=asked,
+        model=route.model,
+        streams=False,
+        new_id=answers.new_id,
+        created=0,
+        request_id=record.request_id,
+        input_factor=services.calibration.factor(route.profile.name),
+    )
 
 
 def _estimated(bridge: Bridge, body: bytes) -> int:

@@ -22,6 +22,10 @@ class Endpoint(StrEnum):
     COUNT_TOKENS = "/messages/count_tokens"
     CHAT = "/chat/completions"
     RESPONSES = "/responses"
+    RESPONSE = "/responses/{id}"
+    INPUT_ITEMS = "/responses/{id}/input_items"
+    CANCEL = "/responses/{id}/cancel"
+    INPUT_TOKENS = "/responses/input_tokens"
     MODELS = "/models"
     USAGE = "/usage"
     STATUS = "/status"
@@ -38,13 +42,28 @@ GENERATING: Final = {
     Endpoint.RESPONSES: Dialect.RESPONSES,
 }
 
+KEPT: Final = frozenset({Endpoint.RESPONSE, Endpoint.INPUT_ITEMS, Endpoint.CANCEL})
+"""About a response that was kept."""
+
 OPEN: Final = frozenset({Endpoint.HEALTH, Endpoint.HELLO, Endpoint.ROOT})
 """Answered without a token; they say nothing but that we are here."""
 
-_POSTED: Final = frozenset({*GENERATING, Endpoint.COUNT_TOKENS, Endpoint.STOP})
+_POSTED: Final = frozenset(
+    {
+        *GENERATING,
+        Endpoint.COUNT_TOKENS,
+        Endpoint.INPUT_TOKENS,
+        Endpoint.CANCEL,
+        Endpoint.STOP,
+    }
+)
 
 _KNOWN: Final = {
-    endpoint.value: endpoint for endpoint in Endpoint if endpoint is not Endpoint.NOT_OFFERED
+    endpoint.value: endpoint for endpoint in {*Endpoint} - KEPT - {Endpoint.NOT_OFFERED}
+}
+
+_KEPT_BY_TAIL: Final = {
+    endpoint.value.removeprefix("/responses/{id}").removeprefix("/"): endpoint for endpoint in KEPT
 }
 
 # https://docs.anthropic.com/en/api: what the vendor has and a gateway for other providers has not
@@ -61,16 +80,19 @@ _VENDOR_ONLY: Final = (
 @dataclass(frozen=True, slots=True)
 class Address:
     """`profile` is the one pinned by the path, or ""; `model` the id after `/models/`,
-    `request_id` the one after `/usage/`."""
+    `request_id` the one after `/usage/`, `response_id` the one after `/responses/`."""
 
     endpoint: Endpoint
     profile: str = ""
     model: str = ""
     request_id: str = ""
+    response_id: str = ""
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """The methods of the endpoint."""
+        if self.endpoint is Endpoint.RESPONSE:
+            return ("GET", "DELETE")
         return ("POST",) if self.endpoint in _POSTED else ("GET", "HEAD")
 
     @property
@@ -78,6 +100,8 @@ class Address:
         """The dialect of whoever calls this endpoint; None where any may."""
         if self.endpoint is Endpoint.COUNT_TOKENS or self.endpoint is Endpoint.NOT_OFFERED:
             return Dialect.ANTHROPIC
+        if self.endpoint is Endpoint.INPUT_TOKENS or self.endpoint in KEPT:
+            return Dialect.RESPONSES
         return GENERATING.get(self.endpoint)
 
 
@@ -101,6 +125,10 @@ def address_of(path: str) -> Address | None:
     endpoint = _KNOWN.get(path)
     if endpoint is not None and endpoint is not Endpoint.USAGE:
         return Address(endpoint, profile)
+    if path.startswith("/responses/"):
+        response_id, _, tail = path.removeprefix("/responses/").partition("/")
+        kept = _KEPT_BY_TAIL.get(tail)
+        return None if kept is None else Address(kept, profile, response_id=unquote(response_id))
     if path.startswith("/models/"):
         return Address(Endpoint.MODELS, profile, unquote(path.removeprefix("/models/")))
     if path.startswith("/usage/"):

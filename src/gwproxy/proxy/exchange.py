@@ -20,6 +20,8 @@ from msgspec import structs
 
 from gwproxy.proxy import answers, failures, headers, inbound
 from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.conversations import Conversations
+from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.healing import Healed, Healing
 from gwproxy.proxy.keys import Keys
@@ -60,6 +62,7 @@ class Services:
     limits: Limits
     calibration: Calibration
     ledger: Ledger
+    conversations: Conversations
     healing: Healing
     thoughts: ThoughtMemory
 
@@ -88,6 +91,7 @@ class Exchange:
         self._asked = Peek()
         self._body = b""
         self._healed: Healed | None = None
+        self._turn: Turn | None = None
         self._factor = 1.0
 
     async def run(self, pinned: str) -> web.StreamResponse:
@@ -131,6 +135,10 @@ class Exchange:
         bridge = self._bridge = self._new_bridge(route)
         if route.manners.rebuild and self._client is route.dialect:
             record.remark = "rebuilt"
+        if self._client is Dialect.RESPONSES:
+            native = route.dialect is Dialect.RESPONSES
+            self._turn = await begin_turn(self._services, self._routes, route, body, native=native)
+            body = self._turn.body
         self._body = body
         outgoing = await self._off_the_loop(bridge.request, body)
         self._refuse_losses(bridge)
@@ -217,7 +225,7 @@ class Exchange:
                 return await self._ask_again_or_refuse(error or bridge.render(failure), call)
             if error is not None:
                 self._record.fail(error.failure)
-                await outlet.finish(stream.fail(error.failure))
+                await outlet.finish(await self._heard(stream.fail(error.failure), last=True))
         finally:
             outlet.close()
         if stream.failure is not None:
@@ -275,10 +283,14 @@ class Exchange:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._elapsed()
+        out = await self._heard(out, last=stream.over)
         if stream.over:
             await outlet.finish(out)
         elif out:
             await outlet.write(out)
+
+    async def _heard(self, out: bytes, *, last: bool) -> bytes:
+        return out if self._turn is None else await self._turn.heard(out, last=last)
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
@@ -296,6 +308,8 @@ class Exchange:
             result = await self._off_the_loop(bridge.reply, body)
         if isinstance(result, Failure):
             return self._refuse(bridge.render(result))
+        if self._turn is not None:
+            result = await self._turn.answered(result)
         self._record.first_byte_s = self._elapsed()
         self._record.status = 200
         return answers.whole(result, self._head(answers.JSON))
@@ -387,6 +401,23 @@ class Exchange:
             self._services.calibration.learn(
                 record.profile, self._factor, bridge.input_estimate, bridge.usage.input_total
             )
+
+
+async def begin_turn(
+    services: Services, routes: Routes, route: Route, body: bytes, *, native: bool
+) -> Turn:
+    """What a request of the Responses dialect has to do with earlier ones; `native` where the
+    upstream may know what we do not. Raises Failed and Rejected."""
+    conversations = services.conversations
+    setting = Setting(
+        conversations,
+        keeps=routes.config.store_responses and conversations.exists,
+        maker=route.profile.name,
+        native=native,
+        thread_bytes=services.limits.thread_bytes,
+        new_id=answers.new_id,
+    )
+    return await Turn.begin(setting, body)
 
 
 def note_route(record: Record, route: Route) -> None:

@@ -136,6 +136,52 @@ def unknown_request(request_id: str) -> Failure:
     )
 
 
+def unknown_previous_response(response_id: str) -> Failure:
+    """In the words and with the labels of the API: clients send the whole input again on them."""
+    return Failure(
+        FailureKind.INVALID,
+        f"Previous response with id '{response_id[:100]}' not found.",
+        400,
+        code="previous_response_not_found",
+        param="previous_response_id",
+        retryable=False,
+    )
+
+
+def conversation_too_long() -> Failure:
+    return Failure(
+        FailureKind.INVALID,
+        "gwproxy: the conversation behind previous_response_id is too long to be read again; "
+        "begin a new one, or send the input that matters",
+        400,
+        param="previous_response_id",
+        retryable=False,
+    )
+
+
+def unreadable_responses(why: str) -> Failure:
+    return unconfigured(
+        f"kept responses cannot be read: {why}", "send the whole input instead of their ids"
+    )
+
+
+def unknown_response(response_id: str) -> Failure:
+    """In the words of the API, which has no code for it."""
+    return Failure(
+        FailureKind.INVALID,
+        f"Response with id '{response_id[:100]}' not found.",
+        404,
+        retryable=False,
+    )
+
+
+def not_in_background() -> Failure:
+    """In the words of the API: an answer that is not in the background ends with its connection."""
+    return Failure(
+        FailureKind.INVALID, "Cannot cancel a synchronous response.", 400, retryable=False
+    )
+
+
 def unknown_model(model: str) -> Failure:
     return Failure(
         FailureKind.NOT_FOUND,

@@ -39,6 +39,7 @@ from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.connection import Server
+from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.keys import Keys
@@ -65,8 +66,9 @@ _GC_THRESHOLDS: Final = (10_000, 20, 20)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to serve. `port` 0 takes a free one. `default_profile` and `built_in` come before what
-    config.toml says. `ledger` is the file that usage is recorded in; without one, as in the demo,
-    nothing is written. The callables are where configuration, token and keys come from."""
+    config.toml says. `ledger` is the file that usage is recorded in, `responses` the one of kept
+    responses; without them, as in the demo, nothing is written. The callables are where
+    configuration, token and keys come from."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -77,6 +79,7 @@ class Options:
     ledger: Path | None = None
     learns: bool = False
     """Whether what upstreams teach by refusing outlasts this server."""
+    responses: Path | None = None
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
     find_key: Callable[[Profile], FoundKey] = credentials.resolve
@@ -119,6 +122,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         upstream = Upstream(options.limits)
         keys = Keys(options.find_key)
         ledger = Ledger(options.ledger)
+        conversations = Conversations(options.responses)
         healing, thoughts = Healing(keeps=options.learns), ThoughtMemory()
         services = Services(
             upstream,
@@ -126,6 +130,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             options.limits,
             Calibration(),
             ledger,
+            conversations,
             healing=healing,
             thoughts=thoughts,
         )
@@ -146,6 +151,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await runner.cleanup()
             # After the last stream: its row is to be in it.
             await asyncio.to_thread(ledger.close)
+            await asyncio.to_thread(conversations.close)
     finally:
         listener.close()
         if upstream is not None:

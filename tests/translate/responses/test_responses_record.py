@@ -91,6 +91,7 @@ def test_a_failed_response_is_not_finished() -> None:
     failed = frame("response.failed", response={"id": "resp_1", "status": "failed", "output": []})
     _, moments = heard([created() + failed])
     assert [moment.record.finished for moment in moments] == [False, False]
+    assert [moment.record.over for moment in moments] == [False, True]
 
 
 def test_a_torn_event_comes_out_at_the_end() -> None:

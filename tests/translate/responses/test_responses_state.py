@@ -54,7 +54,7 @@ def test_a_request_that_leans_on_another_stands_alone() -> None:
         b'{"model":"m","previous_response_id":"resp_1","store":true,"temperature":0.50,"input":"b"}'
     )
     earlier = [b'{"role":"user","content":"a"}', b'{"role":"assistant","content":"A"}']
-    resolved = state.resolve(body, earlier)
+    resolved = state.resolve(body, [*earlier, *state.items(body)])
     assert b'"temperature":0.50' in resolved
     assert json.loads(resolved) == {
         "model": "m",
@@ -71,13 +71,12 @@ def test_a_request_that_leans_on_another_stands_alone() -> None:
 
 
 def test_references_become_their_items() -> None:
-    body = b'{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}'
+    body = b'{"model":"m","input":[{"type":"item_reference","id":"msg_1"},{"n":1.10}]}'
     known = {"msg_1": b'{"role":"assistant","content":"A"}'}
-    assert json.loads(state.resolve(body, (), known))["input"] == [
-        {"role": "assistant", "content": "A"}
-    ]
+    assert state.items(body, known) == [known["msg_1"], b'{"n":1.10}']
+    assert state.items(body, {"msg_1": b""}) == [b'{"n":1.10}']
     with pytest.raises(Rejected, match=r"input\[0\]"):
-        request.parse(state.resolve(body, ()), Losses())
+        request.parse(state.resolve(body, state.items(body)[:1]), Losses())
 
 
 @pytest.mark.parametrize(
@@ -103,10 +102,10 @@ def test_input_is_listed_with_ids_and_parts() -> None:
         b'{"type":"function_call_output","call_id":"c","output":"1.10"}',
         b'{"role":"user","content":[{"type":"input_text","text":"x"}]}',
     ]
-    listed = list(state.listed(given, "resp_1"))
-    items = [json.loads(item) for _, item in listed]
-    assert [item["id"] for item in items] == [item_id for item_id, _ in listed]
-    assert [item_id.partition("_")[0] for item_id, _ in listed] == ["msg", "msg", "item", "msg"]
+    items = [json.loads(item) for item in state.listed(given, "resp_1")]
+    ids = state.item_ids(given, "resp_1")
+    assert [item["id"] for item in items] == ids
+    assert [item_id.partition("_")[0] for item_id in ids] == ["msg", "msg", "item", "msg"]
     assert items[0]["content"] == [{"type": "input_text", "text": "hi"}]
     assert (items[0]["type"], items[0]["status"]) == ("message", "completed")
     assert items[1]["content"] == [{"type": "output_text", "text": "ho"}]
@@ -115,5 +114,5 @@ def test_input_is_listed_with_ids_and_parts() -> None:
     assert "status" not in items[2]
     assert items[3]["content"] == [{"type": "input_text", "text": "x"}]
     # The same item has the same id whenever it is asked for, and no other response has it.
-    assert list(state.listed(given, "resp_1")) == listed
-    assert {i for i, _ in state.listed(given, "resp_2")} & {i for i, _ in listed} == {"msg_1"}
+    assert state.item_ids(given, "resp_1") == ids
+    assert set(state.item_ids(given, "resp_2")) & set(ids) == {"msg_1"}

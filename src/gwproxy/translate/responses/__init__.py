@@ -30,4 +30,5 @@ CODEC: Final = Codec(
     writer=stream.Writer,
     parse_failure=failure.parse,
     render_failure=failure.render,
+    parse_countable=request.parse_countable,
 )

@@ -23,6 +23,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.shapes import Shape
 
 _FINISHED: Final = frozenset({"completed", "incomplete"})
+_GROWING: Final = frozenset({"in_progress", "queued"})
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
 _EVENT_END: Final = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
 _BLANKS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -49,9 +50,11 @@ _members: Final = Shape(dict[str, Raw])
 
 
 class Record(Struct, frozen=True):
-    """A response object. `finished`: the model came to an end, or to a limit."""
+    """A response object. `over`: nothing will be added to it; `finished`: the model came to an
+    end, or to a limit."""
 
     id: str
+    over: bool
     finished: bool
     output: tuple[bytes, ...]
     fields: dict[str, Raw]
@@ -77,7 +80,8 @@ def read(body: bytes | Raw, *, terminal: bool = True) -> Record | None:
         return None
     status = head.status or ("completed" if terminal else "in_progress")
     output = tuple(bytes(item) for item in head.output or ())
-    return Record(head.id, terminal and status in _FINISHED, output, fields)
+    finished = terminal and status in _FINISHED
+    return Record(head.id, status not in _GROWING, finished, output, fields)
 
 
 class Moment(Struct, frozen=True):

@@ -131,6 +131,7 @@ class _Body(Struct, forbid_unknown_fields=True):
 
 
 _body: Final = Shape(_Body)
+_fields: Final = Shape(dict[str, Raw])
 
 
 # --- parse -------------------------------------------------------------------------------------
@@ -167,6 +168,15 @@ def parse(body: bytes, losses: Losses) -> Request:
         client=Dialect.RESPONSES,
         echo=echo.of(body),
     )
+
+
+def parse_countable(body: bytes, losses: Losses) -> Request:
+    """The body of a request that only counts tokens: anything may be left out of it.
+
+    https://platform.openai.com/docs/api-reference/responses/input-tokens
+    """
+    fields = _fields.read(body, losses)
+    return parse(jsonio.dumps({"model": "", "input": [], **fields}), losses)
 
 
 def _refuse(wire: _Body) -> None:

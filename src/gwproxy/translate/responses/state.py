@@ -79,36 +79,31 @@ def stateful(body: bytes) -> State:
     )
 
 
-def items(body: bytes) -> list[bytes]:
-    """The request's input as raw items; a string is one user message. Raises as `stateful`."""
+def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[bytes]:
+    """The request's input as raw items, a string as one user message. What is `referenced` takes
+    the place of its references, nothing where it is empty. Raises as `stateful`."""
     given = _input.read(body, Losses()).input
     if bytes(given).startswith(b'"'):
         return [b'{"type":"message","role":"user","content":%b}' % bytes(given)]
-    return [bytes(raw) for raw in _list.read(given, Losses(), "input")]
+    found = [bytes(raw) for raw in _list.read(given, Losses(), "input")]
+    if not referenced:
+        return found
+    own = (referenced.get(_reference(raw), raw) for raw in found)
+    return [raw for raw in own if raw]
 
 
-def resolve(
-    body: bytes,
-    earlier: Sequence[bytes],
-    referenced: Mapping[str, bytes] | None = None,
-    *,
-    sealed: bool = False,
-) -> bytes:
-    """The same request for a server that remembers nothing: `earlier` items before its own, the
-    `referenced` items in place of their references, no `previous_response_id`, `store` false.
+def resolve(body: bytes, whole: Sequence[bytes], *, sealed: bool = False) -> bytes:
+    """The same request for a server that remembers nothing: with the `whole` input, no
+    `previous_response_id`, and `store` false.
 
-    A reference that is not in `referenced` stays, and `request.parse` refuses it. The earlier
-    request's `instructions` are not carried over, as the API has it. `sealed` asks for reasoning
-    in the form in which a later request can bring it back. Raises as `stateful`.
+    The earlier request's `instructions` are not carried over, as the API has it. `sealed` asks for
+    reasoning in the form in which a later request can bring it back. Raises as `stateful`.
     """
-    known = referenced or {}
-    own = [known.get(_reference(raw), raw) for raw in items(body)]
     fields = _members.read(body, Losses())
     kept: dict[str, Any] = {name: raw for name, raw in fields.items() if name not in _STATE_FIELDS}
     if sealed:
         kept["include"] = _including(kept.get("include"))
-    whole = b"[" + b",".join([*earlier, *own]) + b"]"
-    return jsonio.dumps({**kept, "store": False, "input": Raw(whole)})
+    return jsonio.dumps({**kept, "store": False, "input": Raw(b"[" + b",".join(whole) + b"]")})
 
 
 def _including(asked: Raw | None) -> list[str]:
@@ -164,23 +159,34 @@ class _Listed(Struct):
 _listed: Final = Shape(_Listed)
 
 
-def listed(given: Sequence[bytes], response_id: str) -> Iterator[tuple[str, bytes]]:
-    """The id of each input item of a response, and the item as `input_items` lists it: with that
-    id, and a message's text as a part. An id that the client did not give is always the same."""
-    for index, raw in enumerate(given):
-        item = _listed.read(raw, Losses(), "input")
-        kind = item.type or "message"
-        item_id = item.id or _derived_id(kind, f"{response_id}/{index}")
-        fields: dict[str, Any] = {"id": item_id, "type": kind}
+def item_ids(given: Sequence[bytes], response_id: str) -> list[str]:
+    """The id of each item of a response. One that the client did not give is always the same."""
+    return [_item_id(_read_listed(raw), f"{response_id}/{n}") for n, raw in enumerate(given)]
+
+
+def listed(given: Sequence[bytes], response_id: str) -> list[bytes]:
+    """The input items of a response as `input_items` lists them: each with its id, and a message's
+    text as a part."""
+    found = []
+    for item_id, raw in zip(item_ids(given, response_id), given, strict=True):
+        item = _read_listed(raw)
+        fields: dict[str, Any] = {"id": item_id, "type": item.type or "message"}
         fields |= {k: v for k, v in _members.read(raw, Losses()).items() if k not in fields}
-        if kind == "message":
+        if fields["type"] == "message":
             fields.setdefault("status", "completed")
             if bytes(item.content).startswith(b'"'):
                 part = "output_text" if item.role == "assistant" else "input_text"
                 fields["content"] = [{"type": part, "text": item.content}]
-        yield item_id, jsonio.dumps(fields)
+        found.append(jsonio.dumps(fields))
+    return found
 
 
-def _derived_id(kind: str, place: str) -> str:
+def _read_listed(raw: bytes) -> _Listed:
+    return _listed.read(raw, Losses(), "input")
+
+
+def _item_id(item: _Listed, place: str) -> str:
+    if item.id:
+        return item.id
     digest = hashlib.sha256(place.encode()).hexdigest()
-    return _PREFIXES.get(kind, _OTHERS) + digest[:_ID_CHARACTERS]
+    return _PREFIXES.get(item.type or "message", _OTHERS) + digest[:_ID_CHARACTERS]
