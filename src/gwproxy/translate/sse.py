@@ -11,6 +11,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 import re
+from operator import methodcaller
 from typing import Final
 
 # A legal event of an image-making upstream has some MB; beyond this it is an attack or a bug.
@@ -21,6 +22,7 @@ _SEAM_BYTES: Final = 3
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
+_at_data: Final = methodcaller("partition", b"\ndata: ")
 
 Frame = tuple[bytes, bytes]  # (event name, data); the name is empty where the frame had none
 
@@ -50,15 +52,15 @@ class Decoder:
             self._keep(chunk)
             return []
         rest = b"".join((*self._parts, chunk)) if self._parts else chunk
-        blocks = rest.split(b"\n\n") if b"\r" not in rest else _split(rest)
         self._parts, self._size, self._tail = [], 0, b""
+        if b"\r" not in rest:
+            whole, _, left = rest.rpartition(b"\n\n")
+            frames = _usual(whole)
+            if frames is not None:
+                self._keep(left)
+                return frames
+        blocks = rest.split(b"\n\n") if b"\r" not in rest else _split(rest)
         self._keep(blocks.pop())
-        if rest.count(b"\n") == 2 * len(blocks):  # one line an event, as OpenAI's dialects have it
-            return [
-                frame
-                for block in blocks
-                if (frame := (b"", block[6:]) if block[:6] == b"data: " else _parse(block))
-            ]
         return [frame for block in blocks if (frame := _parse(block)) is not None]
 
     def _begin(self, chunk: bytes) -> bytes:
@@ -83,6 +85,22 @@ class Decoder:
         return [frame for block in _BLANK.split(rest) if (frame := _parse(block)) is not None]
 
 
+def _usual(events: bytes) -> list[Frame] | None:
+    """The frames of events that all have one `data:` line, or all an `event:` line before it; None
+    for any other. So a read is taken apart in a few steps, however many events came with it."""
+    if events.startswith(b"data: "):
+        data = events[6:].split(b"\n\ndata: ")
+        # Each seam has two line ends: no more means that none is inside an event.
+        if events.count(b"\n") == 2 * len(data) - 2:
+            return [(b"", one) for one in data]
+    elif events.startswith(b"event: "):
+        blocks = events[7:].split(b"\n\nevent: ")
+        frames = [(name, data) for name, _, data in map(_at_data, blocks) if data]
+        if len(frames) == len(blocks) and events.count(b"\n") == 3 * len(blocks) - 2:
+            return frames
+    return None
+
+
 def _split(rest: bytes) -> list[bytes]:
     # A trailing CR may be half of CRLF: keep it back until the next byte decides.
     held = b""
@@ -94,12 +112,6 @@ def _split(rest: bytes) -> list[bytes]:
 
 
 def _parse(block: bytes) -> Frame | None:
-    if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
-        return b"", block[6:]
-    if block.startswith(b"event: ") and b"\r" not in block:
-        end = block.find(b"\n")
-        if block.startswith(b"data: ", end + 1) and block.find(b"\n", end + 1) < 0:
-            return block[7:end], block[end + 7 :]
     name = b""
     data: list[bytes] = []
     for line in _LINE.split(block):
