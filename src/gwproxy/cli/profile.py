@@ -1,11 +1,11 @@
-"""`gwproxy profile …`: list, show, use, set, rename and remove profiles.
+"""`gwproxy profile …`: list, show, use, set, rename and remove profiles, forget what they taught.
 
 `profile add` and `profile key`, which handle keys, are in `cli.profile_key`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -15,8 +15,9 @@ from gwproxy.cli import profile_key
 from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, Table, output_of
 from gwproxy.errors import ConfigError, KeyringError, UsageError
-from gwproxy.profiles import changes, credentials, store
+from gwproxy.profiles import changes, credentials, learned, store
 from gwproxy.profiles.credentials import KeyStatus
+from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
 from gwproxy.profiles.quirks import manner_values, settable_quirks
@@ -108,10 +109,14 @@ def show(
     config = store.load()
     found = config.profile(name)
     key = credentials.describe_source(found, credentials.keyring_of(config))
+    lessons = learned.in_force(learned.load(), found)
 
     def human() -> None:
         rows = [*_setting_rows(found, key), *_quirk_rows(found, everything=everything)]
+        rows += _lesson_rows(lessons)
         output.table(Table(("SETTING", "VALUE", "FROM"), tuple(rows)))
+        if lessons:
+            output.talk(f"gwproxy profile forget {name} drops what was learned")
         if everything:
             output.line("")
             meanings = [(f"quirk.{quirk.name}", quirk.meaning) for quirk in settable_quirks()]
@@ -119,6 +124,7 @@ def show(
 
     data = profile_data(found) | {"key": key_data(key), "default": name == config.default}
     data["overridden"] = sorted(found.overridden)
+    data["learned"] = [asdict(lesson) for lesson in lessons]
     output.result(data, human)
 
 
@@ -157,6 +163,16 @@ def set_settings(
 
 
 @profile_app.command()
+def forget(context: typer.Context, name: ProfileName, quiet: QuietFlag = False) -> None:
+    """Forget what the upstream of a profile taught by refusing requests."""
+    store.load().profile(name)
+    count = learned.forget(name)
+    lessons = "1 lesson is" if count == 1 else f"{count} lessons are"
+    words = f"{lessons} forgotten; a running server takes it over by itself"
+    output_of(context).talk(words if count else f"nothing was learned about {name}")
+
+
+@profile_app.command()
 def rename(
     context: typer.Context,
     name: ProfileName,
@@ -171,6 +187,7 @@ def rename(
     # The key is copied first and deleted last: at no time is it nowhere.
     moved = _copy_key(found, new_name, config, output)
     store.edit(lambda document: changes.rename_profile(document, name, new_name))
+    learned.rename(name, new_name)
     if moved:
         credentials.delete_key(name, credentials.keyring_of(config))
     output.talk(f"{name} is called {new_name} now")
@@ -187,6 +204,7 @@ def remove(
         return
     # Not checked as a whole before: a broken profile must be removable too.
     config = store.edit(lambda document: changes.remove_profile(document, name))
+    learned.forget(name)
     deleted = False
     try:
         deleted = credentials.delete_key(name, credentials.keyring_of(config))
@@ -294,6 +312,12 @@ def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, st
         yield f"quirk.{name}", _quirk_text(values[name]), origin
 
 
+def _lesson_rows(lessons: Iterable[Lesson]) -> Iterator[tuple[str, str, str]]:
+    for lesson in lessons:
+        origin = f"learned {lesson.day} for {lesson.model}: {lesson.why}"
+        yield f"quirk.{lesson.quirk}", _quirk_text(lesson.value), origin
+
+
 def _key_origin(profile: Profile, key: KeyStatus) -> str:
     if key.source.kind == "environment" and profile.key.kind != "env":
         return "environment"
@@ -304,7 +328,10 @@ def _key_origin(profile: Profile, key: KeyStatus) -> str:
 def _quirk_text(value: QuirkValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(value)
+    # A lone space would look like nothing.
+    return repr(value) if isinstance(value, str) and value.isspace() else str(value)
 
 
 def _number(value: object) -> str:

@@ -144,6 +144,7 @@ async def _run(
         default_profile=profile or "",
         ledger=paths.usage_db(),
         learns=True,
+        learns=True,
         responses=paths.responses_db(),
         limits=replace(Limits(), drain_s=_DRAIN_S),
         read_token=lambda: token,
