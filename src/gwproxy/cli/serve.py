@@ -71,7 +71,6 @@ def serve(
         default_profile=profile or "",
         ledger=paths.usage_db(),
         learns=True,
-        learns=True,
         responses=paths.responses_db(),
     )
     refuse_remote(options)
