@@ -42,6 +42,7 @@ class Pass(Struct, frozen=True):
 
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("media", media.fit_media, "images and documents that the model takes"),
+    Pass("forced tools", thinking.force_tools, "a forced tool and thinking exclude each other"),
     Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
     Pass("tool results", history.answer_calls, "every call is followed by its result"),
     Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
@@ -53,11 +54,10 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("tool references", tools.name_references, "what a tool search found, in words"),
     Pass("tool choice", tools.settle_choice, "a choice needs tools"),
     Pass("tool schemas", tools.fit_schemas, "hosts of Kimi take a JSON Schema dialect only"),
+    Pass("thinking", thinking.set_thinking, "thinking and effort as the host spells them"),
     Pass("reasoning kept", thinking.keep_turns, "old reasoning that the client asked to forget"),
     Pass("reasoning sent back", thinking.replay, "reasoning that the host reads again"),
     Pass("reasoning filled in", thinking.fill_reasoning, "hosts that refuse calls without any"),
-    Pass("forced tools", thinking.force_tools, "a forced tool and thinking exclude each other"),
-    Pass("thinking", thinking.set_thinking, "thinking and effort as the host spells them"),
     Pass("sampling", sampling.drop_sampling, "models that fix temperature and the like"),
     Pass("stop sequences", sampling.limit_stops, "hosts take few and short ones"),
     Pass("output limit", sampling.raise_output, "thoughts use up small limits"),

@@ -131,8 +131,8 @@ def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: 
         while end < len(given) and given[end].role != "assistant":
             end += 1
         span = given[start:end]
-        goes_on = end < len(given) or any(turn.role == "user" for turn in span)
-        turns += _answered(calls, span, losses) if goes_on else span
+        if start < len(given):
+            turns += _answered(calls, span, losses)
         start = end
     return _with_turns(request, turns)
 

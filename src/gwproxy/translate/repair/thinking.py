@@ -64,7 +64,11 @@ def keep_turns(request: Request, upstream: Dialect, manners: Manners, losses: Lo
     if keep is None:
         return request
     first_kept = first_kept_turn(request.turns, keep)
-    demanded = manners.thinking_switch == "thinking" or manners.thinking_always
+    demanded = (
+        manners.thinking_switch == "thinking"
+        or manners.thinking_always
+        or bool(manners.reasoning_placeholder)
+    )
     turns = tuple(
         turn if index >= first_kept or (demanded and _has_call(turn)) else _forgotten(turn)
         for index, turn in enumerate(request.turns)
@@ -98,7 +102,8 @@ def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
     request = structs.replace(request, turns=tuple(turns))
-    if manners.signed_thinking and request.thinking.mode == "budget" and _loop_lacks(request):
+    manual = manners.signed_thinking and request.thinking.mode == "budget"
+    if manual and _loop_lacks(request) and _can_stop(upstream, manners):
         # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch, thinking rectifier)
         losses.drop("thinking")
         request = structs.replace(request, thinking=Thinking(mode="off"))
@@ -144,7 +149,7 @@ def fill_reasoning(
     """Puts the placeholder, where the manners have one, on tool-call turns that lost theirs."""
     placeholder = manners.reasoning_placeholder
     off = request.thinking.mode == "off" or manners.reasoning_in == "none"
-    if not placeholder or off:
+    if not placeholder or off or manners.signed_thinking:
         return request
     turns = []
     changed = False
@@ -192,7 +197,7 @@ def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: L
         else:
             losses.emulate("tool_choice")
         return structs.replace(request, thinking=Thinking(mode="off", show=thinking.show))
-    if thinking.mode == "off" and not manners.thinking_always:
+    if thinking.mode == "off" and _can_stop(upstream, manners):
         return request
     losses.emulate("tool_choice")
     words, tools = _CALL_ANY, request.tools

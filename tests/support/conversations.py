@@ -1,0 +1,146 @@
+"""Conversations in the hub's words, tidy and untidy, for property tests of the repair passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hypothesis import strategies as st
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Media,
+    OutputFormat,
+    Reasoning,
+    Request,
+    Result,
+    Sampling,
+    Seal,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolReference,
+    Turn,
+)
+from gwproxy.translate.manners import Manners
+
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+IDS = ("a", "b", "functions.ls:0", "c")
+NAMES = ("read", "write", "$web_search", "list_names")
+
+texts = st.sampled_from(("hello", "", " \n", "more", "<system-reminder>\nx\n</system-reminder>"))
+images = st.sampled_from(
+    (
+        Media("image", "base64", PNG, "image/png"),
+        Media("image", "base64", PNG, "image/jpeg"),
+        Media("image", "url", "https://example.com/x.png"),
+        Media("document", "text", "plain words", "text/plain", name="n.txt"),
+        Media("document", "base64", "JVBERi0xLjQK", "application/pdf"),
+    )
+)
+reasonings = st.sampled_from(
+    (
+        Reasoning("thought"),
+        Reasoning("signed", Seal("upstream", "signature", "s")),
+        Reasoning("other's", Seal("else", "signature", "s")),
+        Reasoning("", foreign_signature="x"),
+        Reasoning(""),
+    )
+)
+calls = st.builds(
+    Call, st.sampled_from(IDS), st.sampled_from(NAMES), st.sampled_from(("{}", '["x"]', '{"a":1}'))
+)
+inside_results = st.one_of(
+    st.builds(Text, texts),
+    st.builds(ToolReference, st.sampled_from(NAMES)),
+    st.just(Media("image", "base64", PNG, "image/png")),
+)
+results = st.builds(
+    Result,
+    st.sampled_from(IDS),
+    st.lists(inside_results, max_size=2).map(tuple),
+    st.booleans(),
+)
+texts_of_turns = st.builds(Text, texts)
+
+assistant_turns = st.lists(st.one_of(texts_of_turns, calls, reasonings), max_size=4).map(
+    lambda blocks: Turn("assistant", tuple(blocks))
+)
+user_turns = st.lists(st.one_of(texts_of_turns, results), max_size=4).map(
+    lambda blocks: Turn("user", tuple(blocks))
+)
+system_turns = st.lists(texts_of_turns, max_size=2).map(
+    lambda blocks: Turn("system", tuple(blocks))
+)
+histories = st.lists(st.one_of(assistant_turns, user_turns, system_turns), max_size=9).map(tuple)
+
+SCHEMAS = (
+    '{"type":"object","properties":{}}',
+    '{"type":"array","items":{"type":"string"}}',
+    '{"properties":{"a":{"enum":[1]}}}',
+)
+tools = st.lists(
+    st.builds(
+        Tool,
+        st.sampled_from((*NAMES, "DeferredToolPlaceholder")),
+        schema=st.sampled_from(SCHEMAS),
+        deferred=st.booleans(),
+    ),
+    max_size=5,
+    unique_by=lambda tool: tool.name,
+).map(tuple)
+choices = st.one_of(
+    st.none(),
+    st.just(ToolChoice("auto")),
+    st.just(ToolChoice("any")),
+    st.just(ToolChoice("tool", "read")),
+)
+thoughts = st.builds(
+    Thinking,
+    st.sampled_from((None, "off", "on", "budget")),
+    st.sampled_from((None, "none", "minimal", "medium", "max")),
+    st.sampled_from((None, 500, 5000, 90_000)),
+    keep_turns=st.sampled_from((None, 0, 1)),
+)
+requests = st.builds(
+    Request,
+    st.just("kimi-k2.5"),
+    histories,
+    tools,
+    choices,
+    st.sampled_from((None, 1, 500, 20_000, 900_000)),
+    st.lists(st.sampled_from(("END", " ", "x" * 40, "STOP")), max_size=6).map(tuple),
+    st.sampled_from((Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(seed=1))),
+    thoughts,
+    st.sampled_from((None, OutputFormat("json_schema", '{"enum":["a"]}'))),
+)
+manners = st.builds(
+    Manners,
+    reasoning_in=st.sampled_from(("all", "tool_turns", "none")),
+    reasoning_placeholder=st.sampled_from(("", " ")),
+    thinking_switch=st.sampled_from(("effort", "thinking", "none")),
+    thinking_always=st.booleans(),
+    efforts=st.sampled_from((("low", "medium", "high"), ("none", "low", "max"), ())),
+    adaptive_thinking=st.booleans(),
+    signed_thinking=st.booleans(),
+    forced_tools=st.sampled_from(("allow", "no_thinking", "auto")),
+    context_window=st.sampled_from((200_000, 30_000)),
+    min_output=st.sampled_from((0, 16_000)),
+    sampling=st.sampled_from(("pass", "drop")),
+    max_stops=st.sampled_from((0, 2)),
+    max_stop_bytes=st.sampled_from((0, 32)),
+    mid_system=st.sampled_from(("native", "wrap")),
+    max_tools=st.sampled_from((0, 2)),
+    tool_extras=st.booleans(),
+    tool_references=st.booleans(),
+    schema=st.sampled_from(("open", "moonshot", "moonshot_plain")),
+)
+
+
+def blocks_of(request: Request) -> Iterator[Block]:
+    for turn in request.turns:
+        yield from turn.blocks

@@ -1,0 +1,223 @@
+"""Histories as hosts take them: nothing empty, each call followed by its one result."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Reasoning,
+    Request,
+    Result,
+    Text,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import history, repair
+from support import conversations as given_by
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MANNERS = Manners(mid_system="native")
+
+CALL = Call("a", "read", "{}")
+OTHER = Call("b", "read", "{}")
+
+
+def user(*blocks: Block) -> Turn:
+    return Turn("user", blocks)
+
+
+def assistant(*blocks: Block) -> Turn:
+    return Turn("assistant", blocks)
+
+
+def system(text: str) -> Turn:
+    return Turn("system", (Text(text),))
+
+
+def said(call_id: str, text: str) -> Result:
+    return Result(call_id, (Text(text),))
+
+
+def repaired(
+    *turns: Turn, upstream: Dialect = Dialect.CHAT, manners: Manners = MANNERS
+) -> tuple[tuple[Turn, ...], list[str]]:
+    losses = Losses()
+    request = repair(Request("m", turns), upstream, manners, losses)
+    return request.turns, [loss for loss in losses if loss != "synth:max_tokens"]
+
+
+# --- empty things --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [assistant(), assistant(Text("")), assistant(Text(" \n")), assistant(Reasoning("hm"))],
+    ids=["nothing", "empty text", "blank text", "only a thought"],
+)
+def test_an_answer_that_was_never_given_is_left_out(empty: Turn) -> None:
+    turns, losses = repaired(user(Text("Hi")), empty, user(Text("Again")))
+    assert turns == (user(Text("Hi")), user(Text("Again")))
+    assert losses == ["drop:messages.empty_assistant"]
+
+
+def test_a_user_turn_of_blanks_says_so() -> None:
+    turns, losses = repaired(user(Text(" ")))
+    assert turns == (user(Text("(no content)")),)
+    assert losses == ["synth:messages.empty_user"]
+
+
+def test_blank_text_beside_other_content_is_left_out() -> None:
+    turns, _ = repaired(user(Text("Hi")), assistant(Text(""), CALL), user(said("a", "\n")))
+    assert turns == (user(Text("Hi")), assistant(CALL), user(Result("a")))
+
+
+# --- results -------------------------------------------------------------------------------------
+
+
+def test_results_stand_before_what_the_user_said_with_them() -> None:
+    turns, losses = repaired(assistant(CALL), user(Text("and"), said("a", "1")))
+    assert turns == (assistant(CALL), user(said("a", "1"), Text("and")))
+    assert losses == ["reorder:messages.tool_result"]
+
+
+def test_instructions_between_a_call_and_its_result_come_after_it() -> None:
+    turns, losses = repaired(assistant(CALL), system("S"), user(said("a", "1")))
+    assert turns == (assistant(CALL), user(said("a", "1")), system("S"))
+    assert losses == ["reorder:messages.tool_result"]
+
+
+def test_an_interrupted_call_gets_a_result_that_says_so() -> None:
+    turns, losses = repaired(assistant(CALL), user(Text("stop")))
+    assert turns[1] == user(Result("a", (Text("[no result recorded]"),), is_error=True))
+    assert turns[2] == user(Text("stop"))
+    assert losses == ["synth:messages.tool_result"]
+
+
+def test_a_call_at_the_end_may_still_be_answered() -> None:
+    turns, losses = repaired(user(Text("Hi")), assistant(CALL))
+    assert turns == (user(Text("Hi")), assistant(CALL))
+    assert losses == []
+
+
+def test_one_of_two_results_is_missing() -> None:
+    turns, _ = repaired(assistant(CALL, OTHER), user(said("b", "2")))
+    made_up = Result("a", (Text("[no result recorded]"),), is_error=True)
+    assert turns == (assistant(CALL, OTHER), user(said("b", "2"), made_up))
+
+
+def test_a_result_of_nothing_becomes_text() -> None:
+    turns, losses = repaired(user(said("z", "old"), Text("Hi")))
+    assert turns == (user(Text("[result of unknown call z] old"), Text("Hi")),)
+    assert losses == ["rename:messages.orphan_tool_result"]
+
+
+def test_a_result_that_comes_after_the_next_answer_stays_there_as_text() -> None:
+    turns, _ = repaired(
+        assistant(CALL), user(Text("stop")), assistant(Text("ok")), user(said("a", "late"))
+    )
+    assert turns[-1] == user(Text("[result of unknown call a] late"))
+
+
+def test_several_results_of_one_call_become_one() -> None:
+    turns, losses = repaired(assistant(CALL), user(said("a", "1"), said("a", "2")))
+    assert turns[1] == user(Result("a", (Text("1"), Text("2"))))
+    assert losses == ["rename:messages.duplicate_tool_result"]
+
+
+def test_a_result_sent_twice_counts_once() -> None:
+    turns, _ = repaired(assistant(CALL), user(said("a", "1")), user(said("a", "1"), Text("x")))
+    assert turns[1:] == (user(said("a", "1")), user(Text("x")))
+
+
+def test_calls_in_two_turns_of_one_answer_are_answered_after_both() -> None:
+    turns, _ = repaired(assistant(CALL), assistant(OTHER), user(said("a", "1"), said("b", "2")))
+    assert turns == (assistant(CALL, OTHER), user(said("a", "1"), said("b", "2")))
+
+
+def test_ids_that_begin_anew_in_each_answer_match_by_place() -> None:
+    both = (assistant(CALL), user(said("a", "1")), assistant(CALL), user(said("a", "2")))
+    turns, losses = repaired(*both)
+    assert turns == both
+    assert losses == []
+
+
+def test_ids_are_told_apart_where_they_alone_pair_calls_and_results() -> None:
+    both = (assistant(CALL), user(said("a", "1")), assistant(CALL), user(said("a", "2")))
+    turns, losses = repaired(*both, upstream=Dialect.RESPONSES)
+    assert turns[:2] == both[:2]
+    assert turns[2:] == (assistant(Call("a_2", "read", "{}")), user(said("a_2", "2")))
+    assert losses == ["rename:messages.tool_call_id"]
+
+
+def test_words_after_a_call_come_before_it_for_messages_hosts() -> None:
+    turns, losses = repaired(
+        assistant(CALL, Text("now")), user(said("a", "1")), upstream=Dialect.ANTHROPIC
+    )
+    assert turns[0] == assistant(Text("now"), CALL)
+    assert losses == ["reorder:messages.text_after_tool_use"]
+
+
+def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
+    manners = Manners(mid_system="wrap")
+    turns, losses = repaired(system("A"), user(Text("Hi")), system("B"), manners=manners)
+    assert turns[0] == system("A")
+    assert turns[2] == user(Text("<system-reminder>\nB\n</system-reminder>"))
+    assert losses == ["emu:messages.system"]
+
+
+# --- any history ---------------------------------------------------------------------------------
+
+
+@slow
+@given(given_by.histories, st.sampled_from(list(Dialect)))
+def test_whatever_the_client_kept_every_call_is_followed_by_its_result(
+    turns: tuple[Turn, ...], upstream: Dialect
+) -> None:
+    clean, _ = repaired(*turns, user(Text("go on")), upstream=upstream)
+    waiting: list[str] = []
+    for turn in clean:
+        assert turn.blocks
+        assert not any(isinstance(b, Text) and not b.text.strip() for b in turn.blocks)
+        ids = [block.call_id for block in turn.blocks if isinstance(block, Result)]
+        if turn.role == "user":
+            assert sorted(ids) == sorted(waiting)
+            assert all(isinstance(block, Result) for block in turn.blocks[: len(ids)])
+            waiting = []
+            continue
+        assert not waiting
+        assert ids == []
+        waiting = [block.id for block in turn.blocks if isinstance(block, Call)]
+        assert len(waiting) == len(set(waiting))
+    assert not waiting
+
+
+@slow
+@given(given_by.histories, st.sampled_from(list(Dialect)), st.sampled_from(("native", "wrap")))
+def test_a_longer_history_begins_with_the_shorter_one_as_repaired(
+    turns: tuple[Turn, ...], upstream: Dialect, mid_system: str
+) -> None:
+    manners = Manners(mid_system="wrap" if mid_system == "wrap" else "native")
+    whole, _ = repaired(*turns, upstream=upstream, manners=manners)
+    before: Turn | None = None
+    for end, turn in enumerate(turns):
+        # A request ends where the model answers next; two answers in a row are one.
+        if turn.role == "assistant" and before is not None and before.role != "assistant":
+            shorter, _ = repaired(*turns[:end], upstream=upstream, manners=manners)
+            assert whole[: len(shorter)] == shorter
+        before = turn if _says_something(turn) else before
+
+
+def _says_something(turn: Turn) -> bool:
+    alone = Request("m", (turn,))
+    return history.drop_blank(alone, Dialect.CHAT, MANNERS, Losses()).turns != ()
+
+
+def test_nothing_is_done_to_a_history_that_needs_nothing() -> None:
+    request = Request("m", (user(Text("Hi")), assistant(Text("x"), CALL), user(said("a", "1"))))
+    assert repair(request, Dialect.CHAT, MANNERS, Losses()) is request

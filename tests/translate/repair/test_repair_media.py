@@ -1,0 +1,119 @@
+"""Images and documents as the upstream can take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gwproxy.translate.fields import Unsupported
+from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import media
+from support.conversations import PNG
+
+IMAGE = Media("image", "base64", PNG, "image/png")
+BY_URL = Media("image", "url", "https://example.com/x.png")
+PDF = Media("document", "base64", "JVBERi0xLjQK", "application/pdf", name="r.pdf")
+NOTES = Media("document", "text", "plain", "text/plain", name="n.txt", context="Read this.")
+SVG = Media("image", "base64", "PHN2Zy8+", "image/svg+xml")
+
+
+def asked(*blocks: Block) -> Request:
+    return Request("kimi-k2.5", (Turn("user", blocks),))
+
+
+def shown(*blocks: Block) -> Request:
+    return asked(Result("a", blocks))
+
+
+def fitted(request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
+    losses = Losses()
+    return media.fit_media(request, upstream, Manners(**flags), losses), list(losses)
+
+
+@pytest.mark.parametrize(
+    ("block", "flags", "words"),
+    [
+        (IMAGE, {"vision": False}, "image input not supported by kimi-k2.5"),
+        (BY_URL, {"image_urls": False}, "images by URL are not supported by kimi-k2.5"),
+        (SVG, {}, "images of type image/svg"),
+        (PDF, {}, "document input not supported by kimi-k2.5"),
+    ],
+    ids=["no vision", "address", "type", "document"],
+)
+def test_what_a_person_shows_is_refused_and_what_a_tool_shows_is_noted(
+    block: Media, flags: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Unsupported, match=words):
+        fitted(asked(Text("Look"), block), **flags)
+    out, losses = fitted(shown(Text("1"), block), **flags)
+    (result,) = out.turns[0].blocks
+    assert result.blocks[0] == Text("1")
+    assert words in result.blocks[1].text
+    assert losses == [f"drop:messages.{block.kind}"]
+
+
+def test_what_the_host_takes_stays() -> None:
+    request = asked(IMAGE, BY_URL, PDF)
+    assert fitted(request, documents=True)[0] is request
+
+
+def test_a_text_document_is_text_where_there_are_no_documents() -> None:
+    out, losses = fitted(asked(NOTES), Dialect.ANTHROPIC)
+    said = '<document title="n.txt">\nRead this.\nplain\n</document>'
+    assert out.turns[0].blocks == (Text(said),)
+    assert losses == ["emu:messages.document"]
+    request = asked(NOTES)
+    assert fitted(request, Dialect.ANTHROPIC, documents=True)[0] is request
+
+
+def test_an_image_has_the_type_of_its_data() -> None:
+    wrong = Media("image", "base64", PNG, "image/jpeg")
+    out, losses = fitted(asked(wrong))
+    assert out.turns[0].blocks == (IMAGE,)
+    assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (PNG, "image/png"),
+        ("/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA==", "image/jpeg"),
+        ("R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAE=", "image/gif"),
+        ("UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAE=", "image/webp"),
+        ("PHN2Zy8+", None),
+        ("!", None),
+    ],
+)
+def test_types_are_told_by_their_first_bytes(data: str, kind: str | None) -> None:
+    assert media.sniffed(data) == kind
+
+
+# --- fetched by the shell ------------------------------------------------------------------------
+
+
+def test_addresses_are_asked_for_once_and_filled_in() -> None:
+    request = Request("m", (asked(BY_URL).turns[0], shown(BY_URL, IMAGE).turns[0]))
+    manners = Manners(image_urls=False)
+    assert media.pending_urls(request, manners) == (BY_URL.data,)
+    filled = media.with_media(request, {BY_URL.data: ("image/png", PNG)})
+    assert filled.turns[0].blocks == (IMAGE,)
+    assert media.pending_urls(filled, manners) == ()
+    assert media.fit_media(filled, Dialect.CHAT, manners, Losses()) is filled
+
+
+@pytest.mark.parametrize("flags", [{"image_urls": True}, {"vision": False}])
+def test_nothing_is_fetched_for_a_host_that_fetches_or_cannot_see(flags: dict[str, Any]) -> None:
+    assert media.pending_urls(asked(BY_URL), Manners(**flags)) == ()
+
+
+def test_images_of_earlier_turns_can_be_taken_out() -> None:
+    losses = Losses()
+    request = Request("m", (shown(IMAGE).turns[0], asked(IMAGE).turns[0]))
+    out = media.without_media(request, losses, "the request was too large")
+    note = Text("[image left out: the request was too large]")
+    assert out.turns[0].blocks == (Result("a", (note,)),)
+    assert out.turns[1] is request.turns[1]
+    assert list(losses) == ["drop:messages.image"]
