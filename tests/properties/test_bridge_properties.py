@@ -256,3 +256,29 @@ def test_pings_are_legal_at_any_time(client: Dialect) -> None:
     out += stream.finish()
     assert meaning(read_stream(client, out)) == expected(reply)
     assert stream.ping() == b""
+
+
+@pytest.mark.parametrize(
+    ("client", "upstream", "here"),
+    [
+        (Dialect.ANTHROPIC, Dialect.CHAT, True),
+        (Dialect.ANTHROPIC, Dialect.ANTHROPIC, False),
+        (Dialect.CHAT, Dialect.ANTHROPIC, False),
+        (Dialect.CHAT, Dialect.RESPONSES, True),
+    ],
+)
+def test_stop_sequences_work_on_every_upstream(
+    client: Dialect, upstream: Dialect, here: bool
+) -> None:
+    """Matched here where the upstream has none, or would not say which one it was."""
+    bridge = bridge_for(client, upstream, stream=True, rebuild=True)
+    field = b'"stop_sequences":["END"]' if client is Dialect.ANTHROPIC else b'"stop":["END"]'
+    body = REQUESTS[client].replace(b"STREAM", b"true").replace(b"{", b"{" + field + b",", 1)
+    sent = bridge.request(body)
+    assert (b"END" in sent) is not here
+    answer = Reply("x", MODEL, (Text("abENDxyz"),), Stop(StopReason.END), Usage(1, output=1))
+    result = read_stream(client, fed(bridge, streamed(upstream, answer), [70, 150, 151, 152]))
+    assert isinstance(result, Reply)
+    assert result.blocks == (Text("ab" if here else "abENDxyz"),)
+    if here and client is Dialect.ANTHROPIC:
+        assert (result.stop.reason, result.stop.sequence) == (StopReason.STOP_SEQUENCE, "END")
