@@ -96,6 +96,16 @@ def test_a_program_gets_a_gateway_of_its_own(gwproxy_home: Path, child: Path) ->
         urlopen(environ["ANTHROPIC_BASE_URL"] + "/healthz", timeout=5)
 
 
+def test_the_variable_that_a_profile_names_for_its_key_is_kept_from_the_program(
+    gwproxy_home: Path, child: Path
+) -> None:
+    flags = ("--preset", "kimi-code", "--key-env", "MY_KIMI_KEY")
+    assert gwproxy("profile", "add", "kimi", *flags).code == 0
+    environ = report(demo(sys.executable, str(child), MY_KIMI_KEY="sk-kimi-x", MINE="1"))["environ"]
+    assert "MY_KIMI_KEY" not in environ
+    assert environ["MINE"] == "1"
+
+
 def test_the_exit_code_is_passed_through(gwproxy_home: Path) -> None:
     assert demo(sys.executable, "-c", "raise SystemExit(7)").code == 7
 

@@ -144,7 +144,6 @@ async def _run(
         default_profile=profile or "",
         ledger=paths.usage_db(),
         learns=True,
-        learns=True,
         responses=paths.responses_db(),
         limits=replace(Limits(), drain_s=_DRAIN_S),
         read_token=lambda: token,
@@ -160,8 +159,15 @@ async def _run(
         for file, text in launch.files.items():
             paths.write_private_file(file, text.encode())
         output.talk(f"{endpoint.profile.name} at {server.url}, for {Path(command[0]).name} alone")
-        environ = child_environment(os.environ, launch, _HIDDEN_FROM_THE_CHILD)
+        environ = child_environment(_without_keys(config), launch, _HIDDEN_FROM_THE_CHILD)
         return await _child([command[0], *launch.arguments], environ)
+
+
+def _without_keys(config: Config) -> dict[str, str]:
+    """Our environment, without the variables that profiles name for their keys: an agent that
+    prints its own would tell them to the model."""
+    named = {profile.key.variable for profile in config.profiles.values()}
+    return {name: value for name, value in os.environ.items() if name not in named}
 
 
 def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
