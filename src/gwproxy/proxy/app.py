@@ -18,11 +18,11 @@ from aiohttp import web
 from gwproxy import __version__
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
-from gwproxy.proxy import answers, counting, failures, guard, headers, models, usage
+from gwproxy.proxy import answers, counting, failover, failures, guard, headers, models, usage
 from gwproxy.proxy.connection import Connection
 from gwproxy.proxy.conversations import retrieval
 from gwproxy.proxy.endpoints import GENERATING, KEPT, OPEN, Address, Endpoint, address_of
-from gwproxy.proxy.exchange import Exchange, Services
+from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
@@ -189,10 +189,10 @@ class Gateway:
         if request.method not in address.allowed:
             raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
         if endpoint in GENERATING:
-            exchange = Exchange(
-                self._services, plan.routes, request, GENERATING[endpoint], record, started
+            caller = GENERATING[endpoint]
+            return await failover.exchange(
+                self._services, plan.routes, address.profile, request, caller, record, started
             )
-            return await exchange.run(address.profile)
         if endpoint is Endpoint.COUNT_TOKENS:
             return await counting.count(
                 self._services, plan.routes, address.profile, request, record

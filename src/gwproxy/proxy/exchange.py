@@ -1,6 +1,6 @@
-"""One exchange, from the request's first byte to the answer's last.
+"""One request on one route, from its translation to the answer's last byte.
 
-    read the body → find the route → Bridge.request → send upstream → relay what comes back
+    Bridge.request → a place in the lane → send upstream → relay what comes back
 
 Four ways back, by what the client asked and what the upstream does (`translate.bridge`), and one
 for refusals. A client that goes away cancels this task, and with it the upstream's connection.
@@ -18,19 +18,21 @@ from typing import Final, TypeVar
 from aiohttp import web
 from msgspec import structs
 
-from gwproxy.proxy import answers, failures, headers, inbound
+from gwproxy.proxy import answers, failures, headers
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.healing import Healed, Healing
 from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.lanes import Lanes, Place
 from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.outlet import Outlet
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Answer, Call, Upstream
 from gwproxy.translate import sse
@@ -40,17 +42,19 @@ from gwproxy.translate.bridge import (
     FaithfulStream,
     Peek,
     StreamBridge,
-    peek,
     rejection,
 )
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.healing import REFUSED
-from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.jsonio import NotJson
 
 T = TypeVar("T")
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+
+_NO_TIME: Final = frozenset({429, 503, 529})
+_DENIALS: Final = frozenset({401, 402, 403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,17 @@ class Services:
     conversations: Conversations
     healing: Healing
     thoughts: ThoughtMemory
+    standing: Standing
+    lanes: Lanes
+
+
+class PassedOver(Exception):
+    """The profile did not begin to work on the request: another one may have it."""
 
 
 class Exchange:
-    """`record` is filled as things become known; whoever made it writes it to the log."""
+    """One request on one route. `record` is filled as things become known; whoever made it writes
+    it to the log. `elsewhere` says that another profile could take the request over."""
 
     def __init__(
         self,
@@ -78,6 +89,8 @@ class Exchange:
         client: Dialect,
         record: Record,
         started: float,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         self._services = services
         self._routes = routes
@@ -85,6 +98,9 @@ class Exchange:
         self._client = client
         self._record = record
         self._started = started
+        self._elsewhere = elsewhere
+        self._not_begun = ""
+        self._place: Place | None = None
         self._route: Route | None = None
         self._bridge: Bridge | None = None
         self._answer: Answer | None = None
@@ -94,14 +110,11 @@ class Exchange:
         self._turn: Turn | None = None
         self._factor = 1.0
 
-    async def run(self, pinned: str) -> web.StreamResponse:
-        """The client's answer, sent already when it is a stream. Raises Failed for refusals that
-        need no route; ConnectionError and CancelledError when the client has gone."""
-        body = await inbound.read_body(
-            self._request, self._routes.config.serve.max_body_bytes, self._services.limits
-        )
+    async def run(self, route: Route, asked: Peek, body: bytes) -> web.StreamResponse:
+        """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
+        asked at all; PassedOver; ConnectionError and CancelledError when the client has gone."""
         try:
-            call = await self._prepare(pinned, body)
+            call = await self._prepare(route, asked, body)
         except (Rejected, NotJson) as error:
             raise Failed(rejected(error)) from None
         bridge = self._bridge
@@ -109,10 +122,13 @@ class Exchange:
         try:
             return await self._answered(bridge, call)
         except Failed as failed:
+            self._pass_over()
             return self._refuse(bridge.render(failed.failure))
         finally:
             if self._answer is not None:
                 self._answer.close()
+            if self._place is not None:
+                self._place.leave()
             self._settle(self._bridge or bridge)
 
     async def _answered(self, bridge: Bridge, call: Call) -> web.StreamResponse:
@@ -122,19 +138,17 @@ class Exchange:
 
     # --- towards the upstream ----------------------------------------------------------------
 
-    async def _prepare(self, pinned: str, body: bytes) -> Call:
-        """Find the way and translate the request. Raises Failed, Rejected and NotJson."""
-        asked = self._asked = peek(body)
+    async def _prepare(self, route: Route, asked: Peek, body: bytes) -> Call:
+        """Translate the request. Raises Failed, Rejected and NotJson."""
+        self._asked = asked
         record = self._record
-        record.model_asked, record.streamed = asked.model, asked.stream
-        found = self._routes.find(pinned, asked.model, self._client)
-        route = self._route = self._services.healing.informed(found)
+        route = self._route = self._services.healing.informed(route)
         note_route(record, route)
         record.generating = True
         self._factor = self._services.calibration.factor(route.profile.name)
         bridge = self._bridge = self._new_bridge(route)
         if route.manners.rebuild and self._client is route.dialect:
-            record.remark = "rebuilt"
+            record.remark = ", ".join(filter(None, (record.remark, "rebuilt")))
         if self._client is Dialect.RESPONSES:
             native = route.dialect is Dialect.RESPONSES
             self._turn = await begin_turn(self._services, self._routes, route, body, native=native)
@@ -330,7 +344,18 @@ class Exchange:
     # --- both ------------------------------------------------------------------------------------
 
     async def _send(self, call: Call) -> Answer:
-        answer = self._answer = await self._services.upstream.send(call)
+        profile, standing = call.profile, self._services.standing
+        if self._place is None:
+            self._place = await self._services.lanes.enter(profile, self._record.client)
+        try:
+            answer = self._answer = await self._services.upstream.send(call)
+        except Failed as failed:
+            if failed.nothing_sent:
+                standing.unreached(profile)
+                self._not_begun = "cannot be reached"
+            raise
+        if answer.ok:
+            standing.answered(profile)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
         if self._healed is not None and answer.ok:
             await self._services.healing.learn(self._healed)
@@ -354,6 +379,7 @@ class Exchange:
         """What the upstream said instead of an answer."""
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
+        self._weigh(answer.status, error.failure)
         if answer.status != 401 or self._route is None:
             return error
         # The profile's key, not the client's: only the person at this machine can mend it.
@@ -363,7 +389,24 @@ class Exchange:
         words = f"{error.failure.message} ({hint}; gwproxy profile key {profile.name} sets another)"
         return bridge.render(structs.replace(error.failure, message=words, retryable=False))
 
+    def _weigh(self, status: int, failure: Failure) -> None:
+        """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
+        begun; any other status may have been billed."""
+        assert self._route is not None
+        profile, standing = self._route.profile, self._services.standing
+        if status in _DENIALS or failure.kind is FailureKind.BILLING:
+            standing.denied(profile)
+        if status in _NO_TIME:
+            standing.refused(profile, failure.retry_after_s)
+            self._not_begun = f"answered {status}"
+
+    def _pass_over(self) -> None:
+        """Raises PassedOver where another profile may have the request. The client has no byte."""
+        if self._elsewhere and self._not_begun:
+            raise PassedOver(self._not_begun)
+
     async def _ask_again_or_refuse(self, error: ErrorAnswer, call: Call) -> web.StreamResponse:
+        self._pass_over()
         mended = await self._mended(error, call)
         return self._refuse(error) if mended is None else await self._answered(*mended)
 

@@ -6,6 +6,8 @@ Messages name the next step where there is one. Nothing here knows a status line
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gwproxy.errors import GwproxyError
 from gwproxy.translate.hub import Failure, FailureKind
 
@@ -99,6 +101,15 @@ def slow_body(seconds: float) -> Failure:
 
 def stopping() -> Failure:
     return Failure(FailureKind.OVERLOADED, "gwproxy is stopping", 503, retry_after_s=2)
+
+
+def all_cooling(profiles: Iterable[str], retry_after_s: float) -> Failure:
+    return Failure(
+        FailureKind.OVERLOADED,
+        f"gwproxy: {' and '.join(profiles)} cannot take requests just now (gwproxy status)",
+        503,
+        retry_after_s=retry_after_s,
+    )
 
 
 def internal() -> Failure:

@@ -43,10 +43,12 @@ from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.lanes import Lanes
 from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
 from gwproxy.translate import jsonio
@@ -133,6 +135,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
             conversations,
             healing=healing,
             thoughts=thoughts,
+            standing=Standing(),
+            lanes=Lanes(),
         )
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(

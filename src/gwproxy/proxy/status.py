@@ -88,6 +88,8 @@ def _profile(profile: Profile, services: Services, exchanges: list[Record]) -> d
         "name": profile.name,
         "model": profile.model,
         "key": key,
+        "cooling_s": round(services.standing.cooling_s(profile)) or None,
+        "waiting": services.lanes.waiting(profile),
         "in_flight": sum(record.profile == profile.name for record in exchanges),
     }
 

@@ -1,0 +1,72 @@
+"""Which profile gets a request, when the first cannot take it.
+
+Only where a profile names a `fallback`, only before the client has a byte, and only where the
+profile before did not begin to work: nothing reached it, or it answered a complete 429, 503 or
+529. Anything else is told to the client, who alone knows whether to pay for a second try.
+"""
+
+from __future__ import annotations
+
+import math
+
+from aiohttp import web
+
+from gwproxy.proxy import failures, inbound
+from gwproxy.proxy.exchange import Exchange, PassedOver, Services, rejected
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.standing import Standing
+from gwproxy.translate.bridge import peek
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.jsonio import NotJson
+
+
+async def exchange(
+    services: Services,
+    routes: Routes,
+    pinned: str,
+    request: web.BaseRequest,
+    client: Dialect,
+    record: Record,
+    started: float,
+) -> web.StreamResponse:
+    """The answer to a request of `client`'s dialect. Raises Failed for refusals that need no
+    route; ConnectionError and CancelledError when the client has gone."""
+    most_bytes = routes.config.serve.max_body_bytes
+    body = await inbound.read_body(request, most_bytes, services.limits)
+    try:
+        asked = peek(body)
+    except NotJson as error:
+        raise Failed(rejected(error)) from None
+    record.model_asked, record.streamed = asked.model, asked.stream
+    route = routes.find(pinned, asked.model, client)
+    record.profile = route.profile.name
+    ways = _open(services.standing, route, routes.fallbacks(route, asked.model, client))
+    passed: list[str] = []
+    while True:
+        way = ways.pop(0)
+        attempt = Exchange(services, routes, request, client, record, started, elsewhere=bool(ways))
+        try:
+            return await attempt.run(way, asked, body)
+        except PassedOver as over:
+            passed.append(f"{way.profile.name} {over}")
+            record.remark = f"passed over: {', '.join(passed)}"
+            LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
+
+
+def _open(standing: Standing, route: Route, fallbacks: list[Route]) -> list[Route]:
+    """The ways that are worth a try now, in order. Raises Failed when all of them cool down.
+
+    Where there is no alternative the past counts for nothing: the upstream itself says no better.
+    """
+    usable = [way for way in fallbacks if standing.serves_as_fallback(way.profile)]
+    if not usable:
+        return [route]
+    ways = [route, *usable]
+    found = [way for way in ways if standing.cooling_s(way.profile) == 0]
+    if not found:
+        wait_s = min(standing.cooling_s(way.profile) for way in ways)
+        names = [way.profile.name for way in ways]
+        raise Failed(failures.all_cooling(names, math.ceil(wait_s)))
+    return found
