@@ -1,0 +1,257 @@
+"""A documented refusal is asked about once more, as the upstream wants it, and remembered.
+
+The upstream's requests are counted in every test: what may have been billed is never repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproxy.profiles import learned
+from gwproxy.profiles.learned import Lesson
+from gwproxy.proxy.healing import Healing
+from gwproxy.proxy.route import Routes
+from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, Delivery, Refusal, Rule, Running
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
+from support.provider import StartProvider
+
+FIXED = replace(DEMO, rules=frozenset({Rule.SAMPLING}))
+SAMPLING = Refusal(400, "invalid temperature: only 1 is allowed for this model")
+MISSING = "thinking is enabled but reasoning_content is missing in assistant tool call message"
+
+
+def record(provider: Running, **more: Any) -> dict[str, Any]:
+    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
+    return {"preset": "custom", "model": "demo-1", **urls, **more}
+
+
+async def ask(gateway: TestGateway, body: Any = None, **headers: str) -> tuple[int, str, bytes]:
+    """Status, what was lost, and the answer."""
+    path = "/v1/chat/completions"
+    sent = chat(temperature=0.3) if body is None else body
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with gateway.post(path, sent, headers=named) as response:
+        return response.status, response.headers.get("x-gwproxy-loss", ""), await response.read()
+
+
+def statuses(provider: Running) -> list[int | None]:
+    return [one.status for one in provider.generations]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_refusal_is_repeated_once_and_learned(
+    start_gateway: StartGateway,
+    start_provider: StartProvider,
+    caplog: pytest.LogCaptureFixture,
+    streamed: bool,
+) -> None:
+    caplog.set_level(logging.INFO, "gwproxy")
+    provider = await start_provider(FIXED)
+    gateway = await start_gateway({"up": record(provider)})
+    body = chat(temperature=0.3, stream=streamed)
+    status, lost, answer = await ask(gateway, body)
+    assert (status, b"error" in answer) == (200, False)
+    assert answer.endswith(b"data: [DONE]\n\n") is streamed
+    assert "heal:rebuild=true" in lost
+    assert "sampling=drop" in lost
+    assert statuses(provider) == [400, 200]
+    assert "temperature" not in provider.generations[-1].body
+    # From now on it is asked like that at once.
+    status, lost, _ = await ask(gateway, body)
+    assert (status, "heal" in lost, "drop:temperature" in lost) == (200, False, True)
+    assert statuses(provider) == [400, 200, 200]
+    assert provider.billed == 2
+    told = [one for one in caplog.messages if "sampling is fixed" in one]
+    assert told[0] == "up (demo-1): sampling is fixed; rebuild=true, sampling=drop"
+    assert "asked again, since sampling is fixed" in told[1]
+
+
+async def test_translated_exchanges_learn_too(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(replace(FIXED, dialects=frozenset({"chat"})))
+    gateway = await start_gateway({"up": record(provider, dialects=["chat"])})
+    async with gateway.post("/v1/messages", messages(temperature=0.3)) as response:
+        assert response.status == 200
+        assert "heal:sampling=drop" in response.headers["x-gwproxy-loss"]
+    assert statuses(provider) == [400, 200]
+
+
+async def test_what_helps_not_is_told_and_not_learned(
+    start_gateway: StartGateway, provider: Running
+) -> None:
+    gateway = await start_gateway({"up": record(provider)})
+    provider.will(SAMPLING, times=2)
+    status, _, answer = await ask(gateway)
+    assert (status, b"only 1 is allowed" in answer) == (400, True)
+    assert statuses(provider) == [400, 400]
+    # Nothing was learned by it: the next request is relayed as it came.
+    await ask(gateway)
+    assert provider.generations[-1].body["temperature"] == 0.3
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 413, 500, 502])
+async def test_nothing_else_is_repeated(
+    start_gateway: StartGateway, provider: Running, status: int
+) -> None:
+    gateway = await start_gateway({"up": record(provider)})
+    provider.will(Refusal(status, SAMPLING.message))
+    answered, _, _ = await ask(gateway)
+    assert answered >= 400
+    assert statuses(provider) == [status]
+
+
+async def test_other_words_are_not_repeated(start_gateway: StartGateway, provider: Running) -> None:
+    gateway = await start_gateway({"up": record(provider)})
+    provider.will(Refusal(400, "The request was rejected because it was considered high risk"))
+    answered, _, answer = await ask(gateway)
+    assert (answered, b"high risk" in answer) == (400, True)
+    assert statuses(provider) == [400]
+
+
+async def test_an_error_inside_an_answer_is_not_repeated(
+    start_gateway: StartGateway, provider: Running
+) -> None:
+    gateway = await start_gateway({"up": record(provider)})
+    body = json.dumps({"error": {"message": SAMPLING.message, "code": 400}})
+    provider.will(Refusal(200, body=body))
+    answered, _, _ = await ask(gateway)
+    assert answered >= 400
+    assert statuses(provider) == [200]
+
+
+async def test_not_for_a_client_that_wants_its_request_as_it_is(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(FIXED)
+    gateway = await start_gateway({"up": record(provider)})
+    status, _, _ = await ask(gateway, x_gwproxy_strict="1")
+    assert (status, statuses(provider)) == (400, [400])
+
+
+async def test_what_a_person_set_is_not_changed(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(FIXED)
+    gateway = await start_gateway({"up": record(provider, quirks={"sampling": "pass"})})
+    status, _, _ = await ask(gateway)
+    assert (status, statuses(provider)) == (400, [400])
+
+
+async def test_not_after_the_first_byte(start_gateway: StartGateway, provider: Running) -> None:
+    limits = replace(QUICK, early_status_s=0.01)
+    gateway = await start_gateway({"up": record(provider)}, limits=limits)
+    # The head of the refusal comes long after the stream was opened.
+    provider.will(Delivery(head_after_s=0.5), SAMPLING)
+    status, _, answer = await ask(gateway, chat(temperature=0.3, stream=True))
+    assert (status, b"only 1 is allowed" in answer) == (200, True)
+    assert statuses(provider) == [400]
+
+
+async def test_the_fault_of_one_request_teaches_nothing(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(CLAUDE_GATEWAY, key=KEY)
+    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
+    gateway = await start_gateway({"up": {"preset": "claude-gateway", **urls}})
+    forged = {"type": "thinking", "thinking": "hm", "signature": "another model's"}
+    turns = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [forged, {"type": "text", "text": "hello"}]},
+        {"role": "user", "content": "again"},
+    ]
+    body = {**messages(), "messages": turns}
+    for _ in range(2):
+        async with gateway.post("/v1/messages", body) as response:
+            assert response.status == 200
+            assert "reasoning_in=none" in response.headers["x-gwproxy-loss"]
+    assert statuses(provider) == [400, 200, 400, 200]
+    async with gateway.post("/v1/messages", messages()) as response:
+        assert "x-gwproxy-loss" not in response.headers  # relayed as before
+
+
+async def test_models_learn_apart(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(FIXED)
+    gateway = await start_gateway({"up": record(provider, models=["other"])})
+    await ask(gateway)
+    status, lost, _ = await ask(gateway, chat(temperature=0.3) | {"model": "other"})
+    assert (status, "heal" in lost) == (200, True)
+    assert statuses(provider) == [400, 200, 400, 200]
+
+
+async def test_lessons_outlast_the_server_until_they_are_forgotten(
+    start_gateway: StartGateway, start_provider: StartProvider, gwproxy_home: Path
+) -> None:
+    provider = await start_provider(FIXED)
+    first = await start_gateway({"up": record(provider)}, options={"learns": True})
+    await ask(first)
+    kept = learned.load()
+    assert {(one.quirk, one.value) for one in kept} == {("rebuild", True), ("sampling", "drop")}
+    assert {one.day for one in kept} == {date.today().isoformat()}
+    second = await start_gateway({"up": record(provider)}, options={"learns": True})
+    await ask(second)
+    assert statuses(provider) == [400, 200, 200]
+    # A running server hears of it.
+    assert learned.forget("up") == 2
+    await ask(second)
+    assert statuses(provider) == [400, 200, 200, 400, 200]
+
+
+def healing_of(day: date) -> tuple[Healing, Routes]:
+    from gwproxy.profiles.record import make_profile
+    from gwproxy.profiles.store import Config
+
+    record = {"preset": "custom", "model": "m", "openai_url": "http://127.0.0.1:9/v1"}
+    config = Config(profiles={"up": make_profile("up", record)}, default="up")
+    return Healing(keeps=False, today=lambda: day), Routes(config)
+
+
+async def test_a_lesson_has_its_day(gwproxy_home: Path) -> None:
+    _, routes = healing_of(date(2026, 11, 22))
+    healing = Healing(keeps=True, today=lambda: date(2026, 11, 22))
+    route = routes.find("", "m", Dialect.CHAT)
+    failure = Failure(FailureKind.INVALID, MISSING, 400)
+    healed = healing.remedy(failure, route, faithful=False)
+    assert healed is not None
+    await healing.learn(healed)
+    lesson = Lesson(
+        "up", "m", "reasoning_placeholder", " ", "2026-11-22", "reasoning is missing on a call"
+    )
+    assert learned.load() == (lesson,)
+    assert healing.informed(route).manners.reasoning_placeholder == " "
+
+
+async def test_a_folder_that_cannot_be_written_stops_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # GWPROXY_HOME leads nowhere in this test.
+    _, routes = healing_of(date(2026, 11, 22))
+    healing = Healing(keeps=True)
+    route = routes.find("", "m", Dialect.CHAT)
+    healed = healing.remedy(Failure(FailureKind.INVALID, MISSING, 400), route, faithful=False)
+    assert healed is not None
+    await healing.learn(healed)
+    assert any("cannot be kept" in one for one in caplog.messages)
+
+
+async def test_memory_without_a_file_is_bounded() -> None:
+    healing, routes = healing_of(date(2026, 11, 22))
+    route = routes.find("", "m", Dialect.CHAT)
+    failure = Failure(FailureKind.INVALID, MISSING, 400)
+    for number in range(1005):
+        healed = healing.remedy(failure, replace(route, model=f"m{number}"), faithful=False)
+        assert healed is not None
+        await healing.learn(healed)
+    forgotten, known = replace(route, model="m4"), replace(route, model="m5")
+    assert healing.informed(forgotten) is forgotten
+    assert healing.informed(known).manners.reasoning_placeholder == " "
