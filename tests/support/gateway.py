@@ -87,6 +87,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
             *,
             default: str = "",
             routes: tuple[RouteRule, ...] = (),
+            store_responses: bool = True,
             limits: Limits = QUICK,
             serve: ServeSettings | None = None,
             key: str | None = KEY,
@@ -98,6 +99,7 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
                 profiles=MappingProxyType(profiles),
                 default=default or next(iter(profiles), ""),
                 routes=routes,
+                store_responses=store_responses,
                 serve=serve or ServeSettings(),
             )
             asked: list[str] = []

@@ -12,16 +12,27 @@ the test: it would have proved nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 import pytest
 
-from gwproxy.simulator import DEMO, Manners, Running, serve
-from gwproxy.simulator.conversation import Conversation
-from gwproxy.simulator.play import converse
+from gwproxy.simulator import DEMO, Kind, Manners, Recorded, Running, serve
+from gwproxy.simulator.conversation import Asked, Conversation, DialectName
+from gwproxy.simulator.play import DIALECTS, converse
 
 StartProvider: TypeAlias = Callable[..., Awaitable[Running]]
+
+_DIALECT_OF: Final[Mapping[Kind | None, DialectName]] = {
+    Kind.MESSAGES: "anthropic",
+    Kind.CHAT: "chat",
+    Kind.RESPONSES: "responses",
+}
+
+
+def seen(recorded: Recorded) -> Asked:
+    """A request for an answer, in the simulator's neutral form."""
+    return DIALECTS[_DIALECT_OF[recorded.kind]].view(recorded.body)
 
 
 @pytest.fixture
