@@ -98,6 +98,23 @@ async def test_what_helps_not_is_told_and_not_learned(
     assert provider.generations[-1].body["temperature"] == 0.3
 
 
+async def test_one_complaint_after_the_other_is_learned_a_request_at_a_time(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(
+        replace(DEMO, rules=frozenset({Rule.EXTRA_FIELDS, Rule.SAMPLING}))
+    )
+    gateway = await start_gateway({"up": record(provider)})
+    body = chat(temperature=0.3, store=False)
+    status, _, answer = await ask(gateway, body)
+    # The field is gone, and the client hears of what is left.
+    assert (status, b"only 1 is allowed" in answer) == (400, True)
+    assert statuses(provider) == [400, 400]
+    assert (await ask(gateway, body))[0] == 200
+    assert (await ask(gateway, body))[0] == 200
+    assert statuses(provider) == [400, 400, 400, 200, 200]
+
+
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 413, 500, 502])
 async def test_nothing_else_is_repeated(
     start_gateway: StartGateway, provider: Running, status: int

@@ -31,7 +31,15 @@ from gwproxy.simulator import (
 from gwproxy.simulator.caller import TONGUES, Heard
 from gwproxy.simulator.caller.heard import unframed
 from gwproxy.simulator.conversation import fresh_results, last_question
-from support.agents import Agent, ClaudeCode, Codex, OpenClaw, OpenCode
+from support.agents import (
+    Agent,
+    ClaudeCode,
+    Codex,
+    ForgetfulCodex,
+    OpenClaw,
+    OpenCode,
+    Sanitizing,
+)
 from support.gateway import KEY, StartGateway, TestGateway
 from support.provider import StartProvider
 
@@ -48,6 +56,8 @@ AGENTS: dict[str, type[Agent]] = {
     "opencode": OpenCode,
     "openclaw": OpenClaw,
     "codex": Codex,
+    "sanitizing": Sanitizing,
+    "forgetful codex": ForgetfulCodex,
 }
 
 # What the person says; the simulated model does what the words name.
@@ -86,9 +96,12 @@ def converse(asked: Asked) -> Answer:
 async def ask(gateway: TestGateway, agent: Agent, *, streamed: bool) -> Heard:
     tongue = TONGUES[agent.dialect]
     path = tongue.path
-    async with gateway.post(path, agent.body(streamed), headers=agent.headers) as response:
-        body = await response.read()
-        assert response.status == 200, body
+    for _ in range(1 + agent.patience):
+        async with gateway.post(path, agent.body(streamed), headers=agent.headers) as response:
+            body = await response.read()
+        if response.status == 200:
+            break
+    assert response.status == 200, body
     heard = tongue.streamed(unframed(body)) if streamed else tongue.whole(json.loads(body))
     agent.heard(heard)
     return heard
@@ -159,3 +172,21 @@ def _unmarked(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _unmarked(v) for k, v in value.items() if k != "cache_control"}
     return [_unmarked(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("manners", [KIMI_K25, KIMI_CODE, STRONGWALL], ids=lambda one: one.name)
+async def test_a_profile_that_knows_nothing_learns_it_all(
+    start_gateway: StartGateway, start_provider: StartProvider, manners: Manners, agent: str
+) -> None:
+    provider = await start_provider(strictly(manners), converse, key=KEY)
+    more = {"model": "kimi-k2.5"}
+    gateway = await start_gateway({"p": record(provider, "custom", more)})
+    one = AGENTS[agent]()
+    one.patience = 4  # one more complaint is heard with each
+    await hold_session(gateway, one)
+    refused = [number for number, it in enumerate(provider.generations) if it.status != 200]
+    assert len(refused) <= 10
+    # What was learned is not forgotten: in the second half all is well.
+    assert [number for number in refused if number > len(provider.generations) / 2] == []
+    assert provider.billed == len(provider.generations) - len(refused)

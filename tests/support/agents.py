@@ -41,9 +41,10 @@ SUMMARY: Final = "Summary of the work so far: files were read."
 
 
 class Agent:
-    """What all have in common. `loses` says that reasoning does not come back."""
+    """What all have in common. `patience` is how often it repeats what was refused."""
 
     dialect: DialectName
+    patience = 0
     headers: Mapping[str, str] = {"user-agent": "an-agent/1.0"}
 
     def __init__(self) -> None:
@@ -128,6 +129,14 @@ class ClaudeCode(Agent):
             "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
             "metadata": {"user_id": '{"device_id":"d","session_id":"s-1"}'},
         }
+
+
+class Sanitizing(ClaudeCode):
+    """Throws thinking away, as clients do that hold its signature to be worthless."""
+
+    def heard(self, heard: Heard) -> None:
+        kept = [block for block in heard.turn if block["type"] != "thinking"]
+        self.history.append({"role": "assistant", "content": kept})
 
 
 class OpenCode(Agent):
@@ -256,6 +265,18 @@ class Codex(Agent):
             "prompt_cache_key": "019a-session",
             "text": {"verbosity": "low"},
         }
+
+
+class ForgetfulCodex(Codex):
+    """A Responses client that does not ask for the seals, and sends no reasoning back."""
+
+    def heard(self, heard: Heard) -> None:
+        self.history.extend(item for item in heard.turn if item["type"] != "reasoning")
+
+    def shape(self) -> Json:
+        body = super().shape()
+        del body["include"]
+        return body
 
 
 def _letters_and_digits(call_id: str) -> str:

@@ -407,6 +407,8 @@ class Exchange:
 
     async def _ask_again_or_refuse(self, error: ErrorAnswer, call: Call) -> web.StreamResponse:
         self._pass_over()
+        if self._healed is not None:
+            await self._services.healing.judge(self._healed, error.failure)
         mended = await self._mended(error, call)
         return self._refuse(error) if mended is None else await self._answered(*mended)
 

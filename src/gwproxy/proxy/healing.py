@@ -71,6 +71,13 @@ class Healing:
             return None
         return Healed(replace(route, manners=found.applied(route.manners)), found)
 
+    async def judge(self, healed: Healed, failure: Failure) -> None:
+        """The repetition was refused as well. When the upstream now complains of something else
+        that can be mended, the first change has helped, and the next request brings the other."""
+        other = heal(failure, healed.route.manners, faithful=False)
+        if other is not None and other.cause != healed.remedy.cause:
+            await self.learn(healed)
+
     async def learn(self, healed: Healed) -> None:
         """It helped: keep it, if it is the upstream that wants it so."""
         route, remedy = healed.route, healed.remedy
