@@ -104,6 +104,16 @@ async def test_a_fallback_does_not_fail_back(
     assert (len(first.generations), len(second.generations)) == (1, 1)
 
 
+async def test_a_profile_is_no_fallback_of_its_own(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(DEMO)
+    provider.will(Refusal(503, "no time"))
+    gateway = await start_gateway({"one": record(provider, "one")})
+    assert (await ask(gateway, path="/v1/chat/completions"))[0] == 503
+    assert len(provider.generations) == 1
+
+
 async def test_when_all_cool_down_it_says_for_how_long(
     start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:

@@ -198,9 +198,12 @@ async def test_a_broken_stream_and_a_client_that_left_are_told_apart(
     await sums(ledger, 2)
     with closing(sqlite3.connect(ledger)) as connection:
         kinds = connection.execute(
-            "SELECT status, error_kind FROM exchanges ORDER BY started_ms"
+            "SELECT status, error_kind, fresh FROM exchanges ORDER BY started_ms"
         ).fetchall()
-    assert kinds == [(200, "upstream"), (499, "client_gone")]
+    assert [kind[:2] for kind in kinds] == [(200, "upstream"), (499, "client_gone")]
+    figures = [recorded.figures for recorded in provider.generations]
+    # What a stream told in its first event is known, however it ended.
+    assert [kind[2] for kind in kinds] == [f.fresh for f in figures if f]
 
 
 async def test_questions_that_cost_nothing_have_no_row(

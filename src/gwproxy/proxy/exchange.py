@@ -242,6 +242,7 @@ class Exchange:
                 await outlet.finish(await self._heard(stream.fail(error.failure), last=True))
         finally:
             outlet.close()
+            stream.leave()
         if stream.failure is not None:
             self._record.fail(stream.failure)
         else:

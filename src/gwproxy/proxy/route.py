@@ -80,7 +80,9 @@ class Routes:
         fallback do not count: a request never wanders, and never comes back."""
         found = []
         wanted = strip_suffix(requested).removeprefix(f"{route.profile.name}/")
-        for name in route.profile.fallback:
+        for name in dict.fromkeys(route.profile.fallback):
+            if name == route.profile.name:
+                continue  # a profile that is its own fallback would ask, and pay, twice
             try:
                 profile = self.profile(name)
                 found.append(self._to(profile, mapped_model(profile, wanted), client))

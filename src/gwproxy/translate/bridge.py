@@ -381,6 +381,9 @@ class StreamBridge:
     def ping(self) -> bytes:
         return b"" if self.over else self._writer.ping()
 
+    def leave(self) -> None:
+        """Nothing more comes of it; its usage was noted as it came."""
+
     def _send(self, events: list[Event]) -> bytes:
         if self.over:
             return b""
@@ -390,12 +393,13 @@ class StreamBridge:
 class FaithfulStream:
     """The upstream's own bytes, with the model's name as the client asked for it."""
 
-    __slots__ = ("_bridge", "_over", "_splicer", "_tap", "_translated", "failure")
+    __slots__ = ("_bridge", "_over", "_splicer", "_tap", "_tap_read", "_translated", "failure")
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._splicer = passthrough.ModelSplicer(bridge.asked_model)
         self._tap = passthrough.Tap(bridge.client)
+        self._tap_read = False
         self._translated: StreamBridge | None = None
         self._over = False
         self.failure: Failure | None = None
@@ -418,7 +422,7 @@ class FaithfulStream:
 
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""
-        self._over = True
+        self._over = self._tap_read = True
         self._bridge.read_relayed()
         translated = StreamBridge(self._bridge)
         out = translated.whole(body)
@@ -436,7 +440,13 @@ class FaithfulStream:
         # A comment and no event: the upstream's own first event must stay the first.
         return sse.comment("ping") if self._tap.at_boundary and not self._over else b""
 
+    def leave(self) -> None:
+        """Nothing more comes of it, however it ended: keep the usage that it told so far."""
+        if not self._tap_read:
+            self._read_tap()
+
     def _read_tap(self) -> None:
+        self._tap_read = True
         for value in self._tap.frames():
             usage = passthrough.usage_of(self._bridge.client, value)
             if usage is not None:
