@@ -43,8 +43,8 @@ class Pass(Struct, frozen=True):
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("media", media.fit_media, "images and documents that the model takes"),
     Pass("forced tools", thinking.force_tools, "a forced tool and thinking exclude each other"),
-    Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
     Pass("tool results", history.answer_calls, "every call is followed by its result"),
+    Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
     Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
     Pass("text before calls", history.text_before_calls, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),

@@ -58,19 +58,23 @@ def drop_blank(request: Request, upstream: Dialect, manners: Manners, losses: Lo
 
 
 def _without_blank(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    out: list[Block] = []
-    for block in blocks:
-        kind = type(block)
-        if kind is Text or kind is Refusal:
-            if not block.text or block.text.isspace():  # type: ignore[union-attr]
-                continue
-        elif kind is Result:
-            inner = _without_blank(block.blocks)  # type: ignore[union-attr]
-            if inner is not block.blocks:  # type: ignore[union-attr]
-                block = structs.replace(block, blocks=inner)
-        out.append(block)
-    same = len(out) == len(blocks) and all(map(_is, out, blocks))
-    return blocks if same else tuple(out)
+    if not any(map(_has_blank, blocks)):
+        return blocks
+    return tuple(
+        structs.replace(block, blocks=_without_blank(block.blocks))
+        if isinstance(block, Result)
+        else block
+        for block in blocks
+        if isinstance(block, Result) or not _has_blank(block)
+    )
+
+
+def _has_blank(block: Block) -> bool:
+    """Whether it is blank text, or a result that holds some."""
+    kind = type(block)
+    if kind is Text or kind is Refusal:
+        return not block.text or block.text.isspace()  # type: ignore[union-attr]
+    return kind is Result and any(map(_has_blank, block.blocks))  # type: ignore[union-attr]
 
 
 def _is(one: object, other: object) -> bool:
@@ -114,9 +118,11 @@ def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: 
     """Every call followed at once by one result, every result behind its call.
 
     Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
-    becomes text where it stands. A call that has none gets one that says so, as soon as the
-    conversation has gone on: the last turn of a request may still be answered.
+    becomes text where it stands. A call that has none gets one that says so, as soon as anything
+    follows: the last turn of a request may still be answered.
     """
+    if _is_settled(request.turns):
+        return request
     turns: list[Turn] = []
     calls: list[Call] = []
     given = _joined(request.turns, losses)
@@ -135,6 +141,25 @@ def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: 
             turns += _answered(calls, span, losses)
         start = end
     return _with_turns(request, turns)
+
+
+def _is_settled(turns: tuple[Turn, ...]) -> bool:
+    """Whether calls and results follow each other as they should, in the calls' order; False where
+    a closer look is needed. Nearly all requests end here."""
+    waiting: list[str] = []
+    for turn in turns:
+        if turn.role == "assistant":
+            if waiting:
+                return False
+            waiting = [block.id for block in turn.blocks if type(block) is Call]
+            continue
+        answered = [block.call_id for block in turn.blocks if type(block) is Result]
+        if answered != waiting:
+            return False
+        if waiting and not all(type(block) is Result for block in turn.blocks[: len(waiting)]):
+            return False
+        waiting = []
+    return True
 
 
 def _joined(turns: tuple[Turn, ...], losses: Losses) -> tuple[Turn, ...]:
@@ -267,18 +292,15 @@ def text_before_calls(
     (BerriAI/litellm#24361)."""
     if upstream is not Dialect.ANTHROPIC:
         return request
-    turns = []
-    for turn in request.turns:
-        if turn.role == "assistant":
-            turn = _words_first(turn, losses)
-        turns.append(turn)
+    turns = [_words_first(turn, losses) for turn in request.turns]
     return _with_turns(request, turns)
 
 
 def _words_first(turn: Turn, losses: Losses) -> Turn:
-    first = next((n for n, block in enumerate(turn.blocks) if type(block) is Call), None)
-    if first is None:
+    kinds = list(map(type, turn.blocks))
+    if turn.role != "assistant" or Call not in kinds:
         return turn
+    first = kinds.index(Call)
     behind = turn.blocks[first:]
     words = [block for block in behind if type(block) is Text or type(block) is Refusal]
     if not words:
@@ -294,6 +316,9 @@ def distinct_ids(request: Request, upstream: Dialect, manners: Manners, losses: 
     Kimi counts anew in each answer (`functions.ls:0`). The Chat dialect pairs by position, so
     there the ids stay as the model was trained to see them, unless one answer repeats its own.
     """
+    ids = [block.id for turn in request.turns for block in turn.blocks if type(block) is Call]
+    if len(set(ids)) == len(ids):
+        return request
     used: set[str] = set()
     renamed: dict[str, list[str]] = {}
     turns: list[Turn] = []

@@ -88,18 +88,19 @@ def name_references(
 ) -> Request:
     """What a tool search found, in words: "unsupported content type in ContentBlockParamUnion:
     tool_reference" (MoonshotAI/Kimi-K2#118). The tools themselves are declared by now."""
-    if manners.tool_references:
-        return request
-    turns = tuple(_worded(turn) for turn in request.turns)
-    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
+    if manners.tool_references or not any(
+        type(inner) is ToolReference
+        for turn in request.turns
+        for block in turn.blocks
+        if type(block) is Result
+        for inner in block.blocks
+    ):
         return request
     losses.emulate("tool_reference")
-    return structs.replace(request, turns=turns)
+    return structs.replace(request, turns=tuple(map(_worded, request.turns)))
 
 
 def _worded(turn: Turn) -> Turn:
-    if turn.role != "user":
-        return turn
     blocks = tuple(_without_references(block) for block in turn.blocks)
     if all(new is old for new, old in zip(blocks, turn.blocks, strict=True)):
         return turn
