@@ -46,7 +46,7 @@ async def count(
         asked = peek(body)
     except NotJson as error:
         raise Failed(rejected(error)) from None
-    route = routes.find(pinned, asked.model, Dialect.ANTHROPIC)
+    route = services.healing.informed(routes.find(pinned, asked.model, Dialect.ANTHROPIC))
     bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)
     head = answers.head(Dialect.ANTHROPIC, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)

@@ -207,7 +207,8 @@ class Exchange:
         mended.losses.heal(str(healed.remedy))
         answer.close()
         self._healed, self._route, self._bridge = healed, healed.route, mended
-        self._record.remark = f"asked again, since {healed.remedy.cause}: {healed.remedy}"
+        again = f"asked again, since {healed.remedy.cause}: {healed.remedy}"
+        self._record.remark = ", ".join(filter(None, (self._record.remark, again)))
         return mended, self._new_call(healed.route, mended, outgoing, refused.key)
 
     @property
