@@ -66,6 +66,9 @@ _KEPT_BY_TAIL: Final = {
     endpoint.value.removeprefix("/responses/{id}").removeprefix("/"): endpoint for endpoint in KEPT
 }
 
+_COMPACT: Final = "compact"
+"""A route of the vendor's, and no id: https://platform.openai.com/docs/api-reference/responses"""
+
 # https://docs.anthropic.com/en/api: what the vendor has and a gateway for other providers has not
 _VENDOR_ONLY: Final = (
     "/messages/batches",
@@ -126,9 +129,7 @@ def address_of(path: str) -> Address | None:
     if endpoint is not None and endpoint is not Endpoint.USAGE:
         return Address(endpoint, profile)
     if path.startswith("/responses/"):
-        response_id, _, tail = path.removeprefix("/responses/").partition("/")
-        kept = _KEPT_BY_TAIL.get(tail)
-        return None if kept is None else Address(kept, profile, response_id=unquote(response_id))
+        return _address_of_response(profile, path.removeprefix("/responses/"))
     if path.startswith("/models/"):
         return Address(Endpoint.MODELS, profile, unquote(path.removeprefix("/models/")))
     if path.startswith("/usage/"):
@@ -136,3 +137,11 @@ def address_of(path: str) -> Address | None:
     if any(path == known or path.startswith(f"{known}/") for known in _VENDOR_ONLY):
         return Address(Endpoint.NOT_OFFERED, profile)
     return None
+
+
+def _address_of_response(profile: str, path: str) -> Address | None:
+    response_id, _, tail = path.partition("/")
+    endpoint = _KEPT_BY_TAIL.get(tail)
+    if endpoint is None or path == _COMPACT:
+        return None
+    return Address(endpoint, profile, response_id=unquote(response_id))

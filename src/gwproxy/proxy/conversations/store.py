@@ -5,6 +5,7 @@ longer than it must, and trouble that harms none.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -115,7 +116,8 @@ class Conversations:
 
     def close(self) -> None:
         """Write what waits, and end the thread. Not for the loop."""
-        self._thread.submit(self._close_database)
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._thread.submit(self._close_database)
         self._thread.shutdown()
 
     # --- the thread --------------------------------------------------------------------------
