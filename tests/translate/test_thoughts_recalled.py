@@ -22,9 +22,11 @@ from gwproxy.translate.hub import (
     Text,
     Turn,
 )
-from gwproxy.translate.thoughts import Listener, Thoughts, key_of, recalled
+from gwproxy.translate.thoughts import Listener, Thoughts, key_of, recalled, session_of
 
 SEAL = Seal("kimi", "signature", "abc")
+OPENING = session_of(Request("m", (Turn("user", (Text("go"),)),)))
+"""The session of a client that gives it no name."""
 
 
 def answer(
@@ -43,7 +45,7 @@ def request(*blocks: Call | Reasoning | Text, session: str | None = None) -> Req
 
 
 def heard(
-    *calls: tuple[str, str], session: str = "", seal: Seal | None = None
+    *calls: tuple[str, str], session: str = OPENING, seal: Seal | None = None
 ) -> dict[str, Thoughts]:
     memory: dict[str, Thoughts] = {}
     Listener(session, memory).feed(answer(*calls, seal=seal))
@@ -88,6 +90,14 @@ def test_thoughts_are_never_given_to_another_call(call: Call, session: str) -> N
     memory = heard(("ls:0", '{"p":1}'), session="s")
     lost = request(call, session=session)
     assert recalled(lost, memory) is lost
+
+
+def test_conversations_without_a_name_are_told_apart_by_how_they_begin() -> None:
+    memory = heard(("ls:0", "{}"))
+    same = request(Call("ls:0", "ls", "{}"))
+    assert isinstance(recalled(same, memory).turns[1].blocks[0], Reasoning)
+    other = Request("m", (Turn("user", (Text("stop"),)), same.turns[1]))
+    assert recalled(other, memory) is other
 
 
 def test_what_the_client_kept_is_left_alone() -> None:

@@ -22,7 +22,7 @@ from msgspec import structs
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.events import Close, Delta, End, Event, Open
-from gwproxy.translate.hub import Call, Reasoning, Request, Turn
+from gwproxy.translate.hub import Call, Reasoning, Request, Text, Turn
 
 Thoughts: TypeAlias = tuple[Reasoning, ...]
 
@@ -46,9 +46,15 @@ def _canonical(arguments: str) -> bytes:
 
 
 def session_of(request: Request) -> str:
-    """What the client calls the conversation; "" where it does not say."""
+    """What the client calls the conversation, or else how it begins: two agents that look at the
+    same file first must not get each other's thoughts."""
     identity = request.identity
-    return identity.session or identity.cache_key or ""
+    named = identity.session or identity.cache_key
+    if named:
+        return named
+    opening = next((turn for turn in request.turns if turn.role == "user"), None)
+    words = [block.text for block in opening.blocks if isinstance(block, Text)] if opening else []
+    return hashlib.sha256("\0".join(words).encode("utf-8", "replace")).hexdigest()
 
 
 def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
