@@ -62,7 +62,7 @@ class Open(Struct, frozen=True):
     native: Opaque | None = None
 
 
-class Delta(Struct, frozen=True):
+class Delta(Struct, frozen=True, gc=False):
     """More of block `index`: text, reasoning text, or a piece of a call's raw arguments."""
 
     index: int

@@ -54,7 +54,10 @@ class Assembly:
 
     def text(self, text: str) -> None:
         if self._think is None:
-            self.prose("text", text)
+            if self._prose == "text" and not self._torn and text.isascii():
+                self.out.append(Delta(self._block, text))  # as nearly always
+            else:
+                self.prose("text", text)
             return
         for kind, piece in self._think.feed(text):
             self.prose(kind, piece)
@@ -81,7 +84,8 @@ class Assembly:
             if not text:
                 continue
             if call.block is not None:
-                self.out.append(Delta(call.block, call.tell(text)))
+                told = text if text.isascii() and not call.torn else call.tell(text)
+                self.out.append(Delta(call.block, told))
             elif call.name:
                 self._open_call(call)
             if call.blanks > MAX_BLANKS or call.size > MAX_ARGUMENTS:

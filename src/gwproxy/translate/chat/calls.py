@@ -25,7 +25,6 @@ class OpenCall:
     """One call. `block` is its number once the client knows of it; until then `texts` wait."""
 
     __slots__ = (
-        "_torn",
         "blanks",
         "block",
         "custom",
@@ -34,6 +33,7 @@ class OpenCall:
         "name",
         "size",
         "texts",
+        "torn",
     )
 
     def __init__(self, index: int, wire_id: str, custom: bool) -> None:
@@ -45,29 +45,25 @@ class OpenCall:
         self.texts: list[str] = []
         self.size = 0
         self.blanks = 0
-        self._torn = ""
+        self.torn = ""  # half of a character that waits for its other half
 
     def take_name(self, name: str) -> None:
         """A name may come in pieces, or whole each time, but not after the arguments began."""
         if not self.texts or not self.name:
             self.name = name if name.startswith(self.name) else self.name + name
 
-    def take_arguments(self, text: str) -> None:
-        self.texts.append(text)
-        self.size += len(text)
-        self.blanks = self.blanks + len(text) if text.isspace() else 0
+    def take_arguments(self, text: str) -> str:
+        """Gives `text` back."""
+        if text:
+            self.texts.append(text)
+            self.size += len(text)
+            self.blanks = self.blanks + len(text) if text.isspace() else 0
+        return text
 
     def tell(self, text: str) -> str:
         """`text`, with what was torn off before it and less half a character at its end."""
-        if text.isascii() and not self._torn:
-            return text
-        text, self._torn = joined_halves(self._torn + text)
+        text, self.torn = joined_halves(self.torn + text)
         return text
-
-    @property
-    def torn(self) -> bool:
-        """Whether half a character is still waiting for its other half."""
-        return self._torn != ""
 
     @property
     def complete(self) -> bool:
@@ -95,7 +91,13 @@ class Calls:
     def take(self, piece: CallPiece, position: int, alone: bool) -> tuple[OpenCall, str]:
         """The call that `piece` belongs to, and its new arguments. `position` is the piece's
         place in its list, which stands in for a missing index unless it is `alone` there."""
-        source = piece.function or piece.custom
+        function = piece.function
+        if function is not None and not function.name and not piece.id and piece.index is not None:
+            known = self._by_index.get(piece.index)
+            if known is not None:  # more arguments, as in all pieces of a call but the first
+                self._last = known
+                return known, known.take_arguments(function.arguments or "")
+        source = function or piece.custom
         name = source.name if source is not None else None
         call = self._find(piece, position, alone)
         if call is None or ((name or piece.id) and _begins_another(call, piece.id, name)):
@@ -106,10 +108,7 @@ class Calls:
         self._last = call
         if name:
             call.take_name(name)
-        text = _arguments(source)
-        if text:
-            call.take_arguments(text)
-        return call, text
+        return call, call.take_arguments(_arguments(source))
 
     def _find(self, piece: CallPiece, position: int, alone: bool) -> OpenCall | None:
         known = self._by_id.get(piece.id) if piece.id else None

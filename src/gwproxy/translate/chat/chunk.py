@@ -2,7 +2,8 @@
 
 The typed decoder takes what the specification allows, in about a microsecond. What upstreams send
 beside it (parts instead of a string, arguments as an object, numbers as text, halves of an emoji)
-goes through `tolerant`, which gives the same Structs. Only members that are read are declared.
+goes through `tolerant`, which gives the same Structs. Only members that are read are declared, in
+the order in which most servers send them: the decoder looks for the next one first.
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 """
@@ -69,9 +70,9 @@ class Words(Struct, gc=False):
 class Choice(Struct, gc=False):
     """`stop_reason` is vLLM's: the stop sequence that matched. `usage` here is Moonshot's place."""
 
+    index: int | None = None
     delta: Words | None = None
     message: Words | None = None
-    index: int | None = None
     finish_reason: str | None = None
     stop_reason: str | int | None = None
     usage: Figures | None = None
@@ -82,12 +83,12 @@ class Groq(Struct, gc=False):
 
 
 class Chunk(Struct, gc=False):
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
     choices: list[Choice] | None = None
     usage: Figures | None = None
     error: Any = None
-    id: str | None = None
-    model: str | None = None
-    created: int | None = None
     x_groq: Groq | None = None
 
 
@@ -104,14 +105,14 @@ def tolerant(data: bytes) -> Chunk:
     choices = value.get("choices")
     groq = _object(value.get("x_groq"))
     return Chunk(
+        _string(value.get("id")),
+        _count(value.get("created")),
+        _string(value.get("model")),
         [_choice(choice) for choice in choices if isinstance(choice, dict)]
         if isinstance(choices, list)
         else None,
         _figures(value.get("usage")),
         value.get("error"),
-        _string(value.get("id")),
-        _string(value.get("model")),
-        _count(value.get("created")),
         Groq(_figures(groq.get("usage"))) if groq else None,
     )
 
@@ -127,9 +128,9 @@ def joined_halves(text: str) -> tuple[str, str]:
 def _choice(value: dict[str, Any]) -> Choice:
     stop_reason = value.get("stop_reason")
     return Choice(
+        _count(value.get("index")),
         _words(value.get("delta")),
         _words(value.get("message")),
-        _count(value.get("index")),
         _string(value.get("finish_reason")),
         stop_reason if isinstance(stop_reason, str) else None,
         _figures(value.get("usage")),

@@ -79,15 +79,13 @@ class Reader:
         except sse.TooLong as error:
             self._fail(unreadable(str(error)))
             return self._take()
-        for _name, data in frames:
-            self._on_frame(data)
+        self._on_frames(frames)
         return self._take()
 
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
-        for _name, data in self._decoder.finish():
-            if not _is_torn(data):  # else what counts is what came before
-                self._on_frame(data)
+        # Of a torn one, what counts is what came before.
+        self._on_frames(frame for frame in self._decoder.finish() if not _is_torn(frame[1]))
         if not self._over:
             if self._finish_reason is None:
                 self._fail(truncated())
@@ -97,7 +95,7 @@ class Reader:
 
     def whole(self, body: bytes) -> list[Event]:
         """A body that is no stream, as the stream it would have been."""
-        self._on_frame(body)
+        self._on_frames([(b"", body)])
         if not self._over:
             self._end()
         return self._take()
@@ -107,15 +105,16 @@ class Reader:
         self._out.clear()
         return out
 
-    def _on_frame(self, data: bytes) -> None:
-        if self._over:
-            return  # some upstreams go on talking after [DONE]
-        try:
-            self._on_chunk(typed(data), data)
-        except MISFITS:
-            self._on_misfit(data)
-        except Unreadable as error:
-            self._fail(unreadable(str(error)))
+    def _on_frames(self, frames: Iterable[sse.Frame]) -> None:
+        for _name, data in frames:
+            if self._over:
+                return  # some upstreams go on talking after [DONE]
+            try:
+                self._on_chunk(typed(data), data)
+            except MISFITS:
+                self._on_misfit(data)
+            except Unreadable as error:
+                self._fail(unreadable(str(error)))
 
     def _on_misfit(self, data: bytes) -> None:
         """The terminator, a chunk of another shape, or what is not JSON."""
