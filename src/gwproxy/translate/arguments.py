@@ -71,6 +71,10 @@ class Guard:
 
     def feed(self, fragment: str) -> str:
         """The part of `fragment` that continues a legal object."""
+        inside = self._mode == "string" and not self._escape and not self._broken
+        if inside and _STRING_RUN.fullmatch(fragment):
+            self._length += len(fragment)
+            return fragment
         if self._mode == "start":
             fragment = fragment.lstrip()
             if fragment:

@@ -283,12 +283,18 @@ class Writer:
         self._stop: Stop | None = None
 
     def write(self, events: Iterable[Event]) -> bytes:
+        out = self._out
         for event in events:
             if self._over:
                 break
             kind = type(event)
             if kind is Delta:
-                self._delta(event)  # type: ignore[arg-type]
+                text = event.text  # type: ignore[union-attr]
+                if self._prefix is None or self._held is not None:
+                    self._delta(text)
+                else:
+                    self._characters += len(text)
+                    out += (self._prefix, jsonio.text(text), DELTA_END)
             elif kind is UsageUpdate:
                 self._usage = self._usage.merged(event.usage)  # type: ignore[union-attr]
             else:
@@ -310,8 +316,9 @@ class Writer:
             self._ensure_start()
 
     def _take(self) -> bytes:
-        out, self._out = self._out, []
-        return b"".join(out)
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
 
     def _other(self, event: Event) -> None:
         match event:
@@ -383,8 +390,8 @@ class Writer:
         elif event.kind == "opaque" and event.native is not None:
             self._write_native(event.native)
 
-    def _delta(self, event: Delta) -> None:
-        text = event.text
+    def _delta(self, text: str) -> None:
+        """Text that is held back, or begins its block."""
         if self._prefix is None:
             if not text:
                 return
