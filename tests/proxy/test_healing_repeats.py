@@ -18,7 +18,16 @@ from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.route import Routes
-from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, Delivery, Refusal, Rule, Running
+from gwproxy.simulator import (
+    CLAUDE_GATEWAY,
+    DEMO,
+    KIMI_CODE,
+    Delivery,
+    Refusal,
+    Rule,
+    Running,
+    strictly,
+)
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
@@ -272,3 +281,37 @@ async def test_memory_without_a_file_is_bounded() -> None:
     forgotten, known = replace(route, model="m4"), replace(route, model="m5")
     assert healing.informed(forgotten) is forgotten
     assert healing.informed(known).manners.reasoning_placeholder == " "
+
+
+async def test_a_refusal_without_a_reason_is_met_by_leaving_out_all_that_causes_it(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(strictly(KIMI_CODE), key=KEY)
+    up = {"preset": "custom", "model": "m", "anthropic_url": provider.anthropic_url}
+    gateway = await start_gateway({"up": up, "settled": {**up, "quirks": {"mid_system": "native"}}})
+    found = [{"type": "tool_reference", "tool_name": "ls"}]
+    turns = [
+        {"role": "user", "content": "look around"},
+        {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "t", "name": "s", "input": {}}],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t", "content": found}],
+        },
+    ]
+    schema = {"type": "object", "properties": {}}
+    body = {
+        **messages(),
+        "messages": turns,
+        "thinking": {"type": "disabled"},
+        "tools": [{"name": name, "input_schema": schema} for name in ("s", "ls")],
+    }
+    async with gateway.post("/profiles/settled/v1/messages", body) as response:
+        # What a person set by hand is theirs to change, and the words are told.
+        assert (response.status, b"Invalid request Error" in await response.read()) == (400, True)
+    async with gateway.post("/v1/messages", body) as response:
+        assert response.status == 200
+        assert "heal:rebuild=true" in response.headers["x-gwproxy-loss"]
+    assert statuses(provider) == [400, 400, 200]
