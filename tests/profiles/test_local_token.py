@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from gwproxy import paths
 from gwproxy.errors import CredentialError
 from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret
+from support.cli import gwproxy
 
 
 def test_it_is_made_on_first_use_and_stays(gwproxy_home: Path) -> None:
@@ -74,10 +75,8 @@ def test_a_damaged_file_is_not_a_token(gwproxy_home: Path, content: bytes) -> No
     assert "gwproxy token --rotate" in caught.value.hint
 
 
-def _token(_: int) -> str:
-    return local_token().reveal()
-
-
 def test_processes_that_start_together_agree(gwproxy_home: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert len(set(pool.map(_token, range(8)))) == 1
+    with ThreadPoolExecutor(4) as pool:
+        ran = list(pool.map(lambda _: gwproxy("token"), range(8)))
+    assert [each.code for each in ran] == [0] * 8
+    assert {each.stdout for each in ran} == {f"{local_token().reveal()}\n"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import stat
 import tomllib
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from gwproxy import paths
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles import changes, store
+from support.cli import gwproxy
 
 BY_HAND = """\
 # my gateway
@@ -249,13 +250,12 @@ def test_an_editor_that_never_stops_saving_wins(config_file: Path) -> None:
     assert 'default = "kimi"' in config_file.read_text(encoding="utf-8")
 
 
-def _add(number: int) -> None:
-    store.edit(lambda document: changes.add_profile(document, f"p{number}", {"preset": "demo"}))
-
-
 def test_many_writers_lose_nothing(gwproxy_home: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.map(_add, range(12))
+    def add(number: int) -> int:
+        return gwproxy("profile", "add", f"p{number}", "--preset", "demo").code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(add, range(12))) == [0] * 12
     document = tomllib.loads(paths.config_file().read_text(encoding="utf-8"))
     assert sorted(document["profiles"]) == sorted(f"p{number}" for number in range(12))
 
