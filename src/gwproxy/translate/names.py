@@ -14,6 +14,7 @@ characters (openai/codex#14355).
 from __future__ import annotations
 
 import hashlib
+import operator
 import re
 from typing import Final
 
@@ -123,8 +124,8 @@ class Names:
     def inward(self, request: Request, losses: Losses) -> Request:
         """The request as the upstream may read it: its own ids, names it accepts, only functions
         where it knows no free-form tools and no namespaces."""
-        turns = tuple(self._turn(turn) for turn in request.turns)
-        tools = tuple(self._tool(tool, losses) for tool in request.tools)
+        turns = tuple([self._turn(turn) for turn in request.turns])
+        tools = tuple([self._tool(tool, losses) for tool in request.tools])
         choice = request.tool_choice
         if choice is not None and (choice.name is not None or choice.allowed is not None):
             choice = structs.replace(
@@ -141,40 +142,46 @@ class Names:
     def _turn(self, turn: Turn) -> Turn:
         if turn.role == "assistant":
             self._turn_ids = set()
-        blocks = tuple(self._block(block) for block in turn.blocks)
-        return turn if blocks == turn.blocks else structs.replace(turn, blocks=blocks)
+        blocks = tuple([self._block(block) for block in turn.blocks])
+        same = all(map(operator.is_, blocks, turn.blocks))
+        return turn if same else structs.replace(turn, blocks=blocks)
 
     def _block(self, block: Block) -> Block:
-        kind = type(block)
-        if kind is Call:
-            return self._call(block)  # type: ignore[arg-type]
-        if kind is Result:
-            return self._result(block)  # type: ignore[arg-type]
+        match block:
+            case Call():
+                return self._call(block)
+            case Result():
+                return self._result(block)
         return block
 
     def _call(self, call: Call) -> Call:
         self._used.add(call.id)
         flatten = call.custom and self._upstream is not Dialect.RESPONSES
+        native = self._native_call_id(call.id)
+        name = self._fit(self._flat(call.name, call.namespace))
+        namespace = call.namespace if self._upstream is Dialect.RESPONSES else None
+        if not flatten and (native, name, namespace) == (call.id, call.name, call.namespace):
+            return call
         return structs.replace(
             call,
-            id=self._native_call_id(call.id),
-            name=self._fit(self._flat(call.name, call.namespace)),
-            namespace=call.namespace if self._upstream is Dialect.RESPONSES else None,
+            id=native,
+            name=name,
+            namespace=namespace,
             custom=call.custom and not flatten,
             arguments=arguments.wrap_input(call.arguments) if flatten else call.arguments,
         )
 
     def _result(self, result: Result) -> Result:
+        native = self._natives.get(result.call_id) or self._native_id(result.call_id)
+        custom = result.custom and self._upstream is Dialect.RESPONSES
+        refers = any(type(block) is ToolReference for block in result.blocks)
+        if not refers and (native, custom) == (result.call_id, result.custom):
+            return result
         blocks = tuple(
             ToolReference(self._fit(block.name)) if isinstance(block, ToolReference) else block
             for block in result.blocks
         )
-        return structs.replace(
-            result,
-            call_id=self._natives.get(result.call_id) or self._native_id(result.call_id),
-            blocks=blocks,
-            custom=result.custom and self._upstream is Dialect.RESPONSES,
-        )
+        return structs.replace(result, call_id=native, blocks=blocks, custom=custom)
 
     def _native_call_id(self, carried: str) -> str:
         """Ids may come back from turn to turn, as Kimi's do, but within one they tell calls apart:

@@ -29,7 +29,7 @@ _ASCII_PER_TOKEN: Final = 3.7
 # A request body as it came, JSON marks and all, where nobody parses it.
 BYTES_PER_TOKEN: Final = 4.2
 # Characters looked at to learn how much of a long text is not ASCII.
-_SAMPLE: Final = 4096
+_SAMPLE: Final = 1024
 _TURN_TOKENS: Final = 4
 _TOOL_TOKENS: Final = 8
 _PIXELS_PER_TOKEN: Final = 750  # Anthropic's vision guide

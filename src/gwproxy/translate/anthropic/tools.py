@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Raw, Struct, structs
 
 from gwproxy.translate import jsonio
@@ -59,6 +60,7 @@ class _Typed(Struct):
     cache_control: CacheControl | None = None
 
 
+_function: Final = msgspec.json.Decoder(Definition).decode
 _definition: Final = Shape(Definition)
 _typed: Final = Shape(_Typed)
 
@@ -164,6 +166,12 @@ def parse_tools(raws: list[Raw], losses: Losses) -> tuple[Tool, ...]:
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool | None:
+    try:
+        function = _function(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        function = None
+    if function is not None and function.type in (None, "custom"):
+        return _parse_function(function, path, losses)
     # What else a server's tool holds goes along in `native`: nothing of it is lost here.
     kind = _typed.read(raw, Losses(), path)
     if kind.type in (None, "custom"):
