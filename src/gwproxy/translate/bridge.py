@@ -43,6 +43,7 @@ from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names
 from gwproxy.translate.outward import Outward
 from gwproxy.translate.repair import repair_steps
+from gwproxy.translate.repair.sampling import takes_stops
 from gwproxy.translate.sequencer import Sequencer
 from gwproxy.translate.stops import StopMatcher
 from gwproxy.translate.thoughts import Listener, Thoughts, recalled, session_of
@@ -200,7 +201,7 @@ class Bridge:
         return structs.replace(request, estimate=estimate)
 
     def _render(self, request: Request) -> bytes:
-        if request.stop and self.client is Dialect.ANTHROPIC is not self.upstream:
+        if request.stop and self._matches(request.stop):
             self._stops = request.stop
             self.losses.emulate("stop_sequences")
             request = structs.replace(request, stop=())
@@ -214,6 +215,13 @@ class Bridge:
             self.repaired.append((step.name, step.why))
             request = changed
         return CODECS[self.upstream].render_request(request, self._manners, self.losses)
+
+    def _matches(self, stops: tuple[str, ...]) -> bool:
+        """Whether stop sequences are looked for here: Responses upstreams know none, some take few,
+        and no other dialect tells an Anthropic client which one it was."""
+        if self.upstream is Dialect.RESPONSES or not takes_stops(stops, self._manners):
+            return True
+        return self.client is Dialect.ANTHROPIC is not self.upstream
 
     def _calibrate(self, estimated: float) -> int:
         return max(1, round(estimated * self._factor))
