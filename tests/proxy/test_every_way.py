@@ -23,9 +23,9 @@ PROVIDERS: Mapping[str, Upstream] = {
     **EVERY_UPSTREAM,
     # As above, without the strict rules: nothing may depend on being refused.
     "strongwall": Upstream(STRONGWALL, "strongwall"),
-    "kimi-k25 lenient": Upstream(KIMI_K25, "kimi-k25"),
+    "kimi-k25-lenient": Upstream(KIMI_K25, "kimi-k25"),
     "kimi-code": Upstream(KIMI_CODE, "kimi-code"),
-    "renames its model": Upstream(
+    "renames-its-model": Upstream(
         replace(DEMO, dialects=frozenset({"anthropic"}), answer_model="renamed"),
         "custom",
         {"model": "demo-1"},
@@ -38,7 +38,7 @@ CASES = [
     for dialect in DIALECTS
     for streamed in (True, False)
     # A Chat upstream that streams unasked tells no usage, and this client wants it.
-    if (name, dialect, streamed) != ("always streams", "chat", False)
+    if (name, dialect, streamed) != ("always-streams", "chat", False)
 ]
 
 

@@ -193,7 +193,7 @@ async def test_streams_add_up_to_whole_answers(
         heard[streamed] = turns
     for whole, streamed_turn in zip(heard[False], heard[True], strict=True):
         expected, found = comparable(whole.whole), comparable(streamed_turn.whole)
-        if (upstream, dialect) == ("always streams", "chat"):
+        if (upstream, dialect) == ("always-streams", "chat"):
             # Who does not ask for a stream cannot ask for its usage, and gets a stream without it.
             del found["usage"]
         assert found == expected
@@ -263,7 +263,7 @@ async def test_a_wrong_token_is_the_sdks_own_error(
 
 
 @pytest.mark.parametrize("dialect", ASKS)
-@pytest.mark.parametrize("upstream", ["chat only", "anthropic only", "responses only"])
+@pytest.mark.parametrize("upstream", ["chat-only", "anthropic-only", "responses-only"])
 async def test_an_overload_is_the_sdks_own_error(
     start_gateway: StartGateway,
     start_provider: StartProvider,

@@ -70,11 +70,11 @@ _EVERY_DIALECT: Final = {"model": "demo-1", "dialects": ["anthropic", "chat", "r
 
 UPSTREAMS: Final[Mapping[str, Upstream]] = MappingProxyType(
     {
-        "chat only": CHAT_ONLY,
-        "chat that thinks": CHAT_THAT_THINKS,
-        "no stream": NO_STREAM,
-        "anthropic only": ANTHROPIC_ONLY,
-        "responses only": RESPONSES_ONLY,
+        "chat-only": CHAT_ONLY,
+        "chat-that-thinks": CHAT_THAT_THINKS,
+        "no-stream": NO_STREAM,
+        "anthropic-only": ANTHROPIC_ONLY,
+        "responses-only": RESPONSES_ONLY,
     }
 )
 """What each coding tool must work with."""
@@ -84,18 +84,18 @@ EVERY_UPSTREAM: Final[Mapping[str, Upstream]] = MappingProxyType(
         **UPSTREAMS,
         "claude": CLAUDE,
         "kimi-k25": Upstream(strictly(KIMI_K25), "kimi-k25"),
-        "answers whole": Upstream(
+        "answers-whole": Upstream(
             replace(DEMO, streaming=Streaming.ANSWERS_WHOLE), "custom", _EVERY_DIALECT
         ),
-        "always streams": Upstream(
+        "always-streams": Upstream(
             replace(DEMO, streaming=Streaming.ALWAYS_STREAMS), "custom", _EVERY_DIALECT
         ),
-        "refuses whole": Upstream(
+        "refuses-whole": Upstream(
             replace(DEMO, streaming=Streaming.REFUSES_WHOLE),
             "custom",
             {**_EVERY_DIALECT, "stream": "always"},
         ),
-        "refuses streams": Upstream(
+        "refuses-streams": Upstream(
             replace(DEMO, streaming=Streaming.REFUSES_STREAMS),
             "custom",
             {**_EVERY_DIALECT, "stream": "never"},

@@ -210,7 +210,10 @@ def _usage(figures: Figures) -> Json:
     """Inclusive; Codex fails where `reasoning_tokens` is missing (farion1231/cc-switch#3514)."""
     return {
         "input_tokens": figures.prompt,
-        "input_tokens_details": {"cached_tokens": figures.cached},
+        "input_tokens_details": {
+            "cached_tokens": figures.cached,
+            "cache_write_tokens": figures.written,
+        },
         "output_tokens": figures.output,
         "output_tokens_details": {"reasoning_tokens": figures.reasoning},
         "total_tokens": figures.prompt + figures.output,

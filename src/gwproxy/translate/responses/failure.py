@@ -12,11 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from gwproxy.translate import complaints, jsonio
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.openai_error import error_object, status_of
 
 _PROMPT_FIELD: Final = "input"
+_MESSAGES: Final = re.compile(r"messages(?:[.\[].*)?")
 
 # `error.code` of a response object: the published set, and the two that Codex acts upon although
 # they are not in it (it compacts on the first and stops on the second).
@@ -72,7 +75,17 @@ def parse_event(value: object) -> Failure:
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
     """Status and body. The request id goes into the `x-request-id` header, not into the body:
     OpenAI's errors have no place for it."""
-    return status_of(failure), jsonio.dumps({"error": error_object(failure, _PROMPT_FIELD)})
+    return status_of(failure), jsonio.dumps({"error": _error_object(failure)})
+
+
+def _error_object(failure: Failure) -> dict[str, Any]:
+    """What other dialects call `messages` has another name here, and other places in it."""
+    blamed = failure.param or ""
+    if _MESSAGES.fullmatch(blamed):
+        why = failure.message.removeprefix(f"{blamed}: ")
+        words = failure.message if why == failure.message else f"{_PROMPT_FIELD}: {why}"
+        failure = replace(failure, param=_PROMPT_FIELD, message=words)
+    return error_object(failure, _PROMPT_FIELD)
 
 
 def response_error(failure: Failure) -> dict[str, Any]:
@@ -94,5 +107,5 @@ def event_members(failure: Failure) -> dict[str, Any]:
     raises on the nested shape and swallows the other, which is the published one
     (openai/openai-dotnet#881)."""
     error = response_error(failure)
-    nested = {**error_object(failure, _PROMPT_FIELD), **error}
+    nested = {**_error_object(failure), **error}
     return {**error, "param": nested["param"], "error": nested}
