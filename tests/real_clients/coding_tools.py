@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-TIME_LIMIT_S: Final = 150
+TIME_LIMIT_S: Final = 240
 """For one task on a busy machine; OpenClaw alone takes a quarter of a minute to start."""
 
 

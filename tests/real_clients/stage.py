@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -95,6 +96,12 @@ class Stage:
             "ANTHROPIC_MODEL": self.upstream.model,
         }
 
+    def own_gateway(self) -> tuple[list[str], dict[str, str]]:
+        """`gwproxy run --`, and the variables with which the client's owner calls it."""
+        ours = ("GWPROXY_HOME", KEY_VARIABLE)
+        variables = {name: self.gateway.environment[name] for name in ours}
+        return [sys.executable, "-m", "gwproxy", "run", "--"], variables
+
     async def run(self, command: list[str], variables: Mapping[str, str] | None = None) -> Ran:
         """Run a program of the client's machine, in its work folder."""
         temporary = self.home / "tmp"
@@ -108,22 +115,30 @@ class Stage:
             **self.network,
             **(variables or {}),
         }
-        program = str(PROGRAMS / command[0])
         return await run_limited(
-            [program, *command[1:]],
+            command,
             environment=environment,
             folder=self.work,
             limit_s=TIME_LIMIT_S,
         )
 
     async def perform(
-        self, tool: CodingTool, task: Task, variables: Mapping[str, str] | None = None
+        self,
+        tool: CodingTool,
+        task: Task,
+        variables: Mapping[str, str] | None = None,
+        *,
+        by_way_of: Sequence[str] = (),
     ) -> Finished:
-        """Have the client do the task, and hold it and the gateway to every promise."""
+        """Have the client do the task, and hold it and the gateway to every promise.
+
+        `by_way_of` are words before the client's command.
+        """
         for name, content in task.given.items():
             (self.work / name).write_bytes(content)
         ran = await self.run(
-            tool.command(task.prompt, self.home), {**tool.environment, **(variables or {})}
+            [*by_way_of, *tool.command(task.prompt, self.home)],
+            {**tool.environment, **(variables or {})},
         )
         assert ran.code == 0, self._account(ran)
         finished = Finished(ran, tool.final_text(ran.stdout), self.turns())
@@ -156,6 +171,7 @@ class Stage:
         token = self.gateway.token.encode()
         for recorded in self.provider.requests:
             assert token not in recorded.raw
+            assert KEY.encode() not in recorded.raw
             assert token not in repr(recorded.headers).encode()
         assert KEY not in self.gateway.log
 

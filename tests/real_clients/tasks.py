@@ -128,3 +128,8 @@ def with_subagent() -> Task:
         },
     }
     return _ending_in_report("subagent", agent, more_turns=2, shows=("SUBAGENT DONE",))
+
+
+def after_looking_at_the_environment() -> Task:
+    """The model has the client print its variables first."""
+    return _ending_in_report("environment", {"run": "env"}, _WRITE, shows=("PATH=",))

@@ -1,0 +1,66 @@
+"""What only Claude Code does: deferred tools, subagents, its other ways to a token."""
+
+from __future__ import annotations
+
+import pytest
+
+from real_clients.coding_tools import CLAUDE_CODE
+from real_clients.installed import needs
+from real_clients.stage import SetStage
+from real_clients.tasks import WRITE_AND_REPORT, with_subagent, with_tool
+from support.upstreams import CHAT_ONLY, CLAUDE, UPSTREAMS
+
+pytestmark = [pytest.mark.clients, needs("claude")]
+
+UPSTREAM = pytest.mark.parametrize("upstream", UPSTREAMS)
+TOOL_SEARCH = with_tool("ToolSearch", query="select:WebFetch,NotebookEdit", max_results=5)
+
+
+@UPSTREAM
+async def test_as_people_configure_it_by_hand(set_stage: SetStage, upstream: str) -> None:
+    stage = await set_stage(UPSTREAMS[upstream])
+    await stage.perform(CLAUDE_CODE, WRITE_AND_REPORT, stage.by_hand())
+
+
+@UPSTREAM
+async def test_a_tool_that_was_searched_for_is_offered(set_stage: SetStage, upstream: str) -> None:
+    """The result of the search is made of `tool_reference` blocks, which hardly anybody takes."""
+    stage = await set_stage(UPSTREAMS[upstream])
+    finished = await stage.perform(CLAUDE_CODE, TOOL_SEARCH, stage.by_hand())
+    assert "WebFetch" in {tool.name for tool in finished.turns[1].tools}
+
+
+async def test_real_claude_searches_for_tools_as_it_was_set_up(set_stage: SetStage) -> None:
+    stage = await set_stage(CLAUDE)
+    stage.set_up("claude-code")
+    finished = await stage.perform(CLAUDE_CODE, TOOL_SEARCH)
+    # Passed through as they came: Claude knows what to make of them.
+    assert '"type":"tool_reference"' in stage.provider.generations[1].raw.decode()
+    assert len(finished.turns) == TOOL_SEARCH.turns
+
+
+@UPSTREAM
+async def test_a_subagent_does_its_part(set_stage: SetStage, upstream: str) -> None:
+    stage = await set_stage(UPSTREAMS[upstream])
+    stage.set_up("claude-code")
+    await stage.perform(CLAUDE_CODE, with_subagent())
+
+
+async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
+    stage = await set_stage(CHAT_ONLY)
+    stage.set_up("claude-code", "--helper")
+    settings = (stage.home / ".claude" / "settings.json").read_text(encoding="utf-8")
+    assert stage.gateway.token not in settings
+    await stage.perform(CLAUDE_CODE, WRITE_AND_REPORT)
+
+
+async def test_a_wrong_token_stops_it_at_once(set_stage: SetStage) -> None:
+    """Without `x-should-retry: false` it would try again for minutes."""
+    stage = await set_stage(CHAT_ONLY)
+    wrong = {**stage.by_hand(), "ANTHROPIC_AUTH_TOKEN": "not-the-token"}
+    ran = await stage.run(
+        CLAUDE_CODE.command("hello", stage.home), {**CLAUDE_CODE.environment, **wrong}
+    )
+    assert ran.code != 0
+    assert stage.gateway.log.count("  claude-cli/") == 1, stage.gateway.log
+    assert stage.provider.requests == []

@@ -1,0 +1,53 @@
+"""What only Codex does: tools in a namespace, and pictures and other bytes as tool output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from real_clients.coding_tools import CODEX
+from real_clients.installed import needs
+from real_clients.stage import SetStage
+from real_clients.tasks import IMAGE, PICTURE, PNG, WRITE_AND_REPORT, with_tool
+from support.upstreams import CHAT_ONLY, UPSTREAMS
+
+pytestmark = [pytest.mark.clients, needs("codex")]
+
+UPSTREAM = pytest.mark.parametrize("upstream", UPSTREAMS)
+
+
+@UPSTREAM
+async def test_a_tool_in_a_namespace_is_called(set_stage: SetStage, upstream: str) -> None:
+    """Only Responses has namespaces; elsewhere the tool has a name of both, and back again."""
+    native = upstream == "responses-only"
+    name = "close_agent" if native else "multi_agent_v1__close_agent"
+    stage = await set_stage(UPSTREAMS[upstream])
+    stage.set_up("codex")
+    task = replace(with_tool(name, target="nobody-9a"), shows=("nobody-9a",))
+    await stage.perform(CODEX, task)
+
+
+@UPSTREAM
+async def test_a_picture_is_viewed(set_stage: SetStage, upstream: str) -> None:
+    stage = await set_stage(UPSTREAMS[upstream])
+    stage.set_up("codex")
+    task = with_tool("view_image", path=str(stage.work / PICTURE))
+    await stage.perform(CODEX, replace(task, given=IMAGE.given))
+    assert stage.has_shown(PNG)
+
+
+@UPSTREAM
+async def test_control_characters_in_output_do_no_harm(set_stage: SetStage, upstream: str) -> None:
+    """Codex has no tool for reading files, so the shell prints the picture's bytes."""
+    stage = await set_stage(UPSTREAMS[upstream])
+    stage.set_up("codex")
+    await stage.perform(CODEX, replace(IMAGE, shows=("IHDR",)))
+
+
+async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
+    stage = await set_stage(CHAT_ONLY)
+    stage.set_up("codex", "--helper")
+    settings = (stage.home / ".codex" / "config.toml").read_text(encoding="utf-8")
+    assert stage.gateway.token not in settings
+    await stage.perform(CODEX, WRITE_AND_REPORT)
