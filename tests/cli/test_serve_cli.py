@@ -227,6 +227,22 @@ def test_word_is_left_while_it_runs(serve: Serve, gwproxy_home: Path) -> None:
     assert not (gwproxy_home / "server.json").exists()
 
 
+def test_setup_writes_the_address_at_which_it_runs(
+    serve: Serve, command: InProcess, tmp_path: Path
+) -> None:
+    """`serve` says «next: gwproxy setup claude-code»: that must work after `--port`, too."""
+    serving = serve("--profile", "demo")
+    serving.wait_for("listening")
+    ask = ("setup", "claude-code", "--profile", "demo", "--home", str(tmp_path), "--dry-run")
+    ran = command(*ask)
+    assert f'"ANTHROPIC_BASE_URL": "{serving.url}/profiles/demo"' in ran.stdout
+    assert f"the gateway runs at {serving.url.removeprefix('http://')}" in ran.stderr
+    serving.stop()
+    ran = command(*ask)
+    assert '"ANTHROPIC_BASE_URL": "http://127.0.0.1:4979/profiles/demo"' in ran.stdout
+    assert ran.stderr == ""
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2"])
 def test_other_machines_only_when_asked_for(command: InProcess, host: str) -> None:
     ran = command("serve", "--profile", "demo", "--host", host)

@@ -6,13 +6,16 @@ only when a gwproxy answers there. Else the address is what config.toml says.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gwproxy import paths
 
 if TYPE_CHECKING:
-    from gwproxy.profiles.store import Config
+    from gwproxy.profiles.store import Config, ServeSettings
 
 
 def word_left() -> dict[str, Any]:
@@ -41,3 +44,15 @@ async def find_gateway(config: Config) -> tuple[str, dict[str, Any]]:
             return announced, health
     url = configured_url(config)
     return url, await holder.health(url)
+
+
+def settings_in_use(config: Config) -> ServeSettings:
+    """`[serve]` of config.toml, with the address of a gateway that runs elsewhere: after `gwproxy
+    serve --port 5000` a client that is sent to the configured port would find nobody."""
+    if word_left().get("url") in (None, configured_url(config)):
+        return config.serve
+    url, health = asyncio.run(find_gateway(config))
+    if not health or url == configured_url(config):
+        return config.serve
+    address = urlsplit(url)
+    return replace(config.serve, host=address.hostname or "", port=address.port or 0)

@@ -12,8 +12,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from gwproxy import paths
+from gwproxy.cli.running import configured_url, settings_in_use
 from gwproxy.clients import files
 from gwproxy.clients.endpoint import (
     Endpoint,
@@ -128,7 +130,7 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
     helper = asked.helper or (scope == "project" and asked.client is CLIENTS["claude-code"])
     return through_gateway(
         profile,
-        config.serve,
+        settings_in_use(config),
         local_token(),
         pinned=profile.name != config.default,
         token_command=_token_command(scope) if helper else None,
@@ -158,6 +160,12 @@ def warnings_of(
     found = list(snapshot.warnings)
     found += client.remarks(target.scope, wishes, asked.places)
     base = endpoint.anthropic or endpoint.openai or ""
+    configured = configured_url(store.load())
+    if not endpoint.direct and urlsplit(base).netloc != urlsplit(configured).netloc:
+        found.append(
+            f"the gateway runs at {urlsplit(base).netloc}, and that is written; config.toml says "
+            f"{urlsplit(configured).netloc}: start it in the same way next time"
+        )
     if proxy := proxy_warning(base, asked.places.environ):
         found.append(proxy)
     if endpoint.direct:
