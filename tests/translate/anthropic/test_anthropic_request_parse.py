@@ -102,6 +102,12 @@ def test_max_tokens_is_demanded_in_the_official_words() -> None:
     assert request.parse_countable(json.dumps(value).encode(), Losses()).max_tokens is None
 
 
+def test_a_message_is_demanded_in_the_official_words() -> None:
+    """Anthropic's SDKs count on the refusal; an answer to nothing would be billed."""
+    assert str(rejected(body([]))) == "messages: at least one message is required"
+    assert request.parse_countable(json.dumps(body([])).encode(), Losses()).turns == ()
+
+
 @pytest.mark.parametrize(
     ("value", "field"),
     [

@@ -121,15 +121,20 @@ _loose_message: Final = Shape(_LooseMessage)
 
 def parse(body: bytes, losses: Losses) -> Request:
     """Raises Malformed and Unsupported, which name the field."""
-    request = parse_countable(body, losses)
-    if request.max_tokens is None:
+    fields = _decode(body, losses)
+    if fields.max_tokens is None:
         raise Malformed("max_tokens", "Field required")
-    return request
+    if not fields.messages:
+        raise Malformed("messages", "at least one message is required")
+    return _request(fields, losses)
 
 
 def parse_countable(body: bytes, losses: Losses) -> Request:
-    """The body of `count_tokens`: the same, without a limit for the answer."""
-    fields = _decode(body, losses)
+    """The body of `count_tokens`: the same, without a limit for the answer, or with nothing yet."""
+    return _request(_decode(body, losses), losses)
+
+
+def _request(fields: Body, losses: Losses) -> Request:
     _refuse(fields)
     _leave_out(fields, losses)
     offered = tools.parse_tools(fields.tools or [], losses)
