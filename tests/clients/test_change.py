@@ -97,6 +97,23 @@ def test_an_edit_between_two_setups_survives_the_undo(target: Target) -> None:
     assert target.file.read_bytes() == BEFORE.replace(b'"vi"', b'"emacs"')
 
 
+def test_no_copy_and_no_undo_brings_back_a_key_of_a_setup_before(target: Target) -> None:
+    unit, key = ("provider", "gwproxy"), "sk-" + "k" * 40
+
+    def direct(_: object) -> list[Wish]:
+        return [Wish(unit, {"url": "x"}), Wish((*unit, "key"), key, secret=True)]
+
+    change.apply_setup(target, direct, "kimi")
+    target.file.write_bytes(JSON.assign(target.file.read_text(), (*unit, "timeout"), 5).encode())
+    change.apply_setup(
+        target, lambda _: [Wish(unit, {"url": "y"}), Wish((*unit, "key"), "token")], "kimi"
+    )
+    change.apply_undo(target)
+    left = [target.file, *(path for path in paths.state_dir().rglob("*") if path.is_file())]
+    assert [path for path in left if key.encode() in path.read_bytes()] == []
+    assert b'"timeout": 5' in target.file.read_bytes()
+
+
 def test_a_profile_of_the_same_values_only_changes_the_record(target: Target) -> None:
     apply(target)
     content = target.file.read_bytes()

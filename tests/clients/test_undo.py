@@ -67,6 +67,19 @@ def test_an_object_of_ours_that_the_user_extended_stays_as_a_whole() -> None:
     assert result.kept == (("providers", "gwproxy"),)
 
 
+def test_our_secret_goes_even_from_an_object_that_stays() -> None:
+    unit = ("providers", "gwproxy")
+    text, members = setup(JSON, "{}", unit, {"url": "http://x"})
+    members += claimed_by((*unit, "key"), "sk-1", len(unit), secret=True)
+    text = JSON.assign(text, (*unit, "key"), "sk-1")
+    extended = JSON.assign(text, (*unit, "timeout"), 5)
+    result = undone(JSON, extended, "{}", members)
+    assert JSON.read(result.text) == {"providers": {"gwproxy": {"url": "http://x", "timeout": 5}}}
+    assert result.kept == (unit,)
+    theirs = JSON.assign(extended, (*unit, "key"), "sk-of-the-user")
+    assert undone(JSON, theirs, "{}", members).text == theirs
+
+
 def test_a_value_whose_place_is_gone_is_shown_and_not_forced() -> None:
     base = '{"env": {"KEY": "sk-old"}}'
     gone = Claimed(("env", "KEY"), 2, (digest(ABSENT),))

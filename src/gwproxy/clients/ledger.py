@@ -153,7 +153,7 @@ def _write(known: Mapping[Path, Claim]) -> None:
 
 def _claim(record: Mapping[str, Any]) -> Claim:
     members = tuple(
-        Claimed(tuple(each["path"]), each["unit"], tuple(each["ours"]))
+        Claimed(tuple(each["path"]), each["unit"], tuple(each["ours"]), each.get("secret", False))
         for each in record["members"]
     )
     texts = {name: record[name] for name in ("client", "scope", "profile", "file", "base")}

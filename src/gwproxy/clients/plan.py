@@ -226,7 +226,7 @@ def _unit(wish: Wish, wishes: Iterable[Wish]) -> int:
 
 def _claimed(tree: Tree, wish: Wish, unit: int, old: Iterable[Claimed]) -> Iterator[Claimed]:
     if wish.value is not ABSENT:
-        yield from claimed_by(wish.path, wish.value, unit)
+        yield from claimed_by(wish.path, wish.value, unit, secret=wish.secret)
     elif lookup(tree, wish.path) is not ABSENT or any(each.path == wish.path for each in old):
         yield Claimed(wish.path, unit, (digest(ABSENT),))
 

@@ -4,7 +4,8 @@ Pure. The three sides are the file as it would be without us (`base`), what we w
 which knows our values only by their digests, so that no token is kept twice), and the file as it
 is now. A member that still has our value gets back what the base has there; one that the user
 has changed since is theirs and is kept. An object that is wholly ours goes as a whole or, when
-the user has put something into it, stays as a whole: half of a provider entry is a broken file.
+the user has put something into it, stays as a whole, for half of a provider entry is a broken
+file; but without the key or token that we put into it.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ class Claimed:
 
     The first `unit` keys of `path` name the object that belongs together with it (the path
     itself for a plain value). `ours` are the digests of all values that may be there by us: more
-    than one after a second setup, since the first may have been cut off half way.
+    than one after a second setup, since the first may have been cut off half way. A `secret`
+    goes even from an object that stays.
     """
 
     path: MemberPath
     unit: int
     ours: tuple[str, ...]
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +84,21 @@ def merged(old: Iterable[Claimed], new: Iterable[Claimed]) -> tuple[Claimed, ...
     known = {each.path: each for each in old}
     result = dict(known)
     for each in new:
-        before = known[each.path].ours if each.path in known else ()
-        ours = (*before, *(digest for digest in each.ours if digest not in before))
-        result[each.path] = Claimed(each.path, each.unit, ours)
+        before = known.get(each.path, each)
+        ours = tuple(dict.fromkeys((*before.ours, *each.ours)))
+        result[each.path] = Claimed(each.path, each.unit, ours, before.secret or each.secret)
     return tuple(sorted(result.values(), key=lambda each: (each.path[: each.unit], each.path)))
 
 
-def claimed_by(path: MemberPath, value: Value, unit: int | None = None) -> Iterator[Claimed]:
+def claimed_by(
+    path: MemberPath, value: Value, unit: int | None = None, *, secret: bool = False
+) -> Iterator[Claimed]:
     """The claim to one wish: a digest for each plain value in it.
 
     `unit` is for a wish inside the object of another one: they belong together.
     """
     for leaf, leaf_value in leaves(path, value):
-        yield Claimed(leaf, len(path) if unit is None else unit, (digest(leaf_value),))
+        yield Claimed(leaf, len(path) if unit is None else unit, (digest(leaf_value),), secret)
 
 
 def _without_unit(
@@ -110,6 +115,9 @@ def _without_unit(
     ours = {each.path: each.ours for each in claimed}
     if any(digest(value) not in ours.get(path, ()) for path, value in leaves(unit, present)):
         kept.append(unit)
+        for each in claimed:
+            if each.secret and digest(lookup(form.read(text), each.path)) in each.ours:
+                text = form.remove(text, each.path)
         return text
     return _pruned(form, form.remove(text, unit), base, unit)
 
