@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,49 @@ def test_an_undo_keeps_later_edits_and_says_so(settings: Path, command: InProces
     assert settings.read_text() == (
         '{\n  // mine\n  "hooks": {"mine": []},\n  "env": {\n    "API_TIMEOUT_MS": "1"\n  }\n}\n'
     )
+
+
+def test_a_file_that_cannot_be_undone_keeps_no_other(
+    settings: Path, home: Path, command: InProcess
+) -> None:
+    command("setup", "claude-code", "--yes")
+    command("setup", "codex", "--yes")
+    settings.write_text("{")
+    ran = command("setup", "--undo", "--all", "--yes")
+    assert (ran.code, ran.stdout) == (3, f"{home / '.codex' / 'config.toml'}\n")
+    assert f"error: gwproxy cannot edit {settings}\n" in ran.stderr
+    settings.write_text(BEFORE)
+    assert command("setup", "--undo", "--all", "--yes").code == 0
+    assert command("setup", "--undo", "--all").stderr == "there is nothing to undo\n"
+
+
+@pytest.mark.parametrize("client", ["claude-code", "openclaw", "opencode", "codex"])
+def test_an_undo_without_a_record_takes_what_only_gwproxy_writes(
+    settings: Path, home: Path, command: InProcess, gwproxy_home: Path, client: str
+) -> None:
+    command("setup", client, "--yes")
+    shutil.rmtree(gwproxy_home / "backups", ignore_errors=True)
+    (gwproxy_home / "setup.json").unlink()
+    shown = command("setup", client, "--undo", "--dry-run")
+    assert "no record of a setup; what only gwproxy writes goes" in shown.stderr
+    ran = command("setup", "--undo", "--all", "--yes")
+    assert ran.code == 0
+    assert settings.read_text() == BEFORE
+    left = [path.read_text() for path in home.rglob("*") if path.is_file() and path != settings]
+    assert [text for text in left if "gwproxy" in text] == []
+
+
+def test_an_entry_that_somebody_has_extended_is_not_taken_for_ours(
+    settings: Path, home: Path, command: InProcess
+) -> None:
+    command("setup", "opencode", "--yes")
+    file = home / ".config" / "opencode" / "opencode.json"
+    file.write_text(file.read_text().replace('"options": {', '"options": {"timeout": 5,'))
+    command("setup", "opencode", "--undo", "--yes")
+    kept = file.read_text()
+    assert '"timeout": 5' in kept
+    assert command("setup", "opencode", "--undo").stderr == "there is nothing to undo\n"
+    assert file.read_text() == kept
 
 
 def test_an_undo_elsewhere_names_what_is_set_up(settings: Path, command: InProcess) -> None:

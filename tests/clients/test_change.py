@@ -152,6 +152,45 @@ def test_a_link_into_a_dotfiles_repository_stays_a_link(target: Target, tmp_path
     assert real.read_bytes() == BEFORE
 
 
+def test_a_file_that_was_moved_behind_a_link_since_is_still_known(
+    target: Target, tmp_path: Path
+) -> None:
+    apply(target)
+    first, second = tmp_path / "dotfiles.json", tmp_path / "other-dotfiles.json"
+    target.file.rename(first)
+    target.file.symlink_to(first)
+    assert change.is_on_record(target)
+    change.apply_setup(target, lambda _: WISHES[:2], "kimi")
+    first.rename(second)
+    target.file.unlink()
+    target.file.symlink_to(second)
+    assert change.apply_undo(target) is not None
+    assert second.read_bytes() == BEFORE
+    assert ledger.claims() == {}
+
+
+def test_files_that_a_link_leads_to_by_turns_are_told_apart(target: Target, tmp_path: Path) -> None:
+    work, home = tmp_path / "work.json", tmp_path / "home.json"
+    home.write_bytes(BEFORE)
+    target.file.rename(work)
+    target.file.symlink_to(work)
+    apply(target)
+    target.file.unlink()
+    target.file.symlink_to(home)
+    assert not change.is_on_record(target)
+    apply(target)
+    assert set(ledger.claims()) == {work, home}
+
+
+def test_a_setup_with_nothing_to_write_is_recorded_where_no_record_is(target: Target) -> None:
+    apply(target)
+    (paths.state_dir() / "setup.json").unlink()
+    change.note_setup(target, lambda _: WISHES, "kimi")
+    assert change.is_on_record(target)
+    change.note_setup(target, lambda _: [*WISHES, Wish(("env", "MORE"), "1")], "other")
+    assert [claim.profile for _, claim in change.claimed_targets()] == ["kimi"]
+
+
 def test_standing_says_what_became_of_our_values(target: Target) -> None:
     apply(target)
     ((_, claim),) = change.claimed_targets()

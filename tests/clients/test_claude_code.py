@@ -8,7 +8,8 @@ import pytest
 
 from clients.surroundings import CLAUDE, COMMAND, KEY, KIMI, TOKEN, gateway, places
 from gwproxy.clients import claude_code
-from gwproxy.clients.endpoint import straight_to_provider
+from gwproxy.clients.document import Tree, leaves
+from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import diff, plan_setup
 from gwproxy.errors import ConfigError
@@ -44,6 +45,33 @@ def test_real_claude_needs_little() -> None:
         "ANTHROPIC_DEFAULT_SONNET_MODEL": "claude-sonnet-4-6",
         "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
     }
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        gateway(KIMI),
+        gateway(KIMI, command=COMMAND),
+        gateway(CLAUDE, pinned=True),
+        gateway(make_profile("s", {"preset": "kimi-code", "max_output_tokens": 8000})),
+    ],
+)
+def test_all_that_it_writes_is_known_again(endpoint: Endpoint) -> None:
+    wishes = claude_code.wishes(endpoint, {}, default=False)
+    target = claude_code.target("user", places())
+    tree = JSON.read(plan_setup(target, None, wishes).after or "")
+    assert {path for path, _ in leaves((), tree)} == set(claude_code.traces(tree))
+
+
+@pytest.mark.parametrize(
+    "address", [None, 7, "http://127.0.0.1:3456", "https://example.com/profiles/x", "http://[", ""]
+)
+def test_the_settings_of_another_gateway_are_not_taken_for_ours(address: object) -> None:
+    tree: Tree = {
+        "env": {"ANTHROPIC_BASE_URL": address, "API_TIMEOUT_MS": "1"},
+        "apiKeyHelper": "/usr/bin/my-gwproxy token --mine",
+    }
+    assert claude_code.traces(tree) == []
 
 
 def test_a_tier_takes_the_model_that_bears_its_name() -> None:

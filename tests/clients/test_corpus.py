@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from clients.surroundings import CHAT_ONLY, CLAUDE, COMMAND, TOKEN_FILE, gateway
+from gwproxy import paths
 from gwproxy.clients import change
 from gwproxy.clients.document import MemberPath, TextFormat, Tree, Value, leaves, same
 from gwproxy.clients.jsontext import JSON
@@ -106,6 +109,23 @@ def test_a_switch_between_profiles_is_undone_at_once(target: Target) -> None:
     assert same(
         target.form.read(target.file.read_bytes().decode()), target.form.read(direct.decode())
     )
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_setup_whose_record_is_lost_is_known_by_what_it_wrote(
+    target: Target, endpoint: str
+) -> None:
+    client: Client = CLIENTS[target.client]
+    target = replace(target, traces=client.traces)
+    before = values(target.form, target.file.read_bytes().decode())
+    set_up(target, endpoint)
+    shutil.rmtree(paths.state_dir())
+    set_up(target, "token")
+    change.apply_undo(target)
+    # Nothing says that a file with nothing else in it was there before us.
+    after = target.file.read_bytes().decode() if target.file.exists() else ""
+    assert values(target.form, after).items() <= before.items()
+    assert client.traces(target.form.read(after)) == client.traces(target.form.read("")) == []
 
 
 def test_a_huge_file_is_edited_in_the_same_way(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from gwproxy.cli.setup_inputs import (
     warnings_of,
 )
 from gwproxy.cli.setup_report import ClientStatus
+from gwproxy.cli.setup_undo import take_back
 from gwproxy.clients import change
 from gwproxy.clients.document import Tree
 from gwproxy.clients.endpoint import (
@@ -102,7 +103,7 @@ def setup(
     yes: YesFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
-) -> None:
+) -> int:
     """Configure a coding tool to use the gateway."""
     output = output_of(context)
     asked = Asked(
@@ -124,13 +125,14 @@ def setup(
     )
     check_flags(asked, show_list=show_list)
     if undo:
-        _undo(asked, output)
-    elif asked.client is None or show_list:
+        return take_back(asked, output)
+    if asked.client is None or show_list:
         _list(asked, output, offer=not show_list)
     elif print_only:
         _print(asked, asked.client, output)
     else:
         _set_up(asked, asked.client, output)
+    return 0
 
 
 def _set_up(asked: Asked, client: Client, output: Output) -> None:
@@ -148,11 +150,13 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     if plan.is_empty:
         status = "unchanged"
         output.talk(f"{client.TITLE} is set up already: {target.file}")
+        if not asked.dry_run:
+            change.note_setup(target, wisher, endpoint.profile.name)
     elif not asked.dry_run:
         question = f"Write this to {target.file}?"
         if asked.direct:
             question = f"Write this, with the provider's key, to {target.file}?"
-        if not _agreed(asked, output, [plan], question):
+        if not setup_report.agreed(output, [plan], question, yes=asked.yes):
             return
         plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
         _check_settled(plan, output)
@@ -196,40 +200,6 @@ def _print(asked: Asked, client: Client, output: Output) -> None:
     output.result(data, lambda: output.line(text))
 
 
-def _undo(asked: Asked, output: Output) -> None:
-    targets = _claimed(asked)
-    found = [(target, change.preview_undo(target)) for target in targets]
-    plans = [(target, plan) for target, plan in found if plan is not None]
-    if not plans:
-        output.talk("there is nothing to undo")
-        others = [] if asked.everything else change.claimed_targets()
-        for target, _ in others:
-            output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
-    for _, plan in plans:
-        for remark in setup_report.kept_by_undo(plan):
-            output.warn(f"{plan.target.file}: {remark}")
-    if plans and not asked.dry_run:
-        question = f"Take gwproxy out of {', '.join(str(target.file) for target, _ in plans)}?"
-        if not _agreed(asked, output, [plan for _, plan in plans], question):
-            return
-        for target, _ in plans:
-            change.apply_undo(target, in_place=asked.in_place)
-
-    def human() -> None:
-        for target, plan in plans:
-            if asked.dry_run:
-                setup_report.print_diff(output, plan)
-            else:
-                output.line(str(target.file))
-
-    status = "would change" if asked.dry_run else "changed"
-    data = {
-        "status": status if plans else "unchanged",
-        "undone": [setup_report.plan_data(plan) for _, plan in plans],
-    }
-    output.result(data, human)
-
-
 def _list(asked: Asked, output: Output, *, offer: bool) -> None:
     claimed = change.claimed_targets()
     clients = []
@@ -259,17 +229,6 @@ def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree]
     return lambda tree: client.wishes(endpoint, tree, default=asked.default)
 
 
-def _agreed(asked: Asked, output: Output, plans: list[Plan], question: str) -> bool:
-    if asked.yes:
-        return True
-    for plan in plans:
-        setup_report.talk_diff(output, plan)
-    if output.confirm(question, flag="--yes"):
-        return True
-    output.talk("nothing was changed")
-    return False
-
-
 def _check_settled(plan: Plan, output: Output) -> None:
     time.sleep(_SETTLING_TIME_S)
     if not change.is_in_place(plan):
@@ -277,20 +236,6 @@ def _check_settled(plan: Plan, output: Output) -> None:
             f"another program wrote {plan.target.file} right after gwproxy: close "
             f"{plan.target.client} and run setup again"
         )
-
-
-def _claimed(asked: Asked) -> list[Target]:
-    client = asked.client
-    claimed = [
-        target
-        for target, _ in change.claimed_targets()
-        if client is None or target.client == client.NAME
-    ]
-    if asked.everything or client is None:
-        return claimed
-    scopes = (asked.scope,) if asked.scope else client.SCOPES
-    here = {client.target(scope, asked.places).file for scope in scopes}
-    return [target for target in claimed if target.file in here]
 
 
 def _standing(target: Target, claim: Claim) -> change.Standing | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gwproxy.cli.output import Output, Table
@@ -49,6 +50,18 @@ def print_diff(output: Output, plan: Plan) -> None:
     """The diff as data, for --dry-run."""
     if text := diff(plan).rstrip("\n"):
         output.line(text)
+
+
+def agreed(output: Output, plans: Iterable[Plan], question: str, *, yes: bool) -> bool:
+    """Whether the person wants this: shown first, then asked, unless `--yes` has said so."""
+    if yes:
+        return True
+    for plan in plans:
+        talk_diff(output, plan)
+    if output.confirm(question, flag="--yes"):
+        return True
+    output.talk("nothing was changed")
+    return False
 
 
 def kept_by_undo(plan: Plan) -> list[str]:

@@ -8,7 +8,7 @@ that changes between reading and writing is planned for again. One gwproxy at a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -20,7 +20,7 @@ from gwproxy.clients.files import Snapshot
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Plan, Target, Wish, plan_setup, plan_undo, restore
 from gwproxy.clients.tomltext import TOML
-from gwproxy.clients.undo import Claim
+from gwproxy.clients.undo import Claim, claimed_by, merged
 from gwproxy.errors import ConfigError
 
 # A client that writes its file all the time is not going to stop for a fourth try.
@@ -45,11 +45,15 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One reading of a file, and what may be done to it on that ground."""
+    """One reading of a file, and what may be done to it on that ground.
+
+    `place` is the path under which the file is on record, its real one where it is not.
+    """
 
     snapshot: Snapshot
+    place: Path
     plan: Plan
-    claim: Claim | None
+    claim: Claim
     base: bytes | None
 
 
@@ -66,17 +70,24 @@ def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool 
 
     def attempt() -> Plan:
         work = _setup(target, wishes, profile)
-        assert work.claim is not None
         if work.plan.is_empty:
-            _rename_claim(work.snapshot.real, profile)
+            _note(work)
             return work.plan
         _guard_size(work.plan)
         _back_up(work.snapshot, work.base)
-        ledger.keep(work.snapshot.real, work.claim, work.base)
+        ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
         files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
         return work.plan
 
     return _attempted(target, attempt)
+
+
+def note_setup(target: Target, wishes: Wisher, profile: str) -> None:
+    """Keep the record true of a file that says already what is wished. Raises ConfigError."""
+    with paths.exclusive_lock(ledger.LOCK):
+        work = _setup(target, wishes, profile)
+        if work.plan.is_empty:
+            _note(work)
 
 
 def preview_undo(target: Target) -> Plan | None:
@@ -98,7 +109,7 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
                 files.delete(work.snapshot)
             else:
                 files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
-        ledger.forget(work.snapshot.real)
+        ledger.forget(work.place)
         return work.plan
 
     return _attempted(target, attempt)
@@ -107,6 +118,13 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
 def is_in_place(plan: Plan) -> bool:
     """Whether the file still says what the plan left in it."""
     return files.read(plan.target.file).text == plan.after
+
+
+def is_on_record(target: Target) -> bool:
+    """Whether we know that we have set up this file. Raises ConfigError."""
+    snapshot = files.read(target.file)
+    place, _ = _claim_to(target, snapshot)
+    return place in ledger.claims()
 
 
 def claimed_targets() -> list[tuple[Target, Claim]]:
@@ -134,13 +152,13 @@ def standing(target: Target, claim: Claim) -> Standing:
 def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
     snapshot = files.read(target.file)
     files.refuse_unwritable(snapshot)
-    claim = ledger.claims().get(snapshot.real)
-    old_base = ledger.base_of(snapshot.real, claim) if claim else None
+    place, claim = _claim_to(target, snapshot)
+    old_base = ledger.base_of(place, claim) if claim else None
     base_text = None if old_base is None else old_base.decode()
     plan = _read(target, lambda: _plan_setup(target, snapshot.text, wishes, claim, base_text))
     base = _base(target, snapshot, claim, old_base)
     states = [ledger.sha256(_bytes(plan.after))]
-    if claim and snapshot.content is not None:
+    if claim and snapshot.content is not None and not plan.is_empty:
         # Cut off before the write, the file stays in its present state, which is ours as well.
         states.insert(0, ledger.sha256(snapshot.content))
     new = Claim(
@@ -152,7 +170,36 @@ def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
         states=tuple(states),
         members=plan.members,
     )
-    return _Work(snapshot, plan, new, base)
+    return _Work(snapshot, place, plan, new, base)
+
+
+def _claim_to(target: Target, snapshot: Snapshot) -> tuple[Path, Claim | None]:
+    """What is ours in a file, and the path under which that is on record.
+
+    Somebody may have moved the file since and left a link behind, as into a dotfiles repository;
+    or our records are gone, and the file itself has to tell.
+    """
+    known = ledger.claims()
+    if snapshot.real in known:
+        return snapshot.real, known[snapshot.real]
+    for place, claim in known.items():
+        has_moved = claim.file == str(snapshot.path) and files.is_gone(place)
+        if has_moved or files.real_path(place) == snapshot.real:
+            return place, claim
+    return snapshot.real, _traced(target, snapshot)
+
+
+def _traced(target: Target, snapshot: Snapshot) -> Claim | None:
+    """A claim to what only gwproxy can have written; None where there is nothing like it."""
+    try:
+        tree = target.form.read(snapshot.text or "")
+    except Uneditable:
+        return None
+    found = [each for path in target.traces(tree) for each in claimed_by(path, lookup(tree, path))]
+    if not found:
+        return None
+    file = str(target.file)
+    return Claim(target.client, target.scope, "", file, None, (), merged((), found))
 
 
 def _plan_setup(
@@ -178,14 +225,14 @@ def _base(
 
 def _undo(target: Target) -> _Work | None:
     snapshot = files.read(target.file)
-    claim = ledger.claims().get(snapshot.real)
+    place, claim = _claim_to(target, snapshot)
     if claim is None:
         return None
     text = snapshot.text
     if text is None or snapshot.content is None:
-        return _Work(snapshot, Plan(target, None, None, ()), claim, None)
+        return _Work(snapshot, place, Plan(target, None, None, ()), claim, None)
     files.refuse_unwritable(snapshot)
-    base = ledger.base_of(snapshot.real, claim)
+    base = ledger.base_of(place, claim)
     base_text = None if base is None else base.decode()
     untouched = ledger.sha256(snapshot.content) in claim.states
     plan = _read(
@@ -196,7 +243,7 @@ def _undo(target: Target) -> _Work | None:
             else plan_undo(target, text, claim, base_text)
         ),
     )
-    return _Work(snapshot, plan, claim, base)
+    return _Work(snapshot, place, plan, claim, base)
 
 
 def _attempted(target: Target, attempt: Callable[[], _T]) -> _T:
@@ -213,11 +260,12 @@ def _attempted(target: Target, attempt: Callable[[], _T]) -> _T:
     )
 
 
-def _rename_claim(real: Path, profile: str) -> None:
-    """The same values for a profile of another name: only the record changes."""
-    claim = ledger.claims().get(real)
-    if claim and claim.profile != profile:
-        ledger.keep(real, replace(claim, profile=profile), None)
+def _note(work: _Work) -> None:
+    """Record a setup that had nothing to write: for another profile with the same values, or
+    where the record was lost."""
+    known = ledger.claims().get(work.place)
+    if work.claim.members and (known is None or known.profile != work.claim.profile):
+        ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
 
 
 def _back_up(snapshot: Snapshot, without_us: bytes | None) -> None:

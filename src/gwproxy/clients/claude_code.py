@@ -7,13 +7,14 @@ because that block outranks the variables of the shell and also reaches backgrou
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup, pointer, same
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
@@ -36,7 +37,29 @@ _PATIENCE_BEYOND_OURS_MS: Final = 60_000
 # What Claude Code allows itself for a model whose name it does not know.
 _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
 
+_OUR_HELPER: Final = re.compile(r"\bgwproxy'? token$")
+
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
+
+# All that `environment` may say.
+_VARIABLES: Final = (
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_MODEL",
+    *(f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL" for tier in _TIERS),
+    "ANTHROPIC_SMALL_FAST_MODEL",
+    "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY",
+    "API_TIMEOUT_MS",
+    "CLAUDE_STREAM_IDLE_TIMEOUT_MS",
+    "CLAUDE_CODE_MAX_CONTEXT_TOKENS",
+    "CLAUDE_CODE_AUTO_COMPACT_WINDOW",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+    "CLAUDE_CODE_ATTRIBUTION_HEADER",
+    "ENABLE_TOOL_SEARCH",
+    "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS",
+    "ANTHROPIC_CUSTOM_HEADERS",
+)
 
 # Where an administrator's settings are, which outrank everybody's.
 _MANAGED: Final = {
@@ -60,7 +83,19 @@ def target(scope: str, places: Places) -> Target:
         "project": places.project / ".claude" / "settings.json",
         "local": places.project / ".claude" / "settings.local.json",
     }
-    return Target(NAME, scope, files[scope], JSON)
+    return Target(NAME, scope, files[scope], JSON, traces)
+
+
+def traces(tree: Tree) -> list[MemberPath]:
+    """What gwproxy alone writes: with its address all that goes with it, and its helper."""
+    env = lookup(tree, ("env",))
+    found: list[MemberPath] = []
+    if isinstance(env, dict) and is_gateway(env.get("ANTHROPIC_BASE_URL")):
+        found = [("env", name) for name in _VARIABLES if name in env]
+    helper = lookup(tree, ("apiKeyHelper",))
+    if isinstance(helper, str) and _OUR_HELPER.search(helper):
+        found.append(("apiKeyHelper",))
+    return found
 
 
 def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:

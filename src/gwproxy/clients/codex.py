@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value
+from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish
@@ -28,6 +28,17 @@ SCOPES: Final = ("user",)
 PROVIDER: Final = "gwproxy"
 
 _TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
+
+# All that we write into it.
+_KEYS: Final = (
+    "name",
+    "base_url",
+    "wire_api",
+    "stream_idle_timeout_ms",
+    "experimental_bearer_token",
+    "auth",
+    "http_headers",
+)
 
 _RUN_PROVIDER: Final = "gwproxy-run"
 _RUN_VARIABLE: Final = "GWPROXY_RUN_TOKEN"
@@ -45,7 +56,18 @@ def target(scope: str, places: Places) -> Target:
     """The user's config.toml."""
     moved = places.environ.get("CODEX_HOME")
     folder = Path(moved) if moved else places.home / ".codex"
-    return Target(NAME, scope, folder / "config.toml", TOML)
+    return Target(NAME, scope, folder / "config.toml", TOML, traces)
+
+
+def traces(tree: Tree) -> list[MemberPath]:
+    """What gwproxy alone writes: its provider, and the choice of it with all that goes with it.
+    A provider to which somebody has added something is theirs."""
+    if not is_made_of(lookup(tree, _TABLE), _KEYS):
+        return []
+    is_chosen = lookup(tree, ("model_provider",)) == PROVIDER
+    choice: list[MemberPath] = [("model",), ("model_provider",), ("model_context_window",)]
+    chosen = [place for place in choice if is_chosen and lookup(tree, place) is not ABSENT]
+    return [*chosen, _TABLE]
 
 
 def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -88,6 +88,11 @@ def lookup(tree: Value, path: MemberPath) -> Value:
             return ABSENT
         tree = tree[key]
     return tree
+
+
+def is_made_of(value: Value, keys: Collection[str]) -> bool:
+    """Whether `value` is an object with members, and with no others than these."""
+    return isinstance(value, Mapping) and bool(value) and value.keys() <= set(keys)
 
 
 def with_value(tree: Tree, path: MemberPath, value: Value) -> Tree:

@@ -17,7 +17,7 @@ from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Dialect, Profile
 from gwproxy.profiles.quirks import manner_values
 from gwproxy.profiles.secret import Secret
-from gwproxy.profiles.store import ServeSettings
+from gwproxy.profiles.store import DEFAULT_PORT, ServeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,24 @@ def through_gateway(
     return Endpoint(
         profile, root, f"{root}/v1", token, token_command=token_command, token_file=token_file
     )
+
+
+def is_gateway(address: object) -> bool:
+    """Whether a value from a client's settings is an address that only gwproxy gives out.
+
+    A port of one's own is known by the profile in the path alone: other gateways are on loopback
+    as well.
+    """
+    if not isinstance(address, str):
+        return False
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    if not is_loopback(parts.hostname or ""):
+        return False
+    return port == DEFAULT_PORT or parts.path.startswith("/profiles/")
 
 
 def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:

@@ -61,6 +61,11 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_gone(path: Path) -> bool:
+    """Whether there is nothing at `path`, or a link to nothing."""
+    return not path.exists()
+
+
 def read(path: Path) -> Snapshot:
     """The file and all that is needed to replace it; ConfigError for what we leave alone."""
     real = real_path(path)

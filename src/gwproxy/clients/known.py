@@ -15,7 +15,7 @@ from gwproxy.clients.plan import Places, Target, Wish
 
 
 class Client(Protocol):
-    """What such a module has: names, the scopes from the weakest to the strongest, and six
+    """What such a module has: names, the scopes from the weakest to the strongest, and seven
     pure functions."""
 
     @property
@@ -29,6 +29,9 @@ class Client(Protocol):
 
     def target(self, scope: str, places: Places) -> Target:
         """The file of a scope."""
+
+    def traces(self, tree: Tree) -> list[MemberPath]:
+        """What in such a file nobody but gwproxy writes."""
 
     def wishes(self, endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
         """What that file, whose values are `tree`, should say. Raises ConfigError."""

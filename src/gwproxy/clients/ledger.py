@@ -53,14 +53,21 @@ def claims() -> dict[Path, Claim]:
         ) from error
 
 
-def keep(real: Path, claim: Claim, base: bytes | None) -> None:
-    """Record a claim before its file is written: a crash in between must not lose the undo."""
+def keep(real: Path, claim: Claim, base: bytes | None, formerly: Path | None = None) -> None:
+    """Record a claim before its file is written: a crash in between must not lose the undo.
+
+    `formerly` is where the file was when it was last recorded.
+    """
     folder = _folder(real)
     if base is not None:
         _write_once(folder / _base_name(sha256(base)), base)
     known = claims()
     known[real] = claim
+    if formerly not in (None, real):
+        known.pop(formerly, None)
     _write(known)
+    if formerly not in (None, real):
+        _drop_bases(_folder(formerly), None)
     _drop_bases(folder, claim.base)
 
 

@@ -14,7 +14,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, lookup, pointer
+from gwproxy.clients.document import (
+    ABSENT,
+    MemberPath,
+    Tree,
+    Uneditable,
+    Value,
+    is_made_of,
+    lookup,
+    pointer,
+)
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
@@ -48,6 +57,12 @@ _NEEDED_VARIABLES: Final = (
     "GWPROXY_TOKEN",
 )
 
+_ENTRY: Final[MemberPath] = ("models", "providers", PROVIDER)
+_SOURCE: Final[MemberPath] = ("secrets", "providers", PROVIDER)
+
+# All that we write into the entry.
+_KEYS: Final = ("baseUrl", "api", "timeoutSeconds", "models", "headers", "apiKey")
+
 _KNOWN_MODELS: Final[MemberPath] = ("agents", "defaults", "models")
 _POLICY: Final[MemberPath] = ("agents", "defaults", "modelPolicy", "allow")
 _DEFAULT_MODEL: Final[MemberPath] = ("agents", "defaults", "model")
@@ -62,7 +77,21 @@ def target(scope: str, places: Places) -> Target:
     if environ.get("OPENCLAW_STATE_DIR"):
         state = Path(environ["OPENCLAW_STATE_DIR"])
     file = environ.get("OPENCLAW_CONFIG_PATH")
-    return Target(NAME, scope, Path(file) if file else state / "openclaw.json", JSON)
+    return Target(NAME, scope, Path(file) if file else state / "openclaw.json", JSON, traces)
+
+
+def traces(tree: Tree) -> list[MemberPath]:
+    """What gwproxy alone writes: its provider, its secret, and the choice of its models. A
+    provider to which somebody has added something is theirs."""
+    if not is_made_of(lookup(tree, _ENTRY), _KEYS):
+        return []
+    choices: list[MemberPath] = [_DEFAULT_MODEL, (*_DEFAULT_MODEL, "primary")]
+    found = [place for place in choices if str(lookup(tree, place)).startswith(f"{PROVIDER}/")]
+    listed = lookup(tree, _KNOWN_MODELS)
+    if isinstance(listed, dict):
+        found += [(*_KNOWN_MODELS, name) for name in listed if name.startswith(f"{PROVIDER}/")]
+    source = [] if lookup(tree, _SOURCE) is ABSENT else [_SOURCE]
+    return [*found, *source, _ENTRY]
 
 
 def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
@@ -81,11 +110,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     if endpoint.direct and profile.headers:
         provider["headers"] = dict(profile.headers)
     result = [
-        Wish(("models", "providers", PROVIDER), provider),
-        Wish(("models", "providers", PROVIDER, "apiKey"), _key(endpoint), secret=secret),
+        Wish(_ENTRY, provider),
+        Wish((*_ENTRY, "apiKey"), _key(endpoint), secret=secret),
     ]
     if source := _secret_source(endpoint):
-        result.append(Wish(("secrets", "providers", PROVIDER), source))
+        result.append(Wish(_SOURCE, source))
     reference = f"{PROVIDER}/{profile.model}"
     place: MemberPath = (*_DEFAULT_MODEL, "primary")
     if isinstance(lookup(tree, _DEFAULT_MODEL), str):

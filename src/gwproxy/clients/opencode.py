@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import MemberPath, Tree, Value
+from gwproxy.clients.document import MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
@@ -28,6 +28,12 @@ SCOPES: Final = ("user", "project")
 PROVIDER: Final = "gwproxy"
 SCHEMA: Final = "https://opencode.ai/config.json"
 
+_ENTRY: Final[MemberPath] = ("provider", PROVIDER)
+
+# All that we write into it, and into its options.
+_KEYS: Final = ("npm", "name", "options", "models")
+_OPTIONS: Final = ("baseURL", "headers", "apiKey")
+
 _PACKAGES: Final[dict[Dialect, str]] = {
     "anthropic": "@ai-sdk/anthropic",
     "chat": "@ai-sdk/openai-compatible",
@@ -43,10 +49,22 @@ def target(scope: str, places: Places) -> Target:
         moved = environ.get("XDG_CONFIG_HOME")
         folder = (Path(moved) if moved else places.home / ".config") / "opencode"
         if environ.get("OPENCODE_CONFIG"):
-            return Target(NAME, scope, Path(environ["OPENCODE_CONFIG"]), JSON)
+            return Target(NAME, scope, Path(environ["OPENCODE_CONFIG"]), JSON, traces)
     with_comments = folder / "opencode.jsonc"
     has_it = places.read(with_comments) is not None
-    return Target(NAME, scope, with_comments if has_it else folder / "opencode.json", JSON)
+    file = with_comments if has_it else folder / "opencode.json"
+    return Target(NAME, scope, file, JSON, traces)
+
+
+def traces(tree: Tree) -> list[MemberPath]:
+    """What gwproxy alone writes: its provider, and the choice of its models. A provider to which
+    somebody has added something is theirs."""
+    own, options = is_made_of(lookup(tree, _ENTRY), _KEYS), lookup(tree, (*_ENTRY, "options"))
+    if not own or not is_made_of(options, _OPTIONS):
+        return []
+    choices: list[MemberPath] = [("model",), ("small_model",)]
+    chosen = [place for place in choices if str(lookup(tree, place)).startswith(f"{PROVIDER}/")]
+    return [*chosen, _ENTRY]
 
 
 def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
@@ -74,8 +92,8 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
         Wish(("model",), reference, yielding=group),
         # Titles go to it; unset, OpenCode looks for a small model of another provider.
         Wish(("small_model",), reference, yielding=group),
-        Wish(("provider", PROVIDER), provider),
-        Wish(("provider", PROVIDER, "options", "apiKey"), key, secret=is_secret),
+        Wish(_ENTRY, provider),
+        Wish((*_ENTRY, "options", "apiKey"), key, secret=is_secret),
     ]
 
 

@@ -40,14 +40,23 @@ _NO_SECRET = re.compile(r"\d*|\{(env|file):.*\}|\$\{.*\}")
 _DISTINCT = 8
 
 
+def no_traces(tree: Tree) -> Sequence[MemberPath]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One file of one client. `file` is the path that the client knows, links not resolved."""
+    """One file of one client. `file` is the path that the client knows, links not resolved.
+
+    `traces` finds what nobody but gwproxy writes there: by it a setup is known again whose record
+    is lost.
+    """
 
     client: str
     scope: str
     file: Path
     form: TextFormat
+    traces: Callable[[Tree], Sequence[MemberPath]] = no_traces
 
 
 @dataclass(frozen=True, slots=True)

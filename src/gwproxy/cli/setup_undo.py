@@ -1,0 +1,121 @@
+"""`gwproxy setup --undo`: which files are meant, and each of them taken back by itself.
+
+One file that cannot be taken back keeps none of the others from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gwproxy.cli import setup_report
+from gwproxy.cli.output import Output
+from gwproxy.cli.setup_inputs import Asked
+from gwproxy.clients import change
+from gwproxy.clients.known import CLIENTS
+from gwproxy.clients.plan import Plan, Target
+from gwproxy.errors import ConfigError
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """The plans that can be, or were, carried out, and the files that stay as they are."""
+
+    plans: list[Plan] = field(default_factory=list)
+    failed: list[tuple[Target, ConfigError]] = field(default_factory=list)
+
+
+def take_back(asked: Asked, output: Output) -> int:
+    """Undo what the command line means; the exit code."""
+    outcome = _preview(asked, output)
+    if not (outcome.plans or outcome.failed):
+        _say_what_else_there_is(asked, output)
+    if outcome.plans and not asked.dry_run:
+        names = ", ".join(str(plan.target.file) for plan in outcome.plans)
+        question = f"Take gwproxy out of {names}?"
+        if not setup_report.agreed(output, outcome.plans, question, yes=asked.yes):
+            return 0
+        outcome = _carry_out(asked, outcome)
+    if len(outcome.failed) == 1 and not outcome.plans:
+        raise outcome.failed[0][1]
+    _report(asked, output, outcome)
+    return outcome.failed[0][1].exit_code if outcome.failed else 0
+
+
+def _preview(asked: Asked, output: Output) -> _Outcome:
+    outcome = _Outcome()
+    for target, is_recorded in _targets(asked):
+        try:
+            plan = change.preview_undo(target)
+        except ConfigError as error:
+            if is_recorded:
+                outcome.failed.append((target, error))
+            continue
+        if plan is None:
+            continue
+        outcome.plans.append(plan)
+        if not is_recorded and not change.is_on_record(target):
+            output.warn(f"{target.file}: no record of a setup; what only gwproxy writes goes")
+        for remark in setup_report.kept_by_undo(plan):
+            output.warn(f"{target.file}: {remark}")
+    return outcome
+
+
+def _targets(asked: Asked) -> list[tuple[Target, bool]]:
+    """The files that are meant, and whether each is on record under its name. One that is not
+    may still tell of a setup."""
+    clients = [asked.client] if asked.client else list(CLIENTS.values())
+    here = [
+        client.target(scope, asked.places)
+        for client in clients
+        for scope in ((asked.scope,) if asked.scope in client.SCOPES else client.SCOPES)
+    ]
+    names = {client.NAME for client in clients}
+    files = {target.file for target in here}
+    recorded = [
+        target
+        for target, _ in change.claimed_targets()
+        if target.client in names and (asked.everything or target.file in files)
+    ]
+    known = {target.file for target in recorded}
+    others = {target.file: target for target in here if target.file not in known}
+    return [(each, True) for each in recorded] + [(each, False) for each in others.values()]
+
+
+def _say_what_else_there_is(asked: Asked, output: Output) -> None:
+    output.talk("there is nothing to undo")
+    others = [] if asked.everything else change.claimed_targets()
+    for target, _ in others:
+        output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
+
+
+def _carry_out(asked: Asked, outcome: _Outcome) -> _Outcome:
+    done = _Outcome(failed=outcome.failed)
+    for plan in outcome.plans:
+        try:
+            change.apply_undo(plan.target, in_place=asked.in_place)
+            done.plans.append(plan)
+        except ConfigError as error:
+            done.failed.append((plan.target, error))
+    return done
+
+
+def _report(asked: Asked, output: Output, outcome: _Outcome) -> None:
+    def human() -> None:
+        for plan in outcome.plans:
+            if asked.dry_run:
+                setup_report.print_diff(output, plan)
+            else:
+                output.line(str(plan.target.file))
+        for _, error in outcome.failed:
+            output.fail(error)
+
+    status = "would change" if asked.dry_run else "changed"
+    data = {
+        "status": status if outcome.plans else "unchanged",
+        "undone": [setup_report.plan_data(plan) for plan in outcome.plans],
+        "failed": [
+            {"file": str(target.file), "what": error.what, "why": error.why, "hint": error.hint}
+            for target, error in outcome.failed
+        ],
+    }
+    output.result(data, human)
