@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gwproxy.clients import claude_code
 from gwproxy.clients.document import Tree, leaves
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.launch import RUN_SCOPE
 from gwproxy.clients.plan import diff, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.record import make_profile
@@ -158,7 +160,7 @@ def test_each_scope_has_its_file() -> None:
     assert moved.file == Path("/etc/mine/settings.json")
 
 
-@pytest.mark.parametrize("scope", claude_code.SCOPES)
+@pytest.mark.parametrize("scope", [*claude_code.SCOPES, RUN_SCOPE])
 @pytest.mark.parametrize(
     ("platform", "managed"),
     [
@@ -184,7 +186,7 @@ def test_stronger_settings_that_say_otherwise_are_named(
         f"{managed}/managed-settings.json outranks what is written here: env.ANTHROPIC_BASE_URL",
         f"{managed}/managed-settings.d/10.json outranks what is written here: env.API_TIMEOUT_MS",
     ]
-    if scope != "local":
+    if scope not in ("local", RUN_SCOPE):
         local = "/work/app/.claude/settings.local.json outranks what is written here: apiKeyHelper"
         expected.insert(0, local)
     assert found == expected
@@ -197,7 +199,33 @@ def test_stronger_settings_that_say_otherwise_are_named(
         ({"CLAUDE_CODE_USE_BEDROCK": "1"}, 1),
         ({"CLAUDE_CODE_USE_BEDROCK": "0", "CLAUDE_CODE_USE_VERTEX": ""}, 0),
         ({"CLAUDE_CODE_USE_VERTEX": "true", "CLAUDE_CODE_USE_FOUNDRY": "yes"}, 2),
+        ({"CLAUDE_CODE_USE_ANTHROPIC_AWS": "1"}, 1),
     ],
 )
 def test_shell_exports_that_lead_elsewhere_are_named(environ: dict[str, str], count: int) -> None:
     assert len(claude_code.remarks("user", [], places(environ))) == count
+
+
+def test_switches_that_lead_elsewhere_are_found_in_every_settings_file() -> None:
+    files = {
+        "/home/me/.claude/settings.json": """{"env": {
+            "CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_VERTEX": 1}}""",
+        "/work/app/.claude/settings.local.json": '{"env": {"CLAUDE_CODE_USE_VERTEX": "0"}}',
+    }
+    environ = {"CLAUDE_CODE_USE_VERTEX": "1"}
+    (remark,) = claude_code.remarks("user", [], places(environ, files=files))
+    assert remark.startswith("CLAUDE_CODE_USE_BEDROCK is set in /home/me/.claude/settings.json")
+
+
+def test_a_file_does_not_outrank_itself() -> None:
+    at_home = replace(
+        places(files={"/home/me/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "opus"}}'}),
+        project=Path("/home/me"),
+    )
+    mine = claude_code.wishes(gateway(), {}, default=False)
+    assert claude_code.remarks("user", mine, at_home) == []
+
+
+def test_a_folder_that_was_named_from_here_is_known_from_everywhere() -> None:
+    moved = claude_code.target("user", places({"CLAUDE_CONFIG_DIR": "mine"}))
+    assert moved.file == Path("/work/app/mine/settings.json")

@@ -9,6 +9,7 @@ import pytest
 from clients.surroundings import COMMAND, KEY, KIMI, TOKEN, gateway, places
 from gwproxy.clients import codex
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.launch import RUN_SCOPE
 from gwproxy.clients.plan import Plan, diff, plan_setup, plan_undo
 from gwproxy.clients.tomltext import TOML
 from gwproxy.clients.undo import Claim
@@ -112,3 +113,22 @@ def test_the_file_is_where_codex_looks_for_it() -> None:
     assert codex.target("user", places()).file == Path("/home/me/.codex/config.toml")
     moved = codex.target("user", places({"CODEX_HOME": "/srv/codex"}))
     assert moved.file == Path("/srv/codex/config.toml")
+
+
+@pytest.mark.parametrize(
+    ("file", "platform", "is_named"),
+    [
+        ("/work/app/.codex/config.toml", "linux", True),
+        ("/etc/codex/managed_config.toml", "linux", True),
+        ("/etc/codex/managed_config.toml", "win32", False),
+        ("/home/me/.codex/config.toml", "linux", False),
+    ],
+)
+def test_stronger_files_that_say_otherwise_are_named(
+    file: str, platform: str, is_named: bool
+) -> None:
+    there = places(files={file: 'model = "gpt-5.6"'}, platform=platform)
+    remarks = codex.remarks("user", codex.wishes(gateway(), {}, default=False), there)
+    assert remarks == ([f"{file} outranks what is written here: model"] if is_named else [])
+    above_all = codex.remarks(RUN_SCOPE, codex.wishes(gateway(), {}, default=False), there)
+    assert above_all == (remarks if "managed" in file else [])

@@ -12,6 +12,7 @@ from gwproxy.clients import opencode
 from gwproxy.clients.document import Tree
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.launch import RUN_SCOPE
 from gwproxy.clients.plan import Plan, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.record import make_profile
@@ -124,3 +125,24 @@ def test_an_inline_configuration_of_the_shell_is_warned_of() -> None:
     assert opencode.remarks("user", [], places()) == []
     (remark,) = opencode.remarks("user", [], places({"OPENCODE_CONFIG_CONTENT": "{}"}))
     assert "outranks" in remark
+
+
+@pytest.mark.parametrize(
+    ("scope", "file", "is_named"),
+    [
+        ("user", "/work/app/opencode.json", True),
+        ("user", "/work/app/.opencode/opencode.jsonc", True),
+        ("user", "/more/opencode.json", True),
+        ("user", "/etc/opencode/opencode.json", True),
+        ("user", "/home/me/.config/opencode/opencode.json", False),
+        ("project", "/work/app/opencode.json", False),
+        ("project", "/work/app/.opencode/opencode.json", True),
+        (RUN_SCOPE, "/work/app/.opencode/opencode.json", False),
+        (RUN_SCOPE, "/etc/opencode/opencode.jsonc", True),
+    ],
+)
+def test_stronger_files_that_say_otherwise_are_named(scope: str, file: str, is_named: bool) -> None:
+    there = places({"OPENCODE_CONFIG_DIR": "/more"}, files={file: '{"model": "mine/m"}'})
+    remarks = opencode.remarks(scope, opencode.wishes(gateway(), {}, default=False), there)
+    expected = [f"{file} outranks what is written here: model"]
+    assert remarks == (expected if is_named else [])

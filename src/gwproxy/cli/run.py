@@ -173,7 +173,7 @@ def _without_keys(config: Config) -> dict[str, str]:
 def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
     from gwproxy.cli.setup_inputs import places_of
     from gwproxy.clients.known import CLIENTS
-    from gwproxy.clients.launch import launch_other
+    from gwproxy.clients.launch import RUN_SCOPE, launch_other
 
     name = Path(command[0]).stem.lower()
     client = next((each for each in CLIENTS.values() if name == each.PROGRAM), None)
@@ -181,8 +181,7 @@ def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Outpu
         return launch_other(endpoint, command[1:])
     places = places_of(None)
     wishes = client.wishes(endpoint, {}, default=True)
-    # What we hand over outranks every scope of the user's; only what is above all may win.
-    for remark in client.remarks(client.SCOPES[-1], wishes, places):
+    for remark in client.remarks(RUN_SCOPE, wishes, places):
         output.warn(remark)
     return client.launch(endpoint, command[1:], places, scratch)
 

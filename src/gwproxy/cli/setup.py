@@ -141,7 +141,8 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     endpoint = endpoint_of(asked, scope)
     wisher = _wisher(asked, client, endpoint)
     plan = change.preview_setup(target, wisher, endpoint.profile.name)
-    warnings = warnings_of(asked, client, endpoint, target, wisher({}))
+    written = [wish for wish in wisher({}) if wish.path not in plan.kept]
+    warnings = warnings_of(asked, client, endpoint, target, written)
     for warning in warnings:
         output.warn(warning)
     if plan.kept and not asked.default:

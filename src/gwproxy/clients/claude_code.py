@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup, pointer, same
+from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup
 from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.launch import Launch, replaced_option
-from gwproxy.clients.plan import Places, Target, Wish, plan_setup
+from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
+from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY
 from gwproxy.profiles.quirks import manner_values
@@ -72,6 +72,9 @@ _OTHER_PROVIDERS: Final = (
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_VERTEX",
     "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
 )
 
 
@@ -79,7 +82,7 @@ def target(scope: str, places: Places) -> Target:
     """The settings file of a scope."""
     moved = places.environ.get("CLAUDE_CONFIG_DIR")
     files = {
-        "user": (Path(moved) if moved else places.home / ".claude") / "settings.json",
+        "user": (places.project / moved if moved else places.home / ".claude") / "settings.json",
         "project": places.project / ".claude" / "settings.json",
         "local": places.project / ".claude" / "settings.local.json",
     }
@@ -127,20 +130,25 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would outrank these settings: stronger settings files, and exported variables.
+    """What would outrank these settings: stronger settings files, and switches that lead elsewhere.
 
     A scope that is none of ours stands for the environment, which every settings file outranks.
     """
-    above = SCOPES[SCOPES.index(scope) + 1 :] if scope in SCOPES else SCOPES
-    stronger = [target(other, places).file for other in above]
-    stronger += managed_files(places)
-    mine = list(mine)
-    found = [_outranking(mine, file, places.read(file) or "") for file in stronger]
-    return [remark for remark in found if remark] + [
-        f"{name} is set in your shell: Claude Code goes there and not to gwproxy; unset it"
-        for name in _OTHER_PROVIDERS
-        if places.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
-    ]
+    files = settings_files(places)
+    if scope == RUN_SCOPE:
+        stronger = managed_files(places)
+    elif scope in SCOPES:
+        # In the home folder the project's file and the user's are one.
+        own = target(scope, places).file
+        stronger = [file for file in files[SCOPES.index(scope) + 1 :] if file != own]
+    else:
+        stronger = files
+    return outranking(JSON, stronger, list(mine), places) + _leading_elsewhere(files, places)
+
+
+def settings_files(places: Places) -> list[Path]:
+    """All that Claude Code reads in this project, from the weakest to the strongest."""
+    return [*(target(scope, places).file for scope in SCOPES), *managed_files(places)]
 
 
 def managed_files(places: Places) -> list[Path]:
@@ -173,17 +181,21 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     return Launch(new, environment(endpoint), {overlay.file: document})
 
 
-def _outranking(mine: list[Wish], file: Path, text: str) -> str:
-    try:
-        tree = JSON.read(text)
-    except Uneditable:
-        return ""
-    against = [
-        pointer(wish.path)
-        for wish in mine
-        if (theirs := lookup(tree, wish.path)) is not ABSENT and not same(theirs, wish.value)
+def _leading_elsewhere(files: Iterable[Path], places: Places) -> list[str]:
+    """Switches for another way to Claude, which count more than any address."""
+    found = {name: (places.environ.get(name, ""), "your shell") for name in _OTHER_PROVIDERS}
+    for file in files:
+        try:
+            block = lookup(JSON.read(places.read(file) or ""), ("env",))
+        except Uneditable:
+            continue
+        if isinstance(block, dict):
+            found |= {name: (str(block[name]), str(file)) for name in found if name in block}
+    return [
+        f"{name} is set in {where}: Claude Code goes there and not to gwproxy; unset it"
+        for name, (value, where) in found.items()
+        if value.lower() not in ("", "0", "false", "no", "off")
     ]
-    return f"{file} outranks what is written here: {', '.join(against)}" if against else ""
 
 
 def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:

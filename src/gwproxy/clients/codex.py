@@ -15,7 +15,7 @@ from typing import Final
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.plan import Places, Target, Wish, outranking
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
 from gwproxy.profiles.profile import BEARER
@@ -28,6 +28,8 @@ SCOPES: Final = ("user",)
 PROVIDER: Final = "gwproxy"
 
 _TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
+
+_MANAGED: Final = Path("/etc/codex/managed_config.toml")
 
 # All that we write into it.
 _KEYS: Final = (
@@ -55,7 +57,7 @@ _COMMAND_REFRESH_MS: Final = 300_000
 def target(scope: str, places: Places) -> Target:
     """The user's config.toml."""
     moved = places.environ.get("CODEX_HOME")
-    folder = Path(moved) if moved else places.home / ".codex"
+    folder = places.project / moved if moved else places.home / ".codex"
     return Target(NAME, scope, folder / "config.toml", TOML, traces)
 
 
@@ -94,8 +96,12 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would get in the way of these settings."""
-    return []
+    """What would outrank these settings: a trusted project's file, and an administrator's."""
+    stronger = [] if places.platform == "win32" else [_MANAGED]
+    project = places.project / ".codex" / "config.toml"
+    if scope in SCOPES and project != target(scope, places).file:
+        stronger.insert(0, project)
+    return outranking(TOML, stronger, list(mine), places)
 
 
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:

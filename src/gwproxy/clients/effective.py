@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from gwproxy.clients import claude_code
@@ -75,7 +74,7 @@ def claude_code_now(places: Places) -> Effective:
     }
     helper = None
     unreadable = []
-    for file in _settings_files(places):
+    for file in claude_code.settings_files(places):
         text = places.read(file)
         if text is None:
             continue
@@ -95,9 +94,3 @@ def claude_code_now(places: Places) -> Effective:
         if isinstance(command, str):
             helper = InForce(command, str(file)) if command else None
     return Effective(variables, helper, tuple(unreadable))
-
-
-def _settings_files(places: Places) -> list[Path]:
-    """From the weakest to the strongest."""
-    own = [claude_code.target(scope, places).file for scope in claude_code.SCOPES]
-    return [*own, *claude_code.managed_files(places)]

@@ -14,6 +14,9 @@ from typing import Final
 
 from gwproxy.clients.endpoint import Endpoint
 
+RUN_SCOPE: Final = "run"
+"""In place of a settings file's scope: what is handed over at the start, above all of those."""
+
 # Loopback must not go through a web proxy; both spellings are read, by different libraries.
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 _LOOPBACK: Final = "127.0.0.1,localhost,::1"

@@ -70,14 +70,14 @@ _DEFAULT_MODEL: Final[MemberPath] = ("agents", "defaults", "model")
 
 def target(scope: str, places: Places) -> Target:
     """The configuration file, wherever OpenClaw's own variables have moved it."""
-    environ = places.environ
-    home = Path(environ["OPENCLAW_HOME"]) if environ.get("OPENCLAW_HOME") else places.home
-    profile = environ.get("OPENCLAW_PROFILE", "default")
+    environ, here = places.environ, places.project
+    home = here / environ["OPENCLAW_HOME"] if environ.get("OPENCLAW_HOME") else places.home
+    profile = environ.get("OPENCLAW_PROFILE") or "default"
     state = home / (".openclaw" if profile == "default" else f".openclaw-{profile}")
     if environ.get("OPENCLAW_STATE_DIR"):
-        state = Path(environ["OPENCLAW_STATE_DIR"])
-    file = environ.get("OPENCLAW_CONFIG_PATH")
-    return Target(NAME, scope, Path(file) if file else state / "openclaw.json", JSON, traces)
+        state = here / environ["OPENCLAW_STATE_DIR"]
+    named = environ.get("OPENCLAW_CONFIG_PATH")
+    return Target(NAME, scope, here / named if named else state / "openclaw.json", JSON, traces)
 
 
 def traces(tree: Tree) -> list[MemberPath]:

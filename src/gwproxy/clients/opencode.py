@@ -15,7 +15,7 @@ from gwproxy.clients.document import MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Target, Wish, plan_setup
+from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
 from gwproxy.profiles.quirks import manner_values
@@ -34,6 +34,16 @@ _ENTRY: Final[MemberPath] = ("provider", PROVIDER)
 _KEYS: Final = ("npm", "name", "options", "models")
 _OPTIONS: Final = ("baseURL", "headers", "apiKey")
 
+# In each folder the second outranks the first.
+_FILES: Final = ("opencode.json", "opencode.jsonc")
+
+# Where an administrator's configuration is.
+_MANAGED: Final = {
+    "linux": Path("/etc/opencode"),
+    "darwin": Path("/Library/Application Support/opencode"),
+    "win32": Path("C:/ProgramData/opencode"),
+}
+
 _PACKAGES: Final[dict[Dialect, str]] = {
     "anthropic": "@ai-sdk/anthropic",
     "chat": "@ai-sdk/openai-compatible",
@@ -47,12 +57,11 @@ def target(scope: str, places: Places) -> Target:
     folder = places.project
     if scope == "user":
         moved = environ.get("XDG_CONFIG_HOME")
-        folder = (Path(moved) if moved else places.home / ".config") / "opencode"
-        if environ.get("OPENCODE_CONFIG"):
-            return Target(NAME, scope, Path(environ["OPENCODE_CONFIG"]), JSON, traces)
-    with_comments = folder / "opencode.jsonc"
-    has_it = places.read(with_comments) is not None
-    file = with_comments if has_it else folder / "opencode.json"
+        folder = (folder / moved if moved else places.home / ".config") / "opencode"
+        if named := environ.get("OPENCODE_CONFIG"):
+            return Target(NAME, scope, places.project / named, JSON, traces)
+    plain, with_comments = (folder / name for name in _FILES)
+    file = plain if places.read(with_comments) is None else with_comments
     return Target(NAME, scope, file, JSON, traces)
 
 
@@ -105,10 +114,25 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would get in the way of these settings."""
+    """What would outrank these settings: stronger files, and an inline configuration.
+
+    A scope that is none of ours stands for the inline configuration, below an administrator's.
+    """
+    managed = _MANAGED.get(places.platform, _MANAGED["linux"])
+    if scope not in SCOPES:
+        return outranking(JSON, [managed / name for name in _FILES], list(mine), places)
+    folders = [places.project, places.project / ".opencode", managed]
+    if moved := places.environ.get("OPENCODE_CONFIG_DIR"):
+        folders.insert(2, places.project / moved)
+    files = [folder / name for folder in folders for name in _FILES]
+    own = target(scope, places).file
+    stronger = files[files.index(own) + 1 :] if own in files else files
+    found = outranking(JSON, stronger, list(mine), places)
     if places.environ.get("OPENCODE_CONFIG_CONTENT"):
-        return ["OPENCODE_CONFIG_CONTENT is set in your shell and outranks what is written here"]
-    return []
+        found.append(
+            "OPENCODE_CONFIG_CONTENT is set in your shell and outranks what is written here"
+        )
+    return found
 
 
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:

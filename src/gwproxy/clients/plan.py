@@ -18,6 +18,7 @@ from gwproxy.clients.document import (
     MemberPath,
     TextFormat,
     Tree,
+    Uneditable,
     Value,
     digest,
     leaves,
@@ -153,6 +154,26 @@ def plan_undo(target: Target, before: str, claim: Claim, base: str | None) -> Pl
 def restore(target: Target, before: str, base: str | None) -> Plan:
     """The undo of a file that nobody has touched since: its own bytes come back."""
     return Plan(target, before, base, _edits(target.form, before, base, ()))
+
+
+def outranking(
+    form: TextFormat, stronger: Iterable[Path], mine: Sequence[Wish], places: Places
+) -> list[str]:
+    """For a person: the stronger files that say something else than what is written in ours."""
+    found = []
+    for file in dict.fromkeys(stronger):
+        try:
+            tree = form.read(places.read(file) or "")
+        except Uneditable:
+            continue
+        against = [
+            pointer(wish.path)
+            for wish in mine
+            if (theirs := lookup(tree, wish.path)) is not ABSENT and not same(theirs, wish.value)
+        ]
+        if against:
+            found.append(f"{file} outranks what is written here: {', '.join(against)}")
+    return found
 
 
 def diff(plan: Plan) -> str:
