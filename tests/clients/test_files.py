@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,24 @@ def test_a_new_file_and_its_folder_are_for_the_user_alone(tmp_path: Path) -> Non
     files.replace(files.read(file), b"{}")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="extended attributes of Linux")
+def test_the_access_list_and_other_attributes_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_bytes(b"old")
+    # acl(5): the owner reads and writes, user 1234 reads, the group and others have no rights.
+    entries = [(0x01, 6, -1), (0x02, 4, 1234), (0x04, 0, -1), (0x10, 4, -1), (0x20, 0, -1)]
+    access = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *each) for each in entries)
+    try:
+        os.setxattr(file, "user.note", b"mine")
+        os.setxattr(file, "system.posix_acl_access", access)
+    except OSError:
+        pytest.skip("a file system without attributes")
+    files.replace(files.read(file), b"new")
+    assert file.read_bytes() == b"new"
+    assert os.getxattr(file, "user.note") == b"mine"
+    assert os.getxattr(file, "system.posix_acl_access") == access
 
 
 @posix
@@ -166,6 +186,23 @@ def test_a_mount_point_can_be_overwritten_in_place(
     assert file.read_bytes() == b"new"
     assert file.stat().st_ino == inode
     assert leftovers(tmp_path) == []
+
+
+@posix
+def test_a_file_that_cannot_grow_in_place_is_as_it_was(tmp_path: Path) -> None:
+    import resource
+
+    file = tmp_path / "settings.json"
+    file.write_bytes(b"old text")
+    snapshot = files.read(file)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12, limits[1]))
+    try:
+        with pytest.raises(ConfigError, match="cannot write"):
+            files.replace(snapshot, b"a text that is longer than there is room", in_place=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == b"old text"
 
 
 def test_what_a_killed_process_left_behind_is_swept(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import errno
 import glob
 import os
 import stat
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -178,13 +179,26 @@ def _exchange(snapshot: Snapshot, content: bytes) -> None:
 
 def _overwrite(snapshot: Snapshot, content: bytes) -> None:
     _check_unchanged(snapshot)
-    descriptor = os.open(snapshot.real, os.O_WRONLY | os.O_CREAT, 0o600)
+    # Without O_BINARY Windows would make "\r\n" of every line end.
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(snapshot.real, flags, 0o600)
     try:
-        _write_all(descriptor, content)
-        os.ftruncate(descriptor, len(content))
-        os.fsync(descriptor)
+        try:
+            _rewrite(descriptor, content)
+        except OSError:
+            # The disk is full, as a rule: what fitted before fits again.
+            with contextlib.suppress(OSError):
+                _rewrite(descriptor, snapshot.content or b"")
+            raise
     finally:
         os.close(descriptor)
+
+
+def _rewrite(descriptor: int, content: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    _write_all(descriptor, content)
+    os.ftruncate(descriptor, len(content))
+    os.fsync(descriptor)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -194,13 +208,26 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def _take_over(descriptor: int, snapshot: Snapshot) -> None:
-    """mkstemp made it 0600 and ours: give it the mode and the owner of the file it replaces."""
+    """mkstemp made it 0600 and ours: give it the owner, the access list with all other extended
+    attributes, and the mode of the file that it replaces."""
     if os.name != "posix" or snapshot.owner is None:
         return
     if snapshot.owner != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):  # a group that we are not in
             os.fchown(descriptor, *snapshot.owner)
+    if sys.platform == "linux":
+        for name in _attributes(snapshot.real):
+            with contextlib.suppress(OSError):  # one that only the kernel sets
+                os.setxattr(descriptor, name, os.getxattr(snapshot.real, name))
+    # Last: where there is an access list, its mask stands in the place of the group's rights.
     os.fchmod(descriptor, snapshot.mode)
+
+
+def _attributes(real: Path) -> list[str]:
+    try:
+        return os.listxattr(real) if sys.platform == "linux" else []
+    except OSError:
+        return []  # a file system that has none
 
 
 def _check_unchanged(snapshot: Snapshot) -> None:
