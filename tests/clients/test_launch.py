@@ -97,13 +97,25 @@ def test_a_configuration_given_to_openclaw_is_copied_instead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("{ $include: './more' }", "would not find"), ("{", "1:2")]
+    "text",
+    ["{ $include: './more' }", "{ agents: { $include: './a' } }", "{ a: [ { $include: 'b' } ] }"],
 )
-def test_openclaw_configurations_that_cannot_be_copied_are_refused(text: str, why: str) -> None:
+def test_an_openclaw_configuration_of_several_files_is_included(text: str) -> None:
     files = {"/home/me/.openclaw/openclaw.json": text}
+    environ = {"OPENCLAW_INCLUDE_ROOTS": "/srv/shared"}
+    launch = openclaw.launch(gateway(), [], places(environ, files=files), SCRATCH)
+    assert launch.environ["OPENCLAW_INCLUDE_ROOTS"] == "/srv/shared:/home/me/.openclaw"
+    tree = JSON.read(launch.files[SCRATCH / "openclaw.json"])
+    assert tree["$include"] == "/home/me/.openclaw/openclaw.json"
+    assert set(tree) == {"$include", "models", "agents"}
+
+
+def test_an_openclaw_configuration_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
-        openclaw.launch(gateway(), [], places(files=files), SCRATCH)
-    assert why in caught.value.why
+        openclaw.launch(
+            gateway(), [], places(files={"/home/me/.openclaw/openclaw.json": "{"}), SCRATCH
+        )
+    assert "1:2" in caught.value.why
 
 
 def test_any_other_program_gets_the_variables_of_the_sdks() -> None:

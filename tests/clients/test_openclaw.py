@@ -93,6 +93,17 @@ def test_a_default_model_and_its_fallbacks_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    "before", ["{ $include: './a' }", "{ agents: { defaults: { $include: './a' } } }"]
+)
+def test_a_default_model_in_another_file_stays(before: str) -> None:
+    plan = planned(gateway(file=TOKEN_FILE), before)
+    assert plan.kept == (("agents", "defaults", "model", "primary"),)
+    assert "primary" not in (plan.after or "")
+    asked = planned(gateway(file=TOKEN_FILE), before, default=True)
+    assert '"primary": "gwproxy/kimi-k2.5"' in (asked.after or "")
+
+
+@pytest.mark.parametrize(
     ("before", "model"),
     [
         (MINE, {"primary": "gwproxy/kimi-k2.5", "fallbacks": ["x/y"]}),

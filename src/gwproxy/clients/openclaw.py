@@ -60,6 +60,10 @@ _NEEDED_VARIABLES: Final = (
 _ENTRY: Final[MemberPath] = ("models", "providers", PROVIDER)
 _SOURCE: Final[MemberPath] = ("secrets", "providers", PROVIDER)
 
+# Its members come from another file, and those that stand beside it go on top.
+# https://docs.openclaw.ai/gateway/config-secrets-env
+_INCLUDE: Final = "$include"
+
 # All that we write into the entry.
 _KEYS: Final = ("baseUrl", "api", "timeoutSeconds", "models", "headers", "apiKey")
 
@@ -119,7 +123,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     place: MemberPath = (*_DEFAULT_MODEL, "primary")
     if isinstance(lookup(tree, _DEFAULT_MODEL), str):
         place = _DEFAULT_MODEL  # the short form: one model and no fallbacks
-    result.append(Wish(place, reference, yielding="" if default else "default model"))
+    group = "" if default else "default model"
+    elsewhere = any(
+        lookup(tree, (*place[:depth], _INCLUDE)) is not ABSENT for depth in range(len(place))
+    )
+    result.append(Wish(place, reference, yielding=group, elsewhere=elsewhere))
     return result + _permissions(endpoint, tree)
 
 
@@ -153,25 +161,34 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
     """By a private copy of the configuration; what OpenClaw writes into it is not kept.
 
-    Raises ConfigError for a configuration of several files: their names are relative.
+    One of several files is included instead: a copy elsewhere would not find the others. Raises
+    ConfigError.
     """
     copy = Target(NAME, "run", scratch / "openclaw.json", JSON)
     given, new = replaced_option(arguments, "--config", str(copy.file))
     own = places.project / given if given else target("user", places).file
     text = places.read(own)
+    environ = {"OPENCLAW_CONFIG_PATH": str(copy.file)}
     try:
         tree = JSON.read(text or "")
-        if "$include" in tree:
-            raise ConfigError(
-                f"{own} includes other files",
-                why="a copy of it elsewhere would not find them",
-                hint="gwproxy setup openclaw, and gwproxy serve",
+        mine = wishes(endpoint, tree, default=True)
+        if _includes(tree):
+            roots = places.environ.get("OPENCLAW_INCLUDE_ROOTS", "")
+            separator = ";" if places.platform == "win32" else ":"
+            environ["OPENCLAW_INCLUDE_ROOTS"] = separator.join(
+                filter(None, (roots, str(own.parent)))
             )
-        plan = plan_setup(copy, text, wishes(endpoint, tree, default=True))
+            text, mine = None, [Wish((_INCLUDE,), str(own)), *mine]
+        plan = plan_setup(copy, text, mine)
     except Uneditable as error:
         raise ConfigError(f"cannot read {own}", why=str(error)) from None
-    environ = {"OPENCLAW_CONFIG_PATH": str(copy.file)}
     return Launch(new, environ, {copy.file: plan.after or ""})
+
+
+def _includes(value: Value) -> bool:
+    if isinstance(value, dict):
+        return _INCLUDE in value or any(map(_includes, value.values()))
+    return isinstance(value, list) and any(map(_includes, value))
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

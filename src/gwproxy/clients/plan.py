@@ -82,12 +82,14 @@ class Wish:
 
     Wishes with the same `yielding` belong together and give way, all of them, where the user
     has a value of their own in any of their places: a default model is not ours to replace.
+    `elsewhere` is for a place that another file of theirs may fill, which counts as such a value.
     """
 
     path: MemberPath
     value: Value
     secret: bool = False
     yielding: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,7 @@ def _without_yielding(
         present = lookup(tree, wish.path)
         if digest(present) in ours.get(wish.path, ()):
             held.add(wish.yielding)
-        elif present is not ABSENT and not same(present, wish.value):
+        elif wish.elsewhere or (present is not ABSENT and not same(present, wish.value)):
             taken.setdefault(wish.yielding, []).append(wish.path)
     # Where one of the group is ours already, the user changed just the other: only that stays.
     left = [
