@@ -60,7 +60,7 @@ def read(text: str) -> Tree:
 
 def assign(text: str, path: MemberPath, value: Value) -> str:
     """`text` with the member at `path` set; the same text if the value is already so."""
-    root = scan(text)
+    root = scan(text, path)
     if root is None:
         return proven(read, _first_object(text, path, value), with_value({}, path, value))
     tree = _tree(text, root)
@@ -78,7 +78,7 @@ def assign(text: str, path: MemberPath, value: Value) -> str:
 
 def remove(text: str, path: MemberPath) -> str:
     """`text` without the member at `path`, all of its duplicates included."""
-    root = scan(text)
+    root = scan(text, path)
     if root is None:
         return text
     expected = without(_tree(text, root), path)
@@ -93,7 +93,7 @@ def remove(text: str, path: MemberPath) -> str:
         if member is None:
             break
         text = spliced(text, _deletion(text, node, member))
-        root = scan(text)
+        root = scan(text, path)
     return proven(read, text, expected)
 
 
@@ -152,7 +152,8 @@ class _Layout:
 
     def replace(self, member: Member, value: Value) -> list[Splice]:
         old = member.node
-        was_flat = bool(old.members) and not self._breaks(old.start, old.end)
+        is_object = isinstance(old.value, dict) and bool(old.value)
+        was_flat = is_object and not self._breaks(old.start, old.end)
         text = _flat(value) if was_flat else self._render(value, self._indent(member.start))
         return [(old.start, old.end, text)]
 
