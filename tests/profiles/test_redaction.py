@@ -17,6 +17,12 @@ from gwproxy.profiles.redaction import MASK, redact
         ('{"x-api-key": "plainkey123"}', f'{{"x-api-key": "{MASK}"}}'),
         ("X-Api-Key: plainkey123\r\n", f"X-Api-Key: {MASK}\r\n"),
         ("authorization: Bearer plainkey123", f"authorization: Bearer {MASK}"),
+        ('{"x-api-key":"plainkey123"}', f'{{"x-api-key":"{MASK}"}}'),
+        # JSON in JSON stays JSON: the backslash is no part of the key.
+        (r'"-H \"Authorization: Bearer $TOKEN\""', rf'"-H \"Authorization: Bearer {MASK}\""'),
+        (r'"{\"x-api-key\": \"plainkey123\"}"', rf'"{{\"x-api-key\": \"{MASK}\"}}"'),
+        (r'"export OPENAI_API_KEY=plainkey123\n"', rf'"export OPENAI_API_KEY={MASK}\n"'),
+        ("api_key=settings.api_key", "api_key=settings.api_key"),
         ("nothing to see: task-force, disk-usage", "nothing to see: task-force, disk-usage"),
     ],
 )

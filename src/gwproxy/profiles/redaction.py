@@ -13,11 +13,15 @@ from typing import Final
 
 MASK: Final = "[masked]"
 
-_KEY_SHAPES: Final = re.compile(
-    # sk-… (OpenAI, Moonshot, kimi-k25), sk-kimi-…, sk-ant-…, cc_user_… (Claude gateways)
-    r"\b(?:sk-|cc_user_)[A-Za-z0-9_\-]{6,}"
-    # an Authorization or x-api-key header, as a header line or as JSON
-    r"|(?i:(?<=bearer )|(?<=x-api-key: )|(?<=x-api-key\": \"))[^\s\"',;]{6,}"
+# sk-… (OpenAI, Moonshot, kimi-k25), sk-kimi-…, sk-ant-…, cc_user_… (Claude gateways)
+_KEY_SHAPES: Final = re.compile(r"\b(?:sk-|cc_user_)[A-Za-z0-9_\-]{6,}")
+
+# What stands behind the name of a header or variable for keys: as a header line, an assignment, or
+# JSON, also JSON inside JSON. The key itself has no backslash: that belongs to the quote behind it.
+_NAMED_KEYS: Final = re.compile(
+    r"((?i:bearer +|(?:x-api-key|anthropic-auth-token)\\*[\"']?[:=] ?\\*[\"']?)"
+    r"|[A-Z](?:_API_KEY|_AUTH_TOKEN)=\\*[\"']?)"
+    r"[^\s\"'\\,;]{6,}"
 )
 
 
@@ -26,4 +30,4 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
-    return _KEY_SHAPES.sub(MASK, text)
+    return _NAMED_KEYS.sub(rf"\1{MASK}", _KEY_SHAPES.sub(MASK, text))
