@@ -30,6 +30,7 @@ _gwproxy() {
             "/test --client") value_of="$path $word" ;;
             "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
             "/translate --from"|"/translate --to"|"/translate --profile"|"/translate -p") value_of="$path $word" ;;
+            "/replay --profile"|"/replay -p") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
@@ -61,6 +62,7 @@ _gwproxy() {
             /models) path=/models ;;
             /usage) path=/usage ;;
             /translate) path=/translate ;;
+            /replay) path=/replay ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
@@ -80,12 +82,13 @@ _gwproxy() {
         "/translate --from") _gwproxy_words "anthropic chat responses"; return ;;
         "/translate --to") _gwproxy_words "anthropic chat responses"; return ;;
         "/translate --profile"|"/translate -p") _gwproxy_profiles; return ;;
+        "/replay --profile"|"/replay -p") _gwproxy_profiles; return ;;
         ?*) return ;;
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --quiet --log-level --json-logs --help"; return ;;
+        /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --capture --quiet --log-level --json-logs --help"; return ;;
         /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /service:-*) _gwproxy_words "--help"; return ;;
         /service/install:-*) _gwproxy_words "--dry-run --json --quiet --help"; return ;;
@@ -111,10 +114,11 @@ _gwproxy() {
         /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
         /translate:-*) _gwproxy_words "--from --to --profile --json --quiet --help"; return ;;
+        /replay:-*) _gwproxy_words "--profile --show --delete --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate completion" ;;
+        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay completion" ;;
         /service:0) _gwproxy_words "install uninstall status" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;

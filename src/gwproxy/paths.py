@@ -65,6 +65,11 @@ def learned_file() -> Path:
     return state_dir() / "learned.json"
 
 
+def captures_dir() -> Path:
+    """Whole exchanges, one file for each; only where somebody asked for them."""
+    return state_dir() / "captures"
+
+
 def token_file() -> Path:
     """The local token: the secret that clients present to us, never a provider key."""
     return state_dir() / "token"

@@ -135,6 +135,22 @@ def test_a_damaged_ledger(command: InProcess, gwproxy_home: Path) -> None:
     assert "20260101" in levels[1][1]
 
 
+def test_captured_exchanges_are_not_forgotten(
+    command: InProcess, gwproxy_home: Path, port: int
+) -> None:
+    add(command)
+    config = gwproxy_home / "config.toml"
+    config.write_text(config.read_text().replace("[serve]", "[serve]\ncapture = true"))
+    (finding,) = areas(command("doctor", "--json"))["captures"]
+    assert (finding["level"], "prompts" in finding["words"]) == ("note", True)
+    config.write_text(config.read_text().replace("capture = true", ""))
+    assert "captures" not in areas(command("doctor", "--json"))
+    (gwproxy_home / "captures").mkdir()
+    (gwproxy_home / "captures" / "req_1.json").write_text("{}")
+    (finding,) = areas(command("doctor", "--json"))["captures"]
+    assert (finding["level"], finding["hint"]) == ("note", "gwproxy replay --delete")
+
+
 def test_tools_that_are_here(command: InProcess, home: Path) -> None:
     add(command)
     program = home / "claude"

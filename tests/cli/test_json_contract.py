@@ -19,6 +19,7 @@ READING: dict[str, tuple[str, ...]] = {
     "models": ("models", "demo"),
     "profile list": ("profile", "list"),
     "profile show": ("profile", "show", "up"),
+    "replay": ("replay",),
     "service status": ("service", "status"),
     "setup": ("setup", "--list"),
     "status": ("status",),

@@ -91,6 +91,9 @@ COMMANDS: Final = (
         "translate", "gwproxy.cli.translate", "Show what would be sent, and every loss.", _LOOK
     ),
     CommandEntry(
+        "replay", "gwproxy.cli.replay", "Ask a captured request again, of any profile.", _LOOK
+    ),
+    CommandEntry(
         "completion", "gwproxy.cli.completion", "Print the completion script of a shell.", _LOOK
     ),
 )

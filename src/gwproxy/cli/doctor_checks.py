@@ -69,6 +69,7 @@ def findings() -> Iterator[Finding]:
     yield from _environment(os.environ, config)
     yield from _port(config or Config())
     yield from _ledger()
+    yield from _captures(config or Config())
     yield from _clients()
 
 
@@ -229,6 +230,18 @@ def _ledger() -> Iterator[Finding]:
         if not aside.name.endswith(("-wal", "-shm")):
             words = f"a damaged ledger was put aside: {aside}"
             yield Finding("usage", "note", words, f"sqlite3 {aside} .recover")
+
+
+def _captures(config: Config) -> Iterator[Finding]:
+    """What people and their tools write is nobody's to keep for longer than it is needed."""
+    folder = paths.captures_dir()
+    if config.serve.capture:
+        words = f"whole exchanges, prompts too, are captured in {folder}"
+        hint = f"take `capture = true` out of {paths.config_file()}, then: gwproxy replay --delete"
+        yield Finding("captures", "note", words, hint)
+    elif any(folder.glob("*.json")):
+        words = f"exchanges that were captured are still in {folder}"
+        yield Finding("captures", "note", words, "gwproxy replay --delete")
 
 
 # --- the tools -----------------------------------------------------------------------------------

@@ -145,6 +145,7 @@ async def _run(
         ledger=paths.usage_db(),
         learns=True,
         responses=paths.responses_db(),
+        captures=paths.captures_dir(),
         limits=replace(Limits(), drain_s=_DRAIN_S),
         read_token=lambda: token,
     )

@@ -47,6 +47,9 @@ def serve(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect to --host.")
     ] = False,
+    capture: Annotated[
+        bool, typer.Option("--capture", help="Keep whole exchanges, for gwproxy replay.")
+    ] = False,
     quiet: QuietFlag = False,
     log_level: Annotated[
         str | None,
@@ -72,6 +75,8 @@ def serve(
         ledger=paths.usage_db(),
         learns=True,
         responses=paths.responses_db(),
+        captures=paths.captures_dir(),
+        capture=capture,
     )
     refuse_remote(options)
     _check_profile(config, options.default_profile)
@@ -189,6 +194,8 @@ def _say_where(server: Running, output: Output) -> None:
     for name in routes.config.profiles:
         if name != profile.name:
             output.talk(f"also       {name}, at {server.url}/profiles/{name}")
+    if routes.config.serve.capture:
+        output.talk(f"captures   whole exchanges in {paths.captures_dir()} (gwproxy replay)")
     output.talk("next       gwproxy setup claude-code (Ctrl-C stops this)")
 
 

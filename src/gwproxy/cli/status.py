@@ -78,7 +78,16 @@ async def _ask(config: Any) -> dict[str, Any]:
         "profiles": profiles,
         **{
             name: told.get(name)
-            for name in ("version", "pid", "started", "uptime_s", "answered", "failed", "ledger")
+            for name in (
+                "version",
+                "pid",
+                "started",
+                "uptime_s",
+                "answered",
+                "failed",
+                "ledger",
+                "captures",
+            )
         },
         "in_flight": told.get("in_flight", []),
         "last_errors": told.get("last_errors", []),
@@ -111,6 +120,8 @@ def _print(output: Output, data: dict[str, Any]) -> None:
             output.line(f"\n{title}")
             for line in lines:
                 output.line(f"  {line}")
+    if data["captures"]:
+        output.talk("whole exchanges are captured: gwproxy replay lists them")
     ledger = data["ledger"] or {}
     if ledger.get("trouble"):
         output.warn(

@@ -62,6 +62,8 @@ class ServeSettings:
     json_logs: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
     allowed_hosts: tuple[str, ...] = ()
+    capture: bool = False
+    """Whether whole exchanges are kept, for `gwproxy replay`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,7 @@ def _serve(table: Mapping[str, Any]) -> ServeSettings:
         json_logs=_boolean(table, "json_logs", False),
         max_body_bytes=_number(table, "max_body_bytes", MAX_BODY_BYTES, most=2**40),
         allowed_hosts=tuple(allowed_hosts),
+        capture=_boolean(table, "capture", False),
     )
 
 

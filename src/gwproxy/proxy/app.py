@@ -81,7 +81,10 @@ class Gateway:
         record = Record(answers.new_id("req_"), client, started)
         self._enter(task, record)
         try:
-            return await self._answer(request, record, started)
+            response = await self._answer(request, record, started)
+            if record.tape is not None and isinstance(response, web.Response):
+                record.tape.answered(cast(bytes, response.body))
+            return response
         except (ConnectionError, asyncio.CancelledError):
             record.status = CLIENT_GONE
             record.error = "stopped" if self.stopping else "the client went away"
@@ -121,6 +124,9 @@ class Gateway:
         record.error = shortened(record.error)
         refused = record.status >= 400 and record.status != CLIENT_GONE
         LOGGER.log(logging.WARNING if refused else logging.INFO, record)
+        if record.tape is not None:
+            secrets = (self.token.reveal(), *self._services.keys.ever_seen())
+            self._services.captures.keep(record.tape, record.fields(), secrets)
         if record.generating:
             self._news.add(record)
             profile = self.routes.config.profiles.get(record.profile)
@@ -231,6 +237,7 @@ def _told(record: Record, value: dict[str, Any]) -> web.Response:
 
 
 def _alive(endpoint: Endpoint, record: Record) -> web.Response:
+    record.status = 200
     head = answers.head(Dialect.CHAT, record.request_id)
     if endpoint is Endpoint.HELLO:
         return answers.whole(b"", head)
@@ -241,6 +248,7 @@ def _models(
     request: web.BaseRequest, routes: Routes, address: Address, record: Record
 ) -> web.Response:
     head = answers.head(Dialect(record.client_dialect), record.request_id)
+    record.status = 200
     listed = models.listed(routes, address.profile)
     if address.model:
         model = models.find(listed, address.model)

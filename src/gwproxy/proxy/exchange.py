@@ -20,6 +20,7 @@ from msgspec import structs
 
 from gwproxy.proxy import answers, failures, headers
 from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
@@ -71,6 +72,7 @@ class Services:
     thoughts: ThoughtMemory
     standing: Standing
     lanes: Lanes
+    captures: Captures
 
 
 class PassedOver(Exception):
@@ -230,7 +232,9 @@ class Exchange:
 
     async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse:
         stream = bridge.stream()
-        outlet = Outlet(self._request, stream.ping, self._stream_head, self._services.limits)
+        tape = self._record.tape
+        copy = None if tape is None else tape.answered
+        outlet = Outlet(self._request, stream.ping, self._stream_head, self._services.limits, copy)
         try:
             error = await self._relayed(bridge, stream, outlet, call)
             outlet.close()
@@ -349,6 +353,9 @@ class Exchange:
         profile, standing = call.profile, self._services.standing
         if self._place is None:
             self._place = await self._services.lanes.enter(profile, self._record.client)
+        tape = self._record.tape
+        if tape is not None:
+            tape.sent(profile.name, call.url, call.body)
         try:
             answer = self._answer = await self._services.upstream.send(call)
         except Failed as failed:
@@ -356,6 +363,9 @@ class Exchange:
                 standing.unreached(profile)
                 self._not_begun = "cannot be reached"
             raise
+        if tape is not None:
+            tape.received_head(answer.status)
+            answer.copy = tape.received
         if answer.ok:
             standing.answered(profile)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)

@@ -11,7 +11,8 @@ import math
 
 from aiohttp import web
 
-from gwproxy.proxy import failures, inbound
+from gwproxy.proxy import failures, headers, inbound
+from gwproxy.proxy.captures import Tape
 from gwproxy.proxy.exchange import Exchange, PassedOver, Services, rejected
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import LOGGER, Record
@@ -35,6 +36,9 @@ async def exchange(
     route; ConnectionError and CancelledError when the client has gone."""
     most_bytes = routes.config.serve.max_body_bytes
     body = await inbound.read_body(request, most_bytes, services.limits)
+    if routes.config.serve.capture and services.captures.exists:
+        query = headers.forwarded_query(request.query.items(), faithful=True)
+        record.tape = Tape(record.path, query, request.headers, body)
     try:
         asked = peek(body)
     except NotJson as error:

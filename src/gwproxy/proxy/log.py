@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gwproxy.profiles.redaction import redact
+from gwproxy.proxy.captures import Tape
 from gwproxy.translate.hub import Failure, Usage
 
 LOGGER: Final = logging.getLogger("gwproxy")
@@ -52,6 +53,8 @@ class Record:
     error: str = ""
     error_kind: str = ""
     generating: bool = False
+    tape: Tape | None = None
+    """Copies of its bytes, where a person asked for them. Never in the log."""
 
     def fail(self, failure: Failure) -> None:
         """It went wrong, in whoever's words."""

@@ -17,9 +17,10 @@ from gwproxy.proxy.limits import Limits
 
 class Outlet:
     """`ping` gives what keeps the stream alive, nothing when it may not be interrupted now.
-    `headers` gives the head at the moment in which it is sent."""
+    `headers` gives the head at the moment in which it is sent, `copy` gets all that is sent."""
 
     __slots__ = (
+        "_copy",
         "_headers",
         "_last_write",
         "_limits",
@@ -37,7 +38,9 @@ class Outlet:
         ping: Callable[[], bytes],
         headers: Callable[[], Mapping[str, str]],
         limits: Limits,
+        copy: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._copy = copy
         self.response: web.StreamResponse | None = None
         self._request = request
         self._ping = ping
@@ -60,12 +63,16 @@ class Outlet:
         when it has gone."""
         self._last_write = self._loop.time()
         response = self.response or await self._open()
+        if self._copy is not None:
+            self._copy(data)
         await response.write(data)
 
     async def finish(self, data: bytes = b"") -> None:
         """Send `data` and the end of the body, in one packet."""
         self.close()
         response = self.response or await self._open()
+        if self._copy is not None:
+            self._copy(data)
         await response.write_eof(data)
 
     async def _open(self) -> web.StreamResponse:

@@ -38,6 +38,7 @@ from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config
 from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.connection import Server
 from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.exchange import Services
@@ -82,6 +83,9 @@ class Options:
     learns: bool = False
     """Whether what upstreams teach by refusing outlasts this server."""
     responses: Path | None = None
+    captures: Path | None = None
+    """Where whole exchanges are kept, if config.toml or `capture` says that they are."""
+    capture: bool = False
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
     find_key: Callable[[Profile], FoundKey] = credentials.resolve
@@ -125,6 +129,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         keys = Keys(options.find_key)
         ledger = Ledger(options.ledger)
         conversations = Conversations(options.responses)
+        captures = Captures(options.captures)
         healing, thoughts = Healing(keeps=options.learns), ThoughtMemory()
         services = Services(
             upstream,
@@ -137,6 +142,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             thoughts=thoughts,
             standing=Standing(),
             lanes=Lanes(),
+            captures=captures,
         )
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
@@ -156,6 +162,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             # After the last stream: its row is to be in it.
             await asyncio.to_thread(ledger.close)
             await asyncio.to_thread(conversations.close)
+            await asyncio.to_thread(captures.close)
     finally:
         listener.close()
         if upstream is not None:
@@ -168,6 +175,7 @@ def _plan(options: Options, port: int) -> Plan:
         config,
         default=options.default_profile or config.default,
         profiles=MappingProxyType({**config.profiles, **options.built_in}),
+        serve=replace(config.serve, capture=config.serve.capture or options.capture),
     )
     # The address that the person asked us to listen on is a name of ours.
     declared = () if options.host in ("0.0.0.0", "::") else (_url_host(options.host),)

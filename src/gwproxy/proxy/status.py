@@ -68,6 +68,7 @@ class News:
             "started": round(self._started_at_s),
             "uptime_s": round(time.time() - self._started_at_s),
             "default": config.default,
+            "captures": config.serve.capture and services.captures.exists,
             "profiles": [
                 _profile(profile, services, exchanges) for profile in config.profiles.values()
             ],

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from weakref import WeakKeyDictionary
@@ -222,6 +222,7 @@ class Answer:
         "_key",
         "_profile",
         "_response",
+        "copy",
         "headers",
         "reclaimed",
         "status",
@@ -234,6 +235,7 @@ class Answer:
         self._profile = call.profile
         self._begun = False
         self.reclaimed = False  # `Upstream.reclaim` closes it
+        self.copy: Callable[[bytes], None] | None = None  # gets what is read, too
         key = (call.key or "").encode()
         self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
         self.headers: Mapping[str, str] = self._masked(response.headers)
@@ -258,7 +260,9 @@ class Answer:
         if not self._begun:
             self._begin()
         if self._key and self._key in chunk:
-            return chunk.replace(self._key, MASK.encode())
+            chunk = chunk.replace(self._key, MASK.encode())
+        if self.copy is not None:
+            self.copy(chunk)
         return chunk
 
     def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
