@@ -87,6 +87,18 @@ def test_a_key_that_is_not_there(command: InProcess, key_file: Path) -> None:
     assert ran.code == 1
 
 
+def test_no_keyring_is_no_fault_where_a_variable_comes_first(
+    command: InProcess, gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = gwproxy_home / "config.toml"
+    config.write_text(config.read_text() + '[profiles.my-kimi]\npreset = "kimi-code"\n')
+    assert areas(command("doctor", "--json"))["keyring"][0]["level"] == "failed"
+    monkeypatch.setenv("GWPROXY_KEY_MY_KIMI", KEY)
+    ran = command("doctor", "--json")
+    assert "no profile needs it" in areas(ran)["keyring"][0]["words"]
+    assert ran.code == 0
+
+
 def test_exports_in_the_way(command: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     add(command)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://elsewhere.example")

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from gwproxy.cli.output import Output, Table
+from gwproxy.cli.drawing import Table
+from gwproxy.cli.output import Output
 from gwproxy.errors import ConfigError, UsageError
 
 

@@ -87,8 +87,8 @@ def test_a_table_with_bars(command: InProcess, gwproxy_home: Path) -> None:
         "total          4       1     6k     50%     200  $1.50 + 3 credits",
     ]
     assert ran.stderr == (
-        "exchanges without a known cost: 1; for example: "
-        "gwproxy profile set free price.input=0.60 price.output=2.50\n"
+        "exchanges without a known cost: 1; for example:\n"
+        "  gwproxy profile set free price.input=0.60 price.output=2.50\n"
     )
     assert max(len(line) for line in ran.stdout.splitlines()) <= 80
 
@@ -179,9 +179,10 @@ def test_money() -> None:
 
 
 def test_bars_where_no_block_can_be_drawn() -> None:
-    assert _bar_for("ascii")(0.5) == "#" * 6
-    assert _bar_for("utf-8")(0.5) == "█" * 6
-    assert _bar_for(None)(0) == ""
+    assert _bar_for("ascii", 12)(0.5) == "#" * 6
+    assert _bar_for("utf-8", 12)(0.5) == "█" * 6
+    assert _bar_for("utf-8", 6)(1) == "█" * 6
+    assert _bar_for(None, 12)(0) == ""
 
 
 def test_days_are_whole_ones() -> None:

@@ -353,16 +353,28 @@ def test_sums_by_group(path: Path) -> None:
         database.insert(rows)
     profiles = report(path, "profile", Period())
     assert [(line.group, line.cost_unit, line.exchanges, line.failed) for line in profiles] == [
-        ("kimi", "", 2, 2),
-        ("kimi", "USD", 1, 0),
+        ("kimi", "USD", 3, 2),
         ("other", "USD", 1, 0),
     ]
-    assert [(line.cost_micro, line.unpriced) for line in profiles] == [(None, 2), (5, 0), (7, 0)]
-    assert [(line.input_total, line.output) for line in profiles] == [(240, 7), (120, 7), (120, 7)]
+    assert [(line.cost_micro, line.unpriced) for line in profiles] == [(5, 2), (7, 0)]
+    assert [(line.input_total, line.output) for line in profiles] == [(360, 14), (120, 7)]
     assert [line.group for line in report(path, "model", Period(profile="other"))] == ["m2"]
     assert len(report(path, "day", Period())) == 2
     recent = report(path, "client", Period(since_ms=1_700_000_000_000 + day_ms))
     assert [(line.group, line.exchanges) for line in recent] == [("claude-cli/2.1", 2)]
+
+
+def test_several_units_stay_apart(path: Path) -> None:
+    units = ("", "USD", "credits")
+    rows = [entry(n, cost_micro=n or None, cost_unit=unit) for n, unit in enumerate(units)]
+    with closing(Database.open(path)) as database:
+        database.insert(rows)
+    lines = report(path, "profile", Period())
+    assert [(line.cost_unit, line.cost_micro, line.unpriced) for line in lines] == [
+        ("", None, 1),
+        ("USD", 1, 0),
+        ("credits", 2, 0),
+    ]
 
 
 def test_a_report_of_nothing_and_of_rubbish(path: Path) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"ok": "green", "note": "yellow", "failed": "bold red"}
 
 
+_TABLE_COLUMNS: Final = 70
+"""Below this the words would stand in a column too narrow to be read."""
+
+
 class Checklist(Protocol):
     def show(self, verdict: Verdict) -> None: ...
 
@@ -26,7 +30,7 @@ def checklist(output: Output) -> Iterator[Checklist]:
     """Where verdicts are shown, one after the other."""
     if output.json_mode:
         yield _Silent()
-    elif output.is_fancy(sys.stdout):
+    elif output.is_fancy(sys.stdout) and (output.columns() or 0) >= _TABLE_COLUMNS:
         with _Growing() as growing:
             yield growing
     else:
@@ -44,9 +48,8 @@ class _Lines:
 
     def show(self, verdict: Verdict) -> None:
         took = f"  ({verdict.seconds:.1f} s)" if verdict.seconds is not None else ""
-        self._output.line(f"{verdict.outcome:<6}  {verdict.check}: {verdict.words}{took}")
-        if verdict.hint:
-            self._output.line(f"{'':<6}  → {verdict.hint}")
+        words = f"{verdict.check}: {verdict.words}{took}"
+        self._output.finding(verdict.outcome.value, words, verdict.hint.splitlines())
 
 
 class _Growing:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, QuietFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LEGEND: Final = (
     ("as it came", "the tool's own bytes, but for the model's name and the key"),
     ("translated", "into the provider's format, and its answer back into the tool's"),
     ("rewritten", "same format, without what this provider is known to refuse"),
-    ("stream made", "the provider cannot stream; the tool gets its stream all the same"),
+    ("stream made", "the provider cannot stream; the tool gets one all the same"),
     ("model mapped", "to a name the provider knows, and back for the tool"),
     ("ids mapped", "call ids that tools refuse; the provider gets its own ones back"),
     ("not carried", "has no counterpart: named, never lost in silence (--json)"),
@@ -100,7 +101,7 @@ def _say_result(conversations: list[Conversation], output: Output) -> None:
     output.talk(
         f"\n{len(conversations)} conversations of two turns, {requests} upstream requests: one "
         f"for each turn,\nevery one of {tokens} tokens accounted for. Parallel tool calls, their "
-        "results and the\nmodel's own thinking came through both ways.\n\nWhat to do next:"
+        "results\nand the model's own thinking came through both ways.\n\nWhat to do next:"
     )
     _say_pairs(NEXT_STEPS, output)
 

@@ -45,9 +45,8 @@ def _shareable(text: str) -> str:
 
 
 def _show(output: Output, finding: dict[str, Any]) -> None:
-    output.line(f"{finding['level']:<6}  {finding['area']}: {finding['words']}")
-    if finding["hint"]:
-        output.line(f"{'':<6}  → {finding['hint']}")
+    words = f"{finding['area']}: {finding['words']}"
+    output.finding(finding["level"], words, finding["hint"].splitlines())
 
 
 def _sum_up(output: Output, bad: int, notes: int) -> None:

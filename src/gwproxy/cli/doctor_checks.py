@@ -27,6 +27,7 @@ from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringEr
 from gwproxy.profiles import credentials, store
 from gwproxy.profiles.keyring_trouble import key_variable
 from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
 
 _LIBRARIES: Final = ("aiohttp", "keyring", "msgspec", "typer", "rich")
@@ -44,7 +45,7 @@ Level = Literal["ok", "note", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`hint` is what mends it, "" where nothing needs mending."""
+    """`hint` is what mends it, one way on each line; "" where nothing needs mending."""
 
     area: str
     level: Level
@@ -76,7 +77,7 @@ def findings() -> Iterator[Finding]:
 def _of(error: GwproxyError, area: str, level: Level = "failed") -> Finding:
     words = ": ".join(part for part in (error.what, error.why) if part)
     ways = [line.strip().rstrip(":") for line in error.hint.splitlines()]
-    return Finding(area, level, words, "; ".join(way for way in ways if way))
+    return Finding(area, level, words, "\n".join(way for way in ways if way))
 
 
 # --- this machine --------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def _configuration(config: Config) -> Iterator[Finding]:
 
 
 def _keyring(config: Config) -> Iterator[Finding]:
-    needing = [name for name, one in config.profiles.items() if one.key.kind == "keyring"]
+    needing = [name for name, one in config.profiles.items() if _needs_keyring(one)]
     backend = config.keyring_backend or "the system's own"
     try:
         credentials.stored_key(
@@ -140,6 +141,11 @@ def _keyring(config: Config) -> Iterator[Finding]:
             yield Finding("keyring", "ok", f"{error.what}; no profile needs it")
         return
     yield Finding("keyring", "ok", f"{backend} answers")
+
+
+def _needs_keyring(profile: Profile) -> bool:
+    """Whether its key is there and nowhere before it (a variable comes first)."""
+    return profile.key.kind == "keyring" and not os.environ.get(key_variable(profile.name))
 
 
 def _keys(config: Config) -> Iterator[Finding]:

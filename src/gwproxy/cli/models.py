@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import PROFILE_METAVAR, JsonFlag, QuietFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UpstreamError
 
 if TYPE_CHECKING:

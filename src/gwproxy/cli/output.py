@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
+from gwproxy.cli.drawing import Table, aligned, draw, hanging
 from gwproxy.errors import GwproxyError, UsageError
 
 if TYPE_CHECKING:
@@ -36,19 +37,15 @@ ENVELOPE_VERSION: Final = 1
 
 _RED: Final = "\x1b[1;31m"
 _YELLOW: Final = "\x1b[1;33m"
+_GREEN: Final = "\x1b[32m"
+_CYAN: Final = "\x1b[36m"
 _DIM: Final = "\x1b[2m"
 _PLAIN: Final = "\x1b[0m"
 
+LEVELS: Final = {"ok": _GREEN, "note": _YELLOW, "failed": _RED}
+"""What a finding can be."""
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text under headings; `empty` is what to say when there are none. The columns named
-    in `right` hold figures, which stand under one another."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    empty: str = ""
-    right: frozenset[str] = frozenset()
+_LEVEL_WIDTH: Final = max(map(len, LEVELS)) + 2
 
 
 class Output:
@@ -89,17 +86,29 @@ class Output:
             if table.empty:
                 self.talk(table.empty)
             return
-        if self.is_fancy(sys.stdout):
-            _draw(table, sys.stdout)
+        if self.draws_on(sys.stdout):
+            draw(table, sys.stdout, colour=self.is_fancy(sys.stdout))
             return
         right = [name in table.right for name in table.columns]
-        for row in _aligned((table.columns, *table.rows), right):
+        for row in aligned((table.columns, *table.rows), right):
             self.line(row)
 
     def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """`name   value` lines on stdout, aligned."""
-        for row in _aligned(pairs):
+        for row in aligned(pairs):
             self.line(row)
+
+    def item(self, text: str, indent: int) -> None:
+        """One item of a list on stdout; on a terminal it goes on below its own words."""
+        self.line(self._wrapped(text, indent))
+
+    def finding(self, level: str, text: str, hints: Sequence[str] = ()) -> None:
+        """What was looked at, how it is (one of LEVELS), and what to do about it."""
+        shown = self._wrapped(f"{level:<{_LEVEL_WIDTH}}{text}", _LEVEL_WIDTH)
+        self.line(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
+        for hint in hints:
+            # Not wrapped: it is to be copied.
+            self.line(" " * _LEVEL_WIDTH + self._paint(f"→ {hint}", _CYAN, sys.stdout))
 
     # -- talk -------------------------------------------------------------------------------
 
@@ -110,7 +119,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Something the person should know even with --quiet, on stderr."""
-        self._say(f"{self._paint('warning:', _YELLOW)} {text}")
+        self._say(f"{self._paint('warning:', _YELLOW, sys.stderr)} {text}")
 
     def fail(self, error: GwproxyError) -> None:
         """The three lines, or the envelope with --json. The caller exits with
@@ -119,13 +128,13 @@ class Output:
             parts = {"what": error.what, "why": error.why, "hint": error.hint}
             self._envelope("error", data=None, error=parts | {"exit_code": error.exit_code})
             return
-        self._say(f"{self._paint('error:', _RED)} {error.what}")
+        self._say(f"{self._paint('error:', _RED, sys.stderr)} {error.what}")
         if error.why:
-            self._say(f"{self._paint('why:', _DIM)} {error.why}")
+            self._say(f"{self._paint('why:', _DIM, sys.stderr)} {error.why}")
         if error.hint:
             # A hint may go on over several lines, one way out on each.
             hint = error.hint.replace("\n", "\n  ")
-            self._say(f"{self._paint('hint:', _DIM)} {hint}")
+            self._say(f"{self._paint('hint:', _DIM, sys.stderr)} {hint}")
 
     # -- questions --------------------------------------------------------------------------
 
@@ -169,12 +178,16 @@ class Output:
     # -- how --------------------------------------------------------------------------------
 
     def is_fancy(self, stream: TextIO) -> bool:
-        """Whether colour and drawing are welcome on `stream` (https://no-color.org)."""
-        return (
-            stream.isatty()
-            and not self._environ.get("NO_COLOR")
-            and self._environ.get("TERM") != "dumb"
-        )
+        """Whether colour is welcome on `stream` (https://no-color.org)."""
+        return self.draws_on(stream) and not self._environ.get("NO_COLOR")
+
+    def draws_on(self, stream: TextIO) -> bool:
+        """Whether somebody looks at `stream`, on a terminal of known width."""
+        return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+    def columns(self) -> int | None:
+        """The width of the terminal that stdout is; None where it is none."""
+        return shutil.get_terminal_size().columns if self.draws_on(sys.stdout) else None
 
     def _need_person(self, question: str, flag: str) -> None:
         if not self.can_ask():
@@ -184,8 +197,12 @@ class Output:
                 hint=f"add {flag}; see gwproxy {self.command} --help".replace("  ", " "),
             )
 
-    def _paint(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self.is_fancy(sys.stderr) else text
+    def _paint(self, text: str, colour: str, stream: TextIO) -> str:
+        return f"{colour}{text}{_PLAIN}" if self.is_fancy(stream) else text
+
+    def _wrapped(self, text: str, indent: int) -> str:
+        columns = self.columns()
+        return text if columns is None else hanging(text, indent, columns)
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr)  # noqa: T201 -- the one place that prints
@@ -206,37 +223,3 @@ def output_of(context: typer.Context) -> Output:
     output = context.obj
     assert isinstance(output, Output), "commands are started by gwproxy.cli.app.run"
     return output
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    sides = right or [False] * len(widths)
-    return [
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _draw(table: Table, stream: TextIO) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in table.columns:
-        figures = column in table.right
-        # A figure that breaks over two lines is two wrong figures.
-        drawn.add_column(
-            column,
-            overflow="fold",
-            justify="right" if figures else "left",
-            no_wrap=figures,
-        )
-    for row in table.rows:
-        # Text, not markup: a model may be called "kimi[1m]".
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console(file=stream).print(drawn)

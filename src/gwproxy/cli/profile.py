@@ -12,8 +12,9 @@ from typing import Annotated, Final
 import typer
 
 from gwproxy.cli import profile_key
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, learned, store
 from gwproxy.profiles.credentials import KeyStatus

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gwproxy import paths
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
 
 if TYPE_CHECKING:

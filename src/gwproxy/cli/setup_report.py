@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gwproxy.cli.output import Output, Table
+from gwproxy.cli.drawing import Table
+from gwproxy.cli.output import Output
 from gwproxy.clients.change import Standing
 from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import Plan, diff, shown

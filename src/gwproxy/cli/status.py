@@ -11,12 +11,15 @@ from typing import Any
 
 import typer
 
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, QuietFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
+
+_INDENT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -119,7 +122,7 @@ def _print(output: Output, data: dict[str, Any]) -> None:
         if lines:
             output.line(f"\n{title}")
             for line in lines:
-                output.line(f"  {line}")
+                output.item(f"  {line}", _INDENT)
     if data["captures"]:
         output.talk("whole exchanges are captured: gwproxy replay lists them")
     ledger = data["ledger"] or {}

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from gwproxy import paths
+from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
-from gwproxy.cli.output import Output, Table, output_of
+from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _SPAN: Final = re.compile(r"(\d{1,4})([hdw])")
 _SPAN_S: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 _BAR_WIDTH: Final = 12
+_SHORTEST_BAR: Final = 6  # as wide as its heading
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _FULL: Final = "█"
 
@@ -101,14 +103,17 @@ def _moment(text: str, now_s: float) -> float:
 
 def _print_table(output: Output, by: str, since: str, lines: Sequence[Line]) -> None:
     most = max((_tokens(line) for line in lines), default=0)
-    bar = _bar_for(sys.stdout.encoding)
-    rows = [(*_row(line), bar(_tokens(line) / most if most else 0)) for line in lines]
+    figures = [_row(line) for line in lines]
     if len(lines) > 1:
-        rows.append((*_total(lines), ""))
+        figures.append(_total(lines))
     head = (by.upper(), "ANSWERS", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", "TOKENS")
+    bar = _bar_for(sys.stdout.encoding, _room_for_bars(output, (head[:-1], *figures)))
+    shares = [_tokens(line) / most if most else 0 for line in lines]
+    bars = [*map(bar, shares), ""]
+    rows = [(*row, drawn) for row, drawn in zip(figures, bars, strict=False)]
     right = frozenset(head[1:-1])
     empty = f"nothing was asked since {since}; gwproxy serve records what passes through it"
-    output.table(Table(head, tuple(rows), empty, right))
+    output.table(Table(head, tuple(rows), empty, right, spare=("TOKENS", "CACHED")))
     _say_unpriced(output, by, lines)
 
 
@@ -149,8 +154,8 @@ def _say_unpriced(output: Output, by: str, lines: Sequence[Line]) -> None:
     if unpriced and by == "profile":
         name = next(line.group for line in lines if line.unpriced)
         output.talk(
-            f"exchanges without a known cost: {unpriced}; for example: "
-            f"gwproxy profile set {name} price.input=0.60 price.output=2.50"
+            f"exchanges without a known cost: {unpriced}; for example:\n"
+            f"  gwproxy profile set {name} price.input=0.60 price.output=2.50"
         )
     elif unpriced:
         output.talk(f"exchanges without a known cost: {unpriced}; see gwproxy usage --by profile")
@@ -183,17 +188,26 @@ def money(micro: int | None, unit: str) -> str:
     return f"{amount:g} {unit}"
 
 
-def _bar_for(encoding: str | None) -> Callable[[float], str]:
+def _room_for_bars(output: Output, rows: Sequence[Sequence[str]]) -> int:
+    """How long a bar may be beside the figures of `rows`."""
+    columns = output.columns()
+    if columns is None:
+        return _BAR_WIDTH
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True) if any(cells[1:])]
+    return max(_SHORTEST_BAR, min(_BAR_WIDTH, columns - sum(width + 2 for width in widths)))
+
+
+def _bar_for(encoding: str | None, width: int) -> Callable[[float], str]:
     """How a share of 1 is drawn: by eighths of a letter where the terminal has them."""
     try:
         (_EIGHTHS + _FULL).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
-        return lambda share: "#" * round(share * _BAR_WIDTH)
-    return _drawn_bar
+        return lambda share: "#" * round(share * width)
+    return lambda share: _drawn_bar(share, width)
 
 
-def _drawn_bar(share: float) -> str:
-    whole, part = divmod(round(share * _BAR_WIDTH * 8), 8)
+def _drawn_bar(share: float, width: int) -> str:
+    whole, part = divmod(round(share * width * 8), 8)
     return (_FULL * whole + _EIGHTHS[part]).rstrip()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -71,4 +71,25 @@ def report(path: Path, by: Grouping, period: Period) -> list[Line]:
             "GROUP BY name, cost_unit ORDER BY name, cost_unit",
             {"since": period.since_ms, "profile": period.profile},
         )
-    return [Line(*row) for row in found]
+    return _with_unpriced([Line(*row) for row in found])
+
+
+def _with_unpriced(lines: list[Line]) -> list[Line]:
+    """What was asked before a profile had prices, together with what was asked since: in one line,
+    where it is clear which."""
+    whole: list[Line] = []
+    for line in lines:
+        units = [one for one in lines if one.group == line.group]
+        # Sorted by unit: the one without comes first.
+        if len(units) == 2 and not units[0].cost_unit:
+            if line is units[1]:
+                whole.append(_sum(*units))
+        else:
+            whole.append(line)
+    return whole
+
+
+def _sum(unpriced: Line, priced: Line) -> Line:
+    figures = ("exchanges", "failed", "fresh", "cache_read", "cache_write", "output", "reasoning")
+    sums = {name: getattr(unpriced, name) + getattr(priced, name) for name in figures}
+    return replace(priced, **sums, unpriced=unpriced.unpriced + priced.unpriced)
