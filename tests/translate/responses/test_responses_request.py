@@ -116,7 +116,10 @@ def test_what_changes_nothing_is_no_loss(fields: dict[str, Any]) -> None:
         ({"prompt_cache_options": {"mode": "explicit"}}, "drop:prompt_cache_options"),
         ({"something_new": 1}, "drop:something_new"),
         ({"text": {"something": 1}}, "drop:text.something"),
-        ({"input": [{"type": "compaction_trigger"}]}, "drop:input.compaction_trigger"),
+        (
+            {"input": [{"role": "user", "content": "x"}, {"type": "compaction_trigger"}]},
+            "drop:input.compaction_trigger",
+        ),
     ],
 )
 def test_what_tunes_is_a_named_loss(fields: dict[str, Any], loss: str) -> None:
@@ -129,7 +132,10 @@ def test_what_tunes_is_a_named_loss(fields: dict[str, Any], loss: str) -> None:
         (b"{}", "model: field required"),
         (b'{"model":"m"}', "input: field required"),
         (b'{"model":1,"input":"x"}', "model: expected string, got integer"),
-        (b'{"model":"m","input":null}', "input: expected array, got null"),
+        (b'{"model":"m","input":null}', "input: field required"),
+        (b'{"model":"m","input":[]}', "input: at least one item is required"),
+        (b'{"model":"m","prompt":{"id":"pmpt_1"}}', "prompt: prompt templates are kept"),
+        (b'{"model":"m","input":[{"content":"x"}]}', "input[0].type: field required"),
         (b'{"model":"m","input":5}', "input: expected array, got integer"),
         (b'{"model":"m","input":["x"]}', "input[0]: expected object, got string"),
         (
@@ -160,6 +166,11 @@ def test_what_is_wrong_is_placed(body: bytes, words: str) -> None:
     with pytest.raises(Rejected) as caught:
         request.parse(body, Losses())
     assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"model":null,"input":null}', b'{"input":[]}'])
+def test_of_what_is_counted_anything_may_be_missing(body: bytes) -> None:
+    assert request.parse_countable(body, Losses()).turns == ()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class _Body(Struct, forbid_unknown_fields=True):
     """The fields that are read here; every other one is a named loss."""
 
     model: str
-    input: Raw
+    input: Raw = Raw()
     instructions: str | None = None
     stream: bool | None = None
     tools: list[Raw] | None = None
@@ -141,6 +141,27 @@ def parse(body: bytes, losses: Losses) -> Request:
     """Raises fields.Rejected."""
     wire = _body.read(body, losses)
     _refuse(wire)
+    if not tools.present(wire.input):
+        raise Malformed("input", "field required")
+    request = _request(wire, body, losses)
+    if not request.turns:
+        raise Malformed("input", "at least one item is required")
+    return request
+
+
+def parse_countable(body: bytes, losses: Losses) -> Request:
+    """The body of a request that only counts tokens: anything may be left out of it.
+
+    https://platform.openai.com/docs/api-reference/responses/input-tokens
+    """
+    fields = {k: raw for k, raw in _fields.read(body, losses).items() if bytes(raw) != b"null"}
+    body = jsonio.dumps({"model": "", "input": [], **fields})
+    wire = _body.read(body, losses)
+    _refuse(wire)
+    return _request(wire, body, losses)
+
+
+def _request(wire: _Body, body: bytes, losses: Losses) -> Request:
     _lose(wire, losses)
     offered = tools.parse(wire.tools or (), "tools", losses)
     turns, found = wire_turns.parse(wire.input, losses)
@@ -168,15 +189,6 @@ def parse(body: bytes, losses: Losses) -> Request:
         client=Dialect.RESPONSES,
         echo=echo.of(body),
     )
-
-
-def parse_countable(body: bytes, losses: Losses) -> Request:
-    """The body of a request that only counts tokens: anything may be left out of it.
-
-    https://platform.openai.com/docs/api-reference/responses/input-tokens
-    """
-    fields = _fields.read(body, losses)
-    return parse(jsonio.dumps({"model": "", "input": [], **fields}), losses)
 
 
 def _refuse(wire: _Body) -> None:

@@ -43,6 +43,7 @@ _DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configur
 
 class _Peek(Struct):
     type: str | None = None
+    id: Any = None
     role: Any = None
 
 
@@ -68,7 +69,7 @@ def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
     for index, raw in enumerate(_list.read(given, losses, "input")):
         path = f"input[{index}]"
         peeked = _peek.read(raw, losses, path)
-        kind = peeked.type or ("message" if peeked.role is not None else "item_reference")
+        kind = peeked.type or _kind_unsaid(peeked, path)
         if kind in _TOOL_BRINGERS:
             added = _added.read(raw, Losses(), path)
             found += tools.parse(added.tools or (), f"{path}.tools", losses)
@@ -76,6 +77,15 @@ def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
         if turn is not None:
             _append(turns, turn)
     return turns, found
+
+
+def _kind_unsaid(peeked: _Peek, path: str) -> str:
+    """Two kinds of item need no `type`: https://platform.openai.com/docs/api-reference/responses"""
+    if peeked.role is not None:
+        return "message"
+    if peeked.id is not None:
+        return "item_reference"
+    raise Malformed(f"{path}.type", "field required")
 
 
 def _append(turns: list[Turn], turn: Turn) -> None:
