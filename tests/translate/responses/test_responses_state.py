@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from openai.types.responses import ResponseItem
+from pydantic import TypeAdapter
 
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.losses import Losses
@@ -42,6 +45,11 @@ def test_a_string_is_one_message() -> None:
     assert state.items(b'{"input":"caf\\u00e9"}') == [
         b'{"type":"message","role":"user","content":"caf\\u00e9"}'
     ]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"input":null}', b'{"input":[]}'])
+def test_no_input_is_no_items(body: bytes) -> None:
+    assert state.items(body) == []
 
 
 def test_items_keep_their_bytes() -> None:
@@ -108,11 +116,35 @@ def test_input_is_listed_with_ids_and_parts() -> None:
     assert [item_id.partition("_")[0] for item_id in ids] == ["msg", "msg", "item", "msg"]
     assert items[0]["content"] == [{"type": "input_text", "text": "hi"}]
     assert (items[0]["type"], items[0]["status"]) == ("message", "completed")
-    assert items[1]["content"] == [{"type": "output_text", "text": "ho"}]
+    assert items[1]["content"] == [{"type": "output_text", "text": "ho", "annotations": []}]
     assert (items[1]["id"], items[1]["status"]) == ("msg_1", "incomplete")
     assert items[2]["output"] == "1.10"
-    assert "status" not in items[2]
+    assert items[2]["status"] == "completed"
     assert items[3]["content"] == [{"type": "input_text", "text": "x"}]
     # The same item has the same id whenever it is asked for, and no other response has it.
     assert state.item_ids(given, "resp_1") == ids
     assert set(state.item_ids(given, "resp_2")) & set(ids) == {"msg_1"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "user", "content": "hi"},
+        {"role": "developer", "content": [{"type": "input_text", "text": "x"}]},
+        {"role": "assistant", "content": "ho"},
+        {"type": "reasoning", "summary": []},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "1"},
+        {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "c", "output": "1"},
+        {
+            "type": "shell_call",
+            "call_id": "c",
+            "action": {"commands": ["ls"], "timeout_ms": None, "max_output_length": None},
+            "environment": None,
+        },
+    ],
+)
+def test_what_is_listed_is_what_the_sdk_expects(item: dict[str, Any]) -> None:
+    (listed,) = state.listed([json.dumps(item).encode()], "resp_1")
+    assert TypeAdapter(ResponseItem).validate_json(listed).type == item.get("type", "message")

@@ -85,6 +85,8 @@ def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[by
     given = _input.read(body, Losses()).input
     if bytes(given).startswith(b'"'):
         return [b'{"type":"message","role":"user","content":%b}' % bytes(given)]
+    if bytes(given) == b"null":  # some clients print what they leave out
+        return []
     found = [bytes(raw) for raw in _list.read(given, Losses(), "input")]
     if not referenced:
         return found
@@ -147,6 +149,18 @@ _PREFIXES: Final[Mapping[str, str]] = {
 }
 _OTHERS: Final = "item_"
 _ID_CHARACTERS: Final = 32
+# A request may leave the status out of these, a list may not (`ResponseItem` of the SDK).
+_WITH_STATUS: Final = frozenset(
+    {
+        "message",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        "shell_call",
+        "shell_call_output",
+    }
+)
 
 
 class _Listed(Struct):
@@ -165,20 +179,25 @@ def item_ids(given: Sequence[bytes], response_id: str) -> list[str]:
 
 
 def listed(given: Sequence[bytes], response_id: str) -> list[bytes]:
-    """The input items of a response as `input_items` lists them: each with its id, and a message's
-    text as a part."""
+    """The input items of a response as `input_items` lists them: each with its id and status, and a
+    message's text as a part."""
     found = []
     for item_id, raw in zip(item_ids(given, response_id), given, strict=True):
         item = _read_listed(raw)
         fields: dict[str, Any] = {"id": item_id, "type": item.type or "message"}
         fields |= {k: v for k, v in _members.read(raw, Losses()).items() if k not in fields}
-        if fields["type"] == "message":
+        if fields["type"] in _WITH_STATUS:
             fields.setdefault("status", "completed")
-            if bytes(item.content).startswith(b'"'):
-                part = "output_text" if item.role == "assistant" else "input_text"
-                fields["content"] = [{"type": part, "text": item.content}]
+        if fields["type"] == "message" and bytes(item.content).startswith(b'"'):
+            fields["content"] = [_part(item)]
         found.append(jsonio.dumps(fields))
     return found
+
+
+def _part(item: _Listed) -> dict[str, Any]:
+    if item.role == "assistant":
+        return {"type": "output_text", "text": item.content, "annotations": []}
+    return {"type": "input_text", "text": item.content}
 
 
 def _read_listed(raw: bytes) -> _Listed:
