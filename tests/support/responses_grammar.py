@@ -61,6 +61,8 @@ REQUIRED = frozenset(
 )
 # The real API sends these in `error.code`, and Codex acts upon them; the SDK's type has neither.
 UNPUBLISHED_CODES = frozenset({"context_length_exceeded", "insufficient_quota"})
+# The nested error is there for SDKs that read it and not the flat one.
+KNOWN_EXTRAS = {"error": frozenset({"error"})}
 
 _FRAME = re.compile(rb"event: ([a-z_.]+)\ndata: ([^\n]*)")
 
@@ -175,7 +177,9 @@ class _Judge:
         if "response" in event:
             check_response(event["response"])
             return
-        EVENT_TYPES[kind].model_validate(event, strict=True)
+        known = EVENT_TYPES[kind].model_validate(event, strict=True)
+        extra = set(known.model_extra or ()) - KNOWN_EXTRAS.get(kind, frozenset())
+        require(not extra, f"{kind} has {sorted(extra)}, which no client knows")
 
     def _lifecycle(self, kind: str, response: dict[str, Any]) -> None:
         name = kind.removeprefix("response.")

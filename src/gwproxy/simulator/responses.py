@@ -279,7 +279,7 @@ def _function_events(item: Json, place: Json, size: int) -> Iterator[Event]:
     kind, arguments = "response.function_call_arguments", item["arguments"]
     for piece in pieces(arguments, size):
         yield _event(f"{kind}.delta", delta=piece, **place)
-    yield _event(f"{kind}.done", name=item["name"], arguments=arguments, **place)
+    yield _event(f"{kind}.done", arguments=arguments, **place)
 
 
 def _custom_events(item: Json, place: Json, size: int) -> Iterator[Event]:

@@ -79,7 +79,7 @@ def _function(item: _Json, place: _Json) -> Iterator[_Event]:
     kind, text = "response.function_call_arguments", item.get("arguments") or ""
     if text:
         yield f"{kind}.delta", {**place, "delta": text}
-    yield f"{kind}.done", {**place, "name": item.get("name", ""), "arguments": text}
+    yield f"{kind}.done", {**place, "arguments": text}
 
 
 def _custom(item: _Json, place: _Json) -> Iterator[_Event]:
