@@ -16,7 +16,7 @@ import pytest
 from gwproxy.simulator import KIMI_K25, Delivery, Ending, Running, strictly
 from gwproxy.simulator.conversation import Said
 from support import responses_grammar
-from support.gateway import StartGateway, TestGateway
+from support.gateway import TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider, seen
 from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer
 from support.upstreams import CHAT_ONLY, RESPONSES_ONLY, UPSTREAMS, Upstream
@@ -630,3 +630,10 @@ async def test_what_is_no_route_of_ours(
     gateway: TestGateway, method: str, path: str, status: int
 ) -> None:
     assert "error" in await get(gateway, RESPONSES + path, method=method, status=status)
+
+
+async def test_a_route_that_is_missing_is_not_a_missing_model(gateway: TestGateway) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}  # as OpenAI's SDKs say it
+    async with gateway.session.post(f"{gateway.url}{RESPONSES}/compact", headers=headers) as got:
+        assert got.status == 404
+        assert (await got.json())["error"]["code"] == "unknown_url"

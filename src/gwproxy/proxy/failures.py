@@ -46,6 +46,7 @@ def unknown_route(method: str, path: str) -> Failure:
         f"gwproxy: there is no {method} {path}; try /v1/messages, /v1/chat/completions, "
         "/v1/responses or /v1/models",
         404,
+        code="unknown_url",
         retryable=False,
     )
 
