@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import KIMI_K25, Delivery, Ending, Running, strictly
+from gwproxy.simulator import KIMI_K25, Delivery, Disorder, Ending, Running, strictly
 from gwproxy.simulator.conversation import Said
 from support import responses_grammar
 from support.gateway import TOKEN, StartGateway, TestGateway
@@ -385,6 +385,18 @@ async def test_a_native_upstream_without_memory_is_given_one(
     for recorded in native.generations:
         assert recorded.body["store"] is False
         assert "reasoning.encrypted_content" in recorded.body["include"]
+
+
+async def test_an_upstream_whose_final_object_is_empty_is_remembered_whole(
+    start_gateway: StartGateway, native: Running, file: Path
+) -> None:
+    gateway = await start_gateway({"p": NATIVE.record(native)}, options={"responses": file})
+    native.will(Disorder.EMPTY_ANSWER)
+    first = await post(gateway, said("a", stream=True))
+    assert answered(first)
+    assert await get(gateway, f"{RESPONSES}/{first['id']}") == first
+    await post(gateway, said("b", previous_response_id=first["id"]))
+    assert texts(native) == ["a", answered(first), "b"]
 
 
 async def test_what_leans_on_nothing_goes_through_as_it_came(

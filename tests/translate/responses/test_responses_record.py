@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from gwproxy.translate.responses.replay import replay
 from gwproxy.translate.responses.stream import Writer
 from support import responses_grammar, responses_sdk
 from support.generated import replies
-from support.responses_wire import added, completed, created, frame, said
+from support.responses_wire import added, completed, created, done, frame, said
 
 # Shared machines stall; what is judged here is meaning, never time.
 untimed = settings(deadline=None)
@@ -85,6 +86,28 @@ def test_what_only_speaks_of_responses_is_left_alone() -> None:
     out, moments = heard([stream])
     assert b"".join(out) == stream
     assert not moments
+
+
+@pytest.mark.parametrize("output", [{"output": []}, {"output": None}])
+@pytest.mark.parametrize("indices", [(0, 1), (1, 0), (0, 0), (None, None)])
+def test_a_final_object_without_the_items_that_were_streamed_gets_them(
+    indices: tuple[Any, Any], output: dict[str, Any]
+) -> None:
+    items = [{"type": "message", "id": "msg_1"}, {"type": "function_call", "id": "fc_1"}]
+    sent = zip(indices, items, strict=True)
+    stream = created() + b"".join(done(index, **item) for index, item in sent)
+    out, moments = heard([stream + completed(**output)])
+    expected = items[::-1] if indices == (1, 0) else items
+    assert [json.loads(item) for item in moments[-1].record.output] == expected
+    final = json.loads(b"".join(out).rpartition(b"data: ")[2])
+    assert final["response"]["output"] == expected
+
+
+def test_the_final_object_has_the_last_word_on_its_items() -> None:
+    stream = created() + done(0, type="message", id="msg_1", content=[])
+    whole = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "x"}]}
+    _, moments = heard([stream + completed(whole)])
+    assert [json.loads(item) for item in moments[-1].record.output] == [whole]
 
 
 def test_a_failed_response_is_not_finished() -> None:

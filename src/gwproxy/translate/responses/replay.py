@@ -33,7 +33,7 @@ def _events(whole: _Json) -> Iterator[_Event]:
     begun |= {"completed_at": None, "incomplete_details": None}
     yield "response.created", {"response": begun}
     yield "response.in_progress", {"response": begun}
-    for index, item in enumerate(whole["output"]):
+    for index, item in enumerate(whole.get("output") or ()):
         kind = item.get("type")
         place = {"item_id": item.get("id", ""), "output_index": index}
         opened = {**item, **_OPENINGS.get(kind, {})}
