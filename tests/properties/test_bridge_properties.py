@@ -239,7 +239,6 @@ def test_passthrough_is_byte_faithful(dialect: Dialect, reply: Reply, cuts: list
     data = streamed(dialect, reply)
     bridge = bridge_for(dialect, dialect, stream=True, rebuild=False)
     renamed = data.replace(b'"model":"the-model"', b'"model":"asked-for"')
-    cuts = [] if b'"model":"the-model"' in data else cuts
     assert fed(bridge, data, cuts) == renamed
     assert bridge.faithful
 

@@ -366,6 +366,23 @@ async def test_the_line_of_an_exchange(start: Start, journal: Journal) -> None:
         assert secret not in journal.text
 
 
+async def test_an_error_that_was_relayed_stands_in_the_line(start: Start, journal: Journal) -> None:
+    """The client reads it in the upstream's own bytes; the log must not call it a success."""
+    error = frames({"error": {"message": "no more", "type": "server_error"}})
+
+    async def script(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(frames(chat_chunk({"content": "half"})) + error)
+        await visit.end_stream()
+
+    gateway, _ = await start(script)
+    async with gateway.post("/v1/chat/completions", chat(stream=True)) as response:
+        assert response.status == 200
+        assert (await response.read()).endswith(error)
+    record = await journal.exchange()
+    assert (record.error, record.error_kind) == ("no more", "internal")
+
+
 async def test_nothing_is_lost_in_silence_and_strictly_nothing_at_all(start: Start) -> None:
     gateway, upstream = await start(whole)
     body = messages(top_k=3)

@@ -520,6 +520,28 @@ async def test_reading_stops_at_the_last_event(start: Start) -> None:
         await upstream.visits[0].gone.wait()
 
 
+@pytest.mark.parametrize("ending", ["silence", "reset"])
+async def test_a_relayed_stream_ends_at_its_last_event_too(start: Start, ending: str) -> None:
+    """The upstream has said that it was done: what its connection does then is no error."""
+    body = chat_stream("done")
+
+    async def script(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(body)
+        await visit.go_on.wait()
+        if ending == "reset":
+            visit.reset()
+        else:
+            await visit.wait_until_gone()
+
+    gateway, upstream = await start(script)
+    async with gateway.post("/v1/chat/completions", chat(stream=True)) as response:
+        text = await response.content.readany()
+        upstream.visits[0].go_on.set()
+        text += await response.content.read()
+    assert text == body.replace(b'"model": "up-model"', b'"model": "m"')
+
+
 @pytest.mark.parametrize("size", [200_000, 700_000, 5_000_000])
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 async def test_long_events_arrive_whole(start: Start, path: str, size: int) -> None:

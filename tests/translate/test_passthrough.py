@@ -60,9 +60,21 @@ CHAT_STREAM = CHUNK % b'say \\"model\\":' + CHUNK % b'\\"kimi-for-coding\\"' + b
 @given(st.lists(st.integers(0, 300), max_size=10))
 def test_a_relayed_stream_is_renamed_wherever_it_is_cut(cuts: list[int]) -> None:
     expected = CHAT_STREAM.replace(b'"model":"kimi-for-coding"', b'"model":"kimi-k2.5"')
-    # The name can only be learned from a read that holds it whole.
-    cuts = [cut for cut in cuts if cut > 60]
     assert relay(CHAT_STREAM, "kimi-k2.5", cuts) == expected
+
+
+def test_a_stream_that_drips_is_renamed_too() -> None:
+    stream = CHAT_STREAM.replace(b'"model":', b'"model" : ')
+    expected = stream.replace(b'"model" : "kimi-for-coding"', b'"model" : "kimi \\"2\\""')
+    assert relay(stream, 'kimi "2"', list(range(len(stream)))) == expected
+
+
+def test_nothing_is_held_back_but_what_may_be_the_name() -> None:
+    splicer = passthrough.ModelSplicer("kimi-k2.5")
+    assert splicer.feed(b'data: {"id":"c","mod') == b'data: {"id":"c",'
+    assert splicer.feed(b'e":"x","model":"') == b'"mode":"x",'
+    endless = b"x" * 600
+    assert splicer.feed(endless) == b'"model":"' + endless
 
 
 def test_a_stream_that_names_the_asked_model_is_untouched() -> None:
@@ -75,11 +87,15 @@ def test_a_stream_that_names_the_asked_model_is_untouched() -> None:
         (Dialect.ANTHROPIC, b'data: {"type":"message_stop"}\n\n', True),
         (Dialect.ANTHROPIC, b'data: {"delta":{"stop_reason":"end_turn"}}\n\n', True),
         (Dialect.ANTHROPIC, b'data: {"message":{"stop_reason":null}}\n\n', False),
+        (Dialect.ANTHROPIC, b'data: {"message":{"stop_reason":""}}\n\n', False),
         (Dialect.ANTHROPIC, b'data: {"delta":{"text":"\\"message_stop\\""}}\n\n', False),
         (Dialect.CHAT, CHAT_STREAM, True),
         (Dialect.CHAT, b'data: {"choices":[{"finish_reason":"stop"}]}\n\n', True),
         (Dialect.CHAT, b'data: {"choices":[{"finish_reason":null}]}\n\n', False),
         (Dialect.CHAT, b'data: {"error":{"message":"x"}}\n\n', True),
+        (Dialect.CHAT, b'data: {"error":null,"choices":[]}\n\n', False),
+        (Dialect.CHAT, b'data: {"choices":[{"delta":{"content":"data: [DONE]"}}]}\n\n', False),
+        (Dialect.CHAT, b"data: {}\r\n\r\ndata:[DONE]\r\n\r\n", True),
         (Dialect.RESPONSES, b'data: {"type":"response.completed","response":{}}\n\n', True),
         (Dialect.RESPONSES, b'data: {"type":"response.output_text.done"}\n\n', False),
     ],
@@ -89,6 +105,29 @@ def test_the_tap_knows_a_finished_stream(dialect: Dialect, stream: bytes, comple
     for start in range(0, len(stream), 5):
         tap.feed(stream[start : start + 5])
     assert tap.complete is complete
+
+
+@pytest.mark.parametrize(
+    ("dialect", "end"),
+    [
+        (Dialect.ANTHROPIC, b'event: message_stop\ndata: {"type":"message_stop"}'),
+        (Dialect.CHAT, b"data: [DONE]"),
+        (Dialect.RESPONSES, b"data: [DONE]"),
+        (Dialect.RESPONSES, b'event: response.completed\ndata: {"x":"' + b"x" * 9000 + b'"}'),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_the_tap_knows_the_event_after_which_nothing_comes(
+    dialect: Dialect, end: bytes, line_end: bytes
+) -> None:
+    tap = passthrough.Tap(dialect)
+    last = b'data: {"choices":[{"finish_reason":"stop"}],"delta":{"stop_reason":"end_turn"}}\n\n'
+    event = end.replace(b'data: {"x"', b'data: {"type":"response.completed","x"')
+    seen = []
+    for chunk in (last, event[:20], event[20:] + b"\n\n"):
+        tap.feed(chunk.replace(b"\n", line_end))
+        seen.append(tap.terminated)
+    assert seen == [False, False, True]
 
 
 def test_the_tap_knows_where_events_end() -> None:

@@ -10,6 +10,7 @@ Nothing here knows a field of any dialect.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -248,8 +249,8 @@ class Exchange:
         finally:
             outlet.close()
             stream.leave()
-        if stream.failure is not None:
-            self._record.fail(stream.failure)
+        if stream.told is not None:
+            self._record.fail(stream.told)
         else:
             self._reclaim()
         self._record.status = 200
@@ -289,12 +290,22 @@ class Exchange:
     ) -> None:
         while True:
             out = stream.feed(chunk)
-            if answer.ended and not stream.over:
+            if (answer.ended or not chunk) and not stream.over:
                 out += stream.finish()
             await self._pass_on(stream, outlet, out)
             if stream.over:
                 return
-            chunk = await answer.read()
+            chunk = await self._more(stream, answer)
+
+    async def _more(self, stream: StreamBridge | FaithfulStream, answer: Answer) -> bytes:
+        """What comes next; nothing at the end. After an upstream's last event its body should end
+        too: that it does not, or breaks, is no trouble of the client's."""
+        if not stream.said_all:
+            return await answer.read()
+        with contextlib.suppress(Failed, TimeoutError):
+            async with asyncio.timeout(self._services.limits.leftover_s):
+                return await answer.read()
+        return b""
 
     async def _pass_on(
         self, stream: StreamBridge | FaithfulStream, outlet: Outlet, out: bytes

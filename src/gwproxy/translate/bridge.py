@@ -370,6 +370,14 @@ class StreamBridge:
     def failure(self) -> Failure | None:
         return self._pipe.failure
 
+    @property
+    def told(self) -> Failure | None:
+        return self._pipe.failure
+
+    @property
+    def said_all(self) -> bool:
+        return self._pipe.over
+
     def feed(self, chunk: bytes) -> bytes:
         return self._send(self._reader.feed(chunk))
 
@@ -399,9 +407,21 @@ class StreamBridge:
 
 
 class FaithfulStream:
-    """The upstream's own bytes, with the model's name as the client asked for it."""
+    """The upstream's own bytes, with the model's name as the client asked for it.
 
-    __slots__ = ("_bridge", "_over", "_splicer", "_tap", "_tap_read", "_translated", "failure")
+    `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
+    """
+
+    __slots__ = (
+        "_bridge",
+        "_over",
+        "_splicer",
+        "_tap",
+        "_tap_read",
+        "_translated",
+        "failure",
+        "told",
+    )
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -411,10 +431,16 @@ class FaithfulStream:
         self._translated: StreamBridge | None = None
         self._over = False
         self.failure: Failure | None = None
+        self.told: Failure | None = None
 
     @property
     def over(self) -> bool:
         return self._over
+
+    @property
+    def said_all(self) -> bool:
+        """Whether the upstream's last event has come. The end of its body may still be far."""
+        return self._over or self._tap.terminated
 
     def feed(self, chunk: bytes) -> bytes:
         self._tap.feed(chunk)
@@ -426,6 +452,9 @@ class FaithfulStream:
         if not self._tap.complete:
             return out + self.fail(truncated())
         self._over = True
+        for event in self._bridge.reader().feed(self._tap.trouble()):
+            if isinstance(event, Fail):
+                self.told = event.failure
         return out
 
     def whole(self, body: bytes) -> bytes:
@@ -434,13 +463,13 @@ class FaithfulStream:
         self._bridge.read_relayed()
         translated = StreamBridge(self._bridge)
         out = translated.whole(body)
-        self.failure = translated.failure
+        self.failure = self.told = translated.failure
         return out
 
     def fail(self, failure: Failure) -> bytes:
         """An error frame after the upstream's bytes; a torn event before it is ended first."""
         self._over = True
-        self.failure = failure
+        self.failure = self.told = failure
         separator = b"" if self._tap.at_boundary else b"\n\n"
         return separator + self._bridge.writer().write([Fail(failure)])
 

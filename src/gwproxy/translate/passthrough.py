@@ -17,6 +17,10 @@ from gwproxy.translate.hub import Dialect, Usage
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _MODEL_FIRST: Final = re.compile(rb'\s*\{\s*"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MODEL_ANYWHERE: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+# What may become such a member when the next read comes; no name is as long as this allows.
+_MODEL_BEGUN: Final = re.compile(
+    rb'"(?:m(?:o(?:d(?:e(?:l(?:"\s{0,9}(?::\s{0,9}(?:"(?:[^"\\]|\\.){0,500}\\?)?)?)?)?)?)?)?)?\Z'
+)
 
 # Enough for the first event with its usage, and for the last two; longer ones (a Responses
 # terminal object) are found by the larger tail.
@@ -29,11 +33,26 @@ _TAIL_BYTES: Final = {
 # What an upstream says last: its terminator, its reason to stop (some forget the terminator), or
 # its error. Quotes inside texts are escaped, so these cannot match there.
 _LAST_WORDS: Final = {
-    Dialect.ANTHROPIC: re.compile(rb'"message_stop"|"stop_reason"\s*:\s*"|"type"\s*:\s*"error"'),
-    Dialect.CHAT: re.compile(rb'data: ?\[DONE\]|"finish_reason"\s*:\s*"\w|"error"\s*:'),
+    Dialect.ANTHROPIC: re.compile(rb'"message_stop"|"stop_reason"\s*:\s*"\w|"type"\s*:\s*"error"'),
+    Dialect.CHAT: re.compile(
+        rb'(?:\A|[\r\n])data: ?\[DONE\]|"finish_reason"\s*:\s*"\w|"error"\s*:\s*[{"]'
+    ),
     Dialect.RESPONSES: re.compile(
         rb'"response\.(?:completed|incomplete|failed)"|"type"\s*:\s*"error"'
     ),
+}
+# The event after which nothing comes; a Chat stream's usage still follows its reason to stop.
+_TERMINATORS: Final = {
+    Dialect.ANTHROPIC: re.compile(rb'"message_stop"'),
+    Dialect.CHAT: re.compile(rb"\A\s*data: ?\[DONE\]"),
+    Dialect.RESPONSES: re.compile(
+        rb'\A\s*data: ?\[DONE\]|"response\.(?:completed|incomplete|failed)"'
+    ),
+}
+_TROUBLES: Final = {
+    Dialect.ANTHROPIC: re.compile(rb'"type"\s*:\s*"error"'),
+    Dialect.CHAT: re.compile(rb'"error"\s*:\s*[{"]'),
+    Dialect.RESPONSES: re.compile(rb'"type"\s*:\s*"(?:error|response\.failed)"'),
 }
 
 
@@ -88,7 +107,7 @@ class ModelSplicer:
         if self._pattern is None:
             found = _MODEL_ANYWHERE.search(data)
             if found is None:
-                return data
+                return self._hold(data, _MODEL_BEGUN.search(data))
             self._pattern = found[0]
             prefix = found[0][: found.start(1) - found.start()]
             self._replacement = prefix + self._asked
@@ -98,6 +117,12 @@ class ModelSplicer:
         if keep:
             data, self._held = data[:-keep], data[-keep:]
         return data.replace(self._pattern, self._replacement)
+
+    def _hold(self, data: bytes, begun: re.Match[bytes] | None) -> bytes:
+        if begun is None:
+            return data
+        self._held = begun[0]
+        return data[: begun.start()]
 
     def finish(self) -> bytes:
         held, self._held = self._held, b""
@@ -117,9 +142,10 @@ def _overlap(data: bytes, pattern: bytes) -> int:
 class Tap:
     """Reads a relayed stream from a copy: where events end, whether it is complete."""
 
-    __slots__ = ("_head", "_limit", "_tail", "_words")
+    __slots__ = ("_dialect", "_head", "_limit", "_tail", "_words")
 
     def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
         self._head = b""
         self._tail = b""
         self._limit = _TAIL_BYTES[dialect]
@@ -143,6 +169,20 @@ class Tap:
     def complete(self) -> bool:
         """Whether the upstream said that it was done, or that it failed."""
         return self._words.search(self._tail) is not None
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the latest event, which came whole, is the one after which nothing comes."""
+        return self.at_boundary and bool(_TERMINATORS[self._dialect].search(self._last_event()))
+
+    def _last_event(self) -> bytes:
+        tail = self._tail.rstrip()
+        return tail[max(tail.rfind(b"\n\n"), tail.rfind(b"\r\n\r\n"), 0) :]
+
+    def trouble(self) -> bytes:
+        """The event by which the upstream said that it failed, or nothing."""
+        event = self._last_event()
+        return event + b"\n\n" if _TROUBLES[self._dialect].search(event) else b""
 
     def frames(self) -> list[Any]:
         """The JSON of the first event, and of those near either end that speak of usage."""
