@@ -74,7 +74,7 @@ def test_the_same_request_gives_the_same_bytes(command: InProcess) -> None:
 @pytest.mark.parametrize(
     ("flags", "stdin", "code", "says"),
     [
-        (["--to", "chat"], "no json", 2, "is not JSON"),
+        (["--to", "chat"], "no json", 2, "not valid JSON"),
         (["--to", "klingon"], "{}", 2, "'klingon' is not a dialect"),
         ([], "{}", 2, "translated into what?"),
         (["--profile", "nobody"], "{}", 3, "there is no profile called 'nobody'"),

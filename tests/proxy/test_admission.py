@@ -319,6 +319,22 @@ async def test_an_idle_connection_may_wait_for_its_next_request(
             await asyncio.sleep(0.3)  # longer than a head may take; nothing was begun
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/messages", "POST"),
+        ("OPTIONS", "/v1/chat/completions", "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("PUT", "/v1/responses/resp_1", "GET, DELETE"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_one(
+    gateway: TestGateway, method: str, path: str, allowed: str
+) -> None:
+    async with gateway.get(path, method=method) as response:
+        assert (response.status, response.headers["allow"]) == (405, allowed)
+
+
 async def test_many_routes_without_a_version_or_with_two(
     gateway: TestGateway, upstream: ScriptedUpstream
 ) -> None:

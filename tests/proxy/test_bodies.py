@@ -168,6 +168,7 @@ async def test_packed_bodies(
         ("gzip, gzip", b"x", 415),
         ("gzip", b"not gzip", 400),
         ("gzip", gzip.compress(json.dumps(chat()).encode())[:-9], 400),
+        ("gzip", gzip.compress(json.dumps(chat()).encode()) * 2, 400),
         ("gzip", gzip.compress(bytes(64 * MIB), 1), 413),
         ("deflate", zlib.compress(bytes(64 * MIB), 1), 413),
         ("zstd", b"not zstd", 400),
@@ -179,6 +180,7 @@ async def test_packed_bodies(
         "twice",
         "not gzip",
         "cut",
+        "more than one",
         "gzip bomb",
         "deflate bomb",
         "not zstd",
@@ -237,6 +239,24 @@ async def test_hostile_json_is_a_400(
             assert json.loads(text)["error"]["message"]
             assert response.headers["x-should-retry"] == "false"
     assert len(upstream.visits) == relayed
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "words"),
+    [
+        (b"", None, "the body is empty; it must be a JSON object"),
+        (b'{"model":', None, "not valid JSON: Input data was truncated"),
+        (b"[]", None, "expected object, got array"),
+        (b'{"model":7}', "model", "model: expected string, got integer"),
+        (b'{"model":"m","stream":"yes"}', "stream", "stream: expected boolean or null, got string"),
+    ],
+)
+async def test_what_cannot_be_read_is_said_in_json_words(
+    gateway: TestGateway, body: bytes, param: str | None, words: str
+) -> None:
+    async with gateway.post("/v1/chat/completions", body) as response:
+        error = (await response.json())["error"]
+    assert (error["param"], error["message"]) == (param, words)
 
 
 async def test_a_lone_surrogate_is_no_reason_to_refuse(

@@ -93,13 +93,13 @@ def _bridge(
 ) -> tuple[Bridge, str]:
     from gwproxy.profiles import store
     from gwproxy.translate.bridge import Bridge, peek
-    from gwproxy.translate.jsonio import NotJson
+    from gwproxy.translate.fields import Rejected
     from gwproxy.translate.manners import Manners
 
     try:
         asked = peek(request)
-    except NotJson as error:
-        raise UsageError("the request is not JSON", why=str(error)) from None
+    except Rejected as error:
+        raise UsageError("the request cannot be read", why=str(error)) from None
     manners, model, dialect, streams = Manners(), asked.model, wanted, asked.stream
     if profile is not None:
         route = _route(store.load(), profile, asked.model, client)

@@ -161,6 +161,8 @@ class Gateway:
         except Failed as failed:
             record.fail(failed.failure)
             response = answers.refusal(caller, failed.failure, record.request_id)
+            if response.status == 405 and address is not None:
+                response.headers["allow"] = ", ".join(address.allowed)  # RFC 9110, 15.5.6
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence: JSON here, a traceback there

@@ -44,7 +44,7 @@ async def count(
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
     try:
         asked = peek(body)
-    except NotJson as error:
+    except Rejected as error:
         raise Failed(rejected(error)) from None
     route = services.healing.informed(routes.find(pinned, asked.model, Dialect.ANTHROPIC))
     bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)

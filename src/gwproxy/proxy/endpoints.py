@@ -1,7 +1,8 @@
 """Which endpoint a path means, whatever its prefix. Pure.
 
-People put `/v1` where a client adds its own, and leave it out where the client does not; both
-work. `/profiles/NAME` before it pins one profile. Paths are compared as they came, undecoded.
+People put `/v1` where a client adds its own, leave it out where the client does not, and end an
+address with a slash to which the client adds one; all of it works. `/profiles/NAME` before it pins
+one profile. Paths are compared as they came, undecoded.
 """
 
 from __future__ import annotations
@@ -114,13 +115,14 @@ def address_of(path: str) -> Address | None:
     `path` has no query. A whole URL in its place (`GET http://…`) means nothing.
     """
     profile = ""
+    path = _slashed_once(path)
     if path.startswith(_PROFILES):
         profile, slash, rest = path.removeprefix(_PROFILES).partition("/")
-        path = slash + rest or "/"
+        path = _slashed_once(slash + rest or "/")
         if not profile:
             return None
     while path.startswith(f"{_VERSION}/"):
-        path = path.removeprefix(_VERSION)
+        path = _slashed_once(path.removeprefix(_VERSION))
     if len(path) > 1:
         path = path.rstrip("/")
     if path == _VERSION:
@@ -137,6 +139,10 @@ def address_of(path: str) -> Address | None:
     if any(path == known or path.startswith(f"{known}/") for known in _VENDOR_ONLY):
         return Address(Endpoint.NOT_OFFERED, profile)
     return None
+
+
+def _slashed_once(path: str) -> str:
+    return "/" + path.lstrip("/") if path.startswith("//") else path
 
 
 def _address_of_response(profile: str, path: str) -> Address | None:

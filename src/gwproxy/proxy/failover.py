@@ -19,8 +19,8 @@ from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.standing import Standing
 from gwproxy.translate.bridge import peek
+from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.jsonio import NotJson
 
 
 async def exchange(
@@ -41,7 +41,7 @@ async def exchange(
         record.tape = Tape(record.path, query, request.headers, body)
     try:
         asked = peek(body)
-    except NotJson as error:
+    except Rejected as error:
         raise Failed(rejected(error)) from None
     record.model_asked, record.streamed = asked.model, asked.stream
     route = routes.find(pinned, asked.model, client)

@@ -33,6 +33,9 @@ class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
 
+    @property
+    def unused_data(self) -> bytes: ...
+
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
@@ -115,4 +118,6 @@ def _unpacked(body: bytes, unpack: Callable[[bytes], _Decompressor], most_bytes:
         raise Failed(failures.too_large(most_bytes))
     if not decompressor.eof:
         raise Failed(failures.malformed_body("the packed body is cut off"))
+    if decompressor.unused_data:
+        raise Failed(failures.malformed_body("something follows the packed body"))
     return data

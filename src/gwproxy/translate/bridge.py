@@ -36,7 +36,7 @@ from gwproxy.translate.events import (
     fold,
     truncated,
 )
-from gwproxy.translate.fields import Rejected
+from gwproxy.translate.fields import Malformed, Rejected
 from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
@@ -45,6 +45,7 @@ from gwproxy.translate.outward import Outward
 from gwproxy.translate.repair import repair_steps
 from gwproxy.translate.repair.sampling import takes_stops
 from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.shapes import Shape
 from gwproxy.translate.stops import StopMatcher
 from gwproxy.translate.thoughts import Listener, Thoughts, recalled, session_of
 
@@ -67,12 +68,14 @@ class _Peeked(Struct):
     stream: bool | None = False
 
 
-_peek = jsonio.decoder(_Peeked)
+_peeked: Final = Shape(_Peeked)
 
 
 def peek(body: bytes) -> Peek:
-    """The model and the wish for a stream. Raises jsonio.NotJson."""
-    peeked = _peek(body)
+    """The model and the wish for a stream. Raises fields.Malformed."""
+    if not body:
+        raise Malformed("", "the body is empty; it must be a JSON object")
+    peeked = _peeked.read(body, Losses())
     return Peek(peeked.model, bool(peeked.stream))
 
 
