@@ -245,6 +245,12 @@ def test_a_page_without_a_title_becomes_its_text() -> None:
     assert complaints.failure(413, {}, page).message == "413 Request Entity nginx"
 
 
+def test_the_first_of_a_list_of_errors_is_read() -> None:
+    body = b'{"success":false,"errors":[{"code":7003,"message":"No route"},{"message":"x"}]}'
+    found = complaints.failure(404, {}, body)
+    assert (found.message, found.code) == ("No route", "7003")
+
+
 def test_long_text_is_cut_and_an_empty_body_is_named() -> None:
     assert len(complaints.failure(500, {}, b"x" * 5000).message) == 200
     assert complaints.failure(500, {}, b"").message == "HTTP 500 (no explanation)"

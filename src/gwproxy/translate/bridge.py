@@ -276,10 +276,8 @@ class Bridge:
     # --- for the streams below -----------------------------------------------------------------
 
     def pipe(self) -> Pipe:
-        guarded = self.client is not Dialect.CHAT
-        return Pipe(
-            self, Outward(self._names, self.losses, guarded=guarded), StopMatcher(self._stops)
-        )
+        outward = Outward(self._names, self.losses, self.client)
+        return Pipe(self, outward, StopMatcher(self._stops))
 
     def listener(self) -> Listener | None:
         """Whoever keeps the answer's thoughts for the next request."""

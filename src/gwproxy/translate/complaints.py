@@ -179,12 +179,17 @@ def read_value(value: object, depth: int = 0) -> Complaint:
         return _read_text(value, depth)
     if not isinstance(value, dict):
         return Complaint("")
-    error = value.get("error")
+    error = value.get("error") or _first(value.get("errors"))
     if isinstance(error, dict | str) and error and depth < _MAX_NESTING:
         inner = read_value(error, depth + 1)
         if inner.message or inner.type or inner.code:
             return inner
     return _read_object(value, depth)
+
+
+def _first(errors: object) -> object:
+    """Cloudflare and GraphQL hosts tell their errors in a list."""
+    return errors[0] if isinstance(errors, list) and errors else None
 
 
 def _read_text(text: str, depth: int) -> Complaint:

@@ -100,7 +100,13 @@ class Ping(Struct, frozen=True):
     """The upstream is alive and has nothing to say."""
 
 
-Event: TypeAlias = Start | Open | Delta | Close | UsageUpdate | Finish | End | Fail | Ping
+class Lost(Struct, frozen=True):
+    """The answer holds something that the hub has no place for, such as citations."""
+
+    what: str
+
+
+Event: TypeAlias = Start | Open | Delta | Close | UsageUpdate | Finish | End | Fail | Ping | Lost
 
 
 class GrammarError(AssertionError):
@@ -122,7 +128,7 @@ class Grammar:
         """Raises GrammarError when `event` may not come now."""
         self._require(not self._over, event, "after the end")
         match event:
-            case Ping():
+            case Ping() | Lost():
                 return
             case Fail():
                 self._over = True

@@ -1,5 +1,5 @@
 """The last stage before a client's writer: calls get the client's ids, names and kinds, and
-arguments that parse.
+arguments that parse; what the client's dialect has no place for becomes a loss.
 
 Works on a sequential stream, so one call's state is all it holds.
 """
@@ -11,21 +11,23 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from gwproxy.translate.arguments import Guard, Unwrapper
-from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.events import Close, Delta, Event, Lost, Open
+from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.names import Names
 
 
 class Outward:
-    """Upstream's calls → the client's. `guarded` False leaves arguments as the model wrote them:
-    Chat clients parse them on their own and expect the raw text."""
+    """Upstream's calls → the client's. A Chat client's arguments stay as the model wrote them: it
+    parses them on its own and expects the raw text."""
 
-    __slots__ = ("_call", "_guarded", "_index", "_losses", "_names")
+    __slots__ = ("_call", "_client", "_guarded", "_index", "_losses", "_names")
 
-    def __init__(self, names: Names, losses: Losses, *, guarded: bool) -> None:
+    def __init__(self, names: Names, losses: Losses, client: Dialect) -> None:
         self._names = names
         self._losses = losses
-        self._guarded = guarded
+        self._client = client
+        self._guarded = client is not Dialect.CHAT
         self._index: int | None = None
         self._call: Guard | Unwrapper | None = None
 
@@ -35,15 +37,25 @@ class Outward:
             kind = type(event)
             if kind is Delta and event.index == self._index:  # type: ignore[union-attr]
                 self._delta(event, out)  # type: ignore[arg-type]
-            elif kind is Open and event.kind == "call":  # type: ignore[union-attr]
+            elif kind is Open:
                 out.append(self._open(event))  # type: ignore[arg-type]
             elif kind is Close and event.index == self._index:  # type: ignore[union-attr]
                 self._close(event, out)  # type: ignore[arg-type]
+            elif kind is Lost:
+                self._losses.drop(event.what)  # type: ignore[union-attr]
             else:
                 out.append(event)
         return out
 
     def _open(self, event: Open) -> Open:
+        if event.kind == "call":
+            return self._open_call(event)
+        native = event.native
+        if native is not None and native.dialect is not self._client:
+            self._losses.drop(native.type)  # writers pass over it
+        return event
+
+    def _open_call(self, event: Open) -> Open:
         known = self._names.known(event.name)
         custom = event.custom
         self._call = None

@@ -243,6 +243,7 @@ def test_extras_of_tools_for_those_who_know_them() -> None:
             "defer_loading": True,
         }
     ]
+    rendered(PLAIN, tools=(Tool("a", strict=False),))  # what a tool is anyway
     plain = rendered(PLAIN, "drop:tools.defer_loading", "drop:tools.strict", tools=(tool,))
     assert set(plain["tools"][0]) == {"name", "description", "input_schema"}
 

@@ -63,7 +63,7 @@ def test_replies(path: Path) -> None:
 def test_streams(path: Path) -> None:
     manners = MANNERS["kimi"]
     reader, writer = CODEC.reader(manners), CODEC.writer(ASKED)
-    outward = Outward(Names(Dialect.CHAT, manners), Losses(), guarded=False)
+    outward = Outward(Names(Dialect.CHAT, manners), Losses(), Dialect.CHAT)
     events = [*reader.feed(path.read_bytes()), *reader.finish()]
     agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))
     grammar = Grammar(sequential=True)

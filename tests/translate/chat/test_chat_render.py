@@ -78,6 +78,7 @@ def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
         (OPEN, 500, 500, []),
         (OPEN, None, None, []),
         (OPEN, 64_000, 32_768, ["clamp:max_tokens=32768"]),
+        (OPEN, 0, 1, ["clamp:max_tokens=1"]),
         (KIMI, None, 32_768, []),
         (KIMI, 500, 16_000, ["clamp:max_tokens=16000"]),
         (KIMI, 1, 1, []),

@@ -16,7 +16,7 @@ from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head, decode_members
 from gwproxy.translate.anthropic.settings import ANSWER_TOOL
 from gwproxy.translate.anthropic.wire import said
-from gwproxy.translate.events import BlockKind, Close, Delta, Event, Open, pieces
+from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open, pieces
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.manners import Manners
 
@@ -68,6 +68,8 @@ class Blocks:
             case "text" | "":
                 self._put(position, "text")
                 self._cut(position, "text", head.text)
+                if said(head.citations) and bytes(head.citations) != b"[]":
+                    self.out.append(Lost("citations"))
             case "thinking":
                 self._put(position, "reasoning", head.signature)
                 self._cut(position, "reasoning", head.thinking)

@@ -23,6 +23,7 @@ class Piece(Struct):
     partial_json: str | None = None
     thinking: str | None = None
     signature: str | None = None
+    citation: Raw = ABSENT
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: Raw = ABSENT
@@ -51,6 +52,7 @@ class Head(Struct):
     signature: str | None = None
     data: str | None = None
     input: Raw = ABSENT
+    citations: Raw = ABSENT
 
 
 class Answer(Struct):
@@ -107,7 +109,8 @@ def _piece(value: Any) -> Piece | None:
     if not isinstance(value, dict):
         return None
     words = {name: value[name] for name in _WORDS if isinstance(value.get(name), str)}
-    return Piece(**words, stop_details=_raw(value.get("stop_details")))
+    details, citation = _raw(value.get("stop_details")), _raw(value.get("citation"))
+    return Piece(**words, citation=citation, stop_details=details)
 
 
 def _raw(value: Any) -> Raw:

@@ -58,6 +58,7 @@ from gwproxy.translate.events import (
     Event,
     Fail,
     Finish,
+    Lost,
     Open,
     Ping,
     Start,
@@ -173,6 +174,8 @@ class Reader:
             self._blocks.prose(frame.index or 0, "reasoning", piece.thinking)
         elif piece.signature:
             self._blocks.seal(frame.index or 0, piece.signature)
+        elif said(piece.citation):
+            self._out.append(Lost("citations"))
 
     def _on_content_block_stop(self, frame: Frame) -> None:
         self._blocks.close(frame.index or 0)

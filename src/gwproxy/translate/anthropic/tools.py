@@ -321,7 +321,7 @@ def write_tools(request: Request, manners: Manners, losses: Losses) -> list[Defi
 def _write_function(tool: Tool, manners: Manners, losses: Losses) -> Definition:
     if tool.deferred and not manners.tool_extras:
         losses.drop("tools.defer_loading")
-    if tool.strict is not None and not manners.tool_extras:
+    if tool.strict and not manners.tool_extras:
         losses.drop("tools.strict")
     return Definition(
         tool.name,

@@ -65,6 +65,7 @@ class Words(Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[CallPiece] | None = None
     function_call: Function | None = None
+    annotations: Any = None
 
 
 class Choice(Struct, gc=False):
@@ -152,6 +153,7 @@ def _words(value: Any) -> Words | None:
         if isinstance(calls, list)
         else None,
         _function(value.get("function_call")),
+        value.get("annotations"),
     )
 
 

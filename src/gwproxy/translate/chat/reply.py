@@ -12,7 +12,7 @@ from gwproxy.translate.answer import Asked, message_id
 from gwproxy.translate.chat.blocks import carried_seal, joined
 from gwproxy.translate.chat.ending import finish_word, usage_object
 from gwproxy.translate.chat.stream import Reader
-from gwproxy.translate.events import Event, Fail, fold, unfold
+from gwproxy.translate.events import Event, Fail, Lost, fold, unfold
 from gwproxy.translate.hub import Call, Failure, Reasoning, Refusal, Reply, Text
 from gwproxy.translate.manners import Manners
 
@@ -22,8 +22,11 @@ def lay_out(body: bytes, manners: Manners) -> list[Event]:
 
     The body is read as the one chunk of a stream, so that nothing can be understood in two ways.
     """
-    result = fold(Reader(manners).whole(body))
-    return [Fail(result)] if isinstance(result, Failure) else list(unfold(result))
+    events = Reader(manners).whole(body)
+    result = fold(events)
+    if isinstance(result, Failure):
+        return [Fail(result)]
+    return [*(event for event in events if isinstance(event, Lost)), *unfold(result)]
 
 
 def build(reply: Reply, asked: Asked) -> bytes:

@@ -310,8 +310,8 @@ def _render_limit(request: Request, manners: Manners, losses: Losses) -> dict[st
     if limit is None:
         # Where small limits are known to hurt, the upstream's own default is one of them.
         return {manners.max_tokens_field: manners.max_output} if manners.min_output else {}
-    if limit > manners.max_output:
-        limit = manners.max_output
+    if not 1 <= limit <= manners.max_output:  # 0 warms Anthropic's own cache; nobody else takes it
+        limit = min(max(limit, 1), manners.max_output)
         losses.clamp("max_tokens", limit)
     # A limit of one is a probe for a sign of life, and is meant so.
     if 1 < limit < manners.min_output and thinks:

@@ -45,6 +45,7 @@ from gwproxy.translate.events import (
     Event,
     Fail,
     Finish,
+    Lost,
     Open,
     Ping,
     Start,
@@ -149,7 +150,7 @@ class Reader:
 
     def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
         """The start, an error in any of its shapes, or something without a choice."""
-        if chunk.error is not None:
+        if chunk.error:  # null, "" and {} are none
             self._fail(failure.parse_event({"error": chunk.error}))
             return []
         if chunk.choices is None and chunk.usage is None:
@@ -174,6 +175,8 @@ class Reader:
             blocks.calls(words.tool_calls)
         elif words.function_call is not None:
             blocks.calls([CallPiece(0, None, words.function_call)])
+        if words.annotations:
+            self._out.append(Lost("annotations"))
 
     def _on_usage(self, figures: Figures) -> None:
         self._out.append(UsageUpdate(usage_of(figures)))
