@@ -181,6 +181,19 @@ def test_stop_really_stops(command: InProcess, served: subprocess.Popen[str], po
     assert command("status", "--json").envelope["data"]["running"] is False
 
 
+def test_a_broken_edit_is_told_and_stops_neither_status_nor_stop(
+    command: InProcess, served: subprocess.Popen[str], port: int, gwproxy_home: Path
+) -> None:
+    (gwproxy_home / "config.toml").write_text("[serve\nbroken")
+    data = command("status", "--json").envelope["data"]
+    assert (data["running"], data["url"]) == (True, f"http://127.0.0.1:{port}")
+    assert "not valid TOML" in data["config_trouble"]["what"]
+    ran = command("status")
+    assert (ran.code, "the last good configuration stays in force" in ran.stderr) == (0, True)
+    assert command("stop").code == 0
+    assert command("status").code == 3
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(4.4, "4 s"), (75, "1 min"), (3 * 3600 + 120, "3 h 2 min"), (100_000, "1 d 3 h")],

@@ -59,6 +59,20 @@ def test_no_file_is_an_empty_configuration(gwproxy_home: Path) -> None:
     assert not gwproxy_home.exists()
 
 
+def test_a_slip_outside_the_profiles_is_told(gwproxy_home: Path) -> None:
+    gwproxy_home.mkdir()
+    (gwproxy_home / "config.toml").write_text(
+        'defualt = "kimi"\n[serve]\ncaptures = true\n'
+        '[profiles.kimi]\npreset = "kimi-code"\n'
+        '[[routes]]\nmatch = "x"\nprofile = "kimi"\nmodels = "y"\n'
+    )
+    assert store.load().remarks == (
+        "defualt is not a setting; did you mean default?",
+        "serve.captures is not a setting; did you mean capture?",
+        "routes[0].models is not a setting; did you mean model?",
+    )
+
+
 def test_a_file_is_read_whole(config_file: Path) -> None:
     config = store.load()
     assert list(config.profiles) == ["kimi", "wall"]
@@ -66,8 +80,9 @@ def test_a_file_is_read_whole(config_file: Path) -> None:
     assert config.profile("wall").fallback == ("kimi",)
     assert config.serve.port == 5000
     assert config.routes == (store.RouteRule("claude-haiku-*", "kimi"),)
-    (remark,) = config.remarks
+    remark, other = config.remarks
     assert remark.startswith("profiles.kimi.later is not a setting; ")
+    assert other.startswith("future_setting is not a setting; ")
 
 
 def test_routes_match_as_globs() -> None:

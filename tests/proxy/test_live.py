@@ -17,10 +17,11 @@ class Followed:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reports: list[str] = []
+        self.welcomed: list[int] = []
         self.reads = 0
         self._edits = 0
         self.write("1")
-        self.live = Live(path, self._load, self._report)
+        self.live = Live(path, self._load, self._report, self.welcomed.append)
 
     def write(self, text: str) -> None:
         self.path.write_text(text)
@@ -48,6 +49,8 @@ def test_an_edit_is_in_force_at_once(followed: Followed) -> None:
     assert followed.live.get() == 1
     followed.write("2")
     assert followed.live.get() == 2
+    followed.live.get()
+    assert followed.welcomed == [2]
 
 
 def test_an_untouched_file_is_not_read_again(followed: Followed) -> None:
@@ -60,8 +63,11 @@ def test_a_broken_edit_is_reported_once_and_the_last_good_value_stays(followed: 
     followed.write("oops")
     assert [followed.live.get() for _ in range(3)] == [1, 1, 1]
     assert followed.reports == ["oops is no number"]
+    assert str(followed.live.trouble) == "oops is no number"
     followed.write("3")
     assert followed.live.get() == 3
+    assert followed.welcomed == [3]
+    assert str(followed.live.trouble) == "None"
 
 
 def test_a_file_that_is_gone_for_a_moment_changes_nothing(followed: Followed) -> None:

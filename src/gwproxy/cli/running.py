@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gwproxy import paths
+from gwproxy.errors import ConfigError
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config, ServeSettings
@@ -37,13 +38,33 @@ async def find_gateway(config: Config) -> tuple[str, dict[str, Any]]:
     """The gateway's base URL, and what it says of its health; nothing when none answers."""
     from gwproxy.proxy import holder
 
-    announced = str(word_left().get("url", ""))
-    if announced.startswith("http://"):
-        health = await holder.health(announced)
-        if health.get("name") == "gwproxy":
-            return announced, health
+    url, health = await _announced()
+    if health:
+        return url, health
     url = configured_url(config)
     return url, await holder.health(url)
+
+
+async def _announced() -> tuple[str, dict[str, Any]]:
+    from gwproxy.proxy import holder
+
+    url = str(word_left().get("url", ""))
+    health = await holder.health(url) if url.startswith("http://") else {}
+    return url, health if health.get("name") == "gwproxy" else {}
+
+
+def config_or_none() -> Config:
+    """config.toml; an empty one where it is broken while a gateway runs, which goes on with what
+    it has and must be found. Raises ConfigError."""
+    from gwproxy.profiles import store
+
+    try:
+        return store.load()
+    except ConfigError:
+        _, health = asyncio.run(_announced())
+        if not health:
+            raise
+        return store.Config()
 
 
 def settings_in_use(config: Config) -> ServeSettings:
@@ -51,8 +72,8 @@ def settings_in_use(config: Config) -> ServeSettings:
     serve --port 5000` a client that is sent to the configured port would find nobody."""
     if word_left().get("url") in (None, configured_url(config)):
         return config.serve
-    url, health = asyncio.run(find_gateway(config))
-    if not health or url == configured_url(config):
+    url, health = asyncio.run(_announced())
+    if not health:
         return config.serve
     address = urlsplit(url)
     return replace(config.serve, host=address.hostname or "", port=address.port or 0)

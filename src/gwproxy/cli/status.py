@@ -28,10 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
     """What runs, and what it talks to."""
-    from gwproxy.profiles import store
+    from gwproxy.cli.running import config_or_none
 
     output = output_of(context)
-    config = store.load()
+    config = config_or_none()
     data = asyncio.run(_ask(config))
     output.result(data, lambda: _print(output, data))
 
@@ -90,6 +90,7 @@ async def _ask(config: Any) -> dict[str, Any]:
                 "failed",
                 "ledger",
                 "captures",
+                "config_trouble",
             )
         },
         "in_flight": told.get("in_flight", []),
@@ -123,6 +124,10 @@ def _print(output: Output, data: dict[str, Any]) -> None:
             output.line(f"\n{title}")
             for line in lines:
                 output.item(f"  {line}", _INDENT)
+    broken = data["config_trouble"]
+    if broken:
+        words = ": ".join(part for part in (broken["what"], broken["why"]) if part)
+        output.warn(f"{words}; the last good configuration stays in force")
     if data["captures"]:
         output.talk("whole exchanges are captured: gwproxy replay lists them")
     ledger = data["ledger"] or {}

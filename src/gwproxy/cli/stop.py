@@ -28,10 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def stop(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
     """Stop the running gateway."""
-    from gwproxy.profiles import store
+    from gwproxy.cli.running import config_or_none
 
     output = output_of(context)
-    url, stopped = asyncio.run(_stop(store.load()))
+    url, stopped = asyncio.run(_stop(config_or_none()))
     words = f"stopped {url}" if stopped else f"nothing to stop: gwproxy does not run at {url}"
     output.result({"url": url, "stopped": stopped}, lambda: output.line(words))
 

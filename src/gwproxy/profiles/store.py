@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +44,11 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """Claude Code sends 32 MB of images and files at most; a gateway must not be the narrower pipe."""
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+_SETTINGS: Final = frozenset(
+    {"default", "store_responses", "keyring_backend", "serve", "profiles", "routes"}
+)
+"""What stands at the top of config.toml."""
 
 _MAX_CONFIG_BYTES: Final = 10 * 1024 * 1024
 """Nobody writes ten megabytes of profiles; somebody may point GWPROXY_HOME at a wrong place."""
@@ -256,8 +261,26 @@ def _checked(document: Mapping[str, Any]) -> Config:
         routes=_routes(document.get("routes", []), profiles),
         store_responses=_boolean(document, "store_responses", True),
         keyring_backend=_text(document, "keyring_backend"),
-        remarks=tuple(remarks),
+        remarks=(*remarks, *_unknown(document)),
     )
+
+
+def _unknown(document: Mapping[str, Any]) -> Iterator[str]:
+    """A remark for each setting outside the profiles that means nothing to this version."""
+    places: list[tuple[str, Mapping[str, Any], frozenset[str]]] = [
+        ("", document, _SETTINGS),
+        ("serve.", document.get("serve", {}), _names_of(ServeSettings)),
+    ]
+    for number, rule in enumerate(document.get("routes", [])):
+        places.append((f"routes[{number}].", rule, _names_of(RouteRule)))
+    for prefix, table, known in places:
+        for key in table:
+            if key not in known:
+                yield f"{prefix}{key} is not a setting; {did_you_mean(key, known)}"
+
+
+def _names_of(record: type[ServeSettings | RouteRule]) -> frozenset[str]:
+    return frozenset(one.name for one in fields(record))
 
 
 def _serve(table: Mapping[str, Any]) -> ServeSettings:

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 
 from gwproxy import __version__
+from gwproxy.errors import GwproxyError
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import answers, counting, failover, failures, guard, headers, models, usage
@@ -117,7 +118,8 @@ class Gateway:
     def _status(self, record: Record) -> web.Response:
         others = (other for other in self._running.values() if other is not record)
         plan = self._plan.get()
-        return _told(record, self._news.report(plan.routes.config, others, self._services))
+        told = self._news.report(plan.routes.config, others, self._services)
+        return _told(record, told | {"config_trouble": _words_of(self._plan.trouble)})
 
     def _keep(self, record: Record) -> None:
         """Write the exchange to the log and, if it was one, to the ledger."""
@@ -230,6 +232,12 @@ def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
     if address is not None and address.dialect is not None:
         return address.dialect
     return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
+
+
+def _words_of(trouble: GwproxyError | None) -> dict[str, str] | None:
+    if trouble is None:
+        return None
+    return {"what": trouble.what, "why": trouble.why, "hint": trouble.hint}
 
 
 def _told(record: Record, value: dict[str, Any]) -> web.Response:

@@ -19,14 +19,22 @@ Stamp = tuple[int, int, int] | None
 
 
 class Live(Generic[T]):
-    """`load` gives the value and may raise GwproxyError; `report` hears of that, once an edit.
+    """`load` gives the value and may raise GwproxyError; `report` hears of that, once an edit, and
+    `welcome` of the new value after an edit that is good.
 
     The first `load` is the caller's affair: its errors stop the start.
     """
 
     def __init__(
-        self, path: Path, load: Callable[[], T], report: Callable[[GwproxyError], None]
+        self,
+        path: Path,
+        load: Callable[[], T],
+        report: Callable[[GwproxyError], None],
+        welcome: Callable[[T], None] | None = None,
     ) -> None:
+        self.trouble: GwproxyError | None = None
+        """What is wrong with the file now, while an older value is in force."""
+        self._welcome = welcome
         self._path = str(path)
         self._load = load
         self._report = report
@@ -42,7 +50,12 @@ class Live(Generic[T]):
             try:
                 self._value = self._load()
             except GwproxyError as error:
+                self.trouble = error
                 self._report(error)
+            else:
+                self.trouble = None
+                if self._welcome is not None:
+                    self._welcome(self._value)
         return self._value
 
 

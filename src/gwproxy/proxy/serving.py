@@ -123,7 +123,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
     upstream = None
     try:
         host, port = listener.getsockname()[:2]
-        plan = Live(paths.config_file(), lambda: _plan(options, port), _report)
+        plan = Live(paths.config_file(), lambda: _plan(options, port), _report, _welcome)
         token = Live(paths.token_file(), options.read_token, _report)
         upstream = Upstream(options.limits)
         keys = Keys(options.find_key)
@@ -189,6 +189,12 @@ def _url_host(host: str) -> str:
 def _report(error: GwproxyError) -> None:
     words = ": ".join(part for part in (error.what, error.why) if part)
     LOGGER.error("%s; the last good configuration stays in force", words)
+
+
+def _welcome(plan: Plan) -> None:
+    LOGGER.info("config.toml was changed, and is in force")
+    for remark in plan.routes.config.remarks:
+        LOGGER.warning("%s", remark)
 
 
 def refuse_remote(options: Options) -> None:
