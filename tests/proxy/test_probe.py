@@ -284,6 +284,46 @@ async def test_a_wrong_prefix_is_told_from_a_wrong_model(
     assert "gwproxy models up" in found.hint
 
 
+@pytest.mark.parametrize(
+    ("manners", "setting", "wrong", "right"),
+    [
+        (KIMI_K25, "openai_url", "/v1", "/api/openai/v1"),
+        (KIMI_K25, "openai_url", "/api/openai/v1/v1", "/api/openai/v1"),
+        (KIMI_K25, "openai_url", "/api/openai/v2", "/api/openai/v1"),
+        (KIMI_K25, "anthropic_url", "", "/api/anthropic"),
+        (DEMO, "anthropic_url", "/anthropic", ""),
+        (DEMO, "openai_url", "/v1/chat", "/v1"),
+        (KIMI_CODE, "anthropic_url", "", None),  # nobody could guess it
+    ],
+)
+async def test_the_right_address_is_named_where_it_can_be_found(
+    start_provider: StartProvider,
+    check: Check,
+    manners: Manners,
+    setting: str,
+    wrong: str,
+    right: str | None,
+) -> None:
+    provider = await start_provider(manners, key=KEY)
+    # Counting is asked of the wrong address as well, and nothing may be concluded from that.
+    quirks = {"count_tokens": "upstream"}
+    record: dict[str, Any] = {"model": manners.models[0], "quirks": quirks}
+    record[setting] = f"{provider.base_url}{wrong}"
+    profile = make_profile("up", record)
+    verdicts = await check(profile)
+    (found,) = bad(verdicts)
+    assert "there is nothing at this address (404)" in found.words
+    assert calls(verdicts) == 1
+    if right is None:
+        assert found.hint.startswith(f"gwproxy profile set up {setting}=…")
+        return
+    assert f"but the provider answers at {provider.base_url}{right}" in found.words
+    assert found.hint == f"gwproxy profile set up {setting}={provider.base_url}{right}"
+    assert learned_from(profile, verdicts) == (Learned(setting, f"{provider.base_url}{right}"),)
+    mended = make_profile("up", record | {setting: f"{provider.base_url}{right}"})
+    assert not bad(await check(mended, Depth.QUICK))
+
+
 async def test_a_dialect_that_is_not_there_is_learned(
     start_provider: StartProvider, check: Check
 ) -> None:

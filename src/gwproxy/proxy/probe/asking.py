@@ -14,6 +14,7 @@ from gwproxy.proxy import answers, headers
 from gwproxy.proxy.exchange import rejected
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.probe import questions
+from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call, Upstream
@@ -29,6 +30,9 @@ _NOT_THERE: Final = frozenset({404, 405, 501})
 
 _FREE_PATIENCE_S: Final = 15.0
 """No model has to think for a list or a count."""
+
+_LOOK_S: Final = 5.0
+"""For each of several addresses, at most of which nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,38 @@ async def ask_free(
         return None if answer.status in _NOT_THERE else await _read_ok(answer, way.dialect)
     finally:
         answer.close()
+
+
+async def elsewhere(upstream: Upstream, way: Way) -> str | None:
+    """Another base of the same host, at which the provider answers what is never billed: it has a
+    list of models there, or counts tokens."""
+    profile = way.profile
+    anthropic = way.dialect is Dialect.ANTHROPIC
+    base = profile.anthropic_url if anthropic else profile.openai_url
+    for other in other_bases(base or "", way.dialect):
+        moved = replace(
+            profile,
+            anthropic_url=other if anthropic else None,
+            openai_url=None if anthropic else other,
+            first_byte_timeout_s=min(profile.first_byte_timeout_s, _LOOK_S),
+        )
+        there = replace(way, route=replace(way.route, profile=moved))
+        if await _answers(upstream, there):
+            return other
+    return None
+
+
+async def _answers(upstream: Upstream, way: Way) -> bool:
+    try:
+        body = await ask_free(upstream, way, "models")
+        if body is not None and model_names(body):
+            return True
+        if way.dialect is not Dialect.ANTHROPIC:
+            return False
+        body = await ask_free(upstream, way, "count_tokens", questions.count(way.route.model))
+    except Failed:
+        return False
+    return body is not None and isinstance(member(body, "input_tokens"), int)
 
 
 async def ask_plain(

@@ -23,6 +23,7 @@ from gwproxy.proxy.probe.asking import (
     ask_free,
     ask_plain,
     ask_translated,
+    elsewhere,
     listing_way,
     member,
     model_names,
@@ -34,6 +35,7 @@ from gwproxy.proxy.probe.verdicts import (
     Outcome,
     Verdict,
     failed,
+    means_no_route,
     timed,
 )
 from gwproxy.proxy.route import Routes
@@ -153,9 +155,12 @@ class ProviderProbe:
             verdict = await self._look(
                 way.check("a message"), way, lambda: self._message(way), calls=1
             )
+            verdict = await self._with_address(verdict, way)
             yield verdict
             worked = verdict.outcome is not Outcome.BAD
-            if depth is Depth.QUICK or not (worked or verdict.learned):
+            if depth is Depth.QUICK or means_no_route(verdict):
+                return
+            if not (worked or verdict.learned):
                 return
         if mode == "never":
             words = "not offered; gwproxy makes the stream out of whole answers"
@@ -164,6 +169,8 @@ class ProviderProbe:
             verdict = await self._look(
                 way.check("a stream"), way, lambda: self._stream(way), calls=1
             )
+            if not worked:
+                verdict = await self._with_address(verdict, way)
             yield verdict
             worked |= verdict.outcome is not Outcome.BAD
         if depth is Depth.QUICK or not worked:
@@ -172,6 +179,20 @@ class ProviderProbe:
             yield verdict
         if picture and way.route.manners.vision:
             yield await self._look(way.check("an image"), way, lambda: self._picture(way), calls=1)
+
+    async def _with_address(self, verdict: Verdict, way: Way) -> Verdict:
+        """The verdict, with the right address where nothing is at this one and it can be found for
+        nothing."""
+        if not means_no_route(verdict):
+            return verdict
+        other = await elsewhere(self._upstream, way)
+        if other is None:
+            return verdict
+        setting = "anthropic_url" if way.dialect is Dialect.ANTHROPIC else "openai_url"
+        words = f"{verdict.words}; but the provider answers at {other}"
+        learned = Learned(setting, other)
+        hint = f"gwproxy profile set {way.profile.name} {learned}"
+        return replace(verdict, words=words, hint=hint, learned=learned)
 
     async def _message(self, way: Way) -> Verdict:
         check = way.check("a message")

@@ -150,7 +150,10 @@ def learned_from(profile: Profile, verdicts: Iterable[Verdict]) -> tuple[Learned
     if any(_streams_well(verdict) for verdict in verdicts):
         found.pop("stream", None)  # one of its dialects does stream; the setting is for all
     agreed = [Learned(setting, *values) for setting, values in found.items() if len(values) == 1]
-    missing = {verdict.dialect for verdict in verdicts if _is_missing(verdict)}
+    addresses = [learned for learned in agreed if learned.setting.endswith("_url")]
+    if addresses:
+        return tuple(addresses)  # what was seen at the wrong one means nothing
+    missing = {verdict.dialect for verdict in verdicts if means_no_route(verdict)}
     kept = [dialect for dialect in profile.dialects if Dialect(dialect) not in missing]
     if missing and kept:
         agreed.append(Learned("dialects", ",".join(kept)))
@@ -163,8 +166,8 @@ def _streams_well(verdict: Verdict) -> bool:
     )
 
 
-def _is_missing(verdict: Verdict) -> bool:
-    """Whether it says that there is no route for its dialect."""
+def means_no_route(verdict: Verdict) -> bool:
+    """Whether it says that there is no route for its dialect at this address."""
     if verdict.outcome is not Outcome.BAD or verdict.dialect is None:
         return False
     return verdict.status in (404, _WRONG_METHOD) and "model" not in verdict.words.lower()
