@@ -9,6 +9,10 @@ _gwproxy_profiles() {
     _gwproxy_words "$(gwproxy __profiles 2>/dev/null)"
 }
 
+_gwproxy_model_names() {
+    _gwproxy_words "$(gwproxy __models 2>/dev/null)"
+}
+
 _gwproxy() {
     local current="${COMP_WORDS[COMP_CWORD]}" path="" word="" value_of="" index=0 arguments=0
     COMPREPLY=()
@@ -71,6 +75,7 @@ _gwproxy() {
         "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
         "/run --profile"|"/run -p") _gwproxy_profiles; return ;;
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
+        "/profile/add --model") _gwproxy_model_names; return ;;
         "/profile/add --stream") _gwproxy_words "auto always never"; return ;;
         "/profile/add --auth") _gwproxy_words "x-api-key bearer"; return ;;
         "/setup --profile"|"/setup -p") _gwproxy_profiles; return ;;

@@ -82,7 +82,7 @@ complete -c gwproxy -n '__gwproxy_in profile add' -l preset -x -a 'strongwall ki
 complete -c gwproxy -n '__gwproxy_in profile add' -l anthropic-url -x -d 'Base for Messages.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l openai-url -x -d 'Base for Chat, Responses.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l dialects -x -d 'Some of anthropic,chat,responses.'
-complete -c gwproxy -n '__gwproxy_in profile add' -l model -x -d 'The model to ask for.'
+complete -c gwproxy -n '__gwproxy_in profile add' -l model -x -a '(gwproxy __models 2>/dev/null)' -d 'The model to ask for.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l stream -x -a 'auto always never' -d 'Whether it can stream.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l auth -x -a 'x-api-key bearer' -d 'How it takes the key.'
 complete -c gwproxy -n '__gwproxy_in profile add' -l header -x -d 'Send this as well.'

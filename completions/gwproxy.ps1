@@ -4,7 +4,7 @@
 Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
-    # What may stand at a place: @('word', 'its help'), or @('<profile>', '').
+    # What may stand at a place: @('word', 'its help'), @('<profile>', '') or @('<model>', '').
     $places = @{
         '' = @(@('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('stop', 'Stop the running gateway.'), @('service', 'Run the gateway in the background, with your session.'), @('run', 'Run one tool with a gateway of its own.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('setup', 'Configure a coding tool to use the gateway.'), @('test', 'Check a profile from its key to its last byte.'), @('status', 'What runs, and what it talks to.'), @('logs', 'Show what the background service says.'), @('doctor', 'Look for trouble on this machine.'), @('models', 'List the models of a profile.'), @('usage', 'Tokens and cost so far.'), @('translate', 'Show what would be sent, and every loss.'), @('replay', 'Ask a captured request again, of any profile.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
         '/demo' = @(@('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/profile/add --anthropic-url' = @()
         '/profile/add --openai-url' = @()
         '/profile/add --dialects' = @()
-        '/profile/add --model' = @()
+        '/profile/add --model' = @(, @('<model>', ''))
         '/profile/add --stream' = @(@('auto', ''), @('always', ''), @('never', ''))
         '/profile/add --auth' = @(@('x-api-key', ''), @('bearer', ''))
         '/profile/add --header' = @()
@@ -108,6 +108,8 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
     $candidates | ForEach-Object {
         if ($_[0] -eq '<profile>') {
             gwproxy __profiles 2>$null | ForEach-Object { , @($_, 'profile') }
+        } elseif ($_[0] -eq '<model>') {
+            gwproxy __models 2>$null | ForEach-Object { , @($_, 'model') }
         } else {
             , $_
         }

@@ -6,11 +6,12 @@ import sys
 
 
 def main() -> None:
-    if sys.argv[1:] == ["__profiles"]:
+    if sys.argv[1:] in (["__profiles"], ["__models"]):
         # Asked by the completion scripts at every TAB: no typer, no validation, no errors.
-        from gwproxy.profiles.names import profile_names
+        from gwproxy.profiles.names import model_names, profile_names
 
-        sys.stdout.write("".join(f"{name}\n" for name in profile_names()))
+        names = profile_names() if sys.argv[1] == "__profiles" else model_names()
+        sys.stdout.write("".join(f"{name}\n" for name in names))
         return
     from gwproxy.cli.app import run
 

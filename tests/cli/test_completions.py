@@ -20,6 +20,8 @@ CONFIG = """
 preset = "kimi-code"
 [profiles.wall]
 preset = "strongwall"
+model = "wall/own-2.5"
+models = ["$(touch planted)", "wall-mini"]
 """
 
 
@@ -70,6 +72,8 @@ CASES = [
     ("gwproxy profile add new --preset kimi", {"kimi-k25", "kimi-code"}),
     ("gwproxy profile add new --preset kimi-code --stream ", {"auto", "always", "never"}),
     ("gwproxy profile add new --preset kimi-code --key-s", {"--key-stdin"}),
+    ("gwproxy profile add new --model wall", {"wall/own-2.5", "wall-mini"}),
+    ("gwproxy profile add new --model k", {"kimi-k2.5", "kimi-for-coding"}),
     ("gwproxy completion ", {"bash", "zsh", "fish", "powershell"}),
 ]
 

@@ -45,8 +45,9 @@ def test_light_commands_load_nothing_heavy(gwproxy_home: Path, arguments: list[s
     assert not imported_by(*arguments) & HEAVY
 
 
-def test_the_names_for_a_tab_load_not_even_typer(gwproxy_home: Path) -> None:
-    assert not imported_by("__profiles") & {*HEAVY, "typer", "platformdirs", "subprocess"}
+@pytest.mark.parametrize("asked", ["__profiles", "__models"])
+def test_the_names_for_a_tab_load_not_even_typer(gwproxy_home: Path, asked: str) -> None:
+    assert not imported_by(asked) & {*HEAVY, "typer", "platformdirs", "subprocess"}
 
 
 def test_help_shows_every_command_that_is_there(command: InProcess) -> None:

@@ -2,8 +2,8 @@
 
 `--json` and `--quiet` are read from the command line before it is parsed (see `cli.app`); a
 command declares `JsonFlag` or `QuietFlag` so that they are accepted and shown. A value whose
-metavar is `PROFILE` is completed with the names of the profiles, one that is `PATH` with
-files, and one like `a|b|c` with these words.
+metavar is `PROFILE` is completed with the names of the profiles, one that is `MODEL` with those of
+models, one that is `PATH` with files, and one like `a|b|c` with these words.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stder
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 
 PROFILE_METAVAR = "PROFILE"
+MODEL_METAVAR = "MODEL"
 PATH_METAVAR = "PATH"
 
 ProfileName = Annotated[

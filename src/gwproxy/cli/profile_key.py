@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
+from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, GwproxyError, UsageError
 from gwproxy.profiles import changes, credentials, store
@@ -63,7 +63,7 @@ def add(
         typer.Option("--dialects", metavar="LIST", help="Some of anthropic,chat,responses."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="MODEL", help="The model to ask for.")
+        str | None, typer.Option("--model", metavar=MODEL_METAVAR, help="The model to ask for.")
     ] = None,
     stream: Annotated[
         str | None,

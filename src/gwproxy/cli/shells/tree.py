@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gwproxy.cli.options import PATH_METAVAR, PROFILE_METAVAR
+from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, PROFILE_METAVAR
 
 PROFILE: Final = "profile"
+MODEL: Final = "model"
 FILE: Final = "file"
 WORDS: Final = "words"
 FREE: Final = "free"
@@ -16,8 +17,8 @@ FREE: Final = "free"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What follows an option or stands as an argument: a profile, a file, one of `words`, or
-    something that nobody can guess."""
+    """What follows an option or stands as an argument: a profile, a model, a file, one of
+    `words`, or something that nobody can guess."""
 
     kind: str
     words: tuple[str, ...] = ()
@@ -101,6 +102,8 @@ def _value(parameter: Any) -> Value:
     metavar = parameter.metavar or ""
     if metavar == PROFILE_METAVAR:
         return Value(PROFILE)
+    if metavar == MODEL_METAVAR:
+        return Value(MODEL)
     if metavar == PATH_METAVAR or parameter.type_descriptor.is_path:
         return Value(FILE)
     choices = parameter.type_descriptor.choices or metavar.split("|")

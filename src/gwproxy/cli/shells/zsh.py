@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.cli.shells.tree import FILE, PROFILE, Argument, Node, Option, Value
+from gwproxy.cli.shells.tree import FILE, MODEL, PROFILE, Argument, Node, Option, Value
 
 _HEAD: Final = """\
 #compdef gwproxy
@@ -14,6 +14,12 @@ _HEAD: Final = """\
 _gwproxy_profiles() {
   local -a names
   names=(${(f)"$(gwproxy __profiles 2>/dev/null)"})
+  compadd -a names
+}
+
+_gwproxy_model_names() {
+  local -a names
+  names=(${(f)"$(gwproxy __models 2>/dev/null)"})
   compadd -a names
 }
 
@@ -81,6 +87,8 @@ def _argument(argument: Argument, number: int) -> str:
 def _action(value: Value) -> str:
     if value.kind == PROFILE:
         return "_gwproxy_profiles"
+    if value.kind == MODEL:
+        return "_gwproxy_model_names"
     if value.words:
         return f"({' '.join(value.words)})"
     return "_files" if value.kind == FILE else " "
