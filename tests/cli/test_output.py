@@ -87,6 +87,13 @@ def test_an_empty_table_is_a_remark_and_no_data(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr() == ("", "nothing yet\n")
 
 
+def test_a_finding_has_each_way_out_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().finding("failed", "no key", ["set one:", "  this", "  that"])
+    assert capsys.readouterr().out == (
+        "failed  no key\n        → set one:\n        → this\n        → that\n"
+    )
+
+
 def on_terminal(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> tuple[str, str]:
     stdout, stderr = Terminal(), Terminal()
     monkeypatch.setattr(sys, "stdout", stdout)

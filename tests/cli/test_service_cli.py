@@ -117,7 +117,16 @@ def test_no_manager(command: InProcess, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_words_of_a_unit_mean_themselves() -> None:
-    assert service_unit._systemd_word('a "b" 100% $HOME \\') == '"a \\"b\\" 100%% $$HOME \\\\"'
+    assert service_unit._systemd_word('a "b" 100% \\') == '"a \\"b\\" 100%% \\\\"'
+
+
+def test_a_dollar_means_itself_in_either_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    monkeypatch.setattr(sys, "executable", "/opt/py$thon")
+    unit = service_unit.service_here({"GWPROXY_HOME": "/home/me/$tate"}).content.decode()
+    assert 'ExecStart="/opt/py$$thon" "-m" "gwproxy" "serve"\n' in unit
+    assert 'Environment="GWPROXY_HOME=/home/me/$tate"\n' in unit
 
 
 def test_launchd(monkeypatch: pytest.MonkeyPatch, gwproxy_home: Path) -> None:

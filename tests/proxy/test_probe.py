@@ -15,6 +15,8 @@ from gwproxy.profiles.profile import Profile, StreamMode
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.probe import (
@@ -27,6 +29,7 @@ from gwproxy.proxy.probe import (
     learned_from,
     most_calls,
 )
+from gwproxy.proxy.probe import verdicts as sayings
 from gwproxy.proxy.probe.asking import model_names
 from gwproxy.proxy.probe.provider import was_held_back
 from gwproxy.proxy.route import Routes
@@ -265,6 +268,7 @@ async def test_tls_is_not_spoken_there(start_provider: StartProvider, check: Che
     verdicts = await check(make_profile("up", {"anthropic_url": https, "model": "m"}))
     (found,) = bad(verdicts)
     assert (found.check, "TLS failed" in found.words) == ("connection", True)
+    assert found.hint.startswith(f"gwproxy profile set up anthropic_url={provider.base_url} ")
 
 
 async def test_a_wrong_prefix_is_told_from_a_wrong_model(
@@ -282,6 +286,14 @@ async def test_a_wrong_prefix_is_told_from_a_wrong_model(
     (found,) = bad(verdicts)
     assert "does not know the model" in found.words
     assert "gwproxy models up" in found.hint
+
+
+def test_a_bad_certificate_is_no_wrong_address() -> None:
+    error = Failed(failures.bad_certificate("up", "self-signed"), nothing_sent=True)
+    profile = make_profile("up", {"anthropic_url": "https://up.example", "model": "m"})
+    verdict = sayings.failed("connection", error, profile, dialect=None)
+    assert "self-signed" in verdict.words
+    assert verdict.hint.startswith("SSL_CERT_FILE=PATH gwproxy test up")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,8 @@ def _keys(config: Config) -> Iterator[Finding]:
 
 def _token() -> Iterator[Finding]:
     if os.environ.get(TOKEN_VARIABLE):
-        yield Finding("token", "note", f"{TOKEN_VARIABLE} overrides the stored token")
+        words = f"{TOKEN_VARIABLE} overrides the stored token"
+        yield Finding("token", "note", words, f"unset {TOKEN_VARIABLE}")
     if not os.environ.get(TOKEN_VARIABLE) and not paths.token_file().exists():
         yield Finding("token", "ok", "none yet; it is made on first use")
         return
@@ -184,7 +185,7 @@ def _environment(environ: Mapping[str, str], config: Config | None) -> Iterator[
             yield Finding("environment", "note", words, f"unset {name}")
     if environ.get("PYTHON_KEYRING_BACKEND"):
         words = "PYTHON_KEYRING_BACKEND is set; gwproxy ignores it (keyring_backend in config.toml)"
-        yield Finding("environment", "note", words)
+        yield Finding("environment", "note", words, "unset PYTHON_KEYRING_BACKEND")
     for name in _REDIRECTING:
         if environ.get(name):
             words = f"{name} is exported: tools that have no setting of their own go there"

@@ -108,7 +108,8 @@ class Output:
         self.line(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
         for hint in hints:
             # Not wrapped: it is to be copied.
-            self.line(" " * _LEVEL_WIDTH + self._paint(f"→ {hint}", _CYAN, sys.stdout))
+            way = self._paint(f"→ {hint.strip()}", _CYAN, sys.stdout)
+            self.line(" " * _LEVEL_WIDTH + way)
 
     # -- talk -------------------------------------------------------------------------------
 

@@ -87,7 +87,8 @@ def _systemd(environ: Mapping[str, str]) -> Service:
     folder = (Path(config) if config else Path.home() / ".config") / "systemd" / "user"
     home = environ.get(paths.HOME_VARIABLE)
     line = f"Environment={_systemd_word(f'{paths.HOME_VARIABLE}={home}')}\n" if home else ""
-    command = " ".join(map(_systemd_word, serve_command()))
+    # Only in a command line has `$` a meaning (systemd.exec(5), Environment=).
+    command = " ".join(_systemd_word(word).replace("$", "$$") for word in serve_command())
     content = _UNIT_TEXT.format(command=command, environment=line).encode()
     control = ("systemctl", "--user")
     journal = ("journalctl", "--user", "--user-unit", UNIT, "--output", "cat", "--no-hostname")
@@ -104,8 +105,8 @@ def _systemd(environ: Mapping[str, str]) -> Service:
 
 
 def _systemd_word(text: str) -> str:
-    """One word of a command line in a unit: quoted, `%` and `$` taken literally."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """One word in a unit: quoted, `%` taken literally."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 
 

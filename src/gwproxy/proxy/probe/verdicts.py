@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from gwproxy.profiles.endpoints import host_of, is_loopback
 from gwproxy.profiles.profile import Profile
 from gwproxy.proxy.failures import Failed
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
@@ -81,7 +82,7 @@ def failed(check: str, error: Failed, profile: Profile, *, dialect: Dialect | No
     words = failure.message if error.nothing_sent else fault(failure)
     hint = hint_for(failure, profile, dialect)
     if error.nothing_sent:
-        hint = f"is the network there, and the address right? gwproxy profile show {profile.name}"
+        hint = _unreached_hint(failure, profile)
     return Verdict(
         check,
         Outcome.BAD,
@@ -92,6 +93,21 @@ def failed(check: str, error: Failed, profile: Profile, *, dialect: Dialect | No
         status=failure.status,
         reached=not error.nothing_sent,
     )
+
+
+def _unreached_hint(failure: Failure, profile: Profile) -> str:
+    """What to do where no byte got through."""
+    name = profile.name
+    if failure.retryable is False:  # of these, only a certificate stays bad
+        return f"SSL_CERT_FILE=PATH gwproxy test {name}   (PATH: the authority that signed it)"
+    for setting, base in (
+        ("anthropic_url", profile.anthropic_url),
+        ("openai_url", profile.openai_url),
+    ):
+        if base and "TLS" in failure.message and is_loopback(host_of(base)):
+            plain = base.replace("https://", "http://")
+            return f"gwproxy profile set {name} {setting}={plain}   (if it speaks no TLS)"
+    return f"is the network there, and the address right? gwproxy profile show {name}"
 
 
 def fault(failure: Failure) -> str:
