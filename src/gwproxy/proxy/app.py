@@ -212,8 +212,7 @@ class Gateway:
                 self._services, plan.routes, address.profile, request, record
             )
         if endpoint in KEPT:
-            kept = self._services.conversations if plan.routes.config.store_responses else None
-            return await retrieval.answer(kept, address, request, record)
+            return await retrieval.answer(self._services, plan.routes, address, request, record)
         if endpoint is Endpoint.USAGE:
             await self._settled(address.request_id)
             return await usage.answer(self._services, plan.routes, address, record)

@@ -52,7 +52,7 @@ _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request upstream, ready to be sent. `key` is what `headers` bear, to be masked;
-    `streams` says that a stream is asked for. Only questions that cost nothing are a GET."""
+    `streams` says that a stream is asked for. Only what costs nothing is a GET or a DELETE."""
 
     profile: Profile
     url: str
@@ -61,7 +61,7 @@ class Call:
     query: Mapping[str, str]
     key: str | None
     streams: bool
-    method: Literal["POST", "GET"] = "POST"
+    method: Literal["POST", "GET", "DELETE"] = "POST"
 
 
 class Upstream:

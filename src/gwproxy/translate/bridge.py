@@ -239,11 +239,14 @@ class Bridge:
         return self.build(fold(self.pipe().feed(events)))
 
     def _relay_whole(self, body: bytes) -> bytes | Failure:
-        events = CODECS[self.upstream].lay_out_reply(body, self._manners)
-        for event in events:
-            if isinstance(event, Fail):
+        codec = CODECS[self.upstream]
+        for event in codec.lay_out_reply(body, self._manners):
+            if not isinstance(event, Fail):
+                self.note(event)
+            elif codec.promises is not None and codec.promises(body):
+                return passthrough.replace_model(body, self._asked.model)
+            else:
                 return event.failure
-            self.note(event)
         if self.upstream_model in ("", self._asked.model):
             return body
         return passthrough.replace_model(body, self._asked.model)

@@ -52,7 +52,8 @@ class Codec(Struct, frozen=True):
     """One dialect's folder as a value, `CODEC` in its `__init__`: all that `bridge` knows of it.
 
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
-    such a request and its body is not quite the other's.
+    such a request and its body is not quite the other's. `promises` says whether a body that is no
+    answer yet is a promise of one, where the dialect knows such a thing.
     """
 
     dialect: Dialect
@@ -65,3 +66,4 @@ class Codec(Struct, frozen=True):
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
+    promises: Callable[[bytes], bool] | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import Bridge, Peek
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.hub import Dialect, Failure
 from gwproxy.translate.manners import Manners
 from support import golden, responses_grammar
 
@@ -146,3 +146,26 @@ def test_a_whole_answer_for_a_client_that_wants_a_stream() -> None:
     response = responses_grammar.check(bridge.stream().whole(jsonio.dumps(body)))
     assert response["output"][0]["content"][0]["text"] == "Hello"
     assert response["model"] == "asked-for"
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_an_answer_in_the_background_is_promised_under_the_name_asked_for(status: str) -> None:
+    bridge = bridge_to(Dialect.RESPONSES, stream=False)
+    bridge.request(b'{"model":"asked-for","input":"x","background":true}')
+    body = b'{"id":"resp_1", "model":"the-model","status":"%b","output":[]}' % status.encode()
+    assert bridge.reply(body) == body.replace(b"the-model", b"asked-for")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id":"resp_1","model":"m","status":"cancelled","output":[]}',
+        b'{"model":"m","status":"queued"}',
+        b'{"id":"resp_1","model":"m","status":"queued","error":{"message":"no"}}',
+        b'{"status":7}',
+    ],
+)
+def test_what_promises_nothing_is_a_failure(body: bytes) -> None:
+    bridge = bridge_to(Dialect.RESPONSES, stream=False)
+    bridge.request(b'{"model":"asked-for","input":"x","background":true}')
+    assert isinstance(bridge.reply(body), Failure)

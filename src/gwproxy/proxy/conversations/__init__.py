@@ -10,6 +10,7 @@ goes anywhere, so that every upstream can serve it, the stateless ones too.
     store.py     the one thread that uses it; trouble with it harms no answer
     turn.py      one exchange: what its request leans on, and what of its answer is kept
     retrieval.py the routes: GET, DELETE, input_items, cancel
+    remote.py    what an upstream of this dialect keeps itself, such as answers in the background
 
 Conversations are whole: the file loses the one that was left alone for longest, with all that is
 in it, never the beginning of one that goes on.

@@ -1,5 +1,7 @@
 """The routes of kept responses: read one, play it again, delete it, list what it was given.
 
+What is not kept here the upstream is asked for, see `remote.py`.
+
 https://platform.openai.com/docs/api-reference/responses/get
 https://platform.openai.com/docs/api-reference/responses/input-items
 """
@@ -13,11 +15,14 @@ from aiohttp import web
 from msgspec import Raw
 
 from gwproxy.proxy import answers, failures
+from gwproxy.proxy.conversations import remote
 from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.conversations.store import Conversations, TooLong, Unknown
 from gwproxy.proxy.endpoints import Address, Endpoint
+from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
+from gwproxy.proxy.route import Routes
 from gwproxy.proxy.storage import Trouble
 from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import rejection
@@ -33,20 +38,19 @@ _MOST_ITEMS: Final = 100
 
 
 async def answer(
-    conversations: Conversations | None,
-    address: Address,
-    request: web.BaseRequest,
-    record: Record,
-) -> web.Response:
-    """The answer of one of these routes; `conversations` is None where nothing is kept. Raises
-    Failed."""
+    services: Services, routes: Routes, address: Address, request: web.BaseRequest, record: Record
+) -> web.StreamResponse:
+    """The answer of one of these routes. Raises Failed."""
     response_id = address.response_id
     try:
-        if conversations is None:
+        if not (routes.config.store_responses and services.conversations.exists):
             raise Unknown(response_id)
-        body, content_type = await _say(conversations, address, request)
+        body, content_type = await _say(services.conversations, address, request)
     except Unknown:
-        raise Failed(failures.unknown_response(response_id)) from None
+        found = await remote.ask(services, routes, address, request, record)
+        if found is None:
+            raise Failed(failures.unknown_response(response_id)) from None
+        return found
     except Trouble as trouble:
         raise Failed(failures.unreadable_responses(str(trouble))) from None
     record.status = 200

@@ -31,4 +31,5 @@ CODEC: Final = Codec(
     parse_failure=failure.parse,
     render_failure=failure.render,
     parse_countable=request.parse_countable,
+    promises=reply.promises,
 )

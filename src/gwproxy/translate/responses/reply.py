@@ -140,6 +140,19 @@ def _not_an_answer(response: WireResponse, body: bytes) -> Failure | None:
     return None
 
 
+def promises(body: bytes) -> bool:
+    """Whether the answer is made in the background: the client fetches it by its id.
+
+    https://platform.openai.com/docs/guides/background
+    """
+    try:
+        response = response_shape.read(body, Losses())
+    except Malformed:
+        return False
+    named = bool(response.id and response.model)
+    return named and response.error is None and response.status in ("queued", "in_progress")
+
+
 def is_empty(block: Block) -> bool:
     """Nothing for anybody: no text, and nothing sealed that must come back."""
     match block:
