@@ -25,6 +25,7 @@ def test_profiles_do_not_share_thoughts() -> None:
     assert memory.of("a")["k"] == (Reasoning("x"),)
     assert "k" not in memory.of("b")
     assert (len(memory.of("a")), list(memory.of("b"))) == (1, [])
+    assert (bool(memory.of("a")), bool(memory.of("b"))) == (True, False)
 
 
 def test_the_least_recently_used_goes_first() -> None:

@@ -64,6 +64,11 @@ class ThoughtMemory:
         self._characters -= _size(thoughts or ())
         return thoughts is not None
 
+    def knows(self, profile: str) -> bool:
+        """Whether anything is remembered of `profile`."""
+        with self._lock:
+            return any(owner == profile for owner, _ in self._entries)
+
     def keys(self, profile: str) -> list[str]:
         with self._lock:
             return [key for owner, key in self._entries if owner == profile]
@@ -85,6 +90,9 @@ class _View(MutableMapping[str, Thoughts]):
     def __delitem__(self, key: str) -> None:
         if not self._memory.drop((self._profile, key)):
             raise KeyError(key)
+
+    def __bool__(self) -> bool:
+        return self._memory.knows(self._profile)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._memory.keys(self._profile))

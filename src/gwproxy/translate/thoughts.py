@@ -59,6 +59,8 @@ def session_of(request: Request) -> str:
 
 def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
     """`request` with remembered thoughts on assistant turns that have calls and no reasoning."""
+    if not memory:
+        return request  # hashing every call of a long history for nothing costs a millisecond
     session = session_of(request)
     turns = tuple(_recalled(turn, session, memory) for turn in request.turns)
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):

@@ -65,6 +65,8 @@ def estimate(request: Request) -> int:
 
 
 def _of_block(block: Block) -> float:
+    if type(block) is Text:  # most are
+        return of_text(block.text)
     match block:
         case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
             return of_text(text)

@@ -62,6 +62,17 @@ def test_the_least_request() -> None:
     assert body_of() == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
+def test_a_request_of_nothing_but_blanks_says_so() -> None:
+    body, losses = rendered(turns=(Turn("system", ()),))
+    assert body["messages"] == [{"role": "user", "content": "(no content)"}]
+    assert losses == ["synth:messages"]
+
+
+def test_a_tool_without_parameters_takes_an_object() -> None:
+    (tool,) = body_of(tools=(Tool("f", schema="{}"),))["tools"]
+    assert tool["function"]["parameters"] == {"type": "object", "properties": {}}
+
+
 def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
     assert body_of(stream=True)["stream_options"] == {"include_usage": True}
     body = body_of(Manners(usage_in_stream=False), stream=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate.fields import Unsupported
+from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect, Request, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
@@ -32,7 +32,7 @@ def test_a_pass_run_twice_changes_nothing_more(
 ) -> None:
     try:
         once = one.apply(request, upstream, manners, Losses())
-    except Unsupported:
+    except Rejected:
         return
     losses = Losses()
     assert one.apply(once, upstream, manners, losses) is once
@@ -48,7 +48,7 @@ def test_a_pass_names_what_it_changed(
     losses = Losses()
     try:
         changed = one.apply(request, upstream, manners, losses)
-    except Unsupported:
+    except Rejected:
         return
     if changed is request:
         assert list(losses) == []
@@ -68,7 +68,7 @@ def test_a_repaired_request_needs_no_repair(
 ) -> None:
     try:
         once = repair(request, upstream, manners, Losses())
-    except Unsupported:
+    except Rejected:
         return
     assert repair(once, upstream, manners, Losses()) is once
 
@@ -81,7 +81,7 @@ def test_the_steps_lead_to_the_repaired_request(
     losses, stepped = Losses(), Losses()
     try:
         whole = repair(request, upstream, manners, losses)
-    except Unsupported:
+    except Rejected:
         return
     steps = list(repair_steps(request, upstream, manners, stepped))
     assert (steps[-1][1] if steps else request) == whole

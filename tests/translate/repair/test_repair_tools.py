@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.fields import Unsupported
+from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Call,
     Dialect,
@@ -131,6 +131,14 @@ def test_a_list_that_is_short_enough_stays() -> None:
 def test_there_is_no_choice_among_no_tools(mode: Any, losses: list[str]) -> None:
     out, said = applied(tools.settle_choice, Request("m", (), tool_choice=ToolChoice(mode)))
     assert (out.tool_choice, said) == (None, losses)
+
+
+def test_a_choice_must_be_one_of_the_tools() -> None:
+    chosen = ToolChoice("tool", "b")
+    with pytest.raises(Malformed, match="`b` is not one of the tools"):
+        applied(tools.settle_choice, offering(Tool("a"), choice=chosen))
+    request = offering(Tool("a"), Tool("b"), choice=chosen)
+    assert applied(tools.settle_choice, request) == (request, [])
 
 
 # --- schemas -------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from gwproxy.translate.manners import Manners
 
 _NO_RESULT: Final = "[no result recorded]"
 _ERROR: Final = "[tool error] "
-_NOTHING: Final = "(no content)"
+NO_CONTENT: Final = "(no content)"
 
 _object: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -282,7 +282,7 @@ class _HistoryWriter:
             return None
         # "text content is empty" (Moonshot)
         self._losses.synthesize("messages.content")
-        return {"role": "user", "content": _NOTHING}
+        return {"role": "user", "content": NO_CONTENT}
 
     def _user_parts(self, block: Block) -> list[dict[str, Any]]:
         match block:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio
-from gwproxy.translate.chat.messages import render_messages, without_old_reasoning
+from gwproxy.translate.chat.messages import NO_CONTENT, render_messages, without_old_reasoning
 from gwproxy.translate.chat.thinking import (
     Knobs,
     Switch,
@@ -272,6 +272,9 @@ def _messages(
         _mark_prefill(messages, manners)
     if plea is not None:
         messages.append({"role": "user", "content": plea})
+    if not messages:  # all of them were blank
+        losses.synthesize("messages")
+        messages.append({"role": "user", "content": NO_CONTENT})
     return messages
 
 

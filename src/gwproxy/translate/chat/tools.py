@@ -326,7 +326,9 @@ def _render_function(tool: Tool, manners: Manners, losses: Losses) -> dict[str, 
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = Raw(tool.schema.encode())
+    # "schema must be a JSON Schema of 'type: \"object\"', got 'type: None'" (OpenAI)
+    schema = _NO_PARAMETERS if tool.schema.strip() == "{}" else tool.schema
+    function["parameters"] = Raw(schema.encode())
     if tool.strict is not None:
         if manners.strict_tools:
             function["strict"] = tool.strict

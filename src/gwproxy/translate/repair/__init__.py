@@ -67,7 +67,7 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def repair(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """The request with every pass applied that `manners` asks for. Raises fields.Unsupported."""
+    """The request with every pass applied that `manners` asks for. Raises fields.Rejected."""
     for one in PASSES:
         request = one.apply(request, upstream, manners, losses)
     return request

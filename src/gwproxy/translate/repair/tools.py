@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.fields import Unsupported
+from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -156,10 +156,15 @@ def _used(request: Request) -> set[str]:
 
 
 def settle_choice(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """No choice among no tools: a 400 at most hosts."""
-    if request.tools or request.tool_choice is None:
+    """No choice among no tools, nor of one that is not there: a 400 at most hosts."""
+    choice = request.tool_choice
+    if choice is None:
         return request
-    if request.tool_choice.mode in ("any", "tool"):
+    if request.tools:
+        if choice.mode == "tool" and all(tool.name != choice.name for tool in request.tools):
+            raise Malformed("tool_choice", f"`{choice.name}` is not one of the tools")
+        return request
+    if choice.mode in ("any", "tool"):
         losses.drop("tool_choice")
     return structs.replace(request, tool_choice=None)
 
