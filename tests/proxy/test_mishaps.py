@@ -12,7 +12,7 @@ import pytest
 
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import Profile
-from gwproxy.translate.bridge import StreamBridge
+from gwproxy.translate.streams import StreamBridge
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected
 from support.scripted import (

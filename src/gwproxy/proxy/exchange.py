@@ -38,18 +38,12 @@ from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Answer, Call, Upstream
 from gwproxy.translate import sse
-from gwproxy.translate.bridge import (
-    Bridge,
-    ErrorAnswer,
-    FaithfulStream,
-    Peek,
-    StreamBridge,
-    rejection,
-)
+from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek, rejection
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.healing import REFUSED
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.streams import FaithfulStream, StreamBridge
 
 T = TypeVar("T")
 

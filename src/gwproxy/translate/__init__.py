@@ -20,5 +20,5 @@ upstream's manners say that it refuses what today's clients send.
 
 Nothing here may touch a socket, the clock, randomness, files, the environment or a log. Ids and
 time come in as values or callables, so that the same input gives the same bytes. `bridge.py` is
-the only door.
+the only door; the streams that it gives are in `streams.py`.
 """

@@ -1,0 +1,240 @@
+"""What a bridge gives for one answer: the client's stream, or the collector of a whole answer.
+
+`StreamBridge` translates, `FaithfulStream` relays, `Collector` folds a stream into one body. They
+have the same doors (`bridge.py` says when each is used), and hold what is true of one answer only;
+what is known of the exchange stays in their bridge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from gwproxy.translate import passthrough, sse
+from gwproxy.translate.events import (
+    End,
+    Event,
+    Fail,
+    Finish,
+    Fold,
+    Start,
+    UsageUpdate,
+    truncated,
+)
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.outward import Outward
+from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.stops import StopMatcher
+
+if TYPE_CHECKING:
+    from gwproxy.translate.bridge import Bridge
+
+
+class Pipe:
+    """Sequencer, then ids and names, then stop sequences; and what the log keeps."""
+
+    __slots__ = ("_bridge", "_listener", "_outward", "_sequencer", "_stops", "failure", "over")
+
+    def __init__(self, bridge: Bridge, outward: Outward, stops: StopMatcher) -> None:
+        self._bridge = bridge
+        self._sequencer = Sequencer()
+        self._outward = outward
+        self._stops = stops if stops.active else None
+        self._listener = bridge.listener()
+        self.failure: Failure | None = None
+        self.over = False
+
+    def feed(self, events: Iterable[Event]) -> list[Event]:
+        out = self._outward.feed(self._sequencer.feed(events))
+        if self._stops is not None:
+            out = self._stops.feed(out)
+        if self._listener is not None:
+            self._listener.feed(out)
+        for event in out:
+            kind = type(event)
+            if kind in _NOTED:
+                self._bridge.note(event)
+            elif kind is End or kind is Fail:
+                self.over = True
+                if kind is Fail:
+                    self.failure = event.failure  # type: ignore[union-attr]
+        return out
+
+
+_NOTED: Final = frozenset({UsageUpdate, Finish, Start})
+
+
+class StreamBridge:
+    """A stream for the client, out of a stream or a whole answer of the upstream.
+
+    `over` is True once nothing more will be sent; the shell may then drop the upstream. Before
+    the shell has sent anything, `failure` may still become an answer with an honest status.
+    """
+
+    __slots__ = ("_bridge", "_pipe", "_reader", "_writer")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._pipe = bridge.pipe()
+        self._reader = bridge.reader()
+        self._writer = bridge.writer()
+
+    @property
+    def over(self) -> bool:
+        return self._pipe.over
+
+    @property
+    def failure(self) -> Failure | None:
+        return self._pipe.failure
+
+    @property
+    def told(self) -> Failure | None:
+        return self._pipe.failure
+
+    @property
+    def said_all(self) -> bool:
+        return self._pipe.over
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._send(self._reader.feed(chunk))
+
+    def finish(self) -> bytes:
+        """The upstream's stream has ended; without its terminator this is a failure."""
+        out = self._send(self._reader.finish())
+        return out if self.over else out + self.fail(truncated())
+
+    def whole(self, body: bytes) -> bytes:
+        """The upstream answered with one JSON body."""
+        return self._send(self._bridge.lay_out(body))
+
+    def fail(self, failure: Failure) -> bytes:
+        """Trouble on the way: the error in the client's words, after closing what is open."""
+        return self._send([Fail(failure)])
+
+    def ping(self) -> bytes:
+        return b"" if self.over else self._writer.ping()
+
+    def leave(self) -> None:
+        """Nothing more comes of it; its usage was noted as it came."""
+
+    def _send(self, events: list[Event]) -> bytes:
+        if self.over:
+            return b""
+        return self._writer.write(self._pipe.feed(events))
+
+
+class FaithfulStream:
+    """The upstream's own bytes, with the model's name as the client asked for it.
+
+    `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
+    """
+
+    __slots__ = (
+        "_bridge",
+        "_over",
+        "_splicer",
+        "_tap",
+        "_tap_read",
+        "_translated",
+        "failure",
+        "told",
+    )
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._splicer = passthrough.ModelSplicer(bridge.asked_model)
+        self._tap = passthrough.Tap(bridge.client)
+        self._tap_read = False
+        self._translated: StreamBridge | None = None
+        self._over = False
+        self.failure: Failure | None = None
+        self.told: Failure | None = None
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    @property
+    def said_all(self) -> bool:
+        """Whether the upstream's last event has come. The end of its body may still be far."""
+        return self._over or self._tap.terminated
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._tap.feed(chunk)
+        return self._splicer.feed(chunk)
+
+    def finish(self) -> bytes:
+        out = self._splicer.finish()
+        self._read_tap()
+        if not self._tap.complete:
+            return out + self.fail(truncated())
+        self._over = True
+        for event in self._bridge.reader().feed(self._tap.trouble()):
+            if isinstance(event, Fail):
+                self.told = event.failure
+        return out
+
+    def whole(self, body: bytes) -> bytes:
+        """JSON in answer to a stream request: the one case in which even equals are translated."""
+        self._over = self._tap_read = True
+        self._bridge.read_relayed()
+        translated = StreamBridge(self._bridge)
+        out = translated.whole(body)
+        self.failure = self.told = translated.failure
+        return out
+
+    def fail(self, failure: Failure) -> bytes:
+        """An error frame after the upstream's bytes; a torn event before it is ended first."""
+        self._over = True
+        self.failure = self.told = failure
+        separator = b"" if self._tap.at_boundary else b"\n\n"
+        return separator + self._bridge.writer().write([Fail(failure)])
+
+    def ping(self) -> bytes:
+        # A comment and no event: the upstream's own first event must stay the first.
+        return sse.comment("ping") if self._tap.at_boundary and not self._over else b""
+
+    def leave(self) -> None:
+        """Nothing more comes of it, however it ended: keep the usage that it told so far."""
+        if not self._tap_read:
+            self._read_tap()
+
+    def _read_tap(self) -> None:
+        self._tap_read = True
+        for value in self._tap.frames():
+            usage = passthrough.usage_of(self._bridge.client, value)
+            if usage is not None:
+                self._bridge.note(UsageUpdate(usage))
+            model = passthrough.model_of(value)
+            if model:
+                self._bridge.note(Start(model=model))
+
+
+class Collector:
+    """A whole answer for the client, out of a stream of the upstream."""
+
+    __slots__ = ("_bridge", "_folding", "_pipe", "_reader")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        if bridge.faithful:
+            bridge.read_relayed()
+        self._folding = Fold()
+        self._pipe = bridge.pipe()
+        self._reader = bridge.reader()
+
+    @property
+    def over(self) -> bool:
+        return self._pipe.over
+
+    def feed(self, chunk: bytes) -> None:
+        self._add(self._reader.feed(chunk))
+
+    def finish(self) -> bytes | Failure:
+        self._add(self._reader.finish())
+        return self._bridge.build(self._folding.result())
+
+    def _add(self, events: list[Event]) -> None:
+        if not self.over:
+            for event in self._pipe.feed(events):
+                self._folding.add(event)
