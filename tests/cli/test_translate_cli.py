@@ -94,3 +94,14 @@ def test_on_a_terminal_it_says_what_it_waits_for(command: InProcess) -> None:
     ran = gwproxy_on_terminal("translate", "--to", "chat")
     assert ran.code == 2
     assert "< request.json" in ran.stderr
+
+
+def test_an_image_that_the_server_would_fetch_is_shown_by_its_address(command: InProcess) -> None:
+    assert command("profile", "add", "kimi", "--preset", "kimi-code", "--no-key").code == 0
+    image = {"type": "image", "source": {"type": "url", "url": "https://example.com/x.png"}}
+    body = {**MESSAGES, "messages": [{"role": "user", "content": [image]}]}
+    data = filtered(command, body, "--profile", "kimi", "--json").envelope["data"]
+    (shown,) = data["body"]["messages"][0]["content"]
+    assert shown["source"]["data"] == "(the image at https://example.com/x.png)"
+    assert data["passes"][0]["name"] == "images"
+    assert "emu:messages.image" in data["losses"]

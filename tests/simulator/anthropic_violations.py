@@ -120,7 +120,7 @@ ANTHROPIC_CASES: list[tuple[Rule, DialectName, Change, str]] = [
         lambda body: body["messages"][2]["content"][0].pop("content"),
         "tool_result.content: Field required",
     ),
-    (Rule.IMAGES, "anthropic", blocks(2, PICTURE_BY_ADDRESS), "Unsupported image."),
+    (Rule.IMAGES, "anthropic", blocks(2, PICTURE_BY_ADDRESS), "unsupported image url"),
     (
         Rule.ARGUMENTS,
         "anthropic",

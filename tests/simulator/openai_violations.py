@@ -97,7 +97,7 @@ OPENAI_CASES: list[tuple[Rule, DialectName, Change, str]] = [
         Rule.IMAGES,
         "chat",
         message(4, content=[{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]),
-        "Unsupported image.",
+        "unsupported image url",
     ),
     (
         Rule.ARGUMENTS,

@@ -135,6 +135,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"schema": "moonshot"},
         {"schema": "moonshot_plain"},
     ),
+    (
+        "Invalid request: unsupported image url: https://example.com/x.png",
+        {},
+        {"image_urls": False},
+    ),
     ("Unsupported image. Please try another one.", {}, {"vision": False}),
     (
         "messages.1.content.0: Invalid `signature` in `thinking` block",

@@ -136,9 +136,15 @@ def _route(config: Config, profile: str, model: str, client: Dialect) -> Route:
 def _translated(bridge: Bridge, request: bytes) -> Any:
     from gwproxy.translate import jsonio
     from gwproxy.translate.fields import Rejected
+    from gwproxy.translate.repair.media import Fetched
 
     try:
-        return jsonio.loads(bridge.request(request))
+        # Nothing is fetched here: what the server would put there is said in words.
+        images = {
+            address: Fetched("image/png", f"(the image at {address})")
+            for address in bridge.image_addresses(request)
+        }
+        return jsonio.loads(bridge.request(request, images))
     except Rejected as error:
         raise UsageError(
             f"{error.field}: {error.why}", why="the gateway would answer with a 400"

@@ -204,8 +204,9 @@ _TABLE: Final = (
     _flag(
         "image_urls",
         True,
-        "fetches images by their URL",
-        "https://platform.kimi.ai/docs/guide/use-kimi-vision-model",
+        "fetches images by their URL (else gwproxy does, from public addresses)",
+        "https://platform.kimi.ai/docs/guide/use-kimi-vision-model, "
+        "OpenHands/software-agent-sdk#3155",
     ),
     _choice(
         "prefill",

@@ -26,6 +26,7 @@ from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.healing import Healed, Healing
+from gwproxy.proxy.images import Images
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.lanes import Lanes, Place
 from gwproxy.proxy.ledger import Ledger
@@ -38,7 +39,7 @@ from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Answer, Call, Upstream
 from gwproxy.translate import sse
-from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek, rejection
+from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, Peek, rejection
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.healing import REFUSED
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
@@ -68,6 +69,7 @@ class Services:
     standing: Standing
     lanes: Lanes
     captures: Captures
+    images: Images
 
 
 class PassedOver(Exception):
@@ -151,7 +153,7 @@ class Exchange:
             self._turn = await begin_turn(self._services, self._routes, route, body, native=native)
             body = self._turn.body
         self._body = body
-        outgoing = await self._off_the_loop(bridge.request, body)
+        outgoing = await self._translated(bridge)
         self._refuse_losses(bridge)
         key = await self._services.keys.get(route.profile)
         return self._new_call(route, bridge, outgoing, key)
@@ -198,7 +200,7 @@ class Exchange:
             return None
         mended = self._new_bridge(healed.route)
         try:
-            outgoing = await self._off_the_loop(mended.request, self._body)
+            outgoing = await self._translated(mended)
         except (Rejected, NotJson):
             return None  # the upstream's own words say more
         mended.losses.heal(str(healed.remedy))
@@ -216,6 +218,12 @@ class Exchange:
         if len(bridge.losses) and self._is_strict:
             lost = ", ".join(bridge.losses)
             raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
+
+    async def _translated(self, bridge: Bridge) -> bytes:
+        """The body for the upstream. Raises Rejected and NotJson."""
+        addresses = await self._off_the_loop(bridge.image_addresses, self._body)
+        images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
+        return await self._off_the_loop(lambda body: bridge.request(body, images), self._body)
 
     async def _off_the_loop(self, translate: Callable[[bytes], T], body: bytes) -> T:
         """`translate(body)`; in a thread where it would stop the loop for other streams."""

@@ -79,6 +79,20 @@ class Limits:
     count_s: float = 4.0
     """For an upstream's own `count_tokens`; Claude Code asks 25 at once and a person waits."""
 
+    # --- images by address, for upstreams that take only data
+
+    image_bytes: int = 10 * _MIB
+    """Of one image; vendors take 5 to 20 MB."""
+
+    images: int = 20
+    """In one request, of those that are not here yet."""
+
+    images_s: float = 10.0
+    """For all images of a request, which are fetched together while the client hears nothing."""
+
+    kept_images_bytes: int = 64 * _MIB
+    """Of all that are kept for the next turns, in base64."""
+
     # --- ourselves
 
     thread_bytes: int = 8 * _MIB

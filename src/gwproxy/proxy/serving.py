@@ -43,6 +43,7 @@ from gwproxy.proxy.connection import Server
 from gwproxy.proxy.conversations import Conversations
 from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.healing import Healing
+from gwproxy.proxy.images import Address, Images, is_public
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.lanes import Lanes
 from gwproxy.proxy.ledger import Ledger
@@ -89,6 +90,8 @@ class Options:
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
     find_key: Callable[[Profile], FoundKey] = credentials.resolve
+    may_reach: Callable[[Address], bool] = is_public
+    """Where images are fetched from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         plan = Live(paths.config_file(), lambda: _plan(options, port), _report, _welcome)
         token = Live(paths.token_file(), options.read_token, _report)
         upstream = Upstream(options.limits)
+        images = Images(options.limits, options.may_reach)
         keys = Keys(options.find_key)
         ledger = Ledger(options.ledger)
         conversations = Conversations(options.responses)
@@ -143,6 +147,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             standing=Standing(),
             lanes=Lanes(),
             captures=captures,
+            images=images,
         )
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
@@ -167,6 +172,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         listener.close()
         if upstream is not None:
             await upstream.close()
+            await images.close()
 
 
 def _plan(options: Options, port: int) -> Plan:

@@ -40,7 +40,7 @@ _MASKED_KEY_BYTES: Final = 16
 _RAW_BODY_BYTES: Final = 1024 * 1024
 """Above this size aiohttp wants the body as something that it can read in pieces."""
 
-_READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError, HttpProcessingError)
+READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError, HttpProcessingError)
 
 _NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -102,7 +102,7 @@ class Upstream:
         host = target.url.raw_authority
         try:
             response = await self._send_repeating(call, target)
-        except _READ_ERRORS as error:
+        except READ_ERRORS as error:
             raise Failed(
                 failure_of(error, host, call.profile.first_byte_timeout_s),
                 nothing_sent=isinstance(error, _NOTHING_SENT),
@@ -253,7 +253,7 @@ class Answer:
         """Whatever has come since the last read; nothing at the end."""
         try:
             chunk = await self._response.content.readany()
-        except _READ_ERRORS as error:
+        except READ_ERRORS as error:
             profile = self._profile
             waited_s = profile.idle_timeout_s if self._begun else profile.first_byte_timeout_s
             raise Failed(failure_of(error, self._host, waited_s)) from error
@@ -300,7 +300,7 @@ class Answer:
 
     async def read_leftover(self) -> None:
         """Read to the end; what the upstream says after its last event concerns nobody."""
-        with contextlib.suppress(*_READ_ERRORS):
+        with contextlib.suppress(*READ_ERRORS):
             while await self._response.content.readany():
                 pass
 

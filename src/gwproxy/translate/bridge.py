@@ -16,7 +16,9 @@ bytes pass through (`Bridge.faithful`, settled by `request`), behind the same do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -40,6 +42,7 @@ from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names
 from gwproxy.translate.outward import Outward
 from gwproxy.translate.repair import repair_steps
+from gwproxy.translate.repair.media import Fetched, pending_urls, with_media
 from gwproxy.translate.repair.sampling import takes_stops
 from gwproxy.translate.shapes import Shape
 from gwproxy.translate.stops import StopMatcher
@@ -51,6 +54,11 @@ CODECS: Final[Mapping[Dialect, Codec]] = {
     Dialect.CHAT: chat.CODEC,
     Dialect.RESPONSES: responses.CODEC,
 }
+
+NO_IMAGES: Final[Mapping[str, Fetched]] = MappingProxyType({})
+
+# Nearly no request has one; a body with a conversation about addresses has them escaped.
+_NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
 
 
 class Peek(Struct, frozen=True):
@@ -141,7 +149,16 @@ class Bridge:
 
     # --- towards the upstream ----------------------------------------------------------------
 
-    def request(self, body: bytes) -> bytes:
+    def image_addresses(self, body: bytes) -> tuple[str, ...]:
+        """Addresses of images that `request` wants fetched. Raises as `request` does."""
+        if self._manners.image_urls or not _NAMES_ADDRESS.search(body):
+            return ()
+        self._open_seals(body)
+        if self.faithful:
+            return ()
+        return pending_urls(CODECS[self.client].parse_request(body, Losses()), self._manners)
+
+    def request(self, body: bytes, images: Mapping[str, Fetched] = NO_IMAGES) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
         self._open_seals(body)
         if self.faithful:
@@ -152,7 +169,11 @@ class Bridge:
                 if self._asked.model == self._model
                 else passthrough.replace_model(body, self._model)
             )
-        return self._render(self._parse(body, self.losses))
+        request = self._parse(body, self.losses)
+        if images:
+            request = with_media(request, images, self.losses)
+            self.repaired.append(("images", "hosts that take an image only as data"))
+        return self._render(request)
 
     def count_request(self, body: bytes) -> bytes:
         """A `count_tokens` body for an Anthropic upstream that has the route."""

@@ -304,6 +304,12 @@ def _of_content() -> Iterable[Symptom]:
     # MoonshotAI/Kimi-K2.5#27
     yield Symptom("documents are refused", _words(r"input tag 'document'"), _off("documents"))
     yield Symptom("a kind of block is refused", _words(r"input tag '\w+' found using"), _REBUILD)
+    # OpenHands/software-agent-sdk#3155: fetched here from then on
+    yield Symptom(
+        "images by URL are refused",
+        _words(r"unsupported image url"),
+        _off("image_urls"),
+    )
     # MoonshotAI/kimi-code#2362: it may be this one image, so the host is not thought blind.
     yield Symptom(
         "an image is refused",

@@ -98,7 +98,10 @@ def test_addresses_are_asked_for_once_and_filled_in() -> None:
     request = Request("m", (asked(BY_URL).turns[0], shown(BY_URL, IMAGE).turns[0]))
     manners = Manners(image_urls=False)
     assert media.pending_urls(request, manners) == (BY_URL.data,)
-    filled = media.with_media(request, {BY_URL.data: ("image/png", PNG)})
+    found = {BY_URL.data: media.Fetched("image/png", PNG)}
+    losses = Losses()
+    filled = media.with_media(request, found, losses)
+    assert list(losses) == ["emu:messages.image"]
     assert filled.turns[0].blocks == (IMAGE,)
     assert media.pending_urls(filled, manners) == ()
     assert media.fit_media(filled, Dialect.CHAT, manners, Losses()) is filled

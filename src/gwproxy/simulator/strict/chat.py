@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gwproxy.simulator.strict import tools
 from gwproxy.simulator.strict.rules import (
     EFFORTS,
+    UNSUPPORTED_IMAGE,
     Case,
     Check,
     Rule,
@@ -192,7 +193,7 @@ def check_images(case: Case) -> None:
             media = record(part.get(kind) or {}, kind) if kind != "text" else {}
             url = string(media.get("url"), "url")
             if url and not url.startswith(("data:", "ms://")):
-                raise refuse("Unsupported image. Please try another one.")
+                raise refuse(UNSUPPORTED_IMAGE.format(url))
 
 
 def check_arguments(case: Case) -> None:

@@ -14,6 +14,7 @@ from gwproxy.simulator.seal import signature
 from gwproxy.simulator.strict import tools
 from gwproxy.simulator.strict.rules import (
     EFFORTS,
+    UNSUPPORTED_IMAGE,
     Case,
     Check,
     Rule,
@@ -254,7 +255,7 @@ def check_images(case: Case) -> None:
             if image.get("type") == "image":
                 source = record(image.get("source"), "image.source")
                 if source.get("type") != "base64":
-                    raise refuse("Unsupported image. Please try another one.")
+                    raise refuse(UNSUPPORTED_IMAGE.format(source.get("url")))
 
 
 def check_arguments(case: Case) -> None:

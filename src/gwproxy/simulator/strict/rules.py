@@ -20,6 +20,9 @@ EFFORTS = ("low", "high", "max")
 
 OPAQUE_REFUSAL = "Invalid request Error"
 
+# OpenHands/software-agent-sdk#3155
+UNSUPPORTED_IMAGE = "Invalid request: unsupported image url: {}"
+
 
 class Rule(StrEnum):
     """In the order in which they are checked: shape first, sense later."""

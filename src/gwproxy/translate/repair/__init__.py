@@ -12,9 +12,9 @@ renderer, which finds nothing to do in a repaired request.
     thinking.py   reasoning that goes back, thinking and effort now
     sampling.py   sampling, stop sequences, the length of the answer
 
-`PASSES` is their order. What the shell must do itself stands beside them: `media.pending_urls`
-(images to fetch), `tools.wrapped_tools` (arguments to unwrap), `sampling.takes_stops` (stop
-sequences to match), `media.without_media` and `tools.with_bare_schema` (for one retry).
+`PASSES` is their order. What others must do stands beside them: `media.pending_urls` and
+`media.with_media` (images to fetch), `tools.wrapped_tools` (arguments to unwrap),
+`sampling.takes_stops` (stop sequences to match).
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from gwproxy.translate.fields import Unsupported
 from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text
@@ -28,6 +29,7 @@ from gwproxy.translate.manners import Manners
 IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _PDF: Final = "application/pdf"
 _HEAD_CHARACTERS: Final = 32
+_LONGEST_ADDRESS: Final = 200
 _SIGNATURES: Final = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -115,16 +117,52 @@ def pending_urls(request: Request, manners: Manners) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urls))
 
 
-def with_media(request: Request, fetched: Mapping[str, tuple[str, str]]) -> Request:
-    """The request with images in place of their addresses: `fetched` has (MIME type, base64)."""
+class Fetched(Struct, frozen=True):
+    """What lies at an image's address: its data in base64, or `why` it cannot be had."""
 
-    def filled(media: Media, in_result: bool) -> Block:
-        if media.source != "url" or media.data not in fetched:
+    media_type: str = ""
+    data: str = ""
+    why: str = ""
+
+
+def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses) -> Request:
+    """The request with images in place of their addresses.
+
+    One that cannot be had is refused where somebody waits for it. In what the model has answered
+    already a line says so: addresses expire, and the session is to go on. Raises Unsupported.
+    """
+    answered = _answered_turns(request)
+
+    def filled(media: Media, in_result: bool, refuses: bool) -> Block:
+        image = fetched.get(media.data) if media.kind == "image" and media.source == "url" else None
+        if image is None:
             return media
-        kind, data = fetched[media.data]
-        return structs.replace(media, source="base64", media_type=kind, data=data)
+        if not image.why:
+            losses.emulate("messages.image")
+            kind, data = image.media_type, image.data
+            return structs.replace(media, source="base64", media_type=kind, data=data)
+        why = f"the image at {_shortened(media.data)} cannot be fetched: {image.why}"
+        if refuses and not in_result:
+            raise Unsupported("messages", f"{why}; send the image itself")
+        losses.drop("messages.image")
+        return Text(_note(media, why))
 
-    return replaced(request, filled)
+    old = structs.replace(request, turns=request.turns[:answered])
+    new = structs.replace(request, turns=request.turns[answered:])
+    old_turns = replaced(old, partial(filled, refuses=False)).turns
+    new_turns = replaced(new, partial(filled, refuses=True)).turns
+    return structs.replace(request, turns=(*old_turns, *new_turns))
+
+
+def _answered_turns(request: Request) -> int:
+    """How many turns the model has answered, its own included."""
+    own = (n for n, turn in enumerate(request.turns, 1) if turn.role == "assistant")
+    return max(own, default=0)
+
+
+def _shortened(address: str) -> str:
+    """Without the query, in which signed addresses have their secret."""
+    return address.partition("?")[0][:_LONGEST_ADDRESS]
 
 
 def without_media(request: Request, losses: Losses, why: str) -> Request:
