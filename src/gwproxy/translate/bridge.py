@@ -44,6 +44,7 @@ from gwproxy.translate.outward import Outward
 from gwproxy.translate.repair import repair_steps
 from gwproxy.translate.repair.media import Fetched, pending_urls, with_media
 from gwproxy.translate.repair.sampling import takes_stops
+from gwproxy.translate.repair.tools import wrapped_tools
 from gwproxy.translate.shapes import Shape
 from gwproxy.translate.stops import StopMatcher
 from gwproxy.translate.streams import Collector, FaithfulStream, Pipe, StreamBridge
@@ -145,6 +146,7 @@ class Bridge:
             family=manners.family,
         )
         self._stops: tuple[str, ...] = ()
+        self._wrapped: dict[str, str] = {}
         self._relayed = b""
 
     # --- towards the upstream ----------------------------------------------------------------
@@ -231,6 +233,8 @@ class Bridge:
             self._session = session_of(request)
             request = recalled(request, self._thoughts)
         request = self._names.inward(request, self.losses)
+        if self.client is not Dialect.ANTHROPIC:  # there arguments are an object in any case
+            self._wrapped = wrapped_tools(request, self._manners)
         steps = repair_steps(request, self.upstream, self._manners, self.losses)
         for step, changed in steps:
             self.repaired.append((step.name, step.why))
@@ -297,7 +301,7 @@ class Bridge:
     # --- for the streams -----------------------------------------------------------------
 
     def pipe(self) -> Pipe:
-        outward = Outward(self._names, self.losses, self.client)
+        outward = Outward(self._names, self.losses, self.client, wrapped=self._wrapped)
         return Pipe(self, outward, StopMatcher(self._stops))
 
     def listener(self) -> Listener | None:

@@ -6,7 +6,9 @@ Works on a sequential stream, so one call's state is all it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import structs
 
@@ -15,21 +17,33 @@ from gwproxy.translate.events import Close, Delta, Event, Lost, Open
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.names import Names
+from gwproxy.translate.repair.schema import ValueUnwrapper
+
+_NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Outward:
     """Upstream's calls → the client's. A Chat client's arguments stay as the model wrote them: it
-    parses them on its own and expects the raw text."""
+    parses them on its own and expects the raw text. `wrapped` are the tools whose arguments stand
+    in one property (`repair.tools.wrapped_tools`)."""
 
-    __slots__ = ("_call", "_client", "_guarded", "_index", "_losses", "_names")
+    __slots__ = ("_call", "_client", "_guarded", "_index", "_losses", "_names", "_wrapped")
 
-    def __init__(self, names: Names, losses: Losses, client: Dialect) -> None:
+    def __init__(
+        self,
+        names: Names,
+        losses: Losses,
+        client: Dialect,
+        *,
+        wrapped: Mapping[str, str] = _NOTHING_WRAPPED,
+    ) -> None:
         self._names = names
         self._losses = losses
         self._client = client
         self._guarded = client is not Dialect.CHAT
+        self._wrapped = wrapped
         self._index: int | None = None
-        self._call: Guard | Unwrapper | None = None
+        self._call: Guard | Unwrapper | ValueUnwrapper | None = None
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
@@ -61,6 +75,8 @@ class Outward:
         self._call = None
         if known is not None and known.custom and not custom:
             self._call, custom = Unwrapper(), True
+        elif event.name in self._wrapped:
+            self._call = ValueUnwrapper(self._wrapped[event.name])
         elif self._guarded and not custom:
             self._call = Guard()
         self._index = event.index if self._call is not None else None

@@ -131,7 +131,10 @@ def _wrapped(root: Schema, definitions: dict[str, Any]) -> Schema:
 
 
 def wrap_arguments(arguments: str, wrapper: str) -> str:
-    """Arguments of the author's schema as those of the wrapped one, for calls in the history."""
+    """Arguments of the author's schema as those of the wrapped one, for calls in the history.
+    Those of a client that keeps every argument in an object are wrapped already."""
+    if unwrap_arguments(arguments, wrapper) != arguments:
+        return arguments
     return "{" + jsonio.dumps(wrapper).decode() + ":" + (arguments.strip() or "null") + "}"
 
 
