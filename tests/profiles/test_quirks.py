@@ -68,7 +68,7 @@ def test_a_quirk_is_read_from_text(text: str, name: str, value: QuirkValue) -> N
         ("vision=maybe", "vision must be true or false, not 'maybe'"),
         ("min_output=-1", "min_output must be a whole number"),
         ("min_output=many", "min_output must be a whole number"),
-        ("schema=draft7", "schema must be open or moonshot or moonshot_plain, not 'draft7'"),
+        ("schema=draft7", "schema must be open or moonshot or moonshot_plain or words"),
         ("schema", "schema needs a value: schema=open or moonshot"),
         ("context_window=5", "follows the profile's setting context_window"),
         ("family=kimi", "follows the profile's setting preset"),

@@ -5,6 +5,7 @@ The upstream's requests are counted in every test: what may have been billed is 
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from dataclasses import replace
@@ -29,6 +30,7 @@ from gwproxy.simulator import (
     strictly,
 )
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from support.conversations import PNG
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
 
@@ -315,3 +317,42 @@ async def test_a_refusal_without_a_reason_is_met_by_leaving_out_all_that_causes_
         assert response.status == 200
         assert "heal:rebuild=true" in response.headers["x-gwproxy-loss"]
     assert statuses(provider) == [400, 400, 200]
+
+
+async def test_a_request_too_large_is_asked_again_without_what_tools_had_shown(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider()
+    gateway = await start_gateway({"up": record(provider)})
+    large = base64.b64encode(base64.b64decode(PNG) + bytes(60_000)).decode()
+    source = {"type": "base64", "media_type": "image/png", "data": large}
+    image = {"type": "image", "source": source}
+    body = messages() | {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Look"}, image]},
+            {"role": "assistant", "content": "I see."},
+            {"role": "user", "content": [{"type": "text", "text": "And this?"}, image]},
+        ]
+    }
+    provider.will(Refusal(413, "Request Entity Too Large"))
+    async with gateway.post("/v1/messages", body) as response:
+        assert response.status == 200
+        assert "heal:rebuild=true" in response.headers["x-gwproxy-loss"]
+    assert statuses(provider) == [413, 200]
+    first, _, last = provider.generations[-1].body["messages"]
+    assert large not in json.dumps(first)
+    assert large in json.dumps(last)
+    # One large request says nothing of the next.
+    async with gateway.post("/v1/messages", messages()) as response:
+        assert "x-gwproxy-loss" not in response.headers
+
+
+async def test_what_would_be_refused_again_is_not_asked_again(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider()
+    gateway = await start_gateway({"up": record(provider, quirks={"rebuild": True})})
+    provider.will(Refusal(413, "Request Entity Too Large"))
+    async with gateway.post("/v1/messages", messages()) as response:
+        assert response.status == 413
+    assert statuses(provider) == [413]

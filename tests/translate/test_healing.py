@@ -136,11 +136,16 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"schema": "moonshot_plain"},
     ),
     (
+        "tools.function.parameters is not a valid moonshot flavored json schema",
+        {"schema": "moonshot_plain"},
+        {"schema": "words"},
+    ),
+    (
         "Invalid request: unsupported image url: https://example.com/x.png",
         {},
         {"image_urls": False},
     ),
-    ("Unsupported image. Please try another one.", {}, {"vision": False}),
+    ("Unsupported image. Please try another one.", {}, {"old_media": False}),
     (
         "messages.1.content.0: Invalid `signature` in `thinking` block",
         {},
@@ -233,6 +238,14 @@ def test_the_fault_of_one_request_is_not_held_against_the_host() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 408, 409, 413, 429, 500, 502, 503, 529])
 def test_only_a_refusal_that_cost_nothing_is_healed(status: int) -> None:
     assert heal(refusal(MISSING, status), Manners(), faithful=True) is None
+
+
+def test_a_request_too_large_is_asked_again_without_old_images() -> None:
+    failure = Failure(FailureKind.TOO_LARGE, "Request Entity Too Large", 413)
+    remedy = heal(failure, Manners(), faithful=False)
+    assert remedy is not None
+    assert (remedy.changes, remedy.lasting) == ({"old_media": False}, False)
+    assert heal(failure, Manners(old_media=False), faithful=False) is None
 
 
 def test_a_full_window_is_the_client_s_to_heal() -> None:

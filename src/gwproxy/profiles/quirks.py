@@ -208,6 +208,12 @@ _TABLE: Final = (
         "https://platform.kimi.ai/docs/guide/use-kimi-vision-model, "
         "OpenHands/software-agent-sdk#3155",
     ),
+    _flag(
+        "old_media",
+        True,
+        "sends images and documents of tools and earlier turns again; else a line in their place",
+        "MoonshotAI/kimi-cli#1222, MoonshotAI/kimi-code#2362",
+    ),
     _choice(
         "prefill",
         ("none", "partial"),
@@ -242,9 +248,10 @@ _TABLE: Final = (
     ),
     _choice(
         "schema",
-        ("open", "moonshot", "moonshot_plain"),
+        ("open", "moonshot", "moonshot_plain", "words"),
         "the JSON Schema it takes for tools; `moonshot` is Moonshot's own subset, "
-        "`moonshot_plain` the same without anything that the vendor's validator does not know",
+        "`moonshot_plain` the same without anything that the vendor's validator does not know, "
+        "`words` none: a tool's description says what its arguments are",
         "https://github.com/MoonshotAI/walle",
     ),
     _flag("strict_tools", True, "takes `strict` on a tool", _OPENAI_CHAT),

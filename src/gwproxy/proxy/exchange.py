@@ -53,6 +53,10 @@ _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 _NO_TIME: Final = frozenset({429, 503, 529})
 _DENIALS: Final = frozenset({401, 402, 403})
 
+_AN_IMAGE_BYTES: Final = 64 * 1024
+"""Bodies that hosts refuse as too large have megabytes: one that is smaller by less than an image
+is too large again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -203,6 +207,11 @@ class Exchange:
             outgoing = await self._translated(mended)
         except (Rejected, NotJson):
             return None  # the upstream's own words say more
+        if outgoing == refused.body or (
+            error.failure.kind is FailureKind.TOO_LARGE
+            and len(refused.body) - len(outgoing) < _AN_IMAGE_BYTES
+        ):
+            return None  # it would be refused again
         mended.losses.heal(str(healed.remedy))
         answer.close()
         self._healed, self._route, self._bridge = healed, healed.route, mended

@@ -27,7 +27,11 @@ Steps: TypeAlias = tuple[Flags, ...]
 
 # A refusal of the request as it is: nothing was worked on, so nothing was billed. FastAPI's
 # validation, which many hosts have in front of them, says 422 (https://fastapi.tiangolo.com).
-REFUSED: Final = frozenset({400, 422})
+_STATUSES: Final[Mapping[FailureKind, frozenset[int]]] = {
+    FailureKind.INVALID: frozenset({400, 422}),
+    FailureKind.TOO_LARGE: frozenset({413}),
+}
+REFUSED: Final = frozenset().union(*_STATUSES.values())
 
 _NOTHING: Final[Flags] = MappingProxyType({})
 # What to do when the hub already sends the thing in no form: let it render what was relayed.
@@ -59,13 +63,14 @@ def flag_text(value: Flag) -> str:
 
 
 class Symptom(Struct, frozen=True):
-    """Words of a refusal, and the manners that spare it: `steps` from the mildest on, or read out
-    of the words themselves. A step that is in force already did not help; the next one may."""
+    """Words of a refusal of this `kind`, and the manners that spare it: `steps` from the mildest
+    on, or read out of the words. A step that is in force already did not help; the next one may."""
 
     cause: str
     words: re.Pattern[str]
     steps: Steps | Callable[[re.Match[str]], Steps]
     lasting: bool = True
+    kind: FailureKind = FailureKind.INVALID
 
 
 def heal(failure: Failure, manners: Manners, *, faithful: bool) -> Remedy | None:
@@ -73,11 +78,11 @@ def heal(failure: Failure, manners: Manners, *, faithful: bool) -> Remedy | None
 
     `faithful`: the body was relayed as it came, so that the manners had no part in it.
     """
-    if failure.status not in REFUSED or failure.kind is not FailureKind.INVALID:
+    if failure.status not in _STATUSES.get(failure.kind, ()):
         return None
     for symptom in SYMPTOMS:
         match = symptom.words.search(failure.message)
-        if match is None:
+        if match is None or symptom.kind is not failure.kind:
             continue
         steps = symptom.steps(match) if callable(symptom.steps) else symptom.steps
         changes = _next_step(steps, manners, faithful=faithful)
@@ -310,7 +315,8 @@ def _of_content() -> Iterable[Symptom]:
         _words(r"unsupported image url"),
         _off("image_urls"),
     )
-    # MoonshotAI/kimi-code#2362: it may be this one image, so the host is not thought blind.
+    # MoonshotAI/kimi-code#2362: it may be this one image, so the host is not thought blind. What a
+    # person shows just now is not taken away: the refusal says why there is no answer.
     yield Symptom(
         "an image is refused",
         _words(
@@ -319,8 +325,16 @@ def _of_content() -> Iterable[Symptom]:
             r"image(?: input|_url|s)? (?:is|are) not supported",
             r"invalid part type: (?:image|video)_url",
         ),
-        _off("vision"),
+        _off("old_media"),
         lasting=False,
+    )
+    # MoonshotAI/kimi-cli#1222: a body of more than 100 MB, mostly screenshots
+    yield Symptom(
+        "the request is too large",
+        _words(r""),
+        _off("old_media"),
+        lasting=False,
+        kind=FailureKind.TOO_LARGE,
     )
     # farion1231/cc-switch, thinking rectifier: made by another model, or by nobody
     yield Symptom(
@@ -355,7 +369,7 @@ def _of_tools() -> Iterable[Symptom]:
     yield Symptom(
         "a tool's schema is refused",
         _words(r"moonshot flavored json schema", r"tools\.function\.parameters"),
-        ({"schema": "moonshot"}, {"schema": "moonshot_plain"}),
+        ({"schema": "moonshot"}, {"schema": "moonshot_plain"}, {"schema": "words"}),
     )
     # MoonshotAI/kimi-cli#1773
     yield Symptom(

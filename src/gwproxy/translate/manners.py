@@ -52,6 +52,7 @@ class Manners(Struct, frozen=True, kw_only=True):
     vision: bool = True
     documents: bool = False
     image_urls: bool = True
+    old_media: bool = True  # False: no images and documents but those a person shows now
     prefill: Literal["partial", "none"] = "none"
 
     # --- tools
@@ -60,7 +61,7 @@ class Manners(Struct, frozen=True, kw_only=True):
     tool_extras: bool = False  # Anthropic upstreams: defer_loading, strict, input_examples …
     tool_references: bool = False  # Anthropic upstreams: tool_reference blocks
     hosted_tools: bool = True  # runs tools of its own dialect, such as web_search
-    schema: Literal["open", "moonshot", "moonshot_plain"] = "open"
+    schema: Literal["open", "moonshot", "moonshot_plain", "words"] = "open"
     strict_tools: bool = True
     parallel_flag: bool = True  # takes parallel_tool_calls / disable_parallel_tool_use
     json_schema: Literal["native", "tool", "prompt"] = "native"

@@ -112,11 +112,23 @@ def test_nothing_is_fetched_for_a_host_that_fetches_or_cannot_see(flags: dict[st
     assert media.pending_urls(asked(BY_URL), Manners(**flags)) == ()
 
 
-def test_images_of_earlier_turns_can_be_taken_out() -> None:
-    losses = Losses()
-    request = Request("m", (shown(IMAGE).turns[0], asked(IMAGE).turns[0]))
-    out = media.without_media(request, losses, "the request was too large")
-    note = Text("[image left out: the request was too large]")
-    assert out.turns[0].blocks == (Result("a", (note,)),)
-    assert out.turns[1] is request.turns[1]
-    assert list(losses) == ["drop:messages.image"]
+def test_images_of_tools_and_earlier_turns_can_be_left_out() -> None:
+    before = (*asked(IMAGE).turns, Turn("assistant", (Text("A cat."),)))
+    request = Request("m", (*before, *shown(IMAGE).turns, *asked(IMAGE).turns))
+    out, losses = fitted(request, old_media=False)
+    note = Text("[image left out: the upstream refused it]")
+    assert out.turns[0].blocks == (note,)
+    assert out.turns[2].blocks == (Result("a", (note,)),)
+    assert out.turns[3] is request.turns[3]
+    assert losses == ["drop:messages.image"]
+
+
+@pytest.mark.parametrize(
+    ("block", "flags"), [(IMAGE, {"vision": False}), (PDF, {}), (BY_URL, {"image_urls": False})]
+)
+def test_what_was_answered_once_never_ends_the_session(block: Media, flags: dict[str, Any]) -> None:
+    turns = (*asked(block).turns, Turn("assistant", (Text("A cat."),)), *asked(Text("Why?")).turns)
+    out, losses = fitted(Request("text-only", turns), **flags)
+    (note,) = out.turns[0].blocks
+    assert note.text.startswith(f"[{block.kind}")
+    assert losses == [f"drop:messages.{block.kind}"]

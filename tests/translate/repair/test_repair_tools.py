@@ -179,10 +179,13 @@ def test_the_schema_of_an_answer_is_made_legal_where_the_host_reads_it(
     assert (out is not request) is fitted
 
 
-def test_the_last_resort_is_a_schema_that_asks_for_nothing() -> None:
-    losses = Losses()
-    request = offering(Tool("a", schema='{"type":"object"}'), Tool("b"))
-    out = tools.with_bare_schema(request, frozenset({"a"}), losses)
-    assert out.tools == (Tool("a"), Tool("b"))
-    assert list(losses) == ["emu:tools.a.schema"]
-    assert tools.with_bare_schema(request, frozenset({"z"}), losses) is request
+def test_the_last_resort_says_the_schema_in_words() -> None:
+    schema = '{"type":"object","properties":{"x":{"type":"string"}}}'
+    request = offering(
+        Tool("a", description="Does a.", schema=schema), Tool("b"), Tool("$web_search")
+    )
+    out, losses = applied(tools.fit_schemas, request, schema="words")
+    words = f"Does a.\n\nArguments, as JSON Schema:\n{schema}"
+    assert out.tools == (Tool("a", description=words), Tool("b"), Tool("$web_search"))
+    assert losses == ["emu:tools.a.schema"]
+    assert applied(tools.fit_schemas, out, schema="words")[0] is out

@@ -1,8 +1,9 @@
 """Images and documents, as the upstream can take them.
 
-What a person put into the conversation and the model cannot take is refused by name: left out in
-silence it would make the model invent. What a tool gave back is replaced by a line that says so,
-because the history is sent again with each request, and a refusal would end the session for good.
+What a person shows and the model cannot take is refused by name: left out in silence it would
+make the model invent. What a tool gave back, and what was answered already, is replaced by a line
+that says so: the history is sent again with each request, and a refusal would end the session for
+good (a model was changed, an address has expired).
 
 Images by address are fetched by the shell, which asks `pending_urls` and hands the bytes to
 `with_media`; nothing here opens a connection.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Final
 
 from msgspec import Struct, structs
@@ -42,15 +42,17 @@ _SIGNATURES: Final = (
 def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
     """Every image and document as the upstream takes it. Raises Unsupported."""
 
-    def fitted(media: Media, in_result: bool) -> Block:
+    def fitted(media: Media, is_new: bool) -> Block:
         media = _with_true_type(media)
         if media.kind == "document" and media.source == "text":
             keeps = upstream is Dialect.ANTHROPIC and manners.documents
             return media if keeps else _as_text(media, losses)
         why = _refusal(media, request.model, manners)
+        if why is None and not (is_new or manners.old_media):
+            why = "the upstream refused it"
         if why is None:
             return media
-        if not in_result:
+        if is_new:
             raise Unsupported("messages", why)
         losses.drop(f"messages.{media.kind}")
         return Text(_note(media, why))
@@ -126,14 +128,9 @@ class Fetched(Struct, frozen=True):
 
 
 def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses) -> Request:
-    """The request with images in place of their addresses.
+    """The request with images in place of their addresses. Raises Unsupported."""
 
-    One that cannot be had is refused where somebody waits for it. In what the model has answered
-    already a line says so: addresses expire, and the session is to go on. Raises Unsupported.
-    """
-    answered = _answered_turns(request)
-
-    def filled(media: Media, in_result: bool, refuses: bool) -> Block:
+    def filled(media: Media, is_new: bool) -> Block:
         image = fetched.get(media.data) if media.kind == "image" and media.source == "url" else None
         if image is None:
             return media
@@ -142,40 +139,17 @@ def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses)
             kind, data = image.media_type, image.data
             return structs.replace(media, source="base64", media_type=kind, data=data)
         why = f"the image at {_shortened(media.data)} cannot be fetched: {image.why}"
-        if refuses and not in_result:
+        if is_new:
             raise Unsupported("messages", f"{why}; send the image itself")
         losses.drop("messages.image")
         return Text(_note(media, why))
 
-    old = structs.replace(request, turns=request.turns[:answered])
-    new = structs.replace(request, turns=request.turns[answered:])
-    old_turns = replaced(old, partial(filled, refuses=False)).turns
-    new_turns = replaced(new, partial(filled, refuses=True)).turns
-    return structs.replace(request, turns=(*old_turns, *new_turns))
-
-
-def _answered_turns(request: Request) -> int:
-    """How many turns the model has answered, its own included."""
-    own = (n for n, turn in enumerate(request.turns, 1) if turn.role == "assistant")
-    return max(own, default=0)
+    return replaced(request, filled)
 
 
 def _shortened(address: str) -> str:
     """Without the query, in which signed addresses have their secret."""
     return address.partition("?")[0][:_LONGEST_ADDRESS]
-
-
-def without_media(request: Request, losses: Losses, why: str) -> Request:
-    """Lines in place of all images and documents but those of the last turn, for the one retry
-    after "413 Request Entity Too Large" or a refused image (MoonshotAI/kimi-cli#1222)."""
-    last = request.turns[-1:]
-
-    def noted(media: Media, in_result: bool) -> Block:
-        losses.drop(f"messages.{media.kind}")
-        return Text(_note(media, why))
-
-    earlier = replaced(structs.replace(request, turns=request.turns[:-1]), noted)
-    return structs.replace(request, turns=(*earlier.turns, *last))
 
 
 def _media(request: Request) -> Iterator[Media]:
@@ -188,13 +162,15 @@ def _media(request: Request) -> Iterator[Media]:
 
 
 def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
-    """The request with `change(media, whether it stands in a tool result)` made to each Media;
-    the same request when that gives each one back."""
+    """The request with `change(media, is_new)` made to each Media; the same request when that
+    gives each one back. New is what a person shows and the model has not answered yet."""
     if next(_media(request), None) is None:
         return request
+    own = (number for number, turn in enumerate(request.turns, 1) if turn.role == "assistant")
+    answered = max(own, default=0)
     turns = []
-    for turn in request.turns:
-        blocks = _replaced(turn.blocks, change)
+    for number, turn in enumerate(request.turns):
+        blocks = _replaced(turn.blocks, change, number >= answered)
         turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
@@ -202,14 +178,14 @@ def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Reques
 
 
 def _replaced(
-    blocks: tuple[Block, ...], change: Callable[[Media, bool], Block], in_result: bool = False
+    blocks: tuple[Block, ...], change: Callable[[Media, bool], Block], is_new: bool
 ) -> tuple[Block, ...]:
     out: list[Block] = []
     for block in blocks:
         if type(block) is Media:
-            block = change(block, in_result)
+            block = change(block, is_new)
         elif type(block) is Result:
-            inner = _replaced(block.blocks, change, True)
+            inner = _replaced(block.blocks, change, False)
             block = block if inner is block.blocks else structs.replace(block, blocks=inner)
         out.append(block)
     same = all(new is old for new, old in zip(out, blocks, strict=True))

@@ -177,6 +177,8 @@ def fit_schemas(request: Request, upstream: Dialect, manners: Manners, losses: L
     """
     if manners.schema == "open":
         return request
+    if manners.schema == "words":
+        return _with_schemas_in_words(request, losses)
     plain = manners.schema == "moonshot_plain"
     tools = []
     wrappers: dict[str, str] = {}
@@ -195,6 +197,23 @@ def fit_schemas(request: Request, upstream: Dialect, manners: Manners, losses: L
         turns = tuple(_with_wrapped_calls(turn, wrappers) for turn in request.turns)
         request = structs.replace(request, turns=turns)
     return _with_answer_schema(request, plain, manners, losses)
+
+
+def _with_schemas_in_words(request: Request, losses: Losses) -> Request:
+    """The last resort for a host that refuses even the plainest schema, without saying whose."""
+    tools = tuple(_described(tool, losses) for tool in request.tools)
+    if all(new is old for new, old in zip(tools, request.tools, strict=True)):
+        return request
+    return structs.replace(request, tools=tools)
+
+
+def _described(tool: Tool, losses: Losses) -> Tool:
+    if tool.kind != "function" or tool.name.startswith(_BUILTIN_MARK) or tool.schema == EMPTY:
+        return tool
+    losses.emulate(f"tools.{tool.name[:40]}.schema")
+    words = f"Arguments, as JSON Schema:\n{tool.schema}"
+    description = f"{tool.description}\n\n{words}" if tool.description else words
+    return structs.replace(tool, schema=EMPTY, description=description)
 
 
 def _with_wrapped_calls(turn: Turn, wrappers: dict[str, str]) -> Turn:
@@ -226,7 +245,7 @@ def wrapped_tools(request: Request, manners: Manners) -> dict[str, str]:
     To be asked before the repair, of the tools as the client declared them. Nearly always empty:
     only a schema that is no object's is wrapped.
     """
-    if manners.schema == "open":
+    if manners.schema in ("open", "words"):
         return {}
     plain = manners.schema == "moonshot_plain"
     found = {}
@@ -236,17 +255,3 @@ def wrapped_tools(request: Request, manners: Manners) -> dict[str, str]:
             if wrapped is not None:
                 found[tool.name] = wrapped
     return found
-
-
-def with_bare_schema(request: Request, names: frozenset[str], losses: Losses) -> Request:
-    """The named tools with a schema that asks for nothing: the last resort for a host that refuses
-    even the plain one, after its error has named the tool."""
-    if not any(tool.name in names for tool in request.tools):
-        return request
-    for name in sorted(names):
-        losses.emulate(f"tools.{name[:40]}.schema")
-    tools = tuple(
-        structs.replace(tool, schema=EMPTY) if tool.name in names else tool
-        for tool in request.tools
-    )
-    return structs.replace(request, tools=tools)
