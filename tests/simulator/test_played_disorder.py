@@ -208,6 +208,16 @@ async def test_reasoning(start_provider: StartProvider) -> None:
     assert keys.index("reasoning_content") > keys.index("content", 2)
 
 
+async def test_leaked_calls(start_provider: StartProvider) -> None:
+    leaked = await chunks(start_provider, Disorder.LEAKED_CALLS)
+    text = text_of(leaked, "content")
+    assert text.count("<|tool_call_begin|>functions.") == 3
+    assert text.endswith("<|tool_call_end|><|tool_calls_section_end|>")
+    assert not [
+        d for c in leaked for choice in c["choices"] for d in choice["delta"].get("tool_calls", ())
+    ]
+
+
 async def test_framing(start_provider: StartProvider) -> None:
     body = (await streamed(start_provider, "anthropic", Disorder.CRLF)).body
     assert body.count(b"\r\n") == body.count(b"\n")

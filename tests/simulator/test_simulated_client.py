@@ -81,6 +81,7 @@ HARMLESS = {
         Disorder.REASONING_AS_REASONING,
         Disorder.REASONING_AS_TEXT,
         Disorder.THINK_TAGS,
+        Disorder.LEAKED_CALLS,
     },
     "responses": IN_ANY_DIALECT,
 }

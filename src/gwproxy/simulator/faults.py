@@ -112,6 +112,7 @@ class Disorder(StrEnum):
     EMPTY_CALL_LISTS = "empty tool_calls on text chunks"
     NULL_ARGUMENTS = "null for empty arguments"
     OBJECT_ARGUMENTS = "arguments as an object"
+    LEAKED_CALLS = "calls as Kimi's own markup in the content"  # vllm-project/vllm#31207
 
     # Reasoning (MoonshotAI/kimi-code#2104; BerriAI/litellm#33224)
     REASONING_AS_REASONING = "reasoning under `reasoning`"

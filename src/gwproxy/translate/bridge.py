@@ -37,6 +37,7 @@ from gwproxy.translate.events import (
 )
 from gwproxy.translate.fields import Malformed, Rejected
 from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
+from gwproxy.translate.leaked import LeakedCalls
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names
@@ -119,9 +120,10 @@ class Bridge:
     ) -> None:
         self.client = client
         self.upstream = upstream
+        reads_words = manners.leaked_tools or (manners.inline_think and upstream is Dialect.CHAT)
         self.faithful = (
             client is upstream
-            and not manners.rebuild
+            and not (manners.rebuild or reads_words)
             and (not asked.stream or streams)
             and not (streams and not asked.stream)
         )
@@ -147,6 +149,7 @@ class Bridge:
         )
         self._stops: tuple[str, ...] = ()
         self._wrapped: dict[str, str] = {}
+        self._leaks: frozenset[str] = frozenset()
         self._relayed = b""
 
     # --- towards the upstream ----------------------------------------------------------------
@@ -235,6 +238,8 @@ class Bridge:
         request = self._names.inward(request, self.losses)
         if self.client is not Dialect.ANTHROPIC:  # there arguments are an object in any case
             self._wrapped = wrapped_tools(request, self._manners)
+        if self._manners.leaked_tools:
+            self._leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
         steps = repair_steps(request, self.upstream, self._manners, self.losses)
         for step, changed in steps:
             self.repaired.append((step.name, step.why))
@@ -302,7 +307,7 @@ class Bridge:
 
     def pipe(self) -> Pipe:
         outward = Outward(self._names, self.losses, self.client, wrapped=self._wrapped)
-        return Pipe(self, outward, StopMatcher(self._stops))
+        return Pipe(self, LeakedCalls(self._leaks), outward, StopMatcher(self._stops))
 
     def listener(self) -> Listener | None:
         """Whoever keeps the answer's thoughts for the next request."""

@@ -22,6 +22,7 @@ from gwproxy.translate.events import (
     truncated,
 )
 from gwproxy.translate.hub import Failure
+from gwproxy.translate.leaked import LeakedCalls
 from gwproxy.translate.outward import Outward
 from gwproxy.translate.sequencer import Sequencer
 from gwproxy.translate.stops import StopMatcher
@@ -31,13 +32,26 @@ if TYPE_CHECKING:
 
 
 class Pipe:
-    """Sequencer, then ids and names, then stop sequences; and what the log keeps."""
+    """Sequencer, then leaked calls, then ids and names, then stop sequences; and what the log
+    keeps."""
 
-    __slots__ = ("_bridge", "_listener", "_outward", "_sequencer", "_stops", "failure", "over")
+    __slots__ = (
+        "_bridge",
+        "_leaked",
+        "_listener",
+        "_outward",
+        "_sequencer",
+        "_stops",
+        "failure",
+        "over",
+    )
 
-    def __init__(self, bridge: Bridge, outward: Outward, stops: StopMatcher) -> None:
+    def __init__(
+        self, bridge: Bridge, leaked: LeakedCalls, outward: Outward, stops: StopMatcher
+    ) -> None:
         self._bridge = bridge
         self._sequencer = Sequencer()
+        self._leaked = leaked if leaked.active else None
         self._outward = outward
         self._stops = stops if stops.active else None
         self._listener = bridge.listener()
@@ -45,7 +59,10 @@ class Pipe:
         self.over = False
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
-        out = self._outward.feed(self._sequencer.feed(events))
+        out = self._sequencer.feed(events)
+        if self._leaked is not None:
+            out = self._leaked.feed(out)
+        out = self._outward.feed(out)
         if self._stops is not None:
             out = self._stops.feed(out)
         if self._listener is not None:

@@ -12,6 +12,8 @@ from typing import Any
 from gwproxy.simulator.faults import Disorder
 from gwproxy.simulator.wire import BodyPass, Event, Events, EventsPass, Json
 
+_MARKUP_PIECE = 7
+
 
 def _choices(events: Events) -> Iterator[Json]:
     for event in events:
@@ -211,6 +213,35 @@ def _object_arguments(events: Events) -> Events:
     return events
 
 
+def _leaked_calls(events: Events) -> Events:
+    """Split as a server's detokenizer would, and never where a mark ends."""
+    events = _whole_calls(events)
+    calls = list(_call_deltas(events))
+    if not calls:
+        return events
+    kept = [event for event in events if not list(_call_deltas([event]))]
+    markup = _markup(calls)
+    leaked: Events = []
+    for start in range(0, len(markup), _MARKUP_PIECE):
+        event = copy.deepcopy(next(event for event in kept if _finish(event)))
+        assert isinstance(event.data, dict)
+        piece = markup[start : start + _MARKUP_PIECE]
+        event.data["choices"][0].update(delta={"content": piece}, finish_reason=None)
+        leaked.append(event)
+    end = next(index for index, event in enumerate(kept) if _finish(event))
+    return _stop_despite_calls([*kept[:end], *leaked, *kept[end:]])
+
+
+def _markup(calls: list[Json]) -> str:
+    """https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md"""
+    inner = "".join(
+        f"<|tool_call_begin|>functions.{call['function']['name']}:{number}"
+        f"<|tool_call_argument_begin|>{call['function']['arguments'] or '{}'}<|tool_call_end|>"
+        for number, call in enumerate(calls)
+    )
+    return f"<|tool_calls_section_begin|>{inner}<|tool_calls_section_end|>"
+
+
 def _reasoning_as(*keys: str) -> EventsPass:
     def renamed(events: Events) -> Events:
         for choice in _choices(events):
@@ -333,6 +364,16 @@ def _message_think_tags(message: Json) -> None:
         message["content"] = f"<think>{text}</think>\n{message['content'] or ''}"
 
 
+def _calls_leaked(body: Json) -> Json:
+    for choice in body["choices"]:
+        message = choice["message"]
+        calls = message.pop("tool_calls", None)
+        if calls:
+            message["content"] = (message["content"] or "") + _markup(calls)
+            choice["finish_reason"] = "stop"
+    return body
+
+
 def _message_emptied(message: Json) -> None:
     message.clear()
     message.update(role="assistant", content="")
@@ -361,6 +402,7 @@ EVENT_PASSES: Mapping[Disorder, EventsPass] = MappingProxyType(
         Disorder.EMPTY_CALL_LISTS: _empty_call_lists,
         Disorder.NULL_ARGUMENTS: _null_arguments,
         Disorder.OBJECT_ARGUMENTS: _object_arguments,
+        Disorder.LEAKED_CALLS: _leaked_calls,
         Disorder.REASONING_AS_REASONING: _reasoning_as("reasoning"),
         Disorder.REASONING_AS_TEXT: _reasoning_as("reasoning_text"),
         Disorder.REASONING_TWICE: _reasoning_as("reasoning_content", "reasoning"),
@@ -382,6 +424,7 @@ BODY_PASSES: Mapping[Disorder, BodyPass] = MappingProxyType(
         Disorder.SAME_ID: _each_whole_call(_one_id),
         Disorder.NULL_ARGUMENTS: _each_whole_call(_arguments_null),
         Disorder.OBJECT_ARGUMENTS: _each_whole_call(_arguments_object),
+        Disorder.LEAKED_CALLS: _calls_leaked,
         Disorder.REASONING_AS_REASONING: _message_reasoning_as("reasoning"),
         Disorder.REASONING_AS_TEXT: _message_reasoning_as("reasoning_text"),
         Disorder.REASONING_TWICE: _message_reasoning_as("reasoning_content", "reasoning"),
