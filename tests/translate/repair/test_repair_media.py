@@ -55,6 +55,18 @@ def test_what_a_person_shows_is_refused_and_what_a_tool_shows_is_noted(
     assert losses == [f"drop:messages.{block.kind}"]
 
 
+def test_what_was_shown_before_the_latest_answer_is_noted_and_ends_no_session() -> None:
+    """It was refused when it was new, or another model has seen it."""
+    answer, more = Turn("assistant", (Text("a PDF"),)), Turn("user", (Text("go on"),))
+    begun = Turn("assistant", (Text("{"),))
+    out, losses = fitted(Request("m", (*asked(PDF).turns, answer, more)))
+    assert out.turns[0].blocks[0].text.startswith("[document r.pdf left out: document input not")
+    assert (out.turns[1:], losses) == ((answer, more), ["drop:messages.document"])
+    for later in ((), (begun,)):
+        with pytest.raises(Unsupported, match="document input"):
+            fitted(Request("m", (more, answer, *asked(PDF).turns, *later)))
+
+
 def test_what_the_host_takes_stays() -> None:
     request = asked(IMAGE, BY_URL, PDF)
     assert fitted(request, documents=True)[0] is request

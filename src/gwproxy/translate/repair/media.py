@@ -163,11 +163,12 @@ def _media(request: Request) -> Iterator[Media]:
 
 def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
     """The request with `change(media, is_new)` made to each Media; the same request when that
-    gives each one back. New is what a person shows and the model has not answered yet."""
+    gives each one back. New is what a person shows and the model has not answered yet; an answer
+    that the client has begun, as the last turn, is none."""
     if next(_media(request), None) is None:
         return request
-    own = (number for number, turn in enumerate(request.turns, 1) if turn.role == "assistant")
-    answered = max(own, default=0)
+    answers = (n for n, turn in enumerate(request.turns[:-1], 1) if turn.role == "assistant")
+    answered = max(answers, default=0)
     turns = []
     for number, turn in enumerate(request.turns):
         blocks = _replaced(turn.blocks, change, number >= answered)
