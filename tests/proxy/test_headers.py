@@ -70,6 +70,21 @@ def test_faithful_to_claude_keeps_what_the_client_says() -> None:
     }
 
 
+def test_every_header_of_the_family_passes_and_all_of_its_lines() -> None:
+    client = CIMultiDict({"Anthropic-Workspace-Id": "w", "ANTHROPIC-Auth-Token": TOKEN})
+    client.add("anthropic-beta", "one,two")
+    client.add("Anthropic-Beta", "three")
+    client.add("x-anthropic-other", "no")
+    got = headers.towards_upstream(
+        client, route(CLAUDE), faithful=True, streams=False, key=None
+    ).items()
+    assert {name: value for name, value in got if "anthropic" in name} == {
+        "anthropic-version": "2023-06-01",
+        "anthropic-workspace-id": "w",
+        "anthropic-beta": "one,two, three",
+    }
+
+
 def test_a_third_party_gets_the_version_it_knows() -> None:
     got = sent(THIRD_PARTY, faithful=True)
     assert got["anthropic-version"] == "2023-06-01"

@@ -21,13 +21,16 @@ ANTHROPIC_VERSION: Final = "2023-06-01"
 """The only one that third parties document. Newer SDKs ask for `2026-10-21`, in which
 `temperature` is gone; real Claude gets what its client asked for."""
 
+# How the names begin that each family of clients has for its own upstream.
 _FAITHFUL: Final[Mapping[Dialect, tuple[str, ...]]] = {
-    # https://docs.anthropic.com/en/api/beta-headers, and the browser flag, which means consent
-    Dialect.ANTHROPIC: ("anthropic-beta", "anthropic-dangerous-direct-browser-access"),
+    # beta, workspace-id and what comes: https://docs.anthropic.com/en/api/beta-headers
+    Dialect.ANTHROPIC: ("anthropic-",),
     # https://platform.openai.com/docs/api-reference/authentication
     Dialect.CHAT: ("openai-organization", "openai-project", "openai-beta"),
     Dialect.RESPONSES: ("openai-organization", "openai-project", "openai-beta"),
 }
+# One may be the local token, the other is settled by itself.
+_NOT_RELAYED: Final = frozenset({"anthropic-auth-token", "anthropic-version"})
 
 _ALWAYS: Final = ("idempotency-key",)
 
@@ -70,15 +73,22 @@ def towards_upstream(
     if route.dialect is Dialect.ANTHROPIC:
         asked = client.get("anthropic-version") if faithful and _is_claude(route) else None
         headers["anthropic-version"] = asked or ANTHROPIC_VERSION
-    for name in (*_ALWAYS, *(_FAITHFUL[route.dialect] if faithful else ())):
-        value = client.get(name)
-        if value is not None:
-            headers[name] = value
+    headers |= _relayed(client, (*_ALWAYS, *_FAITHFUL[route.dialect]) if faithful else _ALWAYS)
     for name, value in route.profile.headers.items():
         headers[name.lower()] = value
     if key is not None:
         headers.update(_credential(route, key))
     return headers
+
+
+def _relayed(client: Mapping[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
+    """The client's headers that begin so; of those in several lines (betas are), all of them."""
+    relayed: dict[str, str] = {}
+    for name, value in client.items():
+        lower = name.lower()
+        if lower.startswith(beginnings) and lower not in _NOT_RELAYED:
+            relayed[lower] = f"{relayed[lower]}, {value}" if lower in relayed else value
+    return relayed
 
 
 def _is_claude(route: Route) -> bool:
