@@ -47,6 +47,7 @@ def test_show_tells_where_each_value_comes_from(kimi: Ran, command: InProcess) -
     assert origin["headers.X-Team"] == "config.toml"
     assert origin["anthropic_url"] == "preset kimi-code"
     assert origin["quirk.schema"] == "preset kimi-code"
+    assert origin["quirk.sampling"] == origin["context_window"] == "model kimi-k2.5"
     assert "quirk.leaked_tools" not in origin
     assert "quirk.leaked_tools" in command("profile", "show", "kimi", "--all").stdout
 

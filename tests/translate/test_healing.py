@@ -100,6 +100,16 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"adaptive_thinking": False},
     ),
     (
+        "adaptive thinking is not supported on this model",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
+        "This model does not support the effort parameter.",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
         "thinking.type: Input should be 'enabled' or 'disabled'",
         {"adaptive_thinking": True},
         {"adaptive_thinking": False},

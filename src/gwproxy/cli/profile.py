@@ -19,10 +19,12 @@ from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, learned, store
 from gwproxy.profiles.credentials import KeyStatus
 from gwproxy.profiles.learned import Lesson
+from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
 from gwproxy.profiles.quirks import manner_values, settable_quirks
 
+_LIMITS: Final = ("context_window", "max_output_tokens")
 _ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     "messages",
     "count_tokens",
@@ -260,9 +262,13 @@ def key_text(key: KeyStatus) -> str:
 
 
 def _setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, str]]:
+    facts = facts_of(profile.model)
+
     def origin(name: str) -> str:
         if name in profile.overridden:
             return "config.toml"
+        if name in _LIMITS and facts is not None and getattr(facts, name):
+            return f"model {profile.model}"
         return f"preset {profile.preset}"
 
     values = profile_data(profile)
@@ -277,7 +283,7 @@ def _setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, 
             yield f"auth.{dialect}", profile.auth_for(dialect), origin(name)
     for header, value in profile.headers.items():
         yield f"headers.{header}", value, origin(f"headers.{header}")
-    for name in ("context_window", "max_output_tokens", "first_byte_timeout_s", "idle_timeout_s"):
+    for name in (*_LIMITS, "first_byte_timeout_s", "idle_timeout_s"):
         yield name, _number(values[name]), origin(name)
     if profile.fallback:
         yield "fallback", ", ".join(profile.fallback), origin("fallback")
@@ -300,10 +306,13 @@ def _price_text(prices: Prices) -> str:
 
 def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
     values = manner_values(profile)
+    facts = facts_of(profile.model)
     for quirk in settable_quirks():
         name = quirk.name
         if f"quirks.{name}" in profile.overridden:
             origin = "config.toml"
+        elif facts is not None and name in facts.quirks:
+            origin = f"model {profile.model}"
         elif name in profile.quirks:
             origin = f"preset {profile.preset}"
         elif everything:

@@ -214,7 +214,7 @@ def _permissions(endpoint: Endpoint, tree: Tree) -> list[Wish]:
 
 
 def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
-    profile, manners = endpoint.profile, manner_values(endpoint.profile)
+    profile, manners = endpoint.profile, manner_values(endpoint.profile, model)
     entry: dict[str, Value] = {
         "id": model,
         "name": model,

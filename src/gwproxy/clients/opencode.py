@@ -156,7 +156,7 @@ def _models(endpoint: Endpoint) -> list[str]:
 
 
 def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
-    profile, manners = endpoint.profile, manner_values(endpoint.profile)
+    profile, manners = endpoint.profile, manner_values(endpoint.profile, model)
     inputs = ["text", "image"] if manners["vision"] else ["text"]
     entry: dict[str, Value] = {
         "name": model,

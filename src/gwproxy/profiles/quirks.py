@@ -2,8 +2,8 @@
 
 The table says the same, field for field, as `gwproxy.translate.manners.Manners` (a test compares
 names, types and defaults): there the translation looks a flag up, here a person learns
-what it is for. Presets and users override single flags; nothing anywhere asks whether a
-provider or a model has a certain name.
+what it is for. Presets, what is known of the model (`model_facts`) and users override single
+flags; nothing anywhere asks whether a provider or a model has a certain name.
 
 Sources are vendor pages or public threads (owner/repository#number).
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Profile, QuirkValue
 from gwproxy.profiles.suggest import did_you_mean
 
@@ -100,7 +101,7 @@ _TABLE: Final = (
         "efforts",
         "list",
         ("low", "medium", "high"),
-        "the efforts it takes; others become the nearest lower one",
+        "the efforts it takes; others become the nearest one, of two the stronger",
         "liliMozi/openhanako#2092",
     ),
     _flag(
@@ -126,6 +127,12 @@ _TABLE: Final = (
         ("allow", "no_thinking", "auto"),
         "a forced tool call while thinking: allowed, thinking off for it, or not forced",
         "can1357/oh-my-pi#1077, can1357/oh-my-pi#341",
+    ),
+    _flag(
+        "named_tool",
+        True,
+        "takes a forced tool by its name (else it is forced as the only one)",
+        "can1357/oh-my-pi#1077",
     ),
     # --- limits and sampling
     Quirk(
@@ -352,15 +359,29 @@ def settable_quirks() -> tuple[Quirk, ...]:
     return tuple(quirk for quirk in _TABLE if not quirk.setting)
 
 
-def manner_values(profile: Profile) -> dict[str, QuirkValue]:
-    """Every flag of the table with the value it has for `profile`: the arguments of `Manners`."""
+def manner_values(profile: Profile, model: str = "") -> dict[str, QuirkValue]:
+    """Every flag of the table with the value it has for `profile` and its model, or another one:
+    the arguments of `Manners`. A model's own facts come before the preset's, a person's wishes
+    before both."""
+    facts = facts_of(model or profile.model)
     values = {quirk.name: quirk.default for quirk in _TABLE} | dict(profile.quirks)
+    if facts is not None:
+        values |= {
+            name: value
+            for name, value in facts.quirks.items()
+            if f"quirks.{name}" not in profile.overridden
+        }
     # Two profiles of one preset reach the same provider; of `custom`, two unrelated ones.
     values["family"] = profile.name if profile.preset == "custom" else profile.preset
-    if profile.context_window is not None:
-        values["context_window"] = profile.context_window
-    if profile.max_output_tokens is not None:
-        values["max_output"] = profile.max_output_tokens
+    for flag, setting in (
+        ("context_window", "context_window"),
+        ("max_output", "max_output_tokens"),
+    ):
+        known = getattr(profile, setting)
+        if facts is not None and setting not in profile.overridden:
+            known = getattr(facts, setting) or known
+        if known is not None:
+            values[flag] = known
     return values
 
 

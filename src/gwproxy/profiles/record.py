@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import endpoints
+from gwproxy.profiles.model_facts import ModelFacts, facts_of
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.prices import BadPrice, Prices, check_price, read_prices
 from gwproxy.profiles.profile import (
@@ -86,10 +87,14 @@ def make_profile(name: str, record: Mapping[str, object]) -> Profile:
     anthropic_url = reader.url("anthropic_url", endpoints.anthropic_base, preset.anthropic_url)
     openai_url = reader.url("openai_url", endpoints.openai_base, preset.openai_url)
     dialects = reader.dialects(preset, anthropic_url, openai_url)
+    model = reader.model(preset)
+    known = facts_of(model) or ModelFacts((), "")
+    window = known.context_window or preset.context_window
+    most_output = known.max_output_tokens or preset.max_output_tokens
     return Profile(
         name=name,
         preset=preset.name,
-        model=reader.model(preset),
+        model=model,
         anthropic_url=anthropic_url,
         openai_url=openai_url,
         dialects=dialects,
@@ -99,8 +104,8 @@ def make_profile(name: str, record: Mapping[str, object]) -> Profile:
         headers=reader.headers(),
         quirks=reader.quirks(preset),
         key=reader.key(preset),
-        context_window=reader.tokens("context_window", preset.context_window),
-        max_output_tokens=reader.tokens("max_output_tokens", preset.max_output_tokens),
+        context_window=reader.tokens("context_window", window),
+        max_output_tokens=reader.tokens("max_output_tokens", most_output),
         first_byte_timeout_s=reader.seconds("first_byte_timeout_s", preset.first_byte_timeout_s),
         idle_timeout_s=reader.seconds("idle_timeout_s", preset.idle_timeout_s),
         fallback=reader.words("fallback", ()),

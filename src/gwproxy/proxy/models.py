@@ -36,8 +36,8 @@ def listed(routes: Routes, pinned: str) -> list[dict[str, Any]]:
 
 
 def _of_profile(routes: Routes, profile: Profile, *, prefix: str) -> Iterable[dict[str, Any]]:
-    manners = routes.manners_of(profile)
     for model in dict.fromkeys((profile.model, *profile.models)):
+        manners = routes.manners_of(profile, model)
         yield {
             "id": prefix + model,
             "object": "model",

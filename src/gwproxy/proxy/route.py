@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from gwproxy.errors import ConfigError
+from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Endpoint, Profile, StreamMode
 from gwproxy.profiles.quirks import manner_values
 from gwproxy.profiles.store import Config
@@ -65,7 +66,7 @@ class Routes:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._manners: dict[str, Manners] = {}
+        self._manners: dict[tuple[str, tuple[str, ...]], Manners] = {}
 
     def find(self, pinned: str, requested: str, client: Dialect) -> Route:
         """The route of a request of `client`'s dialect for the model `requested`.
@@ -95,9 +96,8 @@ class Routes:
         for dialect in _PREFERENCE[client]:
             url = profile.url(_ENDPOINTS[dialect]) if dialect in profile.dialects else None
             if url is not None:
-                return Route(
-                    profile, model or profile.model, dialect, url, self.manners_of(profile)
-                )
+                model = model or profile.model
+                return Route(profile, model, dialect, url, self.manners_of(profile, model))
         raise Failed(_no_address(profile))
 
     def _choose(self, pinned: str, requested: str) -> tuple[str, str]:
@@ -130,12 +130,14 @@ class Routes:
     def _knows(self, name: str) -> bool:
         return name in self.config.profiles
 
-    def manners_of(self, profile: Profile) -> Manners:
-        """The profile's quirks as the translation wants them."""
-        manners = self._manners.get(profile.name)
+    def manners_of(self, profile: Profile, model: str) -> Manners:
+        """The quirks of the profile and the model as the translation wants them."""
+        facts = facts_of(model)  # a client can name any number of models, but they are of few kinds
+        place = profile.name, facts.names if facts is not None else ()
+        manners = self._manners.get(place)
         if manners is None:
-            manners = Manners(**cast(Any, manner_values(profile)))
-            self._manners[profile.name] = manners
+            manners = Manners(**cast(Any, manner_values(profile, model)))
+            self._manners[place] = manners
         return manners
 
 

@@ -198,6 +198,8 @@ def _symptoms() -> Iterable[Symptom]:
         "adaptive thinking is refused",
         _words(
             r"'adaptive'\W+is not supported",
+            r"adaptive thinking is not supported",
+            r"does not support the effort parameter",
             r"thinking\S*: input should be 'enabled' or 'disabled'",
         ),
         _off("adaptive_thinking"),

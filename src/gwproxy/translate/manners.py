@@ -28,11 +28,12 @@ class Manners(Struct, frozen=True, kw_only=True):
     reasoning_placeholder: str = ""  # sent on tool-call turns that lost theirs; "" = nothing
     thinking_switch: Literal["effort", "thinking", "none"] = "effort"
     thinking_always: bool = False  # the model cannot be told not to think
-    efforts: tuple[str, ...] = ("low", "medium", "high")  # others become the nearest lower one
+    efforts: tuple[str, ...] = ("low", "medium", "high")  # others become the nearest one
     adaptive_thinking: bool = False  # Anthropic upstreams: `thinking:{type:adaptive}` and effort
     signed_thinking: bool = False  # real Claude: thinking without its own signature is a 400
     inline_think: bool = False  # split <think>…</think> out of text
     forced_tools: Literal["allow", "no_thinking", "auto"] = "allow"
+    named_tool: bool = True  # False: a forced tool is forced as the only one
 
     # --- limits and sampling
     context_window: int = 200_000

@@ -28,7 +28,10 @@ def effort_of(thinking: Thinking) -> str | None:
 
 
 def nearest_effort(effort: str, manners: Manners) -> str | None:
-    """The accepted effort nearest below `effort`, else the least one; None where none is taken.
+    """The accepted effort nearest to `effort`, of two the stronger; None where none is taken.
+
+    Kimi's own clients ask K3, which takes low, high and max, for high when medium is wanted and for
+    max when xhigh is (liliMozi/openhanako#2092).
 
     `none` is never a substitute for thinking, and an upstream that cannot be told not to think
     gets its least effort.
@@ -37,9 +40,12 @@ def nearest_effort(effort: str, manners: Manners) -> str | None:
         return None
     if effort == "none" and "none" in manners.efforts and not manners.thinking_always:
         return effort
-    accepted = sorted((e for e in manners.efforts if e != "none"), key=_rank)
-    below = [one for one in accepted if _rank(one) <= _rank(effort)]
-    return below[-1] if below else next(iter(accepted), None)
+    wanted = _rank(effort)
+    return min(
+        (one for one in manners.efforts if one != "none"),
+        key=lambda one: (abs(_rank(one) - wanted), -_rank(one)),
+        default=None,
+    )
 
 
 def _rank(effort: str) -> int:

@@ -352,8 +352,8 @@ MUTE = Manners(thinking_switch="none")
         (
             FEW,
             Thinking("on", "medium"),
-            {"reasoning_effort": "low"},
-            ["clamp:reasoning_effort=low"],
+            {"reasoning_effort": "high"},
+            ["clamp:reasoning_effort=high"],
         ),
         (
             FEW,

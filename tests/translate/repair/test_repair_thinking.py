@@ -157,6 +157,15 @@ def test_a_model_that_always_thinks_is_asked_in_words() -> None:
     assert losses == ["emu:tool_choice"]
 
 
+def test_a_host_that_takes_no_name_is_offered_the_forced_tool_alone() -> None:
+    out, losses = applied(thinking.force_tools, forcing(), named_tool=False)
+    assert (out.tools, out.tool_choice) == (TOOLS[:1], ToolChoice("any"))
+    assert losses == ["emu:tool_choice"]
+    assert applied(thinking.force_tools, out, named_tool=False)[0] is out
+    request = forcing(mode="any")
+    assert applied(thinking.force_tools, request, named_tool=False)[0] is request
+
+
 # --- thinking and effort -------------------------------------------------------------------------
 
 EFFORTS = ("low", "high", "max")
@@ -167,8 +176,8 @@ EFFORTS = ("low", "high", "max")
     [
         (Thinking(), Thinking(), []),
         (Thinking(effort="high"), Thinking("on", "high"), []),
-        (Thinking("on", "medium"), Thinking("on", "low"), ["clamp:reasoning_effort=low"]),
-        (Thinking("on", "xhigh"), Thinking("on", "high"), ["clamp:reasoning_effort=high"]),
+        (Thinking("on", "medium"), Thinking("on", "high"), ["clamp:reasoning_effort=high"]),
+        (Thinking("on", "xhigh"), Thinking("on", "max"), ["clamp:reasoning_effort=max"]),
         (Thinking("on", "minimal"), Thinking("on", "low"), ["clamp:reasoning_effort=low"]),
         (Thinking("budget", None, 4000), Thinking("on", "low"), []),
         (Thinking("on"), Thinking("on"), []),
@@ -176,7 +185,7 @@ EFFORTS = ("low", "high", "max")
         (Thinking(effort="none"), Thinking("on", "low"), ["clamp:reasoning_effort=low"]),
     ],
 )
-def test_an_effort_is_the_nearest_lower_one_that_the_host_knows(
+def test_an_effort_is_the_nearest_one_that_the_host_knows(
     asked: Thinking, sent: Thinking, losses: list[str]
 ) -> None:
     out, said = applied(thinking.set_thinking, Request("m", (), thinking=asked), efforts=EFFORTS)

@@ -19,6 +19,7 @@ from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Request, Thinking, Tool
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.thinking import nearest_effort
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # What budget of thinking tokens is how much effort, at most.
@@ -112,7 +113,7 @@ def render_thinking(thinking: Thinking, manners: Manners, losses: Losses) -> dic
     effort = thinking.effort or _effort_of(thinking.budget_tokens)
     if effort is None:
         return {}
-    accepted = nearest_effort(effort, manners) if manners.thinking_switch == "effort" else None
+    accepted = nearest_effort(effort, manners)
     if accepted is None:
         losses.drop("reasoning_effort")
         return {}
@@ -147,13 +148,6 @@ def _effort_of(budget: int | None) -> str | None:
     if budget is None:
         return None
     return next((effort for most, effort in _EFFORT_OF_BUDGET if budget <= most), "xhigh")
-
-
-def nearest_effort(effort: str, manners: Manners) -> str | None:
-    """The accepted effort nearest below `effort`, else the least one; None where none is taken."""
-    efforts = sorted((e for e in manners.efforts if e != "none"), key=_rank)
-    below = [accepted for accepted in efforts if _rank(accepted) <= _rank(effort)]
-    return below[-1] if below else next(iter(efforts), None)
 
 
 def _rank(effort: str) -> int:

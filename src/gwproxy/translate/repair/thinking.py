@@ -184,6 +184,7 @@ def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: L
     "tool_choice 'required' is incompatible with thinking enabled" (can1357/oh-my-pi#1077),
     "Thinking may not be enabled when tool_choice forces tool use" (can1357/oh-my-pi#341).
     """
+    request = _alone(request, manners, losses)
     choice = request.tool_choice
     if manners.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
         return request
@@ -211,6 +212,17 @@ def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: L
         # A turn of its own, at the end: what was sent before stays as it was.
         turns=(*request.turns, Turn("user", (Text(words),))),
     )
+
+
+def _alone(request: Request, manners: Manners, losses: Losses) -> Request:
+    """A tool that is forced by name, as the only one of which any must be called."""
+    choice = request.tool_choice
+    if manners.named_tool or choice is None or choice.mode != "tool":
+        return request
+    tools = tuple(tool for tool in request.tools if tool.name == choice.name) or request.tools
+    losses.emulate("tool_choice")
+    choice = structs.replace(choice, mode="any", name=None)
+    return structs.replace(request, tools=tools, tool_choice=choice)
 
 
 def _can_stop(upstream: Dialect, manners: Manners) -> bool:
