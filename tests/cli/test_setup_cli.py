@@ -168,15 +168,52 @@ def test_every_client_is_set_up_listed_and_undone(
     assert "not set up" in command("setup", "--list").stdout
 
 
-def test_an_installed_client_is_offered(settings: Path, command: InProcess, tmp_path: Path) -> None:
-    program = tmp_path / "no-programs" / "codex"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder in PATH, with Claude Code and Codex in it."""
+    folder = tmp_path / "no-programs"
+    folder.mkdir()
+    for name in ("claude", "codex"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_an_installed_client_is_offered(settings: Path, command: InProcess, programs: Path) -> None:
     ran = command("setup")
     assert ran.code == 0
     assert "found Codex: gwproxy setup codex\n" in ran.stderr
     assert "found OpenCode" not in ran.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_on_a_terminal_one_after_the_other_is_offered(settings: Path, programs: Path) -> None:
+    ran = gwproxy_on_terminal("setup", answers=["n", "y", "y"], environ={"PATH": str(programs)})
+    assert ran.code == 0
+    assert ran.stderr.count(" now? [y/N]: ") == 2
+    assert settings.read_text() == BEFORE
+    assert (settings.parent.parent / ".codex" / "config.toml").exists()
+
+
+def test_all_that_is_found_is_set_up_without_a_question(
+    settings: Path, command: InProcess, programs: Path
+) -> None:
+    settings.write_text("{")
+    ran = command("setup", "--yes")
+    assert ran.code == 3
+    assert f"error: gwproxy cannot edit {settings}" in ran.stderr
+    assert (settings.parent.parent / ".codex" / "config.toml").exists()
+    settings.write_text(BEFORE)
+    assert command("setup", "--yes").code == 0
+    assert "env" in settings.read_text()
+
+
+def test_without_a_tool_or_a_profile_the_next_step_is_named(home: Path, command: InProcess) -> None:
+    ran = command("setup")
+    assert ran.code == 0
+    assert "none of these tools is in PATH" in ran.stderr
+    assert "first: gwproxy profile add" in ran.stderr
+    assert command("setup", "--yes").code == 3
 
 
 def test_an_undo_keeps_later_edits_and_says_so(settings: Path, command: InProcess) -> None:
@@ -319,6 +356,8 @@ def test_directly_the_key_is_written_after_plain_words(
     assert env_of(settings)["ANTHROPIC_API_KEY"] == KEY
     assert env_of(settings)["ANTHROPIC_BASE_URL"] == "https://api.kimi.com/coding"
     assert "next: claude\n" in ran.stderr
+    printed = command("setup", "claude-code", "--direct", "--print")
+    assert "warning: --direct: the key of 'kimi' stands in this text" in printed.stderr
     records = [path for path in settings.parent.parent.rglob("*") if path.is_file()]
     assert [path for path in records if KEY in path.read_text()] == [settings]
     settings.write_text(settings.read_text() + "// edited since\n")
@@ -359,6 +398,8 @@ def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
             "--shell is one of bash, zsh, fish, powershell",
         ),
         (["claude-code", "--helper", "--direct"], "--helper and --direct do not go together"),
+        (["--print"], "--print needs the name of a tool"),
+        (["--scope", "user"], "--scope needs the name of a tool"),
         (["codex", "--scope", "local"], "Codex has no local scope"),
         (["codex", "--print", "--format", "env"], "Codex cannot be configured by environment"),
     ],

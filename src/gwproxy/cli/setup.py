@@ -24,6 +24,7 @@ from gwproxy.cli.setup_inputs import (
     check_flags,
     endpoint_of,
     find_client,
+    no_profile,
     places_of,
     warnings_of,
 )
@@ -38,7 +39,7 @@ from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.plan import Plan, Target, Wish, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.clients.undo import Claim
-from gwproxy.errors import ConfigError
+from gwproxy.errors import ConfigError, GwproxyError
 
 # Some clients write their settings from memory as soon as they see them change.
 _SETTLING_TIME_S: Final = 0.2
@@ -123,11 +124,13 @@ def setup(
         yes=yes,
         places=places_of(home),
     )
-    check_flags(asked, show_list=show_list)
+    check_flags(asked, show_list=show_list, json_mode=output.json_mode)
     if undo:
         return take_back(asked, output)
-    if asked.client is None or show_list:
-        _list(asked, output, offer=not show_list)
+    if show_list:
+        _list(asked, output)
+    elif asked.client is None:
+        return _offer(asked, output)
     elif print_only:
         _print(asked, asked.client, output)
     else:
@@ -186,6 +189,8 @@ def _print(asked: Asked, client: Client, output: Output) -> None:
     endpoint = endpoint_of(asked, scope)
     target = client.target(scope, asked.places)
     wishes = client.wishes(endpoint, {}, default=True)
+    if asked.direct:
+        output.warn(f"--direct: the key of {endpoint.profile.name!r} stands in this text")
     if asked.form == "env":
         variables = client.environment(endpoint)
         shell = next((each for each in SHELLS if each == asked.shell), None)
@@ -201,29 +206,51 @@ def _print(asked: Asked, client: Client, output: Output) -> None:
     output.result(data, lambda: output.line(text))
 
 
-def _list(asked: Asked, output: Output, *, offer: bool) -> None:
+def _list(asked: Asked, output: Output) -> None:
+    """What is set up where."""
+    clients = _clients()
+
+    def human() -> None:
+        output.table(setup_report.list_table(clients))
+        setup_report.talk_found(output, clients)
+
+    output.result(setup_report.list_data(clients), human)
+
+
+def _offer(asked: Asked, output: Output) -> int:
+    """The same, and then one new tool after the other: trouble with one keeps no other from it."""
+    lacking = no_profile(asked)
+    if asked.yes and lacking:
+        raise lacking
+    _list(asked, output)
+    if lacking:
+        output.talk(f"first: {lacking.hint}")
+    if lacking or not (asked.yes or output.can_ask()):
+        return 0
+    code = 0
+    for each in _clients():
+        if not each.is_new:
+            continue
+        if not asked.yes and not output.confirm(f"Set up {each.title} now?", flag="--yes"):
+            continue
+        try:
+            _set_up(asked, CLIENTS[each.name], output)
+        except GwproxyError as error:
+            output.fail(error)
+            code = error.exit_code
+    return code
+
+
+def _clients() -> list[ClientStatus]:
     claimed = change.claimed_targets()
-    clients = []
+    found = []
     for name, client in CLIENTS.items():
         setups = [
             (claim, _standing(target, claim)) for target, claim in claimed if claim.client == name
         ]
         installed = shutil.which(client.PROGRAM) is not None
-        clients.append(ClientStatus(name, client.TITLE, installed, tuple(setups)))
-
-    def human() -> None:
-        output.table(setup_report.list_table(clients))
-        new = [each for each in clients if each.installed and not each.setups]
-        for each in new:
-            output.talk(f"found {each.title}: gwproxy setup {each.name}")
-
-    output.result(setup_report.list_data(clients), human)
-    if not (offer and output.can_ask()):
-        return
-    for each in clients:
-        is_new = each.installed and not each.setups
-        if is_new and output.confirm(f"Set up {each.title} now?", flag="--yes"):
-            _set_up(asked, CLIENTS[each.name], output)
+        found.append(ClientStatus(name, client.TITLE, installed, tuple(setups)))
+    return found
 
 
 def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:

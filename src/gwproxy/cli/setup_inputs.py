@@ -27,7 +27,7 @@ from gwproxy.clients.endpoint import (
 from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.plan import Places, Target, Wish
 from gwproxy.clients.shell import SHELLS
-from gwproxy.errors import CredentialError, UsageError
+from gwproxy.errors import ConfigError, CredentialError, UsageError
 from gwproxy.profiles import credentials, store
 from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
 from gwproxy.profiles.suggest import did_you_mean
@@ -81,7 +81,7 @@ def places_of(home: Path | None) -> Places:
     )
 
 
-def check_flags(asked: Asked, *, show_list: bool) -> None:
+def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
     """Raises UsageError for flags that do not go together."""
     modes = {
         "--print": asked.print_only,
@@ -89,11 +89,20 @@ def check_flags(asked: Asked, *, show_list: bool) -> None:
         "--list": show_list,
     }
     given = [name for name, is_given in modes.items() if is_given]
+    for_one_tool = {
+        "--print": asked.print_only,
+        "--dry-run": asked.dry_run and not asked.undo,
+        "--scope": asked.scope is not None and not asked.undo,
+        # One envelope tells of one tool.
+        "--yes with --json": asked.yes and json_mode and not asked.undo and not show_list,
+    }
+    needy = [name for name, is_given in for_one_tool.items() if is_given and not asked.client]
     rules = [
         (len(given) > 1, f"{' and '.join(given)} do not go together"),
         (asked.undo and asked.print_only, "--undo does not go with --print"),
         (asked.undo and show_list, "--undo does not go with --list"),
         (asked.undo and not (asked.client or asked.everything), "--undo needs a tool, or --all"),
+        (bool(needy), f"{' and '.join(needy)} needs the name of a tool"),
         (asked.everything and not asked.undo, "--all goes with --undo only"),
         (asked.form not in FORMATS, f"--format is one of {', '.join(FORMATS)}"),
         (asked.form == "env" and not asked.print_only, "--format env goes with --print only"),
@@ -113,6 +122,15 @@ def check_flags(asked: Asked, *, show_list: bool) -> None:
             f"{asked.client.TITLE} has no {asked.scope} scope",
             hint=f"--scope {' or '.join(asked.client.SCOPES)}",
         )
+
+
+def no_profile(asked: Asked) -> ConfigError | None:
+    """Why there is no profile to set a tool up for; None where there is one."""
+    try:
+        store.load().profile(asked.profile)
+    except ConfigError as error:
+        return error
+    return None
 
 
 def endpoint_of(asked: Asked, scope: str) -> Endpoint:

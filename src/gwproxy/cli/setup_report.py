@@ -22,6 +22,11 @@ class ClientStatus:
     installed: bool
     setups: tuple[tuple[Claim, Standing | None], ...]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it is here and not set up."""
+        return self.installed and not self.setups
+
 
 def plan_data(plan: Plan) -> dict[str, object]:
     """A plan as --json shows it, secrets masked."""
@@ -89,6 +94,15 @@ def list_data(clients: list[ClientStatus]) -> dict[str, object]:
             for each in clients
         ]
     }
+
+
+def talk_found(output: Output, clients: list[ClientStatus]) -> None:
+    """What could be set up now."""
+    for each in clients:
+        if each.is_new:
+            output.talk(f"found {each.title}: gwproxy setup {each.name}")
+    if not any(each.installed or each.setups for each in clients):
+        output.talk("none of these tools is in PATH; gwproxy setup NAME prepares one all the same")
 
 
 def list_table(clients: list[ClientStatus]) -> Table:
