@@ -257,6 +257,7 @@ def test_a_file_that_never_rests_is_given_up(
     with pytest.raises(ConfigError, match="keeps changing"):
         apply(target)
     assert "env" in JSON.read(target.file.read_text())
+    assert ledger.claims() == {}
     assert b"4979" not in target.file.read_bytes()
 
 
@@ -319,6 +320,7 @@ def test_a_full_disk_at_any_point_costs_nothing(target: Target) -> None:
             except ConfigError as error:
                 assert "No space left" in error.why
                 assert target.file.read_bytes() == BEFORE, number
+                assert ledger.claims() == {}, number
             else:
                 assert target.file.read_bytes() == after, number
         assert [path.name for path in target.file.parent.iterdir()] == ["settings.json"]

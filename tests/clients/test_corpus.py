@@ -26,7 +26,7 @@ FILES = sorted(
 ENDPOINTS = {
     "token": gateway(),
     "file": gateway(file=TOKEN_FILE),
-    "helper": gateway(command=COMMAND),
+    "helper": gateway(command=COMMAND, file=TOKEN_FILE),
     "chat": gateway(CHAT_ONLY, pinned=True),
     "claude": gateway(CLAUDE),
 }

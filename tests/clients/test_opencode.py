@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.surroundings import CHAT_ONLY, KEY, KIMI, TOKEN, TOKEN_FILE, gateway, places
+from clients.surroundings import CHAT_ONLY, COMMAND, KEY, KIMI, TOKEN, TOKEN_FILE, gateway, places
 from gwproxy.clients import opencode
 from gwproxy.clients.document import Tree
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
@@ -146,3 +146,11 @@ def test_stronger_files_that_say_otherwise_are_named(scope: str, file: str, is_n
     remarks = opencode.remarks(scope, opencode.wishes(gateway(), {}, default=False), there)
     expected = [f"{file} outranks what is written here: model"]
     assert remarks == (expected if is_named else [])
+
+
+def test_a_helper_is_refused_where_the_token_would_stand_in_the_file() -> None:
+    with pytest.raises(ConfigError, match="cannot run a command"):
+        planned(gateway(command=COMMAND))
+    tree = written(gateway(command=COMMAND, file=TOKEN_FILE))
+    options = tree["provider"]["gwproxy"]["options"]  # type: ignore[index]
+    assert options["apiKey"] == f"{{file:{TOKEN_FILE}}}"

@@ -7,6 +7,7 @@ that changes between reading and writing is planned for again. One gwproxy at a 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -75,8 +76,17 @@ def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool 
             return work.plan
         _guard_size(work.plan)
         _back_up(work.snapshot, work.base)
-        ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
-        files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
+        is_first = work.place not in ledger.claims()
+        try:
+            ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
+            files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
+        except (ConfigError, files.ChangedMeanwhile):
+            if is_first:
+                # Nothing of ours is in the file. Where the disk is full the record may stay:
+                # undo finds that there is nothing to do.
+                with contextlib.suppress(ConfigError):
+                    ledger.forget(work.snapshot.real)
+            raise
         return work.plan
 
     return _attempted(target, attempt)

@@ -173,6 +173,12 @@ def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
 def _key(endpoint: Endpoint, dialect: Dialect) -> tuple[str, bool]:
     if endpoint.token_file:
         return f"{{file:{endpoint.token_file}}}", False
+    if endpoint.token_command:
+        raise ConfigError(
+            "OpenCode cannot run a command for the token",
+            why="and a token from the environment is in no file that it could read instead",
+            hint="unset GWPROXY_TOKEN, or leave out --helper",
+        )
     auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
     if auth and auth != (X_API_KEY if dialect == "anthropic" else BEARER):
         raise ConfigError(
