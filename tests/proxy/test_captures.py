@@ -123,7 +123,10 @@ async def test_no_key_and_no_token_is_ever_in_it(
         options={"captures": tmp_path / "kept"},
     )
     pasted = f'{TOKEN} {KEY} sk-kimi-0123456789 curl -H "Authorization: Bearer abcdefgh"'
-    await ask(gateway, "/v1/messages", messages(pasted))
+    async with gateway.post(
+        "/v1/messages", messages(pasted), headers={"user-agent": f"tool/{KEY}"}
+    ) as response:
+        await response.read()
     await settle(gateway)
     (file,) = (tmp_path / "kept").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -13,15 +13,32 @@ from typing import Final
 
 MASK: Final = "[masked]"
 
-# sk-… (OpenAI, Moonshot, kimi-k25), sk-kimi-…, sk-ant-…, cc_user_… (Claude gateways)
-_KEY_SHAPES: Final = re.compile(r"\b(?:sk-|cc_user_)[A-Za-z0-9_\-]{6,}")
+# The key itself has no backslash: in JSON that belongs to the quote behind it.
+_VALUE: Final = r"[^\s\"'\\,;]{6,}"
+# What may stand between a name and its key: in a header line, an assignment, JSON, JSON in JSON.
+_BETWEEN: Final = r"\\*[\"']?[:=] ?\\*[\"']?"
 
-# What stands behind the name of a header or variable for keys: as a header line, an assignment, or
-# JSON, also JSON inside JSON. The key itself has no backslash: that belongs to the quote behind it.
-_NAMED_KEYS: Final = re.compile(
-    r"((?i:bearer +|(?:x-api-key|anthropic-auth-token)\\*[\"']?[:=] ?\\*[\"']?)"
-    r"|[A-Z](?:_API_KEY|_AUTH_TOKEN)=\\*[\"']?)"
-    r"[^\s\"'\\,;]{6,}"
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in word)
+
+
+# One after the other, each beginning with a letter or two that can be searched for: as one pattern
+# they take ten times as long, and whole exchanges go through here.
+_KEYS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # sk-… (OpenAI, Moonshot, kimi-k25), sk-kimi-…, sk-ant-…, cc_user_… (Claude gateways)
+        r"()sk-(?<!\wsk-)[A-Za-z0-9_\-]{6,}",
+        r"()cc_user_(?<!\wcc_user_)[A-Za-z0-9_\-]{6,}",
+        # an Authorization header, and the vendors' own
+        rf"({_any_case('bearer')} +){_VALUE}",
+        rf"({_any_case('x-api-key')}{_BETWEEN}){_VALUE}",
+        rf"({_any_case('anthropic-auth-token')}{_BETWEEN}){_VALUE}",
+        # variables, as a shell exports them
+        rf"(_API_KEY=(?<=[A-Z]_API_KEY=)\\*[\"']?){_VALUE}",
+        rf"(_AUTH_TOKEN=(?<=[A-Z]_AUTH_TOKEN=)\\*[\"']?){_VALUE}",
+    )
 )
 
 
@@ -30,4 +47,6 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, MASK)
-    return _NAMED_KEYS.sub(rf"\1{MASK}", _KEY_SHAPES.sub(MASK, text))
+    for shape in _KEYS:
+        text = shape.sub(rf"\1{MASK}", text)
+    return text

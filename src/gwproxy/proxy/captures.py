@@ -110,11 +110,12 @@ class Tape:
         value = {
             "version": _VERSION,
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "exchange": facts,
+            # An upstream's words may be among them.
+            "exchange": jsonio.loads(text(jsonio.dumps(dict(facts)))),
             "cut": self.cut,
             "request": {
                 "path": self._path,
-                "headers": self._headers,
+                "headers": {name: text(said.encode()) for name, said in self._headers.items()},
                 "body": text(self._body),
             },
             "upstream": [
@@ -129,8 +130,7 @@ class Tape:
             ],
             "answer": text(self._answer),
         }
-        # Once more over the facts: an upstream's words may be among them.
-        return redact(jsonio.dumps(value).decode(), known).encode()
+        return jsonio.dumps(value)
 
 
 class Captures:
