@@ -290,6 +290,7 @@ async def test_a_taken_port_says_by_whom(gwproxy_home: Path) -> None:
                 pass
     assert f"port {server.port} of 127.0.0.1 is taken" in caught.value.what
     assert "a gwproxy" in caught.value.why
+    assert caught.value.hint.startswith("gwproxy stop, or")
     assert "--port" in caught.value.hint
 
 
@@ -302,6 +303,7 @@ async def test_a_port_taken_by_somebody_else(gwproxy_home: Path, start_scripted:
         async with running(Options(port=other.port, limits=QUICK)):
             pass
     assert "another program listens there" in caught.value.why
+    assert caught.value.hint.startswith("stop that, or")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.7.7", "::", "example.org"])

@@ -195,7 +195,7 @@ def _compared(before: Captured, now: Captured) -> tuple[tuple[str, str, str], ..
     """What was, and what is now; rows in which neither has anything are left out."""
     old, new = before.facts, now.facts
     rows = [
-        ("id", before.request_id, now.request_id),
+        ("id", before.request_id[:_SHOWN_OF_ID], now.request_id[:_SHOWN_OF_ID]),
         ("profile", old["profile"] or "", new["profile"] or ""),
         ("model", old["model_used"] or "", new["model_used"] or ""),
         ("speaks", old["upstream_dialect"] or "", new["upstream_dialect"] or ""),

@@ -13,6 +13,9 @@ import aiohttp
 
 from gwproxy.errors import CredentialError, UpstreamError
 
+OURS: Final = "a gwproxy"
+"""How the sentence about one of ours begins."""
+
 _ASK_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _LISTENING: Final = "0A"
@@ -27,7 +30,7 @@ async def describe(host: str, port: int) -> str:
     answer = await health(f"http://{url_host}:{port}")
     if answer.get("name") == "gwproxy":
         version = str(answer.get("version", ""))[:20]
-        return f"a gwproxy {version} listens there already{who}"
+        return f"{OURS} {version} listens there already{who}"
     return f"another program listens there{who}"
 
 

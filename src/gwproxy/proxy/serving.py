@@ -240,10 +240,11 @@ async def bind(host: str, port: int) -> socket.socket:
 async def _cannot_listen(error: OSError, host: str, port: int) -> ConfigError:
     if error.errno in (errno.EADDRINUSE, errno.EACCES) and port:
         who = await holder.describe(host, port)
+        first = "gwproxy stop" if who.startswith(holder.OURS) else "stop that"
         return ConfigError(
             f"port {port} of {host} is taken",
             why=who,
-            hint=f"stop that, or take another port: gwproxy serve --port {port % 60000 + 1}",
+            hint=f"{first}, or take another port: gwproxy serve --port {port % 60000 + 1}",
         )
     return ConfigError(f"cannot listen on {host} port {port}", why=error.strerror or str(error))
 
