@@ -244,6 +244,28 @@ def test_hosted_history_in_words(item: dict[str, Any], words: str) -> None:
     assert block.text == words
 
 
+def test_an_upstream_without_hosted_tools_gets_their_items_in_words_or_not_at_all() -> None:
+    losses = Losses()
+    items = items_of(
+        *turns_of(
+            {"role": "user", "content": "a"},
+            {"type": "web_search_call", "action": {"query": "q"}},
+            {"type": "computer_call", "call_id": "c"},
+            {"type": "computer_call_output", "call_id": "c"},
+            {"role": "user", "content": "b"},
+        ),
+        manners=Manners(hosted_tools=False),
+        losses=losses,
+    )
+    assert shape(items) == ["user", "assistant", "user"]
+    assert items[1]["content"] == [{"type": "output_text", "text": '[web_search "q"]'}]
+    assert list(losses) == [
+        "emu:web_search_call",
+        "drop:computer_call",
+        "drop:computer_call_output",
+    ]
+
+
 def test_a_hosted_result_of_an_odd_shape_says_nothing() -> None:
     (turn,) = turns_of({"type": "mcp_call", "name": "get", "arguments": "{}", "output": 5})
     (block,) = turn.blocks

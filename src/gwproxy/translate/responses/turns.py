@@ -243,7 +243,7 @@ class _Writer:
             self._losses.drop("reasoning")
 
     def _opaque(self, block: Opaque) -> None:
-        if block.dialect is Dialect.RESPONSES:
+        if self._passes(block):
             self.items.append(Raw(block.native.encode()))
         elif block.text is not None:
             self._losses.emulate(block.type)
@@ -251,14 +251,20 @@ class _Writer:
         else:
             self._losses.drop(block.type)
 
+    def _passes(self, block: Opaque) -> bool:
+        """Who runs no tools of this dialect refuses the items of them as well."""
+        return block.dialect is Dialect.RESPONSES and self._manners.hosted_tools
+
     def _told(self, turn: Turn, calls: Mapping[str, Call], field: str) -> None:
         """A user's or developer's turn, less the outputs that have gone before it."""
         role = "developer" if turn.role == "system" else "user"
         parts: list[dict[str, Any]] | None = None
         for block in turn.blocks or (Text(""),):
-            if isinstance(block, Opaque) and block.dialect is Dialect.RESPONSES:
+            if isinstance(block, Opaque) and self._passes(block):
                 self.items.append(Raw(block.native.encode()))
                 parts = None
+            elif isinstance(block, Opaque) and block.dialect is Dialect.RESPONSES:
+                self._losses.drop(block.type)
             elif not isinstance(block, Result) or block.call_id not in calls:
                 if parts is None:
                     parts = []
