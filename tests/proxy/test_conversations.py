@@ -387,10 +387,22 @@ async def test_a_native_upstream_without_memory_is_given_one(
         assert "reasoning.encrypted_content" in recorded.body["include"]
 
 
-async def test_an_upstream_whose_final_object_is_empty_is_remembered_whole(
+async def test_a_native_upstream_without_memory_is_not_asked_for_an_unknown_response(
     start_gateway: StartGateway, native: Running, file: Path
 ) -> None:
     gateway = await start_gateway({"p": NATIVE.record(native)}, options={"responses": file})
+    error = await post(gateway, said("a", previous_response_id="resp_none"), status=400)
+    assert error["code"] == "previous_response_not_found"
+    await get(gateway, f"{RESPONSES}/resp_none", status=404)
+    assert native.requests == []
+
+
+async def test_an_upstream_whose_final_object_is_empty_is_remembered_whole(
+    start_gateway: StartGateway, start_provider: StartProvider, file: Path
+) -> None:
+    native = await start_provider(RESPONSES_ONLY.manners)
+    options = {"responses": file}
+    gateway = await start_gateway({"p": RESPONSES_ONLY.record(native)}, options=options)
     native.will(Disorder.EMPTY_ANSWER)
     first = await post(gateway, said("a", stream=True))
     assert answered(first)

@@ -153,7 +153,8 @@ class Exchange:
         if route.manners.rebuild and self._client is route.dialect:
             record.remark = ", ".join(filter(None, (record.remark, "rebuilt")))
         if self._client is Dialect.RESPONSES:
-            native = route.dialect is Dialect.RESPONSES
+            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
+            native = route.dialect is Dialect.RESPONSES and not route.manners.rebuild
             self._turn = await begin_turn(self._services, self._routes, route, body, native=native)
             body = self._turn.body
         self._body = body

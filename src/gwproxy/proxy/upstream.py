@@ -37,6 +37,9 @@ _REDIRECTS: Final = range(300, 400)
 _MASKED_KEY_BYTES: Final = 16
 """Shorter keys are placeholders for a local server ("ollama") and may be words of an answer."""
 
+_MOST_TARGETS: Final = 256
+"""Addresses are few, but for those with an id in them: each is asked a few times, and no more."""
+
 _RAW_BODY_BYTES: Final = 1024 * 1024
 """Above this size aiohttp wants the body as something that it can read in pieces."""
 
@@ -183,6 +186,8 @@ class Upstream:
     def _target(self, address: str) -> _Target:
         target = self._targets.get(address)
         if target is None:
+            if len(self._targets) >= _MOST_TARGETS:
+                self._targets.clear()
             url = URL(address)
             target = self._targets[address] = _Target(url, _environment_proxy(url))
         return target
