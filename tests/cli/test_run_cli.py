@@ -17,6 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from gwproxy.simulator import DEMO, Refusal
+from support.background import Background
 from support.cli import InProcess, Ran, environment, gwproxy, gwproxy_on_terminal
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
@@ -140,6 +142,21 @@ def test_the_log_goes_where_it_is_asked_to(gwproxy_home: Path, child: Path, tmp_
     assert len(ran.stderr.splitlines()) == 1
     assert "anthropic → demo" in log.read_text()
     assert report(ran)["environ"]["ANTHROPIC_API_KEY"] not in log.read_text()
+
+
+def test_a_key_that_comes_back_is_not_in_the_log(
+    gwproxy_home: Path, child: Path, tmp_path: Path, background: Background
+) -> None:
+    key = "short-key-1"  # too short to be taken out of every answer
+    provider = background.provider(DEMO)
+    provider.will(Refusal(400, f"what is {key}?"))
+    flags = ("--openai-url", provider.openai_url, "--model", "demo-1", "--key-env", "UP_KEY")
+    assert gwproxy("profile", "add", "up", *flags).code == 0
+    log = tmp_path / "run.log"
+    run = ("run", "--log", str(log), "--", sys.executable, str(child))
+    gwproxy(*run, environ={"UP_KEY": key})
+    assert "what is [masked]?" in log.read_text()
+    assert key not in log.read_text()
 
 
 def test_claude_code_gets_settings_that_outrank_its_own(gwproxy_home: Path, programs: Path) -> None:

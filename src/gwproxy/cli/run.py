@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gwproxy.clients.endpoint import Endpoint
     from gwproxy.clients.launch import Launch
     from gwproxy.profiles.store import Config
+    from gwproxy.proxy.serving import Running
 
 # A child that is gone waits for no answer.
 _DRAIN_S: Final = 1.0
@@ -79,13 +80,16 @@ def run(
         )
     config = store.load()
     config.profile(profile)
-    _start_log(log)
+    servers: list[Running] = []
+    _start_log(log, servers)
     with _scratch_folder() as scratch:
-        return asyncio.run(_run([program, *command[1:]], config, profile, scratch, output))
+        work = _run([program, *command[1:]], config, profile, scratch, output, servers)
+        return asyncio.run(work)
 
 
-def _start_log(file: Path | None) -> None:
-    """The child has the screen, so our log goes to a file or nowhere."""
+def _start_log(file: Path | None, servers: Sequence[Running]) -> None:
+    """The child has the screen, so our log goes to a file or nowhere. The secrets of `servers`,
+    which start later, are hidden in it."""
     from gwproxy.proxy.log import LOGGER, LineFormatter
 
     handler: logging.Handler = logging.NullHandler()
@@ -94,7 +98,7 @@ def _start_log(file: Path | None) -> None:
             handler = logging.FileHandler(file, encoding="utf-8")
         except OSError as error:
             raise UsageError(f"cannot write {file}", why=error.strerror or str(error)) from None
-        handler.setFormatter(LineFormatter(lambda: ()))
+        handler.setFormatter(LineFormatter(lambda: [s for one in servers for s in one.secrets()]))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     LOGGER.setLevel(logging.INFO)
 
@@ -126,8 +130,14 @@ def _is_running(number: str) -> bool:
 
 
 async def _run(
-    command: list[str], config: Config, profile: str | None, scratch: Path, output: Output
+    command: list[str],
+    config: Config,
+    profile: str | None,
+    scratch: Path,
+    output: Output,
+    servers: list[Running],
 ) -> int:
+    """The child's exit code. `servers` gets the gateway, as soon as it runs."""
     from dataclasses import replace
 
     from gwproxy.cli.serve import demo_running
@@ -150,6 +160,7 @@ async def _run(
         read_token=lambda: token,
     )
     async with demo_running(options, config) as complete, running(complete) as server:
+        servers.append(server)
         endpoint = through_gateway(
             config.profile(profile),
             ServeSettings(host=server.host, port=server.port),
