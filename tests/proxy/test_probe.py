@@ -336,6 +336,24 @@ async def test_the_right_address_is_named_where_it_can_be_found(
     assert not bad(await check(mended, Depth.QUICK))
 
 
+async def test_what_is_free_proves_nothing_where_nothing_of_it_is_there(
+    start_provider: StartProvider, check: Check
+) -> None:
+    provider = await start_provider(KIMI_K25, key=KEY)
+    record = {"model": "m", "openai_url": f"{provider.base_url}/v1"}
+    profile = make_profile("up", record)
+    found = (await check(profile, Depth.FREE))[-1]
+    assert (found.check, found.outcome) == ("address", Outcome.NOTE)
+    right = f"{provider.base_url}/api/openai/v1"
+    assert learned_from(profile, [found]) == (Learned("openai_url", right),)
+
+    lost = make_profile("up", {"model": "m", "openai_url": f"{provider.base_url}/other/v1"})
+    provider.will(Refusal(404, "Not Found"), kinds=[Kind.MODELS])
+    found = (await check(lost, Depth.FREE))[-1]
+    assert (found.outcome, found.hint) == (Outcome.NOTE, "gwproxy test up --quick")
+    assert not provider.generations
+
+
 async def test_a_dialect_that_is_not_there_is_learned(
     start_provider: StartProvider, check: Check
 ) -> None:

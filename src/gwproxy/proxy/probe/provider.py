@@ -47,6 +47,10 @@ from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply
 
 _SHOWN_MODELS: Final = 5
 
+_NO_LIST: Final = "the provider has no list of them"
+_NO_COUNT: Final = "the provider does not count; gwproxy estimates"
+_NOTHING_FREE: Final = frozenset({_NO_LIST, _NO_COUNT})
+
 # A stream that took this long, and whose pieces then came all within this part of it, was held.
 _WORTH_STREAMING_S: Final = 1.0
 _HELD_PART: Final = 0.05
@@ -93,11 +97,15 @@ class ProviderProbe:
         masked = f"{found.secret.masked} from {found.source}" if found.secret else "none is needed"
         yield Verdict("key", Outcome.GOOD, masked)
         ways = ways_of(self._routes, profile, key)
+        silent = True
         async for verdict in self._free(ways, depth):
             yield verdict
+            silent &= verdict.words in _NOTHING_FREE
             if verdict.outcome is Outcome.BAD and _one_host(profile):
                 return
         if depth is Depth.FREE:
+            if silent:
+                yield await self._unproved(ways[0])
             return
         seen_picture = False
         for way in ways:
@@ -119,10 +127,23 @@ class ProviderProbe:
         if counting is not None and verdict.outcome is not Outcome.BAD:
             yield await self._look("count_tokens", counting, lambda: self._count(counting))
 
+    async def _unproved(self, way: Way) -> Verdict:
+        """Nothing was wrong with what is free, and nothing of it was there: no more is known of
+        the address."""
+        name = way.profile.name
+        other = await elsewhere(self._upstream, way)
+        if other is None:
+            words = "nothing that is free answers there: only a question shows whether it is right"
+            return Verdict("address", Outcome.NOTE, words, f"gwproxy test {name} --quick")
+        learned = _address(way, other)
+        words = f"nothing that is free answers there, but the provider answers at {other}"
+        hint = f"gwproxy profile set {name} {learned}"
+        return Verdict("address", Outcome.NOTE, words, hint, learned=learned)
+
     async def _models(self, way: Way) -> Verdict:
         body = await ask_free(self._upstream, way, "models")
         if body is None:
-            return Verdict("models", Outcome.GOOD, "the provider has no list of them")
+            return Verdict("models", Outcome.GOOD, _NO_LIST)
         names = model_names(body)
         wanted = way.profile.model
         if not names:
@@ -143,8 +164,7 @@ class ProviderProbe:
             words = "the provider counts, for nothing"
             return Verdict("count_tokens", Outcome.GOOD, words, learned=learned)
         learned = Learned("quirk.count_tokens", "local") if expected else None
-        words = "the provider does not count; gwproxy estimates"
-        return Verdict("count_tokens", Outcome.GOOD, words, learned=learned)
+        return Verdict("count_tokens", Outcome.GOOD, _NO_COUNT, learned=learned)
 
     # --- one dialect -------------------------------------------------------------------------
 
@@ -188,9 +208,8 @@ class ProviderProbe:
         other = await elsewhere(self._upstream, way)
         if other is None:
             return verdict
-        setting = "anthropic_url" if way.dialect is Dialect.ANTHROPIC else "openai_url"
         words = f"{verdict.words}; but the provider answers at {other}"
-        learned = Learned(setting, other)
+        learned = _address(way, other)
         hint = f"gwproxy profile set {way.profile.name} {learned}"
         return replace(verdict, words=words, hint=hint, learned=learned)
 
@@ -294,6 +313,10 @@ def _reply(body: bytes, way: Way, *, is_stream: bool) -> Reply:
     if isinstance(result, Failure):
         raise Failed(result)
     return result
+
+
+def _address(way: Way, base: str) -> Learned:
+    return Learned("anthropic_url" if way.dialect is Dialect.ANTHROPIC else "openai_url", base)
 
 
 def _note(check: str, words: str, way: Way, learned: Learned) -> Verdict:
