@@ -59,11 +59,20 @@ class Journal(logging.Handler):
         super().__init__()
         self.records: asyncio.Queue[Record] = asyncio.Queue()
         self.text = ""
+        self._written = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
         self.text += JsonFormatter(lambda: []).format(record) + f"\n{record.getMessage()}\n"
+        self._written.set()
         if isinstance(record.msg, Record):
             self.records.put_nowait(record.msg)
+
+    async def says(self, words: str) -> None:
+        """Return when `words` are in it."""
+        async with asyncio.timeout(10):
+            while words not in self.text:
+                self._written.clear()
+                await self._written.wait()
 
     async def exchange(self) -> Record:
         """The record of the next exchange that ends."""
@@ -263,6 +272,18 @@ async def test_an_edit_of_config_toml_takes_effect_and_a_broken_one_does_not(
         assert "the last good configuration stays in force" in journal.text
         edited(profile("fourth"))
         assert await model() == "fourth-1"
+
+
+async def test_an_edit_is_noticed_without_a_request(
+    edited: Callable[[str], None], journal: Journal
+) -> None:
+    edited('[profiles.first]\npreset = "demo"\n')
+    async with running(Options(port=0, limits=replace(QUICK, edit_look_s=0.01))):
+        edited("[profiles.second\nbroken")
+        await journal.says("the last good configuration stays in force")
+        edited('[profiles.third]\npreset = "demo"\nmodle = "x"\n')
+        await journal.says("config.toml was changed, and is in force")
+        await journal.says("profiles.third.modle is not a setting; did you mean model?")
 
 
 async def test_a_rotated_token_is_in_force_at_once(gwproxy_home: Path) -> None:

@@ -98,5 +98,9 @@ class Limits:
     thread_bytes: int = 8 * _MIB
     """Bodies from here on are translated in a thread: the loop must not stand still for 20 ms."""
 
+    edit_look_s: float = 2.0
+    """How often config.toml is looked at while no request comes: whoever has just saved it looks at
+    the log."""
+
     drain_s: float = 30.0
     """How long running answers may go on after the first signal to stop."""

@@ -158,9 +158,11 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await runner.setup()
         site = web.SockSite(runner, listener, backlog=_BACKLOG)
         await site.start()
+        following = asyncio.create_task(_follow(plan, options.limits.edit_look_s))
         try:
             yield Running(host, port, gateway, keys)
         finally:
+            following.cancel()
             await site.stop()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
@@ -201,6 +203,13 @@ def _welcome(plan: Plan) -> None:
     LOGGER.info("config.toml was changed, and is in force")
     for remark in plan.routes.config.remarks:
         LOGGER.warning("%s", remark)
+
+
+async def _follow(plan: Live[Plan], every_s: float) -> None:
+    """Notice edits between requests too, so that a broken one is told when it is made."""
+    while True:
+        await asyncio.sleep(every_s)
+        plan.get()
 
 
 def refuse_remote(options: Options) -> None:
