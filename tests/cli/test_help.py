@@ -58,6 +58,11 @@ def test_help_shows_every_command_that_is_there(command: InProcess) -> None:
         assert f"  {name} " in ran.stdout
 
 
+def test_help_of_a_command_shows_no_python(command: InProcess) -> None:
+    assert "  PROFILE  These profiles.\n" in command("test", "--help").stdout
+    assert "<" not in command("profile", "rename", "--help").stdout
+
+
 def test_help_of_a_command_shows_its_options(command: InProcess) -> None:
     ran = command("profile", "add", "-h")
     assert (ran.code, ran.stderr) == (0, "")

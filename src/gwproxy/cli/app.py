@@ -147,7 +147,7 @@ def load_command(entry: CommandEntry) -> Any:
     app.callback()(_do_nothing)
     importlib.import_module(entry.module).register(app)
     command = get_group(app).commands[entry.name]
-    _default_help_to_no(command)
+    _made_plain(command)
     return command
 
 
@@ -156,7 +156,7 @@ def build_app() -> Any:
     app = _new_typer(cls=LazyGroup, invoke_without_command=True)
     app.callback()(_root)
     group = get_group(app)
-    _default_help_to_no(group)
+    _made_plain(group)
     return group
 
 
@@ -208,15 +208,23 @@ def _do_nothing() -> None:
     pass
 
 
-def _default_help_to_no(command: Any) -> None:
-    """Spare every command the import of pydantic.
+def _no_type(ctx: object) -> str:
+    return ""
+
+
+def _made_plain(command: Any) -> None:
+    """Spare every command the import of pydantic, and every reader of --help the Python types.
 
     typer validates a `--help` that was not given (None) as a boolean, and loads pydantic for it:
     a quarter of a second, more than all the rest of `gwproxy token`.
     """
     command.context_settings.setdefault("default_map", {})["help"] = False
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            # `PROFILE <list[str]>` in --help is said to programmers only.
+            parameter.display_type_rich = _no_type
     for child in getattr(command, "commands", {}).values():
-        _default_help_to_no(child)
+        _made_plain(child)
 
 
 def _new_typer(**settings: Any) -> typer.Typer:

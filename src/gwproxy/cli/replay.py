@@ -29,12 +29,6 @@ _HOW: Final = "gwproxy serve --capture, or capture = true under [serve] in confi
 _SHOWN_OF_ID: Final = len("req_") + 8
 """Enough to tell a hundred apart, and to be typed."""
 
-_ROUTES: Final = {
-    "anthropic": "/v1/messages",
-    "chat": "/v1/chat/completions",
-    "responses": "/v1/responses",
-}
-
 
 def register(app: typer.Typer) -> None:
     app.command("replay")(replay)
@@ -156,6 +150,7 @@ async def _ask(config: Config, name: str, before: Captured) -> Captured:
     from gwproxy.cli.serve import demo_running
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import captures
+    from gwproxy.proxy.endpoints import GENERATING
     from gwproxy.proxy.serving import Options, running
 
     folder = paths.captures_dir()
@@ -168,13 +163,13 @@ async def _ask(config: Config, name: str, before: Captured) -> Captured:
         captures=folder,
         capture=True,
     )
-    route = _ROUTES[before.facts["client_dialect"]]
+    endpoint = next(one for one, spoken in GENERATING.items() if spoken == before.dialect)
     head = {**before.headers, "content-type": "application/json"}
     head["authorization"] = f"Bearer {local_token().reveal()}"
     # The gateway has its own patience with the provider; this one only must not be shorter.
     timeout = aiohttp.ClientTimeout(total=None)
     async with demo_running(options, config) as complete, running(complete) as server:
-        url = f"{server.url}/profiles/{name}{route}{before.query}"
+        url = f"{server.url}/profiles/{name}/v1{endpoint}{before.query}"
         try:
             async with (
                 aiohttp.ClientSession(trust_env=False, timeout=timeout) as session,

@@ -195,6 +195,11 @@ class Captured:
     content: Mapping[str, Any]
 
     @property
+    def dialect(self) -> str:
+        """The client's."""
+        return str(self.facts["client_dialect"])
+
+    @property
     def query(self) -> str:
         """With its question mark, or ""."""
         _, mark, query = self.content["request"]["path"].partition("?")
