@@ -191,5 +191,6 @@ def test_days_are_whole_ones() -> None:
     assert _moment("7d", now) == datetime(2026, 11, 16).timestamp()
     assert _moment("2h", now) == datetime(2026, 11, 22, 13, 30).timestamp()
     assert _moment("2026-11-01", now) == datetime(2026, 11, 1).timestamp()
-    with pytest.raises(UsageError):
-        _moment("7 days", now)
+    for text in ("7 days", "0d", "-1d", ""):
+        with pytest.raises(UsageError):
+            _moment(text, now)

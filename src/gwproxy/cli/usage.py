@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gwproxy.proxy.ledger.report import Grouping
 
 _GROUPINGS: Final = ("day", "profile", "model", "client")
-_SPAN: Final = re.compile(r"(\d{1,4})([hdw])")
+_SPAN: Final = re.compile(r"([1-9]\d{0,3})([hdw])")
 _SPAN_S: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 _BAR_WIDTH: Final = 12
