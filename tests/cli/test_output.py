@@ -87,6 +87,20 @@ def test_an_empty_table_is_a_remark_and_no_data(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr() == ("", "nothing yet\n")
 
 
+def test_words_of_others_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output, evil = Output(), "a\x1b]0;owned\x07b\x9b2Jc\rd"
+    output.talk(evil)
+    output.warn(evil)
+    output.fail(ConfigError(evil, why=evil, hint=f"{evil}\nsecond"))
+    output.item(evil, 2)
+    output.finding("failed", evil, [evil])
+    output.table(Table(("NAME",), ((f"{evil}\n",),)))
+    stdout, stderr = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\x9b", "\r"} & set(stdout + stderr)
+    assert (stdout.count("owned"), stderr.count("owned")) == (4, 5)
+    assert "\n  second\n" in stderr
+
+
 def test_a_finding_has_each_way_out_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     Output().finding("failed", "no key", ["set one:", "  this", "  that"])
     assert capsys.readouterr().out == (

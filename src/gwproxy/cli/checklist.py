@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
+from gwproxy.cli.drawing import harmless
 from gwproxy.cli.output import Output
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class _Growing:
         table.add_column(no_wrap=True, justify="right")
         for verdict in self._verdicts:
             took = f"{verdict.seconds:.1f} s" if verdict.seconds is not None else ""
-            words = Text(verdict.words)
+            words = Text(harmless(verdict.words))
             if verdict.hint:
                 words.append(f"\n→ {verdict.hint}", style="cyan")
             outcome = Text(verdict.outcome, style=_COLOURS[verdict.outcome])

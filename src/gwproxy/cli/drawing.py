@@ -7,15 +7,23 @@ only to draw.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _GAP: Final = 2
+
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def harmless(text: str) -> str:
+    """`text` without what steers a terminal: a provider's words are shown, not obeyed."""
+    return _CONTROL.sub(" ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +38,18 @@ class Table:
     right: frozenset[str] = frozenset()
     spare: tuple[str, ...] = ()
 
+    def harmless(self) -> Table:
+        """The same, each cell one line of plain text."""
+        rows = tuple(tuple(harmless(cell).replace("\n", " ") for cell in row) for row in self.rows)
+        return replace(self, rows=rows)
+
     def without(self, left_out: frozenset[str]) -> Table:
         """The same without some of its columns."""
         kept = [place for place, name in enumerate(self.columns) if name not in left_out]
-        return Table(
-            tuple(self.columns[place] for place in kept),
-            tuple(tuple(row[place] for place in kept) for row in self.rows),
-            self.empty,
-            self.right,
-            self.spare,
+        return replace(
+            self,
+            columns=tuple(self.columns[place] for place in kept),
+            rows=tuple(tuple(row[place] for place in kept) for row in self.rows),
         )
 
 

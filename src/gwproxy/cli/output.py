@@ -26,7 +26,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
-from gwproxy.cli.drawing import Table, aligned, draw, hanging
+from gwproxy.cli.drawing import Table, aligned, draw, hanging, harmless
 from gwproxy.errors import GwproxyError, UsageError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Output:
             if table.empty:
                 self.talk(table.empty)
             return
+        table = table.harmless()
         if self.draws_on(sys.stdout):
             draw(table, sys.stdout, colour=self.is_fancy(sys.stdout))
             return
@@ -108,7 +109,7 @@ class Output:
         self.line(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
         for hint in hints:
             # Not wrapped: it is to be copied.
-            way = self._paint(f"→ {hint.strip()}", _CYAN, sys.stdout)
+            way = self._paint(f"→ {harmless(hint.strip())}", _CYAN, sys.stdout)
             self.line(" " * _LEVEL_WIDTH + way)
 
     # -- talk -------------------------------------------------------------------------------
@@ -116,11 +117,11 @@ class Output:
     def talk(self, text: str) -> None:
         """A remark to the person, on stderr; --quiet silences it."""
         if not self.quiet:
-            self._say(text)
+            self._say(harmless(text))
 
     def warn(self, text: str) -> None:
         """Something the person should know even with --quiet, on stderr."""
-        self._say(f"{self._paint('warning:', _YELLOW, sys.stderr)} {text}")
+        self._say(f"{self._paint('warning:', _YELLOW, sys.stderr)} {harmless(text)}")
 
     def fail(self, error: GwproxyError) -> None:
         """The three lines, or the envelope with --json. The caller exits with
@@ -129,12 +130,12 @@ class Output:
             parts = {"what": error.what, "why": error.why, "hint": error.hint}
             self._envelope("error", data=None, error=parts | {"exit_code": error.exit_code})
             return
-        self._say(f"{self._paint('error:', _RED, sys.stderr)} {error.what}")
+        self._say(f"{self._paint('error:', _RED, sys.stderr)} {harmless(error.what)}")
         if error.why:
-            self._say(f"{self._paint('why:', _DIM, sys.stderr)} {error.why}")
+            self._say(f"{self._paint('why:', _DIM, sys.stderr)} {harmless(error.why)}")
         if error.hint:
             # A hint may go on over several lines, one way out on each.
-            hint = error.hint.replace("\n", "\n  ")
+            hint = harmless(error.hint).replace("\n", "\n  ")
             self._say(f"{self._paint('hint:', _DIM, sys.stderr)} {hint}")
 
     # -- questions --------------------------------------------------------------------------
@@ -202,7 +203,7 @@ class Output:
         return f"{colour}{text}{_PLAIN}" if self.is_fancy(stream) else text
 
     def _wrapped(self, text: str, indent: int) -> str:
-        columns = self.columns()
+        columns, text = self.columns(), harmless(text)
         return text if columns is None else hanging(text, indent, columns)
 
     def _say(self, text: str) -> None:
