@@ -131,6 +131,20 @@ def test_a_program_that_is_not_there_is_a_usage_error(
     assert ran.stderr.startswith("error: there is no program 'no-such-program'\n")
 
 
+@posix
+@pytest.mark.parametrize("content", [b"#!/no/such/interpreter\n", b"\0\1"])
+def test_a_program_that_does_not_start_is_a_usage_error(
+    gwproxy_home: Path, tmp_path: Path, content: bytes
+) -> None:
+    program = tmp_path / "broken"
+    program.write_bytes(content)
+    program.chmod(0o755)
+    ran = demo(str(program))
+    assert ran.code == 2
+    assert f"error: {program} does not start\n" in ran.stderr
+    assert list((gwproxy_home / "run").iterdir()) == []
+
+
 def test_without_a_profile_nothing_is_started(command: InProcess, gwproxy_home: Path) -> None:
     ran = command("run", "--", sys.executable)
     assert (ran.code, ran.stdout) == (3, "")

@@ -199,8 +199,15 @@ def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Outpu
 
 
 async def _child(command: Sequence[str], environ: dict[str, str]) -> int:
-    # No pipes: the terminal is the child's.
-    process = await asyncio.create_subprocess_exec(*command, env=environ)
+    try:
+        # No pipes: the terminal is the child's.
+        process = await asyncio.create_subprocess_exec(*command, env=environ)
+    except OSError as error:
+        raise UsageError(
+            f"{command[0]} does not start",
+            why=error.strerror or str(error),
+            hint="if it is a script, its first line must name an interpreter that is there",
+        ) from None
     with _signals_for(process):
         code = await process.wait()
     return code if code >= 0 else _SIGNAL_EXIT - code
