@@ -128,6 +128,37 @@ def test_a_setup_whose_record_is_lost_is_known_by_what_it_wrote(
     assert client.traces(target.form.read(after)) == client.traces(target.form.read("")) == []
 
 
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("before", [None, "", "{}\n", "// nothing yet\n", "\ufeff"])
+def test_what_a_first_setup_made_is_left_by_a_second(
+    tmp_path: Path, name: str, before: str | None
+) -> None:
+    form = TOML if name == "codex" else JSON
+    if form is TOML and before:
+        before = before.replace("//", "#").replace("{}", "")
+    target = Target(name, "user", tmp_path / "settings", form, CLIENTS[name].traces)
+    if before is not None:
+        target.file.write_bytes(before.encode())
+    set_up(target, "token")
+    assert set_up(target, "token").is_empty
+    change.apply_undo(target)
+    assert (target.file.read_bytes().decode() if target.file.exists() else None) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("codex", '[model_providers.gwproxy]\nname = "mine"\n'),
+        ("codex", '[model_providers.gwproxy]\nbase_url = "https://gwproxy.example/v1"\n'),
+        ("opencode", '{"provider": {"gwproxy": {"name": "mine"}}}'),
+        ("openclaw", '{models: {providers: {gwproxy: {baseUrl: "http://127.0.0.1:8000"}}}}'),
+    ],
+)
+def test_an_entry_of_our_name_is_not_ours_without_our_address(name: str, text: str) -> None:
+    form = TOML if name == "codex" else JSON
+    assert CLIENTS[name].traces(form.read(text)) == []
+
+
 def test_a_huge_file_is_edited_in_the_same_way(tmp_path: Path) -> None:
     rules = [f"Bash(make target-{number}:*)" for number in range(60_000)]
     file = tmp_path / "settings.json"

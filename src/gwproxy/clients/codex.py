@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking
 from gwproxy.clients.tomltext import TOML
@@ -64,7 +64,8 @@ def target(scope: str, places: Places) -> Target:
 def traces(tree: Tree) -> list[MemberPath]:
     """What gwproxy alone writes: its provider, and the choice of it with all that goes with it.
     A provider to which somebody has added something is theirs."""
-    if not is_made_of(lookup(tree, _TABLE), _KEYS):
+    is_ours = is_made_of(lookup(tree, _TABLE), _KEYS)
+    if not (is_ours and is_gateway(lookup(tree, (*_TABLE, "base_url")))):
         return []
     is_chosen = lookup(tree, ("model_provider",)) == PROVIDER
     choice: list[MemberPath] = [("model",), ("model_provider",), ("model_context_window",)]

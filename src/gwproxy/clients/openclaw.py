@@ -24,7 +24,7 @@ from gwproxy.clients.document import (
     lookup,
     pointer,
 )
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
@@ -87,7 +87,8 @@ def target(scope: str, places: Places) -> Target:
 def traces(tree: Tree) -> list[MemberPath]:
     """What gwproxy alone writes: its provider, its secret, and the choice of its models. A
     provider to which somebody has added something is theirs."""
-    if not is_made_of(lookup(tree, _ENTRY), _KEYS):
+    is_ours = is_made_of(lookup(tree, _ENTRY), _KEYS)
+    if not (is_ours and is_gateway(lookup(tree, (*_ENTRY, "baseUrl")))):
         return []
     choices: list[MemberPath] = [_DEFAULT_MODEL, (*_DEFAULT_MODEL, "primary")]
     found = [place for place in choices if str(lookup(tree, place)).startswith(f"{PROVIDER}/")]

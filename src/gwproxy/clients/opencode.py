@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.clients.document import MemberPath, Tree, Value, is_made_of, lookup
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
@@ -68,8 +68,11 @@ def target(scope: str, places: Places) -> Target:
 def traces(tree: Tree) -> list[MemberPath]:
     """What gwproxy alone writes: its provider, and the choice of its models. A provider to which
     somebody has added something is theirs."""
-    own, options = is_made_of(lookup(tree, _ENTRY), _KEYS), lookup(tree, (*_ENTRY, "options"))
-    if not own or not is_made_of(options, _OPTIONS):
+    options = (*_ENTRY, "options")
+    is_ours = is_made_of(lookup(tree, _ENTRY), _KEYS) and is_made_of(
+        lookup(tree, options), _OPTIONS
+    )
+    if not (is_ours and is_gateway(lookup(tree, (*options, "baseURL")))):
         return []
     choices: list[MemberPath] = [("model",), ("small_model",)]
     chosen = [place for place in choices if str(lookup(tree, place)).startswith(f"{PROVIDER}/")]
@@ -96,8 +99,10 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     }
     reference = f"{PROVIDER}/{profile.model}"
     group = "" if default else "default model"
+    schema: MemberPath = ("$schema",)
     return [
-        *([] if tree else [Wish(("$schema",), SCHEMA)]),
+        # What a first setup has written, a second one must not take away.
+        *([Wish(schema, SCHEMA)] if not tree or lookup(tree, schema) == SCHEMA else []),
         Wish(("model",), reference, yielding=group),
         # Titles go to it; unset, OpenCode looks for a small model of another provider.
         Wish(("small_model",), reference, yielding=group),
