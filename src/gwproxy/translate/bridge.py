@@ -24,7 +24,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from gwproxy.translate import anthropic, chat, jsonio, passthrough, responses, seal, tokens
+from gwproxy.translate import (
+    anthropic,
+    chat,
+    complaints,
+    jsonio,
+    passthrough,
+    responses,
+    seal,
+    tokens,
+)
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.dialect import Codec, Reader, Writer
 from gwproxy.translate.events import (
@@ -61,6 +70,10 @@ NO_IMAGES: Final[Mapping[str, Fetched]] = MappingProxyType({})
 
 # Nearly no request has one; a body with a conversation about addresses has them escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
+
+
+# What clients know by status and type, which third parties choose at will.
+_ACTED_UPON: Final = frozenset({FailureKind.BILLING, FailureKind.OVERLOADED})
 
 
 class Peek(Struct, frozen=True):
@@ -292,13 +305,24 @@ class Bridge:
         return Collector(self)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorAnswer:
-        """The upstream's refusal in the client's dialect; verbatim where both speak the same."""
+        """The upstream's refusal in the client's dialect; verbatim where both speak the same and
+        the client can act on it."""
         lower = {name.lower(): value for name, value in headers.items()}
         failure = CODECS[self.upstream].parse_failure(status, lower, body)
         answer = self.render(failure)
-        if self.client is self.upstream and _is_object(body):
+        same = self.client is self.upstream and _is_object(body)
+        if same and self._speaks_for_itself(failure, answer):
             return structs.replace(answer, status=status, body=body)
         return answer
+
+    def _speaks_for_itself(self, failure: Failure, answer: ErrorAnswer) -> bool:
+        """Whether the upstream's own words make a client compact, stop or wait. Kimi's hosts speak
+        a dialect without its words ("exceeded model token limit", MoonshotAI/kimi-cli#2011); a
+        relayed request is answered by somebody who knows them, but for the window."""
+        if failure.kind is FailureKind.CONTEXT:
+            told = complaints.read(answer.body)
+            return (told.message, told.code) == (failure.message, failure.code)
+        return self.faithful or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
         return render_failure(self.client, failure, self._asked.request_id)
