@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 from msgspec import structs
 
-from gwproxy.proxy import answers, failures, headers
+from gwproxy.proxy import answers, failures, headers, hints
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.conversations import Conversations
@@ -151,7 +151,7 @@ class Exchange:
         self._factor = self._services.calibration.factor(route.profile.name)
         bridge = self._bridge = self._new_bridge(route)
         if route.manners.rebuild and self._client is route.dialect:
-            record.remark = ", ".join(filter(None, (record.remark, "rebuilt")))
+            record.add_remark("rebuilt")
         if self._client is Dialect.RESPONSES:
             # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
             native = route.dialect is Dialect.RESPONSES and not route.manners.rebuild
@@ -216,8 +216,7 @@ class Exchange:
         mended.losses.heal(str(healed.remedy))
         answer.close()
         self._healed, self._route, self._bridge = healed, healed.route, mended
-        again = f"asked again, since {healed.remedy.cause}: {healed.remedy}"
-        self._record.remark = ", ".join(filter(None, (self._record.remark, again)))
+        self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")
         return mended, self._new_call(healed.route, mended, outgoing, refused.key)
 
     @property
@@ -415,13 +414,19 @@ class Exchange:
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
         self._weigh(answer.status, error.failure)
-        if answer.status != 401 or self._route is None:
+        if self._route is None:
+            return error
+        profile = self._route.profile
+        if answer.status != 401:
+            agent = self._request.headers.get("user-agent", "")
+            known = self._services.standing.has_answered(profile)
+            self._record.add_remark(
+                hints.hint(error.failure, self._route, agent, ever_answered=known)
+            )
             return error
         # The profile's key, not the client's: only the person at this machine can mend it.
-        profile = self._route.profile
         self._services.keys.forget(profile)
-        hint = f"the provider refuses the key of the profile {profile.name}"
-        words = f"{error.failure.message} ({hint}; gwproxy profile key {profile.name} sets another)"
+        words = f"{error.failure.message} ({hints.key_words(profile)})"
         return bridge.render(structs.replace(error.failure, message=words, retryable=False))
 
     def _weigh(self, status: int, failure: Failure) -> None:

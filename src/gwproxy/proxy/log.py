@@ -56,6 +56,9 @@ class Record:
     tape: Tape | None = None
     """Copies of its bytes, where a person asked for them. Never in the log."""
 
+    def add_remark(self, remark: str) -> None:
+        self.remark = ", ".join(filter(None, (self.remark, remark)))
+
     def fail(self, failure: Failure) -> None:
         """It went wrong, in whoever's words."""
         self.error, self.error_kind = failure.message, failure.kind

@@ -48,6 +48,7 @@ class Standing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._past: defaultdict[str, _Past] = defaultdict(_Past)
+        self._answered: set[str] = set()
 
     def unreached(self, profile: Profile) -> None:
         """Nothing could be sent to it."""
@@ -69,7 +70,12 @@ class Standing:
 
     def answered(self, profile: Profile) -> None:
         """All is well again."""
+        self._answered.add(profile.name)
         self._past.pop(profile.name, None)
+
+    def has_answered(self, profile: Profile) -> bool:
+        """Whether it has ever answered since we run."""
+        return profile.name in self._answered
 
     def cooling_s(self, profile: Profile) -> float:
         """How much longer to pass it over; 0 when there is no reason to."""

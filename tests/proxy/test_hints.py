@@ -1,0 +1,86 @@
+"""A refusal that means something else than it says gets a word in the log, and only there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from gwproxy.profiles.record import make_profile
+from gwproxy.proxy import hints
+from gwproxy.proxy.route import Route
+from gwproxy.simulator import KIMI_CODE, Refusal, client_gate
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from gwproxy.translate.manners import Manners
+from support.gateway import StartGateway, messages
+from support.provider import StartProvider
+
+OVERLOADED = Failure(FailureKind.OVERLOADED, "The engine is currently overloaded", 429)
+GATE = Failure(FailureKind.PERMISSION, str(client_gate().message), 403)
+
+
+def route(dialect: Dialect = Dialect.CHAT, **record: Any) -> Route:
+    profile = make_profile("up", {"preset": "kimi-code", **record})
+    return Route(profile, "kimi-k2.5", dialect, "https://x.example", Manners())
+
+
+def hint(failure: Failure, way: Route, *, ever_answered: bool = False) -> str:
+    return hints.hint(failure, way, "curl/8", ever_answered=ever_answered)
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (GATE, "tools that it knows by their User-Agent, not 'curl/8'; gwproxy profile set up"),
+        (
+            Failure(FailureKind.PERMISSION, "Access terminated. Review our Guidelines", 403),
+            "a forged User-Agent",
+        ),
+        (OVERLOADED, "may mean that 'curl/8' is not let in"),
+        (
+            Failure(FailureKind.NOT_FOUND, "Not found the model k9 or Permission denied", 404),
+            "gwproxy models up lists",
+        ),
+    ],
+)
+def test_what_is_behind_a_refusal(failure: Failure, words: str) -> None:
+    assert words in hint(failure, route())
+
+
+def test_there_is_not_always_something_behind_it() -> None:
+    assert hint(OVERLOADED, route(), ever_answered=True) == ""
+    assert hint(Failure(FailureKind.NOT_FOUND, "no such page", 404), route()) == ""
+    assert hint(Failure(FailureKind.INVALID, "temperature: too high", 400), route()) == ""
+    assert "dialects=anthropic" not in hint(GATE, route(Dialect.ANTHROPIC))
+
+
+def test_a_refused_key_is_told_where_keys_come_from() -> None:
+    words = hints.key_words(route().profile)
+    assert "https://www.kimi.com/code/console, and begins with sk-kimi-" in words
+    plain = make_profile("mine", {"openai_url": "https://x.example", "model": "m"})
+    assert hints.key_words(plain) == (
+        "the provider refuses the key of the profile mine; gwproxy profile key mine sets another"
+    )
+
+
+async def test_the_client_hears_the_upstream_and_the_log_says_more(
+    start_gateway: StartGateway, start_provider: StartProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await start_provider(KIMI_CODE)
+    record = {"preset": "kimi-code", "anthropic_url": provider.anthropic_url}
+    gateway = await start_gateway({"up": record})
+    overload = Refusal(429, OVERLOADED.message, error_type="engine_overloaded_error")
+    told = []
+    for planned in (overload, client_gate(), None, overload):
+        if planned is not None:
+            provider.will(planned)
+        caplog.clear()
+        agent = {"user-agent": "odd/1"}
+        with caplog.at_level(logging.INFO, "gwproxy"):
+            async with gateway.post("/v1/messages", messages(), headers=agent) as got:
+                answer = await got.text()
+        assert "let in" not in answer
+        told.append((got.status, "let in" in caplog.text or "lets in" in caplog.text))
+    assert told == [(529, True), (403, True), (200, False), (529, False)]
+    assert {one.header("user-agent") for one in provider.generations} == {"odd/1"}
