@@ -155,6 +155,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {},
         {"image_urls": False},
     ),
+    (
+        'input.12: item type "compaction" is not supported',
+        {},
+        {"hosted_tools": False},
+    ),
     ("Unsupported image. Please try another one.", {}, {"old_media": False}),
     (
         "messages.1.content.0: Invalid `signature` in `thinking` block",

@@ -310,6 +310,12 @@ def _of_content() -> Iterable[Symptom]:
     )
     # MoonshotAI/Kimi-K2.5#27
     yield Symptom("documents are refused", _words(r"input tag 'document'"), _off("documents"))
+    # openai/codex#45393, router-for-me/CLIProxyAPI#5647
+    yield Symptom(
+        "a kind of item is refused",
+        _words(r"item type \W*\w+\W* is not supported"),
+        _off("hosted_tools"),
+    )
     yield Symptom("a kind of block is refused", _words(r"input tag '\w+' found using"), _REBUILD)
     # OpenHands/software-agent-sdk#3155: fetched here from then on
     yield Symptom(
@@ -350,11 +356,14 @@ def _of_content() -> Iterable[Symptom]:
         ({"reasoning_in": "none"},),
         lasting=False,
     )
-    # MoonshotAI/kimi-code#1985, #1292; lidge-jun/opencodex#4726. The hub sends no such history.
+    # MoonshotAI/kimi-code#1985, #1292; lidge-jun/opencodex#4726; openclaw/openclaw PR#43867;
+    # moeru-ai/airi#1768. The hub sends no such history.
     yield Symptom(
         "the history is out of order",
         _words(
             r"must not be empty",
+            r"must decode to a json object",
+            r"tokenization failed",
             r"text content (?:is empty|blocks must be non-empty)",
             r"tool_call_id\s+is not found",
             r"must be followed by tool messages",

@@ -179,6 +179,15 @@ def test_the_schema_of_an_answer_is_made_legal_where_the_host_reads_it(
     assert (out is not request) is fitted
 
 
+def test_of_tools_of_one_name_the_first_is_offered() -> None:
+    first, other = Tool("a", description="first"), Tool("a", namespace="n")
+    request = offering(first, Tool("b"), Tool("a", description="second"), other)
+    out, losses = applied(tools.drop_repeated, request)
+    assert out.tools == (first, Tool("b"), other)
+    assert losses == ["drop:tools.a"]
+    assert applied(tools.drop_repeated, out)[0] is out
+
+
 def test_the_last_resort_says_the_schema_in_words() -> None:
     schema = '{"type":"object","properties":{"x":{"type":"string"}}}'
     request = offering(

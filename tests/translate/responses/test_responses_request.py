@@ -188,6 +188,27 @@ def test_reasoning(reasoning: dict[str, Any], thinking: Thinking) -> None:
     assert parsed(reasoning=reasoning)[0].thinking == thinking
 
 
+@pytest.mark.parametrize("hosted", [True, False])
+def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool) -> None:
+    asked_for, _ = parsed(
+        input=[
+            {"role": "user", "content": "hi"},
+            {"type": "compaction", "id": "c", "encrypted_content": "zzz"},
+            {"type": "web_search_call", "id": "w", "action": {"type": "search", "query": "q"}},
+            {"role": "user", "content": "bye"},
+        ]
+    )
+    body, losses = rendered(asked_for, replace(PLAIN, hosted_tools=hosted))
+    kinds = [item["type"] for item in body["input"]]
+    if hosted:
+        assert kinds == ["message", "compaction", "web_search_call", "message"]
+        assert losses == []
+    else:
+        assert kinds == ["message", "message", "message"]
+        assert "[web_search" in json.dumps(body["input"][1])
+        assert losses == ["drop:compaction", "emu:web_search_call"]
+
+
 def test_formats_asked_for() -> None:
     assert parsed(text={"format": {"type": "text"}})[0].output_format is None
     plain = parsed(text={"format": {"type": "json_object"}})[0]

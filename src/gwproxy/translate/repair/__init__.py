@@ -48,6 +48,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
     Pass("text before calls", history.text_before_calls, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
+    Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
     Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),
     Pass("deferred tools", tools.show_deferred, "hosts that cannot load tools later"),
     Pass("tool count", tools.limit_tools, "hosts refuse long lists of tools"),

@@ -40,6 +40,20 @@ _PLACEHOLDER: Final = "DeferredToolPlaceholder"
 _BUILTIN_MARK: Final = "$"
 
 
+def drop_repeated(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Each tool once: two MCP servers may offer one of the same name. Calls would be told apart by
+    nobody, and "tools: Tool names must be unique." is a 400."""
+    kept: dict[tuple[str | None, str], Tool] = {}
+    for tool in request.tools:
+        place = tool.namespace, tool.name
+        if place in kept:
+            losses.drop(f"tools.{tool.name[:40]}")
+        kept.setdefault(place, tool)
+    if len(kept) == len(request.tools):
+        return request
+    return structs.replace(request, tools=tuple(kept.values()))
+
+
 def drop_hosted(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
     """Tools that somebody else's servers would run. One that the request is all about is refused
     by name; among others it is left out, so that an agent still works. Raises Unsupported."""
