@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ipaddress
 import json
@@ -165,7 +166,7 @@ async def test_images_are_kept_for_the_next_turn_and_not_without_end(
     start_scripted: StartScripted,
 ) -> None:
     host = await start_scripted(show)
-    limits = replace(QUICK, kept_images_bytes=2 * len(PNG))
+    limits = replace(QUICK, kept_images_bytes=2 * len(PNG) + 100)
     images = Images(limits, lambda _: True)
     one, two, three = (f"{host.url}/{name}" for name in "123")
     await images.fetch([one, two])
@@ -176,6 +177,19 @@ async def test_images_are_kept_for_the_next_turn_and_not_without_end(
     assert len(host.visits) == 3
     await images.fetch([one])
     assert len(host.visits) == 4
+    await images.close()
+
+
+async def test_an_image_that_two_ask_for_at_once_is_kept_once(
+    start_scripted: StartScripted,
+) -> None:
+    host = await start_scripted(show)
+    images = Images(replace(QUICK, kept_images_bytes=2 * len(PNG)), lambda _: True)
+    both = await asyncio.gather(images.fetch([host.url]), images.fetch([host.url]))
+    assert [found[host.url].data for found in both] == [PNG, PNG]
+    before = len(host.visits)
+    await images.fetch([host.url])
+    assert len(host.visits) == before
     await images.close()
 
 

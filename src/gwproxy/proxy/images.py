@@ -138,8 +138,10 @@ class Images:
         return socket.socket(family, kind, protocol)
 
     def _keep(self, address: str, image: Fetched) -> None:
+        if address in self._kept:  # two exchanges have asked for it at once
+            return
         self._kept[address] = image
-        self._kept_bytes += len(image.data)
+        self._kept_bytes += len(address) + len(image.data)
         while self._kept_bytes > self._limits.kept_images_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._kept_bytes -= len(oldest.data)
+            gone, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= len(gone) + len(oldest.data)

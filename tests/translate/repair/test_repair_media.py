@@ -119,6 +119,17 @@ def test_addresses_are_asked_for_once_and_filled_in() -> None:
     assert media.fit_media(filled, Dialect.CHAT, manners, Losses()) is filled
 
 
+def test_an_address_is_told_without_what_may_be_secret() -> None:
+    address = "https://me:s3cret@example.com/x.png?signature=s3cret"
+    found = {address: media.Fetched(why="HTTP 404")}
+    request = asked(Media("image", "url", address))
+    with pytest.raises(Unsupported, match=r"https://example\.com/x\.png cannot") as refused:
+        media.with_media(request, found, Losses())
+    assert "s3cret" not in refused.value.why
+    out = media.with_media(shown(Media("image", "url", address)), found, Losses())
+    assert "s3cret" not in repr(out)
+
+
 @pytest.mark.parametrize("flags", [{"image_urls": True}, {"vision": False}])
 def test_nothing_is_fetched_for_a_host_that_fetches_or_cannot_see(flags: dict[str, Any]) -> None:
     assert media.pending_urls(asked(BY_URL), Manners(**flags)) == ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -30,6 +31,7 @@ IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _PDF: Final = "application/pdf"
 _HEAD_CHARACTERS: Final = 32
 _LONGEST_ADDRESS: Final = 200
+_USER_INFO: Final = re.compile("//[^/]*@")
 _SIGNATURES: Final = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -148,8 +150,8 @@ def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses)
 
 
 def _shortened(address: str) -> str:
-    """Without the query, in which signed addresses have their secret."""
-    return address.partition("?")[0][:_LONGEST_ADDRESS]
+    """Without what may be secret: the query of signed addresses, a name and password."""
+    return _USER_INFO.sub("//", address.partition("?")[0])[:_LONGEST_ADDRESS]
 
 
 def _media(request: Request) -> Iterator[Media]:
