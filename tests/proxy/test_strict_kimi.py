@@ -24,6 +24,7 @@ from gwproxy.simulator import (
     Asked,
     Manners,
     Recorded,
+    Rule,
     Running,
     call,
     strictly,
@@ -43,11 +44,18 @@ from support.agents import (
 from support.gateway import KEY, StartGateway, TestGateway
 from support.provider import StartProvider
 
+# Its route takes adaptive thinking with an effort (anomalyco/opencode), and few efforts.
+K3 = replace(
+    strictly(KIMI_CODE),
+    models=("k3",),
+    rules=frozenset(Rule) - {Rule.THINKING_TYPE, Rule.SIGNATURES},
+)
 PROVIDERS: dict[str, tuple[Manners, str, dict[str, Any]]] = {
     "strongwall": (strictly(STRONGWALL), "strongwall", {}),
     "kimi-k25": (strictly(KIMI_K25), "kimi-k25", {}),
     "kimi-k25 chat": (strictly(KIMI_K25), "kimi-k25", {"dialects": ["chat"]}),
     "kimi-code": (strictly(KIMI_CODE), "kimi-code", {}),
+    "kimi-code k3": (K3, "kimi-code", {"model": "k3"}),
     "claude-gateway": (CLAUDE_GATEWAY, "claude-gateway", {}),
     "custom": (replace(DEMO, dialects=frozenset({"chat"})), "custom", {"model": "demo-1"}),
 }
