@@ -293,6 +293,19 @@ async def test_nothing_is_fetched_for_an_upstream_that_fetches_for_itself(
     assert not host.visits
 
 
+async def test_why_the_image_was_not_sent_instead_stands_in_the_log(
+    start_gateway: StartGateway, start_provider: StartProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await start_provider(replace(DEMO, rules=frozenset({Rule.IMAGES})))
+    gateway = await start_gateway({"up": record(provider, "custom", model="demo-1")})
+    content = by_address("http://127.0.0.1:9/x.png")
+    body = messages() | {"messages": [{"role": "user", "content": content}]}
+    status, _, answer = await answered(gateway, "/v1/messages", body)
+    assert status == 400
+    assert "unsupported image url" in answer["error"]["message"]
+    assert "not mended: messages: the image at http://127.0.0.1:9/x.png cannot" in caplog.text
+
+
 async def test_a_host_that_turns_out_to_fetch_nothing_is_asked_once_more_with_the_image(
     start_gateway: StartGateway, start_provider: StartProvider, start_scripted: StartScripted
 ) -> None:

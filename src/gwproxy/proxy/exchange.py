@@ -206,14 +206,17 @@ class Exchange:
         mended = self._new_bridge(healed.route)
         try:
             outgoing = await self._translated(mended)
-        except (Rejected, NotJson):
-            return None  # the upstream's own words say more
+        except (Rejected, NotJson) as obstacle:
+            # The client hears the upstream; what stood in the way of mending it is for the log.
+            self._record.add_remark(f"not mended: {obstacle}")
+            return None
         if outgoing == refused.body or (
             error.failure.kind is FailureKind.TOO_LARGE
             and len(refused.body) - len(outgoing) < _AN_IMAGE_BYTES
         ):
             return None  # it would be refused again
-        mended.losses.heal(str(healed.remedy))
+        for change in healed.remedy.named:
+            mended.losses.heal(change)
         answer.close()
         self._healed, self._route, self._bridge = healed, healed.route, mended
         self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")

@@ -49,8 +49,12 @@ class Remedy(Struct, frozen=True):
     def applied(self, manners: Manners) -> Manners:
         return structs.replace(manners, **self.changes)
 
+    @property
+    def named(self) -> list[str]:
+        return [f"{name}={flag_text(value)}" for name, value in self.changes.items()]
+
     def __str__(self) -> str:
-        return ", ".join(f"{name}={flag_text(value)}" for name, value in self.changes.items())
+        return ", ".join(self.named)
 
 
 def flag_text(value: Flag) -> str:
