@@ -138,3 +138,12 @@ def test_a_call_goes_back_as_the_host_made_it(given: Any) -> None:
     rendered = json.loads(bridge_for(sent, Dialect.ANTHROPIC, streams=False).request(sent))
     (again,) = rendered["messages"][1]["tool_calls"]
     assert json.loads(again["function"]["arguments"]) == {"value": ["n"]}
+
+
+def test_half_a_wrapped_call_is_told_as_cut_short() -> None:
+    body = request(Dialect.CHAT, stream=False)
+    bridge = bridge_for(body, Dialect.CHAT, streams=False)
+    bridge.request(body)
+    answer = bridge.reply(ANSWER.replace(rb'[\"n\", \"m\"]}', rb'[\"n'))
+    assert isinstance(answer, bytes)
+    assert json.loads(answer)["choices"][0]["finish_reason"] == "length"

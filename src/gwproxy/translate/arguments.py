@@ -209,6 +209,11 @@ class Guard:
     def complete(self) -> bool:
         return self._mode == "done"
 
+    @property
+    def torn(self) -> bool:
+        """Whether what came is the beginning of an object, and no more."""
+        return not self._broken and self._mode not in ("start", "other", "done")
+
     def close(self) -> str:
         """What is still owed: arguments that are no object come here, as the object they meant."""
         if self._mode == "start":
@@ -257,6 +262,33 @@ def _is_literal(text: str) -> bool:
     return text in ("true", "false", "null") or _NUMBER.match(text) is not None
 
 
+class Unguarded:
+    """Passes everything through, for clients that parse arguments on their own."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def feed(self, fragment: str) -> str:
+        self._parts.append(fragment)
+        return fragment
+
+    @property
+    def torn(self) -> bool:
+        return is_torn("".join(self._parts))
+
+    def close(self) -> str:
+        return ""
+
+
+def is_torn(text: str) -> bool:
+    """Whether arguments are the beginning of an object, and no more."""
+    guard = Guard()
+    guard.feed(text)
+    return guard.torn
+
+
 class Unwrapper:
     """`{"input":"text"}` in any fragments → the text, as it comes.
 
@@ -303,6 +335,11 @@ class Unwrapper:
                 end += 1
         piece, self._buffer = text[:end], text[end:]
         return _unescape(piece)
+
+    @property
+    def torn(self) -> bool:
+        """Whether the text has no end."""
+        return self._state == "text" or (self._state == "head" and bool(self._buffer.strip()))
 
     def close(self) -> str:
         return "" if self._state in ("text", "done") else self._other()

@@ -1,7 +1,8 @@
 """The last stage before a client's writer: calls get the client's ids, names and kinds, and
 arguments that parse; what the client's dialect has no place for becomes a loss.
 
-Works on a sequential stream, so one call's state is all it holds.
+Works on a sequential stream, so one call's state is all it holds; and whether one was torn, for an
+answer with half a call in it never ends like a complete one.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.arguments import Guard, Unwrapper
-from gwproxy.translate.events import Close, Delta, Event, Lost, Open
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.arguments import Guard, Unguarded, Unwrapper
+from gwproxy.translate.events import (
+    Close,
+    Delta,
+    End,
+    Event,
+    Fail,
+    Finish,
+    Lost,
+    Open,
+    truncated,
+)
+from gwproxy.translate.hub import Dialect, Stop, StopReason
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.names import Names
 from gwproxy.translate.repair.schema import ValueUnwrapper
@@ -27,7 +38,7 @@ class Outward:
     parses them on its own and expects the raw text. `wrapped` are the tools whose arguments stand
     in one property (`repair.tools.wrapped_tools`)."""
 
-    __slots__ = ("_call", "_client", "_guarded", "_index", "_losses", "_names", "_wrapped")
+    __slots__ = ("_call", "_client", "_failed", "_index", "_losses", "_names", "_torn", "_wrapped")
 
     def __init__(
         self,
@@ -40,10 +51,10 @@ class Outward:
         self._names = names
         self._losses = losses
         self._client = client
-        self._guarded = client is not Dialect.CHAT
         self._wrapped = wrapped
+        self._torn = self._failed = False
         self._index: int | None = None
-        self._call: Guard | Unwrapper | ValueUnwrapper | None = None
+        self._call: Guard | Unguarded | Unwrapper | ValueUnwrapper | None = None
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
@@ -57,7 +68,9 @@ class Outward:
                 self._close(event, out)  # type: ignore[arg-type]
             elif kind is Lost:
                 self._losses.drop(event.what)  # type: ignore[union-attr]
-            else:
+            elif kind is Finish and self._torn:
+                out.append(self._cut_short(event.stop))  # type: ignore[union-attr]
+            elif not (kind is End and self._failed):
                 out.append(event)
         return out
 
@@ -77,8 +90,8 @@ class Outward:
             self._call, custom = Unwrapper(), True
         elif event.name in self._wrapped:
             self._call = ValueUnwrapper(self._wrapped[event.name])
-        elif self._guarded and not custom:
-            self._call = Guard()
+        elif not custom:
+            self._call = Unguarded() if self._client is Dialect.CHAT else Guard()
         self._index = event.index if self._call is not None else None
         return structs.replace(
             event,
@@ -98,5 +111,16 @@ class Outward:
                 out.append(Delta(event.index, tail))
             if isinstance(self._call, Guard) and self._call.mended:
                 self._losses.emulate("tool_arguments")
+            self._torn = self._torn or self._call.torn
         self._index = self._call = None
         out.append(event)
+
+    def _cut_short(self, stop: Stop) -> Finish | Fail:
+        """The end of an answer with half a call: a client that takes it for a whole one would run
+        what the model never meant."""
+        if stop.raw is None:  # the upstream gave no reason to end, so it did not mean to
+            self._failed = True
+            return Fail(truncated("a tool call has no end"))
+        if stop.reason in (StopReason.TOOL_USE, StopReason.END):
+            return Finish(Stop(StopReason.MAX_TOKENS, stop.raw))
+        return Finish(stop)

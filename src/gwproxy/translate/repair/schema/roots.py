@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gwproxy.translate import jsonio
+from gwproxy.translate.arguments import is_torn
 from gwproxy.translate.repair.schema.combine import united
 from gwproxy.translate.repair.schema.normaliser import (
     DEFAULT_LIMITS,
@@ -161,6 +162,10 @@ class ValueUnwrapper:
     def feed(self, fragment: str) -> str:
         self._pieces.append(fragment)
         return ""
+
+    @property
+    def torn(self) -> bool:
+        return is_torn("".join(self._pieces))
 
     def close(self) -> str:
         return unwrap_arguments("".join(self._pieces), self._wrapper)
