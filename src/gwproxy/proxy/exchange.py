@@ -259,7 +259,7 @@ class Exchange:
                 return await self._ask_again_or_refuse(error or bridge.render(failure), call)
             if error is not None:
                 self._record.fail(error.failure)
-                await outlet.finish(await self._heard(stream.fail(error.failure), last=True))
+                await outlet.finish(await self._heard_last(stream.fail(error.failure)))
         finally:
             outlet.close()
             stream.leave()
@@ -309,13 +309,11 @@ class Exchange:
             await self._pass_on(stream, outlet, out)
             if stream.over:
                 return
-            chunk = await self._more(stream, answer)
+            chunk = await (self._leftover(answer) if stream.said_all else answer.read())
 
-    async def _more(self, stream: StreamBridge | FaithfulStream, answer: Answer) -> bytes:
-        """What comes next; nothing at the end. After an upstream's last event its body should end
-        too: that it does not, or breaks, is no trouble of the client's."""
-        if not stream.said_all:
-            return await answer.read()
+    async def _leftover(self, answer: Answer) -> bytes:
+        """What comes after an upstream's last event. Its body should end there: that it does not,
+        or breaks, is no trouble of the client's."""
         with contextlib.suppress(Failed, TimeoutError):
             async with asyncio.timeout(self._services.limits.leftover_s):
                 return await answer.read()
@@ -328,14 +326,15 @@ class Exchange:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._elapsed()
-        out = await self._heard(out, last=stream.over)
+        if self._turn is not None:
+            out = await self._turn.heard(out, last=stream.over)
         if stream.over:
             await outlet.finish(out)
         elif out:
             await outlet.write(out)
 
-    async def _heard(self, out: bytes, *, last: bool) -> bytes:
-        return out if self._turn is None else await self._turn.heard(out, last=last)
+    async def _heard_last(self, last: bytes) -> bytes:
+        return last if self._turn is None else await self._turn.heard(last, last=True)
 
     # --- towards the client: a whole answer ------------------------------------------------------
 

@@ -49,6 +49,14 @@ _TERMINATORS: Final = {
         rb'\A\s*data: ?\[DONE\]|"response\.(?:completed|incomplete|failed)"'
     ),
 }
+# Without this near the end it is not worth looking: every read is asked. A Responses answer ends
+# with an event of any size.
+_TERMINATOR_WORDS: Final = {
+    Dialect.ANTHROPIC: b"message_stop",
+    Dialect.CHAT: b"[DONE]",
+    Dialect.RESPONSES: b"",
+}
+_TERMINATOR_BYTES: Final = 512
 _TROUBLES: Final = {
     Dialect.ANTHROPIC: re.compile(rb'"type"\s*:\s*"error"'),
     Dialect.CHAT: re.compile(rb'"error"\s*:\s*[{"]'),
@@ -173,11 +181,14 @@ class Tap:
     @property
     def terminated(self) -> bool:
         """Whether the latest event, which came whole, is the one after which nothing comes."""
+        if _TERMINATOR_WORDS[self._dialect] not in self._tail[-_TERMINATOR_BYTES:]:
+            return False
         return self.at_boundary and bool(_TERMINATORS[self._dialect].search(self._last_event()))
 
     def _last_event(self) -> bytes:
+        line_end = b"\r\n" if self._tail.endswith(b"\r\n") else b"\n"
         tail = self._tail.rstrip()
-        return tail[max(tail.rfind(b"\n\n"), tail.rfind(b"\r\n\r\n"), 0) :]
+        return tail[max(tail.rfind(line_end * 2), 0) :]
 
     def trouble(self) -> bytes:
         """The event by which the upstream said that it failed, or nothing."""
