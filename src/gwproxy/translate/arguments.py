@@ -21,6 +21,12 @@ _ESCAPES: Final = '"\\/bfnrt'
 _LITERAL_START: Final = "-0123456789tfn"
 _LITERAL_END: Final = re.compile(r"[,}\]\s]")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
+_PAIR: Final = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE: Final = re.compile(rf'\\(?:{_PAIR}|u[0-9a-fA-F]{{4}}|["\\/bfnrt])')
+# More may make an escape of it, or the second half of a pair.
+_UNFINISHED: Final = re.compile(
+    r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z"
+)
 _INPUT_HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _INPUT_HEAD_PREFIX: Final = re.compile(
     r'\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?\Z'
@@ -322,12 +328,10 @@ class Unwrapper:
             if run is not None:
                 end = run.end()
             elif text[end] == "\\":
-                size = 6 if text[end + 1 : end + 2] == "u" else 2
-                if size == 6 and text[end + 2 : end + 4].lower() in ("d8", "d9", "da", "db"):
-                    size = 12
-                if end + size > len(text):
+                if _UNFINISHED.match(text, end) is not None:
                     break
-                end += size
+                escape = _ESCAPE.match(text, end)
+                end = end + 2 if escape is None else escape.end()
             elif text[end] == '"':
                 self._state = "done"
                 break
@@ -366,11 +370,11 @@ class Unwrapper:
 def _unescape(piece: str) -> str:
     if "\\" not in piece:
         return piece
-    clean = re.sub(r"[\x00-\x1f]", lambda match: f"\\u{ord(match[0]):04x}", piece)
+    clean = re.sub(r"(?<!\\)[\x00-\x1f]", lambda match: f"\\u{ord(match[0]):04x}", piece)
     try:
         return str(jsonio.loads('"' + clean + '"'))
-    except jsonio.NotJson:
-        return piece
+    except jsonio.NotJson:  # `C:\dir`: what is no escape stands for itself
+        return _ESCAPE.sub(lambda match: str(jsonio.loads('"' + match[0] + '"')), piece)
 
 
 def wrap_input(text: str) -> str:
