@@ -75,6 +75,25 @@ def test_a_helper_and_a_token_are_never_there_together() -> None:
     assert "auth" not in again["model_providers"]["gwproxy"]  # type: ignore[index]
 
 
+BY_HAND = """\
+[model_providers.gwproxy]
+env_key = "MINE"
+requires_openai_auth = true
+request_max_retries = 1
+"""
+
+
+@pytest.mark.parametrize("endpoint", [gateway(), gateway(command=COMMAND)], ids=["token", "helper"])
+def test_another_credential_gives_way_and_comes_back(endpoint: Endpoint) -> None:
+    plan = planned(endpoint, BY_HAND)
+    table = TOML.read(plan.after or "")["model_providers"]["gwproxy"]  # type: ignore[index]
+    assert not {"env_key", "requires_openai_auth"} & table.keys()
+    assert table["request_max_retries"] == 1
+    claim = Claim("codex", "user", "kimi", "", None, (), plan.members)
+    undo = plan_undo(plan.target, plan.after or "", claim, BY_HAND)
+    assert TOML.read(undo.after or "") == TOML.read(BY_HAND)
+
+
 def test_the_token_is_not_in_the_diff() -> None:
     assert TOKEN.reveal() not in diff(planned(gateway()))
 

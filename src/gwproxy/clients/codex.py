@@ -42,6 +42,10 @@ _KEYS: Final = (
     "http_headers",
 )
 
+# Written by hand for an earlier server: they come before the token, or stop Codex at its start
+# ("provider auth cannot be combined with env_key", seen with 0.169.0).
+_OTHER_CREDENTIALS: Final = ("env_key", "requires_openai_auth")
+
 _RUN_PROVIDER: Final = "gwproxy-run"
 _RUN_VARIABLE: Final = "GWPROXY_RUN_TOKEN"
 
@@ -146,6 +150,7 @@ def _provider(endpoint: Endpoint) -> dict[str, Value]:
 
 def _credential(endpoint: Endpoint) -> list[Wish]:
     token, command, headers = "experimental_bearer_token", "auth", "http_headers"
+    others = [Wish((*_TABLE, name), ABSENT) for name in _OTHER_CREDENTIALS]
     if endpoint.token_command:
         program, *arguments = endpoint.token_command.with_environ
         value: dict[str, Value] = {
@@ -155,11 +160,11 @@ def _credential(endpoint: Endpoint) -> list[Wish]:
             "refresh_interval_ms": _COMMAND_REFRESH_MS,
         }
         # Codex refuses two kinds of credential beside each other.
-        return [Wish((*_TABLE, token), ABSENT), Wish((*_TABLE, command), value)]
+        return [*others, Wish((*_TABLE, token), ABSENT), Wish((*_TABLE, command), value)]
     key = endpoint.secret.reveal()
     auth = endpoint.profile.auth_for("responses") if endpoint.direct else BEARER
     extra: dict[str, Value] = dict(endpoint.profile.headers) if endpoint.direct else {}
-    result = [Wish((*_TABLE, command), ABSENT)]
+    result = [*others, Wish((*_TABLE, command), ABSENT)]
     if auth == BEARER:
         result.append(Wish((*_TABLE, token), key, secret=True))
     else:
