@@ -174,6 +174,17 @@ async def test_models_for_both_families(start_gateway: StartGateway) -> None:
     assert not gateway.keys_asked
 
 
+async def test_codex_finds_the_member_that_it_asks_for(
+    start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = await start_gateway(TWO)
+    caplog.set_level("INFO", "gwproxy")
+    value = await models(gateway, "/profiles/kimi/v1/models?client_version=0.169.0")
+    assert value["models"] == []
+    assert "models" not in await models(gateway, "/v1/models")
+    assert [record.getMessage()[:4] for record in caplog.records] == ["200 ", "200 "]
+
+
 async def test_models_of_one_profile(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(TWO)
     value = await models(gateway, "/profiles/kimi/v1/models")

@@ -50,4 +50,7 @@ async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
     stage.set_up("codex", "--helper")
     settings = (stage.home / ".codex" / "config.toml").read_text(encoding="utf-8")
     assert stage.gateway.token not in settings
-    await stage.perform(CODEX, WRITE_AND_REPORT)
+    finished = await stage.perform(CODEX, WRITE_AND_REPORT)
+    # With a command it also asks which models there are.
+    assert "/v1/models" in stage.gateway.log
+    assert "failed to refresh available models" not in finished.ran.stderr

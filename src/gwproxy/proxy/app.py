@@ -256,6 +256,7 @@ def _alive(endpoint: Endpoint, record: Record) -> web.Response:
 def _models(
     request: web.BaseRequest, routes: Routes, address: Address, record: Record
 ) -> web.Response:
+    record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)
     record.status = 200
     listed = models.listed(routes, address.profile)
@@ -267,4 +268,6 @@ def _models(
     # https://docs.anthropic.com/en/api/models-list: pages of 20; OpenAI's list has no pages.
     by_default = models.ANTHROPIC_PAGE if "anthropic-version" in request.headers else len(listed)
     page = models.page(listed, request.query, default_limit=by_default)
+    if "client_version" in request.query:
+        page |= models.NOTHING_FOR_CODEX
     return answers.whole(jsonio.dumps(page), head)

@@ -21,6 +21,11 @@ _LARGEST_PAGE: Final = 1000
 _CREATED: Final = 0
 _CREATED_AT: Final = "1970-01-01T00:00:00Z"
 
+NOTHING_FOR_CODEX: Final[Mapping[str, list[Any]]] = {"models": []}
+"""Codex asks with its `client_version` where a command gives it the token, and prints errors when
+this member is missing (seen with 0.169.0). What would stand in it brings a prompt of its own for
+each model (openai/codex, `ModelInfo.base_instructions`): without one Codex uses its own."""
+
 
 def listed(routes: Routes, pinned: str) -> list[dict[str, Any]]:
     """The models of the profile `pinned`, or of all: the default profile's under their own names,
