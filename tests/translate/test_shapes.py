@@ -47,6 +47,12 @@ def test_unknown_members_are_dropped_by_name_wherever_they_stand() -> None:
     assert list(losses) == ["drop:x", "drop:parts.hue"]
 
 
+def test_a_null_that_nobody_knows_is_no_loss() -> None:
+    losses = Losses()
+    assert _SHAPE.read(b'{"parts":[],"x":null}', losses) == _Letter([])
+    assert list(losses) == []
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [

@@ -111,7 +111,8 @@ def _known_members(data: bytes, structs: list[type[Struct]], path: str, losses: 
         elif name == chosen.__struct_config__.tag_field:
             inner = bytes(value)
         else:
-            losses.drop(_INDEX.sub("", place)[:_LONGEST_NAME])
+            if bytes(value) != b"null":  # which asks for nothing
+                losses.drop(_INDEX.sub("", place)[:_LONGEST_NAME])
             continue
         kept.append(jsonio.text(name) + b":" + inner)
     return b"{" + b",".join(kept) + b"}"

@@ -98,6 +98,8 @@ def test_what_would_change_the_answer_is_refused(fields: dict[str, Any], named: 
         {"stream_options": {"include_obfuscation": True}},
         {"store": True},
         {"truncation": "disabled"},
+        {"metadata": None, "access_programs": None, "something_new": None},
+        {"metadata": {}},
         {"image": {"context_compression": "auto"}},
     ],
 )
@@ -151,6 +153,9 @@ def test_what_tunes_is_a_named_loss(fields: dict[str, Any], loss: str) -> None:
             "input[0].call_id: field required",
         ),
         (b'{"model":"m","input":"x","max_output_tokens":"9"}', "max_output_tokens: "),
+        (b'{"model":"m","input":"x","metadata":{"a":1}}', "metadata"),
+        (b'{"model":"m","input":"x","max_tool_calls":"3"}', "max_tool_calls: "),
+        (b'{"model":"m","input":"x","truncation":"often"}', "truncation: "),
         (b'{"model":"m","input":"x","text":{"format":{"type":"xml"}}}', "text.format.type: "),
         (
             b'{"model":"m","input":"x","text":{"format":{"type":"json_schema"}}}',

@@ -58,6 +58,9 @@ _REFUSED: Final[Mapping[str, str]] = {
     "top_logprobs": "this upstream gives no log probabilities",
 }
 
+# What no other dialect has; the answer repeats the last two, so nonsense in them is a 400.
+_LOST: Final = ("client_metadata", "metadata", "max_tool_calls")
+
 
 class _Reasoning(Struct, forbid_unknown_fields=True):
     effort: str | None = None
@@ -113,7 +116,9 @@ class _Body(Struct, forbid_unknown_fields=True):
     safety_identifier: str | None = None
     user: str | None = None
     service_tier: str | None = None
-    truncation: str | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    metadata: dict[str, str] | None = None
+    max_tool_calls: int | None = None
     client_metadata: dict[str, Any] | None = None
     image: _Image | None = None
     prompt_cache_options: _CacheOptions | None = None
@@ -204,8 +209,9 @@ def _refuse(wire: _Body) -> None:
 
 
 def _lose(wire: _Body, losses: Losses) -> None:
-    if wire.client_metadata:
-        losses.drop("client_metadata")
+    for name in _LOST:
+        if getattr(wire, name):
+            losses.drop(name)
     if wire.prompt_cache_options is not None:
         losses.drop("prompt_cache_options")
     if wire.truncation == "auto":
