@@ -47,6 +47,9 @@ async def far(visit: Visit) -> None:
             error = json.dumps({"error": {"message": "slow down", "type": "rate_limit_error"}})
             await visit.answer(error.encode(), status=429, extra="retry-after: 7\r\n")
             return
+        case _, "/resp_odd":
+            await visit.answer(b"Method Not Allowed", status=405, content_type="text/plain")
+            return
         case _, path if path:
             await visit.answer(b'{"error":{"message":"what?"}}', status=404)
             return
@@ -132,7 +135,7 @@ async def test_a_stream_that_is_cut_does_not_end_well(
     assert b"response.failed" in data
 
 
-@pytest.mark.parametrize("name", ["resp_none", "..%2Fmodels", "%00"])
+@pytest.mark.parametrize("name", ["resp_none", "resp_odd", "..%2Fmodels", "%00"])
 async def test_what_nobody_knows_is_the_official_error(
     start_gateway: StartGateway, upstream: ScriptedUpstream, record: dict[str, Any], name: str
 ) -> None:
@@ -140,7 +143,7 @@ async def test_what_nobody_knows_is_the_official_error(
     async with gateway.get(f"{RESPONSES}/{name}") as response:
         assert response.status == 404
         assert "not found" in (await response.json())["error"]["message"]
-    assert len(upstream.visits) == (name == "resp_none")
+    assert len(upstream.visits) == name.startswith("resp_")
 
 
 async def test_an_upstream_of_another_dialect_is_not_asked(

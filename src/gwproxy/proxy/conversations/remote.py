@@ -28,7 +28,8 @@ from gwproxy.translate.hub import Dialect
 from gwproxy.translate.responses import failure
 
 _RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_NOT_FOUND: Final = 404
+# Servers without a memory have no such route, or none for this method.
+_UNKNOWN: Final = (404, 405, 501)
 
 # https://platform.openai.com/docs/api-reference/responses/get, …/input-items; a token goes nowhere.
 _QUERY: Final = frozenset(
@@ -64,7 +65,7 @@ async def ask(
     call = _call(route, address, request, await services.keys.get(profile))
     answer = await services.upstream.send(call)
     try:
-        if answer.status == _NOT_FOUND:
+        if answer.status in _UNKNOWN:
             return None
         note_route(record, route)
         if not answer.ok:
