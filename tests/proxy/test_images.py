@@ -61,6 +61,7 @@ def redirecting(location: str) -> Callable[[Visit], Awaitable[None]]:
         "::ffff:127.0.0.1",
         "::ffff:192.168.1.1",
         "64:ff9b::7f00:1",
+        "::7f00:1",
         "2002:7f00:1::",
     ],
 )
@@ -69,7 +70,14 @@ def test_addresses_of_this_machine_and_its_network_are_not_public(address: str) 
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.215.14", "2606:2800:21f:cb07::1", "64:ff9b::5db8:d70e", "::ffff:8.8.8.8"]
+    "address",
+    [
+        "93.184.215.14",
+        "2606:2800:21f:cb07::1",
+        "64:ff9b::5db8:d70e",
+        "::ffff:8.8.8.8",
+        "2002:808:808::",
+    ],
 )
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

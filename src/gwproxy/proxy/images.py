@@ -29,21 +29,21 @@ from gwproxy.translate.repair.media import IMAGE_TYPES, Fetched, sniffed
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_REDIRECTS: Final = 4
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-"""IPv4 behind a translator (RFC 6052): the last four bytes are the address that is reached."""
+_WITH_IPV4: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+"""IPv4 behind a translator (RFC 6052), and an old spelling of it (RFC 4291): the last four bytes
+are the address that is reached."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether `address` belongs to the internet at large, by itself and by any IPv4 address that
-    it carries inside."""
-    if address.is_multicast or not address.is_global:
-        return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return True
-    inner = [address.ipv4_mapped, address.sixtofour]
-    if address in _NAT64:
-        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return all(is_public(one) for one in inner if one is not None)
+    """Whether `address`, or the IPv4 address that it carries inside, belongs to the internet at
+    large."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if any(address in network for network in _WITH_IPV4):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast
 
 
 class Images:
