@@ -142,6 +142,20 @@ def test_a_diff_masks_every_secret_and_shows_the_rest() -> None:
     ]
 
 
+def test_keys_are_masked_where_no_name_tells_of_them() -> None:
+    key, bearer = "sk-proj-0123456789abcdef", "eyJhbGciOiJIUzI1NiJ9"
+    before = (
+        f'{{"env": {{"A": "1", "ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer {bearer}"}},\n'
+        f' "mcpServers": {{"x": {{"args": ["--api-key", "{key}"]}}}}}}'
+    )
+    plan = plan_setup(TARGET, before, [Wish(("env", "ANTHROPIC_CUSTOM_HEADERS"), "X-Mine: 1")])
+    (line,) = edit_lines(plan)
+    assert "was Authorization: Bearer [masked]" in line
+    for secret in (key, bearer):
+        assert secret not in diff(plan) + line
+    assert "[masked]" in diff(plan)
+
+
 def test_a_reference_to_a_secret_and_a_number_are_shown() -> None:
     wishes = [
         Wish(("apiKey",), "{file:~/.local/state/gwproxy/token}"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
@@ -36,13 +35,10 @@ from gwproxy.clients.endpoint import (
     Endpoint,
 )
 from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import Plan, Target, Wish, plan_setup
+from gwproxy.clients.plan import Target, Wish, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, GwproxyError
-
-# Some clients write their settings from memory as soon as they see them change.
-_SETTLING_TIME_S: Final = 0.2
 
 _NAMES: Final = "|".join(CLIENTS)
 _SCOPES: Final = "user|project|local"
@@ -163,7 +159,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
         if not setup_report.agreed(output, [plan], question, yes=asked.yes):
             return
         plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
-        _check_settled(plan, output)
+        setup_report.warn_if_rewritten(output, [plan])
     start = client.start(endpoint, plan.kept)
     data = setup_report.plan_data(plan) | {
         "status": status,
@@ -255,15 +251,6 @@ def _clients() -> list[ClientStatus]:
 
 def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:
     return lambda tree: client.wishes(endpoint, tree, default=asked.default)
-
-
-def _check_settled(plan: Plan, output: Output) -> None:
-    time.sleep(_SETTLING_TIME_S)
-    if not change.is_in_place(plan):
-        output.warn(
-            f"another program wrote {plan.target.file} right after gwproxy: close "
-            f"{plan.target.client} and run setup again"
-        )
 
 
 def _standing(target: Target, claim: Claim) -> change.Standing | None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.output import Output
+from gwproxy.clients import change
 from gwproxy.clients.change import Standing
 from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import Plan, diff, shown
 from gwproxy.clients.undo import Claim
+
+# Some clients write their settings from memory as soon as they see them change.
+_SETTLING_TIME_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,19 @@ def agreed(output: Output, plans: Iterable[Plan], question: str, *, yes: bool) -
         return True
     output.talk("nothing was changed")
     return False
+
+
+def warn_if_rewritten(output: Output, plans: Sequence[Plan]) -> None:
+    """A last look at what was written."""
+    if not plans:
+        return
+    time.sleep(_SETTLING_TIME_S)
+    for plan in plans:
+        if not change.is_in_place(plan):
+            output.warn(
+                f"another program wrote {plan.target.file} right after gwproxy: close "
+                f"{plan.target.client} and try again"
+            )
 
 
 def kept_by_undo(plan: Plan) -> list[str]:

@@ -35,6 +35,7 @@ def take_back(asked: Asked, output: Output) -> int:
         if not setup_report.agreed(output, outcome.plans, question, yes=asked.yes):
             return 0
         outcome = _carry_out(asked, outcome)
+        setup_report.warn_if_rewritten(output, outcome.plans)
     if len(outcome.failed) == 1 and not outcome.plans:
         raise outcome.failed[0][1]
     _report(asked, output, outcome)
@@ -92,8 +93,9 @@ def _carry_out(asked: Asked, outcome: _Outcome) -> _Outcome:
     done = _Outcome(failed=outcome.failed)
     for plan in outcome.plans:
         try:
-            change.apply_undo(plan.target, in_place=asked.in_place)
-            done.plans.append(plan)
+            # Another file may have stood for the same one, as in the home folder.
+            if carried_out := change.apply_undo(plan.target, in_place=asked.in_place):
+                done.plans.append(carried_out)
         except ConfigError as error:
             done.failed.append((plan.target, error))
     return done

@@ -127,7 +127,7 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
 
 def is_in_place(plan: Plan) -> bool:
     """Whether the file still says what the plan left in it."""
-    return files.read(plan.target.file).text == plan.after
+    return files.peek(plan.target.file) == plan.after
 
 
 def is_on_record(target: Target) -> bool:

@@ -28,6 +28,7 @@ from gwproxy.clients.document import (
     with_value,
 )
 from gwproxy.clients.undo import Claim, Claimed, Undone, claimed_by, merged, undone
+from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret
 
 # Where other people's secrets are likely to stand, in the lines that a diff shows around ours.
@@ -202,7 +203,8 @@ def masked(plan: Plan, text: str) -> str:
         text = text.replace(json.dumps(value, ensure_ascii=False), f'"{mask}"')
         text = text.replace(f"'{value}'", f"'{mask}'")
         text = text.replace(value, mask) if len(value) >= _DISTINCT else text
-    return text
+    # Keys also stand where no name tells: among the arguments of a server, or in header lines.
+    return redact(text)
 
 
 def shown(edit: Edit, value: Value) -> str | None:
@@ -210,7 +212,7 @@ def shown(edit: Edit, value: Value) -> str | None:
     if value is ABSENT:
         return None
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return Secret(text).masked if edit.secret else text
+    return Secret(text).masked if edit.secret else redact(text)
 
 
 def edit_lines(plan: Plan) -> Iterator[str]:
