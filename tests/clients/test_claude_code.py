@@ -66,6 +66,14 @@ def test_all_that_it_writes_is_known_again(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize(
+    "helper",
+    ["gwproxy token", "'/opt/my tools/gwproxy' token", r'"C:\Program Files\gwproxy.exe" token'],
+)
+def test_a_helper_of_ours_is_known_again(helper: str) -> None:
+    assert claude_code.traces({"apiKeyHelper": helper}) == [("apiKeyHelper",)]
+
+
+@pytest.mark.parametrize(
     "address", [None, 7, "http://127.0.0.1:3456", "https://example.com/profiles/x", "http://[", ""]
 )
 def test_the_settings_of_another_gateway_are_not_taken_for_ours(address: object) -> None:

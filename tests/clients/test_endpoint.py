@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gwproxy.clients.endpoint import proxy_warning, straight_to_provider, through_gateway
+from gwproxy.clients.endpoint import (
+    TokenCommand,
+    proxy_warning,
+    straight_to_provider,
+    through_gateway,
+)
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret
@@ -71,3 +76,12 @@ def test_a_web_proxy_in_the_way_is_warned_of(
     base: str, environ: dict[str, str], warned: bool
 ) -> None:
     assert (proxy_warning(base, environ) is not None) is warned
+
+
+def test_a_helper_is_written_as_the_systems_shell_reads_it() -> None:
+    words = ("/opt/my tools/gwproxy", "token")
+    assert TokenCommand(words, {"A": "b"}).line == "env A=b '/opt/my tools/gwproxy' token"
+    words = (r"C:\Program Files\gwproxy.exe", "token")
+    assert TokenCommand(words, windows=True).line == r'"C:\Program Files\gwproxy.exe" token'
+    with pytest.raises(ConfigError, match="on Windows a helper cannot be told A"):
+        assert TokenCommand(words, {"A": "b"}, windows=True).line

@@ -166,7 +166,9 @@ def _token_command(scope: str) -> TokenCommand:
     words = (str(Path(found).resolve()),) if found else (sys.executable, "-m", "gwproxy")
     home = os.environ.get(paths.HOME_VARIABLE)
     return TokenCommand(
-        (*words, "token"), {paths.HOME_VARIABLE: str(Path(home).absolute())} if home else {}
+        (*words, "token"),
+        {paths.HOME_VARIABLE: str(Path(home).absolute())} if home else {},
+        windows=sys.platform == "win32",
     )
 
 

@@ -8,7 +8,6 @@ because that block outranks the variables of the shell and also reaches backgrou
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -37,7 +36,7 @@ _PATIENCE_BEYOND_OURS_MS: Final = 60_000
 # What Claude Code allows itself for a model whose name it does not know.
 _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
 
-_OUR_HELPER: Final = re.compile(r"\bgwproxy'? token$")
+_OUR_HELPER: Final = re.compile(r"\bgwproxy(?:\.exe)?['\"]? token$")
 
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
@@ -111,8 +110,7 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
         for name, value in environment(endpoint).items()
     ]
     if endpoint.token_command:
-        command = shlex.join(endpoint.token_command.with_environ)
-        result.append(Wish(("apiKeyHelper",), command))
+        result.append(Wish(("apiKeyHelper",), endpoint.token_command.line))
     else:
         # Its output would be sent along as x-api-key: somebody's key to somebody else's server.
         result.append(Wish(("apiKeyHelper",), ABSENT))

@@ -7,6 +7,7 @@ need not know which of the two it is, but for the names of models and headers.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +27,28 @@ class TokenCommand:
 
     words: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
+    windows: bool = False
 
     @property
     def with_environ(self) -> tuple[str, ...]:
-        """One command line, for a client that cannot set variables (POSIX)."""
+        """The words for a client that cannot set variables. Raises ConfigError on Windows, where
+        no program sets them for another one."""
         settings = [f"{name}={value}" for name, value in self.environ.items()]
+        if settings and self.windows:
+            raise ConfigError(
+                f"on Windows a helper cannot be told {' or '.join(self.environ)}",
+                hint="leave out --helper",
+            )
         return ("env", *settings, *self.words) if settings else self.words
+
+    @property
+    def line(self) -> str:
+        """The same as the system's shell reads it back."""
+        if not self.windows:
+            return shlex.join(self.with_environ)
+        import subprocess  # for its quoting alone
+
+        return subprocess.list2cmdline(self.with_environ)
 
 
 @dataclass(frozen=True, slots=True)
