@@ -450,3 +450,19 @@ def test_without_a_profile_the_next_command_is_named(
     assert ran.code == 3
     assert "hint: gwproxy profile add" in ran.stderr
     assert (home / ".claude" / "settings.json").read_text() == BEFORE
+
+
+def test_tools_of_a_profile_that_is_renamed_or_gone_are_named(
+    settings: Path, command: InProcess
+) -> None:
+    flags = ("--preset", "custom", "--anthropic-url", "http://127.0.0.1:9", "--model", "m")
+    command("profile", "add", "other", *flags, "--no-key")
+    command("setup", "claude-code", "--profile", "other", "--scope", "local", "--yes")
+    renamed = command("profile", "rename", "other", "third")
+    assert "set up for other; next: gwproxy setup claude-code --scope local --profile third" in (
+        renamed.stderr
+    )
+    command("setup", "claude-code", "--profile", "third", "--scope", "local", "--yes")
+    assert "was set up for third; next: gwproxy setup claude-code --scope local\n" in (
+        command("profile", "remove", "third", "--yes").stderr
+    )

@@ -194,6 +194,8 @@ def rename(
     if moved:
         credentials.delete_key(name, credentials.keyring_of(config))
     output.talk(f"{name} is called {new_name} now")
+    is_default = store.load().default == new_name
+    _remind_of_setups(output, name, "" if is_default else f" --profile {new_name}")
 
 
 @profile_app.command()
@@ -218,6 +220,13 @@ def remove(
         output.talk(f"the default profile is {config.default}")
     elif config.profiles:
         output.talk("no profile is the default now; choose one: gwproxy profile use NAME")
+    _remind_of_setups(output, name, "" if config.default else " --undo")
+
+
+def _remind_of_setups(output: Output, profile: str, instead: str) -> None:
+    from gwproxy.cli.setup_report import remind_of_setups  # and with it all clients
+
+    remind_of_setups(output, profile, instead)
 
 
 def profile_data(profile: Profile) -> dict[str, object]:

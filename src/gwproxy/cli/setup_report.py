@@ -14,6 +14,7 @@ from gwproxy.clients.change import Standing
 from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import Plan, diff, shown
 from gwproxy.clients.undo import Claim
+from gwproxy.errors import ConfigError
 
 # Some clients write their settings from memory as soon as they see them change.
 _SETTLING_TIME_S: Final = 0.2
@@ -91,6 +92,20 @@ def warn_if_rewritten(output: Output, plans: Sequence[Plan]) -> None:
 
 def kept_by_undo(plan: Plan) -> list[str]:
     return [f"{pointer(path)} is yours: you have changed it since setup" for path in plan.kept]
+
+
+def remind_of_setups(output: Output, profile: str, instead: str) -> None:
+    """Which tools were set up for a profile that is not there any more; `instead` are the flags
+    for another one."""
+    try:
+        claimed = change.claimed_targets()
+    except ConfigError:
+        return  # setup itself says what is wrong with the record
+    for target, claim in claimed:
+        if claim.profile == profile:
+            scope = "" if claim.scope == "user" else f" --scope {claim.scope}"
+            command = f"gwproxy setup {claim.client}{scope}{instead}"
+            output.talk(f"{target.file} was set up for {profile}; next: {command}")
 
 
 def list_data(clients: list[ClientStatus]) -> dict[str, object]:
