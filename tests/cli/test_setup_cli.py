@@ -257,6 +257,17 @@ def test_an_undo_without_a_record_takes_what_only_gwproxy_writes(
     assert [text for text in left if "gwproxy" in text] == []
 
 
+def test_a_projects_file_without_a_record_has_to_be_asked_for(
+    settings: Path, command: InProcess, gwproxy_home: Path
+) -> None:
+    command("setup", "claude-code", "--scope", "project", "--yes")
+    (gwproxy_home / "setup.json").unlink()
+    assert command("setup", "--undo", "--all").stderr == "there is nothing to undo\n"
+    assert command("setup", "claude-code", "--undo").stderr == "there is nothing to undo\n"
+    assert command("setup", "claude-code", "--undo", "--scope", "project", "--yes").code == 0
+    assert not (Path.cwd() / ".claude" / "settings.json").exists()
+
+
 def test_an_entry_that_somebody_has_extended_is_not_taken_for_ours(
     settings: Path, home: Path, command: InProcess
 ) -> None:

@@ -92,7 +92,7 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
     for_one_tool = {
         "--print": asked.print_only,
         "--dry-run": asked.dry_run and not asked.undo,
-        "--scope": asked.scope is not None and not asked.undo,
+        "--scope": asked.scope is not None,
         # One envelope tells of one tool.
         "--yes with --json": asked.yes and json_mode and not asked.undo and not show_list,
     }

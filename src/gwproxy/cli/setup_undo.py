@@ -63,23 +63,24 @@ def _preview(asked: Asked, output: Output) -> _Outcome:
 
 def _targets(asked: Asked) -> list[tuple[Target, bool]]:
     """The files that are meant, and whether each is on record under its name. One that is not
-    may still tell of a setup."""
+    may still tell of a setup; but a project's file is others' as well, and has to be asked for."""
     clients = [asked.client] if asked.client else list(CLIENTS.values())
-    here = [
-        client.target(scope, asked.places)
-        for client in clients
-        for scope in ((asked.scope,) if asked.scope in client.SCOPES else client.SCOPES)
-    ]
+    places = asked.places
     names = {client.NAME for client in clients}
-    files = {target.file for target in here}
+    files = {
+        client.target(scope, places).file
+        for client in clients
+        for scope in ((asked.scope,) if asked.scope else client.SCOPES)
+    }
     recorded = [
         target
         for target, _ in change.claimed_targets()
         if target.client in names and (asked.everything or target.file in files)
     ]
     known = {target.file for target in recorded}
-    others = {target.file: target for target in here if target.file not in known}
-    return [(each, True) for each in recorded] + [(each, False) for each in others.values()]
+    asked_for = [client.target(asked.scope or "user", places) for client in clients]
+    others = [target for target in asked_for if target.file not in known]
+    return [(each, True) for each in recorded] + [(each, False) for each in others]
 
 
 def _say_what_else_there_is(asked: Asked, output: Output) -> None:
