@@ -144,6 +144,6 @@ def test_half_a_wrapped_call_is_told_as_cut_short() -> None:
     body = request(Dialect.CHAT, stream=False)
     bridge = bridge_for(body, Dialect.CHAT, streams=False)
     bridge.request(body)
-    answer = bridge.reply(ANSWER.replace(rb'[\"n\", \"m\"]}', rb'[\"n'))
+    answer = bridge.reply(ANSWER.replace(rb"[\"n\", \"m\"]}", rb"[\"n"))
     assert isinstance(answer, bytes)
     assert json.loads(answer)["choices"][0]["finish_reason"] == "length"
