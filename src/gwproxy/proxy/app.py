@@ -23,12 +23,12 @@ from gwproxy.proxy import answers, counting, failover, failures, guard, headers,
 from gwproxy.proxy.connection import Connection
 from gwproxy.proxy.conversations import retrieval
 from gwproxy.proxy.endpoints import GENERATING, KEPT, OPEN, Address, Endpoint, address_of
-from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
 from gwproxy.proxy.route import Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.status import News
 from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Failure

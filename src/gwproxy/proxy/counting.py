@@ -15,10 +15,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from gwproxy.proxy import answers, headers, inbound
-from gwproxy.proxy.exchange import Services, begin_turn, note_route, rejected
-from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.log import Record
+from gwproxy.proxy.question import begin_turn
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
 from gwproxy.translate import jsonio, tokens
 from gwproxy.translate.bridge import Bridge, Peek, peek
@@ -86,7 +87,7 @@ def _bridge(
     services: Services, route: Route, client: Dialect, asked: Peek, record: Record
 ) -> Bridge:
     record.model_asked = asked.model
-    note_route(record, route)
+    record.follow(route)
     return Bridge(
         client,
         route.dialect,

@@ -1,6 +1,6 @@
 """One request on one route, from its translation to the answer's last byte.
 
-    Bridge.request → a place in the lane → send upstream → relay what comes back
+    put the question → a place in the lane → send upstream → relay what comes back
 
 Four ways back, by what the client asked and what the upstream does (`translate.bridge`), and one
 for refusals. A client that goes away cancels this task, and with it the upstream's connection.
@@ -11,69 +11,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from aiohttp import web
 from msgspec import structs
 
 from gwproxy.proxy import answers, failures, headers, hints
-from gwproxy.proxy.calibration import Calibration
-from gwproxy.proxy.captures import Captures
-from gwproxy.proxy.conversations import Conversations
-from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.healing import Healed, Healing
-from gwproxy.proxy.images import Images
-from gwproxy.proxy.keys import Keys
-from gwproxy.proxy.lanes import Lanes, Place
-from gwproxy.proxy.ledger import Ledger
-from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.lanes import Place
 from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.outlet import Outlet
+from gwproxy.proxy.question import Question, off_the_loop
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.sniff import is_event_stream
-from gwproxy.proxy.standing import Standing
-from gwproxy.proxy.thoughts import ThoughtMemory
-from gwproxy.proxy.upstream import Answer, Call, Upstream
+from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate import sse
-from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, Peek, rejection
+from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek
 from gwproxy.translate.fields import Rejected
-from gwproxy.translate.healing import REFUSED
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.jsonio import NotJson
 from gwproxy.translate.streams import FaithfulStream, StreamBridge
-
-T = TypeVar("T")
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 
 _NO_TIME: Final = frozenset({429, 503, 529})
 _DENIALS: Final = frozenset({401, 402, 403})
-
-_AN_IMAGE_BYTES: Final = 64 * 1024
-"""Bodies that hosts refuse as too large have megabytes: one that is smaller by less than an image
-is too large again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all exchanges share."""
-
-    upstream: Upstream
-    keys: Keys
-    limits: Limits
-    calibration: Calibration
-    ledger: Ledger
-    conversations: Conversations
-    healing: Healing
-    thoughts: ThoughtMemory
-    standing: Standing
-    lanes: Lanes
-    captures: Captures
-    images: Images
 
 
 class PassedOver(Exception):
@@ -104,144 +67,35 @@ class Exchange:
         self._elsewhere = elsewhere
         self._not_begun = ""
         self._place: Place | None = None
-        self._route: Route | None = None
-        self._bridge: Bridge | None = None
         self._answer: Answer | None = None
-        self._asked = Peek()
-        self._body = b""
-        self._healed: Healed | None = None
-        self._turn: Turn | None = None
-        self._factor = 1.0
+        self._question: Question
 
     async def run(self, route: Route, asked: Peek, body: bytes) -> web.StreamResponse:
         """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
         asked at all; PassedOver; ConnectionError and CancelledError when the client has gone."""
+        question = Question(self._services, self._request, self._client, self._record, route, asked)
         try:
-            call = await self._prepare(route, asked, body)
+            await question.put(self._routes, body)
         except (Rejected, NotJson) as error:
-            raise Failed(rejected(error)) from None
-        bridge = self._bridge
-        assert bridge is not None
+            raise Failed(failures.rejected(error)) from None
+        self._question = question
         try:
-            return await self._answered(bridge, call)
+            return await self._answered()
         except Failed as failed:
             self._pass_over()
-            return self._refuse(bridge.render(failed.failure))
+            return self._refuse(question.bridge.render(failed.failure))
         finally:
             if self._answer is not None:
                 self._answer.close()
             if self._place is not None:
                 self._place.leave()
-            self._settle(self._bridge or bridge)
+            question.settle()
 
-    async def _answered(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+    async def _answered(self) -> web.StreamResponse:
+        bridge, call = self._question.bridge, self._question.call
         if self._record.streamed:
             return await self._stream(bridge, call)
         return await self._whole(bridge, call)
-
-    # --- towards the upstream ----------------------------------------------------------------
-
-    async def _prepare(self, route: Route, asked: Peek, body: bytes) -> Call:
-        """Translate the request. Raises Failed, Rejected and NotJson."""
-        self._asked = asked
-        record = self._record
-        route = self._route = self._services.healing.informed(route)
-        note_route(record, route)
-        record.generating = True
-        self._factor = self._services.calibration.factor(route.profile.name)
-        bridge = self._bridge = self._new_bridge(route)
-        if route.manners.rebuild and self._client is route.dialect:
-            record.add_remark("rebuilt")
-        if self._client is Dialect.RESPONSES:
-            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
-            native = route.dialect is Dialect.RESPONSES and not route.manners.rebuild
-            self._turn = await begin_turn(self._services, self._routes, route, body, native=native)
-            body = self._turn.body
-        self._body = body
-        outgoing = await self._translated(bridge)
-        self._refuse_losses(bridge)
-        key = await self._services.keys.get(route.profile)
-        return self._new_call(route, bridge, outgoing, key)
-
-    def _new_bridge(self, route: Route) -> Bridge:
-        return Bridge(
-            self._client,
-            route.dialect,
-            route.manners,
-            asked=self._asked,
-            model=route.model,
-            streams=route.streams(self._asked.stream),
-            new_id=answers.new_id,
-            created=int(time.time()),
-            request_id=self._record.request_id,
-            input_factor=self._factor,
-            thoughts=self._services.thoughts.of(route.profile.name),
-        )
-
-    def _new_call(self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None) -> Call:
-        streams = route.streams(self._asked.stream)
-        return Call(
-            route.profile,
-            route.url,
-            headers.towards_upstream(
-                self._request.headers, route, faithful=bridge.faithful, streams=streams, key=key
-            ),
-            outgoing,
-            headers.forwarded_query(self._request.query.items(), faithful=bridge.faithful),
-            key,
-            streams,
-        )
-
-    async def _mended(self, error: ErrorAnswer, refused: Call) -> tuple[Bridge, Call] | None:
-        """The request as the upstream says that it wants it: once, and only after a refusal, for
-        which nobody is billed."""
-        route, bridge, answer = self._route, self._bridge, self._answer
-        if self._healed is not None or self._is_strict or answer is None:
-            return None
-        if route is None or bridge is None or answer.status not in REFUSED:
-            return None
-        healed = self._services.healing.remedy(error.failure, route, faithful=bridge.faithful)
-        if healed is None:
-            return None
-        mended = self._new_bridge(healed.route)
-        try:
-            outgoing = await self._translated(mended)
-        except (Rejected, NotJson) as obstacle:
-            # The client hears the upstream; what stood in the way of mending it is for the log.
-            self._record.add_remark(f"not mended: {obstacle}")
-            return None
-        if outgoing == refused.body or (
-            error.failure.kind is FailureKind.TOO_LARGE
-            and len(refused.body) - len(outgoing) < _AN_IMAGE_BYTES
-        ):
-            return None  # it would be refused again
-        for change in healed.remedy.named:
-            mended.losses.heal(change)
-        answer.close()
-        self._healed, self._route, self._bridge = healed, healed.route, mended
-        self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")
-        return mended, self._new_call(healed.route, mended, outgoing, refused.key)
-
-    @property
-    def _is_strict(self) -> bool:
-        return self._request.headers.get("x-gwproxy-strict") == "1"
-
-    def _refuse_losses(self, bridge: Bridge) -> None:
-        if len(bridge.losses) and self._is_strict:
-            lost = ", ".join(bridge.losses)
-            raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
-
-    async def _translated(self, bridge: Bridge) -> bytes:
-        """The body for the upstream. Raises Rejected and NotJson."""
-        addresses = await self._off_the_loop(bridge.image_addresses, self._body)
-        images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
-        return await self._off_the_loop(lambda body: bridge.request(body, images), self._body)
-
-    async def _off_the_loop(self, translate: Callable[[bytes], T], body: bytes) -> T:
-        """`translate(body)`; in a thread where it would stop the loop for other streams."""
-        if len(body) < self._services.limits.thread_bytes:
-            return translate(body)
-        return await asyncio.to_thread(translate, body)
 
     # --- towards the client: a stream ----------------------------------------------------------
 
@@ -256,7 +110,7 @@ class Exchange:
             if outlet.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
-                return await self._ask_again_or_refuse(error or bridge.render(failure), call)
+                return await self._ask_again_or_refuse(error or bridge.render(failure))
             if error is not None:
                 self._record.fail(error.failure)
                 await outlet.finish(await self._heard_last(stream.fail(error.failure)))
@@ -326,22 +180,23 @@ class Exchange:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._elapsed()
-        if self._turn is not None:
-            out = await self._turn.heard(out, last=stream.over)
+        if (turn := self._question.turn) is not None:
+            out = await turn.heard(out, last=stream.over)
         if stream.over:
             await outlet.finish(out)
         elif out:
             await outlet.write(out)
 
     async def _heard_last(self, last: bytes) -> bytes:
-        return last if self._turn is None else await self._turn.heard(last, last=True)
+        turn = self._question.turn
+        return last if turn is None else await turn.heard(last, last=True)
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
     async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse:
         answer = await self._send(call)
         if not answer.ok:
-            return await self._ask_again_or_refuse(await self._refusal(bridge, answer), call)
+            return await self._ask_again_or_refuse(await self._refusal(bridge, answer))
         begun, is_stream = await self._begin(answer, call.streams)
         limit = self._services.limits.whole_answer_bytes
         result: bytes | Failure
@@ -349,11 +204,11 @@ class Exchange:
             result = await self._collected(bridge, answer, begun)
         else:
             body = await answer.read_whole(limit, begun)
-            result = await self._off_the_loop(bridge.reply, body)
+            result = await off_the_loop(bridge.reply, body, self._services.limits.thread_bytes)
         if isinstance(result, Failure):
             return self._refuse(bridge.render(result))
-        if self._turn is not None:
-            result = await self._turn.answered(result)
+        if (turn := self._question.turn) is not None:
+            result = await turn.answered(result)
         self._record.first_byte_s = self._elapsed()
         self._record.status = 200
         return answers.whole(result, self._head(answers.JSON))
@@ -393,8 +248,8 @@ class Exchange:
         if answer.ok:
             standing.answered(profile)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
-        if self._healed is not None and answer.ok:
-            await self._services.healing.learn(self._healed)
+        if (healed := self._question.healed) is not None and answer.ok:
+            await self._services.healing.learn(healed)
         return answer
 
     async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
@@ -416,15 +271,12 @@ class Exchange:
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
         self._weigh(answer.status, error.failure)
-        if self._route is None:
-            return error
-        profile = self._route.profile
+        route = self._question.route
+        profile = route.profile
         if answer.status != 401:
             agent = self._request.headers.get("user-agent", "")
             known = self._services.standing.has_answered(profile)
-            self._record.add_remark(
-                hints.hint(error.failure, self._route, agent, ever_answered=known)
-            )
+            self._record.add_remark(hints.hint(error.failure, route, agent, ever_answered=known))
             return error
         # The profile's key, not the client's: only the person at this machine can mend it.
         self._services.keys.forget(profile)
@@ -434,8 +286,7 @@ class Exchange:
     def _weigh(self, status: int, failure: Failure) -> None:
         """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
         begun; any other status may have been billed."""
-        assert self._route is not None
-        profile, standing = self._route.profile, self._services.standing
+        profile, standing = self._question.route.profile, self._services.standing
         if status in _DENIALS or failure.kind is FailureKind.BILLING:
             standing.denied(profile)
         if status in _NO_TIME:
@@ -447,12 +298,15 @@ class Exchange:
         if self._elsewhere and self._not_begun:
             raise PassedOver(self._not_begun)
 
-    async def _ask_again_or_refuse(self, error: ErrorAnswer, call: Call) -> web.StreamResponse:
+    async def _ask_again_or_refuse(self, error: ErrorAnswer) -> web.StreamResponse:
         self._pass_over()
-        if self._healed is not None:
-            await self._services.healing.judge(self._healed, error.failure)
-        mended = await self._mended(error, call)
-        return self._refuse(error) if mended is None else await self._answered(*mended)
+        question, answer = self._question, self._answer
+        if question.healed is not None:
+            await self._services.healing.judge(question.healed, error.failure)
+        if answer is None or not await question.mend(error, answer):
+            return self._refuse(error)
+        answer.close()
+        return await self._answered()
 
     def _refuse(self, error: ErrorAnswer) -> web.Response:
         self._record.status = error.status
@@ -464,10 +318,10 @@ class Exchange:
         head = answers.head(self._client, self._record.request_id, content_type)
         if self._answer is not None:
             head |= headers.towards_client(self._answer.headers)
-        if self._route is not None:
-            head["x-gwproxy-route"] = headers.printable(self._route.header)
-        if self._bridge is not None and len(self._bridge.losses):
-            head["x-gwproxy-loss"] = self._bridge.losses.header()
+        question = self._question
+        head["x-gwproxy-route"] = headers.printable(question.route.header)
+        if len(question.bridge.losses):
+            head["x-gwproxy-loss"] = question.bridge.losses.header()
         return head
 
     def _stream_head(self) -> dict[str, str]:
@@ -478,42 +332,3 @@ class Exchange:
 
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self._started
-
-    def _settle(self, bridge: Bridge) -> None:
-        """Keep what the exchange taught."""
-        record = self._record
-        record.usage = bridge.usage
-        record.losses = tuple(bridge.losses)
-        if not bridge.faithful and bridge.input_estimate:
-            self._services.calibration.learn(
-                record.profile, self._factor, bridge.input_estimate, bridge.usage.input_total
-            )
-
-
-async def begin_turn(
-    services: Services, routes: Routes, route: Route, body: bytes, *, native: bool
-) -> Turn:
-    """What a request of the Responses dialect has to do with earlier ones; `native` where the
-    upstream may know what we do not. Raises Failed and Rejected."""
-    conversations = services.conversations
-    setting = Setting(
-        conversations,
-        keeps=routes.config.store_responses and conversations.exists,
-        maker=route.profile.name,
-        native=native,
-        thread_bytes=services.limits.thread_bytes,
-        new_id=answers.new_id,
-    )
-    return await Turn.begin(setting, body)
-
-
-def note_route(record: Record, route: Route) -> None:
-    record.profile = route.profile.name
-    record.upstream_dialect = route.dialect
-    record.model_used = route.model
-
-
-def rejected(error: Rejected | NotJson) -> Failure:
-    if isinstance(error, Rejected):
-        return rejection(error.field, error.why)
-    return rejection("", str(error))

@@ -13,10 +13,11 @@ from aiohttp import web
 
 from gwproxy.proxy import failures, headers, inbound
 from gwproxy.proxy.captures import Tape
-from gwproxy.proxy.exchange import Exchange, PassedOver, Services, rejected
-from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.exchange import Exchange, PassedOver
+from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.standing import Standing
 from gwproxy.translate.bridge import peek
 from gwproxy.translate.fields import Rejected

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gwproxy.errors import GwproxyError
+from gwproxy.translate.bridge import rejection
+from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.jsonio import NotJson
 
 
 class Failed(Exception):
@@ -240,3 +243,10 @@ def oversized_answer(host: str, limit_bytes: int) -> Failure:
     return Failure(
         FailureKind.UPSTREAM, f"{host} sent an answer of more than {limit_bytes} bytes", 502
     )
+
+
+def rejected(error: Rejected | NotJson) -> Failure:
+    """A request that cannot be read, or not be carried."""
+    if isinstance(error, Rejected):
+        return rejection(error.field, error.why)
+    return rejection("", str(error))

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.captures import Tape
+from gwproxy.proxy.route import Route
 from gwproxy.translate.hub import Failure, Usage
 
 LOGGER: Final = logging.getLogger("gwproxy")
@@ -58,6 +59,12 @@ class Record:
 
     def add_remark(self, remark: str) -> None:
         self.remark = ", ".join(filter(None, (self.remark, remark)))
+
+    def follow(self, route: Route) -> None:
+        """It goes this way."""
+        self.profile = route.profile.name
+        self.upstream_dialect = route.dialect
+        self.model_used = route.model
 
     def fail(self, failure: Failure) -> None:
         """It went wrong, in whoever's words."""

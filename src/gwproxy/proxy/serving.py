@@ -41,7 +41,6 @@ from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.connection import Server
 from gwproxy.proxy.conversations import Conversations
-from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.images import Address, Images, is_public
 from gwproxy.proxy.keys import Keys
@@ -50,6 +49,7 @@ from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream

@@ -19,7 +19,7 @@ from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import CLIENT_GONE, Record
 
 if TYPE_CHECKING:
-    from gwproxy.proxy.exchange import Services
+    from gwproxy.proxy.services import Services
 
 _KEPT_ERRORS: Final = 10
 """What fits on a screen; the log has them all."""

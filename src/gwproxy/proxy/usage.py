@@ -15,10 +15,10 @@ from aiohttp import web
 from gwproxy.profiles.profile import Profile
 from gwproxy.proxy import answers, failures, headers
 from gwproxy.proxy.endpoints import Address
-from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
 from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect

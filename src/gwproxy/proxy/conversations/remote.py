@@ -17,11 +17,11 @@ from multidict import MultiDict
 
 from gwproxy.proxy import answers, headers
 from gwproxy.proxy.endpoints import Address, Endpoint
-from gwproxy.proxy.exchange import Services, note_route
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.outlet import Outlet
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect
@@ -67,7 +67,7 @@ async def ask(
     try:
         if answer.status in _UNKNOWN:
             return None
-        note_route(record, route)
+        record.follow(route)
         if not answer.ok:
             body = await answer.read_error(services.limits.error_body_bytes)
             raise Failed(failure.parse(answer.status, answer.headers, body))

@@ -19,10 +19,10 @@ from gwproxy.proxy.conversations import remote
 from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.conversations.store import Conversations, TooLong, Unknown
 from gwproxy.proxy.endpoints import Address, Endpoint
-from gwproxy.proxy.exchange import Services
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Routes
+from gwproxy.proxy.services import Services
 from gwproxy.proxy.storage import Trouble
 from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import rejection

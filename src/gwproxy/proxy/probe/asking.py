@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from gwproxy.profiles.profile import Endpoint, Profile
 from gwproxy.proxy import answers, headers
-from gwproxy.proxy.exchange import rejected
-from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.route import Route, Routes

@@ -1,0 +1,188 @@
+"""What an exchange asks of its upstream: the request as one route puts it, and put again where a
+refusal says how it should have been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from aiohttp import web
+
+from gwproxy.proxy import answers, headers
+from gwproxy.proxy.conversations.turn import Setting, Turn
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.healing import Healed
+from gwproxy.proxy.log import Record
+from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.services import Services
+from gwproxy.proxy.upstream import Answer, Call
+from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, Peek, rejection
+from gwproxy.translate.fields import Rejected
+from gwproxy.translate.healing import REFUSED
+from gwproxy.translate.hub import Dialect, FailureKind
+from gwproxy.translate.jsonio import NotJson
+
+T = TypeVar("T")
+
+_AN_IMAGE_BYTES: Final = 64 * 1024
+"""Bodies that hosts refuse as too large have megabytes: one that is smaller by less than an image
+is too large again."""
+
+
+class Question:
+    """One request on one route: the bridge that translated it, and the call that carries it.
+
+    `factor` is what the bridge's token estimate was multiplied by. `turn` is there for the
+    Responses dialect alone, `healed` once the request was mended.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        request: web.BaseRequest,
+        client: Dialect,
+        record: Record,
+        route: Route,
+        asked: Peek,
+    ) -> None:
+        self.route = services.healing.informed(route)
+        self.bridge: Bridge
+        self.call: Call
+        self.factor = services.calibration.factor(route.profile.name)
+        self.turn: Turn | None = None
+        self.healed: Healed | None = None
+        self._services = services
+        self._request = request
+        self._client = client
+        self._record = record
+        self._asked = asked
+        self._body = b""
+
+    async def put(self, routes: Routes, body: bytes) -> None:
+        """Translate it; nothing else is there before. Raises Failed, Rejected and NotJson."""
+        services, route, record = self._services, self.route, self._record
+        record.follow(route)
+        record.generating = True
+        if route.manners.rebuild and self._client is route.dialect:
+            record.add_remark("rebuilt")
+        if self._client is Dialect.RESPONSES:
+            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
+            native = route.dialect is Dialect.RESPONSES and not route.manners.rebuild
+            self.turn = await begin_turn(services, routes, route, body, native=native)
+            body = self.turn.body
+        self._body = body
+        self.bridge = self._new_bridge(route)
+        outgoing = await self._translated(self.bridge)
+        self._refuse_losses()
+        key = await services.keys.get(route.profile)
+        self.call = self._new_call(route, self.bridge, outgoing, key)
+
+    async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
+        """Put it as the upstream says that it wants it: once, and only after a refusal, for which
+        nobody is billed. False leaves everything as it was."""
+        if self.healed is not None or self._is_strict or answer.status not in REFUSED:
+            return False
+        faithful = self.bridge.faithful
+        healed = self._services.healing.remedy(error.failure, self.route, faithful=faithful)
+        if healed is None:
+            return False
+        mended, refused = self._new_bridge(healed.route), self.call
+        try:
+            outgoing = await self._translated(mended)
+        except (Rejected, NotJson) as obstacle:
+            # The client hears the upstream; what stood in the way of mending it is for the log.
+            self._record.add_remark(f"not mended: {obstacle}")
+            return False
+        if outgoing == refused.body or (
+            error.failure.kind is FailureKind.TOO_LARGE
+            and len(refused.body) - len(outgoing) < _AN_IMAGE_BYTES
+        ):
+            return False  # it would be refused again
+        for change in healed.remedy.named:
+            mended.losses.heal(change)
+        self.healed, self.route, self.bridge = healed, healed.route, mended
+        self.call = self._new_call(healed.route, mended, outgoing, refused.key)
+        self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")
+        return True
+
+    def settle(self) -> None:
+        """Keep what the exchange taught."""
+        bridge, record = self.bridge, self._record
+        record.usage = bridge.usage
+        record.losses = tuple(bridge.losses)
+        if not bridge.faithful and bridge.input_estimate:
+            self._services.calibration.learn(
+                record.profile, self.factor, bridge.input_estimate, bridge.usage.input_total
+            )
+
+    def _new_bridge(self, route: Route) -> Bridge:
+        return Bridge(
+            self._client,
+            route.dialect,
+            route.manners,
+            asked=self._asked,
+            model=route.model,
+            streams=route.streams(self._asked.stream),
+            new_id=answers.new_id,
+            created=int(time.time()),
+            request_id=self._record.request_id,
+            input_factor=self.factor,
+            thoughts=self._services.thoughts.of(route.profile.name),
+        )
+
+    def _new_call(self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None) -> Call:
+        streams = route.streams(self._asked.stream)
+        return Call(
+            route.profile,
+            route.url,
+            headers.towards_upstream(
+                self._request.headers, route, faithful=bridge.faithful, streams=streams, key=key
+            ),
+            outgoing,
+            headers.forwarded_query(self._request.query.items(), faithful=bridge.faithful),
+            key,
+            streams,
+        )
+
+    @property
+    def _is_strict(self) -> bool:
+        return self._request.headers.get("x-gwproxy-strict") == "1"
+
+    def _refuse_losses(self) -> None:
+        if len(self.bridge.losses) and self._is_strict:
+            lost = ", ".join(self.bridge.losses)
+            raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
+
+    async def _translated(self, bridge: Bridge) -> bytes:
+        """The body for the upstream. Raises Rejected and NotJson."""
+        longest = self._services.limits.thread_bytes
+        addresses = await off_the_loop(bridge.image_addresses, self._body, longest)
+        images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
+        return await off_the_loop(lambda body: bridge.request(body, images), self._body, longest)
+
+
+async def off_the_loop(translate: Callable[[bytes], T], body: bytes, longest: int) -> T:
+    """`translate(body)`; in a thread where it would stop the loop for other streams."""
+    if len(body) < longest:
+        return translate(body)
+    return await asyncio.to_thread(translate, body)
+
+
+async def begin_turn(
+    services: Services, routes: Routes, route: Route, body: bytes, *, native: bool
+) -> Turn:
+    """What a request of the Responses dialect has to do with earlier ones; `native` where the
+    upstream may know what we do not. Raises Failed and Rejected."""
+    conversations = services.conversations
+    setting = Setting(
+        conversations,
+        keeps=routes.config.store_responses and conversations.exists,
+        maker=route.profile.name,
+        native=native,
+        thread_bytes=services.limits.thread_bytes,
+        new_id=answers.new_id,
+    )
+    return await Turn.begin(setting, body)
