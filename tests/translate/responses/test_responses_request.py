@@ -411,8 +411,17 @@ def test_cache_keys_go_where_they_are_understood() -> None:
     assert (body["prompt_cache_key"], losses) == ("k", [])
     body, losses = rendered(keyed)
     assert ("prompt_cache_key" in body, losses) == (False, ["drop:prompt_cache_key"])
-    session = Request("m", (USER,), identity=Identity(session="s"))
-    assert rendered(session, replace(PLAIN, prompt_cache_key=True))[0]["prompt_cache_key"] == "s"
+
+
+def test_a_conversation_without_a_name_has_a_cache_key_as_well() -> None:
+    manners = replace(PLAIN, prompt_cache_key=True)
+
+    def key(*turns: Turn, session: str | None = None) -> Any:
+        request = Request("m", (USER, *turns), identity=Identity(session=session))
+        return rendered(request, manners)[0]["prompt_cache_key"]
+
+    more = (Turn("assistant", (Text("hello"),)), Turn("user", (Text("go on"),)))
+    assert key() == key(*more) != key(session="s") == key(*more, session="s")
 
 
 def test_formats() -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio
+from gwproxy.translate.cache_key import cache_key
 from gwproxy.translate.chat.messages import NO_CONTENT, render_messages, without_old_reasoning
 from gwproxy.translate.chat.thinking import (
     Knobs,
@@ -361,18 +362,10 @@ def _render_identity(request: Request, manners: Manners, losses: Losses) -> dict
         else:
             members["user"] = identity.user
     if manners.prompt_cache_key:
-        members["prompt_cache_key"] = identity.cache_key or _digest(_conversation(request))[:32]
+        members["prompt_cache_key"] = cache_key(request)
     elif identity.cache_key is not None:
         losses.drop("prompt_cache_key")
     return members
-
-
-def _conversation(request: Request) -> str:
-    """What stays the same from one turn of a conversation to the next."""
-    if request.identity.session is not None:
-        return request.identity.session
-    first = request.turns[0].blocks if request.turns else ()
-    return repr((first, [tool.name for tool in request.tools]))
 
 
 def _digest(text: str) -> str:

@@ -18,6 +18,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
+from gwproxy.translate.cache_key import cache_key
 from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Dialect,
@@ -268,7 +269,7 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     body.update(_render_limits(request, losses))
     body.update(_render_reasoning(request.thinking, manners, losses))
     body.update(_render_text(request))
-    body.update(_render_identity(request.identity, manners, losses))
+    body.update(_render_identity(request, manners, losses))
     body.update(_render_tools(request, manners, losses))
     if system is not None:
         body["instructions"] = system
@@ -372,11 +373,11 @@ def _render_text(request: Request) -> dict[str, Any]:
     return {"text": text} if text else {}
 
 
-def _render_identity(identity: Identity, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+    identity = request.identity
     out: dict[str, Any] = {}
-    key = identity.cache_key if identity.cache_key is not None else identity.session
-    if key is not None and manners.prompt_cache_key:
-        out["prompt_cache_key"] = _fit_identity(key)
+    if manners.prompt_cache_key:
+        out["prompt_cache_key"] = _fit_identity(cache_key(request))
     elif identity.cache_key is not None:
         losses.drop("prompt_cache_key")
     if identity.user is not None:
