@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -607,6 +608,33 @@ async def test_a_client_that_does_not_read_holds_the_upstream_back(start: Start)
             before = sent
             await asyncio.sleep(0.3)
     assert sent < 64_000_000
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+async def test_a_client_that_reads_on_after_a_pause_gets_all(start: Start, path: str) -> None:
+    sent = 0
+    words = [f"{number:07}" + "y" * 993 for number in range(20_000)]
+
+    async def script(visit: Visit) -> None:
+        nonlocal sent
+        await visit.open_stream()
+        for first in range(0, len(words), 10):
+            chunks = (chat_chunk({"content": word}) for word in words[first : first + 10])
+            await visit.chunk(frames(*chunks))
+            sent = first + 10
+        await visit.chunk(frames(chat_chunk({}, "stop")) + b"data: [DONE]\n\n")
+        await visit.end_stream()
+
+    gateway, _ = await start(script)
+    async with gateway.post(path, messages(stream=True)) as response:
+        text = await response.content.read(10)
+        before = -1
+        while before != sent:  # until the upstream is held back, or has sent it all
+            before = sent
+            await asyncio.sleep(0.3)
+        text += await response.content.read()
+    assert re.findall(rb'"(\d{7})y{993}"', text) == [word[:7].encode() for word in words]
+    assert b"error" not in text
 
 
 async def test_two_hundred_streams_at_once_none_mixed(start: Start) -> None:

@@ -26,7 +26,7 @@ from yarl import URL
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import MASK
-from gwproxy.proxy import failures
+from gwproxy.proxy import failures, pool
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER
@@ -76,11 +76,7 @@ class Upstream:
         self._reclaiming: set[asyncio.Task[None]] = set()
         self._watches: WeakKeyDictionary[object, _Watch] = WeakKeyDictionary()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # 100 by default: the 101st stream waits for another to end
-                keepalive_timeout=limits.pool_keepalive_s,
-                ttl_dns_cache=limits.dns_cache_s,
-            ),
+            connector=pool.connector(limits),
             # A cookie of an upstream must not come back to it with another client's request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # 300 s in all by default: that kills long streams. Silence has its own limits.
