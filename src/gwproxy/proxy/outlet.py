@@ -15,6 +15,12 @@ from aiohttp import web
 from gwproxy.proxy.limits import Limits
 
 
+class _Stream(web.StreamResponse):
+    """Its head leaves with its first bytes, in one packet; aiohttp sends it by itself."""
+
+    _send_headers_immediately = False
+
+
 class Outlet:
     """`ping` gives what keeps the stream alive, nothing when it may not be interrupted now.
     `headers` gives the head at the moment in which it is sent, `copy` gets all that is sent."""
@@ -76,7 +82,7 @@ class Outlet:
         await response.write_eof(data)
 
     async def _open(self) -> web.StreamResponse:
-        self.response = web.StreamResponse(headers=self._headers())
+        self.response = _Stream(headers=self._headers())
         await self.response.prepare(self._request)
         return self.response
 
