@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -105,6 +106,7 @@ _TABLE: Final = (
 )
 
 
+@lru_cache(maxsize=256)  # asked for every request; a client can name any number of models
 def facts_of(model: str) -> ModelFacts | None:
     """What is known of the model called `model`."""
     name = model.lower()
