@@ -82,6 +82,7 @@ _gwproxy() {
         "/setup --scope") _gwproxy_words "user project local"; return ;;
         "/setup --format") _gwproxy_words "settings env"; return ;;
         "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
+        "/test --client") _gwproxy_words "claude-code openclaw opencode codex"; return ;;
         "/usage --by") _gwproxy_words "day profile model client"; return ;;
         "/usage --profile"|"/usage -p") _gwproxy_profiles; return ;;
         "/translate --from") _gwproxy_words "anthropic chat responses"; return ;;

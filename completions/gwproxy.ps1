@@ -68,7 +68,7 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/setup --format' = @(@('settings', ''), @('env', ''))
         '/setup --shell' = @(@('bash', ''), @('zsh', ''), @('fish', ''), @('powershell', ''))
         '/setup --home' = @()
-        '/test --client' = @()
+        '/test --client' = @(@('claude-code', ''), @('openclaw', ''), @('opencode', ''), @('codex', ''))
         '/usage --since' = @()
         '/usage --by' = @(@('day', ''), @('profile', ''), @('model', ''), @('client', ''))
         '/usage --profile' = @(, @('<profile>', ''))

@@ -396,7 +396,7 @@ def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["nope"], "cannot set up 'nope'"),
+        (["nope"], "does not know 'nope'"),
         (["claude-code", "--print", "--dry-run"], "--print and --dry-run do not go together"),
         (["--undo"], "--undo needs a tool, or --all"),
         (["claude-code", "--undo", "--print"], "--undo does not go with --print"),

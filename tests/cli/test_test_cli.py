@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, KIMI_CODE, Refusal, Streaming
+from gwproxy.simulator import DEMO, KIMI_CODE, Refusal, Running, Streaming
 from support.background import Background
 from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
@@ -225,6 +225,91 @@ def test_a_stale_token_and_a_stronger_file(
     local.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://api.anthropic.com"}}')
     ran = command("test", "--client", "claude-code", "--json")
     assert str(local) in outcome_of(ran)["address"][1]
+
+
+@pytest.fixture
+def serving(
+    command: InProcess, background: Background, home: Path, nobody_on_our_port: int
+) -> Running:
+    """A gateway at the port of config.toml, in front of a provider that counts."""
+    provider = background.provider(DEMO)
+    add_demo_like(command, "up", provider.openai_url)
+    background.gateway(Options(port=nobody_on_our_port))
+    return provider
+
+
+DEFAULT_MODELS = {
+    "openclaw": (".openclaw/openclaw.json", '{agents: {defaults: {model: "other/m"}}}'),
+    "opencode": (".config/opencode/opencode.json", '{"model": "other/m"}'),
+    "codex": (".codex/config.toml", 'model = "m"\nmodel_provider = "other"\n'),
+}
+
+
+@pytest.mark.parametrize("tool", ["claude-code", *DEFAULT_MODELS])
+def test_every_tool_goes_the_way_that_setup_wrote(
+    command: InProcess, serving: Running, home: Path, tool: str
+) -> None:
+    assert command("setup", tool, "--yes").code == 0
+    ran = command("test", "--client", tool, "--json")
+    assert ran.code == 0, ran
+    outcomes = {name: outcome for name, (outcome, _) in outcome_of(ran).items()}
+    assert outcomes == dict.fromkeys(["address", "token", "gateway", "through the gateway"], "ok")
+    assert serving.billed == 1
+    assert command("token").stdout.strip() not in ran.stdout + ran.stderr
+    assert command("test", "--client", tool, "--free").code == 0
+    assert serving.billed == 1
+
+
+@pytest.mark.parametrize("tool", DEFAULT_MODELS)
+def test_a_tool_that_starts_with_a_model_of_its_owners(
+    command: InProcess, serving: Running, home: Path, tool: str
+) -> None:
+    name, text = DEFAULT_MODELS[tool]
+    (home / name).parent.mkdir(parents=True)
+    (home / name).write_text(text)
+    ran = command("test", "--client", tool, "--json")
+    assert ran.code == 3
+    assert outcome_of(ran)["address"][0] == "failed"
+    assert command("setup", tool, "--yes").code == 0
+    ran = command("test", "--client", tool, "--json")
+    assert ran.code == 0, ran
+    assert outcome_of(ran)["model"][0] == "note"
+    assert "starts with other; for gwproxy: " in outcome_of(ran)["model"][1]
+    assert outcome_of(ran)["through the gateway"][0] == "ok"
+
+
+def test_a_helper_is_named_and_not_run(command: InProcess, serving: Running, home: Path) -> None:
+    for tool in ("claude-code", "openclaw", "codex"):
+        assert command("setup", tool, "--yes", "--helper").code == 0
+        ran = command("test", "--client", tool, "--json")
+        assert ran.code == 0, ran
+        outcome, words = outcome_of(ran)["token"]
+        assert (outcome, words.startswith("comes from the helper ")) == ("ok", True), words
+    assert serving.billed == 3
+
+
+WRONG = [
+    ("codex", "experimental_bearer_token", 'env_key = "NOT_SET" #', "Codex presents none"),
+    ("codex", "http://127.0.0.1", "http://192.0.2.1", "Codex goes to 192.0.2.1 ("),
+    ("openclaw", '"mode":', '"mode"', "cannot be parsed"),
+    ("opencode", "{file:", "{env:NOT_SET}{file:/nowhere", "OpenCode presents none"),
+]
+
+
+@pytest.mark.parametrize(("tool", "old", "new", "words"), WRONG)
+def test_what_is_wrong_with_a_configuration(
+    command: InProcess, serving: Running, home: Path, tool: str, old: str, new: str, words: str
+) -> None:
+    assert command("setup", tool, "--yes").code == 0
+    file = home / DEFAULT_MODELS[tool][0]
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    ran = command("test", "--client", tool, "--json")
+    assert ran.code == 3
+    found = [told for outcome, told in outcome_of(ran).values() if outcome == "failed"]
+    assert any(words in told for told in found), found
+    assert serving.billed == 0
 
 
 def test_a_client_that_is_not_known_and_names_beside_it(command: InProcess) -> None:

@@ -104,7 +104,7 @@ def setup(
     """Configure a coding tool to use the gateway."""
     output = output_of(context)
     asked = Asked(
-        client=find_client(client),
+        client=find_client(client) if client else None,
         profile=profile,
         scope=scope,
         default=default,

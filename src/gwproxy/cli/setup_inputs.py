@@ -56,16 +56,16 @@ class Asked:
     places: Places
 
 
-def find_client(name: str | None) -> Client | None:
+def find_client(name: str) -> Client:
     """The client of this name. Raises UsageError."""
-    if name is not None and name not in CLIENTS:
+    if name not in CLIENTS:
         raise UsageError(
-            f"gwproxy cannot set up {name!r}",
+            f"gwproxy does not know {name!r}",
             why=did_you_mean(name, CLIENTS),
             hint="any other tool works with ANTHROPIC_BASE_URL or OPENAI_BASE_URL and the token "
             "that `gwproxy token` prints",
         )
-    return CLIENTS[name] if name else None
+    return CLIENTS[name]
 
 
 def places_of(home: Path | None) -> Places:

@@ -56,7 +56,9 @@ def test(
     client: Annotated[
         str | None,
         typer.Option(
-            "--client", metavar="claude-code", help="Go the way that this tool is set up to go."
+            "--client",
+            metavar="claude-code|openclaw|opencode|codex",
+            help="Go the way that this tool is set up to go.",
         ),
     ] = None,
     save: Annotated[
@@ -151,20 +153,17 @@ def _announce(output: Output, profile: Profile, depth: Depth) -> None:
 
 
 def _test_client(output: Output, client: str, *, ask: bool, named: bool) -> int:
+    from gwproxy.cli.setup_inputs import find_client
     from gwproxy.cli.test_client import check_client
 
-    if client != "claude-code":
-        raise UsageError(
-            f"there is no check for the configuration of {client!r}",
-            hint="gwproxy test --client claude-code, or for other tools: gwproxy setup --list",
-        )
+    tool = find_client(client)
     if named:
         raise UsageError(
             "--client and the names of profiles do not go together",
             why="a tool goes where it is set up to go",
             hint=f"gwproxy test --client {client}",
         )
-    verdicts = asyncio.run(check_client(output, ask=ask))
+    verdicts = asyncio.run(check_client(output, tool, ask=ask))
     bad = [verdict for verdict in verdicts if verdict.outcome == "failed"]
     data = {"client": client, "checks": [verdict_data(verdict) for verdict in verdicts]}
     output.result(data, lambda: _say_sum(output, client, len(bad), len(verdicts)))

@@ -1,4 +1,4 @@
-"""`gwproxy test --client claude-code`: the way that the tool is really set up to go.
+"""`gwproxy test --client claude-code`: the way that a tool is really set up to go.
 
 Reads the tool's own files as the tool does, then asks the gateway with the address, the secret
 and the model that stand there. Changes nothing, and never claims to be the tool.
@@ -13,29 +13,29 @@ from urllib.parse import urlsplit
 from gwproxy.cli.checklist import checklist
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_inputs import places_of
-from gwproxy.clients.effective import Effective, claude_code_now
+from gwproxy.clients.known import Client
+from gwproxy.clients.ways import WAYS, Way
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.local_token import local_token
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.probe import GatewayProbe, Outcome, Verdict
 from gwproxy.proxy.upstream import Upstream
+from gwproxy.translate.hub import Dialect
 
 if TYPE_CHECKING:
     from gwproxy.profiles.secret import Secret
 
-_SETUP = "gwproxy setup claude-code"
 
-
-async def check_client(output: Output, *, ask: bool) -> list[Verdict]:
-    """The verdicts on Claude Code's configuration, shown as they come."""
+async def check_client(output: Output, client: Client, *, ask: bool) -> list[Verdict]:
+    """The verdicts on the tool's configuration, shown as they come."""
     if ask:
-        output.talk("claude-code: at most 1 tiny question, which the provider may bill")
-    now = claude_code_now(places_of(None))
+        output.talk(f"{client.NAME}: at most 1 tiny question, which the provider may bill")
+    way = WAYS[client.NAME](places_of(None))
     upstream = Upstream(Limits())
     verdicts = []
     try:
         with checklist(output) as shown:
-            async for verdict in _verdicts(now, upstream, local_token(), ask=ask):
+            async for verdict in _verdicts(way, client, upstream, local_token(), ask=ask):
                 verdicts.append(verdict)
                 shown.show(verdict)
     finally:
@@ -44,18 +44,22 @@ async def check_client(output: Output, *, ask: bool) -> list[Verdict]:
 
 
 async def _verdicts(
-    now: Effective, upstream: Upstream, token: Secret, *, ask: bool
+    way: Way, client: Client, upstream: Upstream, token: Secret, *, ask: bool
 ) -> AsyncIterator[Verdict]:
-    for file in now.unreadable:
+    set_up = f"gwproxy setup {client.NAME}"
+    for file in way.unreadable:
         yield Verdict("settings", Outcome.BAD, f"{file} cannot be parsed", f"mend {file}")
-    base = now.base_url
+    if way.remark:
+        yield Verdict("model", Outcome.NOTE, way.remark, f"{set_up} --default")
+    base = way.base
     parts = urlsplit(base.value)
     if not is_loopback(parts.hostname or ""):
-        words = f"Claude Code goes to {parts.hostname} ({base.source}), not through gwproxy"
-        yield Verdict("address", Outcome.BAD, words, _SETUP)
+        where = f"{parts.hostname} ({base.source})" if parts.hostname else base.source
+        words = f"{client.TITLE} goes to {where}, not through gwproxy"
+        yield Verdict("address", Outcome.BAD, words, set_up)
         return
     yield Verdict("address", Outcome.GOOD, f"{base.value} ({base.source})")
-    secret = _secret_verdict(now, token)
+    secret = _secret_verdict(way, client, token, set_up)
     yield secret
     gateway = GatewayProbe(upstream, f"{parts.scheme}://{parts.netloc}", token)
     alive = await gateway.alive()
@@ -64,29 +68,29 @@ async def _verdicts(
         return
     yield alive
     if ask and secret.outcome is not Outcome.BAD:
-        credential = now.credential() or {"authorization": f"Bearer {token.reveal()}"}
-        yield await gateway.question(base.value.rstrip("/"), now.model, credential)
+        credential = way.credential or {"authorization": f"Bearer {token.reveal()}"}
+        yield await gateway.question(way.url, way.model, credential, Dialect(way.dialect))
 
 
-def _secret_verdict(now: Effective, token: Secret) -> Verdict:
+def _secret_verdict(way: Way, client: Client, token: Secret, set_up: str) -> Verdict:
     """Whether what it presents is the local token, and nothing else goes along with it."""
-    presented = now.credential()
-    if now.helper is not None:
+    presented = way.credential
+    if way.helper is not None:
         # Not run here: it is the person's command, and `gwproxy token` is checked as such.
-        words = f"comes from the helper {now.helper.value!r} ({now.helper.source})"
+        words = f"comes from the helper {way.helper.value!r} ({way.helper.source})"
         if presented:
-            words += ", and a variable adds another one"
-            return Verdict("token", Outcome.NOTE, words, _SETUP)
+            words += ", and another one goes along"
+            return Verdict("token", Outcome.NOTE, words, set_up)
         return Verdict("token", Outcome.GOOD, words)
     if not presented:
-        return Verdict("token", Outcome.BAD, "Claude Code presents none", _SETUP)
+        return Verdict("token", Outcome.BAD, f"{client.TITLE} presents none", set_up)
     wrong = [
         name for name, value in presented.items() if value.removeprefix("Bearer ") != token.reveal()
     ]
     if len(wrong) == len(presented):
         words = f"what it presents ({' and '.join(wrong)}) is not the local token"
-        return Verdict("token", Outcome.BAD, words, _SETUP)
+        return Verdict("token", Outcome.BAD, words, set_up)
     if wrong:
         words = f"the local token, but another secret goes along in {wrong[0]}"
-        return Verdict("token", Outcome.NOTE, words, _SETUP)
+        return Verdict("token", Outcome.NOTE, words, set_up)
     return Verdict("token", Outcome.GOOD, "the local token")

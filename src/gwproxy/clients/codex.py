@@ -29,7 +29,7 @@ PROVIDER: Final = "gwproxy"
 
 _TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
 
-_MANAGED: Final = Path("/etc/codex/managed_config.toml")
+MANAGED: Final = Path("/etc/codex/managed_config.toml")
 
 # All that we write into it.
 _KEYS: Final = (
@@ -102,7 +102,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     """What would outrank these settings: a trusted project's file, and an administrator's."""
-    stronger = [] if places.platform == "win32" else [_MANAGED]
+    stronger = [] if places.platform == "win32" else [MANAGED]
     project = places.project / ".codex" / "config.toml"
     if scope in SCOPES and project != target(scope, places).file:
         stronger.insert(0, project)

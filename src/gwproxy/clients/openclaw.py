@@ -173,7 +173,7 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     try:
         tree = JSON.read(text or "")
         mine = wishes(endpoint, tree, default=True)
-        if _includes(tree):
+        if includes(tree):
             roots = places.environ.get("OPENCLAW_INCLUDE_ROOTS", "")
             separator = ";" if places.platform == "win32" else ":"
             environ["OPENCLAW_INCLUDE_ROOTS"] = separator.join(
@@ -186,10 +186,16 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     return Launch(new, environ, {copy.file: plan.after or ""})
 
 
-def _includes(value: Value) -> bool:
+def includes(value: Value) -> bool:
+    """Whether some of the configuration is in other files."""
     if isinstance(value, dict):
-        return _INCLUDE in value or any(map(_includes, value.values()))
-    return isinstance(value, list) and any(map(_includes, value))
+        return _INCLUDE in value or any(map(includes, value.values()))
+    return isinstance(value, list) and any(map(includes, value))
+
+
+def dialect_of(api: str) -> Dialect:
+    """What OpenClaw speaks for an `api`; left out, it is Chat."""
+    return next((dialect for dialect, name in _APIS.items() if name == api), "chat")
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

@@ -53,16 +53,39 @@ _PACKAGES: Final[dict[Dialect, str]] = {
 
 def target(scope: str, places: Places) -> Target:
     """The configuration file: the `.jsonc` where the user has one, as OpenCode itself takes it."""
-    environ = places.environ
     folder = places.project
     if scope == "user":
-        moved = environ.get("XDG_CONFIG_HOME")
-        folder = (folder / moved if moved else places.home / ".config") / "opencode"
-        if named := environ.get("OPENCODE_CONFIG"):
+        folder = _own_folder(places)
+        if named := places.environ.get("OPENCODE_CONFIG"):
             return Target(NAME, scope, places.project / named, JSON, traces)
     plain, with_comments = (folder / name for name in _FILES)
     file = plain if places.read(with_comments) is None else with_comments
     return Target(NAME, scope, file, JSON, traces)
+
+
+def files(places: Places) -> list[Path]:
+    """All that OpenCode reads, the weakest first."""
+    environ, here = places.environ, places.project
+    found = _both(_own_folder(places))
+    if named := environ.get("OPENCODE_CONFIG"):
+        found.append(here / named)
+    found += [*_both(here), *_both(here / ".opencode")]
+    if moved := environ.get("OPENCODE_CONFIG_DIR"):
+        found += _both(here / moved)
+    return [*found, *_managed(places)]
+
+
+def _own_folder(places: Places) -> Path:
+    moved = places.environ.get("XDG_CONFIG_HOME")
+    return (places.project / moved if moved else places.home / ".config") / "opencode"
+
+
+def _managed(places: Places) -> list[Path]:
+    return _both(_MANAGED.get(places.platform, _MANAGED["linux"]))
+
+
+def _both(folder: Path) -> list[Path]:
+    return [folder / name for name in _FILES]
 
 
 def traces(tree: Tree) -> list[MemberPath]:
@@ -123,15 +146,10 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
 
     A scope that is none of ours stands for the inline configuration, below an administrator's.
     """
-    managed = _MANAGED.get(places.platform, _MANAGED["linux"])
     if scope not in SCOPES:
-        return outranking(JSON, [managed / name for name in _FILES], list(mine), places)
-    folders = [places.project, places.project / ".opencode", managed]
-    if moved := places.environ.get("OPENCODE_CONFIG_DIR"):
-        folders.insert(2, places.project / moved)
-    files = [folder / name for folder in folders for name in _FILES]
-    own = target(scope, places).file
-    stronger = files[files.index(own) + 1 :] if own in files else files
+        return outranking(JSON, _managed(places), list(mine), places)
+    found_in = files(places)
+    stronger = found_in[found_in.index(target(scope, places).file) + 1 :]
     found = outranking(JSON, stronger, list(mine), places)
     if places.environ.get("OPENCODE_CONFIG_CONTENT"):
         found.append(
@@ -148,6 +166,11 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
     """By the inline configuration, which outranks every file."""
     return Launch(tuple(arguments), environment(endpoint))
+
+
+def dialect_of(package: str) -> Dialect:
+    """What OpenCode speaks through an SDK package; left out, it is Chat."""
+    return next((dialect for dialect, name in _PACKAGES.items() if name == package), "chat")
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:

@@ -43,9 +43,9 @@ class GatewayProbe:
         verdict = await self.alive()
         yield verdict
         if ask and verdict.outcome is Outcome.GOOD:
-            base = f"{self._base_url}/profiles/{profile.name}"
+            url = f"{self._base_url}/profiles/{profile.name}/v1/messages"
             credential = {"authorization": f"Bearer {self._token.reveal()}"}
-            yield await self.question(base, profile.model, credential, built_in=profile.is_built_in)
+            yield await self.question(url, profile.model, credential, built_in=profile.is_built_in)
 
     async def alive(self) -> Verdict:
         health = await holder.health(self._base_url)
@@ -56,12 +56,18 @@ class GatewayProbe:
         return Verdict("gateway", Outcome.GOOD, f"gwproxy {version} at {self._base_url}")
 
     async def question(
-        self, base: str, model: str, credential: Mapping[str, str], *, built_in: bool = False
+        self,
+        url: str,
+        model: str,
+        credential: Mapping[str, str],
+        dialect: Dialect = Dialect.ANTHROPIC,
+        *,
+        built_in: bool = False,
     ) -> Verdict:
-        """One question, streamed, to the Messages route below `base`, which has no `/v1`."""
+        """One question, streamed, to the route of its dialect at `url`."""
         started = time.monotonic()
         try:
-            answered = await self._ask(f"{base}/v1/messages", model, credential)
+            answered = await self._ask(url, model, credential, dialect)
         except Failed as error:
             failure = error.failure
             verdict = Verdict(
@@ -78,18 +84,20 @@ class GatewayProbe:
         verdict = Verdict(THROUGH, Outcome.GOOD, f"answered, as {answered}")
         return timed(verdict, time.monotonic() - started, CALLS_THROUGH_GATEWAY)
 
-    async def _ask(self, url: str, model: str, credential: Mapping[str, str]) -> str:
+    async def _ask(
+        self, url: str, model: str, credential: Mapping[str, str], dialect: Dialect
+    ) -> str:
         """The name of the model that answered. Raises Failed."""
-        head = {
-            **credential,
-            "content-type": "application/json",
-            "anthropic-version": ANTHROPIC_VERSION,
-        }
-        body = questions.as_client(model)
+        head = {**credential, "content-type": "application/json"}
+        query = {}
+        if dialect is Dialect.ANTHROPIC:
+            head["anthropic-version"] = ANTHROPIC_VERSION
+            query["beta"] = "true"
+        body = questions.as_client(dialect, model)
         answer = await self._upstream.send(
-            Call(_OURSELVES, url, head, body, {"beta": "true"}, self._token.reveal(), True)
+            Call(_OURSELVES, url, head, body, query, self._token.reveal(), True)
         )
-        codec = CODECS[Dialect.ANTHROPIC]
+        codec = CODECS[dialect]
         try:
             if not answer.ok:
                 lower = {name.lower(): value for name, value in answer.headers.items()}

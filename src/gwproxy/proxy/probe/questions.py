@@ -100,13 +100,11 @@ def picture(model: str) -> dict[str, Any]:
     }
 
 
-def as_client(model: str) -> bytes:
-    """What is asked through the gateway: a stream of Messages, as Claude Code asks for one."""
-    return jsonio.dumps(
-        {
-            "model": model,
-            "max_tokens": _FEW_TOKENS,
-            "stream": True,
-            "messages": [{"role": "user", "content": _SHORT}],
-        }
-    )
+def as_client(dialect: Dialect, model: str) -> bytes:
+    """What is asked through the gateway: a stream, as every coding tool asks for one."""
+    asked: dict[str, Any] = {"model": model, "stream": True}
+    if dialect is Dialect.RESPONSES:
+        asked |= {"input": _SHORT, "max_output_tokens": _FEW_TOKENS, "store": False}
+    else:
+        asked |= {"messages": [{"role": "user", "content": _SHORT}], "max_tokens": _FEW_TOKENS}
+    return jsonio.dumps(asked)
