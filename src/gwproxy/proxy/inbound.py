@@ -27,6 +27,8 @@ else:
 _GZIP_BITS: Final = 31
 _ZLIB_BITS: Final = 15
 _RAW_BITS: Final = -15
+# Each frame copies all that follows it: a second of this, and a body of tiny ones is refused.
+_MOST_COPIED_BYTES: Final = 4 * 1024**3
 
 
 class _Decompressor(Protocol):
@@ -109,15 +111,25 @@ def _unpacker(encoding: str) -> Callable[[bytes], _Decompressor] | None:
 
 
 def _unpacked(body: bytes, unpack: Callable[[bytes], _Decompressor], most_bytes: int) -> bytes:
-    decompressor = unpack(body[:1])
-    try:
-        data = decompressor.decompress(body, most_bytes + 1)
-    except Exception as error:  # noqa: BLE001 -- zlib.error, ZstdError: one class per library
-        raise Failed(failures.malformed_body(f"the body does not unpack: {error}")) from None
-    if len(data) > most_bytes:
-        raise Failed(failures.too_large(most_bytes))
-    if not decompressor.eof:
-        raise Failed(failures.malformed_body("the packed body is cut off"))
-    if decompressor.unused_data:
-        raise Failed(failures.malformed_body("something follows the packed body"))
-    return data
+    """All members of a gzip body, all frames of a zstd one (RFC 1952 §2.2, RFC 8878 §3)."""
+    parts: list[bytes] = []
+    size = 0
+    copied = 0
+    while True:
+        decompressor = unpack(body[:1])
+        try:
+            data = decompressor.decompress(body, most_bytes - size + 1)
+        except Exception as error:  # noqa: BLE001 -- zlib.error, ZstdError: one class per library
+            raise Failed(failures.malformed_body(f"the body does not unpack: {error}")) from None
+        size += len(data)
+        if size > most_bytes:
+            raise Failed(failures.too_large(most_bytes))
+        parts.append(data)
+        if not decompressor.eof:
+            raise Failed(failures.malformed_body("the packed body is cut off"))
+        body = decompressor.unused_data
+        if not body:
+            return b"".join(parts)
+        copied += len(body)
+        if copied > _MOST_COPIED_BYTES:
+            raise Failed(failures.malformed_body("the packed body is in too many pieces"))
