@@ -31,6 +31,13 @@ def test_the_value_model_is_not_the_key_model() -> None:
     assert passthrough.replace_model(body, "b") == b'{"kind":"model","model":"b"}'
 
 
+@pytest.mark.parametrize("first", ["model", "n"])
+def test_a_model_that_is_named_twice_is_replaced_twice(first: str) -> None:
+    body = b'{"%b":"a","x":{"model":"inner"},"model" : "b"}' % first.encode()
+    out = passthrough.replace_model(body, "up")
+    assert out == body.replace(b'"model":"a"', b'"model":"up"').replace(b'"b"', b'"up"')
+
+
 def test_a_body_without_a_model_is_refused() -> None:
     with pytest.raises(NotJson):
         passthrough.replace_model(b'{"messages":[{"model":"inner"}]}', "x")

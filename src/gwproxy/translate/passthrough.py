@@ -69,29 +69,35 @@ def replace_model(body: bytes, model: str) -> bytes:
 
     Raises jsonio.NotJson when there is no such member to replace.
     """
-    span = _model_span(body)
-    if span is None:
+    spans = _model_spans(body)
+    if not spans:
         raise jsonio.NotJson("model: field required")
-    return body[: span[0]] + jsonio.text(model) + body[span[1] :]
+    pieces: list[bytes] = []
+    kept = 0
+    for start, end in spans:
+        pieces += (body[kept:start], jsonio.text(model))
+        kept = end
+    return b"".join((*pieces, body[kept:]))
 
 
-def _model_span(body: bytes) -> tuple[int, int] | None:
+def _model_spans(body: bytes) -> list[tuple[int, int]]:
+    """Where the names stand: a member that comes twice is read as its last by most, not by all."""
     first = _MODEL_FIRST.match(body)
-    if first is not None:
-        return first.span(1)
+    if first is not None and body.find(b'"model"', first.end()) < 0:
+        return [first.span(1)]
+    spans: list[tuple[int, int]] = []
     depth = 0
-    previous = b""
     for token in _TOKEN.finditer(body):
         piece = token[0]
         if piece in (b"{", b"["):
             depth += 1
         elif piece in (b"}", b"]"):
             depth -= 1
-        elif depth == 1 and piece == b'"model"' and previous != b":":
+        elif depth == 1 and piece == b'"model"':
             value = _MODEL_ANYWHERE.match(body, token.start())
             if value is not None:
-                return value.span(1)
-    return None
+                spans.append(value.span(1))
+    return spans
 
 
 class ModelSplicer:
