@@ -29,6 +29,12 @@ def test_what_a_request_leans_on() -> None:
     assert state.stateful(body) == State(True, "resp_1", ("msg_1",))
 
 
+def test_a_reference_need_not_say_its_type() -> None:
+    body = b'{"input":[{"id":"a"},{"type":null,"id":"b"},{"role":"user","id":"c","content":"x"}]}'
+    assert state.stateful(body).references == ("a", "b")
+    assert state.items(body, {"a": b"1", "b": b"2", "c": b"3"})[:2] == [b"1", b"2"]
+
+
 def test_what_only_the_vendor_can_do_is_seen() -> None:
     assert state.stateful(b'{"input":"x","background":true}').remote
     assert state.stateful(b'{"input":"x","conversation":{"id":"conv_1"}}').remote

@@ -47,6 +47,7 @@ class _Input(Struct):
 
 class _Reference(Struct):
     type: str | None = None
+    role: Any = None
     id: str | None = None
 
 
@@ -69,7 +70,7 @@ def stateful(body: bytes) -> State:
     """Raises fields.Malformed."""
     wishes = _wishes.read(body, Losses())
     references: tuple[str, ...] = ()
-    if b"item_reference" in body:
+    if b'"id"' in body:
         references = tuple(name for raw in items(body) if (name := _reference(raw)))
     return State(
         store=wishes.store is not False,
@@ -114,9 +115,10 @@ def _including(asked: Raw | None) -> list[str]:
 
 
 def _reference(raw: bytes) -> str:
-    """The id that an `item_reference` names; empty for any other item."""
+    """The id that an `item_reference` names, which need not say its type; empty for any other."""
     named = _named.read(raw, Losses(), "input")
-    return named.id or "" if named.type == "item_reference" else ""
+    kind = named.type or ("message" if named.role is not None else "item_reference")
+    return named.id or "" if kind == "item_reference" else ""
 
 
 def carried(output: Sequence[bytes], *, same_maker: bool) -> Iterator[bytes]:
