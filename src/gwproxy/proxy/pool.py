@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -18,9 +19,9 @@ from gwproxy.proxy.limits import Limits
 class _Connection(ResponseHandler):
     """One connection to an upstream."""
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
+    def resume_reading(self, *how: Any, **named: Any) -> None:
         if self._reading_paused:
-            super().resume_reading(resume_parser)
+            super().resume_reading(*how, **named)
 
 
 def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
