@@ -17,8 +17,9 @@ FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []
 URL = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
 
 REQUESTS = {
-    Dialect.ANTHROPIC: b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}]}',
+    Dialect.ANTHROPIC: b'{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"q"}]}',
     Dialect.CHAT: b'{"model":"m","messages":[{"role":"user","content":"q"}]}',
+    Dialect.RESPONSES: b'{"model":"m","input":"q"}',
 }
 
 
@@ -103,4 +104,25 @@ def test_what_only_chat_can_say(found: Any, losses: list[str]) -> None:
     stream.feed(b"data: " + json.dumps(head | {"choices": [choice]}).encode() + b"\n\n")
     stream.finish()
     assert stream.failure is None
+    assert list(streamed.losses) == losses
+
+
+@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:annotations"]), ([], []), (None, [])])
+def test_what_only_responses_can_say(client: Dialect, found: Any, losses: list[str]) -> None:
+    part = {"type": "output_text", "text": "a", "annotations": found}
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
+    answer = {"id": "resp_1", "model": "up", "status": "completed", "output": [item]}
+    whole = bridge(client, Dialect.RESPONSES, stream=False)
+    assert isinstance(whole.reply(json.dumps(answer).encode()), bytes)
+    assert list(whole.losses) == losses
+    streamed = bridge(client, Dialect.RESPONSES, stream=True)
+    stream = streamed.stream()
+    for event in (
+        {"type": "response.created", "response": answer | {"output": []}},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": answer},
+    ):
+        stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
+    assert (stream.over, stream.failure) == (True, None)
     assert list(streamed.losses) == losses

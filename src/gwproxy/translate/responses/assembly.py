@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.events import Close, Delta, Event, Lost, Open
 from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Text
 from gwproxy.translate.losses import Losses
@@ -82,6 +82,8 @@ class Assembly:
         if item.done:
             return
         item.head = head
+        if items.is_annotated(head.type, raw):
+            self.out.append(Lost("annotations"))
         for position, block in enumerate(items.read_answer(head.type, raw, self._family)):
             part = item.parts.get(position)
             if part is None and reply.is_empty(block):

@@ -208,10 +208,19 @@ class _SaidPart(Struct):
     type: str = ""
     text: str | None = None
     refusal: str | None = None
+    annotations: list[Raw] | None = None
 
 
 _said_shape: Final = Shape(_Said)
 _said_part: Final = Shape(_SaidPart)
+
+
+def is_annotated(kind: str, raw: Raw) -> bool:
+    """Whether a message says where its words are from, which no block can hold."""
+    if kind != "message":
+        return False
+    parts = _said_shape.read(raw, Losses(), "output").content or ()
+    return any(_said_part.read(part, Losses(), "output.content").annotations for part in parts)
 
 
 def _read_part(raw: Raw) -> Block:

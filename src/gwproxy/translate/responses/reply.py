@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gwproxy.translate import complaints, jsonio
 from gwproxy.translate.answer import Asked
-from gwproxy.translate.events import Event, Fail, unfold, unreadable
+from gwproxy.translate.events import Event, Fail, Lost, unfold, unreadable
 from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import (
     Block,
@@ -111,8 +111,11 @@ def lay_out(body: bytes, manners: Manners) -> list[Event]:
         if failure is not None:
             return [Fail(failure)]
         blocks: list[Block] = []
+        lost: list[Event] = []
         for raw in response.output or ():
             kind = head_shape.read(raw, Losses(), "output").type
+            if items.is_annotated(kind, raw):
+                lost.append(Lost("annotations"))
             blocks += (b for b in items.read_answer(kind, raw, manners.family) if not is_empty(b))
     except Malformed as error:
         return [Fail(unreadable(str(error)))]
@@ -124,7 +127,7 @@ def lay_out(body: bytes, manners: Manners) -> list[Event]:
     usage = read_usage(response.usage)
     created = None if response.created_at is None else int(response.created_at)
     reply = Reply(response.id or "", response.model or "", tuple(blocks), stop, usage, created)
-    return list(unfold(reply))
+    return [*lost, *unfold(reply)]
 
 
 def _not_an_answer(response: WireResponse, body: bytes) -> Failure | None:
