@@ -179,3 +179,45 @@ def test_only_a_clear_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, answer: str,
     monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert Output().confirm("Really?", flag="--yes") is yes
+
+
+DIFF = "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n same"
+
+
+def test_a_difference_is_plain_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(environ={"TERM": "xterm"})
+    output.diff(DIFF)
+    output.talk_diff(DIFF)
+    assert capsys.readouterr() == (f"{DIFF}\n", f"{DIFF}\n")
+
+
+def test_a_difference_is_coloured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, talk = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", talk)
+    output = Output(environ={"TERM": "xterm"})
+    output.diff(DIFF)
+    output.talk_diff(DIFF)
+    assert terminal.getvalue() == talk.getvalue()
+    assert terminal.getvalue().splitlines() == [
+        "--- a",
+        "+++ b",
+        "\x1b[36m@@ -1 +1 @@\x1b[0m",
+        "\x1b[31m-old\x1b[0m",
+        "\x1b[32m+new\x1b[0m",
+        " same",
+    ]
+
+
+def test_a_difference_has_no_colour_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Output(environ={"TERM": "xterm", "NO_COLOR": "1"}).diff(DIFF)
+    assert terminal.getvalue() == f"{DIFF}\n"
+
+
+def test_quiet_silences_the_difference_before_a_question(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Output(quiet=True).talk_diff(DIFF)
+    assert capsys.readouterr() == ("", "")

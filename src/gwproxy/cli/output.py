@@ -36,6 +36,7 @@ ENVELOPE_VERSION: Final = 1
 """Raised only when a reader of the envelope would have to change."""
 
 _RED: Final = "\x1b[1;31m"
+_RED_TEXT: Final = "\x1b[31m"
 _YELLOW: Final = "\x1b[1;33m"
 _GREEN: Final = "\x1b[32m"
 _CYAN: Final = "\x1b[36m"
@@ -103,6 +104,10 @@ class Output:
         """One item of a list on stdout; on a terminal it goes on below its own words."""
         self.line(self._wrapped(text, indent))
 
+    def diff(self, text: str) -> None:
+        """A difference on stdout; what comes is green and what goes is red on a terminal."""
+        self.line(self._diff(text, sys.stdout))
+
     def finding(self, level: str, text: str, hints: Sequence[str] = ()) -> None:
         """What was looked at, how it is (one of LEVELS), and what to do about it."""
         shown = self._wrapped(f"{level:<{_LEVEL_WIDTH}}{text}", _LEVEL_WIDTH)
@@ -118,6 +123,11 @@ class Output:
         """A remark to the person, on stderr; --quiet silences it."""
         if not self.quiet:
             self._say(harmless(text))
+
+    def talk_diff(self, text: str) -> None:
+        """The same for a person about to be asked, on stderr; --quiet silences it."""
+        if not self.quiet:
+            self._say(self._diff(harmless(text), sys.stderr))
 
     def warn(self, text: str) -> None:
         """Something the person should know even with --quiet, on stderr."""
@@ -201,6 +211,18 @@ class Output:
 
     def _paint(self, text: str, colour: str, stream: TextIO) -> str:
         return f"{colour}{text}{_PLAIN}" if self.is_fancy(stream) else text
+
+    def _diff(self, text: str, stream: TextIO) -> str:
+        """Only a line feed ends a line: what stands in a file may hold other separators."""
+        colours = {"+": _GREEN, "-": _RED_TEXT, "@": _CYAN}
+        lines = text.split("\n")
+        # The two names at its head are neither added nor removed.
+        return "\n".join(
+            self._paint(line, colours[line[0]], stream)
+            if number > 1 and line[:1] in colours
+            else line
+            for number, line in enumerate(lines)
+        )
 
     def _wrapped(self, text: str, indent: int) -> str:
         columns, text = self.columns(), harmless(text)

@@ -56,13 +56,13 @@ def plan_data(plan: Plan) -> dict[str, object]:
 
 def talk_diff(output: Output, plan: Plan) -> None:
     """The diff as talk, for a person about to be asked."""
-    output.talk(diff(plan).rstrip("\n"))
+    output.talk_diff(diff(plan).rstrip("\n"))
 
 
 def print_diff(output: Output, plan: Plan) -> None:
     """The diff as data, for --dry-run."""
     if text := diff(plan).rstrip("\n"):
-        output.line(text)
+        output.diff(text)
 
 
 def agreed(output: Output, plans: Iterable[Plan], question: str, *, yes: bool) -> bool:
