@@ -305,3 +305,15 @@ def test_no_core_dumps_and_enough_files(serve: Serve) -> None:
     assert values["Max core file size"] == ["0", "0"]
     soft, hard = values["Max open files"]
     assert int(soft) >= min(8192, int(hard) if hard.isdigit() else 8192)
+
+
+def test_setup_says_to_start_the_gateway_only_where_none_runs(
+    serve: Serve, command: InProcess, tmp_path: Path
+) -> None:
+    serving = serve("--profile", "demo")
+    serving.wait_for("listening")
+    ask = ("setup", "claude-code", "--profile", "demo", "--yes", "--home")
+    assert "next: claude\n" in command(*ask, str(tmp_path / "one")).stderr
+    serving.stop()
+    ran = command(*ask, str(tmp_path / "two"))
+    assert "next: gwproxy serve, then claude\n" in ran.stderr

@@ -77,3 +77,11 @@ def settings_in_use(config: Config) -> ServeSettings:
         return config.serve
     address = urlsplit(url)
     return replace(config.serve, host=address.hostname or "", port=address.port or 0)
+
+
+def runs_at(url: str) -> bool:
+    """Whether the gateway that was started with these settings answers at the host of `url`."""
+    if urlsplit(str(word_left().get("url", ""))).netloc != urlsplit(url).netloc:
+        return False
+    _, health = asyncio.run(_announced())
+    return bool(health)

@@ -18,6 +18,7 @@ import typer
 from gwproxy.cli import setup_report
 from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.running import runs_at
 from gwproxy.cli.setup_inputs import (
     Asked,
     check_flags,
@@ -173,8 +174,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             setup_report.print_diff(output, plan)
         elif status == "changed":
             output.line(str(target.file))
-            first = "" if endpoint.direct else "gwproxy serve, then "
-            output.talk(f"next: {first}{start}")
+            output.talk(f"next: {_first(endpoint)}{start}")
             output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
 
     output.result(data, human)
@@ -258,6 +258,13 @@ def _standing(target: Target, claim: Claim) -> change.Standing | None:
         return change.standing(target, claim)
     except ConfigError:
         return None
+
+
+def _first(endpoint: Endpoint) -> str:
+    """What has to run before the tool does."""
+    if endpoint.direct or runs_at(endpoint.anthropic or ""):
+        return ""
+    return "gwproxy serve, then "
 
 
 def _scope_flag(scope: str) -> str:
