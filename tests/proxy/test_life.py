@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -284,6 +285,48 @@ async def test_an_edit_is_noticed_without_a_request(
         edited('[profiles.third]\npreset = "demo"\nmodle = "x"\n')
         await journal.says("config.toml was changed, and is in force")
         await journal.says("profiles.third.modle is not a setting; did you mean model?")
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_an_edit_of_the_address_is_told_to_need_a_restart(
+    edited: Callable[[str], None], journal: Journal, free_port: int
+) -> None:
+    demo = '[profiles.first]\npreset = "demo"\n'
+    edited(f"[serve]\nport = {free_port}\n{demo}")
+    async with (
+        running(Options(port=free_port, limits=replace(QUICK, edit_look_s=0.01))) as server,
+        aiohttp.ClientSession(headers={"x-api-key": local_token().reveal()}) as session,
+    ):
+
+        async def moved() -> object:
+            async with session.get(f"{server.url}/v1/status") as response:
+                return (await response.json())["moved"]
+
+        assert await moved() is None
+        edited(f"[serve]\nport = 4\n{demo}")
+        await journal.says("to listen at 127.0.0.1:4, gwproxy serve must be started again")
+        assert await moved() == "127.0.0.1:4"
+        edited(f"[serve]\nport = {free_port}\n{demo}")
+        assert await moved() is None
+
+
+async def test_an_edit_of_an_address_that_a_flag_has_set_needs_nothing(
+    edited: Callable[[str], None],
+) -> None:
+    edited('[profiles.first]\npreset = "demo"\n')
+    async with (
+        running(Options(port=0, limits=QUICK)) as server,
+        aiohttp.ClientSession(headers={"x-api-key": local_token().reveal()}) as session,
+    ):
+        edited('[serve]\nport = 4\n[profiles.first]\npreset = "demo"\n')
+        async with session.get(f"{server.url}/v1/status") as response:
+            assert (await response.json())["moved"] is None
 
 
 async def test_a_rotated_token_is_in_force_at_once(gwproxy_home: Path) -> None:

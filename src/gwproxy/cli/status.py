@@ -91,6 +91,7 @@ async def _ask(config: Any) -> dict[str, Any]:
                 "ledger",
                 "captures",
                 "config_trouble",
+                "moved",
             )
         },
         "in_flight": told.get("in_flight", []),
@@ -128,6 +129,8 @@ def _print(output: Output, data: dict[str, Any]) -> None:
     if broken:
         words = ": ".join(part for part in (broken["what"], broken["why"]) if part)
         output.warn(f"{words}; the last good configuration stays in force")
+    if data["moved"]:
+        output.warn(f"to listen at {data['moved']}, gwproxy serve must be started again")
     if data["captures"]:
         output.talk("whole exchanges are captured: gwproxy replay lists them")
     ledger = data["ledger"] or {}

@@ -39,9 +39,13 @@ HEALTH: Final = {"name": "gwproxy", "status": "ok", "version": __version__}
 
 
 class Plan:
-    """What follows from one configuration, worked out once."""
+    """What follows from one configuration, worked out once. `moved` is the address that it asks
+    for, where only a restart can give it."""
 
-    def __init__(self, config: Config, declared_hosts: tuple[str, ...], port: int) -> None:
+    def __init__(
+        self, config: Config, declared_hosts: tuple[str, ...], port: int, moved: str = ""
+    ) -> None:
+        self.moved = moved
         self.routes = Routes(config)
         self.hosts = guard.host_values((*config.serve.allowed_hosts, *declared_hosts), port)
 
@@ -119,7 +123,8 @@ class Gateway:
         others = (other for other in self._running.values() if other is not record)
         plan = self._plan.get()
         told = self._news.report(plan.routes.config, others, self._services)
-        return _told(record, told | {"config_trouble": _words_of(self._plan.trouble)})
+        told |= {"config_trouble": _words_of(self._plan.trouble), "moved": plan.moved or None}
+        return _told(record, told)
 
     def _keep(self, record: Record) -> None:
         """Write the exchange to the log and, if it was one, to the ledger."""

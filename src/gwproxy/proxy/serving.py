@@ -34,7 +34,7 @@ from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
-from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config
+from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
 from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
@@ -126,7 +126,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
     upstream = None
     try:
         host, port = listener.getsockname()[:2]
-        plan = Live(paths.config_file(), lambda: _plan(options, port), _report, _welcome)
+        first = options.load().serve
+        plan = Live(paths.config_file(), lambda: _plan(options, port, first), _report, _welcome)
         token = Live(paths.token_file(), options.read_token, _report)
         upstream = Upstream(options.limits)
         images = Images(options.limits, options.may_reach)
@@ -177,7 +178,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await images.close()
 
 
-def _plan(options: Options, port: int) -> Plan:
+def _plan(options: Options, port: int, first: ServeSettings) -> Plan:
     config = options.load()
     config = replace(
         config,
@@ -187,7 +188,18 @@ def _plan(options: Options, port: int) -> Plan:
     )
     # The address that the person asked us to listen on is a name of ours.
     declared = () if options.host in ("0.0.0.0", "::") else (_url_host(options.host),)
-    return Plan(config, declared, port)
+    return Plan(config, declared, port, _moved(options, first, config.serve))
+
+
+def _moved(options: Options, first: ServeSettings, now: ServeSettings) -> str:
+    """The address that an edit asks for and only a restart can give; "" for none. What a flag
+    has said at the start, the file does not decide."""
+    has_host = options.host == first.host != now.host
+    has_port = options.port == first.port != now.port
+    if not (has_host or has_port):
+        return ""
+    host = now.host if has_host else options.host
+    return f"{_url_host(host)}:{now.port if has_port else options.port}"
 
 
 def _url_host(host: str) -> str:
@@ -201,6 +213,8 @@ def _report(error: GwproxyError) -> None:
 
 def _welcome(plan: Plan) -> None:
     LOGGER.info("config.toml was changed, and is in force")
+    if plan.moved:
+        LOGGER.warning("to listen at %s, gwproxy serve must be started again", plan.moved)
     for remark in plan.routes.config.remarks:
         LOGGER.warning("%s", remark)
 
