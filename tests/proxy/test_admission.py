@@ -179,6 +179,16 @@ async def test_refusals_speak_the_callers_dialect(gateway: TestGateway) -> None:
     assert "type" not in await refused("/nowhere", {})
 
 
+async def test_signs_of_life_do_not_fill_the_log(
+    gateway: TestGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "gwproxy")
+    for path in ("/healthz", "/", "/v1/models"):
+        async with gateway.get(path) as answer:
+            assert answer.status == 200
+    assert ["/v1/models" in line for line in caplog.messages] == [True]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     "path", ["/healthz", "/", "/api/hello", "/profiles/nobody/api/hello", "/v1/api/hello"]

@@ -130,7 +130,9 @@ class Gateway:
         """Write the exchange to the log and, if it was one, to the ledger."""
         record.error = shortened(record.error)
         refused = record.status >= 400 and record.status != CLIENT_GONE
-        LOGGER.log(logging.WARNING if refused else logging.INFO, record)
+        # Whoever looks for a sign of life does so again and again: it would hide the others.
+        told = logging.DEBUG if record.path in OPEN else logging.INFO
+        LOGGER.log(logging.WARNING if refused else told, record)
         if record.tape is not None:
             secrets = (self.token.reveal(), *self._services.keys.ever_seen())
             self._services.captures.keep(record.tape, record.fields(), secrets)
