@@ -48,7 +48,7 @@ def places(
     texts = {Path(name): text for name, text in (files or {}).items()}
     return Places(
         home=Path("/home/me"),
-        project=Path("/work/app"),
+        project=Path("/projects/app"),
         environ=environ or {},
         platform=platform,
         read=texts.get,

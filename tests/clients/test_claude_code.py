@@ -161,8 +161,8 @@ def test_each_scope_has_its_file() -> None:
     files = [claude_code.target(scope, places()).file for scope in claude_code.SCOPES]
     assert [str(file) for file in files] == [
         "/home/me/.claude/settings.json",
-        "/work/app/.claude/settings.json",
-        "/work/app/.claude/settings.local.json",
+        "/projects/app/.claude/settings.json",
+        "/projects/app/.claude/settings.local.json",
     ]
     moved = claude_code.target("user", places({"CLAUDE_CONFIG_DIR": "/etc/mine"}))
     assert moved.file == Path("/etc/mine/settings.json")
@@ -182,8 +182,8 @@ def test_stronger_settings_that_say_otherwise_are_named(
 ) -> None:
     files = {
         "/home/me/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "opus"}}',
-        "/work/app/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "kimi-k2.5"}}',
-        "/work/app/.claude/settings.local.json": '{"apiKeyHelper": "corp-key"}',
+        "/projects/app/.claude/settings.json": '{"env": {"ANTHROPIC_MODEL": "kimi-k2.5"}}',
+        "/projects/app/.claude/settings.local.json": '{"apiKeyHelper": "corp-key"}',
         f"{managed}/managed-settings.json": '{"env": {"ANTHROPIC_BASE_URL": "https://corp"}}',
         f"{managed}/managed-settings.d/10.json": '{"env": {"API_TIMEOUT_MS": "1", "A": "b"}}',
         f"{managed}/managed-settings.d/20.json": "{",
@@ -195,7 +195,9 @@ def test_stronger_settings_that_say_otherwise_are_named(
         f"{managed}/managed-settings.d/10.json outranks what is written here: env.API_TIMEOUT_MS",
     ]
     if scope not in ("local", RUN_SCOPE):
-        local = "/work/app/.claude/settings.local.json outranks what is written here: apiKeyHelper"
+        local = (
+            "/projects/app/.claude/settings.local.json outranks what is written here: apiKeyHelper"
+        )
         expected.insert(0, local)
     assert found == expected
 
@@ -218,7 +220,7 @@ def test_switches_that_lead_elsewhere_are_found_in_every_settings_file() -> None
     files = {
         "/home/me/.claude/settings.json": """{"env": {
             "CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_VERTEX": 1}}""",
-        "/work/app/.claude/settings.local.json": '{"env": {"CLAUDE_CODE_USE_VERTEX": "0"}}',
+        "/projects/app/.claude/settings.local.json": '{"env": {"CLAUDE_CODE_USE_VERTEX": "0"}}',
     }
     environ = {"CLAUDE_CODE_USE_VERTEX": "1"}
     (remark,) = claude_code.remarks("user", [], places(environ, files=files))
@@ -236,4 +238,4 @@ def test_a_file_does_not_outrank_itself() -> None:
 
 def test_a_folder_that_was_named_from_here_is_known_from_everywhere() -> None:
     moved = claude_code.target("user", places({"CLAUDE_CONFIG_DIR": "mine"}))
-    assert moved.file == Path("/work/app/mine/settings.json")
+    assert moved.file == Path("/projects/app/mine/settings.json")

@@ -137,7 +137,7 @@ def test_the_file_is_where_codex_looks_for_it() -> None:
 @pytest.mark.parametrize(
     ("file", "platform", "is_named"),
     [
-        ("/work/app/.codex/config.toml", "linux", True),
+        ("/projects/app/.codex/config.toml", "linux", True),
         ("/etc/codex/managed_config.toml", "linux", True),
         ("/etc/codex/managed_config.toml", "win32", False),
         ("/home/me/.codex/config.toml", "linux", False),

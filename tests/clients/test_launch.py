@@ -31,12 +31,12 @@ def test_the_token_is_in_no_argument(name: str) -> None:
     [
         ["--settings", "mine.json"],
         ["--settings=mine.json"],
-        ["--settings", "/work/app/mine.json"],
+        ["--settings", "/projects/app/mine.json"],
         ["--settings", '{"model": "opus", "env": {"EDITOR": "vi"}}'],
     ],
 )
 def test_settings_given_to_claude_code_are_taken_in(given: list[str]) -> None:
-    files = {"/work/app/mine.json": '{"model": "opus", "env": {"EDITOR": "vi"}}'}
+    files = {"/projects/app/mine.json": '{"model": "opus", "env": {"EDITOR": "vi"}}'}
     arguments = ["--debug", *given, "-p", "hi"]
     launch = claude_code.launch(gateway(), arguments, places(files=files), SCRATCH)
     file = SCRATCH / "settings.json"
@@ -88,7 +88,7 @@ def test_openclaw_gets_a_copy_of_its_configuration() -> None:
 
 
 def test_a_configuration_given_to_openclaw_is_copied_instead() -> None:
-    files = {"/work/app/mine.json5": "{ channels: { mine: 1 } }"}
+    files = {"/projects/app/mine.json5": "{ channels: { mine: 1 } }"}
     arguments = ["agent", "exec", "--config", "mine.json5", "hi"]
     launch = openclaw.launch(gateway(), arguments, places(files=files), SCRATCH)
     copy = SCRATCH / "openclaw.json"

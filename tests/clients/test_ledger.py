@@ -94,7 +94,7 @@ def test_copies_are_for_the_user_alone() -> None:
 
 
 def test_files_of_one_name_do_not_share_copies() -> None:
-    other = Path("/work/.claude/settings.json")
+    other = Path("/projects/.claude/settings.json")
     ledger.back_up(FILE, b"one")
     ledger.back_up(other, b"two")
     originals = {path.read_bytes() for path in paths.backups_dir().glob("*/original")}

@@ -112,7 +112,7 @@ def test_the_environment_form_holds_the_whole_configuration() -> None:
         ),
         ("user", {"XDG_CONFIG_HOME": "/x"}, {}, "/x/opencode/opencode.json"),
         ("user", {"OPENCODE_CONFIG": "/etc/oc.json"}, {}, "/etc/oc.json"),
-        ("project", {"OPENCODE_CONFIG": "/etc/oc.json"}, {}, "/work/app/opencode.json"),
+        ("project", {"OPENCODE_CONFIG": "/etc/oc.json"}, {}, "/projects/app/opencode.json"),
     ],
 )
 def test_the_file_is_where_opencode_looks_for_it(
@@ -130,14 +130,14 @@ def test_an_inline_configuration_of_the_shell_is_warned_of() -> None:
 @pytest.mark.parametrize(
     ("scope", "file", "is_named"),
     [
-        ("user", "/work/app/opencode.json", True),
-        ("user", "/work/app/.opencode/opencode.jsonc", True),
+        ("user", "/projects/app/opencode.json", True),
+        ("user", "/projects/app/.opencode/opencode.jsonc", True),
         ("user", "/more/opencode.json", True),
         ("user", "/etc/opencode/opencode.json", True),
         ("user", "/home/me/.config/opencode/opencode.json", False),
-        ("project", "/work/app/opencode.json", False),
-        ("project", "/work/app/.opencode/opencode.json", True),
-        (RUN_SCOPE, "/work/app/.opencode/opencode.json", False),
+        ("project", "/projects/app/opencode.json", False),
+        ("project", "/projects/app/.opencode/opencode.json", True),
+        (RUN_SCOPE, "/projects/app/.opencode/opencode.json", False),
         (RUN_SCOPE, "/etc/opencode/opencode.jsonc", True),
     ],
 )
