@@ -290,6 +290,12 @@ def test_a_helper_is_named_and_not_run(command: InProcess, serving: Running, hom
 
 WRONG = [
     ("codex", "experimental_bearer_token", 'env_key = "NOT_SET" #', "Codex presents none"),
+    (
+        "codex",
+        "experimental_bearer_token",
+        'env_key = "NOT_SET"\nexperimental_bearer_token',
+        "Codex presents none",
+    ),
     ("codex", "http://127.0.0.1", "http://192.0.2.1", "Codex goes to 192.0.2.1 ("),
     ("openclaw", '"mode":', '"mode"', "cannot be parsed"),
     ("opencode", "{file:", "{env:NOT_SET}{file:/nowhere", "OpenCode presents none"),

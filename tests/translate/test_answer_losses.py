@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.manners import Manners
+from support.bridges import new_bridge
 
 CITATION = {"type": "web_search_result_location", "url": "https://a.example", "cited_text": "x"}
 SEARCH = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "q"}}
@@ -24,19 +24,7 @@ REQUESTS = {
 
 
 def bridge(client: Dialect, upstream: Dialect, *, stream: bool) -> Bridge:
-    made = Bridge(
-        client,
-        upstream,
-        Manners(rebuild=True),
-        asked=Peek("m", stream),
-        model="up",
-        streams=stream,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
-    made.request(REQUESTS[client])
-    return made
+    return new_bridge(client, upstream, REQUESTS[client], stream=stream)
 
 
 def messages_answer(*content: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Failure, Stop, StopReason
-from gwproxy.translate.manners import Manners
+from support.bridges import new_bridge
 
 REQUESTS = {
     Dialect.ANTHROPIC: b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"}]}',
@@ -36,19 +36,7 @@ WORDS = pytest.mark.parametrize(
 
 
 def bridge(client: Dialect, *, stream: bool) -> Bridge:
-    made = Bridge(
-        client,
-        Dialect.CHAT,
-        Manners(rebuild=True),
-        asked=Peek("m", stream),
-        model="up",
-        streams=stream,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
-    made.request(REQUESTS[client])
-    return made
+    return new_bridge(client, Dialect.CHAT, REQUESTS[client], stream=stream)
 
 
 def chat(place: str, arguments: str, word: str | None, name: str = "rm") -> bytes:

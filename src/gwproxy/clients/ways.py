@@ -82,7 +82,8 @@ def codex_way(places: Places) -> Way:
 
 
 def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, str], InForce | None]:
-    """In Codex's own order: a variable comes before a token that stands in the file."""
+    """A variable that is named comes before a token that stands in the file, and alone: where it
+    is not set, Codex does not start."""
     headers = _texts(table.get("http_headers"))
     named = _texts(table.get("env_http_headers"))
     headers |= {name: places.environ.get(variable, "") for name, variable in named.items()}
@@ -90,8 +91,10 @@ def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, st
     command = lookup(table, ("auth", "command"))
     if isinstance(command, str):
         return credential, InForce(command, str(file))
-    token = places.environ.get(_text(table.get("env_key")), "")
-    token = token or _text(table.get("experimental_bearer_token"))
+    variable = _text(table.get("env_key"))
+    token = _text(table.get("experimental_bearer_token"))
+    if variable:
+        token = places.environ.get(variable, "")
     if token:
         credential["authorization"] = f"Bearer {token}"
     return credential, None

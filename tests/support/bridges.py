@@ -1,0 +1,24 @@
+"""A bridge with everything that the shell would hand in, fixed."""
+
+from __future__ import annotations
+
+from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.manners import Manners
+
+
+def new_bridge(client: Dialect, upstream: Dialect, request: bytes, *, stream: bool) -> Bridge:
+    """One exchange of the model `m`, whose `request` is sent; same dialects are rebuilt."""
+    made = Bridge(
+        client,
+        upstream,
+        Manners(rebuild=True),
+        asked=Peek("m", stream),
+        model="up",
+        streams=stream,
+        new_id=lambda prefix: f"{prefix}1",
+        created=0,
+        request_id="req_1",
+    )
+    made.request(request)
+    return made
