@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from dataclasses import replace
@@ -14,6 +15,7 @@ from gwproxy.profiles.redaction import MASK
 from gwproxy.profiles.store import ServeSettings
 from gwproxy.proxy import captures
 from gwproxy.proxy.captures import Captures, Tape
+from gwproxy.proxy.ledger import Period, report
 from gwproxy.simulator import DEMO, Delivery, Ending, Refusal
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
@@ -137,6 +139,37 @@ async def test_no_key_and_no_token_is_ever_in_it(
     (kept,) = captures.listed(tmp_path / "kept")
     content = json.loads(kept.body)["messages"][0]["content"]
     assert content == f'{MASK} {MASK} {MASK} curl -H "Authorization: Bearer {MASK}"'
+
+
+async def test_a_byte_that_is_not_utf8_costs_no_row_and_no_capture(
+    start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
+) -> None:
+    """aiohttp hands such a byte of a header on as half a surrogate pair, which no file takes."""
+    provider = await start_provider()
+    usage = tmp_path / "usage.db"
+    gateway = await start_gateway(
+        {"up": {"openai_url": provider.openai_url, "model": "demo-1"}},
+        serve=CAPTURING,
+        options={"captures": tmp_path / "kept", "ledger": usage},
+    )
+    head = f"x-api-key: {TOKEN}\r\nuser-agent: caf\xe9/1\r\nconnection: close".encode("latin-1")
+    assert b" 200 " in await send(gateway, head, json.dumps(chat()).encode())
+    await settle(gateway)
+    gateway.server.gateway._services.ledger.close()
+    (kept,) = written(tmp_path / "kept")
+    assert kept["request"]["headers"]["user-agent"] == kept["exchange"]["client"] == "caf\ufffd/1"
+    (line,) = report(usage, "client", Period())
+    assert (line.group, line.exchanges) == ("caf\ufffd/1", 1)
+
+
+async def send(gateway: TestGateway, head: bytes, body: bytes) -> bytes:
+    """The whole answer to a request with these very bytes for headers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.server.port)
+    first = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n" % gateway.server.port
+    writer.write(first + head + b"\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    answer = await reader.read()
+    writer.close()
+    return answer
 
 
 def keep(kept: Captures, number: int, body: bytes = b"{}") -> None:

@@ -364,6 +364,19 @@ def test_sums_by_group(path: Path) -> None:
     assert [(line.group, line.exchanges) for line in recent] == [("claude-cli/2.1", 2)]
 
 
+@pytest.mark.parametrize("by", ["day", "profile", "model", "client"])
+def test_figures_that_cannot_be_spoil_no_sum(path: Path, by: Any) -> None:
+    """Older versions wrote down whatever an upstream said."""
+    most = 2**63 - 1
+    odd = dict.fromkeys(("fresh", "cache_read", "output", "reasoning", "cost_micro"), most)
+    rows = [entry(1, **odd), entry(2, **odd), entry(3, fresh=-5, output=-(2**63)), entry(4)]
+    with closing(Database.open(path)) as database:
+        database.insert(rows)
+    (line,) = report(path, by, Period())
+    assert (line.exchanges, line.unpriced, line.cost_micro) == (4, 4, None)
+    assert (line.fresh, line.cache_read, line.output, line.reasoning) == (100, 40, 7, 0)
+
+
 def test_several_units_stay_apart(path: Path) -> None:
     units = ("", "USD", "credits")
     rows = [entry(n, cost_micro=n or None, cost_unit=unit) for n, unit in enumerate(units)]

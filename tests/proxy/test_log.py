@@ -90,6 +90,7 @@ def test_clients_by_their_names() -> None:
     assert client_of("claude-cli/2.1.330 (external, cli)") == "claude-cli/2.1.330"
     assert client_of(None) == ""
     assert len(client_of("x" * 500)) == 60
+    assert client_of("caf\udce9/1 (its byte is not UTF-8)") == "caf\ufffd/1"
 
 
 def test_long_words_are_cut() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from gwproxy.translate.events import (
     DELTA_CHARACTERS,
@@ -24,7 +25,7 @@ from gwproxy.translate.events import (
     truncated,
     unfold,
 )
-from gwproxy.translate.hub import Failure, Reply, Stop, StopReason, Usage
+from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Usage
 from support.generated import replies
 
 STOP = Finish(Stop(StopReason.END))
@@ -63,6 +64,18 @@ def test_usage_accumulates_and_unknown_keeps_what_was_known() -> None:
     assert isinstance(reply, Reply)
     assert reply.usage == Usage(fresh=10, cache_read=3, output=7)
     assert reply.usage.input_total == 13
+
+
+@given(st.lists(st.none() | st.integers(), min_size=6, max_size=6))
+def test_a_figure_that_no_model_can_have_counted_is_not_known(figures: list[int | None]) -> None:
+    possible = [n if n is not None and 0 <= n <= MOST_TOKENS else None for n in figures]
+    assert Usage(*figures) == Usage(*possible)
+
+
+def test_an_odd_figure_leaves_what_was_known() -> None:
+    assert Usage(fresh=3, output=7).merged(Usage(fresh=2**63 - 1, output=-1)) == Usage(
+        fresh=3, output=7
+    )
 
 
 def test_a_failure_wins_over_what_came_before() -> None:

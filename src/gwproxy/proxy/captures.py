@@ -115,7 +115,7 @@ class Tape:
             "cut": self.cut,
             "request": {
                 "path": self._path,
-                "headers": {name: text(said.encode()) for name, said in self._headers.items()},
+                "headers": {name: redact(said, known) for name, said in self._headers.items()},
                 "body": text(self._body),
             },
             "upstream": [

@@ -17,6 +17,7 @@ from typing import Any, Final
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.captures import Tape
 from gwproxy.proxy.route import Route
+from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Failure, Usage
 
 LOGGER: Final = logging.getLogger("gwproxy")
@@ -123,8 +124,9 @@ class Record:
 
 
 def client_of(user_agent: str | None) -> str:
-    """`claude-cli/2.1.330` out of `claude-cli/2.1.330 (external, cli)`."""
-    return (user_agent or "").split(" ", 1)[0][:60]
+    """`claude-cli/2.1.330` out of `claude-cli/2.1.330 (external, cli)`. A header may hold any byte;
+    those that are not UTF-8 become U+FFFD here, for everything that keeps or shows the name."""
+    return jsonio.mend((user_agent or "").split(" ", 1)[0][:60])
 
 
 def shortened(message: str) -> str:

@@ -15,9 +15,9 @@ leave their dialect's folder. Rules that hold everywhere:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Dialect(StrEnum):
@@ -247,10 +247,16 @@ class Request(Struct, frozen=True):
 # --- answers ---------------------------------------------------------------------------------
 
 
+MOST_TOKENS: Final = 1_000_000_000
+"""A hundred times the largest context window that a model is sold with (ten million, Llama 4)."""
+
+
 class Usage(Struct, frozen=True):
     """Token counts, disjoint on the input side: total input = `fresh + cache_read + cache_write`.
 
     None means the upstream did not say, which is not zero. `reasoning` is a part of `output`.
+    A figure that no model can have counted, negative or above `MOST_TOKENS`, says nothing either:
+    believed, it would spoil every sum that it gets into.
     """
 
     fresh: int | None = None
@@ -259,6 +265,12 @@ class Usage(Struct, frozen=True):
     cache_write_1h: int | None = None
     output: int | None = None
     reasoning: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            count = getattr(self, name)
+            if count is not None and not 0 <= count <= MOST_TOKENS:
+                structs.force_setattr(self, name, None)
 
     def merged(self, newer: Usage) -> Usage:
         """Field by field, the newer figure where it has one (streams send cumulative totals)."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from gwproxy.proxy.ledger.database import Database
+from gwproxy.translate.hub import MOST_TOKENS
 
 Grouping: TypeAlias = Literal["day", "profile", "model", "client"]
 
@@ -22,6 +23,20 @@ GROUPINGS: Final[Mapping[Grouping, str]] = MappingProxyType(
         "client": "CASE client WHEN '' THEN '-' ELSE client END",
     }
 )
+
+_TOKENS: Final = ("fresh", "cache_read", "cache_write", "output", "reasoning")
+
+_HIGHEST_COST_MICRO: Final = 10**16
+"""Of one exchange: what the most tokens cost at the highest price that a profile can name."""
+
+
+def _believed(column: str, most: int = MOST_TOKENS) -> str:
+    """The column without figures that cannot be: older versions wrote down whatever an upstream
+    said, and SQLite's `sum` fails where two of them go beyond 64 bits."""
+    return f"CASE WHEN {column} BETWEEN 0 AND {most} THEN {column} END"
+
+
+_COST: Final = _believed("cost_micro", _HIGHEST_COST_MICRO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,8 @@ def report(path: Path, by: Grouping, period: Period) -> list[Line]:
         found = database.rows(
             f"SELECT {GROUPINGS[by]} AS name, count(*), "
             "sum(status != 200 OR error_kind != ''), "
-            "coalesce(sum(fresh), 0), coalesce(sum(cache_read), 0), "
-            "coalesce(sum(cache_write), 0), coalesce(sum(output), 0), "
-            "coalesce(sum(reasoning), 0), cost_unit, sum(cost_micro), sum(cost_micro IS NULL) "
+            f"{', '.join(f'coalesce(sum({_believed(name)}), 0)' for name in _TOKENS)}, "
+            f"cost_unit, sum({_COST}), sum({_COST} IS NULL) "
             "FROM exchanges WHERE started_ms >= :since AND (:profile = '' OR profile = :profile) "
             "GROUP BY name, cost_unit ORDER BY name, cost_unit",
             {"since": period.since_ms, "profile": period.profile},
@@ -90,6 +104,6 @@ def _with_unpriced(lines: list[Line]) -> list[Line]:
 
 
 def _sum(unpriced: Line, priced: Line) -> Line:
-    figures = ("exchanges", "failed", "fresh", "cache_read", "cache_write", "output", "reasoning")
+    figures = ("exchanges", "failed", *_TOKENS)
     sums = {name: getattr(unpriced, name) + getattr(priced, name) for name in figures}
     return replace(priced, **sums, unpriced=unpriced.unpriced + priced.unpriced)
