@@ -74,6 +74,18 @@ def test_set_changes_and_takes_back(kimi: Ran, command: InProcess, gwproxy_home:
     assert config(gwproxy_home)["profiles"]["kimi"] == {"preset": "kimi-code"}
 
 
+def test_a_quirk_with_a_list_of_words_is_set(
+    kimi: Ran, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("profile", "set", "kimi", "quirk.efforts=low,high")
+    assert ran.code == 0, ran
+    address = ("--openai-url", "http://127.0.0.1:1", "--model", "m")
+    flags = (*address, "--no-key", "--quirk", "efforts=low,high")
+    assert command("profile", "add", "other", *flags).code == 0
+    for profile in config(gwproxy_home)["profiles"].values():
+        assert profile["quirks"] == {"efforts": ["low", "high"]}
+
+
 @pytest.mark.parametrize(
     ("assignment", "what"),
     [

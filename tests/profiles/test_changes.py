@@ -125,7 +125,7 @@ def test_one_style_for_all_gives_way_to_styles_for_single_dialects() -> None:
         ("openai_url=https://x.example?", (("openai_url",), "https://x.example?")),
         ("key_command=op read 'op://a b/key'", (("key_command",), ["op", "read", "op://a b/key"])),
         ("quirk.vision=no", (("quirks", "vision"), False)),
-        ("quirks.efforts=low,max", (("quirks", "efforts"), ("low", "max"))),
+        ("quirks.efforts=low,max", (("quirks", "efforts"), ["low", "max"])),
         ("quirk.vision=", (("quirks", "vision"), None)),
         ("header.X-Team=a=b", (("headers", "X-Team"), "a=b")),
         ("auth.chat=x-api-key", (("auth", "chat"), "x-api-key")),

@@ -137,9 +137,11 @@ def _member(group: str, name: str, value: str) -> Any:
         try:
             # Checked also when it is about to be taken away: a typo must not pass for success.
             find_quirk(name)
-            return parse_quirk(f"{name}={value}")[1] if value else None
+            known = parse_quirk(f"{name}={value}")[1] if value else None
         except BadQuirk as error:
             raise UsageError(str(error)) from None
+        # TOML has lists alone; a tuple would never equal what is read back.
+        return list(known) if isinstance(known, tuple) else known
     if group == "auth" and name not in DIALECTS:
         raise UsageError(f"auth.{name}: must be one of {', '.join(DIALECTS)}")
     if group == "prices":
