@@ -276,31 +276,41 @@ async def test_a_cookie_of_the_provider_never_comes_back_to_it(start: Start) -> 
     assert [visit.headers.get("cookie") for visit in upstream.visits] == [None, None]
 
 
+@pytest.mark.parametrize("echo", [KEY, rf"\u{ord(KEY[0]):04x}{KEY[1:]}"], ids=["plain", "escaped"])
+@pytest.mark.parametrize("pieces", [1, 1000], ids=["at once", "byte by byte"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("status", [200, 400])
 async def test_a_provider_that_echoes_the_key_does_not_give_it_away(
-    start: Start, status: int, streamed: bool, caplog: pytest.LogCaptureFixture
+    start: Start,
+    status: int,
+    streamed: bool,
+    pieces: int,
+    echo: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
+    error = json.dumps({"error": {"message": f"bad key {KEY}", "type": "x"}}).encode()
+    answer, events = chat_answer(f"your key is {KEY}"), chat_stream(f"your key is {KEY}")
 
     async def script(visit: Visit) -> None:
-        if status == 400:
-            error = {"error": {"message": f"bad key {KEY}", "type": "x"}}
-            await visit.answer(
-                json.dumps(error).encode(), status=400, extra=f"request-id: {KEY}\r\n"
-            )
-        elif streamed:
-            await visit.open_stream()
-            await visit.chunk(chat_stream(f"your key is {KEY}"))
-            await visit.end_stream()
-        else:
-            await visit.answer(chat_answer(f"your key is {KEY}"))
+        body = error if status == 400 else events if streamed else answer
+        body = body.replace(KEY.encode(), echo.encode())
+        kind = "text/event-stream" if body.startswith(b"data:") else "application/json"
+        await visit.send(
+            f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\nrequest-id: {KEY}\r\n"
+            f"content-length: {len(body)}\r\n\r\n".encode()
+        )
+        size = -(-len(body) // pieces)
+        for at in range(0, len(body), size):
+            await visit.send(body[at : at + size])
+            await asyncio.sleep(0)  # the gateway, in the same loop, reads it
 
     gateway, _ = await start(script)
     for path in PATHS:
         async with gateway.post(path, messages(stream=streamed) | {"input": "x"}) as response:
             text = await response.text() + str(response.headers)
         assert KEY not in text
+        assert echo not in text
         assert MASK in text
     assert KEY not in caplog.text
 

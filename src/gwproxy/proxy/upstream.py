@@ -25,7 +25,7 @@ from yarl import URL
 
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.redaction import MASK
+from gwproxy.profiles.redaction import Masker
 from gwproxy.proxy import failures, pool
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
@@ -220,7 +220,7 @@ class Answer:
     __slots__ = (
         "_begun",
         "_host",
-        "_key",
+        "_masker",
         "_profile",
         "_response",
         "copy",
@@ -237,9 +237,11 @@ class Answer:
         self._begun = False
         self.reclaimed = False  # `Upstream.reclaim` closes it
         self.copy: Callable[[bytes], None] | None = None  # gets what is read, too
-        key = (call.key or "").encode()
-        self._key = key if len(key) >= _MASKED_KEY_BYTES else b""
-        self.headers: Mapping[str, str] = self._masked(response.headers)
+        key = call.key or ""
+        self._masker = Masker(key if len(key) >= _MASKED_KEY_BYTES else "")
+        self.headers: Mapping[str, str] = CIMultiDict(
+            (name, self._masker.text(value)) for name, value in response.headers.items()
+        )
 
     @property
     def ok(self) -> bool:
@@ -248,10 +250,20 @@ class Answer:
     @property
     def ended(self) -> bool:
         """Whether the body has been read to its end."""
-        return self._response.content.at_eof()
+        return self._response.content.at_eof() and not self._masker.holds
 
     async def read(self) -> bytes:
-        """Whatever has come since the last read; nothing at the end."""
+        """Whatever has come since the last read, without the key; nothing at the end."""
+        shown, at_end = b"", False
+        while not (shown or at_end):
+            chunk = await self._read_chunk()
+            at_end = not chunk
+            shown = self._masker.feed(chunk, last=self._response.content.at_eof())
+        if self.copy is not None:
+            self.copy(shown)
+        return shown
+
+    async def _read_chunk(self) -> bytes:
         try:
             chunk = await self._response.content.readany()
         except READ_ERRORS as error:
@@ -260,17 +272,7 @@ class Answer:
             raise Failed(failure_of(error, self._host, waited_s)) from error
         if not self._begun:
             self._begin()
-        if self._key and self._key in chunk:
-            chunk = chunk.replace(self._key, MASK.encode())
-        if self.copy is not None:
-            self.copy(chunk)
         return chunk
-
-    def _masked(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        key = self._key.decode()
-        if not key or not any(key in value for value in headers.values()):
-            return headers
-        return CIMultiDict((n, v.replace(key, MASK)) for n, v in headers.items())
 
     def _begin(self) -> None:
         """From the first byte of the body on, silence is measured by the profile's other limit."""
