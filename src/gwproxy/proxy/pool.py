@@ -1,7 +1,5 @@
-"""Our variant of aiohttp's upstream connection: what is not paused is not resumed.
-
-aiohttp 3.14 resumes a connection after each piece that is read of an answer, paused or not, and
-runs its parser for it. A read of a stream has hundreds of pieces.
+"""Our variant of aiohttp's upstream connection: its end ends the reading of its answer, and what is
+not paused is not resumed. tests/proxy/test_pool.py guards the inside of aiohttp that it rests on.
 """
 
 from __future__ import annotations
@@ -19,7 +17,31 @@ from gwproxy.proxy.limits import Limits
 class _Connection(ResponseHandler):
     """One connection to an upstream."""
 
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._answer: aiohttp.StreamReader | None = None  # its body, from the head on
+
+    def set_response_params(self, **how: Any) -> None:
+        self._answer = None
+        super().set_response_params(**how)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        message, body = data
+        if message.code == 101 or not 100 <= message.code < 200:
+            self._answer = body
+        super().feed_data(data, size)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        # aiohttp's C parser closes the connection at a malformed chunk and tells the reader
+        # nothing: it waits for ever, and not even the read timeout is left (seen with 3.14.5).
+        super().connection_lost(exc)
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.is_eof() and answer.exception() is None:
+            answer.set_exception(aiohttp.ClientPayloadError("the connection ended"))
+
     def resume_reading(self, *how: Any, **named: Any) -> None:
+        # aiohttp does it after each piece that is read of an answer, paused or not, and runs its
+        # parser for it. A read of a stream has hundreds of pieces.
         if self._reading_paused:
             super().resume_reading(*how, **named)
 
@@ -35,7 +57,5 @@ def connector(limits: Limits) -> aiohttp.TCPConnector:
         keepalive_timeout=limits.pool_keepalive_s,
         ttl_dns_cache=limits.dns_cache_s,
     )
-    # No public way leads there. Where the names change, its own connections do the same, slower.
-    if hasattr(pool, "_factory") and hasattr(_Connection, "_reading_paused"):
-        pool._factory = functools.partial(_connection, loop=asyncio.get_running_loop())
+    pool._factory = functools.partial(_connection, loop=asyncio.get_running_loop())
     return pool

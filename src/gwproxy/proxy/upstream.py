@@ -15,7 +15,6 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import payload
@@ -74,7 +73,6 @@ class Upstream:
         self._limits = limits
         self._targets: dict[str, _Target] = {}
         self._reclaiming: set[asyncio.Task[None]] = set()
-        self._watches: WeakKeyDictionary[object, _Watch] = WeakKeyDictionary()
         self._session = aiohttp.ClientSession(
             connector=pool.connector(limits),
             # A cookie of an upstream must not come back to it with another client's request.
@@ -109,7 +107,6 @@ class Upstream:
         if response.status in _REDIRECTS:
             response.close()
             raise Failed(failures.redirected(host, response.status))
-        self._watch(response)
         return Answer(response, host, call)
 
     async def _send_repeating(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
@@ -162,23 +159,6 @@ class Upstream:
             answer.reclaimed = False
             answer.close()
 
-    def _watch(self, response: aiohttp.ClientResponse) -> None:
-        """See to it that a connection's end ends the reading of its answer.
-
-        aiohttp's C parser closes the connection at a malformed chunk and tells the reader nothing,
-        which then waits for ever: not even the read timeout is left (seen with 3.14.5).
-        """
-        connection = response.connection
-        if connection is None or connection.protocol is None:
-            return  # the answer is here already
-        watch = self._watches.get(connection.protocol)
-        if watch is None:
-            watch = self._watches[connection.protocol] = _Watch()
-            closed = connection.protocol.closed
-            if closed is not None:
-                closed.add_done_callback(watch.on_closed)
-        watch.content = response.content
-
     def _target(self, address: str) -> _Target:
         target = self._targets.get(address)
         if target is None:
@@ -187,22 +167,6 @@ class Upstream:
             url = URL(address)
             target = self._targets[address] = _Target(url, _environment_proxy(url))
         return target
-
-
-class _Watch:
-    """What is being read from one connection of the pool."""
-
-    __slots__ = ("content",)
-
-    def __init__(self) -> None:
-        self.content: aiohttp.StreamReader | None = None
-
-    def on_closed(self, closed: asyncio.Future[None]) -> None:
-        if not closed.cancelled():
-            closed.exception()  # looked at, or asyncio would complain
-        content = self.content
-        if content is not None and not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("the connection ended"))
 
 
 @dataclass(frozen=True, slots=True)
