@@ -11,6 +11,20 @@ import pytest
 from gwproxy.proxy import pool
 from gwproxy.proxy.limits import Limits
 
+WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
+ANSWERS = {
+    "whole": WHOLE,
+    "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\n\r\n",
+    "refused": b"HTTP/1.1 429 X\r\ncontent-length: 5\r\n\r\nfirst",
+    "empty": b"HTTP/1.1 204 X\r\n\r\n",
+    "after a hint": b"HTTP/1.1 103 X\r\nlink: </a>\r\n\r\n" + WHOLE,
+}
+MORE = {
+    "an answer": b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond",
+    "a hint": b"HTTP/1.1 103 X\r\n\r\n",
+    "the beginning of one": b"HTTP/1.1 2",
+}
+
 
 class Transport(asyncio.Transport):
     """Knows whether it was closed, and how often it was told to read on."""
@@ -60,6 +74,45 @@ async def test_only_a_paused_connection_is_resumed() -> None:
     for _ in range(3):
         connection.resume_reading()
     assert transport.resumed == 1
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_a_connection_serves_one_request_after_another(answer: str) -> None:
+    said = ANSWERS[answer]
+    connection, transport = await opened()
+    for cut in range(1, len(said)):
+        connection.data_received(said[:cut])
+        connection.data_received(said[cut:])
+        status, body = await answer_of(connection)
+        assert (str(status) in said.decode(), body) == (True, b"" if status == 204 else b"first")
+        assert not connection.should_close
+        assert not transport.closed
+        connection.set_response_params()
+
+
+@pytest.mark.parametrize("more", MORE)
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_what_comes_beyond_an_answer_closes_the_connection(answer: str, more: str) -> None:
+    """Wherever it is cut: with the answer, with its end, in part with its end, or behind it."""
+    said = ANSWERS[answer] + MORE[more]
+    for cut in range(len(said)):
+        connection, transport = await opened()
+        for piece in filter(None, (said[:cut], said[cut:])):
+            connection.data_received(piece)
+        assert transport.closed, said[:cut]
+        connection.connection_lost(None)
+        _, body = await answer_of(connection)
+        assert body == (b"" if answer == "empty" else b"first")
+        assert not len(connection), "nothing lies there for another request"
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"junk", b"\0"])
+async def test_a_connection_that_waits_for_nothing_is_closed_by_anything(more: bytes) -> None:
+    connection, transport = await opened()
+    connection.data_received(WHOLE)
+    connection.data_received(more)
+    assert transport.closed
+    assert await answer_of(connection) == (200, b"first")
 
 
 async def test_a_malformed_chunk_ends_the_reading_of_its_answer() -> None:

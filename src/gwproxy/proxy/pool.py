@@ -1,17 +1,32 @@
-"""Our variant of aiohttp's upstream connection: its end ends the reading of its answer, and what is
-not paused is not resumed. tests/proxy/test_pool.py guards the inside of aiohttp that it rests on.
+"""Our variant of aiohttp's pool: one answer for each request, and connections of one owner each.
+
+aiohttp 3.14 reads what an upstream says beyond its answer as the answer to the next request; keys
+its pool by the address, so that this request can be another profile's; and tells the reader of an
+answer nothing where its C parser closes the connection at a malformed chunk, so that it waits for
+ever (3.14.5). What we rely on beyond its documentation, and what tests/proxy/test_pool.py guards:
+
+- `TCPConnector._factory` makes the connections;
+- `ResponseHandler` hears of each request by `set_response_params`, gets all bytes by
+  `data_received`, and gives the head of each answer, 1xx too, to its own `feed_data`;
+- its `_parser` is a new one for each request; once an answer has ended, `feed_eof` of that returns
+  something, or raises, where more has begun;
+- `ClientRequest.connection_key` decides which connections a request may use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Hashable
 from typing import Any
 
 import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.log import LOGGER
 
 
 class _Connection(ResponseHandler):
@@ -26,14 +41,45 @@ class _Connection(ResponseHandler):
         super().set_response_params(**how)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
+        if self._answer is not None:
+            self._close_at_surplus()
+            return
         message, body = data
         if message.code == 101 or not 100 <= message.code < 200:
             self._answer = body
         super().feed_data(data, size)
 
+    def data_received(self, data: bytes) -> None:
+        if data and self._answered:
+            # Known of HAProxy: a 408 before it closes a connection that was idle for too long.
+            self._close_at_surplus()
+            return
+        super().data_received(data)
+        if self._answered and self._more_has_begun():
+            self._close_at_surplus()
+
+    @property
+    def _answered(self) -> bool:
+        return self._answer is not None and self._answer.is_eof()
+
+    def _more_has_begun(self) -> bool:
+        """Whether a part of something else came with the end of the answer."""
+        if self._parser is None:
+            return False
+        try:
+            return self._parser.feed_eof() is not None
+        except Exception:  # noqa: BLE001 -- whatever the parser says of it, it is there
+            return True
+
+    def _close_at_surplus(self) -> None:
+        """The answer itself is here, and stays with its reader."""
+        if self.transport is None:
+            return
+        LOGGER.debug("an upstream said more than its answer; its connection is not used again")
+        self.force_close()
+        self.close()
+
     def connection_lost(self, exc: BaseException | None) -> None:
-        # aiohttp's C parser closes the connection at a malformed chunk and tells the reader
-        # nothing: it waits for ever, and not even the read timeout is left (seen with 3.14.5).
         super().connection_lost(exc)
         answer, self._answer = self._answer, None
         if answer is not None and not answer.is_eof() and answer.exception() is None:
@@ -48,6 +94,31 @@ class _Connection(ResponseHandler):
 
 def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return _Connection(loop)
+
+
+class Request(aiohttp.ClientRequest):
+    """A request that uses the connections of its owner, and no others."""
+
+    owner: Hashable = None
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        key = super().connection_key
+        # The one part that is nothing but compared, and that we have no other use for.
+        return key._replace(proxy_headers_hash=self.owner)  # type: ignore[arg-type]
+
+
+def owned_by(owner: Hashable) -> ClientMiddlewareType:
+    """What makes a request `owner`'s; for a session whose `request_class` is `Request`."""
+
+    async def own(
+        request: aiohttp.ClientRequest, send: ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        assert isinstance(request, Request)
+        request.owner = owner
+        return await send(request)
+
+    return own
 
 
 def connector(limits: Limits) -> aiohttp.TCPConnector:

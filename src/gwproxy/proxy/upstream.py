@@ -75,6 +75,7 @@ class Upstream:
         self._reclaiming: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
             connector=pool.connector(limits),
+            request_class=pool.Request,
             # A cookie of an upstream must not come back to it with another client's request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # 300 s in all by default: that kills long streams. Silence has its own limits.
@@ -126,6 +127,8 @@ class Upstream:
             headers=call.headers,
             allow_redirects=False,
             proxy=target.proxy,
+            # A key that was changed leaves the old one's connections behind.
+            middlewares=(pool.owned_by((call.profile.name, call.key)),),
             timeout=aiohttp.ClientTimeout(
                 total=None,
                 connect=self._limits.resolve_and_connect_s,
