@@ -6,10 +6,11 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.serving import Options
 from support.background import Background
 from support.cli import InProcess, Ran
@@ -136,6 +137,23 @@ def test_who_has_the_port(command: InProcess, background: Background, port: int)
         assert finding["level"] == "failed"
         assert "another program listens there" in finding["words"]
         assert finding["hint"].startswith("gwproxy serve --port ")
+
+
+def test_what_the_running_gateway_cannot_do(
+    command: InProcess, background: Background, port: int, gwproxy_home: Path
+) -> None:
+    add(command)
+    (gwproxy_home / "usage.db").mkdir()
+    gateway = background.gateway(Options(port=port, ledger=gwproxy_home / "usage.db"))
+    assert "gateway" not in areas(command("doctor", "--json"))
+    ledger = gateway.gateway._services.ledger
+    ledger.add(Entry(**dict.fromkeys(Entry.__slots__, cast(Any, 1))))
+    ledger.close()
+    found = areas(command("doctor", "--json"))["gateway"]
+    assert [(one["level"], one["words"].partition(" (")[0]) for one in found] == [
+        ("failed", "usage cannot be recorded"),
+        ("failed", f"1 exchanges wait to be recorded in {gwproxy_home / 'usage.db'}"),
+    ]
 
 
 def test_a_damaged_ledger(command: InProcess, gwproxy_home: Path) -> None:

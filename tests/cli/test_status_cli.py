@@ -16,6 +16,7 @@ import pytest
 
 from gwproxy.cli.status import span
 from gwproxy.profiles.secret import Secret
+from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal
 from support.background import Background
@@ -108,6 +109,23 @@ def test_what_a_running_gateway_tells(
     assert KEY not in ran.stdout + ran.stderr + json.dumps(data)
 
 
+def test_what_its_workers_could_not_do(
+    command: InProcess, background: Background, port: int, gwproxy_home: Path
+) -> None:
+    gateway = background.gateway(Options(port=port, ledger=gwproxy_home / "usage.db"))
+    ledger = gateway.gateway._services.ledger
+    assert "recorded" not in command("status").stderr
+    odd: dict[str, Any] = dict.fromkeys(Entry.__slots__, "caf\udce9")
+    ledger.add(Entry(**odd | {"request_id": "req_odd"}))
+    ledger.close()
+    ran = command("status")
+    assert "usage cannot be recorded: 1 since the start, the last for UnicodeEnc" in ran.stderr
+    data = command("status", "--json").envelope["data"]
+    assert (data["ledger"]["trouble"], data["ledger"]["lost"]) == ("", 1)
+    assert [one["failed"] for one in data["workers"]] == [1, 0, 0, 0]
+    assert "UnicodeEncodeError" in command("doctor").stdout
+
+
 def _ask_through(url: str, token: str) -> int:
     import urllib.error
     import urllib.request
@@ -181,10 +199,17 @@ def test_stop_really_stops(command: InProcess, served: subprocess.Popen[str], po
     assert command("status", "--json").envelope["data"]["running"] is False
 
 
+@pytest.mark.parametrize(
+    "edit", ["[serve\nbroken", "deep = " + "[" * 10_000], ids=["no TOML", "deeper than it is read"]
+)
 def test_a_broken_edit_is_told_and_stops_neither_status_nor_stop(
-    command: InProcess, served: subprocess.Popen[str], port: int, gwproxy_home: Path
+    command: InProcess,
+    served: subprocess.Popen[str],
+    port: int,
+    gwproxy_home: Path,
+    edit: str,
 ) -> None:
-    (gwproxy_home / "config.toml").write_text("[serve\nbroken")
+    (gwproxy_home / "config.toml").write_text(edit)
     data = command("status", "--json").envelope["data"]
     assert (data["running"], data["url"]) == (True, f"http://127.0.0.1:{port}")
     assert "not valid TOML" in data["config_trouble"]["what"]

@@ -218,6 +218,18 @@ def test_a_disk_that_takes_nothing_harms_nobody(
     assert caplog.text.count("cannot be captured") == 1
 
 
+def test_one_that_cannot_be_written_is_told_and_the_next_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Captures(tmp_path)
+    kept.keep(Tape("/v1/messages", {}, {}, b"{}"), {"request_id": "req_1", "odd": object()}, ())
+    keep(kept, 2)
+    kept.close()
+    assert [one.request_id for one in captures.listed(tmp_path)] == ["req_0002"]
+    assert (kept.worker.state.trouble, kept.worker.state.failed) == ("", 1)
+    assert "exchanges cannot be captured (TypeError" in caplog.text
+
+
 def test_found_by_its_beginning(tmp_path: Path) -> None:
     for number in (1001, 1002, 2001):
         kept = Captures(tmp_path)

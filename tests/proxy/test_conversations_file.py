@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -286,6 +287,17 @@ async def test_trouble_is_told_once_and_ends(
     assert conversations.accepting
     assert await conversations.keep(kept("a"))
     assert "responses are kept again" in caplog.text
+
+
+async def test_one_that_cannot_be_written_is_told_and_the_next_is_kept(
+    start: Callable[..., Conversations], caplog: pytest.LogCaptureFixture
+) -> None:
+    conversations = start(pause_s=1000.0)
+    assert not await conversations.keep(replace(kept("a"), maker="caf\udce9"))
+    assert conversations.accepting, "the file is well"
+    assert await conversations.keep(kept("b"))
+    assert conversations.worker.state.failed == 1
+    assert "responses cannot be kept: a is left out (UnicodeEncodeError" in caplog.text
 
 
 async def test_after_trouble_nothing_is_promised_for_a_while(

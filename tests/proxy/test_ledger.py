@@ -102,6 +102,44 @@ def test_what_was_added_is_there_after_the_end(start: Callable[..., Ledger], pat
     assert ledger.state.trouble == ""
 
 
+class Unforeseen:
+    """A value at which SQLite asks, and gets an answer of no kind that anybody has thought of."""
+
+    def __conform__(self, protocol: object) -> object:
+        raise ZeroDivisionError("nobody foresaw it")
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"client": "caf\udce9/1"}, "UnicodeEncodeError"),
+        ({"fresh": 10**19}, "OverflowError"),
+        ({"losses": None}, "NOT NULL"),
+        ({"profile": object()}, "object"),
+        ({"output": Unforeseen()}, "ZeroDivisionError: nobody foresaw it"),
+    ],
+)
+def test_a_row_that_cannot_be_written_is_left_out_alone(
+    start: Callable[..., Ledger],
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    odd: dict[str, Any],
+    words: str,
+) -> None:
+    ledger = start()
+    for number in range(9):
+        ledger.add(entry(number, **(odd if number in (3, 6) else {})))
+    until(lambda: ledger.state.waiting == 0)
+    ledger.add(entry(9))
+    ledger.close()
+    assert ids(path) == [f"req_{number:04d}" for number in (0, 1, 2, 4, 5, 7, 8, 9)]
+    assert (ledger.state.trouble, ledger.state.lost) == ("", 2)
+    assert words in ledger.worker.state.last_failure
+    assert caplog.text.count("usage cannot be recorded: req_0003 is left out") == 1
+    assert "req_0006" not in caplog.text, "the same words are said once"
+    assert "Traceback" not in caplog.text
+
+
 def test_only_its_owner_can_read_it(start: Callable[..., Ledger], path: Path) -> None:
     previous = os.umask(0)
     try:
@@ -194,7 +232,7 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
     ledger.add(entry(3))
     assert ids(path) == ["req_0001"]
     assert "a newer gwproxy made usage.db" in ledger.state.trouble
-    assert caplog.text.count("usage is not recorded") == 1
+    assert caplog.text.count("usage cannot be recorded") == 1
     assert ledger.find("req_0001") == entry(1), "it can be read all the same"
 
 

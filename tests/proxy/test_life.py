@@ -11,16 +11,18 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from gwproxy import paths
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles import store
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret, Source
+from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import LOGGER, JsonFormatter, Record
 from gwproxy.proxy.serving import Options, announced, running
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
@@ -462,3 +464,26 @@ async def test_nothing_is_lost_in_silence_and_strictly_nothing_at_all(start: Sta
     ) as response:
         assert response.status == 200
     assert len(upstream.visits) == 2
+
+
+async def test_the_follower_of_edits_outlives_what_nobody_foresaw(
+    journal: Journal, gwproxy_home: Path
+) -> None:
+    """It alone notices an edit while nobody asks for anything."""
+    paths.write_private_file(paths.config_file(), b"")
+    odd = Config(remarks=cast(Any, None))
+    configs = [Config(), Config(), odd, Config(default="demo")]
+    options = Options(
+        port=0,
+        limits=replace(QUICK, edit_look_s=0.01),
+        load=lambda: configs.pop(0),
+        read_token=lambda: Secret(TOKEN),
+    )
+    async with running(options) as server:
+        paths.write_private_file(paths.config_file(), b"# an edit")
+        await journal.says("edits of config.toml cannot be followed (TypeError: ")
+        paths.write_private_file(paths.config_file(), b"# another one")
+        await journal.says("edits of config.toml are followed again")
+        (worker,) = (one for one in server.gateway._services.workers if one.state.failed)
+        assert worker.state.trouble == ""
+        assert configs == []

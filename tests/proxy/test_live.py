@@ -32,6 +32,8 @@ class Followed:
     def _load(self) -> int:
         self.reads += 1
         text = self.path.read_text()
+        if text == "deep":
+            raise RecursionError("too deep")
         if not text.isdigit():
             raise ConfigError(f"{text} is no number")
         return int(text)
@@ -68,6 +70,16 @@ def test_a_broken_edit_is_reported_once_and_the_last_good_value_stays(followed: 
     assert followed.live.get() == 3
     assert followed.welcomed == [3]
     assert str(followed.live.trouble) == "None"
+
+
+def test_an_edit_that_nobody_foresaw_is_a_broken_one(followed: Followed) -> None:
+    followed.write("deep")
+    assert [followed.live.get() for _ in range(3)] == [1, 1, 1]
+    assert followed.reports == [f"{followed.path} cannot be used"]
+    assert followed.live.trouble is not None
+    assert followed.live.trouble.why == "RecursionError: too deep"
+    followed.write("5")
+    assert followed.live.get() == 5
 
 
 def test_a_file_that_is_gone_for_a_moment_changes_nothing(followed: Followed) -> None:

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from gwproxy import __version__, paths
 from gwproxy.cli.running import find_gateway
 from gwproxy.cli.setup_inputs import places_of
+from gwproxy.cli.status import worries
 from gwproxy.clients import change
 from gwproxy.clients.change import Standing
 from gwproxy.clients.effective import SHELL, claude_code_now
@@ -209,6 +210,7 @@ def _port(config: Config) -> Iterator[Finding]:
         level: Level = "ok" if version == __version__ else "note"
         hint = "" if version == __version__ else "gwproxy stop, then: gwproxy serve"
         yield Finding("port", level, f"gwproxy {version} runs at {url}", hint)
+        yield from _gateway(url)
         return
     serve = config.serve
     try:
@@ -219,6 +221,22 @@ def _port(config: Config) -> Iterator[Finding]:
         yield Finding("port", "failed", f"port {serve.port}: {who}", hint)
         return
     yield Finding("port", "ok", f"{url} is free; no gateway runs")
+
+
+def _gateway(url: str) -> Iterator[Finding]:
+    """What only the one that runs knows: what its workers could not do."""
+    from gwproxy.proxy import holder
+
+    if not os.environ.get(TOKEN_VARIABLE) and not paths.token_file().exists():
+        return  # looking makes no token
+    try:
+        told = asyncio.run(holder.ask(url, "/v1/status", local_token().reveal()))
+    except GwproxyError as error:
+        yield _of(error, "gateway", "note")
+        return
+    for words, now in worries(told):
+        hint = f"see that there is room, and that gwproxy may write, in {paths.state_dir()}"
+        yield Finding("gateway", "failed" if now else "note", words, hint if now else "")
 
 
 def _ledger() -> Iterator[Finding]:

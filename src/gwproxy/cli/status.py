@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -89,6 +90,7 @@ async def _ask(config: Any) -> dict[str, Any]:
                 "answered",
                 "failed",
                 "ledger",
+                "workers",
                 "captures",
                 "config_trouble",
                 "moved",
@@ -133,12 +135,23 @@ def _print(output: Output, data: dict[str, Any]) -> None:
         output.warn(f"to listen at {data['moved']}, gwproxy serve must be started again")
     if data["captures"]:
         output.talk("whole exchanges are captured: gwproxy replay lists them")
-    ledger = data["ledger"] or {}
-    if ledger.get("trouble"):
-        output.warn(
-            f"usage is not recorded in {ledger['path']} ({ledger['trouble']}); "
-            f"{ledger['waiting']} rows wait, {ledger['lost']} are lost"
-        )
+    for words, _ in worries(data):
+        output.warn(words)
+
+
+def worries(told: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What the gateway's workers cannot do, or could not: each in a sentence, and whether it is
+    so now. `told` is the gateway's answer; one of an older version says nothing."""
+    for one in told.get("workers") or ():
+        if one["trouble"]:
+            lost = f"; {one['failed']} are lost" if one["failed"] else ""
+            yield f"{one['cannot']} ({one['trouble']}){lost}", True
+        elif one["failed"]:
+            words = f"{one['cannot']}: {one['failed']} since the start, the last for"
+            yield f"{words} {one['last_failure']}", False
+    ledger = told.get("ledger") or {}
+    if ledger.get("trouble") and ledger["waiting"]:
+        yield f"{ledger['waiting']} exchanges wait to be recorded in {ledger['path']}", True
 
 
 def _profile_row(one: dict[str, Any], default: str | None) -> tuple[str, ...]:

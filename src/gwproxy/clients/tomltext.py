@@ -47,7 +47,8 @@ def read(text: str) -> Tree:
     try:
         # A byte order mark is legal by TOML 1.1 and common on Windows; tomllib refuses it.
         return tomllib.loads(text.removeprefix(_BOM))
-    except tomllib.TOMLDecodeError as error:
+    # RecursionError: brackets in brackets, deeper than the parser goes.
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _uneditable(text, str(error)) from None
 
 

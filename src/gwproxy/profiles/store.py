@@ -222,7 +222,8 @@ def _read(path: Path) -> bytes:
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # RecursionError: brackets in brackets, deeper than the parser goes.
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not valid TOML",
             why=str(error),

@@ -8,7 +8,6 @@ stops or fails the exchange.
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -20,11 +19,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from gwproxy import paths
-from gwproxy.errors import ConfigError
 from gwproxy.profiles.redaction import redact
+from gwproxy.proxy.worker import Worker
 from gwproxy.translate import jsonio
-
-_LOGGER: Final = logging.getLogger("gwproxy")
 
 MOST_KEPT: Final = 100
 """A day of looking for a fault; more is a diary."""
@@ -140,7 +137,9 @@ class Captures:
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "gwproxy-captures")
         self._waiting = threading.Semaphore(_MOST_WAITING)
-        self._troubled = False
+        self.worker = Worker(
+            "exchanges cannot be captured", "answers go on", "exchanges are captured again"
+        )
 
     @property
     def exists(self) -> bool:
@@ -152,7 +151,7 @@ class Captures:
         if self._folder is None:
             return
         if not self._waiting.acquire(blocking=False):
-            self._tell("the disk is too slow")
+            self.worker.lose("the disk is too slow", str(facts["request_id"]))
             return
         self._thread.submit(self._write, self._folder, tape, facts, tuple(secrets))
 
@@ -160,21 +159,12 @@ class Captures:
         self, folder: Path, tape: Tape, facts: Mapping[str, Any], secrets: tuple[str, ...]
     ) -> None:
         try:
-            content = tape.written(facts, secrets)
-            paths.write_private_file(folder / f"{facts['request_id']}.json", content)
-            _delete_oldest(folder)
-            self._troubled = False
-        except ConfigError as error:
-            self._tell(error.why)
-        except OSError as error:
-            self._tell(error.strerror or str(error))
+            with self.worker.piece_of_work():
+                content = tape.written(facts, secrets)
+                paths.write_private_file(folder / f"{facts['request_id']}.json", content)
+                _delete_oldest(folder)
         finally:
             self._waiting.release()
-
-    def _tell(self, why: str) -> None:
-        if not self._troubled:
-            self._troubled = True
-            _LOGGER.warning("exchanges cannot be captured (%s); answers go on", why)
 
     def close(self) -> None:
         """Write what waits. Not for the loop."""

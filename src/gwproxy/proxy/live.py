@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gwproxy.errors import GwproxyError
+from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.proxy.worker import words_of
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ Stamp = tuple[int, int, int] | None
 
 
 class Live(Generic[T]):
-    """`load` gives the value and may raise GwproxyError; `report` hears of that, once an edit, and
+    """`load` gives the value; `report` hears of what it raises, once an edit, and
     `welcome` of the new value after an edit that is good.
 
     The first `load` is the caller's affair: its errors stop the start.
@@ -49,14 +50,19 @@ class Live(Generic[T]):
             self._stamp = stamp
             try:
                 self._value = self._load()
-            except GwproxyError as error:
-                self.trouble = error
-                self._report(error)
+            except Exception as error:  # noqa: BLE001 -- an edit that nobody foresaw is a broken one
+                self.trouble = self._as_broken_edit(error)
+                self._report(self.trouble)
             else:
                 self.trouble = None
                 if self._welcome is not None:
                     self._welcome(self._value)
         return self._value
+
+    def _as_broken_edit(self, error: Exception) -> GwproxyError:
+        if isinstance(error, GwproxyError):
+            return error
+        return ConfigError(f"{self._path} cannot be used", why=words_of(error))
 
 
 def _stamp(path: str) -> Stamp:

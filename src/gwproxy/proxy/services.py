@@ -16,6 +16,7 @@ from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,5 @@ class Services:
     lanes: Lanes
     captures: Captures
     images: Images
+    workers: tuple[Worker, ...]
+    """Those in the background, for `status`."""

@@ -53,6 +53,7 @@ from gwproxy.proxy.services import Services
 from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.worker import Worker
 from gwproxy.translate import jsonio
 
 _BACKLOG: Final = 512
@@ -136,6 +137,11 @@ async def running(options: Options) -> AsyncIterator[Running]:
         conversations = Conversations(options.responses)
         captures = Captures(options.captures)
         healing, thoughts = Healing(keeps=options.learns), ThoughtMemory()
+        following = Worker(
+            "edits of config.toml cannot be followed",
+            "what was in force stays so",
+            "edits of config.toml are followed again",
+        )
         services = Services(
             upstream,
             keys,
@@ -149,6 +155,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             lanes=Lanes(),
             captures=captures,
             images=images,
+            workers=(ledger.worker, conversations.worker, captures.worker, following),
         )
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
@@ -159,11 +166,11 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await runner.setup()
         site = web.SockSite(runner, listener, backlog=_BACKLOG)
         await site.start()
-        following = asyncio.create_task(_follow(plan, options.limits.edit_look_s))
+        follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
         try:
             yield Running(host, port, gateway, keys)
         finally:
-            following.cancel()
+            follower.cancel()
             await site.stop()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
@@ -219,11 +226,12 @@ def _welcome(plan: Plan) -> None:
         LOGGER.warning("%s", remark)
 
 
-async def _follow(plan: Live[Plan], every_s: float) -> None:
+async def _follow(plan: Live[Plan], every_s: float, worker: Worker) -> None:
     """Notice edits between requests too, so that a broken one is told when it is made."""
     while True:
         await asyncio.sleep(every_s)
-        plan.get()
+        with worker.piece_of_work():
+            plan.get()
 
 
 def refuse_remote(options: Options) -> None:

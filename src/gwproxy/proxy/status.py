@@ -77,6 +77,7 @@ class News:
             "failed": self._failed,
             "last_errors": list(self._errors),
             "ledger": asdict(services.ledger.state),
+            "workers": [asdict(worker.state) for worker in services.workers],
         }
 
 

@@ -27,6 +27,16 @@ Connection: TypeAlias = sqlite3.Connection
 # https://www.sqlite.org/rescode.html
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
+# Seen: a whole number beyond 64 bits (OverflowError), half of a surrogate pair (UnicodeError).
+_OF_A_VALUE: Final = (
+    OverflowError,
+    UnicodeError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
 
 class Trouble(Exception):
     """The file cannot be used now. `damaged`: it never will be again; `newer`: a newer gwproxy
@@ -36,6 +46,10 @@ class Trouble(Exception):
         super().__init__(why)
         self.damaged = damaged
         self.newer = newer
+
+
+class Unstorable(Trouble):
+    """A value that SQLite has no place for. The file is well, and takes the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +130,11 @@ def set_aside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Whatever goes wrong inside is a Trouble."""
+    """Whatever goes wrong with the file is a Trouble, and with a value an Unstorable."""
     try:
         yield
+    except _OF_A_VALUE as error:
+        raise Unstorable(f"{type(error).__name__}: {error}") from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)
         # Extended codes keep the plain one in their lowest byte.

@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 from gwproxy.proxy.conversations.database import Database
 from gwproxy.proxy.conversations.kept import Kept
-from gwproxy.proxy.storage import Trouble
+from gwproxy.proxy.storage import Trouble, Unstorable
+from gwproxy.proxy.worker import Worker, words_of
 
 T = TypeVar("T")
 
@@ -53,6 +54,11 @@ class Conversations:
         self._database: Database | None = None
         self._troubled_at: float | None = None
         self._thread = ThreadPoolExecutor(1, "gwproxy-responses")
+        self.worker = Worker(
+            "responses cannot be kept",
+            "answers go on, and say `store: false`",
+            "responses are kept again",
+        )
 
     @property
     def exists(self) -> bool:
@@ -76,7 +82,9 @@ class Conversations:
             async with asyncio.timeout(_KEEPING_S):
                 done = await self._run(lambda database: database.keep(kept, now_s))
         except TimeoutError:
-            self._tell(Trouble("the disk takes too long"))
+            self._suffer(Trouble("the disk takes too long"))
+        except Unstorable as error:
+            self.worker.lose(error, kept.id)
         except Trouble:
             pass
         else:
@@ -128,27 +136,28 @@ class Conversations:
             if self._database is None:
                 self._database = Database.open(self._path, _tell_of_damage)
             return ask(self._database)
+        except (Unknown, TooLong, Unstorable):
+            raise
         except Trouble as trouble:
             self._close_database()
-            self._tell(trouble)
+            self._suffer(trouble)
             raise
+        except Exception as error:
+            self.worker.lose(error, "a response")
+            raise Trouble(words_of(error)) from error
 
     def _close_database(self) -> None:
         if self._database is not None:
             self._database.close()
             self._database = None
 
-    def _tell(self, trouble: Trouble) -> None:
-        first, self._troubled_at = self._troubled_at is None, time.monotonic()
-        if first:
-            _LOGGER.warning(
-                "responses cannot be kept (%s): answers go on, and say `store: false`", trouble
-            )
+    def _suffer(self, trouble: Trouble) -> None:
+        self._troubled_at = time.monotonic()
+        self.worker.suffer(trouble)
 
     def _recover(self) -> None:
-        if self._troubled_at is not None:
-            self._troubled_at = None
-            _LOGGER.info("responses are kept again")
+        self._troubled_at = None
+        self.worker.recover()
 
 
 def _whole_chain(database: Database, response_id: str) -> list[Kept]:

@@ -49,8 +49,8 @@ CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
 
 _INSERT: Final = (
     # A row that is there already was written before a crash: never counted twice.
-    f"INSERT OR IGNORE INTO exchanges ({', '.join(COLUMNS)}) "
-    f"VALUES ({', '.join(':' + name for name in COLUMNS)})"
+    f"INSERT INTO exchanges ({', '.join(COLUMNS)}) "
+    f"VALUES ({', '.join(':' + name for name in COLUMNS)}) ON CONFLICT (request_id) DO NOTHING"
 )
 
 

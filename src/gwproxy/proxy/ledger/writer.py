@@ -16,7 +16,8 @@ from typing import Final
 
 from gwproxy.proxy.ledger.database import Database
 from gwproxy.proxy.ledger.entry import Entry
-from gwproxy.proxy.storage import Trouble
+from gwproxy.proxy.storage import Trouble, Unstorable
+from gwproxy.proxy.worker import Worker
 
 _LOGGER: Final = logging.getLogger("gwproxy")
 
@@ -41,7 +42,7 @@ _RECENT: Final = 1000
 @dataclass(frozen=True, slots=True)
 class LedgerState:
     """How recording goes. `trouble` is "" when all is well; `waiting` rows are not on disk yet,
-    `lost` ones never will be."""
+    `lost` ones never will be. Why, the worker's state says."""
 
     path: str
     trouble: str
@@ -62,9 +63,9 @@ class Ledger:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._given_up = False
-        self._trouble = ""
-        self._lost = 0
-        self._warned_of_loss = False
+        self.worker = Worker(
+            "usage cannot be recorded", "answers go on", "the usage ledger is written again"
+        )
 
     # --- for the event loop ------------------------------------------------------------------
 
@@ -75,7 +76,7 @@ class Ledger:
             if self._path is None or self._given_up:
                 return
             if len(self._waiting) >= MOST_WAITING:
-                self._lose()
+                self.worker.lose("the ledger is full of waiting rows", entry.request_id)
                 return
             self._waiting.append(entry)
             self._changed.notify()
@@ -104,7 +105,8 @@ class Ledger:
     def state(self) -> LedgerState:
         with self._changed:
             path = str(self._path) if self._path else ""
-            return LedgerState(path, self._trouble, len(self._waiting), self._lost)
+            worker = self.worker.state
+            return LedgerState(path, worker.trouble, len(self._waiting), worker.failed)
 
     def close(self, patience_s: float = _FLUSH_S) -> None:
         """Write what waits, within `patience_s`, and end the thread. Not for the loop."""
@@ -114,9 +116,11 @@ class Ledger:
             thread = self._thread
         if thread is not None:
             thread.join(patience_s)
-            waiting = self.state.waiting
-            if waiting:
-                _LOGGER.warning("%d exchanges could not be recorded: %s", waiting, self._trouble)
+            state = self.state
+            if state.waiting:
+                _LOGGER.warning(
+                    "%d exchanges could not be recorded: %s", state.waiting, state.trouble
+                )
 
     def _remember(self, entry: Entry) -> None:
         for key in (entry.request_id, entry.upstream_request_id):
@@ -124,12 +128,6 @@ class Ledger:
                 self._recent[key] = entry
         while len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-
-    def _lose(self) -> None:
-        self._lost += 1
-        if not self._warned_of_loss:
-            self._warned_of_loss = True
-            _LOGGER.warning("the usage ledger is full of waiting rows: new ones are not recorded")
 
     # --- the thread --------------------------------------------------------------------------
 
@@ -140,17 +138,16 @@ class Ledger:
         while batch := self._next_batch():
             try:
                 database = database or Database.open(self._path, _tell_of_damage)
-                database.insert(batch)
-            except Trouble as trouble:
+                self._write(database, batch)
+            except Exception as error:  # noqa: BLE001 -- a thread that ends takes every row with it
                 if database is not None:
                     database.close()
                     database = None
-                self._tell(trouble)
+                self._suffer(error)
                 if self._paused_until_stopped(pause_s):
                     break
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
                 continue
-            self._written(len(batch))
             pause_s = self._first_pause_s
         if database is not None:
             database.close()
@@ -165,29 +162,42 @@ class Ledger:
                 )
             return list(itertools.islice(self._waiting, _BATCH))
 
-    def _written(self, count: int) -> None:
+    def _write(self, database: Database, batch: list[Entry]) -> None:
+        """Raises what is wrong with the file. A row that it cannot hold is left out and told."""
+        try:
+            database.insert(batch)
+        except Exception as error:
+            if _is_of_the_file(error):
+                raise
+            # Whatever it is, a row is to blame; each alone shows which.
+        else:
+            self._take_out(len(batch))
+            return
+        for entry in batch:
+            try:
+                database.insert([entry])
+            except Exception as error:
+                if _is_of_the_file(error):
+                    raise
+                self.worker.lose(error, entry.request_id)
+            self._take_out(1)
+
+    def _take_out(self, count: int) -> None:
+        """The file has taken, or will never take, the first rows of the queue."""
+        self.worker.recover()
         with self._changed:
             for _ in range(count):
                 self._waiting.popleft()
-            if self._trouble:
-                _LOGGER.info("the usage ledger is written again")
-            self._trouble = ""
-            self._warned_of_loss = False
 
-    def _tell(self, trouble: Trouble) -> None:
-        with self._changed:
-            first, self._trouble = not self._trouble, str(trouble)
-            if trouble.newer:
-                # It will be no other tomorrow; what it cannot hold must not fill the memory.
+    def _suffer(self, error: Exception) -> None:
+        self.worker.suffer(error)
+        if isinstance(error, Trouble) and error.newer:
+            # It will be no other tomorrow; what it cannot hold must not fill the memory.
+            with self._changed:
                 self._given_up = self._stopping = True
-                self._lost += len(self._waiting)
+                count = len(self._waiting)
                 self._waiting.clear()
-        if trouble.newer:
-            _LOGGER.warning("usage is not recorded: %s", trouble)
-        elif first:
-            _LOGGER.warning(
-                "usage cannot be recorded (%s); answers go on, and so do attempts", trouble
-            )
+            self.worker.lose(error, count=count)
 
     def _paused_until_stopped(self, pause_s: float) -> bool:
         """Wait; whether there is no time for another try."""
@@ -196,6 +206,11 @@ class Ledger:
                 return True
             self._changed.wait_for(lambda: self._stopping, pause_s)
             return False
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether any other row would have failed as well."""
+    return isinstance(error, Trouble) and not isinstance(error, Unstorable)
 
 
 def _tell_of_damage(trouble: Trouble, aside: Path) -> None:
