@@ -132,6 +132,16 @@ def test_for_programs_figures_are_whole(command: InProcess, gwproxy_home: Path) 
     assert row == {"model" if k == "group" else k: str(v) for k, v in expected.items()}
 
 
+def test_figures_that_an_older_version_believed(command: InProcess, gwproxy_home: Path) -> None:
+    odd = {"fresh": 2**63 - 1, "output": 2**63 - 1, "cost_micro": 2**63 - 1, "cost_unit": "USD"}
+    write(gwproxy_home, odd, odd, {"cost_micro": 5, "cost_unit": "USD"})
+    ran = command("usage")
+    assert (ran.code, "cannot be read" in ran.stderr) == (0, False)
+    (line,) = command("usage", "--json").envelope["data"]["lines"]
+    assert (line["exchanges"], line["input_tokens"], line["output_tokens"]) == (3, 1000, 100)
+    assert (line["cost_micro"], line["unpriced"]) == (5, 2)
+
+
 def test_a_ledger_that_cannot_be_read(command: InProcess, gwproxy_home: Path) -> None:
     gwproxy_home.mkdir()
     (gwproxy_home / "usage.db").write_bytes(b"rubbish" * 1000)

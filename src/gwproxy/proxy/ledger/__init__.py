@@ -3,7 +3,8 @@
 Recording never holds an exchange up and never fails one. Exchanges hand an `Entry` to
 `Ledger.add`, which puts it into a bounded queue; one thread writes them in batches and is the only
 one with a connection to write. What cannot be written (full disk, read-only folder, another
-process at it) waits in memory within bounds, and is tried again.
+process at it) waits in memory within bounds, and is tried again. A row that the file will never
+take is left out, counted and told; the others go on.
 
     entry.py     one row as a value, and the shape of `GET /v1/usage/…`
     database.py  the file: its schema, inserting, reading (opening and damage: proxy/storage.py)
