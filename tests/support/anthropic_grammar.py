@@ -19,6 +19,7 @@ _STOP_REASONS = {
     "pause_turn",
     "model_context_window_exceeded",
 }
+_CUT_SHORT = {"max_tokens", "refusal", "model_context_window_exceeded"}
 _STARTS: dict[str, dict[str, Any]] = {
     "text": {"text": ""},
     "thinking": {"thinking": "", "signature": ""},
@@ -45,7 +46,7 @@ class Collected:
     error: dict[str, Any] | None = None
     first_usage: dict[str, Any] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
-    torn_calls: int = 0
+    half_call: bool = False
     ended: bool = False
 
     @property
@@ -97,7 +98,7 @@ class _Client:
         _require(set(value) == {"type"}, "a ping with something in it")
 
     def _error(self, value: dict[str, Any]) -> None:
-        _require(self._open is None, "an error inside an open block")
+        self._leave_half_call("an error")
         _require(set(value) == {"type", "error", "request_id"}, "an odd error envelope")
         _require(set(value["error"]) == {"type", "message"}, "an odd error")
         _require(value["error"]["message"], "an error without words")
@@ -163,13 +164,19 @@ class _Client:
             try:
                 block["input"] = json.loads(self._json)
             except ValueError:
-                self.seen.torn_calls += 1
-            else:
-                _require(isinstance(block["input"], dict), f"input is {self._json!r}")
+                raise AnthropicGrammarError(f"a call stopped at {self._json!r}") from None
+            _require(isinstance(block["input"], dict), f"input is {self._json!r}")
         self._open = None
 
+    def _leave_half_call(self, what: str) -> None:
+        """Claude Code runs a call as soon as its block was stopped, so half a call stays open."""
+        if self._open is not None:
+            _require(self._open["type"] == "tool_use", f"{what} inside an open block")
+            self.seen.half_call = True
+            self.seen.content.pop()
+
     def _message_delta(self, value: dict[str, Any]) -> None:
-        _require(self._open is None, "message_delta inside an open block")
+        self._leave_half_call("message_delta")
         _require(self._reason is None, "a second message_delta")
         delta = value["delta"]
         self._reason = delta["stop_reason"]
@@ -181,7 +188,9 @@ class _Client:
         self._check_usage(value["usage"])
         thoughts = [b for b in self.seen.content if b["type"] == "thinking"]
         _require(all(thought["signature"] for thought in thoughts), "a thought without a signature")
-        _require(not self.seen.torn_calls or self._reason == "max_tokens", "a torn call as whole")
+        _require(
+            not self.seen.half_call or self._reason in _CUT_SHORT, "half a call in a whole answer"
+        )
         self.seen.message.update(delta)
         self.seen.message["usage"] = value["usage"]
 

@@ -7,12 +7,15 @@ from gwproxy.translate.hub import Dialect
 from gwproxy.translate.manners import Manners
 
 
-def new_bridge(client: Dialect, upstream: Dialect, request: bytes, *, stream: bool) -> Bridge:
-    """One exchange of the model `m`, whose `request` is sent; same dialects are rebuilt."""
+def new_bridge(
+    client: Dialect, upstream: Dialect, request: bytes, *, stream: bool, rebuild: bool = True
+) -> Bridge:
+    """One exchange of the model `m`, whose `request` is sent; same dialects are rebuilt, or else
+    relayed."""
     made = Bridge(
         client,
         upstream,
-        Manners(rebuild=True),
+        Manners(rebuild=rebuild),
         asked=Peek("m", stream),
         model="up",
         streams=stream,

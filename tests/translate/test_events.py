@@ -25,7 +25,7 @@ from gwproxy.translate.events import (
     truncated,
     unfold,
 )
-from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Usage
+from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Text, Usage
 from support.generated import replies
 
 STOP = Finish(Stop(StopReason.END))
@@ -92,6 +92,7 @@ def test_a_failure_wins_over_what_came_before() -> None:
         [Start(), Delta(0, "x")],
         [Start(), Open(0, "text"), Close(0), Delta(0, "x")],
         [Start(), Open(0, "text"), STOP],
+        [Start(), Open(0, "call", "a", "f"), STOP, Close(0)],
         [Start(), End()],
         [Start(), STOP, STOP],
         [*WHOLE, Ping()],
@@ -115,6 +116,18 @@ def test_only_the_sequential_grammar_forbids_two_open_blocks() -> None:
     with pytest.raises(GrammarError):
         for event in events:
             strict.check(event)
+
+
+def test_a_call_without_a_close_is_half_and_left_out() -> None:
+    half: list[Event] = [Open(1, "call", "a", "f"), Delta(1, '{"a'), STOP, End()]
+    events = [Start(), Open(0, "text"), Delta(0, "x"), Close(0), *half]
+    grammar = Grammar(sequential=True)
+    for event in events:
+        grammar.check(event)
+    grammar.close()
+    result = fold(events)
+    assert isinstance(result, Reply)
+    assert (result.blocks, result.half_call) == ((Text("x"),), True)
 
 
 def test_a_stream_without_an_end_is_noticed() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from gwproxy.translate import sse
 from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Failure, Stop, StopReason
+from support.anthropic_grammar import collect
 from support.bridges import new_bridge
 
 REQUESTS = {
@@ -52,6 +54,69 @@ def streamed(made: Bridge, event: bytes) -> Any:
     stream.feed(b"data: [DONE]\n\n")
     assert stream.over
     return stream.failure
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize(
+    ("arguments", "word", "whole"),
+    [
+        ("{}", "length", False),
+        ("{}", "tool_calls", True),
+        ("", "length", False),
+        ('{"a":1}', "length", True),
+        ("{'path'", "length", False),
+        ('{"a":1', "tool_calls", False),
+    ],
+)
+def test_half_a_call_is_left_out_and_told(
+    client: Dialect, streams: bool, arguments: str, word: str, whole: bool
+) -> None:
+    asked = bridge(client, stream=False)
+    if streams:
+        collector = asked.collect()
+        collector.feed(b"data: " + chat("delta", arguments, word) + b"\n\ndata: [DONE]\n\n")
+        body = collector.finish()
+    else:
+        body = asked.reply(chat("message", arguments, word))
+    assert isinstance(body, bytes)
+    assert (b'"rm"' in body) is whole
+    assert ("drop:half_call" in asked.losses) is not whole
+
+
+def test_what_follows_half_a_call_is_not_told() -> None:
+    """A Messages client has one open block at a time, and half a call is never closed."""
+    asked = bridge(Dialect.ANTHROPIC, stream=True)
+    calls = json.loads(chat("delta", '{"a', "tool_calls"))
+    second = {"index": 1, "id": "call_2", "function": {"name": "ls", "arguments": "{}"}}
+    calls["choices"][0]["delta"]["tool_calls"].append(second)
+    stream = asked.stream()
+    out = stream.feed(b"data: " + json.dumps(calls).encode() + b"\n\ndata: [DONE]\n\n")
+    assert collect(out).half_call
+    assert b"call_2" not in out
+
+
+def test_a_relayed_stream_that_is_cut_within_a_call_is_not_told_to_stop_it() -> None:
+    asked = new_bridge(
+        Dialect.ANTHROPIC,
+        Dialect.ANTHROPIC,
+        REQUESTS[Dialect.ANTHROPIC],
+        stream=True,
+        rebuild=False,
+    )
+    start = {"id": "m", "type": "message", "role": "assistant", "model": "up", "content": []}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "rm", "input": {}}
+    stream = asked.stream()
+    out = b"".join(
+        stream.feed(sse.encode(str(event["type"]), json.dumps(event).encode()))
+        for event in (
+            {"type": "message_start", "message": start},
+            {"type": "content_block_start", "index": 0, "content_block": call},
+        )
+    )
+    out += stream.finish()
+    assert b"event: error" in out
+    assert b"content_block_stop" not in out
 
 
 def reason_of(stop: Stop | None) -> StopReason | None:

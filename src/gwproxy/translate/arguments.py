@@ -11,7 +11,7 @@ Both hold only one call's state, and neither raises: models produce anything.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from gwproxy.translate import jsonio
 
@@ -32,6 +32,10 @@ _INPUT_HEAD_PREFIX: Final = re.compile(
     r'\s*(?:\{\s*(?:"(?:i(?:n(?:p(?:u(?:t(?:"\s*(?::\s*)?)?)?)?)?)?)?)?)?\Z'
 )
 _NUMBER_START: Final = re.compile(r"-?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d*)?\Z")
+
+# Of "unknown" ones only the reason to stop says whether the model was done with them.
+ArgumentsEnd: TypeAlias = Literal["whole", "half", "unknown"]
+
 # Models that run away print blanks between tokens for ever (farion1231/cc-switch stops at 500).
 _MAX_BLANKS: Final = 2000
 
@@ -216,9 +220,13 @@ class Guard:
         return self._mode == "done"
 
     @property
-    def torn(self) -> bool:
-        """Whether what came is the beginning of an object, and no more."""
-        return not self._broken and self._mode not in ("start", "other", "done")
+    def end(self) -> ArgumentsEnd:
+        """The beginning of an object and no more is "half". An empty one is "unknown": Messages
+        hosts have it for a call that was cut before its first argument, too."""
+        if self.complete and self.whole_members:
+            return "whole"
+        begun = self._mode not in ("start", "other", "done")
+        return "half" if begun and not self._broken else "unknown"
 
     def close(self) -> str:
         """What is still owed: arguments that are no object come here, as the object they meant."""
@@ -241,8 +249,8 @@ class Guard:
 
 
 def as_object(arguments: str) -> str:
-    """Arguments as one JSON object, for answers that have no room for a torn one: of a call that
-    was cut short, the members that arrived whole (what the vendors' own accumulators give)."""
+    """Arguments as one JSON object, where nothing else may stand: of broken ones, the members that
+    are whole (what the vendors' own accumulators give)."""
     guard = Guard()
     text = guard.feed(arguments) + guard.close()
     if guard.complete or not text.startswith("{") or guard.whole_members == 0:
@@ -281,18 +289,32 @@ class Unguarded:
         return fragment
 
     @property
-    def torn(self) -> bool:
-        return is_torn("".join(self._parts))
+    def end(self) -> ArgumentsEnd:
+        return end_of("".join(self._parts))
 
     def close(self) -> str:
         return ""
 
 
-def is_torn(text: str) -> bool:
-    """Whether arguments are the beginning of an object, and no more."""
+class FreeText:
+    """Passes a free-form tool's text through, which nothing in it says to be whole."""
+
+    __slots__ = ()
+
+    end: Final = "unknown"
+
+    def feed(self, fragment: str) -> str:
+        return fragment
+
+    def close(self) -> str:
+        return ""
+
+
+def end_of(text: str) -> ArgumentsEnd:
+    """How arguments end that are expected to be one JSON object."""
     guard = Guard()
     guard.feed(text)
-    return guard.torn
+    return guard.end
 
 
 class Unwrapper:
@@ -341,9 +363,10 @@ class Unwrapper:
         return _unescape(piece)
 
     @property
-    def torn(self) -> bool:
-        """Whether the text has no end."""
-        return self._state == "text" or (self._state == "head" and bool(self._buffer.strip()))
+    def end(self) -> ArgumentsEnd:
+        if self._state == "text":
+            return "half"
+        return "whole" if self._state == "done" else end_of(self._buffer)
 
     def close(self) -> str:
         return "" if self._state in ("text", "done") else self._other()

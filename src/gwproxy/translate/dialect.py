@@ -16,8 +16,9 @@ ends in Fail. After End or Fail they emit nothing. Blocks may interleave.
 
 *Writers guarantee*: given a sequential stream they emit what a strict client accepts. They name
 the model as the client asked (`Asked.model`), close what is open before an error, and never end a
-failed stream like a finished one. `ping()` is legal at any time, also before Start, and then opens
-the stream; the Start that comes later is swallowed.
+failed stream like a finished one. A call is closed by its Close alone, not by an error or an end,
+for clients run what is closed. `ping()` is legal at any time, also before Start, and then opens the
+stream; the Start that comes later is swallowed.
 
 `failure.parse` headers are lower-case. Dialects never import each other.
 """

@@ -1,6 +1,7 @@
 """The stream of an answer in the hub, its grammar, and the two hinges.
 
     Start (Open Delta* Close)* Finish End        a finished answer
+    … Open Delta* Finish End                     its last call was cut short: it has no Close
     … Fail                                       anything else, at any point; nothing follows
 
 Blocks are numbered 0, 1, 2 … in the order of their Open. *Readers* may keep several open at once
@@ -120,7 +121,7 @@ class Grammar:
         self._sequential = sequential
         self._started = False
         self._opened = 0
-        self._open: set[int] = set()
+        self._open: dict[int, BlockKind] = {}
         self._finished = False
         self._over = False
 
@@ -144,19 +145,20 @@ class Grammar:
 
     def _check_body(self, event: Event) -> None:
         match event:
-            case Open(index=index):
+            case Open(index=index, kind=kind):
                 self._require(index == self._opened, event, f"expected index {self._opened}")
                 if self._sequential:
                     self._require(not self._open, event, "another block is open")
                 self._opened += 1
-                self._open.add(index)
+                self._open[index] = kind
             case Delta(index=index):
                 self._require(index in self._open, event, "block is not open")
             case Close(index=index):
                 self._require(index in self._open, event, "block is not open")
-                self._open.remove(index)
+                del self._open[index]
             case Finish():
-                self._require(not self._open, event, "blocks are still open")
+                half = all(kind == "call" for kind in self._open.values())
+                self._require(half, event, "blocks are still open")
                 self._finished = True
             case End():
                 self._require(self._finished, event, "without a finish")
@@ -173,7 +175,8 @@ class Grammar:
 
 
 class Fold:
-    """Collects a stream into a Reply; block by block, so that it can be fed as it arrives."""
+    """Collects a stream into a Reply; block by block, so that it can be fed as it arrives. A call
+    without a Close was cut short, and is left out."""
 
     def __init__(self) -> None:
         self._start = Start()
@@ -202,15 +205,19 @@ class Fold:
             case Fail(failure=failure):
                 self._result = failure
             case End() if self._stop is not None:
-                blocks = tuple(self._block(opened) for opened in self._opened)
+                whole = [opened for opened in self._opened if self._is_whole(opened)]
                 self._result = Reply(
                     self._start.id,
                     self._start.model,
-                    blocks,
+                    tuple(map(self._block, whole)),
                     self._stop,
                     self._usage,
                     self._start.created,
+                    len(whole) < len(self._opened),
                 )
+
+    def _is_whole(self, opened: Open) -> bool:
+        return opened.kind != "call" or opened.index in self._closed
 
     def _block(self, opened: Open) -> Block:
         text = "".join(self._texts[opened.index])

@@ -310,7 +310,8 @@ class Stop(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """A complete answer: the fold of its event stream."""
+    """A complete answer: the fold of its event stream. With `half_call` it ended within a call,
+    which was left out."""
 
     id: str
     model: str
@@ -318,6 +319,7 @@ class Reply(Struct, frozen=True):
     stop: Stop
     usage: Usage = Usage()
     created: int | None = None
+    half_call: bool = False
 
 
 class FailureKind(StrEnum):

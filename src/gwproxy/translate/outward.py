@@ -1,8 +1,10 @@
 """The last stage before a client's writer: calls get the client's ids, names and kinds, and
 arguments that parse; what the client's dialect has no place for becomes a loss.
 
-Works on a sequential stream, so one call's state is all it holds; and whether one was torn, for an
-answer with half a call in it never ends like a complete one.
+Works on a sequential stream, so one call's state is all it holds. A call that was cut short gets no
+Close: Claude Code and Codex run a call as soon as it was closed, whatever follows, so a stream
+leaves it open and a whole answer leaves it out. The answer ends with it, and never like a complete
+one.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.arguments import Guard, Unguarded, Unwrapper
+from gwproxy.translate.arguments import FreeText, Guard, Unguarded, Unwrapper
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -30,7 +32,13 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.names import Names
 from gwproxy.translate.repair.schema import ValueUnwrapper
 
+# What a model says that has called all that it meant to; any other word may have cut it off.
+_MEANT: Final = (StopReason.TOOL_USE, StopReason.END)
+# What no client takes for the end of a whole call.
+_CUT: Final = (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL, StopReason.REFUSAL)
+
 _NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
+_BLOCKS: Final = frozenset({Open, Delta, Close})
 
 
 class Outward:
@@ -38,7 +46,17 @@ class Outward:
     parses them on its own and expects the raw text. `wrapped` are the tools whose arguments stand
     in one property (`repair.tools.wrapped_tools`)."""
 
-    __slots__ = ("_call", "_client", "_failed", "_index", "_losses", "_names", "_torn", "_wrapped")
+    __slots__ = (
+        "_call",
+        "_client",
+        "_closing",
+        "_failed",
+        "_half",
+        "_index",
+        "_losses",
+        "_names",
+        "_wrapped",
+    )
 
     def __init__(
         self,
@@ -52,9 +70,10 @@ class Outward:
         self._losses = losses
         self._client = client
         self._wrapped = wrapped
-        self._torn = self._failed = False
+        self._half = self._failed = False
         self._index: int | None = None
-        self._call: Guard | Unguarded | Unwrapper | ValueUnwrapper | None = None
+        self._call: FreeText | Guard | Unguarded | Unwrapper | ValueUnwrapper | None = None
+        self._closing: list[Event] = []  # of a call that only what follows shows to be whole
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
@@ -62,14 +81,16 @@ class Outward:
             kind = type(event)
             if kind is Delta and event.index == self._index:  # type: ignore[union-attr]
                 self._delta(event, out)  # type: ignore[arg-type]
+            elif self._half and kind in _BLOCKS:
+                continue  # the answer has ended
             elif kind is Open:
-                out.append(self._open(event))  # type: ignore[arg-type]
+                out += (*self._closed(), self._open(event))  # type: ignore[arg-type]
             elif kind is Close and event.index == self._index:  # type: ignore[union-attr]
                 self._close(event, out)  # type: ignore[arg-type]
             elif kind is Lost:
                 self._losses.drop(event.what)  # type: ignore[union-attr]
-            elif kind is Finish and self._torn:
-                out.append(self._cut_short(event.stop))  # type: ignore[union-attr]
+            elif kind is Finish:
+                self._finish(event, out)  # type: ignore[arg-type]
             elif not (kind is End and self._failed):
                 out.append(event)
         return out
@@ -85,14 +106,15 @@ class Outward:
     def _open_call(self, event: Open) -> Open:
         known = self._names.known(event.name)
         custom = event.custom
-        self._call = None
         if known is not None and known.custom and not custom:
             self._call, custom = Unwrapper(), True
         elif event.name in self._wrapped:
             self._call = ValueUnwrapper(self._wrapped[event.name])
-        elif not custom:
+        elif custom:
+            self._call = FreeText()
+        else:
             self._call = Unguarded() if self._client is Dialect.CHAT else Guard()
-        self._index = event.index if self._call is not None else None
+        self._index = event.index
         return structs.replace(
             event,
             id=self._names.call_id(event.id, event.index),
@@ -106,21 +128,35 @@ class Outward:
             out.append(Delta(event.index, text) if text != event.text else event)
 
     def _close(self, event: Close, out: list[Event]) -> None:
-        if self._call is not None:
-            if tail := self._call.close():
-                out.append(Delta(event.index, tail))
-            if isinstance(self._call, Guard) and self._call.mended:
-                self._losses.emulate("tool_arguments")
-            self._torn = self._torn or self._call.torn
-        self._index = self._call = None
-        out.append(event)
+        call, self._index, self._call = self._call, None, None
+        assert call is not None
+        if call.end == "half":
+            self._half = True
+            return
+        tail = call.close()
+        self._closing = [Delta(event.index, tail), event] if tail else [event]
+        if isinstance(call, Guard) and call.mended:
+            self._losses.emulate("tool_arguments")
+        if call.end == "whole":
+            out += self._closed()
+
+    def _closed(self) -> list[Event]:
+        closing, self._closing = self._closing, []
+        return closing
+
+    def _finish(self, event: Finish, out: list[Event]) -> None:
+        if self._half or (self._closing and event.stop.reason not in _MEANT):
+            out.append(self._cut_short(event.stop))
+        else:
+            out += (*self._closed(), event)
 
     def _cut_short(self, stop: Stop) -> Finish | Fail:
         """The end of an answer with half a call: a client that takes it for a whole one would run
         what the model never meant."""
+        self._losses.drop("half_call")
         if stop.raw is None:  # the upstream gave no reason to end, so it did not mean to
             self._failed = True
             return Fail(truncated("a tool call has no end"))
-        if stop.reason in (StopReason.TOOL_USE, StopReason.END):
-            return Finish(Stop(StopReason.MAX_TOKENS, stop.raw))
-        return Finish(stop)
+        if stop.reason in _CUT:
+            return Finish(stop)
+        return Finish(Stop(StopReason.MAX_TOKENS, stop.raw))

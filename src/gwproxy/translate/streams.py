@@ -125,7 +125,7 @@ class StreamBridge:
         return self._send(self._bridge.lay_out(body))
 
     def fail(self, failure: Failure) -> bytes:
-        """Trouble on the way: the error in the client's words, after closing what is open."""
+        """Trouble on the way: the error in the client's words."""
         return self._send([Fail(failure)])
 
     def ping(self) -> bytes:

@@ -348,6 +348,14 @@ def test_a_failure_closes_what_is_open_and_ends_as_one(before: list[Event]) -> N
     assert data.endswith(b'"request_id":"req_1"}\n\n')
 
 
+def test_a_failure_leaves_a_call_open() -> None:
+    """Claude Code runs a call whose block was stopped, and ignores the error after it."""
+    before: list[Event] = [Start(), Open(0, "call", "a", "A"), Delta(0, '{"a')]
+    data = Writer(ASKED).write([*before, Fail(Failure(FailureKind.UPSTREAM, "cut", 502))])
+    assert b"content_block_stop" not in data
+    assert collect(data).half_call
+
+
 def test_an_overflow_in_the_stream_has_the_words_that_make_claude_code_compact() -> None:
     failure = Failure(FailureKind.CONTEXT, "x", 400, context_tokens=9, context_limit=8)
     stream = collect(Writer(ASKED).write([Fail(failure)]))

@@ -421,6 +421,16 @@ def test_a_half_call_is_never_done(custom: bool) -> None:
     assert "response.output_item.done" not in kinds(stream)
 
 
+@pytest.mark.parametrize("explanation", [None, "Policy."])
+def test_half_a_call_is_not_done_at_an_end_either(explanation: str | None) -> None:
+    stop = Stop(StopReason.REFUSAL, "content_filter", explanation=explanation)
+    events: list[Event] = [Start(), Open(0, "call", "call_1", "rm"), Delta(0, '{"path":"/')]
+    stream = Writer(asked()).write([*events, Finish(stop), End()])
+    response = responses_grammar.check(stream)
+    assert response["status"] == "incomplete"
+    assert [item["type"] for item in response["output"]] == ["message"] * bool(explanation)
+
+
 def test_a_call_that_was_whole_before_the_failure_is_done() -> None:
     events: list[Event] = [Start(), Open(0, "call", "call_1", "ls"), Delta(0, "{}"), Close(0)]
     assert failed(events)[1]["output"][0]["status"] == "completed"

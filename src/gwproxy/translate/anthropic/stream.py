@@ -374,7 +374,8 @@ class Writer:
 
     def _fail(self, what: Failure) -> None:
         self._over = True
-        if self._prefix is not None:
+        # Claude Code runs a call whose block was stopped, and does not look at the error.
+        if self._prefix is not None and self._kind != "call":
             self._stop_block()
         _, body = failure.render(what, self._asked.request_id)
         self._out.append(sse.encode("error", body))

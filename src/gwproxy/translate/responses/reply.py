@@ -44,7 +44,8 @@ def build(reply: Reply, asked: Asked) -> bytes:
     typed = typed_tools(asked)
     printed = []
     for index, group in enumerate(groups):
-        cut = reason is not None and index == len(groups) - 1
+        last = index == len(groups) - 1 and not reply.half_call
+        cut = reason is not None and last
         printed.append(_item(group, "incomplete" if cut else "completed", asked, typed))
     status = "completed" if reason is None else "incomplete"
     return response.render(status, printed, reply.usage, incomplete=reason)

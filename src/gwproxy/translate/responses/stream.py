@@ -250,6 +250,7 @@ class Writer:
         self._response: output.Response | None = None
         self._items: list[bytes] = []
         self._draft: Draft | None = None
+        self._half_calls = 0
         self._refused = False
         self._usage = Usage()
         self._incomplete: str | None = None
@@ -306,7 +307,7 @@ class Writer:
             self._open_said(event.kind)
             return
         self._settle("completed")
-        emit, index = self._emit, len(self._items)
+        emit, index = self._emit, self._place
         if event.kind == "reasoning":
             asked = self._asked
             item_id = asked.new_id("rs_")
@@ -324,12 +325,12 @@ class Writer:
         self._refused = self._refused or kind == "refusal"
         if not isinstance(self._draft, Message):
             self._settle("completed")
-            self._draft = Message(self._emit, len(self._items), self._asked.new_id("msg_"))
+            self._draft = Message(self._emit, self._place, self._asked.new_id("msg_"))
         self._draft.speak(kind)
         return self._draft
 
     def _open_call(self, event: Open) -> None:
-        emit, index = self._emit, len(self._items)
+        emit, index = self._emit, self._place
         call = Call(event.id, event.name, "", event.custom, event.namespace)
         item_id = self._asked.new_id(output.call_prefix(call, self._typed))
         if output.is_typed(call, self._typed):
@@ -358,7 +359,20 @@ class Writer:
         if draft is not None:
             self._items.append(draft.settle(status))
 
+    @property
+    def _place(self) -> int:
+        return len(self._items) + self._half_calls
+
+    def _leave_half_call(self) -> None:
+        """A call that was cut short stays without its `.done` events: Codex runs a call as soon as
+        its item is done, and does not look at the item's status."""
+        draft = self._draft
+        if isinstance(draft, Calling | TypedCalling) and draft.close is None:
+            self._draft = None
+            self._half_calls += isinstance(draft, Calling)
+
     def _finish(self, stop: Stop) -> None:
+        self._leave_half_call()
         self._incomplete = output.incomplete_reason(stop, refused=self._refused)
         if stop.reason is StopReason.REFUSAL and stop.explanation is not None:
             self._delta(self._open_said("refusal"), stop.explanation)
@@ -380,10 +394,8 @@ class Writer:
         self._out.append(b"data: [DONE]\n\n")
 
     def _fail(self, reason: Failure) -> None:
-        draft = self._draft
-        closed = draft is not None and draft.close is not None
-        if isinstance(draft, Calling | TypedCalling) and not closed:
-            self._draft = None
+        self._leave_half_call()
+        closed = self._draft is not None and self._draft.close is not None
         self._settle("completed" if closed else "incomplete")
         self._emit(b"error", jsonio.dumps(failure.event_members(reason))[1:-1])
         error = jsonio.dumps(failure.response_error(reason))

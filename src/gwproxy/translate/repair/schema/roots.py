@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gwproxy.translate import jsonio
-from gwproxy.translate.arguments import is_torn
+from gwproxy.translate.arguments import ArgumentsEnd, end_of
 from gwproxy.translate.repair.schema.combine import united
 from gwproxy.translate.repair.schema.normaliser import (
     DEFAULT_LIMITS,
@@ -164,8 +164,8 @@ class ValueUnwrapper:
         return ""
 
     @property
-    def torn(self) -> bool:
-        return is_torn("".join(self._pieces))
+    def end(self) -> ArgumentsEnd:
+        return end_of("".join(self._pieces))
 
     def close(self) -> str:
         return unwrap_arguments("".join(self._pieces), self._wrapper)
