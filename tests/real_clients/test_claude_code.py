@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from gwproxy.simulator import Delivery, Ending
+from gwproxy.simulator.conversation import Called, Returned
 from real_clients.coding_tools import CLAUDE_CODE
 from real_clients.installed import needs
 from real_clients.stage import SetStage
-from real_clients.tasks import WRITE_AND_REPORT, with_subagent, with_tool
-from support.upstreams import CHAT_ONLY, CLAUDE, UPSTREAMS
+from real_clients.tasks import LONG, WRITE_AND_REPORT, with_subagent, with_tool
+from support.upstreams import CHAT_ONLY, CLAUDE, UPSTREAMS, Upstream
 
 pytestmark = [pytest.mark.clients, needs("claude")]
 
@@ -44,6 +46,19 @@ async def test_a_subagent_does_its_part(set_stage: SetStage, upstream: str) -> N
     stage = await set_stage(UPSTREAMS[upstream])
     stage.set_up("claude-code")
     await stage.perform(CLAUDE_CODE, with_subagent())
+
+
+@pytest.mark.parametrize("upstream", [CHAT_ONLY, CLAUDE], ids=["translated", "relayed"])
+async def test_a_call_that_was_cut_off_is_not_run(set_stage: SetStage, upstream: Upstream) -> None:
+    """It runs a call whose block was stopped, whatever follows, and resumes one left open."""
+    stage = await set_stage(upstream)
+    stage.provider.will(Delivery(after_events=12, then=Ending.ENDS_EARLY))
+    command = CLAUDE_CODE.command(LONG.prompt, stage.home)
+    ran = await stage.run(command, {**CLAUDE_CODE.environment, **stage.by_hand()})
+    assert ran.code == 0, ran
+    cut, resumed = stage.turns()[:2]
+    assert resumed.entries[: len(cut.entries)] == cut.entries
+    assert not any(isinstance(entry, Called | Returned) for entry in resumed.entries)
 
 
 async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
