@@ -103,7 +103,7 @@ _gwproxy() {
         /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
-        /profile/key:-*) _gwproxy_words "--stdin --env --command --file --delete --quiet --help"; return ;;
+        /profile/key:-*) _gwproxy_words "--stdin --env --command --file --confirm --delete --quiet --help"; return ;;
         /profile/list:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /profile/show:-*) _gwproxy_words "--all --json --help"; return ;;
         /profile/use:-*) _gwproxy_words "--quiet --help"; return ;;

@@ -139,16 +139,79 @@ def test_a_rename_that_cannot_be_moves_no_key(
     assert stored(key_file) == {SERVICE: KEY}
 
 
-def test_a_rename_with_a_locked_keyring_says_what_stays_behind(
+def test_a_rename_without_the_key_that_it_lives_by_is_refused(
     kimi: Ran, command: InProcess, gwproxy_home: Path
 ) -> None:
     use_backend(gwproxy_home, "LockedBackend")
     ran = command("profile", "rename", "kimi", "k2")
+    assert (ran.code, ran.stdout) == (4, "")
+    assert ran.stderr.startswith("error: the keyring is locked\n")
+    assert list(config(gwproxy_home)["profiles"]) == ["kimi"]
+
+
+def test_a_rename_leaves_a_key_behind_that_it_does_not_need(
+    kimi: Ran, command: InProcess, gwproxy_home: Path, key_file: Path
+) -> None:
+    command("profile", "key", "kimi", "--env", "KIMI")
+    use_backend(gwproxy_home, "LockedBackend")
+    ran = command("profile", "rename", "kimi", "k2")
+    assert ran.code == 0
+    assert "warning: a key of kimi may still be in the keyring" in ran.stderr
+    use_backend(gwproxy_home, "FileBackend")
+    command("doctor")
+    assert stored(key_file) == {}
+
+
+def test_a_key_that_a_locked_keyring_kept_is_nobodys_and_deleted_later(
+    kimi: Ran, command: InProcess, gwproxy_home: Path, key_file: Path
+) -> None:
+    use_backend(gwproxy_home, "LockedBackend")
+    ran = command("profile", "remove", "kimi", "--yes")
     assert ran.code == 0
     assert ran.stderr.splitlines() == [
-        "warning: the key stays behind, because the keyring is locked: gwproxy profile key k2",
-        "kimi is called k2 now",
+        "warning: a key of kimi may still be in the keyring (the keyring is locked); "
+        "it is used no more, and deleted when the keyring can be opened",
+        "kimi is removed",
     ]
+    assert stored(key_file) == {SERVICE: KEY}
+    command("profile", "add", "kimi", "--preset", "strongwall", "--key-env", "WALL")
+    listed = command("profile", "list", "--json").envelope["data"]["profiles"]
+    assert "no key" in listed[0]["key"]["trouble"]
+    ran = command("doctor", "--json")
+    (note,) = [one for one in ran.envelope["data"]["findings"] if "waits" in one["words"]]
+    assert note["hint"] == "unlock the keyring, then: gwproxy doctor"
+    use_backend(gwproxy_home, "FileBackend")
+    assert command("profile", "list").code == 0
+    assert stored(key_file) == {}
+    assert config(gwproxy_home)["key_hosts"] == {}
+
+
+def test_an_address_on_another_host_waits_for_a_word_about_the_key(
+    kimi: Ran, command: InProcess, gwproxy_home: Path
+) -> None:
+    ran = command("profile", "set", "kimi", "anthropic_url=https://new.example")
+    assert ran.code == 0
+    assert ran.stderr.splitlines() == [
+        "kimi is changed; a running server takes it over by itself",
+        "warning: the key of kimi was given for api.kimi.com, and the profile leads to "
+        "new.example now",
+        "hint: gwproxy profile key kimi takes a new key; gwproxy profile key kimi --confirm lets "
+        "this one go there too",
+    ]
+    (listed,) = command("profile", "list", "--json").envelope["data"]["profiles"]
+    assert "was given for api.kimi.com" in listed["key"]["trouble"]
+    refused = command("models", "kimi")
+    assert (refused.code, refused.stdout) == (4, "")
+    assert "gwproxy profile key kimi --confirm" in refused.stderr
+
+    ran = command("profile", "key", "kimi", "--confirm")
+    assert (ran.code, ran.stdout) == (0, "")
+    assert ran.stderr.startswith("the key of kimi may go to new.example now")
+    assert config(gwproxy_home)["key_hosts"] == {"kimi": ["api.kimi.com", "new.example"]}
+    assert "…abcd  keyring" in command("profile", "list").stdout
+    command("profile", "set", "kimi", "anthropic_url=https://newer.example")
+    command("profile", "key", "kimi", "--stdin", stdin=KEY)
+    assert config(gwproxy_home)["key_hosts"] == {"kimi": ["newer.example"]}
 
 
 def test_remove_asks_and_deletes(kimi: Ran, command: InProcess, key_file: Path) -> None:

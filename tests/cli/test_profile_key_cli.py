@@ -214,6 +214,73 @@ def test_a_key_is_rotated_moved_and_deleted(
     assert (ran.code, ran.stderr) == (0, "there was no key of kimi in the keyring\n")
 
 
+def test_a_config_of_0_1_0_that_cannot_be_written_costs_no_key(
+    command: InProcess, gwproxy_home: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = gwproxy_home / "config.toml"
+    path.write_text(f'{path.read_text()}[profiles.kimi]\npreset = "kimi-code"\n')
+    key_file.write_text(f'{{"{SERVICE}": "{KEY}"}}', encoding="utf-8")
+
+    def read_only(descriptor: int) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.fsync", read_only)
+    assert command("profile", "key", "kimi", "--stdin", stdin="another").code == 3
+    assert stored(key_file) == {SERVICE: KEY}
+    assert "…abcd  keyring" in command("profile", "list").stdout
+
+
+def test_a_key_that_cannot_be_deleted_yet_is_used_no_more(
+    kimi: Ran, command: InProcess, gwproxy_home: Path, key_file: Path
+) -> None:
+    use_backend(gwproxy_home, "LockedBackend")
+    ran = command("profile", "key", "kimi", "--delete")
+    assert (ran.code, ran.stdout) == (4, "")
+    assert ran.stderr.startswith("warning: the key of kimi is used no more, and deleted when")
+    assert "error: the keyring is locked\n" in ran.stderr
+    use_backend(gwproxy_home, "FileBackend")
+    command("profile", "remove", "kimi", "--yes")
+    assert stored(key_file) == {}
+
+
+def test_what_a_removed_profile_left_can_be_deleted_by_name(
+    kimi: Ran, command: InProcess, gwproxy_home: Path, key_file: Path
+) -> None:
+    use_backend(gwproxy_home, "LockedBackend")
+    command("profile", "remove", "kimi", "--yes")
+    assert command("profile", "key", "kimi", "--delete").code == 4
+    use_backend(gwproxy_home, "FileBackend")
+    ran = command("profile", "key", "kimi", "--delete")
+    assert (ran.code, ran.stderr) == (0, "the key that kimi had left in the keyring is deleted\n")
+    assert stored(key_file) == {}
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (["--confirm"], 0, "the key of kimi may go to api.kimi.com already\n"),
+        (["--confirm", "--delete"], 2, "error: --confirm and --delete go with none of"),
+        (["--confirm", "--stdin"], 2, "error: --confirm and --delete go with none of"),
+    ],
+)
+def test_a_confirmation_stands_alone(
+    kimi: Ran, command: InProcess, flags: list[str], code: int, said: str
+) -> None:
+    ran = command("profile", "key", "kimi", *flags, stdin=KEY)
+    assert (ran.code, ran.stdout) == (code, "")
+    assert ran.stderr.startswith(said)
+
+
+def test_what_the_profile_did_not_store_cannot_be_confirmed(
+    command: InProcess, key_file: Path
+) -> None:
+    key_file.write_text(f'{{"gwproxy:wall api-key": "{KEY}"}}', encoding="utf-8")
+    command("profile", "add", "wall", "--preset", "strongwall", "--key-env", "WALL")
+    ran = command("profile", "key", "wall", "--confirm")
+    assert (ran.code, ran.stdout) == (4, "")
+    assert ran.stderr.startswith("error: wall has put no key into the keyring\n")
+
+
 def test_the_demo_is_given_no_key(command: InProcess, gwproxy_home: Path) -> None:
     assert command("profile", "add", "demo").code == 0
     assert config(gwproxy_home)["profiles"] == {"demo": {"preset": "demo"}}

@@ -22,7 +22,8 @@ CANARY = "sk-kimi-canary-0123456789abcd"
 
 
 def profile(name: str = "my-kimi", **record: Any) -> Profile:
-    return make_profile(name, {"preset": "kimi-code", **record})
+    """One that has put a key into the keyring."""
+    return make_profile(name, {"preset": "kimi-code", **record}, ("api.kimi.com",))
 
 
 def printing(text: str) -> list[str]:

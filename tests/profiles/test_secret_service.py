@@ -87,7 +87,9 @@ def test_a_key_lives_in_the_keyring_from_add_to_delete(unlocked: SecretService) 
     deleted = run(unlocked, "profile", "key", "kimi", "--delete")
     assert deleted.stderr == "the key of kimi is deleted from the keyring\n"
     assert in_keyring(unlocked) == ""
-    assert "no key: the keyring has none for it" in run(unlocked, "profile", "list").stdout
+    assert (
+        "no key: the keyring has none that it put there" in run(unlocked, "profile", "list").stdout
+    )
 
 
 def test_no_file_ever_holds_the_key(unlocked: SecretService) -> None:
@@ -162,4 +164,34 @@ def test_poetrys_setting_does_not_send_the_key_nowhere(unlocked: SecretService) 
     environ = unlocked.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
     add_it = ("profile", "add", "kimi", "--preset", "kimi-code", "--key-stdin")
     assert gwproxy(*add_it, stdin=KEY, whole_environ=environ).code == 0
+    assert in_keyring(unlocked) == KEY
+
+
+def test_a_key_that_a_locked_keyring_kept_never_reaches_the_next_profile(
+    unlocked: SecretService,
+) -> None:
+    add(unlocked)
+    unlocked.lock()
+    assert run(unlocked, "profile", "rename", "kimi", "k2").code == 4
+    removed = run(unlocked, "profile", "remove", "kimi", "--yes")
+    assert removed.code == 0
+    assert "it is used no more, and deleted when the keyring can be opened" in removed.stderr
+    unlocked.stop_daemon()
+    unlocked.start_daemon()
+    assert in_keyring(unlocked) == KEY
+    again = ("profile", "add", "kimi", "--preset", "strongwall", "--key-env", "WALL")
+    assert run(unlocked, *again).code == 0
+    refused = run(unlocked, "models", "kimi")
+    assert (refused.code, refused.stdout) == (4, "")
+    assert "there is no key for the profile kimi" in refused.stderr
+    assert run(unlocked, "profile", "list").code == 0
+    assert in_keyring(unlocked) == ""
+
+
+def test_what_an_earlier_profile_left_is_not_adopted(unlocked: SecretService) -> None:
+    add(unlocked)
+    (Path(unlocked.environ["GWPROXY_HOME"]) / "config.toml").unlink()
+    again = ("profile", "add", "kimi", "--preset", "strongwall", "--key-env", "WALL")
+    assert run(unlocked, *again).code == 0
+    assert run(unlocked, "models", "kimi").code == 4
     assert in_keyring(unlocked) == KEY

@@ -40,6 +40,9 @@ fallback = ["kimi"]
 [[routes]]
 match = "claude-haiku-*"
 profile = "kimi"
+
+[key_hosts]
+kimi = ["api.kimi.com"]
 """
 
 

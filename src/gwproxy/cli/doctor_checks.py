@@ -131,17 +131,25 @@ def _configuration(config: Config) -> Iterator[Finding]:
 def _keyring(config: Config) -> Iterator[Finding]:
     needing = [name for name, one in config.profiles.items() if _needs_keyring(one)]
     backend = config.keyring_backend or "the system's own"
+    keyring = credentials.keyring_of(config)
     try:
-        credentials.stored_key(
-            needing[0] if needing else _KEYRING_PROBE, credentials.keyring_of(config)
-        )
+        credentials.stored_key(needing[0] if needing else _KEYRING_PROBE, keyring)
+        deleted = credentials.delete_left(config, keyring)
     except KeyringError as error:
         if needing:
             yield _of(error, "keyring")
         else:
             yield Finding("keyring", "ok", f"{error.what}; no profile needs it")
+        for name in config.left_keys:
+            words = f"a key that {name} had waits to be deleted; it is used no more"
+            yield Finding("keyring", "note", words, "unlock the keyring, then: gwproxy doctor")
+        return
+    except ConfigError as error:
+        yield _of(error, "keyring")
         return
     yield Finding("keyring", "ok", f"{backend} answers")
+    for name in deleted:
+        yield Finding("keyring", "ok", f"a key that {name} had is deleted now")
 
 
 def _needs_keyring(profile: Profile) -> bool:

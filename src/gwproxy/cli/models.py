@@ -59,7 +59,7 @@ async def _ask(config: Config, profile: Profile) -> list[str]:
     from gwproxy.proxy.route import Routes
     from gwproxy.proxy.upstream import Upstream
 
-    found = await asyncio.to_thread(credentials.resolve, profile)
+    found = await asyncio.to_thread(credentials.resolve_for_use, profile)
     key = found.secret.reveal() if found.secret is not None else None
     upstream = Upstream(Limits())
     try:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -16,13 +18,15 @@ from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, KeyringError, UsageError
-from gwproxy.profiles import changes, credentials, learned, store
+from gwproxy.profiles import changes, credentials, key_hosts, learned, store
 from gwproxy.profiles.credentials import KeyStatus
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.model_facts import facts_of
+from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
 from gwproxy.profiles.quirks import manner_values, settable_quirks
+from gwproxy.profiles.secret import Secret
 
 _LIMITS: Final = ("context_window", "max_output_tokens")
 _ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -85,6 +89,8 @@ def list_profiles(context: typer.Context, json: JsonFlag = False, quiet: QuietFl
         for remark in config.remarks:
             output.warn(remark)
 
+    with suppress(ConfigError, KeyringError):
+        credentials.delete_left(config, keyring)
     output.result(
         {
             "default": config.default or None,
@@ -156,13 +162,15 @@ def set_settings(
     """Change settings of a profile."""
     parsed = [changes.parse_assignment(text) for text in assignments]
     try:
-        store.edit(lambda document: changes.set_values(document, name, parsed))
+        config = store.edit(lambda document: changes.set_values(document, name, parsed))
     except ConfigError as error:
         settings = [f"profiles.{name}.{'.'.join(path)}" for path, _ in parsed]
         if error.what.startswith(tuple(settings)):  # the command line is wrong, not the file
             raise UsageError(error.what, hint=error.hint) from None
         raise
-    output_of(context).talk(f"{name} is changed; a running server takes it over by itself")
+    output = output_of(context)
+    output.talk(f"{name} is changed; a running server takes it over by itself")
+    _warn_of_new_host(output, config.profile(name))
 
 
 @profile_app.command()
@@ -187,14 +195,18 @@ def rename(
     config = store.load()
     found = config.profile(name)
     profile_key.check_new_name(new_name, config)
+    keyring = credentials.keyring_of(config)
     # The key is copied first and deleted last: at no time is it nowhere.
-    moved = _copy_key(found, new_name, config, output)
-    store.edit(lambda document: changes.rename_profile(document, name, new_name))
+    secret = _key_to_move(found, new_name, keyring, output)
+    rename_it = partial(changes.rename_profile, old=name, new=new_name)
+    if secret is None:
+        config = store.edit(rename_it)
+    else:
+        config = credentials.move_key(found, new_name, secret, keyring, rename_it)
     learned.rename(name, new_name)
-    if moved:
-        credentials.delete_key(name, credentials.keyring_of(config))
+    _delete_key(output, name, config, keyring)
     output.talk(f"{name} is called {new_name} now")
-    is_default = store.load().default == new_name
+    is_default = config.default == new_name
     _remind_of_setups(output, name, "" if is_default else f" --profile {new_name}")
 
 
@@ -210,11 +222,7 @@ def remove(
     # Not checked as a whole before: a broken profile must be removable too.
     config = store.edit(lambda document: changes.remove_profile(document, name))
     learned.forget(name)
-    deleted = False
-    try:
-        deleted = credentials.delete_key(name, credentials.keyring_of(config))
-    except KeyringError as error:
-        output.talk(f"the keyring could not be asked for a key to delete: {error.what}")
+    deleted = _delete_key(output, name, config, credentials.keyring_of(config))
     output.talk(f"{name} is removed" + (", and its key is deleted" if deleted else ""))
     if config.default:
         output.talk(f"the default profile is {config.default}")
@@ -363,17 +371,38 @@ def _plain(values: Mapping[str, QuirkValue]) -> dict[str, object]:
     }
 
 
-def _copy_key(profile: Profile, new_name: str, config: store.Config, output: Output) -> bool:
-    """Put the key under the new name as well; whether there was one in the keyring."""
-    if profile.key.kind != "keyring":
-        return False
-    keyring = credentials.keyring_of(config)
+def _key_to_move(
+    profile: Profile, new_name: str, keyring: Keyring, output: Output
+) -> Secret | None:
+    """The key that `profile` has in the keyring. Raises KeyringError where it lives by that key:
+    renamed without it, it would have none."""
+    if profile.key.hosts is None:
+        return None
     try:
-        stored = credentials.stored_key(profile.name, keyring)
+        return credentials.stored_key(profile.name, keyring)
     except KeyringError as error:
-        output.warn(f"the key stays behind, because {error.what}: gwproxy profile key {new_name}")
+        if profile.key.kind == "keyring":
+            raise
+        output.warn(f"{new_name} has no key in the keyring any more, because {error.what}")
+        return None
+
+
+def _delete_key(output: Output, name: str, config: store.Config, keyring: Keyring) -> bool:
+    """Whether a key of `name` is deleted now; what cannot be is remembered in config.toml."""
+    try:
+        return name in credentials.delete_left(config, keyring)
+    except KeyringError as error:
+        if name in config.left_keys:
+            output.warn(
+                f"a key of {name} may still be in the keyring ({error.what}); "
+                "it is used no more, and deleted when the keyring can be opened"
+            )
         return False
-    if stored is None:
-        return False
-    credentials.store_key(new_name, stored, keyring)
-    return True
+
+
+def _warn_of_new_host(output: Output, profile: Profile) -> None:
+    """Say at once what the next request would be refused for."""
+    objection = key_hosts.objection(profile) if profile.key.kind == "keyring" else None
+    if objection is not None:
+        output.warn(objection.what)
+        output.talk(f"hint: {objection.hint}")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,9 +19,8 @@ import typer
 
 from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
 from gwproxy.cli.output import Output, output_of
-from gwproxy.errors import ConfigError, GwproxyError, UsageError
-from gwproxy.profiles import changes, credentials, store
-from gwproxy.profiles.endpoints import host_of
+from gwproxy.errors import ConfigError, CredentialError, KeyringError, UsageError
+from gwproxy.profiles import changes, credentials, key_hosts, store
 from gwproxy.profiles.keyring_trouble import key_variable
 from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.presets import PRESETS, Preset
@@ -132,9 +133,7 @@ def add(
         )
     record |= plan.record
     profile = _valid(name, record)
-    keyring = credentials.keyring_of(config)
-    _keep(output, profile, plan, keyring, adding=_command(name, record))
-    config = _write(name, record, plan, keyring)
+    config = _write(output, profile, record, plan, credentials.keyring_of(config))
     _warn_of_variables(output, profile)
     _report(output, profile, config, plan)
 
@@ -152,23 +151,35 @@ def key(
     file: Annotated[
         str | None, typer.Option("--file", metavar=PATH_METAVAR, help="A 0600 file with it.")
     ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Let it go to the profile's new host too.")
+    ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Forget the key.")] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Set, rotate or delete the key of a profile."""
+    """Set, rotate, confirm or delete the key of a profile."""
     output = output_of(context)
     config = store.load()
+    if (confirm or delete) and (stdin or env or command or file or confirm is delete):
+        raise UsageError(
+            "--confirm and --delete go with none of --stdin, --env, --command, --file, "
+            "and not with each other"
+        )
+    if delete and name not in config.profiles and name in config.left_keys:
+        credentials.delete_left(config, credentials.keyring_of(config))
+        output.talk(f"the key that {name} had left in the keyring is deleted")
+        return
     profile = config.profile(name)
     if profile.is_built_in:
         raise UsageError("the built-in demo provider asks for no key")
+    if confirm:
+        _confirm(output, profile)
+        return
     if delete:
-        if stdin or env or command or file:
-            raise UsageError("--delete goes with none of --stdin, --env, --command, --file")
         _delete(output, profile, config)
         return
     plan = _key_plan(output, profile, stdin=stdin, env=env, command=command, file=file, flags="--")
-    _keep(output, profile, plan, credentials.keyring_of(config))
-    profile = _set_reference(name, plan.record).profile(name)
+    profile = _set(output, profile, plan, credentials.keyring_of(config)).profile(name)
     if plan.secret:
         output.talk(f"the key of {name} is in the keyring ({plan.secret})")
     else:
@@ -285,24 +296,22 @@ def _key_plan(
     return KeyPlan({}, credentials.clean_key(typed, "as typed"))
 
 
-def _keep(
-    output: Output, profile: Profile, plan: KeyPlan, keyring: Keyring, *, adding: str = ""
-) -> None:
+def _write(
+    output: Output, profile: Profile, record: dict[str, Any], plan: KeyPlan, keyring: Keyring
+) -> store.Config:
+    """Add the profile, its key first."""
+    add_it = partial(changes.add_profile, name=profile.name, record=record)
     if plan.secret is None:
-        return
-    warning = credentials.misfit_warning(profile, plan.secret)
+        return store.edit(add_it)
+    _warn_of_misfit(output, profile, plan.secret)
+    adding = _command(profile.name, record)
+    return credentials.give_key(profile, plan.secret, keyring, add_it, adding=adding)
+
+
+def _warn_of_misfit(output: Output, profile: Profile, secret: Secret) -> None:
+    warning = credentials.misfit_warning(profile, secret)
     if warning:
         output.warn(warning)
-    credentials.store_key(profile.name, plan.secret, keyring, adding=adding)
-
-
-def _write(name: str, record: dict[str, Any], plan: KeyPlan, keyring: Keyring) -> store.Config:
-    try:
-        return store.edit(lambda document: changes.add_profile(document, name, record))
-    except GwproxyError:
-        if plan.secret is not None:  # no profile, so no key either
-            credentials.delete_key(name, keyring)
-        raise
 
 
 def _command(name: str, record: dict[str, Any]) -> str:
@@ -324,35 +333,73 @@ def _warn_of_variables(output: Output, profile: Profile) -> None:
         output.warn(f"{override} is set here and wins over it")
 
 
-def _set_reference(name: str, record: dict[str, Any]) -> store.Config:
-    """Note in config.toml where the key is; an empty record says the keyring."""
-    if record:
-        assignments: list[changes.Assignment] = [((key,), value) for key, value in record.items()]
-    else:
-        assignments = [(("key",), None)]
+def _set(output: Output, profile: Profile, plan: KeyPlan, keyring: Keyring) -> store.Config:
+    """Note in config.toml where the key is, and store it if that is the keyring."""
+    if plan.secret is None:
+        return _edit(profile.name, _reference(profile.name, plan.record))
+    _warn_of_misfit(output, profile, plan.secret)
+    return credentials.give_key(profile, plan.secret, keyring, _reference(profile.name, {}))
+
+
+def _reference(name: str, record: dict[str, Any]) -> Callable[[changes.Document], None]:
+    """The change that says where the key is; an empty record says the keyring."""
+    assignments: list[changes.Assignment] = [((key,), value) for key, value in record.items()]
+    return partial(changes.set_values, name=name, assignments=assignments or [(("key",), None)])
+
+
+def _edit(name: str, change: Callable[[changes.Document], None]) -> store.Config:
     try:
-        return store.edit(lambda document: changes.set_values(document, name, assignments))
+        return store.edit(change)
     except ConfigError as error:
         if error.what.startswith(f"profiles.{name}.key"):  # the command line is wrong, not the file
             raise UsageError(error.what, hint=error.hint) from None
         raise
 
 
-def _delete(output: Output, profile: Profile, config: store.Config) -> None:
-    if profile.key.kind in ("env", "command", "file"):
-        _set_reference(profile.name, {})
-        output.talk(f"{profile.name} does not refer to the {profile.key.kind} any more")
-    deleted = credentials.delete_key(profile.name, credentials.keyring_of(config))
+def _confirm(output: Output, profile: Profile) -> None:
+    """Let the key that is in the keyring go wherever the profile leads now."""
+    if profile.key.hosts is None:
+        raise CredentialError(
+            f"{profile.name} has put no key into the keyring",
+            why="there is nothing to confirm",
+            hint=f"gwproxy profile key {profile.name}",
+        )
+    new = key_hosts.strangers(profile)
+    if not new:
+        output.talk(f"the key of {profile.name} may go to {_destination(profile)} already")
+        return
+    hosts = (*profile.key.hosts, *new)
+    store.edit(partial(key_hosts.give, name=profile.name, hosts=hosts))
     output.talk(
-        f"the key of {profile.name} is deleted from the keyring"
+        f"the key of {profile.name} may go to {' and '.join(new)} now; "
+        "a running server takes it over by itself"
+    )
+
+
+def _delete(output: Output, profile: Profile, config: store.Config) -> None:
+    name = profile.name
+    if profile.key.kind in ("env", "command", "file"):
+        _edit(name, _reference(name, {}))
+        output.talk(f"{name} does not refer to the {profile.key.kind} any more")
+    # Asked for by name, an entry goes whoever wrote it.
+    config = store.edit(partial(key_hosts.give, name=name, hosts=()))
+    try:
+        deleted = name in credentials.delete_left(config, credentials.keyring_of(config))
+    except KeyringError:
+        output.warn(
+            f"the key of {name} is used no more, and deleted when the keyring can be opened"
+        )
+        raise
+    output.talk(
+        f"the key of {name} is deleted from the keyring"
         if deleted
-        else f"there was no key of {profile.name} in the keyring"
+        else f"there was no key of {name} in the keyring"
     )
 
 
 def _destination(profile: Profile) -> str:
-    bases = [base for base in (profile.anthropic_url, profile.openai_url) if base]
-    return " and ".join(dict.fromkeys(host_of(base) for base in bases)) or "nobody"
+    """Where the key of `profile` goes, in words."""
+    return " and ".join(key_hosts.hosts_of(profile)) or "nobody"
 
 
 def _report(output: Output, profile: Profile, config: store.Config, plan: KeyPlan) -> None:

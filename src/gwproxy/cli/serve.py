@@ -159,7 +159,7 @@ async def _serve(options: Options, config: Config, output: Output, shown: _Log) 
         with announced(server):
             _say_where(server, output)
             # The keyring may want to be unlocked: that must not keep anybody waiting.
-            telling = asyncio.create_task(_say_key(server, output))
+            telling = asyncio.create_task(_tend_keys(server, output))
             await wait_for_signal(server.gateway.asked_to_stop)
             telling.cancel()
         output.talk("stopping; answers that are running may end (Ctrl-C again: at once)")
@@ -197,6 +197,14 @@ def _say_where(server: Running, output: Output) -> None:
     if routes.config.serve.capture:
         output.talk(f"captures   whole exchanges in {paths.captures_dir()} (gwproxy replay)")
     output.talk("next       gwproxy setup claude-code (Ctrl-C stops this)")
+
+
+async def _tend_keys(server: Running, output: Output) -> None:
+    """Ask for the first key, and do what waited for a keyring that answers."""
+    from gwproxy.profiles import credentials
+
+    await _say_key(server, output)
+    await asyncio.to_thread(credentials.settle)
 
 
 async def _say_key(server: Running, output: Output) -> None:

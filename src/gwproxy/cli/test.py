@@ -130,7 +130,7 @@ async def _verdicts(
     async with with_address(result.profile) as profile:
         known = MappingProxyType({**config.profiles, profile.name: profile})
         probe = ProviderProbe(
-            upstream, Keys(credentials.resolve), Routes(replace(config, profiles=known))
+            upstream, Keys(credentials.resolve_for_use), Routes(replace(config, profiles=known))
         )
         async for verdict in probe.check(profile, depth):
             yield verdict

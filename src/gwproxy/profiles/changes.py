@@ -11,6 +11,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles import key_hosts
 from gwproxy.profiles.prices import BadPrice, check_price
 from gwproxy.profiles.profile import DIALECTS
 from gwproxy.profiles.quirks import BadQuirk, find_quirk, parse_quirk
@@ -31,13 +32,17 @@ Assignment = tuple[tuple[str, ...], Any]
 
 
 def add_profile(document: Document, name: str, record: Mapping[str, Any]) -> None:
-    """Add a record; the first one becomes the default. Raises ConfigError."""
+    """Add a record; the first one becomes the default. Raises ConfigError.
+
+    A key that an earlier profile of that name has left in the keyring is not the new one's.
+    """
     profiles = document.get("profiles")
     if profiles is not None and name in profiles:
         raise ConfigError(
             f"there is a profile called {name} already",
             hint=f"gwproxy profile set {name} KEY=VALUE, or choose another name",
         )
+    key_hosts.leave(document, name)
     if profiles:
         profiles[name] = dict(record)
         return
@@ -71,12 +76,17 @@ def set_values(document: Document, name: str, assignments: Sequence[Assignment])
 
 
 def rename_profile(document: Document, old: str, new: str) -> None:
-    """Give a record another name, everywhere it is mentioned. Raises ConfigError."""
+    """Give a record another name, everywhere it is mentioned. Raises ConfigError.
+
+    What the keyring has under the old name waits to be deleted.
+    """
     _record(document, old)
     profiles = document["profiles"]
     if new in profiles:
         raise ConfigError(f"there is a profile called {new} already")
     profiles[new] = profiles.pop(old)
+    for name in (old, new):
+        key_hosts.leave(document, name)
     if document.get("default") == old:
         document["default"] = new
     for route in _routes(document):
@@ -92,7 +102,8 @@ def rename_profile(document: Document, old: str, new: str) -> None:
 def remove_profile(document: Document, name: str) -> None:
     """Take a record away; another one becomes the default if only one is left.
 
-    Raises ConfigError while a route or a fallback still leads to it.
+    What the keyring has under its name waits to be deleted. Raises ConfigError while a route or a
+    fallback still leads to it.
     """
     _record(document, name)
     mentions = _mentions(document, name)
@@ -104,6 +115,7 @@ def remove_profile(document: Document, name: str) -> None:
         )
     profiles = document["profiles"]
     del profiles[name]
+    key_hosts.leave(document, name)
     if document.get("default") == name:
         del document["default"]
         if len(profiles) == 1:

@@ -4,6 +4,8 @@ The order in which a key is looked for: `GWPROXY_KEY_<PROFILE>` in the environme
 profile says: an environment variable of another name, a command, or a file; then the OS keyring
 (`gwproxy.profiles.oskeyring`). A command or a file that fails is an error and not a reason to
 look further: silently taking an older key would be worse. Nothing here falls back to a file.
+A key out of the keyring is given only to a profile that put it there, and for the hosts that it
+was given for (`gwproxy.profiles.key_hosts`).
 
 All of it may block for seconds: a server calls it in a thread, once per profile, and keeps the
 key in memory.
@@ -11,14 +13,18 @@ key in memory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from gwproxy.errors import CredentialError, KeyringError
+from gwproxy import paths
+from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
+from gwproxy.profiles import key_hosts
 from gwproxy.profiles.endpoints import host_of
 from gwproxy.profiles.keyring_trouble import (
     Asker,
@@ -32,7 +38,7 @@ from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret, Source
-from gwproxy.profiles.store import Config, load
+from gwproxy.profiles.store import Config, edit, load
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """Long enough to touch a fingerprint reader for `op` or to type a passphrase for `pass`."""
@@ -117,6 +123,102 @@ def resolve(
             return FoundKey(clean_key(value, str(source)), source)
         case _:
             return _from_keyring(profile, keyring or keyring_of(load()), environ)
+
+
+def resolve_for_use(profile: Profile) -> FoundKey:
+    """As `resolve`, for whoever sends the key on; a keyring that answers is brought up to date."""
+    found = resolve(profile)
+    if found.source.kind == "keyring":
+        settle()
+    return found
+
+
+def settle() -> None:
+    """Do what has waited for a good moment: note what gwproxy 0.1.0 stored, delete what could not
+    be deleted. Says nothing where this is not the moment."""
+    with contextlib.suppress(ConfigError, KeyringError):
+        config = load()
+        if config.is_of_0_1_0:
+            config = edit(lambda document: None)
+        delete_left(config, keyring_of(config))
+
+
+def give_key(
+    profile: Profile,
+    secret: Secret,
+    keyring: Keyring,
+    change: Callable[[MutableMapping[str, Any]], None],
+    *,
+    adding: str = "",
+) -> Config:
+    """Put the key of `profile` into the keyring, for the hosts that it leads to now; the Config
+    after `change` and after the note of that.
+
+    Raises KeyringError, ConfigError, and whatever `change` raises; then it is not kept.
+    """
+    return _put(profile.name, secret, key_hosts.hosts_of(profile), keyring, change, adding)
+
+
+def move_key(
+    profile: Profile,
+    new_name: str,
+    secret: Secret,
+    keyring: Keyring,
+    change: Callable[[MutableMapping[str, Any]], None],
+) -> Config:
+    """Put the key of `profile` under another name too, for the same hosts; the Config after
+    `change`, which renames the profile.
+
+    Raises as `give_key` does.
+    """
+    return _put(new_name, secret, profile.key.hosts or (), keyring, change)
+
+
+def delete_left(config: Config, keyring: Keyring) -> tuple[str, ...]:
+    """Delete the entries of the keyring that wait for it; the names under which there was one.
+
+    Raises KeyringError; then they go on waiting.
+    """
+    if not config.left_keys:
+        return ()
+    deleted = []
+    with _one_at_a_time():
+        # Of the file as it is now: one of the names may have been given a key meanwhile.
+        for name in load().left_keys:
+            if delete_key(name, keyring):
+                deleted.append(name)
+            edit(partial(key_hosts.drop, name=name))
+    return tuple(deleted)
+
+
+def _put(
+    name: str,
+    secret: Secret,
+    hosts: key_hosts.Hosts,
+    keyring: Keyring,
+    change: Callable[[MutableMapping[str, Any]], None],
+    adding: str = "",
+) -> Config:
+    def noted(document: MutableMapping[str, Any]) -> None:
+        change(document)
+        key_hosts.give(document, name, hosts)
+
+    with _one_at_a_time():
+        if load().is_of_0_1_0:  # a file that cannot be written must not cost anybody a key
+            edit(lambda document: None)
+        # Stored first: noted for new hosts before, the old key could go there.
+        store_key(name, secret, keyring, adding=adding)
+        try:
+            return edit(noted)
+        except GwproxyError:
+            delete_key(name, keyring)  # a key that nothing is known of
+            raise
+
+
+def _one_at_a_time() -> contextlib.AbstractContextManager[None]:
+    """The keyring and what config.toml says of it change together, or a key just stored would be
+    deleted for one that was left."""
+    return paths.exclusive_lock("keyring")
 
 
 def store_key(
@@ -236,6 +338,12 @@ class _Explained:
 
 def _from_keyring(profile: Profile, keyring: Keyring, environ: Mapping[str, str]) -> FoundKey:
     wanted = profile.key.variable
+    looked = f"{wanted} is not set and " if wanted else ""
+    if profile.key.hosts is None:
+        raise _no_key(profile, f"{looked}the keyring has none that it put there")
+    objection = key_hosts.objection(profile)
+    if objection is not None:
+        raise objection
     try:
         with _Explained(Asker(profile.name), environ):
             secret = keyring.read(profile.name)
@@ -246,7 +354,6 @@ def _from_keyring(profile: Profile, keyring: Keyring, environ: Mapping[str, str]
         raise _no_key(profile, f"{wanted} is not set, and {error.what}") from error
     if secret is not None:
         return FoundKey(secret, Source("keyring"))
-    looked = f"{wanted} is not set and " if wanted else ""
     raise _no_key(profile, f"{looked}the keyring has none for it")
 
 

@@ -20,6 +20,9 @@ _VERSION_SEGMENT: Final = re.compile(r"v\d+[a-z0-9]*")
 """`v1`, and what others use in its place: `v4` (Zhipu), `v1beta` (Google), `v3` (Volcengine)."""
 
 
+_USUAL_PORTS: Final = {"https": "443", "http": "80"}
+
+
 class BadUrl(ValueError):
     """A URL that cannot be a base; the text says what is wrong with it and what would do."""
 
@@ -59,6 +62,13 @@ def openai_base(text: str) -> str:
 def host_of(base: str) -> str:
     """The host name of a base URL, lower case, without the port."""
     return urlsplit(base).hostname or ""
+
+
+def authority_of(base: str) -> str:
+    """The host name of a base URL with its port, unless that is the one its scheme implies."""
+    parts = urlsplit(base)
+    usual = f":{_USUAL_PORTS.get(parts.scheme, '')}"
+    return parts.netloc.lower().removesuffix(usual)
 
 
 def is_loopback(host: str) -> bool:

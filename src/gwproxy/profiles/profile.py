@@ -48,13 +48,15 @@ class KeyRef:
 
     `keyring` (the default) needs nothing more; `env` has `variable`, `command` has `command` (an
     argument list, run without a shell), `file` has `path`, and `none` is an upstream that
-    asks for no key.
+    asks for no key. `hosts` are those that the profile put a key into the keyring for, None where
+    it put none there: the keyring is also where a missing variable is looked for.
     """
 
     kind: Literal["keyring", "env", "command", "file", "none"] = "keyring"
     variable: str = ""
     command: tuple[str, ...] = ()
     path: Path | None = None
+    hosts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

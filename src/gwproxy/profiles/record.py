@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -76,16 +77,18 @@ _OWN_HEADERS: Final = frozenset(
 T = TypeVar("T")
 
 
-def make_profile(name: str, record: Mapping[str, object]) -> Profile:
+def make_profile(
+    name: str, record: Mapping[str, object], key_hosts: tuple[str, ...] | None = None
+) -> Profile:
     """The profile that `record` describes, its preset's values filled in.
 
+    `key_hosts` are those that its key in the keyring was given for, None where it has none there.
     Raises ConfigError, naming the setting (`profiles.kimi.stream: …`).
     """
     check_name(name)
     reader = _Reader(name, record)
     preset = reader.preset()
-    anthropic_url = reader.url("anthropic_url", endpoints.anthropic_base, preset.anthropic_url)
-    openai_url = reader.url("openai_url", endpoints.openai_base, preset.openai_url)
+    anthropic_url, openai_url = reader.bases(preset)
     dialects = reader.dialects(preset, anthropic_url, openai_url)
     model = reader.model(preset)
     known = facts_of(model) or ModelFacts((), "")
@@ -103,7 +106,7 @@ def make_profile(name: str, record: Mapping[str, object]) -> Profile:
         auth=reader.auth(preset),
         headers=reader.headers(),
         quirks=reader.quirks(preset),
-        key=reader.key(preset),
+        key=replace(reader.key(preset), hosts=key_hosts),
         context_window=reader.tokens("context_window", window),
         max_output_tokens=reader.tokens("max_output_tokens", most_output),
         first_byte_timeout_s=reader.seconds("first_byte_timeout_s", preset.first_byte_timeout_s),
@@ -113,6 +116,12 @@ def make_profile(name: str, record: Mapping[str, object]) -> Profile:
         prices=reader.prices(),
         overridden=_overridden(record),
     )
+
+
+def bases_of(name: str, record: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """The base URLs that `record` has, for Anthropic and OpenAI clients. Raises ConfigError."""
+    reader = _Reader(name, record)
+    return reader.bases(reader.preset())
 
 
 def check_name(name: str) -> str:
@@ -160,6 +169,12 @@ class _Reader:
                 hint="name the model as the provider's documentation does",
             )
         return model
+
+    def bases(self, preset: Preset) -> tuple[str | None, str | None]:
+        return (
+            self.url("anthropic_url", endpoints.anthropic_base, preset.anthropic_url),
+            self.url("openai_url", endpoints.openai_base, preset.openai_url),
+        )
 
     def url(self, key: str, normalise: Callable[[str], str], default: str | None) -> str | None:
         text = self._text(key, "")

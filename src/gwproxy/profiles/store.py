@@ -10,6 +10,9 @@
     [profiles.kimi]
     preset = "kimi-code"
 
+    [key_hosts]
+    kimi = ["api.kimi.com"]
+
     [[routes]]
     match = "claude-haiku-*"
     profile = "strongwall"
@@ -34,6 +37,7 @@ from typing import Any, Final
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError
+from gwproxy.profiles import key_hosts
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile, unknown_settings
 from gwproxy.profiles.suggest import did_you_mean
@@ -47,6 +51,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _SETTINGS: Final = frozenset(
     {"default", "store_responses", "keyring_backend", "serve", "profiles", "routes"}
+    | {key_hosts.SETTING}
 )
 """What stands at the top of config.toml."""
 
@@ -97,6 +102,10 @@ class Config:
     routes: tuple[RouteRule, ...] = ()
     store_responses: bool = True
     keyring_backend: str = ""
+    left_keys: tuple[str, ...] = ()
+    """The entries of the keyring that wait to be deleted."""
+    is_of_0_1_0: bool = False
+    """Whether nobody has noted yet whose the keyring's entries are (`key_hosts`)."""
     remarks: tuple[str, ...] = ()
 
     def profile(self, name: str | None = None) -> Profile:
@@ -142,7 +151,8 @@ def edit(change: Callable[[MutableMapping[str, Any]], None]) -> Config:
     """Apply `change` to the document of config.toml, write it, and return the new Config.
 
     `change` gets nested mappings and lists of plain values and alters them in place; it may be
-    called several times. The result must be valid as a whole, also where `change` did not touch
+    called several times. Before the first one, what gwproxy 0.1.0 stored in the keyring is noted
+    (`key_hosts.adopt`). The result must be valid as a whole, also where `change` did not touch
     it. Raises ConfigError, and whatever `change` raises; then nothing was written.
     """
     path = paths.config_file()
@@ -168,6 +178,7 @@ def _changed(
 ) -> tuple[str, Config]:
     """`text` after `change`, and what it means."""
     expected = _parse_toml(text, path)
+    key_hosts.adopt(expected)
     change(expected)
     config = _build(expected, path)
     if expected == _parse_toml(text, path):
@@ -181,6 +192,7 @@ def _changed(
     import tomlkit
 
     document = tomlkit.parse(text)
+    key_hosts.adopt(document)
     change(document)
     result = tomlkit.dumps(document)
     # A slip of the editing library must not cost anybody a file.
@@ -240,12 +252,13 @@ def _build(document: Mapping[str, Any], path: Path) -> Config:
 
 def _checked(document: Mapping[str, Any]) -> Config:
     records = _table(document, "profiles")
+    hosts = key_hosts.read(document)
     profiles: dict[str, Profile] = {}
     remarks: list[str] = []
     for name, record in records.items():
         if not isinstance(record, Mapping):
             raise ConfigError(f"profiles.{name} must be a table")
-        profiles[name] = make_profile(name, record)
+        profiles[name] = make_profile(name, record, hosts.get(name) or None)
         remarks += unknown_settings(name, record)
     for profile in profiles.values():
         for other in profile.fallback:
@@ -262,6 +275,8 @@ def _checked(document: Mapping[str, Any]) -> Config:
         routes=_routes(document.get("routes", []), profiles),
         store_responses=_boolean(document, "store_responses", True),
         keyring_backend=_text(document, "keyring_backend"),
+        left_keys=tuple(name for name, allowed in hosts.items() if not allowed),
+        is_of_0_1_0=bool(profiles) and key_hosts.SETTING not in document,
         remarks=(*remarks, *_unknown(document)),
     )
 

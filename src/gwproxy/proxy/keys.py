@@ -16,13 +16,20 @@ from gwproxy.profiles.profile import KeyRef, Profile
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 
+_Asked = tuple[KeyRef, str | None, str | None]
+"""On what a key depends: where it is kept, and whom it goes to."""
+
+
+def _asked(profile: Profile) -> _Asked:
+    return profile.key, profile.anthropic_url, profile.openai_url
+
 
 class Keys:
     """`resolve` finds a profile's key; it may block, and raises CredentialError."""
 
     def __init__(self, resolve: Callable[[Profile], FoundKey]) -> None:
         self._resolve = resolve
-        self._found: dict[str, tuple[KeyRef, FoundKey]] = {}
+        self._found: dict[str, tuple[_Asked, FoundKey]] = {}
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ever_seen: set[str] = set()
 
@@ -43,7 +50,7 @@ class Keys:
             known = self._known(profile)
             if known is None:
                 known = await asyncio.to_thread(self._resolve, profile)
-                self._found[profile.name] = (profile.key, known)
+                self._found[profile.name] = (_asked(profile), known)
                 if known.secret is not None:
                     self._ever_seen.add(known.secret.reveal())
         return known
@@ -54,8 +61,9 @@ class Keys:
 
     def _known(self, profile: Profile) -> FoundKey | None:
         where, found = self._found.get(profile.name, (None, None))
-        # A profile that now names another place for its key has another key.
-        return found if where == profile.key else None
+        # A profile that now names another place for its key has another key; and one that leads
+        # elsewhere must be asked for anew whether its key may go there.
+        return found if where == _asked(profile) else None
 
     def forget(self, profile: Profile) -> None:
         """The upstream refused the key: the next request asks again, it may have been rotated."""

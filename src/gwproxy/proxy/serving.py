@@ -90,7 +90,7 @@ class Options:
     capture: bool = False
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
-    find_key: Callable[[Profile], FoundKey] = credentials.resolve
+    find_key: Callable[[Profile], FoundKey] = credentials.resolve_for_use
     may_reach: Callable[[Address], bool] = is_public
     """Where images are fetched from."""
 
