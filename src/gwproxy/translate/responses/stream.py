@@ -365,7 +365,7 @@ class Writer:
 
     def _leave_half_call(self) -> None:
         """A call that was cut short stays without its `.done` events: Codex runs a call as soon as
-        its item is done, and does not look at the item's status."""
+        its item is done, also one of status `incomplete` in an incomplete response (0.171)."""
         draft = self._draft
         if isinstance(draft, Calling | TypedCalling) and draft.close is None:
             self._draft = None
