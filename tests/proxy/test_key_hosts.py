@@ -83,7 +83,9 @@ def keys_of(upstream: ScriptedUpstream) -> set[str]:
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-async def test_an_edited_host_gets_no_key_until_somebody_says_so(live: Live, path: str) -> None:
+async def test_an_edited_host_gets_no_key_until_somebody_says_so(
+    live: Live, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert (await live.ask(path))[0] == 200
     live.edit(live.first.url, live.second.url)
     for stream in (False, True):
@@ -94,6 +96,7 @@ async def test_an_edited_host_gets_no_key_until_somebody_says_so(live: Live, pat
         assert "the key of up was given for 127.0.0.1:" in said
         assert "gwproxy profile key up --confirm" in said
     assert not live.second.visits
+    assert caplog.text.count("now (gwproxy profile key up takes a new key") == 1  # when edited
 
     up = store.load().profile("up")
     store.edit(partial(key_hosts.give, name="up", hosts=key_hosts.hosts_of(up)))

@@ -402,7 +402,7 @@ def _delete_key(output: Output, name: str, config: store.Config, keyring: Keyrin
 
 def _warn_of_new_host(output: Output, profile: Profile) -> None:
     """Say at once what the next request would be refused for."""
-    objection = key_hosts.objection(profile) if profile.key.kind == "keyring" else None
+    objection = key_hosts.foreseen(profile)
     if objection is not None:
         output.warn(objection.what)
         output.talk(f"hint: {objection.hint}")

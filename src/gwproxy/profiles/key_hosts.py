@@ -56,6 +56,11 @@ def objection(profile: Profile) -> CredentialError | None:
     )
 
 
+def foreseen(profile: Profile) -> CredentialError | None:
+    """The objection that the next request will meet; None for one that takes its key elsewhere."""
+    return objection(profile) if profile.key.kind == "keyring" else None
+
+
 def read(document: Mapping[str, Any]) -> Mapping[str, Hosts]:
     """For each entry of the keyring the hosts that its key may go to. Raises ConfigError."""
     if SETTING not in document:

@@ -29,7 +29,7 @@ from aiohttp import web
 
 from gwproxy import __version__, paths
 from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageError
-from gwproxy.profiles import credentials, local_token, store
+from gwproxy.profiles import credentials, key_hosts, local_token, store
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Profile
@@ -224,6 +224,9 @@ def _welcome(plan: Plan) -> None:
         LOGGER.warning("to listen at %s, gwproxy serve must be started again", plan.moved)
     for remark in plan.routes.config.remarks:
         LOGGER.warning("%s", remark)
+    for profile in plan.routes.config.profiles.values():
+        if (objection := key_hosts.foreseen(profile)) is not None:
+            LOGGER.warning("%s (%s)", objection.what, objection.hint)
 
 
 async def _follow(plan: Live[Plan], every_s: float, worker: Worker) -> None:
