@@ -1,45 +1,35 @@
-"""The table of quirks: the same as the translation's, and readable from a command line."""
+"""The quirks as they are declared, and as a person sets them."""
 
 from __future__ import annotations
 
 import types
 import typing
-from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import msgspec
 import pytest
 
-from gwproxy.profiles.profile import QuirkValue
-from gwproxy.profiles.quirks import QUIRKS, BadQuirk, check_quirk, manner_values, parse_quirk
+from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.quirks import (
+    QUIRKS,
+    BadQuirk,
+    Quirk,
+    check_quirk,
+    manner_values,
+    parse_quirk,
+)
 from gwproxy.profiles.record import make_profile
-from gwproxy.translate.manners import Manners
-
-HINTS = get_type_hints(Manners)
-FIELDS = {field.name: field for field in msgspec.structs.fields(Manners)}
+from gwproxy.translate.manners import Manners, QuirkValue
 
 
-def test_the_table_has_exactly_the_fields_of_manners() -> None:
-    assert list(QUIRKS) == list(FIELDS)
+@pytest.mark.parametrize("quirk", QUIRKS.values(), ids=QUIRKS)
+def test_every_quirk_says_what_it_means_and_who_says_so(quirk: Quirk) -> None:
+    assert quirk.about.meaning
+    assert "://" in quirk.about.source or "/" in quirk.about.source
+    assert quirk.about.setting in {"", *Profile.__dataclass_fields__}
 
 
-@pytest.mark.parametrize("name", QUIRKS)
-def test_types_and_defaults_agree(name: str) -> None:
-    quirk, hint = QUIRKS[name], HINTS[name]
-    assert FIELDS[name].default == quirk.default
-    if get_origin(hint) is Literal:
-        assert quirk.kind == "choice"
-        assert set(get_args(hint)) == set(quirk.choices)
-    else:
-        kinds: dict[Any, str] = {bool: "bool", int: "int", str: "str", tuple[str, ...]: "list"}
-        assert quirk.kind == kinds[hint]
-        assert quirk.choices == ()
-
-
-@pytest.mark.parametrize("name", QUIRKS)
-def test_every_quirk_has_a_meaning_and_a_source(name: str) -> None:
-    quirk = QUIRKS[name]
-    assert quirk.meaning
-    assert "://" in quirk.source or "#" in quirk.source or "/" in quirk.source
+@pytest.mark.parametrize("quirk", QUIRKS.values(), ids=QUIRKS)
+def test_the_first_choice_is_the_default(quirk: Quirk) -> None:
+    assert quirk.choices[:1] == ((quirk.default,) if quirk.kind == "choice" else ())
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.prices import MICRO, Prices
-from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile, QuirkValue
+from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile
 from gwproxy.profiles.quirks import manner_values, settable_quirks
 from gwproxy.profiles.secret import Secret
+from gwproxy.translate.manners import QuirkValue
 
 _LIMITS: Final = ("context_window", "max_output_tokens")
 _ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -128,7 +129,7 @@ def show(
             output.talk(f"gwproxy profile forget {name} drops what was learned")
         if everything:
             output.line("")
-            meanings = [(f"quirk.{quirk.name}", quirk.meaning) for quirk in settable_quirks()]
+            meanings = [(f"quirk.{quirk.name}", quirk.about.meaning) for quirk in settable_quirks()]
             output.table(Table(("QUIRK", "MEANING"), tuple(meanings)))
 
     data = profile_data(found) | {"key": key_data(key), "default": name == config.default}

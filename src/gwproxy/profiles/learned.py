@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from gwproxy import paths
-from gwproxy.profiles.profile import Profile, QuirkValue
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import BadQuirk, check_quirk
+from gwproxy.translate.manners import QuirkValue
 
 _LOCK: Final = "learned"
 _MOST_BYTES: Final = 1024 * 1024

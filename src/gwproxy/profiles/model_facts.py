@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from gwproxy.profiles.profile import QuirkValue
+from gwproxy.translate.manners import QuirkValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from gwproxy.profiles.profile import (
     IDLE_TIMEOUT_S,
     X_API_KEY,
     Dialect,
-    QuirkValue,
     StreamMode,
 )
+from gwproxy.translate.manners import QuirkValue
 
 
 @dataclass(frozen=True, slots=True)

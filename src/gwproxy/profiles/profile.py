@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from gwproxy.profiles.prices import Prices
+from gwproxy.translate.manners import QuirkValue
 
 Dialect = Literal["anthropic", "chat", "responses"]
 """One wire format: Anthropic Messages, OpenAI Chat Completions, OpenAI Responses."""
@@ -30,8 +31,6 @@ Endpoint = Literal["messages", "count_tokens", "chat", "responses", "models"]
 
 X_API_KEY: Final = "x-api-key"
 BEARER: Final = "bearer"
-
-QuirkValue = bool | int | str | tuple[str, ...]
 
 FIRST_BYTE_TIMEOUT_S: Final = 600.0
 """A thinking model, or an upstream that cannot stream, stays silent for minutes. Strongwall's
@@ -67,7 +66,7 @@ class Profile:
     dialect stands in `dialects` only if its URL is there (the built-in `demo` has none until
     it runs). `auth` names, for each dialect, `x-api-key`, `bearer` or the header that takes the
     bare key. `models` are known ids besides `model`. Limits are tokens, timeouts seconds.
-    `quirks` are the overrides of preset and user over the defaults of `profiles.quirks`.
+    `quirks` are the overrides of preset and user over the declared defaults.
     `max_concurrent` is how many requests the account takes at once, None for no limit.
     `overridden` names the settings that come from config.toml and not from the preset; a
     quirk appears there as `quirks.NAME`, a header as `headers.NAME`.

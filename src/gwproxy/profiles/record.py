@@ -28,11 +28,11 @@ from gwproxy.profiles.profile import (
     Dialect,
     KeyRef,
     Profile,
-    QuirkValue,
 )
 from gwproxy.profiles.quirks import BadQuirk, check_quirk
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.suggest import did_you_mean
+from gwproxy.translate.manners import QuirkValue
 
 NAME_RULE: Final = "lower-case letters, digits and dashes, 1 to 40 of them, dashes inside only"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")

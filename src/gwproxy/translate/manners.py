@@ -1,80 +1,292 @@
-"""How one upstream wants to be spoken to: named flags, as data.
+"""Quirks: how one upstream wants to be spoken to, as named flags.
 
-`Manners` is handed to the renderers and readers; nothing in `translate` looks at a provider's or
-a model's name. The flags with their meaning for people and the sources they rest on stand in
-`profiles.quirks`, field for field the same.
+Each is declared once, with the values it can have, what it means for people and the source that
+this rests on: vendor pages or public threads (owner/repository#number). Renderers, readers and
+repair passes look a flag up; `profiles.quirks` reads the same declaration to say what values an
+upstream has and to understand what a person types. Nothing anywhere asks for a provider's or a
+model's name.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+QuirkValue: TypeAlias = bool | int | str | tuple[str, ...]
+
+
+class About(Struct, frozen=True):
+    """What a quirk means and who says so. `setting` names the profile setting that it follows,
+    where there is one; such a quirk is not set by hand."""
+
+    meaning: str
+    source: str
+    setting: str = ""
+
+
+_KIMI_MODELS: Final = "https://platform.kimi.ai/docs/api/models-overview"
+_KIMI_CHAT: Final = "https://platform.kimi.ai/docs/api/chat"
+_OPENAI_CHAT: Final = "https://platform.openai.com/docs/api-reference/chat/create"
+
 
 class Manners(Struct, frozen=True, kw_only=True):
-    """The defaults suit an unknown, reasonably modern upstream."""
+    """The defaults suit an unknown, reasonably modern upstream. Of the values of a choice the
+    first is the default."""
 
-    # whose sealed reasoning this upstream can read again (the profile's preset or name)
-    family: str = "upstream"
-
-    # same dialect on both sides: relay bytes, or go through the hub because the upstream
-    # refuses what today's clients send
-    rebuild: bool = False
+    family: Annotated[
+        str,
+        About(
+            "whose sealed reasoning this upstream can read again",
+            "https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking",
+            setting="preset",
+        ),
+    ] = "upstream"
+    rebuild: Annotated[
+        bool,
+        About(
+            "same dialect on both sides: go through the translation anyway, because the "
+            "upstream refuses what today's clients send",
+            "anthropics/claude-code#21612, MoonshotAI/Kimi-K2#118",
+        ),
+    ] = False
 
     # --- reasoning
-    reasoning_in: Literal["all", "tool_turns", "none"] = "all"
-    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
-    reasoning_placeholder: str = ""  # sent on tool-call turns that lost theirs; "" = nothing
-    thinking_switch: Literal["effort", "thinking", "none"] = "effort"
-    thinking_always: bool = False  # the model cannot be told not to think
-    efforts: tuple[str, ...] = ("low", "medium", "high")  # others become the nearest one
-    adaptive_thinking: bool = False  # Anthropic upstreams: `thinking:{type:adaptive}` and effort
-    signed_thinking: bool = False  # real Claude: thinking without its own signature is a 400
-    inline_think: bool = False  # split <think>…</think> out of text
-    forced_tools: Literal["allow", "no_thinking", "auto"] = "allow"
-    named_tool: bool = True  # False: a forced tool is forced as the only one
+    reasoning_in: Annotated[
+        Literal["all", "tool_turns", "none"],
+        About(
+            "which earlier turns get their reasoning sent back",
+            "anomalyco/opencode#10996, MoonshotAI/Kimi-K2.5#13",
+        ),
+    ] = "all"
+    reasoning_field: Annotated[
+        Literal["reasoning_content", "reasoning"],
+        About("the Chat field that carries reasoning", "MoonshotAI/kimi-code#2104"),
+    ] = "reasoning_content"
+    reasoning_placeholder: Annotated[
+        str,
+        About(
+            "sent on tool-call turns that lost their reasoning; empty sends nothing",
+            "anomalyco/opencode#10996",
+        ),
+    ] = ""
+    thinking_switch: Annotated[
+        Literal["effort", "thinking", "none"],
+        About(
+            "how thinking is asked for: an effort, a `thinking` object, or not at all", _KIMI_MODELS
+        ),
+    ] = "effort"
+    thinking_always: Annotated[
+        bool, About("the model cannot be told not to think", _KIMI_MODELS)
+    ] = False
+    efforts: Annotated[
+        tuple[str, ...],
+        About(
+            "the efforts it takes; others become the nearest one, of two the stronger",
+            "liliMozi/openhanako#2092",
+        ),
+    ] = ("low", "medium", "high")
+    adaptive_thinking: Annotated[
+        bool,
+        About(
+            "an Anthropic upstream takes `thinking: {type: adaptive}` and an effort",
+            "anthropics/claude-code#29531",
+        ),
+    ] = False
+    signed_thinking: Annotated[
+        bool,
+        About(
+            "real Claude: thinking without its own signature is a 400",
+            "https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking",
+        ),
+    ] = False
+    inline_think: Annotated[
+        bool, About("split <think>…</think> out of the text", "MoonshotAI/kimi-cli#2621")
+    ] = False
+    forced_tools: Annotated[
+        Literal["allow", "no_thinking", "auto"],
+        About(
+            "a forced tool call while thinking: allowed, thinking off for it, or not forced",
+            "can1357/oh-my-pi#1077, can1357/oh-my-pi#341",
+        ),
+    ] = "allow"
+    named_tool: Annotated[
+        bool,
+        About(
+            "takes a forced tool by its name (else it is forced as the only one)",
+            "can1357/oh-my-pi#1077",
+        ),
+    ] = True
 
     # --- limits and sampling
-    context_window: int = 200_000
-    max_output: int = 32_768
-    min_output: int = 0  # thinking models answer nothing when the limit is eaten by thoughts
-    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    sampling: Literal["pass", "drop"] = "pass"
-    stop_sequences: bool = True  # False: matched locally only
-    max_stops: int = 0  # 0 = no limit known
-    max_stop_bytes: int = 0  # of one of them; 0 = no limit known
+    context_window: Annotated[
+        int, About("tokens of input and output together", _KIMI_MODELS, setting="context_window")
+    ] = 200_000
+    max_output: Annotated[
+        int, About("most tokens of one answer", _KIMI_MODELS, setting="max_output_tokens")
+    ] = 32_768
+    min_output: Annotated[
+        int,
+        About(
+            "a smaller output limit is raised to this: thinking would eat it up and answer nothing",
+            _KIMI_CHAT,
+        ),
+    ] = 0
+    max_tokens_field: Annotated[
+        Literal["max_tokens", "max_completion_tokens"],
+        About("the Chat field that limits the answer", "can1357/oh-my-pi#2289"),
+    ] = "max_tokens"
+    sampling: Annotated[
+        Literal["pass", "drop"],
+        About(
+            "temperature, top_p, penalties and n: passed, or dropped where the model fixes them",
+            "anomalyco/opencode#10811, CherryHQ/cherry-studio#14573",
+        ),
+    ] = "pass"
+    stop_sequences: Annotated[
+        bool, About("takes stop sequences (else matched here)", _KIMI_CHAT)
+    ] = True
+    max_stops: Annotated[
+        int, About("most stop sequences in one request; 0 is no known limit", _KIMI_CHAT)
+    ] = 0
+    max_stop_bytes: Annotated[
+        int, About("the longest stop sequence it takes, in bytes; 0 is no known limit", _KIMI_CHAT)
+    ] = 0
 
     # --- roles and content
-    system_role: Literal["system", "developer"] = "system"
-    mid_system: Literal["native", "wrap"] = "native"
-    text_parts: Literal["string", "parts"] = "string"  # a text-only message as string or parts
-    tool_media: bool = False  # Chat upstreams: images allowed in `tool` messages
-    vision: bool = True
-    documents: bool = False
-    image_urls: bool = True
-    old_media: bool = True  # False: no images and documents but those a person shows now
-    prefill: Literal["partial", "none"] = "none"
+    system_role: Annotated[
+        Literal["system", "developer"],
+        About("the Chat role of instructions", "openclaw/openclaw#8579"),
+    ] = "system"
+    mid_system: Annotated[
+        Literal["native", "wrap"],
+        About(
+            "instructions in mid-conversation: as they are, or wrapped into a user turn",
+            "farion1231/cc-switch 9d3570980",
+        ),
+    ] = "native"
+    text_parts: Annotated[
+        Literal["string", "parts"],
+        About(
+            "a message of text only: one string, or a list of parts",
+            "https://platform.kimi.ai/docs/guide/use-kimi-vision-model",
+        ),
+    ] = "string"
+    tool_media: Annotated[
+        bool, About("images may stand in `tool` messages (Chat)", "farion1231/cc-switch 6c9d444c8")
+    ] = False
+    vision: Annotated[bool, About("takes images", _KIMI_MODELS)] = True
+    documents: Annotated[bool, About("takes documents (PDF)", "MoonshotAI/Kimi-K2.5#27")] = False
+    image_urls: Annotated[
+        bool,
+        About(
+            "fetches images by their URL (else gwproxy does, from public addresses)",
+            "https://platform.kimi.ai/docs/guide/use-kimi-vision-model, "
+            "OpenHands/software-agent-sdk#3155",
+        ),
+    ] = True
+    old_media: Annotated[
+        bool,
+        About(
+            "sends images and documents of tools and earlier turns again; else a line in "
+            "their place",
+            "MoonshotAI/kimi-cli#1222, MoonshotAI/kimi-code#2362",
+        ),
+    ] = True
+    prefill: Annotated[
+        Literal["none", "partial"],
+        About(
+            "an answer begun by the client: refused, or marked `partial`",
+            "https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api",
+        ),
+    ] = "none"
 
     # --- tools
-    max_tools: int = 0  # 0 = no limit known
-    tool_names: Literal["open", "letter_first"] = "open"
-    tool_extras: bool = False  # Anthropic upstreams: defer_loading, strict, input_examples …
-    tool_references: bool = False  # Anthropic upstreams: tool_reference blocks
-    hosted_tools: bool = True  # runs tools of its own dialect, such as web_search
-    schema: Literal["open", "moonshot", "moonshot_plain", "words"] = "open"
-    strict_tools: bool = True
-    parallel_flag: bool = True  # takes parallel_tool_calls / disable_parallel_tool_use
-    json_schema: Literal["native", "tool", "prompt"] = "native"
+    max_tools: Annotated[
+        int, About("most tools in one request; 0 is no known limit", _KIMI_CHAT)
+    ] = 0
+    tool_names: Annotated[
+        Literal["open", "letter_first"],
+        About(
+            "rule for tool names; `letter_first` also bans dots and more than 64 characters",
+            "MoonshotAI/kimi-cli#1773, MoonshotAI/kimi-cli#2164",
+        ),
+    ] = "open"
+    tool_extras: Annotated[
+        bool,
+        About(
+            "an Anthropic upstream takes defer_loading, strict, input_examples on tools",
+            "anthropics/claude-agent-sdk-python#694, anthropics/claude-code#89211",
+        ),
+    ] = False
+    tool_references: Annotated[
+        bool,
+        About(
+            "an Anthropic upstream takes tool_reference blocks",
+            "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
+        ),
+    ] = False
+    hosted_tools: Annotated[
+        bool,
+        About(
+            "runs hosted tools of its own dialect, such as web_search",
+            "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool",
+        ),
+    ] = True
+    schema: Annotated[
+        Literal["open", "moonshot", "moonshot_plain", "words"],
+        About(
+            "the JSON Schema it takes for tools; `moonshot` is Moonshot's own subset, "
+            "`moonshot_plain` the same without anything that the vendor's validator does not "
+            "know, `words` none: a tool's description says what its arguments are",
+            "https://github.com/MoonshotAI/walle",
+        ),
+    ] = "open"
+    strict_tools: Annotated[bool, About("takes `strict` on a tool", _OPENAI_CHAT)] = True
+    parallel_flag: Annotated[
+        bool, About("takes the flag that forbids parallel tool calls", _OPENAI_CHAT)
+    ] = True
+    json_schema: Annotated[
+        Literal["native", "tool", "prompt"],
+        About("how an answer of a given JSON schema is asked for", _OPENAI_CHAT),
+    ] = "native"
 
     # --- caching and identity
-    cache_marks: bool = False  # takes cache_control (Anthropic) marks
-    prompt_cache_key: bool = False
-    user_id: Literal["keep", "hash", "drop"] = "drop"
+    cache_marks: Annotated[
+        bool, About("takes Anthropic's cache_control marks", "farion1231/cc-switch#3841")
+    ] = False
+    prompt_cache_key: Annotated[
+        bool,
+        About(
+            "takes prompt_cache_key",
+            "https://platform.kimi.ai/docs/api/chat, lidge-jun/opencodex#597",
+        ),
+    ] = False
+    user_id: Annotated[
+        Literal["drop", "keep", "hash"],
+        About(
+            "the end user's id in metadata: dropped, kept, or hashed to 64 safe characters",
+            "anthropics/claude-code#56643, https://docs.anthropic.com/en/api/messages",
+        ),
+    ] = "drop"
 
     # --- side routes
-    count_tokens: Literal["upstream", "local"] = "local"
+    count_tokens: Annotated[
+        Literal["local", "upstream"],
+        About(
+            "who counts tokens: gwproxy by estimate, or the upstream's own free endpoint",
+            "https://kimi-k25.com, https://docs.anthropic.com/en/api/messages-count-tokens",
+        ),
+    ] = "local"
 
     # --- streams
-    usage_in_stream: bool = True  # takes stream_options.include_usage
-    leaked_tools: bool = False  # look for tool markup that leaked into text
+    usage_in_stream: Annotated[bool, About("takes stream_options.include_usage", _OPENAI_CHAT)] = (
+        True
+    )
+    leaked_tools: Annotated[
+        bool,
+        About(
+            "look for tool markup that leaked into text",
+            "NousResearch/hermes-agent#24534, vllm-project/vllm#31207",
+        ),
+    ] = False
