@@ -9,6 +9,7 @@ record.py     what there is to remember of an answer; replay.py: that answer as 
 output.py     the response object and its items, as a client gets them; echo.py: what of the
               request is repeated in it; drafts.py: items that grow in a stream
 frames.py     an upstream's events, typed; assembly.py: how they become items
+ending.py     how an answer ends: reason to stop and usage, both ways
 reply.py      whole answers; stream.py: streamed ones; failure.py: errors
 """
 

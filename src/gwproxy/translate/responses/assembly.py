@@ -14,9 +14,9 @@ from msgspec import Raw
 
 from gwproxy.translate.events import Close, Delta, Event, Lost, Open
 from gwproxy.translate.fields import Malformed
-from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Text
+from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.responses import items, reply
+from gwproxy.translate.responses import items
 from gwproxy.translate.responses.frames import Frame, Head, head_shape, joined_halves
 
 # The calls that stream, and whether they are free-form.
@@ -86,7 +86,7 @@ class Assembly:
             self.out.append(Lost("annotations"))
         for position, block in enumerate(items.read_answer(head.type, raw, self._family)):
             part = item.parts.get(position)
-            if part is None and reply.is_empty(block):
+            if part is None and is_empty(block):
                 continue
             if part is None:
                 part = self._open(item, position, block)
@@ -226,3 +226,13 @@ def _text_of(block: Block) -> str:
         case Call(arguments=text) | Text(text=text) | Refusal(text=text) | Reasoning(text=text):
             return text
     return ""
+
+
+def is_empty(block: Block) -> bool:
+    """Nothing for anybody: no text, and nothing sealed that must come back."""
+    match block:
+        case Text(text="") | Refusal(text=""):
+            return True
+        case Reasoning(text="", seal=Seal(kind="text")):
+            return True
+    return False

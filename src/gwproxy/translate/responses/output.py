@@ -9,15 +9,16 @@ https://www.openresponses.org/specification
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Raw
 
 from gwproxy.translate import jsonio, seal
 from gwproxy.translate.answer import Asked, message_id
-from gwproxy.translate.hub import Call, Reasoning, Seal, Stop, StopReason, Usage
+from gwproxy.translate.hub import Call, Reasoning, Seal, Usage
 from gwproxy.translate.responses import echo
+from gwproxy.translate.responses.ending import usage_object
 from gwproxy.translate.responses.tools import TYPED
 
 # --- the response object -----------------------------------------------------------------------
@@ -57,55 +58,10 @@ class Response:
                 b',"incomplete_details":%b,"output":[' % why,
                 b",".join(output),
                 b'],"usage":',
-                b"null" if usage is None else render_usage(usage, self._estimate),
+                jsonio.dumps(usage and usage_object(usage, self._estimate)),
                 self._tail,
             )
         )
-
-
-def render_usage(usage: Usage, input_estimate: int) -> bytes:
-    """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
-    figure at all is known of is null (unknown is not zero)."""
-    if usage == Usage():
-        return b"null"
-    total = input_estimate if usage.input_total is None else usage.input_total
-    output = usage.output or 0
-    written = usage.cache_write or 0
-    inputs: dict[str, Any] = {
-        "cached_tokens": usage.cache_read or 0,
-        "cache_write_tokens": written,
-    }
-    if usage.cache_write_1h is not None:
-        inputs["cache_write_tokens_details"] = {
-            "ttl_30m_tokens": max(0, written - usage.cache_write_1h),
-            "ttl_12h_tokens": usage.cache_write_1h,
-        }
-    return jsonio.dumps(
-        {
-            "input_tokens": total,
-            "input_tokens_details": inputs,
-            "output_tokens": output,
-            "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
-            "total_tokens": total + output,
-        }
-    )
-
-
-_INCOMPLETE: Final[Mapping[StopReason, str]] = {
-    StopReason.MAX_TOKENS: "max_output_tokens",
-    StopReason.CONTEXT_FULL: "max_output_tokens",
-    StopReason.PAUSE: "max_output_tokens",
-    StopReason.REFUSAL: "content_filter",
-}
-
-
-def incomplete_reason(stop: Stop, *, refused: bool) -> str | None:
-    """Why the answer is incomplete; None when it is complete. A model that declined in its own
-    words (`refused`) has completed its answer; one that was cut off by a filter has not."""
-    declined = stop.explanation is None and stop.raw != "content_filter"
-    if refused and declined and stop.reason is StopReason.REFUSAL:
-        return None
-    return _INCOMPLETE.get(stop.reason)
 
 
 # --- the items of an answer, as the client gets them -------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from gwproxy.translate import complaints, jsonio
 from gwproxy.translate.answer import Asked
@@ -22,16 +22,15 @@ from gwproxy.translate.hub import (
     Reasoning,
     Refusal,
     Reply,
-    Seal,
-    Stop,
     StopReason,
     Text,
-    Usage,
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.responses import items, output
+from gwproxy.translate.responses.assembly import is_empty
 from gwproxy.translate.responses.echo import typed_tools
+from gwproxy.translate.responses.ending import incomplete_reason, stop_of, usage_of
 from gwproxy.translate.responses.frames import WireResponse, head_shape, response_shape
 
 
@@ -39,7 +38,7 @@ def build(reply: Reply, asked: Asked) -> bytes:
     """The folded answer as a whole body: what the stream's last event would hold."""
     response = output.Response(asked, reply.id, reply.created)
     refused = any(isinstance(block, Refusal) for block in reply.blocks)
-    reason = output.incomplete_reason(reply.stop, refused=refused)
+    reason = incomplete_reason(reply.stop, refused=refused)
     groups = list(_grouped(reply))
     typed = typed_tools(asked)
     printed = []
@@ -120,12 +119,12 @@ def lay_out(body: bytes, manners: Manners) -> list[Event]:
             blocks += (b for b in items.read_answer(kind, raw, manners.family) if not is_empty(b))
     except Malformed as error:
         return [Fail(unreadable(str(error)))]
-    stop = read_stop(
+    stop = stop_of(
         response,
-        called=any(isinstance(block, Call) for block in blocks),
+        calls=any(isinstance(block, Call) for block in blocks),
         refused=any(isinstance(block, Refusal) for block in blocks),
     )
-    usage = read_usage(response.usage)
+    usage = usage_of(response.usage)
     created = None if response.created_at is None else int(response.created_at)
     reply = Reply(response.id or "", response.model or "", tuple(blocks), stop, usage, created)
     return [*lost, *unfold(reply)]
@@ -155,56 +154,3 @@ def promises(body: bytes) -> bool:
         return False
     named = bool(response.id and response.model)
     return named and response.error is None and response.status in ("queued", "in_progress")
-
-
-def is_empty(block: Block) -> bool:
-    """Nothing for anybody: no text, and nothing sealed that must come back."""
-    match block:
-        case Text(text="") | Refusal(text=""):
-            return True
-        case Reasoning(text="", seal=Seal(kind="text")):
-            return True
-    return False
-
-
-def read_stop(response: WireResponse, *, called: bool, refused: bool) -> Stop:
-    """`status` says whether the answer is whole, its items what the client has to do next."""
-    if response.status == "incomplete":
-        details = response.incomplete_details
-        reason = None if details is None else details.reason
-        return Stop(_STOPS.get(reason or "", StopReason.MAX_TOKENS), reason)
-    if called:
-        return Stop(StopReason.TOOL_USE, response.status)
-    return Stop(StopReason.REFUSAL if refused else StopReason.END, response.status)
-
-
-_STOPS: Final = {"content_filter": StopReason.REFUSAL, "steered": StopReason.END}
-
-
-def read_usage(wire: Any) -> Usage:
-    """Cached tokens are a part of the input here; an upstream whose figures say otherwise counts
-    them apart, and is believed."""
-    if not isinstance(wire, dict):
-        return Usage()
-    inputs = wire.get("input_tokens_details")
-    outputs = wire.get("output_tokens_details")
-    total = _count(wire, "input_tokens")
-    read = _count(inputs, "cached_tokens")
-    written = _count(inputs, "cache_write_tokens")
-    by_ttl = inputs.get("cache_write_tokens_details") if isinstance(inputs, dict) else None
-    fresh = total
-    if total is not None and total >= (read or 0) + (written or 0):
-        fresh = total - (read or 0) - (written or 0)
-    return Usage(
-        fresh=fresh,
-        cache_read=read,
-        cache_write=written,
-        cache_write_1h=_count(by_ttl, "ttl_12h_tokens"),
-        output=_count(wire, "output_tokens"),
-        reasoning=_count(outputs, "reasoning_tokens"),
-    )
-
-
-def _count(holder: Any, name: str) -> int | None:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -48,7 +48,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.responses import echo, failure, output, reply
+from gwproxy.translate.responses import echo, failure, output
 from gwproxy.translate.responses.assembly import Assembly
 from gwproxy.translate.responses.drafts import (
     Calling,
@@ -58,6 +58,7 @@ from gwproxy.translate.responses.drafts import (
     Thoughts,
     TypedCalling,
 )
+from gwproxy.translate.responses.ending import incomplete_reason, stop_of, usage_of
 from gwproxy.translate.responses.frames import (
     Frame,
     WireResponse,
@@ -181,8 +182,8 @@ class Reader:
         for index, raw in enumerate(response.output or ()):
             self._answer.complete(index, raw)
         self._answer.close()
-        stop = reply.read_stop(response, called=self._answer.called, refused=self._answer.refused)
-        self._out += (UsageUpdate(reply.read_usage(response.usage)), Finish(stop), End())
+        stop = stop_of(response, calls=self._answer.called, refused=self._answer.refused)
+        self._out += (UsageUpdate(usage_of(response.usage)), Finish(stop), End())
         self._over = True
 
     def _on_failed(self, frame: Frame) -> None:
@@ -373,7 +374,7 @@ class Writer:
 
     def _finish(self, stop: Stop) -> None:
         self._leave_half_call()
-        self._incomplete = output.incomplete_reason(stop, refused=self._refused)
+        self._incomplete = incomplete_reason(stop, refused=self._refused)
         if stop.reason is StopReason.REFUSAL and stop.explanation is not None:
             self._delta(self._open_said("refusal"), stop.explanation)
         self._settle("completed" if self._incomplete is None else "incomplete")

@@ -1,0 +1,100 @@
+"""How a Responses answer ends: status, reason to stop and token counts, both ways.
+
+This dialect counts inclusively (`input_tokens` hold the cached ones), the hub disjointly.
+
+https://platform.openai.com/docs/api-reference/responses/object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gwproxy.translate.hub import Stop, StopReason, Usage
+from gwproxy.translate.responses.frames import WireResponse
+
+_STOPS: Final[Mapping[str, StopReason]] = {
+    "content_filter": StopReason.REFUSAL,
+    "steered": StopReason.END,
+}
+_INCOMPLETE: Final[Mapping[StopReason, str]] = {
+    StopReason.MAX_TOKENS: "max_output_tokens",
+    StopReason.CONTEXT_FULL: "max_output_tokens",
+    StopReason.PAUSE: "max_output_tokens",
+    StopReason.REFUSAL: "content_filter",
+}
+
+
+def stop_of(response: WireResponse, *, calls: bool, refused: bool) -> Stop:
+    """`status` says whether the answer is whole, its items what the client has to do next."""
+    if response.status == "incomplete":
+        details = response.incomplete_details
+        reason = None if details is None else details.reason
+        return Stop(_STOPS.get(reason or "", StopReason.MAX_TOKENS), reason)
+    if calls:
+        return Stop(StopReason.TOOL_USE, response.status)
+    return Stop(StopReason.REFUSAL if refused else StopReason.END, response.status)
+
+
+def incomplete_reason(stop: Stop, *, refused: bool) -> str | None:
+    """Why the answer is incomplete; None when it is complete. A model that declined in its own
+    words (`refused`) has completed its answer; one that was cut off by a filter has not."""
+    declined = stop.explanation is None and stop.raw != "content_filter"
+    if refused and declined and stop.reason is StopReason.REFUSAL:
+        return None
+    return _INCOMPLETE.get(stop.reason)
+
+
+def usage_of(wire: Any) -> Usage:
+    """Cached tokens are a part of the input here; an upstream whose figures say otherwise counts
+    them apart, and is believed."""
+    if not isinstance(wire, dict):
+        return Usage()
+    inputs = wire.get("input_tokens_details")
+    outputs = wire.get("output_tokens_details")
+    total = _count(wire, "input_tokens")
+    read = _count(inputs, "cached_tokens")
+    written = _count(inputs, "cache_write_tokens")
+    by_ttl = inputs.get("cache_write_tokens_details") if isinstance(inputs, dict) else None
+    fresh = total
+    if total is not None and total >= (read or 0) + (written or 0):
+        fresh = total - (read or 0) - (written or 0)
+    return Usage(
+        fresh=fresh,
+        cache_read=read,
+        cache_write=written,
+        cache_write_1h=_count(by_ttl, "ttl_12h_tokens"),
+        output=_count(wire, "output_tokens"),
+        reasoning=_count(outputs, "reasoning_tokens"),
+    )
+
+
+def _count(holder: Any, name: str) -> int | None:
+    value = holder.get(name) if isinstance(holder, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:
+    """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
+    figure at all is known of is null (unknown is not zero)."""
+    if usage == Usage():
+        return None
+    total = input_estimate if usage.input_total is None else usage.input_total
+    output = usage.output or 0
+    written = usage.cache_write or 0
+    inputs: dict[str, Any] = {
+        "cached_tokens": usage.cache_read or 0,
+        "cache_write_tokens": written,
+    }
+    if usage.cache_write_1h is not None:
+        inputs["cache_write_tokens_details"] = {
+            "ttl_30m_tokens": max(0, written - usage.cache_write_1h),
+            "ttl_12h_tokens": usage.cache_write_1h,
+        }
+    return {
+        "input_tokens": total,
+        "input_tokens_details": inputs,
+        "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+        "total_tokens": total + output,
+    }
