@@ -22,6 +22,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from gwproxy.translate import jsonio
+from gwproxy.translate.failure_words import figures_in, kind_in
 from gwproxy.translate.hub import Failure, FailureKind
 
 # A page or a log line in place of an error: enough of it to recognise, not to flood a terminal.
@@ -105,40 +106,6 @@ _STATUS_BY_KIND: Final[Mapping[FailureKind, int]] = {
 # retry for minutes, a 413 for a long prompt keeps them from compacting.
 _FIXED_STATUS: Final = frozenset({FailureKind.CONTEXT, FailureKind.BILLING})
 
-_OVERFLOW: Final = re.compile(
-    r"prompt is too long|exceed context limit|maximum context length|exceeds? the context window"
-    r"|exceeded model token limit|input token length too long|input is too long"
-    r"|exceeds the available context size|context length exceeded|context_length_exceeded"
-    r"|input token count.{0,40}exceeds the maximum",
-    re.IGNORECASE | re.DOTALL,
-)
-_NUMBER: Final = r"(\d[\d,]*)"
-# Each with the groups it captures: i = input tokens, o = wanted output, l = limit.
-_FIGURES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
-    (re.compile(pattern.replace("#", _NUMBER), re.IGNORECASE | re.DOTALL), groups)
-    for pattern, groups in (
-        (r"too long: # tokens > # maximum", "il"),
-        (r"context limit: # \+ # > #", "iol"),
-        (r"context length is # tokens.*?\(# in the messages,.*?# in the completion", "lio"),
-        (r"context length is # tokens.*?request has # input tokens \(# >", "lio"),
-        (r"context length is # tokens.*?(?:requested|resulted in|request has) # ", "li"),
-        (r"model token limit: # \(requested: #", "li"),
-        (r"token count \(#\) exceeds the maximum number of tokens allowed \(#", "il"),
-        (r"context length is # tokens", "l"),
-        (r"context (?:window|size)[^.]{0,20}?# tokens", "l"),
-    )
-)
-_NO_MONEY: Final = re.compile(
-    r"exceeded (?:your|the) current quota|insufficient (?:balance|quota|credit|fund)"
-    r"|credit balance is too low|reached your usage limit|usage limit for this (?:billing|period)"
-    r"|membership benefits|please recharge|account (?:is )?(?:in )?arrears|billing hard limit",
-    re.IGNORECASE,
-)
-_LOADED: Final = re.compile(
-    r"engine is currently overloaded|(?:server|model|service) is (?:currently )?overloaded"
-    r"|temporarily overloaded",
-    re.IGNORECASE,
-)
 _WAIT: Final = re.compile(
     r"(?:try|retry) again (?:after|in) (\d+(?:\.\d+)?) ?(ms|s|sec|m|min)?", re.IGNORECASE
 )
@@ -285,11 +252,11 @@ def _kind(status: int, complaint: Complaint) -> FailureKind:
     labels = {label for label in (complaint.type, complaint.code) if label is not None}
     text = complaint.message
     # Only a refusal of the request is an overflow; a 500 that quotes one is not.
-    if status < 500 and (labels & _CONTEXT_LABELS or _OVERFLOW.search(text)):
+    if status < 500 and (labels & _CONTEXT_LABELS or kind_in(text, FailureKind.CONTEXT)):
         return FailureKind.CONTEXT
-    if status < 500 and (labels & _BILLING_LABELS or _NO_MONEY.search(text)):
+    if status < 500 and (labels & _BILLING_LABELS or kind_in(text, FailureKind.BILLING)):
         return FailureKind.BILLING
-    if labels & _OVERLOADED_LABELS or _LOADED.search(text):
+    if labels & _OVERLOADED_LABELS or kind_in(text, FailureKind.OVERLOADED):
         return FailureKind.OVERLOADED
     if status in _KIND_BY_STATUS:
         return _KIND_BY_STATUS[status]
@@ -303,15 +270,8 @@ def _figures(complaint: Complaint) -> tuple[int | None, int | None, int | None]:
     """Input tokens, wanted output tokens and the limit, as far as the words name them."""
     if complaint.context_limit is not None:
         return complaint.context_tokens, None, complaint.context_limit
-    for pattern, groups in _FIGURES:
-        match = pattern.search(complaint.message)
-        if match is not None:
-            found = {
-                group: int(number.replace(",", ""))
-                for group, number in zip(groups, match.groups(), strict=True)
-            }
-            return found.get("i"), found.get("o"), found.get("l")
-    return None, None, None
+    found = figures_in(complaint.message)
+    return found.get("input"), found.get("output"), found.get("limit")
 
 
 def _retry_after(headers: Mapping[str, str], kind: FailureKind, message: str) -> float | None:

@@ -1,0 +1,23 @@
+"""The table of words that mean a full window, an empty account or a busy server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gwproxy.translate import complaints
+from gwproxy.translate.failure_words import KIND_RULES, KindRule, figures_in
+
+
+@pytest.mark.parametrize("rule", KIND_RULES, ids=lambda rule: rule.seen[:40])
+def test_every_rule_knows_the_text_it_was_seen_in(rule: KindRule) -> None:
+    assert rule.words.search(rule.seen)
+    assert "/" in rule.source
+    found = complaints.failure(400, {}, json.dumps({"message": rule.seen}).encode())
+    assert found.kind is rule.kind
+    if rule.figures is not None:
+        match = rule.figures.search(rule.seen)
+        assert match is not None
+        numbers = {name: int(text.replace(",", "")) for name, text in match.groupdict().items()}
+        assert numbers.items() <= figures_in(rule.seen).items()
