@@ -10,14 +10,14 @@ from gwproxy.translate import complaints
 from gwproxy.translate.failure_words import KIND_RULES, KindRule, figures_in
 
 
-@pytest.mark.parametrize("rule", KIND_RULES, ids=lambda rule: rule.seen[:40])
-def test_every_rule_knows_the_text_it_was_seen_in(rule: KindRule) -> None:
-    assert rule.words.search(rule.seen)
+@pytest.mark.parametrize("rule", KIND_RULES, ids=lambda rule: rule.example[:40])
+def test_every_rule_knows_its_example(rule: KindRule) -> None:
+    assert rule.words.search(rule.example)
     assert "/" in rule.source
-    found = complaints.failure(400, {}, json.dumps({"message": rule.seen}).encode())
+    found = complaints.failure(400, {}, json.dumps({"message": rule.example}).encode())
     assert found.kind is rule.kind
     if rule.figures is not None:
-        match = rule.figures.search(rule.seen)
+        match = rule.figures.search(rule.example)
         assert match is not None
         numbers = {name: int(text.replace(",", "")) for name, text in match.groupdict().items()}
-        assert numbers.items() <= figures_in(rule.seen).items()
+        assert numbers.items() <= figures_in(rule.example).items()

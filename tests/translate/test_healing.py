@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from gwproxy.profiles.quirks import check_quirk
-from gwproxy.translate.healing import SYMPTOMS, Remedy, heal
+from gwproxy.translate.healing import Remedy, heal
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.refusals import REFUSAL_RULES, RefusalRule
 
 
 def refusal(message: str, status: int = 400) -> Failure:
@@ -205,12 +206,23 @@ def test_what_did_not_help_is_not_tried_again(
     assert again is None or again.applied(tried) not in (tried, Manners(**manners))
 
 
-@pytest.mark.parametrize(("message", "manners", "expected"), CASES)
-def test_every_change_is_one_that_a_person_can_make(
-    message: str, manners: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    for name, value in expected.items():
-        assert check_quirk(name, value) == value
+@pytest.mark.parametrize("rule", REFUSAL_RULES, ids=lambda rule: rule.words.pattern)
+def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: RefusalRule) -> None:
+    knowing = [r for r in REFUSAL_RULES if r.kind is rule.kind and r.words.search(rule.example)]
+    assert knowing[0] is rule
+    assert "/" in rule.source
+    match = rule.words.search(rule.example)
+    assert match is not None
+    steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
+    assert steps
+    for step in steps:
+        for name, value in step.items():
+            assert check_quirk(name, value) == value
+    failure = Failure(rule.kind, rule.example, 413 if rule.kind is FailureKind.TOO_LARGE else 400)
+    found = heal(failure, Manners(), faithful=True)
+    assert found is not None
+    assert found.changes.items() <= {"rebuild": True, **steps[0]}.items()
+    assert found.lasting is rule.lasting
 
 
 @pytest.mark.parametrize(
@@ -278,7 +290,7 @@ def test_a_remedy_reads_as_a_person_would_set_it() -> None:
 @given(st.text(), st.booleans())
 def test_other_words_teach_nothing_and_break_nothing(message: str, faithful: bool) -> None:
     found = heal(refusal(message), Manners(), faithful=faithful)
-    assert found is None or any(symptom.words.search(message) for symptom in SYMPTOMS)
+    assert found is None or any(rule.words.search(message) for rule in REFUSAL_RULES)
 
 
 @given(st.sampled_from(CASES), st.booleans())

@@ -1,6 +1,6 @@
 """Words by which an upstream says that a window is full, an account empty or a server busy.
 
-A table: each row with a text in which the words were seen, and where. Clients act upon these kinds
+A table: each row with an example of the words, and their source. Clients act upon these kinds
 (they compact, stop, wait), and no status or type tells them reliably.
 """
 
@@ -18,12 +18,13 @@ _NUMBER: Final = r"\d[\d,]*"
 
 
 class KindRule(Struct, frozen=True):
-    """`words` mean `kind`; `seen` is a text that has them, `source` says whose. `figures` finds
-    the groups `input`, `output` and `limit`, in tokens, as far as the text has them."""
+    """`words` mean `kind`; `example` is a text that has them, `source` says whose they are.
+    `figures` finds the groups `input`, `output` and `limit`, in tokens, as far as the text has
+    them."""
 
     kind: FailureKind
     words: re.Pattern[str]
-    seen: str
+    example: str
     source: str
     figures: re.Pattern[str] | None = None
 
@@ -52,14 +53,14 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(words, re.IGNORECASE | re.DOTALL)
 
 
-def _full(words: str, seen: str, source: str, figures: str | None = None) -> KindRule:
+def _full(words: str, example: str, source: str, figures: str | None = None) -> KindRule:
     numbers = None if figures is None else _pattern(figures)
-    return KindRule(FailureKind.CONTEXT, _pattern(words), seen, source, numbers)
+    return KindRule(FailureKind.CONTEXT, _pattern(words), example, source, numbers)
 
 
 def _of(kind: FailureKind, rows: Mapping[str, tuple[str, str]]) -> Iterator[KindRule]:
-    for words, (seen, source) in rows.items():
-        yield KindRule(kind, _pattern(words), seen, source)
+    for words, (example, source) in rows.items():
+        yield KindRule(kind, _pattern(words), example, source)
 
 
 # Where several name figures, the first that finds some is believed.
