@@ -310,7 +310,7 @@ class Bridge:
         lower = {name.lower(): value for name, value in headers.items()}
         failure = CODECS[self.upstream].parse_failure(status, lower, body)
         answer = self.render(failure)
-        same = self.client is self.upstream and _is_object(body)
+        same = self.client is self.upstream and jsonio.is_object(body)
         if same and self._speaks_for_itself(failure, answer):
             return structs.replace(answer, status=status, body=body)
         return answer
@@ -388,10 +388,3 @@ def rejection(field: str, why: str) -> Failure:
         param=field or None,
         retryable=False,
     )
-
-
-def _is_object(body: bytes) -> bool:
-    try:
-        return isinstance(jsonio.loads(body), dict)
-    except jsonio.NotJson:
-        return False

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.failure_words import figures_in, kind_in
+from gwproxy.translate.fields import int_of
 from gwproxy.translate.hub import Failure, FailureKind
 
 # A page or a log line in place of an error: enough of it to recognise, not to flood a terminal.
@@ -183,8 +184,8 @@ def _read_object(value: dict[str, Any], depth: int) -> Complaint:
         nested.type or (kind if kind != "error" else None),
         nested.code or _label(detail_code) or _label(value.get("code")),
         nested.param or _label(value.get("param")),
-        _count(value.get("n_prompt_tokens")),  # llama.cpp gives its figures as members
-        _count(value.get("n_ctx")),
+        int_of(value.get("n_prompt_tokens")),  # llama.cpp gives its figures as members
+        int_of(value.get("n_ctx")),
     )
 
 
@@ -206,10 +207,6 @@ def _label(value: object) -> str | None:
         return None
     text = str(value)
     return None if text in ("", "<nil>", "null", "None") else text
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _excerpt(body: bytes) -> str:

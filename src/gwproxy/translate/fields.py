@@ -64,6 +64,11 @@ def get_string(value: Any, path: str) -> str:
     raise Malformed(path, f"expected string, got {kind_of(value)}")
 
 
+def int_of(value: Any) -> int | None:
+    """`value` if it is a whole number, which true and false are not."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def optional_string(value: Any, path: str) -> str | None:
     return None if value is None else get_string(value, path)
 

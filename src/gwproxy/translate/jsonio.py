@@ -66,6 +66,14 @@ def _ascii(value: object) -> bytes:
 loads: Final[Callable[[bytes | str], Any]] = decoder(Any)
 
 
+def is_object(data: bytes | str) -> bool:
+    """Whether `data` is a JSON object."""
+    try:
+        return isinstance(loads(data), dict)
+    except NotJson:
+        return False
+
+
 def loads_torn(data: bytes) -> Any:
     """Like `loads`, but lone surrogates stay: a model's emoji may come in halves, one in each of
     two stream events, and `mend` can join them only if both are still there. Raises NotJson."""

@@ -189,7 +189,7 @@ class LeakedCalls:
             if match is None or name not in self._names:
                 return None
             arguments = match[2].strip() or "{}"
-            if not _is_object(arguments):
+            if not jsonio.is_object(arguments):
                 return None
             calls.append((match[1], name, arguments))
             position = match.end()
@@ -228,13 +228,6 @@ def _mark_in_part(text: str) -> int:
 def _name(call_id: str) -> str:
     match = _ID.match(call_id)
     return match[1] if match is not None else ""
-
-
-def _is_object(arguments: str) -> bool:
-    try:
-        return isinstance(jsonio.loads(arguments), dict)
-    except jsonio.NotJson:
-        return False
 
 
 def _called(event: Finish) -> Finish:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from gwproxy.translate import jsonio
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
-from gwproxy.translate.chat.chunk import CallPiece, joined_halves
+from gwproxy.translate.chat.chunk import CallPiece
 from gwproxy.translate.chat.think import Splitter
 from gwproxy.translate.chat.tools import STRUCTURED_TOOL
 from gwproxy.translate.events import Close, Delta, Event, Open
@@ -71,7 +72,7 @@ class Assembly:
             self.out.append(Open(self._block, kind))
             self.refused = self.refused or kind == "refusal"
         if not text.isascii() or self._torn:
-            text, self._torn = joined_halves(self._torn + text)
+            text, self._torn = jsonio.join_halves(self._torn + text)
             if not text:
                 return
         self.out.append(Delta(self._block, text))

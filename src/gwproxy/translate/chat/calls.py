@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from gwproxy.translate import jsonio, sse
-from gwproxy.translate.chat.chunk import CallPiece, Custom, Function, joined_halves
+from gwproxy.translate.chat.chunk import CallPiece, Custom, Function
 
 # A model that has lost its way prints blanks for ever (farion1231/cc-switch stops at 500);
 # no arguments need this many between two tokens.
@@ -62,7 +62,7 @@ class OpenCall:
 
     def tell(self, text: str) -> str:
         """`text`, with what was torn off before it and less half a character at its end."""
-        text, self.torn = joined_halves(self.torn + text)
+        text, self.torn = jsonio.join_halves(self.torn + text)
         return text
 
     @property

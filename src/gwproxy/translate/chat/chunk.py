@@ -118,14 +118,6 @@ def tolerant(data: bytes) -> Chunk:
     )
 
 
-def joined_halves(text: str) -> tuple[str, str]:
-    """`text` with its surrogate pairs joined, and the first half of a pair that it ends with."""
-    if text.isascii() or not text:
-        return text, ""
-    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-    return jsonio.mend(text[:-1] if half else text), half
-
-
 def _choice(value: dict[str, Any]) -> Choice:
     stop_reason = value.get("stop_reason")
     return Choice(

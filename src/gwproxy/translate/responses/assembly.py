@@ -12,12 +12,13 @@ from typing import Final
 
 from msgspec import Raw
 
+from gwproxy.translate import jsonio
 from gwproxy.translate.events import Close, Delta, Event, Lost, Open
 from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses import items
-from gwproxy.translate.responses.frames import Frame, Head, head_shape, joined_halves
+from gwproxy.translate.responses.frames import Frame, Head, head_shape
 
 # The calls that stream, and whether they are free-form.
 _CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": True}
@@ -193,7 +194,7 @@ class Assembly:
 
     def _give(self, part: Part, text: str) -> None:
         if part.torn or not text.isascii():
-            text, part.torn = joined_halves(part.torn + text)
+            text, part.torn = jsonio.join_halves(part.torn + text)
             if not text:
                 return
         part.pieces.append(text)

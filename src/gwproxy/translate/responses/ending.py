@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gwproxy.translate.fields import int_of
 from gwproxy.translate.hub import Stop, StopReason, Usage
 from gwproxy.translate.responses.frames import WireResponse
 
@@ -70,8 +71,7 @@ def usage_of(wire: Any) -> Usage:
 
 
 def _count(holder: Any, name: str) -> int | None:
-    value = holder.get(name) if isinstance(holder, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return int_of(holder.get(name)) if isinstance(holder, dict) else None
 
 
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:

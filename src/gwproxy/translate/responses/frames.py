@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio
+from gwproxy.translate.fields import int_of
 from gwproxy.translate.shapes import Shape
 
 
@@ -89,9 +90,9 @@ def tolerant(data: bytes) -> Frame:
     return Frame(
         type=_string(value.get("type")) or "",
         item_id=_string(value.get("item_id")),
-        output_index=_number(value.get("output_index")),
-        content_index=_number(value.get("content_index")) or 0,
-        summary_index=_number(value.get("summary_index")) or 0,
+        output_index=int_of(value.get("output_index")),
+        content_index=int_of(value.get("content_index")) or 0,
+        summary_index=int_of(value.get("summary_index")) or 0,
         item=_raw(value.get("item")),
         response=_raw(value.get("response")),
         error=_raw(value.get("error")),
@@ -103,15 +104,5 @@ def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def _raw(value: Any) -> Raw:
     return Raw() if value is None else Raw(jsonio.dumps(value))
-
-
-def joined_halves(text: str) -> tuple[str, str]:
-    """`text` with its surrogate pairs joined, and the first half of a pair that it ends with."""
-    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-    return jsonio.mend(text[:-1] if half else text), half
