@@ -77,6 +77,7 @@ class _Client:
         self._open: dict[str, Any] | None = None
         self._json = ""
         self._signatures = 0
+        self._empty_text = False
         self._reason: str | None = None
 
     def event(self, event: str) -> None:
@@ -159,7 +160,7 @@ class _Client:
         assert block is not None
         _require(value["index"] == len(self.seen.content) - 1, "a stop for another block")
         if block["type"] == "text":
-            _require(block["text"], "an empty text block")
+            self._empty_text = self._empty_text or not block["text"]
         if self._json:
             try:
                 block["input"] = json.loads(self._json)
@@ -177,6 +178,7 @@ class _Client:
 
     def _message_delta(self, value: dict[str, Any]) -> None:
         self._leave_half_call("message_delta")
+        _require(not self._empty_text, "an empty text block")
         _require(self._reason is None, "a second message_delta")
         delta = value["delta"]
         self._reason = delta["stop_reason"]

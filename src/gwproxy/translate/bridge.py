@@ -35,7 +35,7 @@ from gwproxy.translate import (
     tokens,
 )
 from gwproxy.translate.answer import Asked
-from gwproxy.translate.dialect import Codec, Reader, Writer
+from gwproxy.translate.dialect import Codec, Reader, Tap, Writer
 from gwproxy.translate.events import (
     Event,
     Fail,
@@ -342,6 +342,9 @@ class Bridge:
 
     def writer(self) -> Writer:
         return CODECS[self.client].writer(self._asked)
+
+    def tap(self) -> Tap:
+        return CODECS[self.upstream].tap(self._manners)
 
     def lay_out(self, body: bytes) -> list[Event]:
         return CODECS[self.upstream].lay_out_reply(body, self._manners)

@@ -1,4 +1,4 @@
-"""The shape that every dialect's folder has: five files, the same names in each.
+"""The shape that every dialect's folder has: six files, the same names in each.
 
     blocks.py    wire pieces <-> hub blocks, for history and answers alike
     request.py   parse(body, losses) -> Request              raises fields.Rejected
@@ -7,6 +7,7 @@
                  build(reply, asked) -> bytes                 the folded answer as a whole body
     stream.py    Reader(manners).feed(chunk) / .finish() -> list[Event]
                  Writer(asked).write(events) -> bytes, .ping() -> bytes
+    relay.py     Tap(manners).read(frames) / .finish() -> list[Event]
     failure.py   parse(status, headers, body) -> Failure
                  render(failure, request_id) -> (status, body)
 
@@ -19,6 +20,10 @@ the model as the client asked (`Asked.model`), close what is open before an erro
 failed stream like a finished one. A call is closed by its Close alone, not by an error or an end,
 for clients run what is closed. `ping()` is legal at any time, also before Start, and then opens the
 stream; the Start that comes later is swallowed.
+
+*Taps* are readers of what passes by: of an answer whose bytes are relayed they give Start,
+UsageUpdate, Finish, End, and Fail where the upstream itself told of it. What they cannot
+understand is none of their business.
 
 `failure.parse` headers are lower-case. Dialects never import each other.
 """
@@ -35,12 +40,30 @@ from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Dialect, Failure, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.sse import Decoder, Frame
 
 
 class Reader(Protocol):
     def feed(self, chunk: bytes) -> list[Event]: ...
 
     def finish(self) -> list[Event]: ...
+
+
+class Tap(Protocol):
+    """`read` gets the frames that `decoder` made of what was fed to it; `over` says whether the
+    answer has ended, well or in a failure that it told of; `closing` is what must come before an
+    error of ours."""
+
+    decoder: Decoder
+
+    @property
+    def over(self) -> bool: ...
+
+    def read(self, frames: list[Frame]) -> list[Event]: ...
+
+    def finish(self) -> list[Event]: ...
+
+    def closing(self) -> bytes: ...
 
 
 class Writer(Protocol):
@@ -64,6 +87,7 @@ class Codec(Struct, frozen=True):
     build_reply: Callable[[Reply, Asked], bytes]
     reader: Callable[[Manners], Reader]
     writer: Callable[[Asked], Writer]
+    tap: Callable[[Manners], Tap]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None

@@ -313,7 +313,7 @@ def _joins(before: str, after: str) -> bool:
 
 def truncated(detail: str = "") -> Failure:
     """The upstream's stream stopped before it was done."""
-    words = "the upstream's answer stopped before it was complete"
+    words = "the upstream's answer was cut off before it was complete"
     return Failure(FailureKind.UPSTREAM, f"{words} ({detail})" if detail else words, 502)
 
 

@@ -11,6 +11,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from operator import methodcaller
 from typing import Final
 
@@ -32,42 +33,58 @@ class TooLong(ValueError):
 
 
 class Decoder:
-    """Bytes in any chunking → frames that carry data."""
+    """Bytes in any chunking → frames that carry data. `whole` are the bytes of the events of the
+    latest feed, every byte as it came, with what carries no data. Events that begin with one of
+    `dull` are not looked into."""
 
-    __slots__ = ("_parts", "_size", "_started", "_tail")
+    __slots__ = ("_dull", "_parts", "_size", "_started", "_tail", "whole")
 
-    def __init__(self) -> None:
+    def __init__(self, dull: tuple[bytes, ...] = ()) -> None:
         self._parts: list[bytes] = []  # an unfinished event, as it came
         self._size = 0
         self._tail = b""  # its last bytes: a blank line may be cut by the network
         self._started = False
+        self._dull = dull
+        self.whole = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames completed by `chunk`. Raises TooLong."""
+        self.whole = whole = self._cut(chunk)
+        if not whole:
+            return []
         if not self._started:
-            chunk = self._begin(chunk)
-        seam = self._tail + chunk
-        if b"\n\n" not in seam and b"\r" not in seam:
+            self._started = True
+            whole = whole.removeprefix(_BOM)
+        if b"\r" in whole:
+            return _parsed(_BLANK.split(whole))
+        if dull := self._dull:
+            if whole.startswith(dull) and whole.find(b"\n\n") == len(whole) - 2:
+                return []  # one event at a time, as nearly always
+            return _parsed([e for e in whole.split(b"\n\n") if not e.startswith(dull)])
+        frames = _usual(whole[:-2])
+        return _parsed(whole.split(b"\n\n")) if frames is None else frames
+
+    def finish(self) -> list[Frame]:
+        """The frame that the end of the stream completes: its last newline may be missing."""
+        self.whole = rest = b"".join(self._parts)
+        self._parts, self._size, self._tail = [], 0, b""
+        return _parsed(_BLANK.split(rest if self._started else rest.removeprefix(_BOM)))
+
+    def _cut(self, chunk: bytes) -> bytes:
+        """The events completed by `chunk`, with what was held of the first. Raises TooLong."""
+        seam = self._tail + chunk if self._parts else chunk
+        end = seam.rfind(b"\n\n") + 2 if b"\r" not in seam else _last_end(seam)
+        if end < 2:
             # Joining only when an event ends keeps a 16 MiB event linear in its chunks.
             self._keep(chunk)
-            return []
-        rest = b"".join((*self._parts, chunk)) if self._parts else chunk
+            return b""
+        if end == len(chunk) and not self._parts:
+            return chunk
+        end -= len(self._tail)
+        whole = b"".join((*self._parts, chunk[:end]))
         self._parts, self._size, self._tail = [], 0, b""
-        if b"\r" not in rest:
-            whole, _, left = rest.rpartition(b"\n\n")
-            frames = _usual(whole)
-            if frames is not None:
-                self._keep(left)
-                return frames
-        blocks = rest.split(b"\n\n") if b"\r" not in rest else _split(rest)
-        self._keep(blocks.pop())
-        return [frame for block in blocks if (frame := _parse(block)) is not None]
-
-    def _begin(self, chunk: bytes) -> bytes:
-        chunk = b"".join((*self._parts, chunk))
-        self._parts, self._size = [], 0
-        self._started = len(chunk) >= len(_BOM) or not _BOM.startswith(chunk)
-        return chunk.removeprefix(_BOM)
+        self._keep(chunk[end:])
+        return whole
 
     def _keep(self, rest: bytes) -> None:
         if not rest:
@@ -78,11 +95,25 @@ class Decoder:
         if self._size > MAX_EVENT_BYTES:
             raise TooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
 
-    def finish(self) -> list[Frame]:
-        """The frame that the end of the stream completes: its last newline may be missing."""
-        rest = b"".join(self._parts)
-        self._parts, self._size, self._tail = [], 0, b""
-        return [frame for block in _BLANK.split(rest) if (frame := _parse(block)) is not None]
+    @property
+    def unfinished(self) -> bool:
+        """Whether the end of the stream would cut an event."""
+        return any(part.strip(b"\r\n") for part in self._parts)
+
+
+def _last_end(seam: bytes) -> int:
+    """Where the last event of `seam` ends, or nought. A CR that it ends with may be half of CRLF:
+    the next byte decides, unless there was a blank line before it."""
+    if seam.endswith(b"\r") and not seam.endswith(b"\r\r"):
+        seam = seam[:-1]
+    end = 0
+    for blank in _BLANK.finditer(seam):
+        end = blank.end()
+    return end
+
+
+def _parsed(events: Iterable[bytes]) -> list[Frame]:
+    return [frame for event in events if (frame := _parse(event)) is not None]
 
 
 def _usual(events: bytes) -> list[Frame] | None:
@@ -99,16 +130,6 @@ def _usual(events: bytes) -> list[Frame] | None:
         if len(frames) == len(blocks) and events.count(b"\n") == 3 * len(blocks) - 2:
             return frames
     return None
-
-
-def _split(rest: bytes) -> list[bytes]:
-    # A trailing CR may be half of CRLF: keep it back until the next byte decides.
-    held = b""
-    if rest.endswith(b"\r"):
-        rest, held = rest[:-1], b"\r"
-    blocks = _BLANK.split(rest)
-    blocks[-1] += held
-    return blocks
 
 
 def _parse(block: bytes) -> Frame | None:

@@ -141,59 +141,57 @@ class StreamBridge:
 
 
 class FaithfulStream:
-    """The upstream's own bytes, with the model's name as the client asked for it.
+    """The upstream's own bytes, event by event, with the model's name as the client asked for it.
 
     `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
     """
 
     __slots__ = (
         "_bridge",
-        "_over",
+        "_decoder",
         "_splicer",
         "_tap",
-        "_tap_read",
-        "_translated",
         "failure",
+        "over",
+        "said_all",
         "told",
     )
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._splicer = passthrough.ModelSplicer(bridge.asked_model)
-        self._tap = passthrough.Tap(bridge.client)
-        self._tap_read = False
-        self._translated: StreamBridge | None = None
-        self._over = False
+        self._tap = bridge.tap()
+        self._decoder = self._tap.decoder
+        self.over = False
+        self.said_all = False  # the upstream's last event has come; its body's end may be far
         self.failure: Failure | None = None
         self.told: Failure | None = None
 
-    @property
-    def over(self) -> bool:
-        return self._over
-
-    @property
-    def said_all(self) -> bool:
-        """Whether the upstream's last event has come. The end of its body may still be far."""
-        return self._over or self._tap.terminated
-
     def feed(self, chunk: bytes) -> bytes:
-        self._tap.feed(chunk)
-        return self._splicer.feed(chunk)
+        """The events that are whole. Raises sse.TooLong."""
+        if frames := self._decoder.feed(chunk):
+            self._note(self._tap.read(frames))
+        events = self._decoder.whole
+        if not self.said_all and events.endswith(_AT_DONE):
+            events = passthrough.without_done(events)
+        return self._splicer.splice(events)
 
     def finish(self) -> bytes:
-        out = self._splicer.finish()
-        self._read_tap()
-        if not self._tap.complete:
-            return out + self.fail(truncated())
-        self._over = True
-        for event in self._bridge.reader().feed(self._tap.trouble()):
-            if isinstance(event, Fail):
-                self.told = event.failure
-        return out
+        """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
+        closing = self._tap.closing()  # before it reads of a block that the client never sees
+        last = self._tap.finish()
+        self._note(last)
+        if not self.said_all:
+            return closing + self._tell(truncated())
+        self.over = True
+        rest = self._decoder.whole
+        if rest.strip(_LINE_ENDS):
+            rest = rest + b"\n\n" if last else b""
+        return self._splicer.splice(rest)
 
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""
-        self._over = self._tap_read = True
+        self.over = True
         self._bridge.read_relayed()
         translated = StreamBridge(self._bridge)
         out = translated.whole(body)
@@ -201,30 +199,32 @@ class FaithfulStream:
         return out
 
     def fail(self, failure: Failure) -> bytes:
-        """An error frame after the upstream's bytes; a torn event before it is ended first."""
-        self._over = True
+        """An error event after the upstream's own."""
+        return self._tap.closing() + self._tell(failure)
+
+    def _tell(self, failure: Failure) -> bytes:
+        self.over = True
         self.failure = self.told = failure
-        separator = b"" if self._tap.at_boundary else b"\n\n"
-        return separator + self._bridge.writer().write([Fail(failure)])
+        return self._bridge.writer().write([Fail(failure)])
 
     def ping(self) -> bytes:
         # A comment and no event: the upstream's own first event must stay the first.
-        return sse.comment("ping") if self._tap.at_boundary and not self._over else b""
+        return b"" if self.over else sse.comment("ping")
 
     def leave(self) -> None:
-        """Nothing more comes of it, however it ended: keep the usage that it told so far."""
-        if not self._tap_read:
-            self._read_tap()
+        """Nothing more comes of it; its usage was noted as it came."""
 
-    def _read_tap(self) -> None:
-        self._tap_read = True
-        for value in self._tap.frames():
-            usage = passthrough.usage_of(self._bridge.client, value)
-            if usage is not None:
-                self._bridge.note(UsageUpdate(usage))
-            model = passthrough.model_of(value)
-            if model:
-                self._bridge.note(Start(model=model))
+    def _note(self, events: list[Event]) -> None:
+        for event in events:
+            if type(event) is Fail:
+                self.told = event.failure
+            elif type(event) in _NOTED:
+                self._bridge.note(event)
+        self.said_all = self._tap.over
+
+
+_LINE_ENDS: Final = b"\r\n"
+_AT_DONE: Final = tuple(b"[DONE]" + end for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
 
 
 class Collector:

@@ -442,11 +442,12 @@ def test_nothing_at_all_is_a_failure(data: bytes) -> None:
     assert failure_of(data).status == 502
 
 
-def test_a_last_event_that_is_torn_off_does_not_undo_the_end() -> None:
+def test_an_end_inside_an_event_is_a_cut_even_after_the_reason_to_stop() -> None:
     ended = stream(chunk({"content": "a"}), STOP, done=False)
     torn = frame({"choices": [], "usage": {"prompt_tokens": 1}})[:-12]
-    assert reply_of(ended + torn).blocks == (Text("a"),)
-    assert "before it was complete" in failure_of(frame(chunk({"content": "a"})) + torn).message
+    for data in (ended + torn, ended.rstrip(), ended + b"data: [DONE"):
+        assert "before it was complete" in failure_of(data).message
+    assert reply_of(ended).blocks == (Text("a"),)
 
 
 def test_nothing_counts_after_done() -> None:
@@ -454,9 +455,8 @@ def test_nothing_counts_after_done() -> None:
     assert reply_of(data).blocks == (Text("a"),)
 
 
-def test_a_last_event_without_its_blank_line_is_read() -> None:
+def test_done_needs_no_blank_line() -> None:
     data = stream(chunk({"content": "a"}), STOP, done=False)
-    assert reply_of(data.rstrip()).blocks == (Text("a"),)
     assert reply_of(data + b"data: [DONE]").blocks == (Text("a"),)
 
 

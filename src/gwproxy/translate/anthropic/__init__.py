@@ -5,7 +5,7 @@
     request   parse and render; with history (order of turns), tools, schemas, settings
               (thinking, sampling, format) and marks (prompt cache)
     reply     whole answers; ending has stop reasons and token counts
-    stream    Reader and Writer
+    stream    Reader and Writer; relay reads a stream whose bytes pass
     failure   the error envelope
 
 https://docs.claude.com/en/api/messages
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.translate.anthropic import failure, reply, request, stream
+from gwproxy.translate.anthropic import failure, relay, reply, request, stream
 from gwproxy.translate.dialect import Codec
 from gwproxy.translate.hub import Dialect
 
@@ -27,6 +27,7 @@ CODEC: Final = Codec(
     reply.build,
     stream.Reader,
     stream.Writer,
+    relay.Tap,
     failure.parse,
     failure.render,
     request.parse_countable,

@@ -3,7 +3,7 @@
 Reader. Blocks open when there is something in them, by the upstream's own index, with gaps,
 interleaved, or with a delta of another kind than their start announced. A reason to stop prepares
 the end, `message_stop` or the end of the stream is the end. Without a reason and without
-`message_stop` the answer was cut off, and that is a failure.
+`message_stop`, or inside an event, the answer was cut off, and that is a failure.
 
 Writer. One `message_start` with an estimate of the input, then blocks one after another, numbered
 without gaps; a thought's one signature just before its stop, never empty; tool input as
@@ -90,7 +90,7 @@ class Reader:
         try:
             frames = self._decoder.feed(chunk)
         except sse.TooLong as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
             return self._take()
         for name, data in frames:
             self._on_frame(name, data)
@@ -98,12 +98,13 @@ class Reader:
 
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
+        cut = self._decoder.unfinished
         for name, data in self._decoder.finish():
             if not is_torn(data):  # else what counts is what came before
                 self._on_frame(name, data)
         if not self._over:
-            if self._stop_word is None:
-                self._fail(truncated())
+            if cut or self._stop_word is None:
+                self._give_up(truncated())
             else:
                 self._end()
         return self._take()
@@ -113,9 +114,9 @@ class Reader:
         try:
             self._on_whole(decode_answer(body), body)
         except jsonio.NotJson as error:
-            self._fail(unreadable(complaints.read(body).message or str(error)))
+            self._give_up(unreadable(complaints.read(body).message or str(error)))
         except Unreadable as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
         return self._take()
 
     def _take(self) -> list[Event]:
@@ -135,9 +136,9 @@ class Reader:
         except jsonio.NotJson as error:
             # Nothing, and `[DONE]`, are somebody's keep-alive and terminator.
             if data.strip() and not data.startswith(b"[DONE]"):
-                self._fail(unreadable(f"{complaints.read(data).message[:80]!r} ({error})"))
+                self._give_up(unreadable(f"{complaints.read(data).message[:80]!r} ({error})"))
         except Unreadable as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
 
     def _on_other(self, frame: Frame, name: bytes) -> None:
         """Every event but the deltas; one that nobody knows says nothing."""
@@ -191,7 +192,7 @@ class Reader:
         if self._started:
             self._end()
         else:
-            self._fail(truncated("it has no beginning"))
+            self._give_up(truncated("it has no beginning"))
 
     def _on_ping(self, _frame: Frame) -> None:
         self._out.append(Ping())
@@ -244,12 +245,16 @@ class Reader:
         try:
             self._blocks.close_all()
         except Unreadable as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
             return
         called = self._blocks.called
         stop = stop_of(self._stop_word, self._stop_sequence, self._stop_details, calls=called)
         self._out += [Finish(stop), End()]
         self._over = True
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
 
     def _fail(self, what: Failure) -> None:
         self._out.append(Fail(what))
@@ -371,6 +376,10 @@ class Writer:
             encode("message_delta", delta=stop_members(self._stop), usage=usage),
             MESSAGE_STOP,
         )
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
 
     def _fail(self, what: Failure) -> None:
         self._over = True

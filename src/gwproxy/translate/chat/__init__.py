@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.translate.chat import failure, reply, request, stream
+from gwproxy.translate.chat import failure, relay, reply, request, stream
 from gwproxy.translate.dialect import Codec
 from gwproxy.translate.hub import Dialect
 
@@ -16,6 +16,7 @@ CODEC: Final = Codec(
     reply.build,
     stream.Reader,
     stream.Writer,
+    relay.Tap,
     failure.parse,
     failure.render,
 )

@@ -1,8 +1,8 @@
 """Chat streams: an upstream's chunks → events, and events → a client's chunks.
 
 Reader. A finish reason only prepares the end, since usage, and more of everything, may follow;
-`[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]` the
-answer was cut off, and that is a failure.
+`[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]`, or
+inside an event, the answer was cut off, and that is a failure.
 
 Writer. One role, one id, one model, one finish reason; a call's id, type and name exactly once
 (clients concatenate what is repeated); usage in a last chunk of its own, if it was asked for;
@@ -78,18 +78,19 @@ class Reader:
         try:
             frames = self._decoder.feed(chunk)
         except sse.TooLong as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
             return self._take()
         self._on_frames(frames)
         return self._take()
 
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
+        cut = self._decoder.unfinished
         # Of a torn one, what counts is what came before.
         self._on_frames(frame for frame in self._decoder.finish() if not _is_torn(frame[1]))
         if not self._over:
-            if self._finish_reason is None:
-                self._fail(truncated())
+            if cut or self._finish_reason is None:
+                self._give_up(truncated())
             else:
                 self._end()
         return self._take()
@@ -115,7 +116,7 @@ class Reader:
             except MISFITS:
                 self._on_misfit(data)
             except Unreadable as error:
-                self._fail(unreadable(str(error)))
+                self._give_up(unreadable(str(error)))
 
     def _on_misfit(self, data: bytes) -> None:
         """The terminator, a chunk of another shape, or what is not JSON."""
@@ -125,9 +126,9 @@ class Reader:
             try:
                 self._on_chunk(tolerant(data), data)
             except jsonio.NotJson:
-                self._fail(unreadable(f"{complaints.read(data).message!r} is not JSON"))
+                self._give_up(unreadable(f"{complaints.read(data).message!r} is not JSON"))
             except Unreadable as error:
-                self._fail(unreadable(str(error)))
+                self._give_up(unreadable(str(error)))
 
     def _on_chunk(self, chunk: Chunk, data: bytes) -> None:
         choices = chunk.choices
@@ -192,18 +193,22 @@ class Reader:
     def _end(self) -> None:
         blocks = self._blocks
         if self._finish_reason is None and blocks.empty:
-            self._fail(unreadable("there is nothing in it"))
+            self._give_up(unreadable("there is nothing in it"))
             return
         try:
             blocks.close()
         except Unreadable as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
             return
         stop = stop_of(
             self._finish_reason, self._sequence, calls=blocks.called, refused=blocks.refused
         )
         self._out += [Finish(stop), End()]
         self._be_over()
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
 
     def _fail(self, reason: Failure) -> None:
         self._out.append(Fail(reason))
@@ -407,6 +412,10 @@ class Writer:
             start = self._head.removesuffix(b'{"index":0,"delta":')
             self._out += (start, b'],"usage":', jsonio.dumps(usage), b"}\n\n")
         self._out.append(b"data: [DONE]\n\n")
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
 
     def _fail(self, reason: Failure) -> None:
         # No finish reason and no [DONE]: a client must not take this for an answer.

@@ -10,7 +10,8 @@ output.py     the response object and its items, as a client gets them; echo.py:
               request is repeated in it; drafts.py: items that grow in a stream
 frames.py     an upstream's events, typed; assembly.py: how they become items
 ending.py     how an answer ends: reason to stop and usage, both ways
-reply.py      whole answers; stream.py: streamed ones; failure.py: errors
+reply.py      whole answers; stream.py: streamed ones, relay.py: those whose bytes pass;
+              failure.py: errors
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 
 from gwproxy.translate.dialect import Codec
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.responses import failure, reply, request, stream
+from gwproxy.translate.responses import failure, relay, reply, request, stream
 
 CODEC: Final = Codec(
     dialect=Dialect.RESPONSES,
@@ -29,6 +30,7 @@ CODEC: Final = Codec(
     build_reply=reply.build,
     reader=stream.Reader,
     writer=stream.Writer,
+    tap=relay.Tap,
     parse_failure=failure.parse,
     render_failure=failure.render,
     parse_countable=request.parse_countable,

@@ -21,7 +21,7 @@ from gwproxy.translate.responses import items
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
 
 # The calls that stream, and whether they are free-form.
-_CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": True}
+CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": True}
 
 
 class Part:
@@ -71,7 +71,7 @@ class Assembly:
         if item is None or item.done:
             item = self._add(index, head)
         item.head = head
-        if head.type in _CALLS and head.name and not item.parts:
+        if head.type in CALLS and head.name and not item.parts:
             self._open_call(item)
 
     def complete(self, index: int | None, raw: Raw) -> None:
@@ -162,7 +162,7 @@ class Assembly:
     def _close(self, item: Item) -> None:
         if item.done:
             return
-        if item.head.type in _CALLS and not item.parts:
+        if item.head.type in CALLS and not item.parts:
             raise Malformed("output", "a tool call without a name")
         item.done = True
         for part in item.parts.values():
@@ -186,7 +186,7 @@ class Assembly:
 
     def _open_call(self, item: Item) -> None:
         head = item.head
-        custom = _CALLS[head.type]
+        custom = CALLS[head.type]
         call = Call(head.call_id or head.id or "", head.name or "", "", custom, head.namespace)
         part = self._open(item, 0, call)
         if item.held:

@@ -83,7 +83,7 @@ class Reader:
         try:
             frames = self._decoder.feed(chunk)
         except sse.TooLong as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
             return self._take()
         for name, data in frames:
             self._on_frame(name, data)
@@ -94,7 +94,7 @@ class Reader:
         for name, data in self._decoder.finish():
             if not _is_torn(data):
                 self._on_frame(name, data)
-        self._fail(truncated())
+        self._give_up(truncated())
         return self._take()
 
     def _take(self) -> list[Event]:
@@ -118,13 +118,13 @@ class Reader:
             elif kind == "error" or (present(frame.error) and not kind.startswith("response.")):
                 self._fail(failure.parse_event(jsonio.loads(data)))
         except Malformed as error:
-            self._fail(unreadable(str(error)))
+            self._give_up(unreadable(str(error)))
 
     def _on_other(self, data: bytes) -> None:
         if data.startswith(b"[DONE]"):
-            self._fail(truncated())
+            self._give_up(truncated())
         elif data.strip():  # `data:` with nothing is somebody's keep-alive
-            self._fail(unreadable(f"{complaints.read(data).message!r} is not JSON"))
+            self._give_up(unreadable(f"{complaints.read(data).message!r} is not JSON"))
 
     def _on_response(self, frame: Frame) -> None:
         """`response.created`, `.queued` or `.in_progress`: each may be the first."""
@@ -189,6 +189,10 @@ class Reader:
     def _on_failed(self, frame: Frame) -> None:
         error = _response(frame).error
         self._fail(failure.parse_event(error or {"message": "the response failed"}))
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
 
     def _fail(self, reason: Failure) -> None:
         if not self._over:

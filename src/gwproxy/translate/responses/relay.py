@@ -1,0 +1,93 @@
+"""What the relay must know of a Responses stream whose bytes it passes on.
+
+It is the reader with its eyes shut to what the items say: usage, model, status and end are read by
+the same code as in a translated answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Raw
+
+from gwproxy.translate import sse
+from gwproxy.translate.events import Event
+from gwproxy.translate.fields import Malformed
+from gwproxy.translate.hub import Call, Failure, Refusal, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.responses import items
+from gwproxy.translate.responses.assembly import CALLS, Assembly
+from gwproxy.translate.responses.frames import Frame, Head, head_shape
+from gwproxy.translate.responses.stream import Reader
+
+_DULL: Final = tuple(
+    b'event: response.%b.delta\ndata: {"type":%b"response.%b.delta"' % (kind, blank, kind)
+    for kind in (
+        b"output_text",
+        b"reasoning_text",
+        b"reasoning_summary_text",
+        b"function_call_arguments",
+        b"custom_tool_call_input",
+    )
+    for blank in (b"", b" ")
+)
+
+
+class Tap(Reader):
+    """The events of a relayed stream, less its items."""
+
+    def __init__(self, manners: Manners) -> None:
+        super().__init__(manners)
+        self.decoder = self._decoder = sse.Decoder(_DULL)
+        self._answer = _Outline(manners.family)
+        self._out = self._answer.out
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    def read(self, frames: list[sse.Frame]) -> list[Event]:
+        for name, data in frames:
+            self._on_frame(name, data)
+        return self._take()
+
+    def closing(self) -> bytes:
+        """Nothing: the events that end an item repeat all that it said."""
+        return b""
+
+    def _give_up(self, why: Failure) -> None:
+        """The client gets it all the same, and may understand it."""
+
+
+class _Outline(Assembly):
+    """Whether an item was a call or a refusal."""
+
+    __slots__ = ()
+
+    def announce(self, index: int | None, head: Head) -> None:
+        self.called = self.called or (head.type in CALLS and bool(head.name))
+
+    def complete(self, index: int | None, raw: Raw) -> None:
+        try:
+            kind = head_shape.read(raw, Losses(), "item").type
+            blocks = items.read_answer(kind, raw, self._family)
+        except Malformed:
+            return
+        self.called = self.called or any(isinstance(block, Call) for block in blocks)
+        self.refused = self.refused or any(
+            isinstance(block, Refusal) and block.text for block in blocks
+        )
+
+    def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
+        said = bool(frame.delta or whole)
+        self.refused = self.refused or (said and isinstance(kind, Refusal))
+
+    def think(self, frame: Frame, channel: str, section: int) -> None:
+        pass
+
+    def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
