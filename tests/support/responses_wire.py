@@ -42,10 +42,10 @@ def said(index: int, delta: str, part: int = 0) -> bytes:
     )
 
 
-def argued(index: int, delta: str) -> bytes:
+def argued(index: int, delta: str, item_id: str | None = None) -> bytes:
     return frame(
         "response.function_call_arguments.delta",
-        item_id=f"fc_{index}",
+        item_id=item_id or f"fc_{index}",
         output_index=index,
         delta=delta,
     )

@@ -289,6 +289,18 @@ def _unfold_block(index: int, block: Block) -> Iterator[Event]:
             raise GrammarError(f"{type(block).__name__} cannot stand in an answer")
 
 
+def paced(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events, texts cut into readable pieces: for a stream out of a whole answer."""
+    calls: set[int] = set()
+    for event in events:
+        if isinstance(event, Open) and event.kind == "call":
+            calls.add(event.index)
+        if isinstance(event, Delta) and event.index not in calls:
+            yield from (Delta(event.index, piece) for piece in pieces(event.text))
+        else:
+            yield event
+
+
 def pieces(text: str) -> Iterator[str]:
     """`text` in pieces of about `DELTA_CHARACTERS`, never cut before a combining character."""
     start = 0

@@ -19,6 +19,7 @@ from gwproxy.translate.events import (
     Fold,
     Start,
     UsageUpdate,
+    paced,
     truncated,
 )
 from gwproxy.translate.hub import Failure
@@ -122,7 +123,7 @@ class StreamBridge:
 
     def whole(self, body: bytes) -> bytes:
         """The upstream answered with one JSON body."""
-        return self._send(self._bridge.lay_out(body))
+        return self._send(list(paced(self._bridge.lay_out(body))))
 
     def fail(self, failure: Failure) -> bytes:
         """Trouble on the way: the error in the client's words."""

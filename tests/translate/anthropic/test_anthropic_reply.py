@@ -10,7 +10,7 @@ import pytest
 from gwproxy.translate import seal
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.anthropic import reply
-from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, Fail, Grammar, fold
+from gwproxy.translate.events import Event, Fail, Grammar, fold
 from gwproxy.translate.hub import (
     Call,
     Dialect,
@@ -99,14 +99,6 @@ def test_numbers_in_arguments_are_not_printed_anew() -> None:
 
     assert isinstance(result, Reply)
     assert result.blocks == (Call("a", "A", given),)
-
-
-def test_long_text_is_cut_to_read_like_a_stream() -> None:
-    events = laid_out(message({"type": "text", "text": "word " * 100}))
-    deltas = [event.text for event in events if isinstance(event, Delta)]
-
-    assert "".join(deltas) == "word " * 100
-    assert max(map(len, deltas)) <= DELTA_CHARACTERS
 
 
 def test_an_answer_without_a_reason_to_stop() -> None:

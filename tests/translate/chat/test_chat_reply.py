@@ -16,7 +16,7 @@ from openai.types.chat import ChatCompletion
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.chat.reply import build, lay_out
 from gwproxy.translate.chat.stream import Writer
-from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Fail, Grammar, fold, unfold
+from gwproxy.translate.events import Fail, Grammar, fold, unfold
 from gwproxy.translate.hub import (
     Call,
     FailureKind,
@@ -93,11 +93,6 @@ def test_an_ordinary_answer() -> None:
         Usage(fresh=4, cache_read=5, output=4),
         7,
     )
-
-
-def test_long_texts_come_in_pieces_like_a_stream() -> None:
-    events = lay_out(completion({"content": "x" * 3 * DELTA_CHARACTERS}), KIMI)
-    assert sum(isinstance(event, Delta) for event in events) == 3
 
 
 @pytest.mark.parametrize(
@@ -178,7 +173,7 @@ def test_inline_thinking_of_a_whole_answer() -> None:
     ],
 )
 def test_what_is_no_answer_is_a_failure(body: bytes, kind: FailureKind) -> None:
-    (event,) = lay_out(body, KIMI)
+    (*_, event) = lay_out(body, KIMI)
     assert isinstance(event, Fail)
     assert event.failure.kind is kind
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -52,24 +53,88 @@ def test_the_first_event_need_not_be_response_created() -> None:
     assert (events[0], events[1]) == (Start(), Open(0, "text"))
 
 
-def test_items_without_an_index_are_found_by_their_id() -> None:
-    def delta(item: str, text: str) -> bytes:
-        return frame("response.function_call_arguments.delta", item_id=item, delta=text)
+# The keys under which two parallel calls are announced, go on, are done and are told at the end:
+# `output_index` and the item's id, each None where it is not given.
+Way: TypeAlias = dict[str, list[tuple[int | None, str | None]]]
+ONE_ID: Way = {"added": [(0, "fc"), (1, "fc")]}
+WAYS: dict[str, Way] = {
+    "as it should be": {"added": [(0, "a"), (1, "b")]},
+    "one id for both": ONE_ID,
+    "one id for both, which deltas do not give": {**ONE_ID, "delta": [(0, None), (1, None)]},
+    "no index": {"added": [(None, "a"), (None, "b")]},
+    "no index in deltas": {"added": [(0, "a"), (1, "b")], "delta": [(None, "a"), (None, "b")]},
+    "no id": {"added": [(0, None), (1, None)]},
+    "an index for both": {"added": [(0, "a"), (0, "b")]},
+    "ids that change": {
+        "added": [(0, "a"), (1, "b")],
+        "delta": [(0, "c"), (1, "d")],
+        "done": [(0, "e"), (1, "f")],
+        "end": [(0, "g"), (1, "h")],
+    },
+}
 
-    def announced(item: str, call: str) -> bytes:
-        head = {"type": "function_call", "id": item, "call_id": call, "name": "f"}
-        return frame("response.output_item.added", item=head)
 
-    data = announced("a", "c1") + announced("b", "c2") + delta("a", "{") + delta("b", "{}")
-    blocks = reply_of(data + delta("a", "}") + completed()).blocks
-    assert blocks == (Call("c1", "f", "{}"), Call("c2", "f", "{}"))
+@pytest.mark.parametrize("repeated", [True, False])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_parallel_calls_stay_two(way: Way, repeated: bool) -> None:
+    names, arguments = ("read", "write"), ('{"p":1}', '{"q":2}')
+
+    def item(moment: str, k: int, **members: Any) -> dict[str, Any]:
+        identity = way.get(moment, way["added"])[k][1]
+        call = {"type": "function_call", "call_id": f"call_{k}", "name": names[k]}
+        return {**call, **({"id": identity} if identity else {}), **members}
+
+    def event(kind: str, moment: str, k: int, **members: Any) -> bytes:
+        index = way.get(moment, way["added"])[k][0]
+        return frame(kind, **({} if index is None else {"output_index": index}), **members)
+
+    def delta(k: int, text: str) -> bytes:
+        identity = way.get("delta", way["added"])[k][1]
+        kind = "response.function_call_arguments.delta"
+        return event(kind, "delta", k, delta=text, **({"item_id": identity} if identity else {}))
+
+    data = created()
+    for k in (0, 1):
+        data += event("response.output_item.added", "added", k, item=item("added", k))
+    for piece in (0, 1):
+        for k in (0, 1):
+            data += delta(k, arguments[k][:3] if piece == 0 else arguments[k][3:])
+    for k in (0, 1):
+        whole = item("done", k, arguments=arguments[k])
+        data += event("response.output_item.done", "done", k, item=whole)
+    last = [item("end", k, arguments=arguments[k]) for k in (0, 1)] if repeated else []
+    calls = tuple(Call(f"call_{k}", names[k], arguments[k]) for k in (0, 1))
+    assert reply_of(data + completed(*last)).blocks == calls
 
 
-def test_items_that_all_count_as_the_first_are_told_apart_by_their_ids() -> None:
-    other = {**CALL, "id": "fc_1", "call_id": "call_2"}
-    data = created() + added(0, **CALL) + argued(0, "{}") + added(0, **other) + argued(0, "[]")
-    blocks = reply_of(data + completed()).blocks
-    assert blocks == (Call("call_1", "ls", "{}"), Call("call_2", "ls", "[]"))
+def test_calls_with_one_id_at_one_index_are_told_apart_by_their_call_ids() -> None:
+    calls = [{**CALL, "call_id": f"call_{k}", "arguments": "{}"} for k in (0, 1)]
+    data = created() + b"".join(added(0, **call) + done(0, **call) for call in calls)
+    blocks = (Call("call_0", "ls", "{}"), Call("call_1", "ls", "{}"))
+    assert reply_of(data + completed(*calls)).blocks == blocks
+
+
+def test_a_call_whose_call_id_changes_until_it_is_done_comes_once() -> None:
+    later = {**CALL, "call_id": "call_other", "arguments": "{}"}
+    data = created() + added(0, **CALL) + argued(0, "{}") + done(0, **later)
+    (block,) = reply_of(data + completed({**later, "id": "x", "call_id": "y"})).blocks
+    assert block == Call("call_1", "ls", "{}")
+
+
+def test_events_without_any_key_go_on_with_the_open_item_of_their_kind() -> None:
+    def bare(kind: str, delta: str) -> bytes:
+        return frame(f"response.{kind}.delta", delta=delta)
+
+    data = created() + bare("reasoning_text", "h") + bare("reasoning_text", "m")
+    data += bare("output_text", "H") + bare("output_text", "i")
+    said_once = {"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}
+    data += frame("response.output_item.done", item=said_once)
+    assert reply_of(data + completed()).blocks == (Reasoning("hm"), Text("Hi"))
+
+
+def test_what_is_of_another_kind_is_another_item() -> None:
+    data = created() + thought("hm") + said(0, "Hi") + completed()
+    assert reply_of(data).blocks == (Reasoning("hm"), Text("Hi"))
 
 
 def test_an_announcement_may_bring_the_name_that_deltas_waited_for() -> None:
@@ -344,6 +409,15 @@ def test_errors_in_every_shape(error: bytes) -> None:
 
 def test_a_failed_response_without_words_is_a_failure() -> None:
     assert "failed" in failure_of(frame("response.failed", response={})).message
+
+
+@pytest.mark.parametrize("kind", ["created", "queued", "in_progress", "completed", "incomplete"])
+@pytest.mark.parametrize("end", [{"status": "cancelled"}, {"error": {"message": "boom"}}])
+def test_a_response_that_is_cancelled_or_bears_an_error_has_failed_wherever_it_is_told(
+    kind: str, end: dict[str, Any]
+) -> None:
+    failure = failure_of(said(0, "Half") + frame(f"response.{kind}", response=end) + completed())
+    assert ("cancelled" in failure.message) or failure.message == "boom"
 
 
 def test_garbage_is_a_failure_that_shows_it() -> None:

@@ -34,7 +34,7 @@ ASKED = Asked(model="my-model", new_id=lambda prefix: prefix + "1", created=7, f
 
 def failure_of(body: Any) -> Failure:
     data = body if isinstance(body, bytes) else jsonio.dumps(body)
-    (event,) = reply.lay_out(data, UPSTREAM)
+    (*_, event) = reply.lay_out(data, UPSTREAM)
     assert isinstance(event, Fail)
     return event.failure
 

@@ -16,7 +16,7 @@ from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head, decode_members
 from gwproxy.translate.anthropic.settings import ANSWER_TOOL
 from gwproxy.translate.anthropic.wire import said
-from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open, pieces
+from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.manners import Manners
 
@@ -67,12 +67,14 @@ class Blocks:
         match head.type:
             case "text" | "":
                 self._put(position, "text")
-                self._cut(position, "text", head.text)
+                if head.text:
+                    self.prose(position, "text", head.text)
                 if said(head.citations) and bytes(head.citations) != b"[]":
                     self.out.append(Lost("citations"))
             case "thinking":
                 self._put(position, "reasoning", head.signature)
-                self._cut(position, "reasoning", head.thinking)
+                if head.thinking:
+                    self.prose(position, "reasoning", head.thinking)
             case "redacted_thinking":
                 self._put(position, "redacted", head.data)
             case "tool_use" if not head.name:
@@ -156,11 +158,6 @@ class Blocks:
     def _show(self, block: _Block, kind: BlockKind) -> None:
         block.index = self._number()
         self.out.append(Open(block.index, kind))
-
-    def _cut(self, position: int, kind: Literal["text", "reasoning"], text: str | None) -> None:
-        """Text that came with the block's start, in pieces that read like a stream."""
-        for piece in pieces(text or ""):
-            self.prose(position, kind, piece)
 
     def _switched(
         self, position: int, block: _Block | None, kind: Literal["text", "reasoning"]

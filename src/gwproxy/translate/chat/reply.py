@@ -12,21 +12,14 @@ from gwproxy.translate.answer import Asked, message_id
 from gwproxy.translate.chat.blocks import carried_seal, joined
 from gwproxy.translate.chat.ending import finish_word, usage_object
 from gwproxy.translate.chat.stream import Reader
-from gwproxy.translate.events import Event, Fail, Lost, fold, unfold
-from gwproxy.translate.hub import Call, Failure, Reasoning, Refusal, Reply, Text
+from gwproxy.translate.events import Event
+from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Text
 from gwproxy.translate.manners import Manners
 
 
 def lay_out(body: bytes, manners: Manners) -> list[Event]:
-    """The events of a whole answer; an error, or anything else than an answer, is one Fail.
-
-    The body is read as the one chunk of a stream, so that nothing can be understood in two ways.
-    """
-    events = Reader(manners).whole(body)
-    result = fold(events)
-    if isinstance(result, Failure):
-        return [Fail(result)]
-    return [*(event for event in events if isinstance(event, Lost)), *unfold(result)]
+    """A whole body as the stream it would have been; an error body, or none, as a Fail."""
+    return Reader(manners).whole(body)
 
 
 def build(reply: Reply, asked: Asked) -> bytes:

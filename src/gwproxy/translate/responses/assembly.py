@@ -1,13 +1,20 @@
 """Puts an upstream's items together, in whatever order and completeness their events come.
 
-Items are found by `output_index`, or by id where an upstream gives none. A block opens with its
-first content, a call with its name. What an item holds when it is done, and its deltas did not, is
-handed in later; nothing is given twice.
+Which item is meant: an event may give its `output_index`, the item's id, a call's `call_id`. It is
+about the item that agrees in one of these keys and contradicts it in none (some hosts give parallel
+calls one id). Where there is none, ids are what cannot be trusted, for some hosts make up fresh
+ones on the way (OpenRouter, vllm-project/vllm#56285): it is about the open item of its kind at its
+index. But an announcement that contradicts an item that was announced is another item (some hosts
+count all as 0). Without any key, it is about the open item of its kind. The response object at the
+end holds every item once: under its keys whatever its index, else at its place.
+
+A block opens with its first content, a call with its name. What an item holds when it is done, and
+its deltas did not, is handed in later; nothing is given twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Raw
@@ -39,21 +46,57 @@ class Part:
 class Item:
     """`parts` are by content index; all items but messages have one."""
 
-    __slots__ = ("channel", "done", "head", "held", "parts", "section")
+    __slots__ = (
+        "announced",
+        "call_id",
+        "channel",
+        "done",
+        "head",
+        "held",
+        "id",
+        "index",
+        "parts",
+        "section",
+    )
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, index: int | None, head: Head) -> None:
+        self.index = index
+        self.id = head.id
+        self.call_id = head.call_id
         self.head = head
         self.parts: dict[int, Part] = {}
+        self.announced = False
         self.done = False
         self.held = ""  # arguments of a call whose name is yet to come
         self.channel = ""  # of reasoning: thoughts or their summary, whichever came first
         self.section = 0
 
+    def learn(self, head: Head) -> None:
+        """The item tells of itself, the first time or again."""
+        self.head = head
+        self.id = head.id or self.id
+        self.call_id = head.call_id or self.call_id
+
+    def agrees(self, index: int | None, head: Head) -> bool:
+        """Whether one key is the same, and none another."""
+        keys = ((self.index, index), (self.id, head.id), (self.call_id, head.call_id))
+        known = [
+            mine == theirs for mine, theirs in keys if mine not in _NO_KEY and theirs not in _NO_KEY
+        ]
+        return any(known) and all(known) and self.is_like(head)
+
+    def is_like(self, head: Head) -> bool:
+        mine, kind = self.head.type, head.type
+        return mine == kind or not mine or not kind or (mine in CALLS and kind in CALLS)
+
+
+_NO_KEY: Final = (None, "")
+
 
 class Assembly:
     """Items → events in `out`. Raises Malformed for items that cannot be understood."""
 
-    __slots__ = ("_blocks", "_family", "_ids", "_items", "called", "out", "refused")
+    __slots__ = ("_blocks", "_family", "_items", "_keys", "_latest", "called", "out", "refused")
 
     def __init__(self, family: str) -> None:
         self.out: list[Event] = []
@@ -61,33 +104,46 @@ class Assembly:
         self.refused = False
         self._family = family
         self._blocks = 0
-        self._items: dict[int | None, Item] = {}
-        self._ids: dict[str, Item] = {}
+        self._items: list[Item] = []
+        self._latest: Item | None = None  # whose delta came last, under these keys
+        self._keys: tuple[int | None, str | None, str] = (None, None, "")
+
+    @property
+    def empty(self) -> bool:
+        return not self._items
 
     def announce(self, index: int | None, head: Head) -> None:
-        item = self._items.get(index) or self._ids.get(head.id or "")
-        if item is not None and head.id and item.head.id not in (None, head.id):
-            self._close(item)  # another item in its place, by an upstream that counts them all as 0
-        if item is None or item.done:
+        item = self._find(index, head)
+        if item is None or item.done or (item.announced and not item.agrees(index, head)):
             item = self._add(index, head)
-        item.head = head
+        self._latest = None
+        item.announced = True
+        item.learn(head)
         if head.type in CALLS and head.name and not item.parts:
             self._open_call(item)
 
     def complete(self, index: int | None, raw: Raw) -> None:
         """The whole item has come: hand in what its deltas did not hold, and close it."""
         head = head_shape.read(raw, Losses(), "item")
-        item = self._items.get(index) or self._ids.get(head.id or "")
-        if item is None:
-            item = self._add(index, head)
+        self._latest = None
+        self._fill(self._find(index, head) or self._add(index, head), head, raw)
+
+    def repeat(self, output: Sequence[Raw]) -> None:
+        """The response object holds all items once more, or for the first time."""
+        left = list(enumerate(self._items))
+        for place, raw in enumerate(output):
+            head = head_shape.read(raw, Losses(), "output")
+            self._fill(_repeated(left, place, head) or self._add(place, head), head, raw)
+
+    def _fill(self, item: Item, head: Head, raw: Raw) -> None:
         if item.done:
             return
-        item.head = head
+        item.learn(head)
         if items.is_annotated(head.type, raw):
             self.out.append(Lost("annotations"))
         for position, block in enumerate(items.read_answer(head.type, raw, self._family)):
             part = item.parts.get(position)
-            if part is None and is_empty(block):
+            if part is None and _is_empty(block):
                 continue
             if part is None:
                 part = self._open(item, position, block)
@@ -100,12 +156,12 @@ class Assembly:
         """More of a message's part, or all of it in the event that ends it."""
         if not (frame.delta or whole):
             return
-        item = self._find(frame, "message")
+        item = self._meant(frame, "message")
+        if item.done:
+            return
         part = item.parts.get(frame.content_index)
         if part is None:
             part = self._open(item, frame.content_index, kind)
-        if part.closed:
-            return
         if frame.delta:
             self._give(part, frame.delta)
         elif whole:
@@ -115,13 +171,15 @@ class Assembly:
         """Thoughts or a summary of them: an upstream that sends both would say things twice."""
         if not frame.delta:
             return
-        item = self._find(frame, "reasoning")
+        item = self._meant(frame, "reasoning")
+        if item.done:
+            return
         item.channel = item.channel or channel
         part = item.parts.get(0)
         if part is None:
             item.section = section
             part = self._open(item, 0, _REASONING)
-        if part.closed or item.channel != channel:
+        if item.channel != channel:
             return
         if section != item.section:
             item.section = section
@@ -130,33 +188,47 @@ class Assembly:
 
     def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
         """More of a call's arguments, or all of them in the event that ends them."""
-        item = self._find(frame, kind)
+        item = self._meant(frame, kind)
+        if item.done:
+            return
         part = item.parts.get(0)
         if part is None:
             item.held = whole or item.held + (frame.delta or "")
-        elif frame.delta and not part.closed:
+        elif frame.delta:
             self._give(part, frame.delta)
         elif whole:
             self._give_rest(part, whole)
 
     def close(self) -> None:
         """Nothing more will come for any item."""
-        for item in (*self._items.values(), *self._ids.values()):
+        for item in self._items:
             self._close(item)
 
-    def _find(self, frame: Frame, kind: str) -> Item:
-        """The item that an event belongs to, even when nobody announced it."""
-        found = self._items.get(frame.output_index) or self._ids.get(frame.item_id or "")
-        if found is None:
-            found = self._add(frame.output_index, Head(kind, frame.item_id))
-        return found
+    def _meant(self, frame: Frame, kind: str) -> Item:
+        """The item that a delta belongs to, even when nobody announced it."""
+        item, index, name = self._latest, frame.output_index, frame.item_id
+        if item is None or name != self._keys[1] or index != self._keys[0] or kind != self._keys[2]:
+            head = Head(kind, name)
+            item = self._latest = self._find(index, head) or self._add(index, head)
+            self._keys = (index, name, kind)
+        return item
+
+    def _find(self, index: int | None, head: Head) -> Item | None:
+        known = [*reversed(self._items)]
+        known.sort(key=lambda item: item.done)
+        for item in known:
+            if item.agrees(index, head):
+                return item
+        keyless = index is None and not head.id and not head.call_id
+        for item in known:
+            at_its_index = index is not None and item.index == index
+            if not item.done and (keyless or at_its_index) and item.is_like(head):
+                return item
+        return None
 
     def _add(self, index: int | None, head: Head) -> Item:
-        item = Item(head)
-        if index is not None:
-            self._items[index] = item
-        if head.id or index is None:
-            self._ids[head.id or f"?{len(self._ids)}"] = item
+        item = Item(index, head)
+        self._items.append(item)
         return item
 
     def _close(self, item: Item) -> None:
@@ -206,6 +278,23 @@ class Assembly:
             self._give(part, whole[len(given) :])
 
 
+def _repeated(left: list[tuple[int, Item]], place: int, head: Head) -> Item | None:
+    """Takes the item that `head` repeats out of those that are `left`."""
+    by_trust: tuple[Callable[[int, Item], bool], ...] = (
+        lambda _order, item: item.agrees(place, head),
+        lambda _order, item: item.agrees(None, head),
+        lambda order, item: (
+            (order if item.index is None else item.index) == place and item.is_like(head)
+        ),
+    )
+    for is_it in by_trust:
+        for at, (order, item) in enumerate(left):
+            if is_it(order, item):
+                del left[at]
+                return item
+    return None
+
+
 _REASONING: Final = Reasoning("")
 
 
@@ -229,7 +318,7 @@ def _text_of(block: Block) -> str:
     return ""
 
 
-def is_empty(block: Block) -> bool:
+def _is_empty(block: Block) -> bool:
     """Nothing for anybody: no text, and nothing sealed that must come back."""
     match block:
         case Text(text="") | Refusal(text=""):

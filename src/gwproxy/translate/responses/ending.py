@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gwproxy.translate.events import unreadable
 from gwproxy.translate.fields import int_of
-from gwproxy.translate.hub import Stop, StopReason, Usage
+from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
+from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.frames import WireResponse
 
 _STOPS: Final[Mapping[str, StopReason]] = {
@@ -24,6 +26,17 @@ _INCOMPLETE: Final[Mapping[StopReason, str]] = {
     StopReason.PAUSE: "max_output_tokens",
     StopReason.REFUSAL: "content_filter",
 }
+
+
+def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
+    """The failure that a response object tells of, wherever it stands. One that has `ended`, since
+    it is a whole body or a stream's last event, must be done besides."""
+    status = response.status
+    if response.error or status == "failed":  # {} and "" are no error
+        return failure.parse_event(response.error or {"message": "the response failed"})
+    if status == "cancelled" or (ended and status not in (None, "completed", "incomplete")):
+        return unreadable(f"a response that is {status}")
+    return None
 
 
 def stop_of(response: WireResponse, *, calls: bool, refused: bool) -> Stop:

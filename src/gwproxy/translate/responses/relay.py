@@ -6,6 +6,7 @@ the same code as in a translated answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Raw
@@ -65,6 +66,10 @@ class _Outline(Assembly):
 
     __slots__ = ()
 
+    @property
+    def empty(self) -> bool:
+        return False
+
     def announce(self, index: int | None, head: Head) -> None:
         self.called = self.called or (head.type in CALLS and bool(head.name))
 
@@ -78,6 +83,10 @@ class _Outline(Assembly):
         self.refused = self.refused or any(
             isinstance(block, Refusal) and block.text for block in blocks
         )
+
+    def repeat(self, output: Sequence[Raw]) -> None:
+        for raw in output:
+            self.complete(None, raw)
 
     def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
         said = bool(frame.delta or whole)

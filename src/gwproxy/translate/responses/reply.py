@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from gwproxy.translate import complaints, jsonio
+from gwproxy.translate import jsonio
 from gwproxy.translate.answer import Asked
-from gwproxy.translate.events import Event, Fail, Lost, unfold, unreadable
+from gwproxy.translate.events import Event
 from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import (
     Block,
     Call,
     Dialect,
-    Failure,
     Opaque,
     Reasoning,
     Refusal,
@@ -27,11 +26,11 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.responses import items, output
-from gwproxy.translate.responses.assembly import is_empty
+from gwproxy.translate.responses import output
 from gwproxy.translate.responses.echo import typed_tools
-from gwproxy.translate.responses.ending import incomplete_reason, stop_of, usage_of
-from gwproxy.translate.responses.frames import WireResponse, head_shape, response_shape
+from gwproxy.translate.responses.ending import incomplete_reason
+from gwproxy.translate.responses.frames import response_shape
+from gwproxy.translate.responses.stream import Reader
 
 
 def build(reply: Reply, asked: Asked) -> bytes:
@@ -104,43 +103,8 @@ def _parts(group: list[Block]) -> list[dict[str, Any]]:
 
 
 def lay_out(body: bytes, manners: Manners) -> list[Event]:
-    """A whole body as the stream it would be; a body that is no finished answer is a Fail."""
-    try:
-        response = response_shape.read(body, Losses())
-        failure = _not_an_answer(response, body)
-        if failure is not None:
-            return [Fail(failure)]
-        blocks: list[Block] = []
-        lost: list[Event] = []
-        for raw in response.output or ():
-            kind = head_shape.read(raw, Losses(), "output").type
-            if items.is_annotated(kind, raw):
-                lost.append(Lost("annotations"))
-            blocks += (b for b in items.read_answer(kind, raw, manners.family) if not is_empty(b))
-    except Malformed as error:
-        return [Fail(unreadable(str(error)))]
-    stop = stop_of(
-        response,
-        calls=any(isinstance(block, Call) for block in blocks),
-        refused=any(isinstance(block, Refusal) for block in blocks),
-    )
-    usage = usage_of(response.usage)
-    created = None if response.created_at is None else int(response.created_at)
-    reply = Reply(response.id or "", response.model or "", tuple(blocks), stop, usage, created)
-    return [*lost, *unfold(reply)]
-
-
-def _not_an_answer(response: WireResponse, body: bytes) -> Failure | None:
-    if response.error is not None or response.status == "failed":
-        return complaints.failure(200, {}, body)
-    if response.status not in (None, "completed", "incomplete"):
-        return unreadable(f"a response that is {response.status}")
-    if response.output is None:
-        complaint = complaints.read(body)
-        if complaint.message:
-            return complaints.judge(200, {}, complaint)
-        return unreadable("a response without output")
-    return None
+    """A whole body as the stream it would have been; what is no finished answer, as a Fail."""
+    return Reader(manners).whole(body)
 
 
 def promises(body: bytes) -> bool:

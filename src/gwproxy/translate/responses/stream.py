@@ -58,7 +58,12 @@ from gwproxy.translate.responses.drafts import (
     Thoughts,
     TypedCalling,
 )
-from gwproxy.translate.responses.ending import incomplete_reason, stop_of, usage_of
+from gwproxy.translate.responses.ending import (
+    incomplete_reason,
+    stop_of,
+    trouble_of,
+    usage_of,
+)
 from gwproxy.translate.responses.frames import (
     Frame,
     WireResponse,
@@ -97,6 +102,14 @@ class Reader:
         self._give_up(truncated())
         return self._take()
 
+    def whole(self, body: bytes) -> list[Event]:
+        """A body that is no stream, as the stream it would have been: its last event alone."""
+        try:
+            self._conclude(response_shape.read(body, Losses()), body)
+        except Malformed as error:
+            self._fail(unreadable(str(error)))
+        return self._take()
+
     def _take(self) -> list[Event]:
         out = self._out.copy()
         self._out.clear()
@@ -110,7 +123,9 @@ class Reader:
         except jsonio.NotJson:
             self._on_other(data)
             return
-        kind = frame.type or name.decode("utf-8", "replace")
+        if not frame.type:
+            frame.type = name.decode("utf-8", "replace")
+        kind = frame.type
         handler = _HANDLERS.get(kind)
         try:
             if handler is not None:
@@ -128,7 +143,12 @@ class Reader:
 
     def _on_response(self, frame: Frame) -> None:
         """`response.created`, `.queued` or `.in_progress`: each may be the first."""
-        self._start(_response(frame))
+        response = _response(frame)
+        trouble = trouble_of(response, ended=False)
+        if trouble is not None:
+            self._fail(trouble)
+        else:
+            self._start(response)
 
     def _start(self, response: WireResponse) -> None:
         if not self._started:
@@ -173,22 +193,32 @@ class Reader:
 
     def _on_terminal(self, frame: Frame) -> None:
         response = _response(frame)
-        if response.status == "failed":
-            self._on_failed(frame)
+        said = frame.type.removeprefix("response.")
+        if said in ("failed", "cancelled") or (said == "incomplete" and response.status is None):
+            response.status = said
+        self._conclude(response, bytes(frame.response))
+
+    def _conclude(self, response: WireResponse, raw: bytes) -> None:
+        """The last word on the answer, and often all of it."""
+        trouble = trouble_of(response, ended=True) or self._nothing(response, raw)
+        if trouble is not None:
+            self._fail(trouble)
             return
-        if response.status not in ("completed", "incomplete"):
-            response.status = "incomplete" if frame.type == "response.incomplete" else "completed"
         self._start(response)
-        for index, raw in enumerate(response.output or ()):
-            self._answer.complete(index, raw)
+        self._answer.repeat(response.output or ())
         self._answer.close()
         stop = stop_of(response, calls=self._answer.called, refused=self._answer.refused)
         self._out += (UsageUpdate(usage_of(response.usage)), Finish(stop), End())
         self._over = True
 
-    def _on_failed(self, frame: Frame) -> None:
-        error = _response(frame).error
-        self._fail(failure.parse_event(error or {"message": "the response failed"}))
+    def _nothing(self, response: WireResponse, raw: bytes) -> Failure | None:
+        """An object without output, before which nothing came, is somebody's own error."""
+        if response.output is not None or response.status == "incomplete" or not self._answer.empty:
+            return None
+        complaint = complaints.read(raw)
+        if complaint.message:
+            return complaints.judge(200, {}, complaint)
+        return unreadable("a response without output")
 
     def _give_up(self, why: Failure) -> None:
         """What came is no answer, or none that we understand."""
@@ -225,7 +255,8 @@ _HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
     "response.completed": Reader._on_terminal,
     "response.incomplete": Reader._on_terminal,
     "response.done": Reader._on_terminal,
-    "response.failed": Reader._on_failed,
+    "response.failed": Reader._on_terminal,
+    "response.cancelled": Reader._on_terminal,
 }
 
 
