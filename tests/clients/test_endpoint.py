@@ -14,6 +14,7 @@ from gwproxy.errors import ConfigError
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import ServeSettings
+from gwproxy.translate.dialect_facts import Dialect
 
 KIMI = make_profile("kimi", {"preset": "kimi-code"})
 KEY = Secret("sk-kimi-" + "k" * 40)
@@ -41,9 +42,9 @@ def test_a_pinned_profile_stands_in_the_address() -> None:
 
 def test_directly_the_providers_own_address_is_used() -> None:
     endpoint = straight_to_provider(KIMI, KEY)
-    assert endpoint.base_for("anthropic", "Claude Code") == "https://api.kimi.com/coding"
+    assert endpoint.base_for(Dialect.ANTHROPIC, "Claude Code") == "https://api.kimi.com/coding"
     with pytest.raises(ConfigError, match="OpenCode cannot talk to 'kimi' directly"):
-        endpoint.base_for("chat", "OpenCode")
+        endpoint.base_for(Dialect.CHAT, "OpenCode")
 
 
 @pytest.mark.parametrize("preset", ["strongwall", "demo"])

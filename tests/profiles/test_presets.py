@@ -8,6 +8,7 @@ from gwproxy.profiles.presets import PRESETS
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import QUIRKS, check_quirk
 from gwproxy.profiles.record import make_profile
+from gwproxy.translate.dialect_facts import Dialect
 
 ASKED = {
     "anthropic_url": "https://gateway.example",
@@ -80,7 +81,10 @@ def test_addresses_are_those_of_the_providers_pages(
 )
 def test_each_takes_its_key_in_its_own_way(name: str, anthropic: str, chat: str) -> None:
     profile = profile_of(name)
-    assert (profile.auth_for("anthropic"), profile.auth_for("chat")) == (anthropic, chat)
+    assert (profile.auth_for(Dialect.ANTHROPIC), profile.auth_for(Dialect.CHAT)) == (
+        anthropic,
+        chat,
+    )
 
 
 def test_what_the_pages_warn_about() -> None:

@@ -10,6 +10,7 @@ import pytest
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import KeyRef, Profile
 from gwproxy.profiles.record import check_name, make_profile, unknown_settings
+from gwproxy.translate.dialect_facts import Dialect
 
 
 def made(**record: Any) -> Profile:
@@ -29,7 +30,7 @@ def test_a_preset_fills_everything_in() -> None:
     assert profile.dialects == ("anthropic",)
     assert profile.model == "kimi-k2.5"
     assert profile.stream == "auto"
-    assert profile.auth_for("anthropic") == "x-api-key"
+    assert profile.auth_for(Dialect.ANTHROPIC) == "x-api-key"
     assert profile.key == KeyRef("keyring")
     assert profile.context_window == 262_144
     assert profile.overridden == {"preset"}
@@ -73,10 +74,10 @@ def test_dialects_say_what_the_upstream_offers() -> None:
 
 
 def test_one_auth_style_is_for_all_and_a_table_for_single_dialects() -> None:
-    assert made(preset="strongwall", auth="Bearer").auth_for("anthropic") == "bearer"
+    assert made(preset="strongwall", auth="Bearer").auth_for(Dialect.ANTHROPIC) == "bearer"
     mixed = made(preset="strongwall", auth={"anthropic": "anthropic-auth-token"})
-    assert mixed.auth_for("anthropic") == "anthropic-auth-token"
-    assert mixed.auth_for("chat") == "bearer"
+    assert mixed.auth_for(Dialect.ANTHROPIC) == "anthropic-auth-token"
+    assert mixed.auth_for(Dialect.CHAT) == "bearer"
 
 
 def test_quirks_are_merged_over_the_presets() -> None:

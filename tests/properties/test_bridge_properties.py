@@ -31,9 +31,10 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.registry import DIALECTS
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
 
-PAIRS = list(itertools.product(Dialect, Dialect))
+PAIRS = list(itertools.product(DIALECTS, DIALECTS))
 ASKED_MODEL, MODEL = "asked-for", "the-model"
 VISIBLE = TEXTS.filter(lambda text: bool(text.strip()))
 
@@ -232,7 +233,7 @@ def test_the_same_bytes_in_give_the_same_bytes_out(
     assert fed(bridge_for(client, upstream, stream=True, rebuild=True), data, cuts) == first
 
 
-@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize("dialect", list(DIALECTS))
 @given(reply=answers(), cuts=CUTS)
 @settings(max_examples=60)
 def test_passthrough_is_byte_faithful(dialect: Dialect, reply: Reply, cuts: list[int]) -> None:
@@ -243,7 +244,7 @@ def test_passthrough_is_byte_faithful(dialect: Dialect, reply: Reply, cuts: list
     assert bridge.faithful
 
 
-@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize("client", list(DIALECTS))
 def test_pings_are_legal_at_any_time(client: Dialect) -> None:
     reply = Reply("x", MODEL, (Text("hello"),), Stop(StopReason.END), Usage(fresh=1, output=1))
     upstream = Dialect.CHAT if client is not Dialect.CHAT else Dialect.ANTHROPIC

@@ -13,6 +13,7 @@ from msgspec import structs
 from gwproxy.translate.bridge import CODECS, Bridge
 from gwproxy.translate.events import Delta, Event, unfold
 from gwproxy.translate.hub import Call, Dialect, Reply, Stop, StopReason
+from gwproxy.translate.registry import DIALECTS
 from properties.test_bridge_properties import (
     EVERY_PAIR,
     answers,
@@ -119,7 +120,7 @@ def check_whole(client: Dialect, body: bytes, calls: int) -> None:
     assert sum(type(block) is Call for block in result.blocks) == calls
 
 
-@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize("client", list(DIALECTS))
 @given(reply=half_answers())
 @settings(max_examples=40, deadline=None)
 def test_a_stream_that_is_cut_off_within_a_call(client: Dialect, reply: Reply) -> None:

@@ -22,12 +22,13 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
+from gwproxy.translate.registry import DIALECTS
 from properties.test_bridge_properties import MODEL, bridge_for, read_stream, streamed, whole
 from support import anthropic_grammar, anthropic_wire, chat_grammar, chat_wire, responses_wire
 from support.generated import replies
 from support.golden import FIXTURES
 
-EVERY_DIALECT = pytest.mark.parametrize("dialect", list(Dialect))
+EVERY_DIALECT = pytest.mark.parametrize("dialect", list(DIALECTS))
 Noted = tuple[Usage, Stop | None, str]
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gwproxy.proxy.endpoints import Endpoint
+from gwproxy.proxy.endpoints import GENERATING, OPEN, Endpoint
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected, said
 from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer
@@ -142,8 +142,9 @@ async def test_web_pages_are_refused(
 async def test_without_the_token_nothing_is_given_away(
     gateway: TestGateway, upstream: ScriptedUpstream, headers: dict[str, str], prefix: str
 ) -> None:
-    guarded = [e.value for e in Endpoint if e.value not in ("/healthz", "/api/hello", "/", "")]
-    for path in (*guarded, "/models/up-model", "/messages/batches", "/nowhere"):
+    unguarded = (*OPEN, Endpoint.NOT_OFFERED, Endpoint.ANSWER)
+    guarded = [endpoint.value for endpoint in Endpoint if endpoint not in unguarded]
+    for path in (*GENERATING, *guarded, "/models/up-model", "/messages/batches", "/nowhere"):
         url = f"{gateway.url}{prefix}{path}"
         async with gateway.session.post(url, json=messages(), headers=headers) as response:
             text = await response.text()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gwproxy.proxy.endpoints import Address, Endpoint, address_of
+from gwproxy.translate.dialect_facts import Dialect
 
-MESSAGES, COUNT, CHAT = Endpoint.MESSAGES, Endpoint.COUNT_TOKENS, Endpoint.CHAT
+MESSAGES, CHAT, RESPONSES = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
+COUNT = Endpoint.COUNT_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -26,8 +28,8 @@ MESSAGES, COUNT, CHAT = Endpoint.MESSAGES, Endpoint.COUNT_TOKENS, Endpoint.CHAT
         ("/v1//chat/completions", CHAT),
         ("/v1//v1/models", Endpoint.MODELS),
         ("//", Endpoint.ROOT),
-        ("/v1/responses", Endpoint.RESPONSES),
-        ("/responses", Endpoint.RESPONSES),
+        ("/v1/responses", RESPONSES),
+        ("/responses", RESPONSES),
         ("/v1/models", Endpoint.MODELS),
         ("/models", Endpoint.MODELS),
         ("/healthz", Endpoint.HEALTH),
@@ -43,9 +45,13 @@ MESSAGES, COUNT, CHAT = Endpoint.MESSAGES, Endpoint.COUNT_TOKENS, Endpoint.CHAT
     ],
 )
 @pytest.mark.parametrize("profile", ["", "kimi-2"])
-def test_with_and_without_version_and_profile(profile: str, path: str, endpoint: Endpoint) -> None:
+def test_with_and_without_version_and_profile(
+    profile: str, path: str, endpoint: Endpoint | Dialect
+) -> None:
     prefix = f"/profiles/{profile}" if profile else ""
-    assert address_of(prefix + path) == Address(endpoint, profile)
+    answers = endpoint if isinstance(endpoint, Dialect) else None
+    meant = endpoint if isinstance(endpoint, Endpoint) else Endpoint.ANSWER
+    assert address_of(prefix + path) == Address(meant, profile, answers)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_with_and_without_version_and_profile(profile: str, path: str, endpoint:
     ],
 )
 def test_a_model_by_its_id(path: str, model: str) -> None:
-    assert address_of(path) == Address(Endpoint.MODELS, "", model)
+    assert address_of(path) == Address(Endpoint.MODELS, model=model)
 
 
 @pytest.mark.parametrize(
@@ -92,5 +98,5 @@ def test_a_profile_alone_is_its_root() -> None:
 
 
 def test_methods() -> None:
-    assert Address(MESSAGES).allowed == ("POST",)
+    assert Address(Endpoint.ANSWER).allowed == ("POST",)
     assert Address(Endpoint.MODELS).allowed == ("GET", "HEAD")

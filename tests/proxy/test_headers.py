@@ -169,8 +169,8 @@ def test_values_that_could_split_a_header_are_left_out(value: str) -> None:
 
 def test_the_query_is_not_a_way_to_smuggle_a_token_on() -> None:
     pairs = [("beta", "true"), ("api_key", TOKEN), ("token", TOKEN)]
-    assert headers.forwarded_query(pairs, faithful=True) == {"beta": "true"}
-    assert headers.forwarded_query(pairs, faithful=False) == {}
+    assert headers.forwarded_query(pairs, Dialect.ANTHROPIC, faithful=True) == {"beta": "true"}
+    assert headers.forwarded_query(pairs, Dialect.ANTHROPIC, faithful=False) == {}
 
 
 def test_a_models_name_becomes_a_legal_header() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.registry import DIALECTS
 from support.bridges import new_bridge
 
 CITATION = {"type": "web_search_result_location", "url": "https://a.example", "cited_text": "x"}
@@ -95,7 +96,7 @@ def test_what_only_chat_can_say(found: Any, losses: list[str]) -> None:
     assert list(streamed.losses) == losses
 
 
-@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize("client", list(DIALECTS))
 @pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:annotations"]), ([], []), (None, [])])
 def test_what_only_responses_can_say(client: Dialect, found: Any, losses: list[str]) -> None:
     part = {"type": "output_text", "text": "a", "annotations": found}

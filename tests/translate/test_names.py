@@ -25,12 +25,13 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names, escape_id, fit_name, unescape_id
 from gwproxy.translate.outward import Outward
+from gwproxy.translate.registry import FACTS
 
 ANTHROPIC_ID = re.compile(r"^[a-zA-Z0-9_-]+$")
 
 
 def names_for(upstream: Dialect = Dialect.CHAT, **flags: object) -> Names:
-    return Names(upstream, structs.replace(Manners(), **flags))
+    return Names(FACTS[upstream], structs.replace(Manners(), **flags))
 
 
 def conversation(*ids: str, **fields: object) -> Request:
@@ -142,7 +143,7 @@ def test_free_form_tools_become_functions_and_return() -> None:
     assert "start: X" in (sent.tools[0].description or "")
     assert sent.turns[0].blocks == (Call("c", "apply_patch", '{"input":"*** Begin\\n"}'),)
     assert "emu:tools.custom" in losses
-    outward = Outward(names, losses, Dialect.ANTHROPIC)
+    outward = Outward(names, losses, FACTS[Dialect.ANTHROPIC])
     events: list[Event] = [
         Start(),
         Open(0, "call", "d", "apply_patch"),
@@ -172,7 +173,7 @@ def test_namespaces_are_flattened_and_return() -> None:
     assert sent.tools[0].name == "multi_agent_v1__close_agent"
     assert sent.tools[0].description == "Agents.\n\nCloses one."
     assert sent.turns[0].blocks == (Call("c", "multi_agent_v1__close_agent", "{}"),)
-    opened = Outward(names, Losses(), Dialect.ANTHROPIC).feed(
+    opened = Outward(names, Losses(), FACTS[Dialect.ANTHROPIC]).feed(
         [Open(0, "call", "d", "multi_agent_v1__close_agent")]
     )
     assert opened == [Open(0, "call", "d", "close_agent", namespace="multi_agent_v1")]
@@ -187,9 +188,9 @@ def test_a_responses_upstream_keeps_free_form_tools_and_namespaces() -> None:
 def test_arguments_are_guarded_for_clients_that_cannot_parse_disorder() -> None:
     losses = Losses()
     events: list[Event] = [Open(0, "call", "a", "f"), Delta(0, '{"a":1}'), Delta(0, '{"b":2}')]
-    assert Outward(names_for(), losses, Dialect.ANTHROPIC).feed([*events, Close(0)]) == [
+    assert Outward(names_for(), losses, FACTS[Dialect.ANTHROPIC]).feed([*events, Close(0)]) == [
         *events[:2],
         Close(0),
     ]
     assert "emu:tool_arguments" in losses
-    assert Outward(names_for(), Losses(), Dialect.CHAT).feed(events) == events
+    assert Outward(names_for(), Losses(), FACTS[Dialect.CHAT]).feed(events) == events

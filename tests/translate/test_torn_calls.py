@@ -10,6 +10,7 @@ import pytest
 from gwproxy.translate import sse
 from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Failure, Stop, StopReason
+from gwproxy.translate.registry import DIALECTS
 from support.anthropic_grammar import collect
 from support.bridges import new_bridge
 
@@ -57,7 +58,7 @@ def streamed(made: Bridge, event: bytes) -> Any:
 
 
 @pytest.mark.parametrize("streams", [True, False], ids=["stream", "whole"])
-@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize("client", list(DIALECTS))
 @pytest.mark.parametrize(
     ("arguments", "word", "whole"),
     [
@@ -123,7 +124,7 @@ def reason_of(stop: Stop | None) -> StopReason | None:
     return None if stop is None else stop.reason
 
 
-@pytest.mark.parametrize("client", list(Dialect))
+@pytest.mark.parametrize("client", list(DIALECTS))
 @WORDS
 def test_an_answer_is_as_complete_as_its_calls(
     client: Dialect, arguments: str, word: str | None, reason: StopReason | None

@@ -17,6 +17,7 @@ from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, Grammar, fold, unfold
 from gwproxy.translate.hub import Call, Dialect, Failure, Reply, Stop, StopReason, Text
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.registry import DIALECTS
 from support import anthropic_wire, chat_wire, responses_wire
 from support.bridges import new_bridge
 from support.generated import replies
@@ -49,7 +50,7 @@ def streamed(dialect: Dialect, *chunks: bytes) -> Any:
 
 
 @settings(deadline=None)
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", DIALECTS)
 @given(answer=replies(), places=st.lists(st.integers(0), max_size=8))
 def test_a_generated_answer(dialect: Dialect, answer: Reply, places: list[int]) -> None:
     # A body of Chat keeps no order among its kinds: what is streamed is what such a body says.
@@ -182,7 +183,7 @@ def test_what_a_responses_status_means_is_the_same_in_a_streams_last_event(
 # --- and as a stream for the client ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("upstream", Dialect)
+@pytest.mark.parametrize("upstream", DIALECTS)
 def test_long_texts_come_in_pieces_like_a_stream_and_arguments_whole(upstream: Dialect) -> None:
     words, arguments = "word " * 100, json.dumps({"path": "x" * 500})
     answer = Reply("", "", (Text(words), Call("c", "f", arguments)), Stop(StopReason.TOOL_USE))

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gwproxy.profiles.credentials import FoundKey
-from gwproxy.profiles.profile import DIALECTS, Dialect, Profile
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
@@ -34,20 +34,21 @@ from gwproxy.simulator import (
 )
 from gwproxy.simulator import Running as Provider
 from gwproxy.simulator.caller import Talk, Unfit, talk
-from gwproxy.simulator.conversation import Called, Thought
+from gwproxy.simulator.conversation import Called, DialectName, Thought
 from gwproxy.simulator.play import DIALECTS as PROVIDER_DIALECTS
 from gwproxy.simulator.play import converse
 from gwproxy.simulator.routes import Kind
+from gwproxy.translate.dialect_facts import Dialect
 
 PROVIDER_KEY: Final = "sk-simulated-demo-key"
 """Looks like a key and opens nothing."""
 
-MODELS: Final[Mapping[Dialect, str]] = MappingProxyType(
+MODELS: Final[Mapping[DialectName, str]] = MappingProxyType(
     {"anthropic": "claude-sonnet-4-6", "chat": "gpt-5.5", "responses": "gpt-5.5-codex"}
 )
 """What tools of each kind ask for; no simulated provider has any of them."""
 
-_DIALECT_OF: Final[Mapping[Kind | None, Dialect]] = MappingProxyType(
+_DIALECT_OF: Final[Mapping[Kind | None, DialectName]] = MappingProxyType(
     {Kind.MESSAGES: "anthropic", Kind.CHAT: "chat", Kind.RESPONSES: "responses"}
 )
 
@@ -58,12 +59,12 @@ class Cast:
 
     preset: str
     manners: Manners
-    dialects: tuple[Dialect, ...]
+    dialects: tuple[DialectName, ...]
     conversation: Callable[[Asked], Answer] = converse
 
 
 CAST: Final = (
-    Cast("demo", DEMO, DIALECTS),
+    Cast("demo", DEMO, tuple(PROVIDER_DIALECTS)),
     # One that speaks Chat alone, with Moonshot's habits: usage in the last choice, strict rules.
     Cast("kimi-k25", replace(strictly(KIMI_K25), dialects=frozenset({"chat"})), ("chat",)),
     Cast("kimi-code", strictly(KIMI_CODE), ("anthropic",)),
@@ -84,7 +85,7 @@ class Conversation:
     """One conversation: who spoke what, what happened on the way, and what was wrong with it."""
 
     provider: str
-    client_dialect: Dialect
+    client_dialect: DialectName
     streamed: bool
     upstream_dialect: str = ""
     on_the_way: tuple[Step, ...] = ()
@@ -118,7 +119,7 @@ async def run_demo(casts: Sequence[Cast]) -> list[Conversation]:
         return [
             await _converse(cast, providers[cast.preset], gateway.url, token, dialect, streamed)
             for cast in casts
-            for dialect in DIALECTS
+            for dialect in PROVIDER_DIALECTS
             for streamed in (False, True)
         ]
 
@@ -130,12 +131,17 @@ def _profile(cast: Cast, provider: Provider) -> Profile:
         profile,
         anthropic_url=provider.anthropic_url if "anthropic" in cast.dialects else None,
         openai_url=provider.openai_url if cast.dialects != ("anthropic",) else None,
-        dialects=cast.dialects,
+        dialects=tuple(map(Dialect, cast.dialects)),
     )
 
 
 async def _converse(
-    cast: Cast, provider: Provider, gateway_url: str, token: str, dialect: Dialect, streamed: bool
+    cast: Cast,
+    provider: Provider,
+    gateway_url: str,
+    token: str,
+    dialect: DialectName,
+    streamed: bool,
 ) -> Conversation:
     before = len(provider.generations)
     told = Conversation(cast.preset, dialect, streamed)

@@ -24,18 +24,17 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.prices import MICRO, Prices
-from gwproxy.profiles.profile import DIALECTS, Endpoint, Profile
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import manner_values, settable_quirks
 from gwproxy.profiles.secret import Secret
 from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.registry import DIALECTS, FACTS
 
 _LIMITS: Final = ("context_window", "max_output_tokens")
-_ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    "messages",
-    "count_tokens",
-    "chat",
-    "responses",
-    "models",
+_MODELS: Final = "models"  # which all dialects have, and a person looks for last
+_ENDPOINTS: Final = (
+    *(name for facts in FACTS.values() for name in facts.paths if name != _MODELS),
+    _MODELS,
 )
 
 profile_app: Final = typer.Typer(

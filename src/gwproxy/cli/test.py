@@ -234,7 +234,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "words": verdict.words,
         "hint": verdict.hint or None,
-        "dialect": verdict.dialect.value if verdict.dialect else None,
+        "dialect": verdict.dialect,
         "kind": verdict.kind.value if verdict.kind else None,
         "status": verdict.status,
         "calls": verdict.calls,

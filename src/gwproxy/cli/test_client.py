@@ -20,7 +20,6 @@ from gwproxy.profiles.local_token import local_token
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.probe import GatewayProbe, Outcome, Verdict
 from gwproxy.proxy.upstream import Upstream
-from gwproxy.translate.hub import Dialect
 
 if TYPE_CHECKING:
     from gwproxy.profiles.secret import Secret
@@ -69,7 +68,7 @@ async def _verdicts(
     yield alive
     if ask and secret.outcome is not Outcome.BAD:
         credential = way.credential or {"authorization": f"Bearer {token.reveal()}"}
-        yield await gateway.question(way.url, way.model, credential, Dialect(way.dialect))
+        yield await gateway.question(way.url, way.model, credential, way.dialect)
 
 
 def _secret_verdict(way: Way, client: Client, token: Secret, set_up: str) -> Verdict:

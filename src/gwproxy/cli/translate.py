@@ -13,14 +13,15 @@ import typer
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UsageError
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.registry import DIALECTS
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
     from gwproxy.proxy.route import Route
     from gwproxy.translate.bridge import Bridge
-    from gwproxy.translate.hub import Dialect
 
-_DIALECTS: Final = "anthropic|chat|responses"
+_DIALECTS: Final = "|".join(DIALECTS)
 _MOST_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -53,8 +54,8 @@ def translate(
     bridge, model = _bridge(client, wanted, profile, request)
     body = _translated(bridge, request)
     data = {
-        "from": client.value,
-        "to": bridge.upstream.value,
+        "from": client,
+        "to": bridge.upstream,
         "model": model,
         "relayed": bridge.faithful,
         "body": body,
@@ -65,12 +66,9 @@ def translate(
 
 
 def _dialect(name: str, flag: str) -> Dialect:
-    from gwproxy.translate.hub import Dialect
-
-    try:
-        return Dialect(name)
-    except ValueError:
-        raise UsageError(f"{name!r} is not a dialect", hint=f"{flag} {_DIALECTS}") from None
+    if name not in DIALECTS:
+        raise UsageError(f"{name!r} is not a dialect", hint=f"{flag} {_DIALECTS}")
+    return Dialect(name)
 
 
 def _read() -> bytes:

@@ -18,8 +18,8 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
-from gwproxy.profiles.profile import BEARER, X_API_KEY
 from gwproxy.profiles.quirks import manner_values
+from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect
 
 NAME: Final = "claude-code"
 TITLE: Final = "Claude Code"
@@ -198,13 +198,13 @@ def _leading_elsewhere(files: Iterable[Path], places: Places) -> list[str]:
 
 def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:
     # Without /v1: Claude Code adds it, and .../v1/v1/messages is a 404.
-    variables = {"ANTHROPIC_BASE_URL": endpoint.base_for("anthropic", "Claude Code")}
+    variables = {"ANTHROPIC_BASE_URL": endpoint.base_for(Dialect.ANTHROPIC, "Claude Code")}
     key = endpoint.secret.reveal()
     # One credential only. An empty value takes away what the shell exports: a real Anthropic key
     # would be sent along to the endpoint, and the first start would stop to ask about it.
     if endpoint.token_command:
         return {**variables, "ANTHROPIC_AUTH_TOKEN": "", "ANTHROPIC_API_KEY": ""}
-    auth = endpoint.profile.auth_for("anthropic") if endpoint.direct else BEARER
+    auth = endpoint.profile.auth_for(Dialect.ANTHROPIC) if endpoint.direct else BEARER
     if auth == BEARER:
         return {**variables, "ANTHROPIC_AUTH_TOKEN": key, "ANTHROPIC_API_KEY": ""}
     if auth == X_API_KEY:

@@ -18,7 +18,7 @@ from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
-from gwproxy.profiles.profile import BEARER
+from gwproxy.translate.dialect_facts import BEARER, Dialect
 
 NAME: Final = "codex"
 TITLE: Final = "Codex"
@@ -142,7 +142,7 @@ def _provider(endpoint: Endpoint) -> dict[str, Value]:
     silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
     return {
         "name": "gwproxy" if not endpoint.direct else profile.name,
-        "base_url": endpoint.base_for("responses", TITLE),
+        "base_url": endpoint.base_for(Dialect.RESPONSES, TITLE),
         "wire_api": "responses",
         "stream_idle_timeout_ms": silence_ms + _PATIENCE_BEYOND_OURS_MS,
     }
@@ -162,7 +162,7 @@ def _credential(endpoint: Endpoint) -> list[Wish]:
         # Codex refuses two kinds of credential beside each other.
         return [*others, Wish((*_TABLE, token), ABSENT), Wish((*_TABLE, command), value)]
     key = endpoint.secret.reveal()
-    auth = endpoint.profile.auth_for("responses") if endpoint.direct else BEARER
+    auth = endpoint.profile.auth_for(Dialect.RESPONSES) if endpoint.direct else BEARER
     extra: dict[str, Value] = dict(endpoint.profile.headers) if endpoint.direct else {}
     result = [*others, Wish((*_TABLE, command), ABSENT)]
     if auth == BEARER:

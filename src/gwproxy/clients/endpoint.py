@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.endpoints import is_loopback
-from gwproxy.profiles.profile import Dialect, Profile
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import manner_values
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_PORT, ServeSettings
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.registry import FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Endpoint:
 
     def base_for(self, dialect: Dialect, client: str) -> str:
         """The base for one dialect. Raises ConfigError where the provider does not speak it."""
-        base = self.anthropic if dialect == "anthropic" else self.openai
+        base = self.openai if FACTS[dialect].base == "openai_url" else self.anthropic
         if base is None or (self.direct and dialect not in self.profile.dialects):
             raise ConfigError(
                 f"{client} cannot talk to {self.profile.name!r} directly",

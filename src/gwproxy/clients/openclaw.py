@@ -29,8 +29,9 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError, UsageError
-from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
 from gwproxy.profiles.quirks import manner_values
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.registry import FACTS
 
 NAME: Final = "openclaw"
 TITLE: Final = "OpenClaw"
@@ -40,9 +41,9 @@ SCOPES: Final = ("user",)
 PROVIDER: Final = "gwproxy"
 
 _APIS: Final[dict[Dialect, str]] = {
-    "anthropic": "anthropic-messages",
-    "chat": "openai-completions",
-    "responses": "openai-responses",
+    Dialect.ANTHROPIC: "anthropic-messages",
+    Dialect.CHAT: "openai-completions",
+    Dialect.RESPONSES: "openai-responses",
 }
 
 # OpenClaw's own limit covers connect, headers and body, and must outlast the gateway's.
@@ -195,13 +196,13 @@ def includes(value: Value) -> bool:
 
 def dialect_of(api: str) -> Dialect:
     """What OpenClaw speaks for an `api`; left out, it is Chat."""
-    return next((dialect for dialect, name in _APIS.items() if name == api), "chat")
+    return next((dialect for dialect, name in _APIS.items() if name == api), Dialect.CHAT)
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:
     """The dialect that goes through with the least translation; Anthropic's carries the most."""
     spoken = endpoint.profile.dialects
-    return next((each for each in _APIS if each in spoken), "chat")
+    return next((each for each in _APIS if each in spoken), Dialect.CHAT)
 
 
 def _models(endpoint: Endpoint) -> list[str]:
@@ -242,8 +243,9 @@ def _key(endpoint: Endpoint) -> Value:
         return {"source": "exec", "provider": PROVIDER, "id": "token"}
     if endpoint.token_file:
         return {"source": "file", "provider": PROVIDER, "id": "value"}
-    auth = endpoint.profile.auth_for(_dialect(endpoint)) if endpoint.direct else ""
-    if auth and auth != (X_API_KEY if _dialect(endpoint) == "anthropic" else BEARER):
+    dialect = _dialect(endpoint)
+    auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
+    if auth and auth != FACTS[dialect].auth:
         raise ConfigError(
             f"OpenClaw cannot talk to {endpoint.profile.name!r} directly",
             why=f"the provider wants its key as {auth}, which OpenClaw does not send there",

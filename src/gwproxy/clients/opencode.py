@@ -17,8 +17,9 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
-from gwproxy.profiles.profile import BEARER, X_API_KEY, Dialect
 from gwproxy.profiles.quirks import manner_values
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.registry import FACTS
 
 NAME: Final = "opencode"
 TITLE: Final = "OpenCode"
@@ -45,9 +46,9 @@ _MANAGED: Final = {
 }
 
 _PACKAGES: Final[dict[Dialect, str]] = {
-    "anthropic": "@ai-sdk/anthropic",
-    "chat": "@ai-sdk/openai-compatible",
-    "responses": "@ai-sdk/openai",
+    Dialect.ANTHROPIC: "@ai-sdk/anthropic",
+    Dialect.CHAT: "@ai-sdk/openai-compatible",
+    Dialect.RESPONSES: "@ai-sdk/openai",
 }
 
 
@@ -109,7 +110,7 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     base = endpoint.base_for(dialect, TITLE)
     options: dict[str, Value] = {
         # Always with /v1: the packages add only what comes behind it.
-        "baseURL": f"{base}/v1" if dialect == "anthropic" else base,
+        "baseURL": f"{base}/v1" if FACTS[dialect].path.startswith("/v1/") else base,
     }
     if endpoint.direct and profile.headers:
         options["headers"] = dict(profile.headers)
@@ -170,13 +171,13 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
 
 def dialect_of(package: str) -> Dialect:
     """What OpenCode speaks through an SDK package; left out, it is Chat."""
-    return next((dialect for dialect, name in _PACKAGES.items() if name == package), "chat")
+    return next((dialect for dialect, name in _PACKAGES.items() if name == package), Dialect.CHAT)
 
 
 def _dialect(endpoint: Endpoint) -> Dialect:
     """The dialect that goes through with the least translation; Anthropic's carries the most."""
     spoken = endpoint.profile.dialects
-    return next((each for each in _PACKAGES if each in spoken), "chat")
+    return next((each for each in _PACKAGES if each in spoken), Dialect.CHAT)
 
 
 def _models(endpoint: Endpoint) -> list[str]:
@@ -208,7 +209,7 @@ def _key(endpoint: Endpoint, dialect: Dialect) -> tuple[str, bool]:
             hint="unset GWPROXY_TOKEN, or leave out --helper",
         )
     auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
-    if auth and auth != (X_API_KEY if dialect == "anthropic" else BEARER):
+    if auth and auth != FACTS[dialect].auth:
         raise ConfigError(
             f"OpenCode cannot talk to {endpoint.profile.name!r} directly",
             why=f"the provider wants its key as {auth}, which OpenCode does not send there",

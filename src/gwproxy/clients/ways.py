@@ -18,7 +18,8 @@ from gwproxy.clients.effective import InForce, claude_code_now
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Places
 from gwproxy.clients.tomltext import TOML
-from gwproxy.profiles.profile import Dialect
+from gwproxy.translate.dialect_facts import X_API_KEY, Dialect
+from gwproxy.translate.registry import FACTS
 
 _DEFAULT: Final = "its default"
 
@@ -46,20 +47,15 @@ class Way:
     def url(self) -> str:
         """Where it asks. Users leave `/v1` out of an address, or put it where it is not wanted."""
         root = self.base.value.rstrip("/").removesuffix("/v1")
-        return f"{root}/v1/{_ROUTES[self.dialect]}"
-
-
-_ROUTES: Final[Mapping[Dialect, str]] = {
-    "anthropic": "messages",
-    "chat": "chat/completions",
-    "responses": "responses",
-}
+        return f"{root}/v1{FACTS[self.dialect].path.removeprefix('/v1')}"
 
 
 def claude_code_way(places: Places) -> Way:
     """Claude Code's; https://code.claude.com/docs/en/settings."""
     now = claude_code_now(places)
-    return Way("anthropic", now.base_url, now.model, now.credential(), now.helper, now.unreadable)
+    return Way(
+        Dialect.ANTHROPIC, now.base_url, now.model, now.credential(), now.helper, now.unreadable
+    )
 
 
 def codex_way(places: Places) -> Way:
@@ -74,11 +70,13 @@ def codex_way(places: Places) -> Way:
     table = lookup(tree, ("model_providers", provider))
     if not isinstance(table, dict):
         base = InForce(_OPENAI if chosen == "openai" else "", f"the provider {chosen}")
-        return Way("responses", base, _SOME_MODEL, unreadable=unreadable)
+        return Way(Dialect.RESPONSES, base, _SOME_MODEL, unreadable=unreadable)
     base = InForce(_text(table.get("base_url")), str(own))
     model = "" if remark else _text(lookup(tree, ("model",)))
     credential, helper = _codex_secret(table, own, places)
-    return Way("responses", base, model or _SOME_MODEL, credential, helper, unreadable, remark)
+    return Way(
+        Dialect.RESPONSES, base, model or _SOME_MODEL, credential, helper, unreadable, remark
+    )
 
 
 def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, str], InForce | None]:
@@ -111,7 +109,7 @@ def opencode_way(places: Places) -> Way:
     entry = lookup(tree, ("provider", provider))
     if not isinstance(entry, dict):
         base = InForce("", f"the provider {chosen}" if chosen else _DEFAULT)
-        return Way("chat", base, _SOME_MODEL, unreadable=unreadable)
+        return Way(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable)
     dialect = opencode.dialect_of(_text(entry.get("npm")))
     address = _text(lookup(entry, ("options", "baseURL")))
     key = _filled(_text(lookup(entry, ("options", "apiKey"))), places)
@@ -156,7 +154,7 @@ def openclaw_way(places: Places) -> Way:
         base = InForce("", f"the provider {chosen}" if chosen else _DEFAULT)
         if openclaw.includes(tree):
             remark = f"{file} includes other files, which were not read"
-        return Way("chat", base, _SOME_MODEL, unreadable=unreadable, remark=remark)
+        return Way(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable, remark=remark)
     dialect = openclaw.dialect_of(_text(entry.get("api")))
     base = InForce(_text(entry.get("baseUrl")), f"the provider {provider}")
     key, helper = _openclaw_key(entry.get("apiKey"), tree, file, places)
@@ -265,7 +263,8 @@ def _key_header(dialect: Dialect, key: str) -> dict[str, str]:
     """As the SDK of each dialect sends it."""
     if not key:
         return {}
-    return {"x-api-key": key} if dialect == "anthropic" else {"authorization": f"Bearer {key}"}
+    style = FACTS[dialect].auth
+    return {X_API_KEY: key} if style == X_API_KEY else {"authorization": f"Bearer {key}"}
 
 
 def _bears_secret(header: str) -> bool:

@@ -13,10 +13,10 @@ from typing import Any, Final
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles import key_hosts
 from gwproxy.profiles.prices import BadPrice, check_price
-from gwproxy.profiles.profile import DIALECTS
 from gwproxy.profiles.quirks import BadQuirk, find_quirk, parse_quirk
 from gwproxy.profiles.record import KEY_SETTINGS, SETTINGS
 from gwproxy.profiles.suggest import did_you_mean
+from gwproxy.translate.registry import DIALECTS
 
 Document = MutableMapping[str, Any]
 

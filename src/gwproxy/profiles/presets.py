@@ -12,13 +12,11 @@ from types import MappingProxyType
 from typing import Final
 
 from gwproxy.profiles.profile import (
-    BEARER,
     FIRST_BYTE_TIMEOUT_S,
     IDLE_TIMEOUT_S,
-    X_API_KEY,
-    Dialect,
     StreamMode,
 )
+from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect
 from gwproxy.translate.manners import QuirkValue
 
 
@@ -98,10 +96,10 @@ _TABLE: Final = (
         source="https://strongwall.ai",
         anthropic_url="https://api.strongwall.ai",
         openai_url="https://api.strongwall.ai/v1",
-        dialects=("anthropic", "chat"),
+        dialects=(Dialect.ANTHROPIC, Dialect.CHAT),
         model="kimi-k2.5",
         stream="never",  # "Streaming responses are not currently supported."
-        auth=MappingProxyType({"anthropic": X_API_KEY, "chat": BEARER}),
+        auth=MappingProxyType({Dialect.ANTHROPIC: X_API_KEY, Dialect.CHAT: BEARER}),
         quirks=MappingProxyType({**_KIMI_K25, "usage_in_stream": False}),
         context_window=262_144,
         max_output_tokens=32_768,
@@ -117,10 +115,12 @@ _TABLE: Final = (
         source="https://kimi-k25.com",
         anthropic_url="https://kimi-k25.com/api/anthropic",
         openai_url="https://kimi-k25.com/api/openai/v1",
-        dialects=("anthropic", "chat", "responses"),
+        dialects=(Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES),
         model="kimi-k2.5",
         # Messages also takes `x-api-key` and `anthropic-auth-token`; Bearer works on all of them.
-        auth=MappingProxyType({"anthropic": BEARER, "chat": BEARER, "responses": BEARER}),
+        auth=MappingProxyType(
+            {Dialect.ANTHROPIC: BEARER, Dialect.CHAT: BEARER, Dialect.RESPONSES: BEARER}
+        ),
         # "POST /api/anthropic/v1/messages/count_tokens is free"
         quirks=MappingProxyType({**_KIMI_K25, "count_tokens": "upstream"}),
         context_window=262_144,
@@ -136,10 +136,10 @@ _TABLE: Final = (
         anthropic_url="https://api.kimi.com/coding",
         # /coding/v1/chat/completions is documented as 404. Newer reports say that it exists
         # (NousResearch/hermes-agent#26050, earendil-works/pi#9338): a user may set openai_url.
-        dialects=("anthropic",),
+        dialects=(Dialect.ANTHROPIC,),
         model="kimi-k2.5",
         models=("kimi-for-coding",),  # the name that its answers bear
-        auth=MappingProxyType({"anthropic": X_API_KEY}),
+        auth=MappingProxyType({Dialect.ANTHROPIC: X_API_KEY}),
         quirks=MappingProxyType(
             {
                 **_KIMI_K25,
@@ -157,9 +157,9 @@ _TABLE: Final = (
         name="claude-gateway",
         title="Claude gateway",
         source="the operator's own API documentation",
-        dialects=("anthropic", "chat"),
+        dialects=(Dialect.ANTHROPIC, Dialect.CHAT),
         model="claude-sonnet-4-6",
-        auth=MappingProxyType({"anthropic": X_API_KEY, "chat": BEARER}),
+        auth=MappingProxyType({Dialect.ANTHROPIC: X_API_KEY, Dialect.CHAT: BEARER}),
         quirks=MappingProxyType(_CLAUDE),
         context_window=200_000,
         max_output_tokens=64_000,  # https://docs.anthropic.com/en/docs/about-claude/models
@@ -178,7 +178,7 @@ _TABLE: Final = (
         name="demo",
         title="The built-in demo provider",
         source="gwproxy.simulator",
-        dialects=("anthropic", "chat", "responses"),
+        dialects=(Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES),
         model="demo-1",
         needs_key=False,
     ),

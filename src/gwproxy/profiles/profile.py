@@ -9,28 +9,21 @@ checks every value; this module only says what a checked profile is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
 from gwproxy.profiles.prices import Prices
+from gwproxy.translate.dialect_facts import Base, Dialect, DialectFacts
 from gwproxy.translate.manners import QuirkValue
-
-Dialect = Literal["anthropic", "chat", "responses"]
-"""One wire format: Anthropic Messages, OpenAI Chat Completions, OpenAI Responses."""
-
-DIALECTS: Final[tuple[Dialect, ...]] = ("anthropic", "chat", "responses")
+from gwproxy.translate.registry import FACTS
 
 StreamMode = Literal["auto", "always", "never"]
 """Whether the upstream streams: find out, only streams, cannot stream."""
 
 STREAM_MODES: Final[tuple[StreamMode, ...]] = ("auto", "always", "never")
 
-Endpoint = Literal["messages", "count_tokens", "chat", "responses", "models"]
-
-X_API_KEY: Final = "x-api-key"
-BEARER: Final = "bearer"
 
 FIRST_BYTE_TIMEOUT_S: Final = 600.0
 """A thinking model, or an upstream that cannot stream, stays silent for minutes. Strongwall's
@@ -98,28 +91,32 @@ class Profile:
         """Whether the upstream is our own simulated provider, which has no address of its own."""
         return self.preset == "demo"
 
-    def url(self, endpoint: Endpoint) -> str | None:
-        """The full address of `endpoint`, or None when the profile has no base for it.
+    def base(self, setting: Base) -> str | None:
+        """The address that `setting` has."""
+        return self.openai_url if setting == "openai_url" else self.anthropic_url
 
-        `models` is asked on the OpenAI base where there is one, else on the Anthropic base.
-        """
-        if endpoint in ("messages", "count_tokens"):
-            path = "/v1/messages" if endpoint == "messages" else "/v1/messages/count_tokens"
-            return self.anthropic_url and self.anthropic_url + path
-        if endpoint == "models" and self.openai_url is None:
-            return self.anthropic_url and self.anthropic_url + "/v1/models"
-        path = "/chat/completions" if endpoint == "chat" else f"/{endpoint}"
-        return self.openai_url and self.openai_url + path
+    def at(self, setting: Base, address: str) -> Profile:
+        """The same, with `address` as its only one."""
+        if setting == "openai_url":
+            return replace(self, openai_url=address, anthropic_url=None)
+        return replace(self, anthropic_url=address, openai_url=None)
+
+    def url(self, endpoint: str) -> str | None:
+        """The full address of `endpoint`, or None when the profile has no base for it. `models`,
+        which all dialects have, is asked where the `lister` is."""
+        for facts in (self.lister, *FACTS.values()):
+            if endpoint in facts.paths:
+                base = self.base(facts.base)
+                return base and base + facts.paths[endpoint]
+        return None
+
+    @property
+    def lister(self) -> DialectFacts:
+        """The dialect in which the list of models is asked for: one of the OpenAI base where there
+        is one, also for a profile that speaks another there."""
+        base: Base = "openai_url" if self.openai_url else "anthropic_url"
+        return next(facts for facts in FACTS.values() if facts.base == base)
 
     def auth_for(self, dialect: Dialect) -> str:
         """`x-api-key`, `bearer`, or the name of the header that takes the bare key."""
-        return self.auth.get(dialect) or default_auth(dialect)
-
-
-def default_auth(dialect: Dialect) -> str:
-    """How each vendor's own API takes a key.
-
-    https://docs.anthropic.com/en/api/overview#authentication
-    https://platform.openai.com/docs/api-reference/authentication
-    """
-    return X_API_KEY if dialect == "anthropic" else BEARER
+        return self.auth.get(dialect) or FACTS[dialect].auth

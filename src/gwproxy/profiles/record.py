@@ -21,18 +21,16 @@ from gwproxy.profiles.model_facts import ModelFacts, facts_of
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.prices import BadPrice, Prices, check_price, read_prices
 from gwproxy.profiles.profile import (
-    BEARER,
-    DIALECTS,
     STREAM_MODES,
-    X_API_KEY,
-    Dialect,
     KeyRef,
     Profile,
 )
 from gwproxy.profiles.quirks import BadQuirk, check_quirk
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.suggest import did_you_mean
+from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Base, Dialect
 from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.registry import DIALECTS, FACTS
 
 NAME_RULE: Final = "lower-case letters, digits and dashes, 1 to 40 of them, dashes inside only"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -199,14 +197,15 @@ class _Reader:
                 "a profile needs anthropic_url or openai_url",
                 hint="take the base URL from the provider's documentation",
             )
-        base_of = {"anthropic": anthropic_url, "chat": openai_url, "responses": openai_url}
+        bases: dict[Base, str | None] = {"anthropic_url": anthropic_url, "openai_url": openai_url}
         if "dialects" not in self._record:
-            wanted = (*preset.dialects, "anthropic", "chat")
-            return tuple(one for one in DIALECTS if one in wanted and base_of[one] is not None)
+            # What every provider has at such an address; Responses is still the exception.
+            wanted = (*preset.dialects, Dialect.ANTHROPIC, Dialect.CHAT)
+            return tuple(one for one in DIALECTS if one in wanted and bases[FACTS[one].base])
         dialects = self._dialect_list(())
         for dialect in dialects:
-            if base_of[dialect] is None:
-                needed = "anthropic_url" if dialect == "anthropic" else "openai_url"
+            needed = FACTS[dialect].base
+            if bases[needed] is None:
                 raise self._bad("dialects", f"{dialect} needs {needed}, which is not set")
         return dialects
 
@@ -216,9 +215,9 @@ class _Reader:
             return MappingProxyType(dict.fromkeys(DIALECTS, self._auth_style("auth", value)))
         styles = dict(preset.auth)
         for dialect, style in self._table("auth").items():
-            if dialect not in DIALECTS:
+            if dialect not in FACTS:
                 raise self._bad(f"auth.{dialect}", f"must be one of {', '.join(DIALECTS)}")
-            styles[dialect] = self._auth_style(f"auth.{dialect}", style)
+            styles[Dialect(dialect)] = self._auth_style(f"auth.{dialect}", style)
         return MappingProxyType(styles)
 
     def headers(self) -> Mapping[str, str]:

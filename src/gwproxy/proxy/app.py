@@ -22,7 +22,7 @@ from gwproxy.profiles.store import Config
 from gwproxy.proxy import answers, counting, failover, failures, guard, headers, models, usage
 from gwproxy.proxy.connection import Connection
 from gwproxy.proxy.conversations import retrieval
-from gwproxy.proxy.endpoints import GENERATING, KEPT, OPEN, Address, Endpoint, address_of
+from gwproxy.proxy.endpoints import KEPT, OPEN, Address, Endpoint, address_of
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
@@ -205,10 +205,15 @@ class Gateway:
             raise Failed(failures.not_offered(record.path))
         if request.method not in address.allowed:
             raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
-        if endpoint in GENERATING:
-            caller = GENERATING[endpoint]
+        if address.answers is not None:
             return await failover.exchange(
-                self._services, plan.routes, address.profile, request, caller, record, started
+                self._services,
+                plan.routes,
+                address.profile,
+                request,
+                address.answers,
+                record,
+                started,
             )
         if endpoint is Endpoint.COUNT_TOKENS:
             return await counting.count(
@@ -237,6 +242,7 @@ def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
     """In whose dialect a refusal is to be said."""
     if address is not None and address.dialect is not None:
         return address.dialect
+    # Where the address does not say, only the vendor's own headers can.
     return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
 
 

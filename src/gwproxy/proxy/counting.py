@@ -26,6 +26,7 @@ from gwproxy.translate.bridge import Bridge, Peek, peek
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.registry import FACTS
 
 _LARGEST_COUNT_BYTES: Final = 64 * 1024
 """An answer is a few dozen bytes."""
@@ -52,7 +53,7 @@ async def count(
     head = answers.head(Dialect.ANTHROPIC, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)
     counted = None
-    if route.manners.count_tokens == "upstream" and route.dialect is Dialect.ANTHROPIC:
+    if route.manners.count_tokens == "upstream" and FACTS[route.dialect].counted:
         counted = await _ask(services, route, request.headers, bridge, body)
     if counted is None:
         counted = _estimated(bridge, body)

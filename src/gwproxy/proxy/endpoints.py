@@ -7,22 +7,23 @@ one profile. Paths are compared as they came, undecoded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.registry import FACTS
 
 _PROFILES: Final = "/profiles/"
 _VERSION: Final = "/v1"
 
 
 class Endpoint(StrEnum):
-    MESSAGES = "/messages"
+    ANSWER = "(a dialect's own)"  # of a model
     COUNT_TOKENS = "/messages/count_tokens"
-    CHAT = "/chat/completions"
-    RESPONSES = "/responses"
     RESPONSE = "/responses/{id}"
     INPUT_ITEMS = "/responses/{id}/input_items"
     CANCEL = "/responses/{id}/cancel"
@@ -37,11 +38,10 @@ class Endpoint(StrEnum):
     NOT_OFFERED = ""
 
 
-GENERATING: Final = {
-    Endpoint.MESSAGES: Dialect.ANTHROPIC,
-    Endpoint.CHAT: Dialect.CHAT,
-    Endpoint.RESPONSES: Dialect.RESPONSES,
-}
+GENERATING: Final[Mapping[str, Dialect]] = MappingProxyType(
+    {facts.path.removeprefix(_VERSION): facts.name for facts in FACTS.values()}
+)
+"""Where a model answers, and in which dialect."""
 
 KEPT: Final = frozenset({Endpoint.RESPONSE, Endpoint.INPUT_ITEMS, Endpoint.CANCEL})
 """About a response that was kept."""
@@ -51,7 +51,7 @@ OPEN: Final = frozenset({Endpoint.HEALTH, Endpoint.HELLO, Endpoint.ROOT})
 
 _POSTED: Final = frozenset(
     {
-        *GENERATING,
+        Endpoint.ANSWER,
         Endpoint.COUNT_TOKENS,
         Endpoint.INPUT_TOKENS,
         Endpoint.CANCEL,
@@ -60,7 +60,8 @@ _POSTED: Final = frozenset(
 )
 
 _KNOWN: Final = {
-    endpoint.value: endpoint for endpoint in {*Endpoint} - KEPT - {Endpoint.NOT_OFFERED}
+    endpoint.value: endpoint
+    for endpoint in {*Endpoint} - KEPT - {Endpoint.NOT_OFFERED, Endpoint.ANSWER}
 }
 
 _KEPT_BY_TAIL: Final = {
@@ -83,11 +84,13 @@ _VENDOR_ONLY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`profile` is the one pinned by the path, or ""; `model` the id after `/models/`,
-    `request_id` the one after `/usage/`, `response_id` the one after `/responses/`."""
+    """`profile` is the one pinned by the path, or ""; `answers` the dialect in which a model
+    answers there; `model` the id after `/models/`, `request_id` the one after `/usage/`,
+    `response_id` the one after `/responses/`."""
 
     endpoint: Endpoint
     profile: str = ""
+    answers: Dialect | None = None
     model: str = ""
     request_id: str = ""
     response_id: str = ""
@@ -101,12 +104,13 @@ class Address:
 
     @property
     def dialect(self) -> Dialect | None:
-        """The dialect of whoever calls this endpoint; None where any may."""
+        """The dialect of whoever calls this endpoint; None where any may. Two vendors have routes
+        that no other dialect has (product.md §5)."""
         if self.endpoint is Endpoint.COUNT_TOKENS or self.endpoint is Endpoint.NOT_OFFERED:
             return Dialect.ANTHROPIC
         if self.endpoint is Endpoint.INPUT_TOKENS or self.endpoint in KEPT:
             return Dialect.RESPONSES
-        return GENERATING.get(self.endpoint)
+        return self.answers
 
 
 def address_of(path: str) -> Address | None:
@@ -127,13 +131,15 @@ def address_of(path: str) -> Address | None:
         path = path.rstrip("/")
     if path == _VERSION:
         path = "/"
+    if path in GENERATING:
+        return Address(Endpoint.ANSWER, profile, GENERATING[path])
     endpoint = _KNOWN.get(path)
     if endpoint is not None and endpoint is not Endpoint.USAGE:
         return Address(endpoint, profile)
     if path.startswith("/responses/"):
         return _address_of_response(profile, path.removeprefix("/responses/"))
     if path.startswith("/models/"):
-        return Address(Endpoint.MODELS, profile, unquote(path.removeprefix("/models/")))
+        return Address(Endpoint.MODELS, profile, model=unquote(path.removeprefix("/models/")))
     if path.startswith("/usage/"):
         return Address(Endpoint.USAGE, profile, request_id=path.removeprefix("/usage/"))
     if any(path == known or path.startswith(f"{known}/") for known in _VENDOR_ONLY):

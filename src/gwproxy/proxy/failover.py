@@ -38,7 +38,7 @@ async def exchange(
     most_bytes = routes.config.serve.max_body_bytes
     body = await inbound.read_body(request, most_bytes, services.limits)
     if routes.config.serve.capture and services.captures.exists:
-        query = headers.forwarded_query(request.query.items(), faithful=True)
+        query = headers.forwarded_query(request.query.items(), client, faithful=True)
         record.tape = Tape(record.path, query, request.headers, body)
     try:
         asked = peek(body)

@@ -13,24 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gwproxy import __version__
-from gwproxy.profiles.profile import BEARER, X_API_KEY
 from gwproxy.proxy.route import Route
-from gwproxy.translate.hub import Dialect
-
-ANTHROPIC_VERSION: Final = "2023-06-01"
-"""The only one that third parties document. Newer SDKs ask for `2026-10-21`, in which
-`temperature` is gone; real Claude gets what its client asked for."""
-
-# How the names begin that each family of clients has for its own upstream.
-_FAITHFUL: Final[Mapping[Dialect, tuple[str, ...]]] = {
-    # beta, workspace-id and what comes: https://docs.anthropic.com/en/api/beta-headers
-    Dialect.ANTHROPIC: ("anthropic-",),
-    # https://platform.openai.com/docs/api-reference/authentication
-    Dialect.CHAT: ("openai-organization", "openai-project", "openai-beta"),
-    Dialect.RESPONSES: ("openai-organization", "openai-project", "openai-beta"),
-}
-# One may be the local token, the other is settled by itself.
-_NOT_RELAYED: Final = frozenset({"anthropic-auth-token", "anthropic-version"})
+from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect, DialectFacts
+from gwproxy.translate.registry import FACTS
 
 _ALWAYS: Final = ("idempotency-key",)
 
@@ -70,10 +55,12 @@ def towards_upstream(
         # Never another client's name: that has cost users their accounts (badlogic/pi-mono#5009).
         "user-agent": client.get("user-agent") or f"gwproxy/{__version__}",
     }
-    if route.dialect is Dialect.ANTHROPIC:
-        asked = client.get("anthropic-version") if faithful and _is_claude(route) else None
-        headers["anthropic-version"] = asked or ANTHROPIC_VERSION
-    headers |= _relayed(client, (*_ALWAYS, *_FAITHFUL[route.dialect]) if faithful else _ALWAYS)
+    facts = FACTS[route.dialect]
+    if facts.version is not None:
+        version, default = facts.version
+        asked = client.get(version) if faithful and _is_claude(route) else None
+        headers[version] = asked or default
+    headers |= _relayed(client, facts, faithful=faithful)
     for name, value in route.profile.headers.items():
         headers[name.lower()] = value
     if key is not None:
@@ -81,12 +68,14 @@ def towards_upstream(
     return headers
 
 
-def _relayed(client: Mapping[str, str], beginnings: tuple[str, ...]) -> dict[str, str]:
-    """The client's headers that begin so; of those in several lines (betas are), all of them."""
+def _relayed(client: Mapping[str, str], facts: DialectFacts, *, faithful: bool) -> dict[str, str]:
+    """The client's headers for its own upstream; of those in several lines (betas are), all."""
+    beginnings = (*_ALWAYS, *facts.relayed) if faithful else _ALWAYS
+    settled = facts.version[0] if facts.version is not None else ""
     relayed: dict[str, str] = {}
     for name, value in client.items():
         lower = name.lower()
-        if lower.startswith(beginnings) and lower not in _NOT_RELAYED:
+        if lower.startswith(beginnings) and lower not in (settled, *facts.not_relayed):
             relayed[lower] = f"{relayed[lower]}, {value}" if lower in relayed else value
     return relayed
 
@@ -97,7 +86,7 @@ def _is_claude(route: Route) -> bool:
 
 
 def _credential(route: Route, key: str) -> dict[str, str]:
-    style = route.profile.auth_for(route.dialect.value)
+    style = route.profile.auth_for(route.dialect)
     if style == BEARER:
         return {"authorization": f"Bearer {key}"}
     return {X_API_KEY if style == X_API_KEY else style.lower(): key}
@@ -133,7 +122,7 @@ def upstream_request_id(upstream: Mapping[str, str]) -> str:
 
 def request_id_header(client: Dialect) -> str:
     """The header in which the vendor's SDK looks for our id."""
-    return "request-id" if client is Dialect.ANTHROPIC else "x-request-id"
+    return FACTS[client].request_id
 
 
 def printable(text: str) -> str:
@@ -143,7 +132,10 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:1000]
 
 
-def forwarded_query(pairs: Iterable[tuple[str, str]], *, faithful: bool) -> dict[str, str]:
+def forwarded_query(
+    pairs: Iterable[tuple[str, str]], upstream: Dialect, *, faithful: bool
+) -> dict[str, str]:
     """What remains of the client's query. Claude Code's `?beta=true` goes to its own API; a token
     that somebody put into the URL goes nowhere."""
-    return dict(pair for pair in pairs if faithful and pair[0] == "beta")
+    kept = FACTS[upstream].query
+    return dict(pair for pair in pairs if faithful and kept is not None and pair[0] == kept[0])

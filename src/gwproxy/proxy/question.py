@@ -66,11 +66,11 @@ class Question:
         services, route, record = self._services, self.route, self._record
         record.follow(route)
         record.generating = True
-        if route.manners.rebuild and self._client is route.dialect:
+        if route.manners.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
-        if self._client is Dialect.RESPONSES:
+        if self._client == Dialect.RESPONSES:  # alone it has a memory (product.md §5)
             # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
-            native = route.dialect is Dialect.RESPONSES and not route.manners.rebuild
+            native = route.dialect == Dialect.RESPONSES and not route.manners.rebuild
             self.turn = await begin_turn(services, routes, route, body, native=native)
             body = self.turn.body
         self._body = body
@@ -142,7 +142,9 @@ class Question:
                 self._request.headers, route, faithful=bridge.faithful, streams=streams, key=key
             ),
             outgoing,
-            headers.forwarded_query(self._request.query.items(), faithful=bridge.faithful),
+            headers.forwarded_query(
+                self._request.query.items(), route.dialect, faithful=bridge.faithful
+            ),
             key,
             streams,
         )

@@ -8,33 +8,20 @@ Nothing here knows sockets, keys or the clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.model_facts import facts_of
-from gwproxy.profiles.profile import Endpoint, Profile, StreamMode
+from gwproxy.profiles.profile import Profile, StreamMode
 from gwproxy.profiles.quirks import manner_values
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
-from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.hub import Failure
 from gwproxy.translate.manners import Manners
-
-_ENDPOINTS: Final[Mapping[Dialect, Endpoint]] = {
-    Dialect.ANTHROPIC: "messages",
-    Dialect.CHAT: "chat",
-    Dialect.RESPONSES: "responses",
-}
-
-_PREFERENCE: Final[Mapping[Dialect, tuple[Dialect, ...]]] = {
-    # The client's own first, then whichever loses least: Chat is what hosts test most, Anthropic
-    # says more about reasoning and tools than Chat, Responses keeps state of its own.
-    Dialect.ANTHROPIC: (Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES),
-    Dialect.CHAT: (Dialect.CHAT, Dialect.ANTHROPIC, Dialect.RESPONSES),
-    Dialect.RESPONSES: (Dialect.RESPONSES, Dialect.CHAT, Dialect.ANTHROPIC),
-}
+from gwproxy.translate.registry import FACTS
 
 _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
 """`claude-sonnet-4-6[1m]`: Claude Code's wish for a context window, never part of a name."""
@@ -92,9 +79,12 @@ class Routes:
         return found
 
     def _to(self, profile: Profile, model: str, client: Dialect) -> Route:
-        """The best way to `profile`. Raises Failed."""
-        for dialect in _PREFERENCE[client]:
-            url = profile.url(_ENDPOINTS[dialect]) if dialect in profile.dialects else None
+        """The best way to `profile`: in the client's own dialect, else whichever loses least.
+        Raises Failed."""
+        spoken = [dialect for dialect in profile.dialects if dialect != client]
+        spoken.sort(key=lambda dialect: FACTS[dialect].preference)
+        for dialect in (client, *spoken) if client in profile.dialects else spoken:
+            url = profile.url(FACTS[dialect].endpoint)
             if url is not None:
                 model = model or profile.model
                 return Route(profile, model, dialect, url, self.manners_of(profile, model))

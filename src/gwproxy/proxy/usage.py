@@ -75,5 +75,5 @@ async def _ask(services: Services, routes: Routes, address: Address) -> dict[str
 
 def _route(routes: Routes, profile: Profile) -> Route:
     """How the profile wants to be asked at the address where its list of models is."""
-    dialect = Dialect.CHAT if profile.openai_url else Dialect.ANTHROPIC
+    dialect = profile.lister.name
     return Route(profile, profile.model, dialect, "", routes.manners_of(profile, profile.model))

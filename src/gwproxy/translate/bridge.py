@@ -24,16 +24,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from gwproxy.translate import (
-    anthropic,
-    chat,
-    complaints,
-    jsonio,
-    passthrough,
-    responses,
-    seal,
-    tokens,
-)
+from gwproxy.translate import complaints, jsonio, passthrough, registry, seal, tokens
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.dialect import Codec, Reader, Tap, Writer
 from gwproxy.translate.events import (
@@ -60,11 +51,7 @@ from gwproxy.translate.stops import StopMatcher
 from gwproxy.translate.streams import Collector, FaithfulStream, Pipe, StreamBridge
 from gwproxy.translate.thoughts import Listener, Thoughts, recalled, session_of
 
-CODECS: Final[Mapping[Dialect, Codec]] = {
-    Dialect.ANTHROPIC: anthropic.CODEC,
-    Dialect.CHAT: chat.CODEC,
-    Dialect.RESPONSES: responses.CODEC,
-}
+CODECS: Final = registry.codecs()
 
 NO_IMAGES: Final[Mapping[str, Fetched]] = MappingProxyType({})
 
@@ -113,7 +100,7 @@ class Bridge:
 
     `model` is the upstream's name for the model, `streams` whether the upstream is asked to
     stream. `input_factor` calibrates the token estimate. `thoughts` remembers the reasoning before
-    calls, for clients that lose it. Ids and time come from the shell.
+    calls, for clients that lose it. Ids and time come from the shell. `codecs` are the dialects.
     """
 
     def __init__(
@@ -130,12 +117,17 @@ class Bridge:
         request_id: str,
         input_factor: float = 1.0,
         thoughts: MutableMapping[str, Thoughts] | None = None,
+        codecs: Mapping[Dialect, Codec] = CODECS,
     ) -> None:
-        self.client = client
-        self.upstream = upstream
-        reads_words = manners.leaked_tools or (manners.inline_think and upstream is Dialect.CHAT)
+        self._client = codecs[client]
+        self._upstream = codecs[upstream]
+        self.client = self._client.facts.name
+        self.upstream = self._upstream.facts.name
+        reads_words = manners.leaked_tools or (
+            manners.inline_think and self._upstream.facts.think_tags
+        )
         self.faithful = (
-            client is upstream
+            client == upstream
             and not (manners.rebuild or reads_words)
             and (not asked.stream or streams)
             and not (streams and not asked.stream)
@@ -152,7 +144,7 @@ class Bridge:
         self._factor = input_factor
         self._thoughts = thoughts if manners.reasoning_in != "none" else None
         self._session = ""
-        self._names = Names(upstream, manners)
+        self._names = Names(self._upstream.facts, manners)
         self._asked = Asked(
             model=asked.model,
             new_id=new_id,
@@ -174,7 +166,7 @@ class Bridge:
         self._open_seals(body)
         if self.faithful:
             return ()
-        return pending_urls(CODECS[self.client].parse_request(body, Losses()), self._manners)
+        return pending_urls(self._client.parse_request(body, Losses()), self._manners)
 
     def request(self, body: bytes, images: Mapping[str, Fetched] = NO_IMAGES) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
@@ -194,13 +186,14 @@ class Bridge:
         return self._render(request)
 
     def count_request(self, body: bytes) -> bytes:
-        """A `count_tokens` body for an Anthropic upstream that has the route."""
+        """A body for the upstream's `count_tokens` route, which takes no other fields."""
         self._open_seals(body)
         if self.faithful:
             return self.request(body)
         rendered = self._render(self._parse_countable(body))
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
-        return jsonio.dumps({k: v for k, v in fields.items() if k in _COUNTED_FIELDS})
+        counted = self._upstream.facts.counted
+        return jsonio.dumps({k: v for k, v in fields.items() if k in counted})
 
     def _open_seals(self, body: bytes) -> None:
         """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
@@ -213,7 +206,7 @@ class Bridge:
         return self._calibrate(tokens.estimate(self._parse_countable(body)))
 
     def _parse_countable(self, body: bytes) -> Request:
-        codec = CODECS[self.client]
+        codec = self._client
         return (codec.parse_countable or codec.parse_request)(body, self.losses)
 
     def read_relayed(self) -> None:
@@ -225,7 +218,7 @@ class Bridge:
             return  # the upstream took it; the answer does without
 
     def _parse(self, body: bytes, losses: Losses) -> Request:
-        request = CODECS[self.client].parse_request(body, losses)
+        request = self._client.parse_request(body, losses)
         estimate = tokens.estimate(request)
         self.input_estimate = self._calibrate(estimate)
         thinking = request.thinking
@@ -249,7 +242,7 @@ class Bridge:
             self._session = session_of(request)
             request = recalled(request, self._thoughts)
         request = self._names.inward(request, self.losses)
-        if self.client is not Dialect.ANTHROPIC:  # there arguments are an object in any case
+        if self._client.facts.arguments != "object":
             self._wrapped = wrapped_tools(request, self._manners)
         if self._manners.leaked_tools:
             self._leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
@@ -257,14 +250,15 @@ class Bridge:
         for step, changed in steps:
             self.repaired.append((step.name, step.why))
             request = changed
-        return CODECS[self.upstream].render_request(request, self._manners, self.losses)
+        return self._upstream.render_request(request, self._manners, self.losses)
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
-        """Whether stop sequences are looked for here: Responses upstreams know none, some take few,
-        and no other dialect tells an Anthropic client which one it was."""
-        if self.upstream is Dialect.RESPONSES or not takes_stops(stops, self._manners):
+        """Whether stop sequences are looked for here: some upstreams know none, some take few, and
+        some do not tell which one it was to a client that asks."""
+        upstream = self._upstream.facts
+        if not upstream.stops or not takes_stops(stops, self._manners):
             return True
-        return self.client is Dialect.ANTHROPIC is not self.upstream
+        return self._client.facts.names_stop and not upstream.names_stop
 
     def _calibrate(self, estimated: float) -> int:
         return max(1, round(estimated * self._factor))
@@ -275,11 +269,11 @@ class Bridge:
         """A whole answer for a client that wants one."""
         if self.faithful:
             return self._relay_whole(body)
-        events = CODECS[self.upstream].lay_out_reply(body, self._manners)
+        events = self._upstream.lay_out_reply(body, self._manners)
         return self.build(fold(self.pipe().feed(events)))
 
     def _relay_whole(self, body: bytes) -> bytes | Failure:
-        codec = CODECS[self.upstream]
+        codec = self._upstream
         for event in codec.lay_out_reply(body, self._manners):
             if not isinstance(event, Fail):
                 self.note(event)
@@ -294,7 +288,7 @@ class Bridge:
     def build(self, result: Reply | Failure) -> bytes | Failure:
         if isinstance(result, Failure):
             return result
-        return CODECS[self.client].build_reply(result, self._asked)
+        return self._client.build_reply(result, self._asked)
 
     def stream(self) -> StreamBridge | FaithfulStream:
         if self.faithful:
@@ -308,9 +302,9 @@ class Bridge:
         """The upstream's refusal in the client's dialect; verbatim where both speak the same and
         the client can act on it."""
         lower = {name.lower(): value for name, value in headers.items()}
-        failure = CODECS[self.upstream].parse_failure(status, lower, body)
+        failure = self._upstream.parse_failure(status, lower, body)
         answer = self.render(failure)
-        same = self.client is self.upstream and jsonio.is_object(body)
+        same = self.client == self.upstream and jsonio.is_object(body)
         if same and self._speaks_for_itself(failure, answer):
             return structs.replace(answer, status=status, body=body)
         return answer
@@ -325,12 +319,12 @@ class Bridge:
         return self.faithful or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
-        return render_failure(self.client, failure, self._asked.request_id)
+        return _error_answer(self._client, failure, self._asked.request_id)
 
     # --- for the streams -----------------------------------------------------------------
 
     def pipe(self) -> Pipe:
-        outward = Outward(self._names, self.losses, self.client, wrapped=self._wrapped)
+        outward = Outward(self._names, self.losses, self._client.facts, wrapped=self._wrapped)
         return Pipe(self, LeakedCalls(self._leaks), outward, StopMatcher(self._stops))
 
     def listener(self) -> Listener | None:
@@ -338,16 +332,16 @@ class Bridge:
         return None if self._thoughts is None else Listener(self._session, self._thoughts)
 
     def reader(self) -> Reader:
-        return CODECS[self.upstream].reader(self._manners)
+        return self._upstream.reader(self._manners)
 
     def writer(self) -> Writer:
-        return CODECS[self.client].writer(self._asked)
+        return self._client.writer(self._asked)
 
     def tap(self) -> Tap:
-        return CODECS[self.upstream].tap(self._manners)
+        return self._upstream.tap(self._manners)
 
     def lay_out(self, body: bytes) -> list[Event]:
-        return CODECS[self.upstream].lay_out_reply(body, self._manners)
+        return self._upstream.lay_out_reply(body, self._manners)
 
     @property
     def asked_model(self) -> str:
@@ -364,16 +358,13 @@ class Bridge:
                 self.upstream_model = model
 
 
-# The body of Anthropic's count_tokens takes these and no others.
-# https://docs.claude.com/en/api/messages-count-tokens
-_COUNTED_FIELDS: Final = frozenset(
-    {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
-)
-
-
 def render_failure(client: Dialect, failure: Failure, request_id: str) -> ErrorAnswer:
     """A failure as an answer of `client`'s dialect, with the headers its SDK acts upon."""
-    status, body = CODECS[client].render_failure(failure, request_id)
+    return _error_answer(CODECS[client], failure, request_id)
+
+
+def _error_answer(client: Codec, failure: Failure, request_id: str) -> ErrorAnswer:
+    status, body = client.render_failure(failure, request_id)
     headers: dict[str, str] = {}
     if failure.retry_after_s is not None:
         headers["retry-after"] = f"{failure.retry_after_s:g}"

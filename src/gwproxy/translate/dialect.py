@@ -31,13 +31,14 @@ understand is none of their business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gwproxy.translate.answer import Asked
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Dialect, Failure, Reply, Request
+from gwproxy.translate.hub import Failure, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.sse import Decoder, Frame
@@ -73,14 +74,16 @@ class Writer(Protocol):
 
 
 class Codec(Struct, frozen=True):
-    """One dialect's folder as a value, `CODEC` in its `__init__`: all that `bridge` knows of it.
+    """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
+    its `facts` and its functions.
 
+    `plain_question(question, limit, manners)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
     such a request and its body is not quite the other's. `promises` says whether a body that is no
     answer yet is a promise of one, where the dialect knows such a thing.
     """
 
-    dialect: Dialect
+    facts: DialectFacts
     parse_request: Callable[[bytes, Losses], Request]
     render_request: Callable[[Request, Manners, Losses], bytes]
     lay_out_reply: Callable[[bytes, Manners], list[Event]]
@@ -90,5 +93,6 @@ class Codec(Struct, frozen=True):
     tap: Callable[[Manners], Tap]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
+    plain_question: Callable[[str, int, Manners], dict[str, Any]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     promises: Callable[[bytes], bool] | None = None

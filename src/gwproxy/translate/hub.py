@@ -19,14 +19,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
-
-class Dialect(StrEnum):
-    """One wire format."""
-
-    ANTHROPIC = "anthropic"
-    CHAT = "chat"
-    RESPONSES = "responses"
-
+from gwproxy.translate.dialect_facts import Dialect as Dialect
 
 # --- blocks ----------------------------------------------------------------------------------
 

@@ -19,7 +19,15 @@ import msgspec
 
 T = TypeVar("T")
 
-_encoder: Final = msgspec.json.Encoder()
+
+def _as_text(value: object) -> str:
+    """A value of a kind of str, such as a `Dialect`, which msgspec would refuse."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=_as_text)
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -88,7 +96,7 @@ def dumps(value: object) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _ascii(msgspec.to_builtins(value))
+        return _ascii(msgspec.to_builtins(value, enc_hook=_as_text))
 
 
 def text(value: str) -> bytes:

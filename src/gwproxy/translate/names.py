@@ -4,11 +4,9 @@ What one side's grammar refuses the other side's model was trained to see, so no
 for good: `functions.ls:0` reaches an Anthropic client as `gwx_functions-2Els-3A0` and is itself
 again in the next request. The mapping needs no memory: it is rebuilt from the request.
 
-Sources of the limits: Anthropic `tool_use.id` pattern `^[a-zA-Z0-9_-]+$`; OpenAI `tool_call.id` of
-40 characters and `call_id` of 64; function names of 64 characters `[a-zA-Z0-9_-]` (OpenAI), 128
-(Anthropic), a letter first (Moonshot). Replacing illegal characters by `_` collides and loses the
-id style that Kimi was trained on (BerriAI/litellm#21114); storing data in ids made one of 1324
-characters (openai/codex#14355).
+How long ids and names may be stands among the facts of each dialect; Moonshot wants a letter first.
+Replacing illegal characters by `_` collides and loses the id style that Kimi was trained on
+(BerriAI/litellm#21114); storing data in ids made one of 1324 characters (openai/codex#14355).
 """
 
 from __future__ import annotations
@@ -22,7 +20,8 @@ import msgspec
 from msgspec import structs
 
 from gwproxy.translate import arguments
-from gwproxy.translate.hub import Block, Call, Dialect, Request, Result, Tool, ToolReference, Turn
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Block, Call, Request, Result, Tool, ToolReference, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 
@@ -31,8 +30,6 @@ _LEGAL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
 _REPEAT: Final = re.compile(r"--[0-9]+\Z")
 _ESCAPE: Final = re.compile(r"-([0-9A-F]{2})")
-_ID_LENGTH: Final = {Dialect.ANTHROPIC: 128, Dialect.CHAT: 40, Dialect.RESPONSES: 64}
-_NAME_LENGTH: Final = {Dialect.ANTHROPIC: 128, Dialect.CHAT: 64, Dialect.RESPONSES: 64}
 _KEPT_NAME_CHARACTERS: Final = 52
 _NAMESPACE_JOINT: Final = "__"
 _INPUT_SCHEMA: Final = (
@@ -100,7 +97,6 @@ class Names:
 
     __slots__ = (
         "_known",
-        "_limit",
         "_manners",
         "_natives",
         "_seed",
@@ -109,10 +105,9 @@ class Names:
         "_used",
     )
 
-    def __init__(self, upstream: Dialect, manners: Manners) -> None:
+    def __init__(self, upstream: DialectFacts, manners: Manners) -> None:
         self._upstream = upstream
         self._manners = manners
-        self._limit = _NAME_LENGTH[upstream]
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
         self._turn_ids: set[str] = set()
@@ -156,10 +151,10 @@ class Names:
 
     def _call(self, call: Call) -> Call:
         self._used.add(call.id)
-        flatten = call.custom and self._upstream is not Dialect.RESPONSES
+        flatten = call.custom and not self._upstream.custom_tools
         native = self._native_call_id(call.id)
         name = self._fit(self._flat(call.name, call.namespace))
-        namespace = call.namespace if self._upstream is Dialect.RESPONSES else None
+        namespace = call.namespace if self._upstream.namespaces else None
         if not flatten and (native, name, namespace) == (call.id, call.name, call.namespace):
             return call
         return structs.replace(
@@ -173,7 +168,7 @@ class Names:
 
     def _result(self, result: Result) -> Result:
         native = self._natives.get(result.call_id) or self._native_id(result.call_id)
-        custom = result.custom and self._upstream is Dialect.RESPONSES
+        custom = result.custom and self._upstream.custom_tools
         refers = any(type(block) is ToolReference for block in result.blocks)
         if not refers and (native, custom) == (result.call_id, result.custom):
             return result
@@ -197,16 +192,18 @@ class Names:
         return native
 
     def _native_id(self, carried: str) -> str:
-        native = unescape_id(carried)
-        return _fit_id(native, _ID_LENGTH[self._upstream], self._upstream is Dialect.ANTHROPIC)
+        upstream = self._upstream
+        return _fit_id(unescape_id(carried), upstream.id_length, upstream.plain_ids)
 
     def _flat(self, name: str, namespace: str | None) -> str:
-        if namespace is None or self._upstream is Dialect.RESPONSES:
+        if namespace is None or self._upstream.namespaces:
             return name
         return namespace + _NAMESPACE_JOINT + name
 
     def _fit(self, name: str) -> str:
-        return fit_name(name, self._limit, self._manners.tool_names == "letter_first")
+        return fit_name(
+            name, self._upstream.name_length, self._manners.tool_names == "letter_first"
+        )
 
     def _choice_name(self, name: str, request: Request) -> str:
         for tool in request.tools:
@@ -218,8 +215,8 @@ class Names:
         if tool.kind == "hosted":
             return tool
         name = self._fit(self._flat(tool.name, tool.namespace))
-        plain = self._upstream is not Dialect.RESPONSES
-        custom = tool.kind == "custom" and plain
+        plain = not self._upstream.namespaces
+        custom = tool.kind == "custom" and not self._upstream.custom_tools
         if name != tool.name or custom:
             self._known[name] = Known(tool.name, tool.namespace, tool.kind == "custom")
         if name == tool.name and not custom:

@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import structs
 
 from gwproxy.translate.arguments import FreeText, Guard, Unguarded, Unwrapper
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -27,7 +28,7 @@ from gwproxy.translate.events import (
     Open,
     truncated,
 )
-from gwproxy.translate.hub import Dialect, Stop, StopReason
+from gwproxy.translate.hub import Stop, StopReason
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.names import Names
 from gwproxy.translate.repair.schema import ValueUnwrapper
@@ -42,8 +43,8 @@ _BLOCKS: Final = frozenset({Open, Delta, Close})
 
 
 class Outward:
-    """Upstream's calls → the client's. A Chat client's arguments stay as the model wrote them: it
-    parses them on its own and expects the raw text. `wrapped` are the tools whose arguments stand
+    """Upstream's calls → the client's. Arguments that a client wants raw stay as the model wrote
+    them. `wrapped` are the tools whose arguments stand
     in one property (`repair.tools.wrapped_tools`)."""
 
     __slots__ = (
@@ -62,7 +63,7 @@ class Outward:
         self,
         names: Names,
         losses: Losses,
-        client: Dialect,
+        client: DialectFacts,
         *,
         wrapped: Mapping[str, str] = _NOTHING_WRAPPED,
     ) -> None:
@@ -99,7 +100,7 @@ class Outward:
         if event.kind == "call":
             return self._open_call(event)
         native = event.native
-        if native is not None and native.dialect is not self._client:
+        if native is not None and native.dialect != self._client.name:
             self._losses.drop(native.type)  # writers pass over it
         return event
 
@@ -113,7 +114,7 @@ class Outward:
         elif custom:
             self._call = FreeText()
         else:
-            self._call = Unguarded() if self._client is Dialect.CHAT else Guard()
+            self._call = Unguarded() if self._client.arguments == "raw" else Guard()
         self._index = event.index
         return structs.replace(
             event,

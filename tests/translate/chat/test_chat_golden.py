@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gwproxy.translate.answer import Asked
-from gwproxy.translate.chat import CODEC
+from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import Grammar, fold
 from gwproxy.translate.hub import Dialect, Reply
 from gwproxy.translate.losses import Losses
@@ -18,6 +18,8 @@ from gwproxy.translate.outward import Outward
 from gwproxy.translate.sequencer import Sequencer
 from support.chat_grammar import collect
 from support.golden import FIXTURES, agrees, readable
+
+CODEC = CODECS[Dialect.CHAT]
 
 CHAT = FIXTURES / "chat"
 REQUESTS = sorted(p for p in (CHAT / "requests").glob("*.json") if ".to-" not in p.name)
@@ -63,7 +65,7 @@ def test_replies(path: Path) -> None:
 def test_streams(path: Path) -> None:
     manners = MANNERS["kimi"]
     reader, writer = CODEC.reader(manners), CODEC.writer(ASKED)
-    outward = Outward(Names(Dialect.CHAT, manners), Losses(), Dialect.CHAT)
+    outward = Outward(Names(CODEC.facts, manners), Losses(), CODEC.facts)
     events = [*reader.feed(path.read_bytes()), *reader.finish()]
     agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))
     grammar = Grammar(sequential=True)

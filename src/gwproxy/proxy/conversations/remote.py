@@ -58,7 +58,7 @@ async def ask(
     no such response, or keeps none. Raises Failed."""
     profile = routes.profile(address.profile)
     route = routes.find(profile.name, "", Dialect.RESPONSES)
-    if route.dialect is not Dialect.RESPONSES or route.manners.rebuild:
+    if route.dialect != Dialect.RESPONSES or route.manners.rebuild:
         return None
     if not _RESPONSE_ID.fullmatch(address.response_id):
         return None

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from gwproxy.profiles.profile import Endpoint, Profile
+from gwproxy.profiles.profile import Profile
 from gwproxy.proxy import answers, headers
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.probe import questions
@@ -19,8 +19,10 @@ from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call, Upstream
 from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import CODECS, Bridge, peek
+from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.fields import Rejected
-from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.registry import FACTS
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Lists of models of a reseller reach one megabyte."""
@@ -57,8 +59,7 @@ class Way:
 def ways_of(routes: Routes, profile: Profile, key: str | None) -> list[Way]:
     """A way for each dialect of `profile`."""
     return [
-        Way(routes.find(profile.name, profile.model, Dialect(name)), key)
-        for name in profile.dialects
+        Way(routes.find(profile.name, profile.model, dialect), key) for dialect in profile.dialects
     ]
 
 
@@ -66,12 +67,11 @@ def listing_way(ways: list[Way]) -> Way:
     """The way to the list of models: on the OpenAI base where there is one, also for a profile
     that does not speak Chat there."""
     profile = ways[0].profile
-    dialect = Dialect.CHAT if profile.openai_url else Dialect.ANTHROPIC
-    return replace(ways[0], route=replace(ways[0].route, dialect=dialect))
+    return replace(ways[0], route=replace(ways[0].route, dialect=profile.lister.name))
 
 
 async def ask_free(
-    upstream: Upstream, way: Way, endpoint: Endpoint, body: bytes | None = None
+    upstream: Upstream, way: Way, endpoint: str, body: bytes | None = None
 ) -> bytes | None:
     """The answer of a route that is never billed; None where there is no such route."""
     url = way.profile.url(endpoint)
@@ -92,15 +92,10 @@ async def elsewhere(upstream: Upstream, way: Way) -> str | None:
     """Another base of the same host, at which the provider answers what is never billed: it has a
     list of models there, or counts tokens."""
     profile = way.profile
-    anthropic = way.dialect is Dialect.ANTHROPIC
-    base = profile.anthropic_url if anthropic else profile.openai_url
-    for other in other_bases(base or "", way.dialect):
-        moved = replace(
-            profile,
-            anthropic_url=other if anthropic else None,
-            openai_url=None if anthropic else other,
-            first_byte_timeout_s=min(profile.first_byte_timeout_s, _LOOK_S),
-        )
+    facts = FACTS[way.dialect]
+    patience_s = min(profile.first_byte_timeout_s, _LOOK_S)
+    for other in other_bases(profile.base(facts.base) or "", facts):
+        moved = replace(profile.at(facts.base, other), first_byte_timeout_s=patience_s)
         there = replace(way, route=replace(way.route, profile=moved))
         if await _answers(upstream, there):
             return other
@@ -112,7 +107,7 @@ async def _answers(upstream: Upstream, way: Way) -> bool:
         body = await ask_free(upstream, way, "models")
         if body is not None and model_names(body):
             return True
-        if way.dialect is not Dialect.ANTHROPIC:
+        if not FACTS[way.dialect].counted:
             return False
         body = await ask_free(upstream, way, "count_tokens", questions.count(way.route.model))
     except Failed:
@@ -127,7 +122,7 @@ async def ask_plain(
     question on)."""
     route = way.route
     head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
-    body = questions.plain(route.dialect, route.model, route.manners, streams=streams)
+    body = questions.plain(CODECS[route.dialect], route.model, route.manners, streams=streams)
     started = time.monotonic()
     answer = await upstream.send(Call(route.profile, route.url, head, body, {}, way.key, streams))
     parts: list[bytes] = []
@@ -152,7 +147,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
     request = jsonio.dumps(asked)
     streams = route.streams(False)
     bridge = Bridge(
-        Dialect.ANTHROPIC,
+        Dialect.ANTHROPIC,  # Claude Code's
         route.dialect,
         route.manners,
         asked=peek(request),

@@ -10,7 +10,6 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import holder
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.headers import ANTHROPIC_VERSION
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.verdicts import Outcome, Verdict, fault, timed
 from gwproxy.proxy.upstream import Call, Upstream
@@ -89,15 +88,15 @@ class GatewayProbe:
     ) -> str:
         """The name of the model that answered. Raises Failed."""
         head = {**credential, "content-type": "application/json"}
-        query = {}
-        if dialect is Dialect.ANTHROPIC:
-            head["anthropic-version"] = ANTHROPIC_VERSION
-            query["beta"] = "true"
-        body = questions.as_client(dialect, model)
+        codec = CODECS[dialect]
+        if codec.facts.version is not None:
+            name, version = codec.facts.version
+            head[name] = version
+        query = {} if codec.facts.query is None else dict([codec.facts.query])
+        body = questions.as_client(codec, model)
         answer = await self._upstream.send(
             Call(_OURSELVES, url, head, body, query, self._token.reveal(), True)
         )
-        codec = CODECS[dialect]
         try:
             if not answer.ok:
                 lower = {name.lower(): value for name, value in answer.headers.items()}

@@ -43,7 +43,8 @@ from gwproxy.proxy.upstream import Upstream
 from gwproxy.translate import sse
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
-from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply
+from gwproxy.translate.hub import Failure, FailureKind, Reply
+from gwproxy.translate.registry import FACTS
 
 _SHOWN_MODELS: Final = 5
 
@@ -123,7 +124,7 @@ class ProviderProbe:
         if verdict.outcome is Outcome.BAD:
             verdict = _weighed(verdict, depth)
         yield verdict
-        counting = next((way for way in ways if way.dialect is Dialect.ANTHROPIC), None)
+        counting = next((way for way in ways if FACTS[way.dialect].counted), None)
         if counting is not None and verdict.outcome is not Outcome.BAD:
             yield await self._look("count_tokens", counting, lambda: self._count(counting))
 
@@ -316,7 +317,7 @@ def _reply(body: bytes, way: Way, *, is_stream: bool) -> Reply:
 
 
 def _address(way: Way, base: str) -> Learned:
-    return Learned("anthropic_url" if way.dialect is Dialect.ANTHROPIC else "openai_url", base)
+    return Learned(FACTS[way.dialect].base, base)
 
 
 def _note(check: str, words: str, way: Way, learned: Learned) -> Verdict:

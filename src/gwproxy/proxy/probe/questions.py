@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gwproxy.translate import jsonio
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.dialect import Codec
 from gwproxy.translate.manners import Manners
 
 _SHORT: Final = "Reply with exactly OK."
@@ -43,16 +43,11 @@ _PICTURE: Final = (
 )
 
 
-def plain(dialect: Dialect, model: str, manners: Manners, *, streams: bool) -> bytes:
+def plain(codec: Codec, model: str, manners: Manners, *, streams: bool) -> bytes:
     """A question in the provider's own dialect; a longer answer where a stream is to be seen."""
     question, limit = (_LONGER, _SOME_TOKENS) if streams else (_SHORT, _FEW_TOKENS)
-    asked: dict[str, Any] = {"model": model, "stream": streams}
-    if dialect is Dialect.RESPONSES:
-        asked |= {"input": question, "max_output_tokens": limit, "store": False}
-    else:
-        field = manners.max_tokens_field if dialect is Dialect.CHAT else "max_tokens"
-        asked |= {"messages": [{"role": "user", "content": question}], field: limit}
-    return jsonio.dumps(asked)
+    asked = codec.plain_question(question, limit, manners)
+    return jsonio.dumps({"model": model, "stream": streams, **asked})
 
 
 def count(model: str) -> bytes:
@@ -100,11 +95,7 @@ def picture(model: str) -> dict[str, Any]:
     }
 
 
-def as_client(dialect: Dialect, model: str) -> bytes:
+def as_client(codec: Codec, model: str) -> bytes:
     """What is asked through the gateway: a stream, as every coding tool asks for one."""
-    asked: dict[str, Any] = {"model": model, "stream": True}
-    if dialect is Dialect.RESPONSES:
-        asked |= {"input": _SHORT, "max_output_tokens": _FEW_TOKENS, "store": False}
-    else:
-        asked |= {"messages": [{"role": "user", "content": _SHORT}], "max_tokens": _FEW_TOKENS}
-    return jsonio.dumps(asked)
+    asked = codec.plain_question(_SHORT, _FEW_TOKENS, Manners())
+    return jsonio.dumps({"model": model, "stream": True, **asked})

@@ -11,6 +11,7 @@ from gwproxy.profiles.endpoints import host_of, is_loopback
 from gwproxy.profiles.profile import Profile
 from gwproxy.proxy.failures import Failed
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from gwproxy.translate.registry import FACTS
 
 
 class Outcome(StrEnum):
@@ -150,9 +151,8 @@ def hint_for(failure: Failure, profile: Profile, dialect: Dialect | None) -> str
 
 
 def _address_hint(profile: Profile, dialect: Dialect | None) -> str:
-    setting = "anthropic_url" if dialect is Dialect.ANTHROPIC else "openai_url"
-    base = profile.anthropic_url if dialect is Dialect.ANTHROPIC else profile.openai_url
-    return f"gwproxy profile set {profile.name} {setting}=…   (now {base})"
+    setting = profile.lister.base if dialect is None else FACTS[dialect].base
+    return f"gwproxy profile set {profile.name} {setting}=…   (now {profile.base(setting)})"
 
 
 def learned_from(profile: Profile, verdicts: Iterable[Verdict]) -> tuple[Learned, ...]:
@@ -170,7 +170,7 @@ def learned_from(profile: Profile, verdicts: Iterable[Verdict]) -> tuple[Learned
     if addresses:
         return tuple(addresses)  # what was seen at the wrong one means nothing
     missing = {verdict.dialect for verdict in verdicts if means_no_route(verdict)}
-    kept = [dialect for dialect in profile.dialects if Dialect(dialect) not in missing]
+    kept = [dialect for dialect in profile.dialects if dialect not in missing]
     if missing and kept:
         agreed.append(Learned("dialects", ",".join(kept)))
     return tuple(agreed)

@@ -13,22 +13,74 @@ https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from gwproxy.translate.anthropic import failure, relay, reply, request, stream
-from gwproxy.translate.dialect import Codec
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.dialect_facts import X_API_KEY, Dialect, DialectFacts
 
-CODEC: Final = Codec(
-    Dialect.ANTHROPIC,
-    request.parse,
-    request.render,
-    reply.lay_out,
-    reply.build,
-    stream.Reader,
-    stream.Writer,
-    relay.Tap,
-    failure.parse,
-    failure.render,
-    request.parse_countable,
+if TYPE_CHECKING:
+    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.manners import Manners
+
+FACTS: Final = DialectFacts(
+    name=Dialect.ANTHROPIC,
+    base="anthropic_url",
+    paths=MappingProxyType(
+        {
+            "messages": "/v1/messages",
+            "count_tokens": "/v1/messages/count_tokens",
+            "models": "/v1/models",
+        }
+    ),
+    auth=X_API_KEY,  # https://docs.anthropic.com/en/api/overview#authentication
+    # https://api-docs.deepseek.com/guides/anthropic_api,
+    # https://platform.moonshot.ai/docs/guide/agent-support, https://docs.z.ai/devpack/tool/claude
+    prefixes=("", "/anthropic", "/api/anthropic", "/api"),
+    preference=2,  # it says more about reasoning and tools than Chat does
+    # The only version that third parties document. Newer SDKs ask for `2026-10-21`, in which
+    # `temperature` is gone; real Claude gets what its client asked for.
+    version=("anthropic-version", "2023-06-01"),
+    request_id="request-id",
+    # beta, workspace-id and what comes: https://docs.anthropic.com/en/api/beta-headers
+    relayed=("anthropic-",),
+    # It may be the local token.
+    not_relayed=frozenset({"anthropic-auth-token"}),
+    query=("beta", "true"),  # Claude Code's
+    id_length=128,
+    plain_ids=True,  # `tool_use.id`: ^[a-zA-Z0-9_-]+$
+    name_length=128,
+    arguments="object",
+    calls_last=True,  # BerriAI/litellm#24361
+    names_stop=True,
+    effort="output_config.effort",
+    limit_needed=True,
+    # https://docs.claude.com/en/api/messages-count-tokens
+    counted=frozenset(
+        {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
+    ),
 )
+
+
+def codec() -> Codec:
+    """All of it, for whoever speaks it."""
+    from gwproxy.translate.anthropic import failure, relay, reply, request, stream
+    from gwproxy.translate.dialect import Codec
+
+    return Codec(
+        facts=FACTS,
+        parse_request=request.parse,
+        render_request=request.render,
+        lay_out_reply=reply.lay_out,
+        build_reply=reply.build,
+        reader=stream.Reader,
+        writer=stream.Writer,
+        tap=relay.Tap,
+        parse_failure=failure.parse,
+        render_failure=failure.render,
+        plain_question=_plain_question,
+        parse_countable=request.parse_countable,
+    )
+
+
+def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": question}], "max_tokens": limit}

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from gwproxy.translate.chat import failure, relay, reply, request, stream
-from gwproxy.translate.dialect import Codec
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 
-CODEC: Final = Codec(
-    Dialect.CHAT,
-    request.parse,
-    request.render,
-    reply.lay_out,
-    reply.build,
-    stream.Reader,
-    stream.Writer,
-    relay.Tap,
-    failure.parse,
-    failure.render,
+if TYPE_CHECKING:
+    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.manners import Manners
+
+FACTS: Final = DialectFacts(
+    name=Dialect.CHAT,
+    base="openai_url",
+    paths=MappingProxyType({"chat": "/chat/completions", "models": "/models"}),
+    auth=BEARER,  # https://platform.openai.com/docs/api-reference/authentication
+    prefixes=("/v1", "/openai/v1", "/api/openai/v1", "/api/v1", ""),
+    preference=1,  # what hosts test most
+    request_id="x-request-id",
+    # https://platform.openai.com/docs/api-reference/authentication
+    relayed=("openai-organization", "openai-project", "openai-beta"),
+    id_length=40,  # of a `tool_call.id`
+    name_length=64,  # [a-zA-Z0-9_-]{1,64}
+    arguments="raw",
+    ids_by_answer=True,
+    think_tags=True,
+    effort="reasoning_effort",
 )
+
+
+def codec() -> Codec:
+    """All of it, for whoever speaks it."""
+    from gwproxy.translate.chat import failure, relay, reply, request, stream
+    from gwproxy.translate.dialect import Codec
+
+    return Codec(
+        facts=FACTS,
+        parse_request=request.parse,
+        render_request=request.render,
+        lay_out_reply=reply.lay_out,
+        build_reply=reply.build,
+        reader=stream.Reader,
+        writer=stream.Writer,
+        tap=relay.Tap,
+        parse_failure=failure.parse,
+        render_failure=failure.render,
+        plain_question=_plain_question,
+    )
+
+
+def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": question}],
+        manners.max_tokens_field: limit,
+    }

@@ -16,23 +16,56 @@ reply.py      whole answers; stream.py: streamed ones, relay.py: those whose byt
 
 from __future__ import annotations
 
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from gwproxy.translate.dialect import Codec
-from gwproxy.translate.hub import Dialect
-from gwproxy.translate.responses import failure, relay, reply, request, stream
+from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 
-CODEC: Final = Codec(
-    dialect=Dialect.RESPONSES,
-    parse_request=request.parse,
-    render_request=request.render,
-    lay_out_reply=reply.lay_out,
-    build_reply=reply.build,
-    reader=stream.Reader,
-    writer=stream.Writer,
-    tap=relay.Tap,
-    parse_failure=failure.parse,
-    render_failure=failure.render,
-    parse_countable=request.parse_countable,
-    promises=reply.promises,
+if TYPE_CHECKING:
+    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.manners import Manners
+
+FACTS: Final = DialectFacts(
+    name=Dialect.RESPONSES,
+    base="openai_url",
+    paths=MappingProxyType({"responses": "/responses", "models": "/models"}),
+    auth=BEARER,  # https://platform.openai.com/docs/api-reference/authentication
+    prefixes=("/v1", "/openai/v1", "/api/openai/v1", "/api/v1", ""),
+    preference=3,  # it keeps state of its own
+    request_id="x-request-id",
+    # https://platform.openai.com/docs/api-reference/authentication
+    relayed=("openai-organization", "openai-project", "openai-beta"),
+    id_length=64,  # of a `call_id`
+    name_length=64,  # [a-zA-Z0-9_-]{1,64}
+    custom_tools=True,
+    namespaces=True,
+    arguments="json",
+    stops=False,
+    effort="reasoning.effort",
 )
+
+
+def codec() -> Codec:
+    """All of it, for whoever speaks it."""
+    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.responses import failure, relay, reply, request, stream
+
+    return Codec(
+        facts=FACTS,
+        parse_request=request.parse,
+        render_request=request.render,
+        lay_out_reply=reply.lay_out,
+        build_reply=reply.build,
+        reader=stream.Reader,
+        writer=stream.Writer,
+        tap=relay.Tap,
+        parse_failure=failure.parse,
+        render_failure=failure.render,
+        plain_question=_plain_question,
+        parse_countable=request.parse_countable,
+        promises=reply.promises,
+    )
+
+
+def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+    return {"input": question, "max_output_tokens": limit, "store": False}

@@ -1,0 +1,30 @@
+"""The dialects that are spoken here: a line for each, and nowhere else a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from gwproxy.translate import anthropic, chat, responses
+from gwproxy.translate.dialect_facts import Dialect, DialectFacts
+
+if TYPE_CHECKING:
+    from gwproxy.translate.dialect import Codec
+
+_FOLDERS: Final[tuple[tuple[DialectFacts, Callable[[], Codec]], ...]] = (
+    (anthropic.FACTS, anthropic.codec),
+    (chat.FACTS, chat.codec),
+    (responses.FACTS, responses.codec),
+)
+
+FACTS: Final[Mapping[Dialect, DialectFacts]] = MappingProxyType(
+    {facts.name: facts for facts, _ in _FOLDERS}
+)
+
+DIALECTS: Final = tuple(FACTS)
+
+
+def codecs() -> Mapping[Dialect, Codec]:
+    """Every dialect with its functions, which are loaded for it."""
+    return MappingProxyType({facts.name: codec() for facts, codec in _FOLDERS})
