@@ -3,9 +3,9 @@
     blocks.py    wire pieces <-> hub blocks, for history and answers alike
     request.py   parse(body, losses) -> Request              raises fields.Rejected
                  render(request, manners, losses) -> bytes   raises fields.Rejected
-    reply.py     lay_out(body, manners) -> list[Event]       a whole body as the stream it would be
+    reply.py     lay_out(body, manners) -> list[Event]       Reader(manners).whole(body)
                  build(reply, asked) -> bytes                 the folded answer as a whole body
-    stream.py    Reader(manners).feed(chunk) / .finish() -> list[Event]
+    stream.py    Reader(manners).feed(chunk) / .finish() / .whole(body) -> list[Event]
                  Writer(asked).write(events) -> bytes, .ping() -> bytes
     relay.py     Tap(manners).read(frames) / .finish() -> list[Event]
     failure.py   parse(status, headers, body) -> Failure

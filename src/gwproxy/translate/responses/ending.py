@@ -16,6 +16,9 @@ from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.frames import WireResponse
 
+# The statuses of an answer that is done, to its end or to a limit, and of one that is to come.
+FINISHED: Final = frozenset({"completed", "incomplete"})
+PENDING: Final = frozenset({"queued", "in_progress"})
 _STOPS: Final[Mapping[str, StopReason]] = {
     "content_filter": StopReason.REFUSAL,
     "steered": StopReason.END,
@@ -34,7 +37,7 @@ def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
     status = response.status
     if response.error or status == "failed":  # {} and "" are no error
         return failure.parse_event(response.error or {"message": "the response failed"})
-    if status == "cancelled" or (ended and status not in (None, "completed", "incomplete")):
+    if status == "cancelled" or (ended and status is not None and status not in FINISHED):
         return unreadable(f"a response that is {status}")
     return None
 

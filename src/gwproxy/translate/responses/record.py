@@ -23,10 +23,9 @@ from msgspec.structs import replace
 from gwproxy.translate import jsonio, sse
 from gwproxy.translate.fields import Malformed
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.responses.ending import FINISHED, PENDING
 from gwproxy.translate.shapes import Shape
 
-_FINISHED: Final = frozenset({"completed", "incomplete"})
-_GROWING: Final = frozenset({"in_progress", "queued"})
 _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
 _EVENT_END: Final = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
 _BLANKS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -91,8 +90,8 @@ def read(body: bytes | Raw, *, terminal: bool = True) -> Record | None:
         return None
     status = head.status or ("completed" if terminal else "in_progress")
     output = tuple(bytes(item) for item in head.output or ())
-    finished = terminal and status in _FINISHED
-    return Record(head.id, status not in _GROWING, finished, output, fields)
+    finished = terminal and status in FINISHED
+    return Record(head.id, status not in PENDING, finished, output, fields)
 
 
 class Moment(Struct, frozen=True):

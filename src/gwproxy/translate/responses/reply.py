@@ -28,7 +28,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.responses import output
 from gwproxy.translate.responses.echo import typed_tools
-from gwproxy.translate.responses.ending import incomplete_reason
+from gwproxy.translate.responses.ending import PENDING, incomplete_reason
 from gwproxy.translate.responses.frames import response_shape
 from gwproxy.translate.responses.stream import Reader
 
@@ -117,4 +117,4 @@ def promises(body: bytes) -> bool:
     except Malformed:
         return False
     named = bool(response.id and response.model)
-    return named and response.error is None and response.status in ("queued", "in_progress")
+    return named and response.error is None and response.status in PENDING
