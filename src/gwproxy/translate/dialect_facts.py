@@ -45,14 +45,12 @@ class DialectFacts:
 
     Calls: `id_length`, `plain_ids` (letters, digits, `_` and `-` alone) and `name_length`; whether
     it knows `custom_tools` and `namespaces`; `arguments` as an object, as JSON text, or raw: text
-    that a client parses on its own, and expects as the model wrote it. `ids_by_answer` where calls
-    and results are paired by position, so that a later answer may use an id again; `calls_last`
-    where words behind a call are refused.
+    that a client parses on its own, and expects as the model wrote it.
 
     Settings: `stops`, whether it takes stop sequences, and `names_stop`, whether an answer says
     which one it was; `think_tags`, whether upstreams leave reasoning in the text; `effort`, the
-    field's path in the name of a loss; `limit_needed` where a request must have an output limit.
-    `counted` are the fields that its `count_tokens` route takes.
+    field's path in the name of a loss. `counted` are the fields that its `count_tokens` route
+    takes.
     """
 
     name: Dialect
@@ -72,13 +70,10 @@ class DialectFacts:
     custom_tools: bool = False
     namespaces: bool = False
     arguments: Literal["object", "json", "raw"]
-    ids_by_answer: bool = False
-    calls_last: bool = False
     stops: bool = True
     names_stop: bool = False
     think_tags: bool = False
     effort: str
-    limit_needed: bool = False
     counted: frozenset[str] = frozenset()
 
     @property

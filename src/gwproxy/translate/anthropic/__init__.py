@@ -50,10 +50,8 @@ FACTS: Final = DialectFacts(
     plain_ids=True,  # `tool_use.id`: ^[a-zA-Z0-9_-]+$
     name_length=128,
     arguments="object",
-    calls_last=True,  # BerriAI/litellm#24361
     names_stop=True,
     effort="output_config.effort",
-    limit_needed=True,
     # https://docs.claude.com/en/api/messages-count-tokens
     counted=frozenset(
         {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}

@@ -24,7 +24,6 @@ FACTS: Final = DialectFacts(
     id_length=40,  # of a `tool_call.id`
     name_length=64,  # [a-zA-Z0-9_-]{1,64}
     arguments="raw",
-    ids_by_answer=True,
     think_tags=True,
     effort="reasoning_effort",
 )

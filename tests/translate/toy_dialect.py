@@ -1,0 +1,200 @@
+"""A fourth dialect, as small as one can be: what a folder must bring, and nothing else.
+
+A request is `{"model", "stream", "turns": [[role, [piece, …]], …], "tools": [{"name", "schema"}]}`;
+a piece is `{"text"}`, `{"call": [id, name, arguments]}` or `{"result": [id, text]}`. An answer is a
+list of `{"model"}`, pieces, `{"usage": [in, out]}` and `{"end"}` or `{"error"}`, streamed one by
+one; a whole one is `{"model", "said": […]}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from gwproxy.translate import hub, jsonio, sse
+from gwproxy.translate.answer import Asked
+from gwproxy.translate.dialect import Codec
+from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
+from gwproxy.translate.events import (
+    Close,
+    Delta,
+    End,
+    Event,
+    Fail,
+    Finish,
+    Open,
+    Start,
+    UsageUpdate,
+    truncated,
+    unfold,
+)
+from gwproxy.translate.fields import get_list, get_object, get_string
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+
+TOY = Dialect("toy")
+FACTS = DialectFacts(
+    name=TOY,
+    base="openai_url",
+    paths=MappingProxyType({"toys": "/toys"}),
+    auth=BEARER,
+    prefixes=("/v1",),
+    preference=9,
+    request_id="x-toy-id",
+    id_length=32,
+    name_length=32,
+    arguments="json",
+    effort="effort",
+)
+
+
+def parse_request(body: bytes, losses: Losses) -> hub.Request:
+    value = get_object(jsonio.loads(body), "")
+    return hub.Request(
+        get_string(value.get("model"), "model"),
+        tuple(
+            hub.Turn(role, tuple(map(_block, pieces)))
+            for role, pieces in get_list(value.get("turns"), "turns")
+        ),
+        tuple(hub.Tool(one["name"], schema=one["schema"]) for one in value.get("tools", ())),
+        stream=bool(value.get("stream")),
+    )
+
+
+def _block(piece: dict[str, Any]) -> hub.Block:
+    if "call" in piece:
+        return hub.Call(*piece["call"])
+    if "result" in piece:
+        call_id, text = piece["result"]
+        return hub.Result(call_id, (hub.Text(text),))
+    return hub.Text(piece["text"])
+
+
+def render_request(request: hub.Request, manners: Manners, losses: Losses) -> bytes:
+    turns = [[turn.role, [_piece(block) for block in turn.blocks]] for turn in request.turns]
+    tools = [{"name": tool.name, "schema": tool.schema} for tool in request.tools]
+    asked = {"model": request.model, "stream": request.stream, "turns": turns, "tools": tools}
+    return jsonio.dumps(asked)
+
+
+def _piece(block: hub.Block) -> dict[str, Any]:
+    match block:
+        case hub.Call(id=call_id, name=name, arguments=arguments):
+            return {"call": [call_id, name, arguments]}
+        case hub.Result(call_id=call_id, blocks=blocks):
+            return {"result": [call_id, "".join(b.text for b in blocks if isinstance(b, hub.Text))]}
+        case hub.Text(text=text):
+            return {"text": text}
+    raise AssertionError(block)
+
+
+class Reader:
+    def __init__(self, manners: Manners) -> None:
+        self.decoder = sse.Decoder()
+        self.over = False
+        self._blocks = 0
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        return self.read(self.decoder.feed(chunk))
+
+    def read(self, frames: list[sse.Frame]) -> list[Event]:
+        return self.said([jsonio.loads(data) for _, data in frames])
+
+    def finish(self) -> list[Event]:
+        events = self.read(self.decoder.finish())
+        return events if self.over else [*events, Fail(truncated())]
+
+    def closing(self) -> bytes:
+        return b""
+
+    def said(self, items: list[dict[str, Any]]) -> list[Event]:
+        return [event for item in items if not self.over for event in self._events(item)]
+
+    def _events(self, item: dict[str, Any]) -> list[Event]:
+        if "model" in item:
+            return [Start(model=item["model"])]
+        if "usage" in item:
+            fresh, output = item["usage"]
+            return [UsageUpdate(hub.Usage(fresh=fresh, output=output))]
+        if "end" in item:
+            self.over = True
+            return [Finish(hub.Stop(hub.StopReason(item["end"]), item["end"])), End()]
+        if "error" in item:
+            self.over = True
+            return [Fail(parse_failure(500, {}, jsonio.dumps(item)))]
+        index, self._blocks = self._blocks, self._blocks + 1
+        if "text" in item:
+            return [Open(index, "text"), Delta(index, item["text"]), Close(index)]
+        call_id, name, arguments = item["call"]
+        return [Open(index, "call", call_id, name), Delta(index, arguments), Close(index)]
+
+
+class Writer:
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._open = Open(0, "text")
+        self._text = ""
+
+    def write(self, events: Iterable[Event]) -> bytes:
+        return b"".join(b"data: %b\n\n" % jsonio.dumps(item) for item in self.items(events))
+
+    def ping(self) -> bytes:
+        return sse.comment("ping")
+
+    def items(self, events: Iterable[Event]) -> Iterable[dict[str, Any]]:
+        for event in events:
+            match event:
+                case Start():
+                    yield {"model": self._asked.model}
+                case Open():
+                    self._open, self._text = event, ""
+                case Delta(text=text):
+                    self._text += text
+                case Close() if self._open.kind == "call":
+                    yield {"call": [self._open.id, self._open.name, self._text]}
+                case Close() if self._open.kind == "text":
+                    yield {"text": self._text}
+                case UsageUpdate(usage=usage):
+                    yield {"usage": [usage.input_total, usage.output]}
+                case Finish(stop=stop):
+                    yield {"end": stop.reason}
+                case Fail(failure=failure):
+                    yield {"error": failure.message}
+
+
+def lay_out(body: bytes, manners: Manners) -> list[Event]:
+    value = jsonio.loads(body)
+    return Reader(manners).said([{"model": value["model"]}, *value["said"]])
+
+
+def build_reply(reply: hub.Reply, asked: Asked) -> bytes:
+    _, *said = Writer(asked).items(unfold(reply))
+    return jsonio.dumps({"model": asked.model, "said": said})
+
+
+def parse_failure(status: int, headers: Mapping[str, str], body: bytes) -> hub.Failure:
+    return hub.Failure(hub.FailureKind.INTERNAL, jsonio.loads(body)["error"], status)
+
+
+def render_failure(failure: hub.Failure, request_id: str) -> tuple[int, bytes]:
+    return failure.status, jsonio.dumps({"error": failure.message})
+
+
+def plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+    return {"turns": [["user", [{"text": question}]]]}
+
+
+CODEC = Codec(
+    facts=FACTS,
+    parse_request=parse_request,
+    render_request=render_request,
+    lay_out_reply=lay_out,
+    build_reply=build_reply,
+    reader=Reader,
+    writer=Writer,
+    tap=Reader,
+    parse_failure=parse_failure,
+    render_failure=render_failure,
+    plain_question=plain_question,
+)
