@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from gwproxy.translate.hub import (
     Block,
     Call,
+    Dialect,
     Media,
+    Opaque,
     OutputFormat,
     Reasoning,
+    Refusal,
     Request,
     Result,
     Sampling,
@@ -24,6 +27,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.registry import DIALECTS
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
@@ -66,11 +70,19 @@ results = st.builds(
     st.booleans(),
 )
 texts_of_turns = st.builds(Text, texts)
-
-assistant_turns = st.lists(st.one_of(texts_of_turns, calls, reasonings), max_size=4).map(
-    lambda blocks: Turn("assistant", tuple(blocks))
+natives = st.builds(
+    Opaque,
+    st.sampled_from((Dialect.ANTHROPIC, Dialect.RESPONSES)),
+    st.just("native"),
+    st.just('{"type":"native"}'),
+    st.sampled_from((None, "in words")),
 )
-user_turns = st.lists(st.one_of(texts_of_turns, results), max_size=4).map(
+
+assistant_turns = st.lists(
+    st.one_of(texts_of_turns, calls, reasonings, natives, st.just(Refusal("No."))), max_size=4
+).map(lambda blocks: Turn("assistant", tuple(blocks)))
+worded = natives.filter(lambda block: block.text is not None)  # others are refused
+user_turns = st.lists(st.one_of(texts_of_turns, results, worded), max_size=4).map(
     lambda blocks: Turn("user", tuple(blocks))
 )
 system_turns = st.lists(texts_of_turns, max_size=2).map(
@@ -117,6 +129,7 @@ requests = st.builds(
     st.sampled_from((Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(seed=1))),
     thoughts,
     st.sampled_from((None, OutputFormat("json_schema", '{"enum":["a"]}'))),
+    client=st.sampled_from((None, *DIALECTS)),
 )
 manners = st.builds(
     Manners,
@@ -136,6 +149,7 @@ manners = st.builds(
     mid_system=st.sampled_from(("native", "wrap")),
     max_tools=st.sampled_from((0, 2)),
     tool_extras=st.booleans(),
+    hosted_tools=st.booleans(),
     tool_references=st.booleans(),
     schema=st.sampled_from(("open", "moonshot", "moonshot_plain")),
 )

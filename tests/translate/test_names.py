@@ -83,6 +83,14 @@ def test_two_calls_of_one_turn_never_share_an_id_upstream() -> None:
     assert ids_in(request) == ["call_0", "call_0--2"] * 2
 
 
+def test_an_id_that_the_client_says_twice_is_left_to_the_passes() -> None:
+    """They see the results: with another id here, the first call would have lost its own."""
+    twice = Turn("assistant", (Call("a", "f", "{}"), Call("a", "f", "{}")))
+    results = Turn("user", (Result("a", (Text("1"),)), Result("a", (Text("2"),))))
+    sent = names_for().inward(Request("m", (twice, results)), Losses())
+    assert sent.turns == (twice, results)
+
+
 def test_missing_ids_are_made_up_the_same_on_a_retry() -> None:
     first, again = names_for(), names_for()
     for names in (first, again):

@@ -46,8 +46,12 @@ class Seal(Struct, frozen=True):
 
 
 class Text(Struct, frozen=True):
+    """`apart` keeps it from being run together with the texts beside it, as parts of one text are:
+    it stands for something else."""
+
     text: str
     cache: Cache | None = None
+    apart: bool = False
 
 
 class Refusal(Struct, frozen=True):

@@ -110,7 +110,7 @@ class Names:
         self._manners = manners
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
-        self._turn_ids: set[str] = set()
+        self._turn_ids: dict[str, str] = {}
         self._natives: dict[str, str] = {}
         self._seed = ""
 
@@ -136,7 +136,7 @@ class Names:
 
     def _turn(self, turn: Turn) -> Turn:
         if turn.role == "assistant":
-            self._turn_ids = set()
+            self._turn_ids = {}
         blocks = tuple([self._block(block) for block in turn.blocks])
         same = all(map(operator.is_, blocks, turn.blocks))
         return turn if same else structs.replace(turn, blocks=blocks)
@@ -180,14 +180,15 @@ class Names:
 
     def _native_call_id(self, carried: str) -> str:
         """Ids may come back from turn to turn, as Kimi's do, but within one they tell calls apart:
-        where an upstream gave two calls the same one, the second keeps its number."""
+        where an upstream gave two calls the same one, the second keeps its number. What a client
+        says twice itself is left to the passes, which know the results (`distinct_ids`)."""
         native = self._native_id(carried)
-        if native in self._turn_ids:
+        if self._turn_ids.get(native, carried) != carried:
             number = 2
-            while f"{native}--{number}" in self._turn_ids:
+            while self._turn_ids.get(f"{native}--{number}", carried) != carried:
                 number += 1
             native = f"{native}--{number}"
-        self._turn_ids.add(native)
+        self._turn_ids[native] = carried
         self._natives[carried] = native
         return native
 

@@ -59,12 +59,13 @@ def can_switch_off(manners: Manners) -> bool:
 
 def first_kept_turn(turns: Sequence[Turn], keep_turns: int | None) -> int:
     """The turn from which on thoughts are kept: that of the last `keep_turns` + 1 things which the
-    user said. What tools gave back is no new word of the user's."""
+    user said. What tools gave back is no new word of the user's, nor is what Claude Code adds to it
+    (reminders)."""
     if keep_turns is None:
         return 0
     said = [
         index
         for index, turn in enumerate(turns)
-        if turn.role == "user" and not all(isinstance(block, Result) for block in turn.blocks)
+        if turn.role == "user" and not any(isinstance(block, Result) for block in turn.blocks)
     ]
     return said[-1 - keep_turns] if keep_turns < len(said) else 0

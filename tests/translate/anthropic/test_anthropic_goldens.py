@@ -15,8 +15,10 @@ import pytest
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.anthropic import request
 from gwproxy.translate.anthropic.stream import Reader, Writer
+from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import repair
 from gwproxy.translate.sequencer import Sequencer
 from support.anthropic_grammar import collect
 from support.golden import FIXTURES, agrees
@@ -65,7 +67,8 @@ def name_of(path: Path) -> str:
 def test_requests(path: Path, manners: str) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
-    body = request.render(parsed, MANNERS[manners], losses)
+    repaired = repair(parsed, Dialect.ANTHROPIC, MANNERS[manners], losses)
+    body = request.render(repaired, MANNERS[manners], losses)
     shown = {"losses": list(losses), "body": json.loads(body)}
 
     text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"

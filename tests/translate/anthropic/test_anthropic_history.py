@@ -23,6 +23,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import repair
 
 PLAIN = Manners(family="kimi", mid_system="wrap")
 CLAUDE = Manners(
@@ -31,12 +32,13 @@ CLAUDE = Manners(
 
 
 def rendered(
-    *turns: Turn, manners: Manners = PLAIN, lost: tuple[str, ...] = (), **more: Any
+    *turns: Turn, manners: Manners = PLAIN, lost: tuple[str, ...] | None = None, **more: Any
 ) -> Any:
     losses = Losses()
     wanted = Request("m", turns, max_tokens=9000, client=Dialect.ANTHROPIC, **more)
-    data = request.render(wanted, manners, losses)
-    assert tuple(losses) == lost
+    repaired = repair(wanted, Dialect.ANTHROPIC, manners, losses)
+    data = request.render(repaired, manners, losses)
+    assert lost is None or tuple(losses) == lost
     return json.loads(data)
 
 
@@ -90,14 +92,6 @@ def test_a_later_system_turn_is_wrapped_and_never_hoisted() -> None:
         'user: "u1"',
         'assistant: "a1"',
         'user: "<system-reminder>\\nd\\n</system-reminder>" "u2"',
-    ]
-
-
-def test_what_is_a_reminder_already_is_not_wrapped_twice() -> None:
-    note = "<system-reminder>\nx\n</system-reminder>"
-
-    assert outline(rendered(user("u"), system(note))) == [
-        'user: "u" "<system-reminder>\\nx\\n</system-reminder>"'
     ]
 
 
@@ -166,26 +160,7 @@ def test_the_beginning_of_an_answer_is_continued() -> None:
     assert outline(body) == ['user: "u"', 'assistant: "The answer is"']
 
 
-def test_an_openai_client_begins_no_answers() -> None:
-    losses = Losses()
-    data = request.render(Request("m", (user("u"), assistant("a"))), PLAIN, losses)
-
-    assert outline(json.loads(data)) == ['user: "u"', 'assistant: "a"', 'user: "Continue."']
-    assert "synth:messages" in losses
-
-
 # --- calls and results ---------------------------------------------------------------------------
-
-
-def test_results_lead() -> None:
-    turns = (
-        user("u"),
-        assistant(call("a"), call("b")),
-        user("t", Result("b"), "i", Result("a"), "z"),
-    )
-    body = rendered(*turns, lost=("reorder:messages.content",))
-
-    assert outline(body)[-1] == 'user: result b result a "t" "i" "z"'
 
 
 def test_results_in_turns_of_their_own_are_one_message() -> None:
@@ -197,95 +172,13 @@ def test_results_in_turns_of_their_own_are_one_message() -> None:
         user("go"),
     )
 
-    assert outline(rendered(*turns))[-1] == 'user: result b result a "go"'
-
-
-def test_text_comes_before_the_calls() -> None:
-    """BerriAI/litellm#24361"""
-    turns = (user("u"), assistant("a", call("x"), "b", call("y")), user(Result("x"), Result("y")))
-    body = rendered(*turns, lost=("reorder:messages.content",))
-
-    assert outline(body)[1] == 'assistant: "a" "b" call x call y'
+    assert outline(rendered(*turns))[-1] == 'user: result a result b "go"'
 
 
 def test_calls_of_two_neighbouring_turns_are_answered_together() -> None:
     turns = (user("u"), assistant(call("a")), assistant(call("b")), user(Result("a"), Result("b")))
 
     assert outline(rendered(*turns))[1:] == ["assistant: call a call b", "user: result a result b"]
-
-
-def test_a_missing_result_is_told_as_missing() -> None:
-    turns = (user("u"), assistant(call("a"), call("b")), user(Result("b"), "go"))
-    body = rendered(*turns, lost=("synth:tool_result",))
-
-    assert outline(body)[-1] == 'user: result b result a "go"'
-    assert body["messages"][-1]["content"][1] == {
-        "type": "tool_result",
-        "tool_use_id": "a",
-        "content": "[no result recorded]",
-        "is_error": True,
-    }
-
-
-def test_calls_that_nobody_answered() -> None:
-    body = rendered(user("u"), assistant(call("a")), lost=("synth:tool_result",))
-
-    assert outline(body)[1:] == ["assistant: call a", "user: result a"]
-
-
-def test_calls_over_which_the_assistant_went_on() -> None:
-    lost = ("reorder:messages.content", "synth:tool_result")
-    body = rendered(user("u"), assistant(call("a")), assistant("b"), user("c"), lost=lost)
-
-    assert outline(body)[1:] == ['assistant: "b" call a', 'user: result a "c"']
-
-
-def test_the_last_of_two_results_wins() -> None:
-    turns = (
-        user("u"),
-        assistant(call("a")),
-        user(Result("a", (Text("1"),)), Result("a", (Text("2"),))),
-    )
-    body = rendered(*turns, lost=("drop:tool_result",))
-
-    assert [block["content"] for block in body["messages"][-1]["content"]] == ["2"]
-
-
-def test_a_result_without_its_call_is_text() -> None:
-    body = rendered(
-        user("u", Result("a", (Text("out"),)), Result("b", (Text("x"), Text("y"))), Result("c")),
-        lost=("emu:tool_result",),
-    )
-
-    assert outline(body) == [
-        'user: "u" "[result of unknown call a] out" "[result of unknown call b]" "x" "y" '
-        '"[result of unknown call c]"'
-    ]
-
-
-def test_a_result_that_comes_too_late_is_text() -> None:
-    turns = (user("u"), assistant(call("a")), user("v"), assistant("w"), user(Result("a")))
-    body = rendered(*turns, lost=("synth:tool_result", "emu:tool_result"))
-
-    assert outline(body)[2:] == [
-        'user: result a "v"',
-        'assistant: "w"',
-        'user: "[result of unknown call a]"',
-    ]
-
-
-def test_ids_that_models_use_again_become_unique() -> None:
-    turn = (assistant(call("call_0")), user(Result("call_0")))
-    body = rendered(user("u"), *turn, *turn, *turn)
-
-    assert outline(body)[1:] == [
-        "assistant: call call_0",
-        "user: result call_0",
-        "assistant: call call_0_2",
-        "user: result call_0_2",
-        "assistant: call call_0_3",
-        "user: result call_0_3",
-    ]
 
 
 # --- thoughts ------------------------------------------------------------------------------------
@@ -300,14 +193,14 @@ FOREIGN_REDACTED = Reasoning("", foreign_signature="R", hidden=True)
 THOUGHTS = (OWN, PLAIN_TEXT, UNKNOWN, ENCRYPTED, UNSIGNED, REDACTED, FOREIGN_REDACTED)
 
 
-def thoughts(manners: Manners, *blocks: Block, lost: tuple[str, ...] = ()) -> list[Any]:
+def thoughts(manners: Manners, *blocks: Block, lost: tuple[str, ...] | None = None) -> list[Any]:
     turns = (user("u"), assistant(*blocks, "a"), user("v"))
     body = rendered(*turns, manners=manners, lost=lost)
     return [block for block in body["messages"][1]["content"] if block["type"] != "text"]
 
 
 def test_real_claude_gets_back_what_it_signed_and_nothing_else() -> None:
-    assert thoughts(CLAUDE, *THOUGHTS, lost=("drop:thinking",)) == [
+    assert thoughts(CLAUDE, *THOUGHTS, lost=("drop:messages.thinking",)) == [
         {"type": "thinking", "thinking": "own", "signature": "S"},
         {"type": "thinking", "thinking": "unknown", "signature": "EqQB"},
         {"type": "redacted_thinking", "data": "D"},
@@ -339,7 +232,7 @@ def test_an_upstreams_own_signature_returns_to_it() -> None:
 def test_an_upstream_that_wants_no_thoughts_gets_none() -> None:
     manners = Manners(reasoning_in="none")
 
-    assert thoughts(manners, PLAIN_TEXT, lost=("drop:thinking",)) == []
+    assert thoughts(manners, PLAIN_TEXT, lost=("drop:messages.thinking",)) == []
 
 
 def test_thoughts_of_turns_with_calls_only() -> None:
@@ -351,7 +244,7 @@ def test_thoughts_of_turns_with_calls_only() -> None:
         assistant(UNSIGNED, "b"),
         user("v"),
     )
-    body = rendered(*turns, manners=manners, lost=("drop:thinking",))
+    body = rendered(*turns, manners=manners, lost=("drop:messages.thinking",))
 
     assert outline(body)[1] == "assistant: thinking call a"
     assert outline(body)[3] == 'assistant: "b"'
@@ -382,7 +275,7 @@ def test_how_many_turns_keep_their_thoughts(keep: int | None, kept: list[str]) -
 def test_a_placeholder_where_the_upstream_refuses_calls_without_a_thought() -> None:
     manners = Manners(reasoning_placeholder=" ")
     turns = (user("u"), assistant("a", call("x")), user(Result("x")), assistant("b"), user("v"))
-    body = rendered(*turns, manners=manners, lost=("synth:thinking",))
+    body = rendered(*turns, manners=manners, lost=("synth:messages.thinking",))
 
     assert body["messages"][1]["content"][0] == {
         "type": "thinking",
@@ -400,14 +293,15 @@ LOOP = (user("u"), assistant(PLAIN_TEXT, call("a")), user(Result("a")))
 def test_manual_thinking_is_off_for_a_loop_whose_thought_cannot_be_sent() -> None:
     """The API's 400: expected `thinking`, but found `tool_use`."""
     manual = Thinking("budget", budget_tokens=2048)
-    body = rendered(*LOOP, manners=CLAUDE, thinking=manual, lost=("drop:thinking",))
+    lost = ("drop:messages.thinking", "drop:thinking")
+    body = rendered(*LOOP, manners=CLAUDE, thinking=manual, lost=lost)
 
     assert body["thinking"] == {"type": "disabled"}
     assert outline(body)[1] == "assistant: call a"
     own = (user("u"), assistant(OWN, call("a")), user(Result("a")))
     assert rendered(*own, manners=CLAUDE, thinking=manual)["thinking"]["type"] == "enabled"
     after_it = (*LOOP, assistant("done"), user("next"))
-    asked = rendered(*after_it, manners=CLAUDE, thinking=manual, lost=("drop:thinking",))
+    asked = rendered(*after_it, manners=CLAUDE, thinking=manual, lost=("drop:messages.thinking",))
     assert asked["thinking"]["type"] == "enabled"
 
 
@@ -422,25 +316,7 @@ def test_native_blocks_go_home_or_are_said_in_words() -> None:
 
     at_home = rendered(*turns, manners=CLAUDE)
     assert at_home["messages"][1]["content"][0] == json.loads(native)
-    elsewhere = rendered(*turns, lost=("emu:web_search_tool_result", "drop:container_upload"))
-    assert outline(elsewhere)[1] == 'assistant: "(no output)" "a"'
-
-
-def test_foreign_native_blocks_are_lost() -> None:
-    block = Opaque(Dialect.RESPONSES, "web_search_call", "{}")
-    turns = (user("u"), assistant(block, "a"), user("v"))
-
-    rendered(*turns, manners=CLAUDE, lost=("drop:web_search_call",))
-
-
-def test_two_calls_of_one_id_in_one_turn() -> None:
-    turns = (
-        user("u"),
-        assistant(call("a"), call("a")),
-        user(Result("a", (Text("1"),)), Result("a", (Text("2"),))),
+    elsewhere = rendered(
+        *turns, lost=("emu:messages.web_search_tool_result", "drop:messages.container_upload")
     )
-    body = rendered(*turns)
-
-    assert outline(body)[1:] == ["assistant: call a call a_2", "user: result a result a_2"]
-    half = rendered(*turns[:2], user(Result("a")), lost=("synth:tool_result",))
-    assert outline(half)[-1] == "user: result a result a_2"
+    assert outline(elsewhere)[1] == 'assistant: "(no output)" "a"'

@@ -15,7 +15,6 @@ from gwproxy.translate.hub import (
     Dialect,
     Identity,
     OutputFormat,
-    Reasoning,
     Request,
     Result,
     Sampling,
@@ -60,12 +59,6 @@ def body_of(manners: Manners = OPEN, **members: Any) -> dict[str, Any]:
 
 def test_the_least_request() -> None:
     assert body_of() == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-
-
-def test_a_request_of_nothing_but_blanks_says_so() -> None:
-    body, losses = rendered(turns=(Turn("system", ()),))
-    assert body["messages"] == [{"role": "user", "content": "(no content)"}]
-    assert losses == ["synth:messages"]
 
 
 def test_a_tool_without_parameters_takes_an_object() -> None:
@@ -423,13 +416,6 @@ def test_thinking(
     body, found = rendered(manners, thinking=thinking)
     assert {name: body[name] for name in body if name not in ("model", "messages")} == sent
     assert found == losses
-
-
-def test_older_reasoning_goes_when_the_client_has_cleared_it() -> None:
-    turns = (HI, Turn("assistant", (Reasoning("hm"), Text("a"))), HI)
-    assert body_of(turns=turns)["messages"][1]["reasoning_content"] == "hm"
-    body = body_of(turns=turns, thinking=Thinking(keep_turns=0))
-    assert body["messages"][1] == {"role": "assistant", "content": "a"}
 
 
 FORCED = ToolChoice("tool", "f")

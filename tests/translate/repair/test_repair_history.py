@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gwproxy.translate.hub import (
     Block,
     Call,
     Dialect,
     Reasoning,
+    Refusal,
     Request,
     Result,
     Text,
@@ -100,16 +102,22 @@ def test_an_interrupted_call_gets_a_result_that_says_so() -> None:
     assert losses == ["synth:messages.tool_result"]
 
 
-def test_a_call_at_the_end_may_still_be_answered() -> None:
+def test_a_call_at_the_end_is_answered_as_well() -> None:
     turns, losses = repaired(user(Text("Hi")), assistant(CALL))
-    assert turns == (user(Text("Hi")), assistant(CALL))
-    assert losses == []
+    assert turns[2:] == (user(Result("a", (Text("[no result recorded]"),), is_error=True)),)
+    assert losses == ["synth:messages.tool_result"]
 
 
 def test_one_of_two_results_is_missing() -> None:
     turns, _ = repaired(assistant(CALL, OTHER), user(said("b", "2")))
     made_up = Result("a", (Text("[no result recorded]"),), is_error=True)
-    assert turns == (assistant(CALL, OTHER), user(said("b", "2"), made_up))
+    assert turns == (assistant(CALL, OTHER), user(made_up, said("b", "2")))
+
+
+def test_results_come_in_the_order_of_their_calls() -> None:
+    turns, losses = repaired(assistant(CALL, OTHER), user(said("b", "2"), said("a", "1")))
+    assert turns[1] == user(said("a", "1"), said("b", "2"))
+    assert losses == ["reorder:messages.tool_result"]
 
 
 def test_a_result_of_nothing_becomes_text() -> None:
@@ -156,12 +164,62 @@ def test_ids_are_told_apart_where_they_alone_pair_calls_and_results() -> None:
     assert losses == ["rename:messages.tool_call_id"]
 
 
-def test_words_after_a_call_come_before_it_for_messages_hosts() -> None:
+def test_calls_come_last_for_messages_hosts() -> None:
+    """BerriAI/litellm#24361"""
+    thought = Reasoning("hm")
     turns, losses = repaired(
-        assistant(CALL, Text("now")), user(said("a", "1")), upstream=Dialect.ANTHROPIC
+        user(Text("Hi")),
+        assistant(CALL, thought, Text("now"), OTHER),
+        user(said("a", "1"), said("b", "2")),
+        upstream=Dialect.ANTHROPIC,
     )
-    assert turns[0] == assistant(Text("now"), CALL)
+    assert turns[1] == assistant(thought, Text("now"), CALL, OTHER)
     assert losses == ["reorder:messages.text_after_tool_use"]
+
+
+@pytest.mark.parametrize("upstream", list(DIALECTS))
+def test_two_calls_of_one_id_in_one_turn_have_a_result_each(upstream: Dialect) -> None:
+    both = assistant(CALL, CALL)
+    turns, _ = repaired(user(Text("Hi")), both, user(said("a", "1"), said("a", "2")))
+    assert turns[1:] == (
+        assistant(CALL, Call("a_2", "read", "{}")),
+        user(said("a", "1"), said("a_2", "2")),
+    )
+
+
+# --- first and last ------------------------------------------------------------------------------
+
+
+def test_nothing_at_all_is_a_user_without_words() -> None:
+    nothing = ((user(Text("(no content)")),), ["synth:messages"])
+    for upstream in DIALECTS:
+        assert repaired(upstream=upstream) == nothing
+        assert repaired(assistant(Text(" ")), upstream=upstream)[0] == nothing[0]
+
+
+@pytest.mark.parametrize("turns", [(), (assistant(Text("Hello")), user(Text("Hi")))])
+def test_a_user_begins_with_messages_hosts_and_elsewhere_whoever_did(
+    turns: tuple[Turn, ...],
+) -> None:
+    given = (system("S"), *turns)
+    begun = (system("S"), user(Text("(no content)")), *turns)
+    assert repaired(*given, upstream=Dialect.ANTHROPIC) == (begun, ["synth:messages"])
+    for upstream in (Dialect.CHAT, Dialect.RESPONSES):
+        assert repaired(*given, upstream=upstream) == (given, [])
+
+
+def test_messages_hosts_continue_an_answer_only_for_a_client_that_means_it() -> None:
+    turns = (user(Text("Hi")), assistant(Text("Well")))
+    asked = Request("m", turns, max_tokens=9, client=Dialect.CHAT)
+    losses = Losses()
+    sent = repair(asked, Dialect.ANTHROPIC, MANNERS, losses).turns
+    assert sent == (*turns, user(Text("Continue.")))
+    assert list(losses) == ["synth:messages"]
+    meant = structs.replace(asked, client=Dialect.ANTHROPIC)
+    assert repair(meant, Dialect.ANTHROPIC, MANNERS, Losses()) is meant
+
+
+# --- instructions --------------------------------------------------------------------------------
 
 
 def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
@@ -170,6 +228,28 @@ def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
     assert turns[0] == system("A")
     assert turns[2] == user(Text("<system-reminder>\nB\n</system-reminder>"))
     assert losses == ["emu:messages.system"]
+
+
+def test_what_is_a_reminder_already_is_not_wrapped_twice() -> None:
+    note = "<system-reminder>\nx\n</system-reminder>"
+    turns, _ = repaired(user(Text("Hi")), system(note), manners=Manners(mid_system="wrap"))
+    assert turns[1] == user(Text(note))
+
+
+@pytest.mark.parametrize(
+    ("roles", "kept"),
+    [
+        ("us", "us"),
+        ("ussau", "ussau"),
+        ("usu", "uuu"),
+        ("uasu", "uauu"),
+        ("uas", "uau"),
+    ],
+)
+def test_instructions_stay_where_messages_hosts_take_them(roles: str, kept: str) -> None:
+    said = {"u": user(Text("u")), "a": assistant(Text("a")), "s": system("s")}
+    turns, _ = repaired(*map(said.__getitem__, roles), upstream=Dialect.ANTHROPIC)
+    assert "".join(turn.role[0] for turn in turns) == kept
 
 
 # --- any history ---------------------------------------------------------------------------------
@@ -198,6 +278,12 @@ def test_whatever_the_client_kept_every_call_is_followed_by_its_result(
     assert not waiting
 
 
+def says(block: Block) -> bool:
+    return isinstance(block, Call) or (
+        isinstance(block, Text | Refusal) and bool(block.text.strip())
+    )
+
+
 @slow
 @given(given_by.histories, st.sampled_from(list(DIALECTS)), st.sampled_from(("native", "wrap")))
 def test_a_longer_history_begins_with_the_shorter_one_as_repaired(
@@ -206,8 +292,11 @@ def test_a_longer_history_begins_with_the_shorter_one_as_repaired(
     manners = Manners(mid_system="wrap" if mid_system == "wrap" else "native")
     whole, _ = repaired(*turns, upstream=upstream, manners=manners)
     for end in range(1, len(turns)):
-        # A request ends where the model answers next; two answers in a row are one.
-        if turns[end].role == "assistant" != turns[end - 1].role:
+        # A request ends where the model says something next; two answers in a row are one.
+        answered = turns[end].role == "assistant" != turns[end - 1].role
+        spoken = any(map(says, turns[end].blocks))
+        asked = any(turn.role == "user" for turn in turns[:end])
+        if answered and spoken and asked:
             shorter, _ = repaired(*turns[:end], upstream=upstream, manners=manners)
             assert whole[: len(shorter)] == shorter
 

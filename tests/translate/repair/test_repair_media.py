@@ -40,8 +40,14 @@ def fitted(request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> 
         (BY_URL, {"image_urls": False}, "images by URL are not supported by kimi-k2.5"),
         (SVG, {}, "images of type image/svg"),
         (PDF, {}, "document input not supported by kimi-k2.5"),
+        (Media("image", "file", "f"), {}, "images by file id are not supported by kimi-k2.5"),
+        (
+            Media("document", "file", "f"),
+            {"documents": True},
+            "documents by URL or file id are not supported by kimi-k2.5",
+        ),
     ],
-    ids=["no vision", "address", "type", "document"],
+    ids=["no vision", "address", "type", "document", "image's id", "document's id"],
 )
 def test_what_a_person_shows_is_refused_and_what_a_tool_shows_is_noted(
     block: Media, flags: dict[str, Any], words: str
@@ -65,6 +71,32 @@ def test_what_was_shown_before_the_latest_answer_is_noted_and_ends_no_session() 
     for later in ((), (begun,)):
         with pytest.raises(Unsupported, match="document input"):
             fitted(Request("m", (more, answer, *asked(PDF).turns, *later)))
+
+
+WORD = Media("document", "base64", "0M8R", "application/msword")
+SOUND = Media("audio", "base64", "AAAA", "audio/wav")
+BY_ID = Media("image", "file", "f")
+
+
+@pytest.mark.parametrize(
+    ("block", "takes", "refuses"),
+    [
+        (SOUND, [Dialect.CHAT], [Dialect.ANTHROPIC, Dialect.RESPONSES]),
+        (BY_ID, [Dialect.RESPONSES], [Dialect.CHAT, Dialect.ANTHROPIC]),
+        (WORD, [Dialect.CHAT, Dialect.RESPONSES], [Dialect.ANTHROPIC]),
+    ],
+)
+def test_what_a_dialect_has_no_part_for(
+    block: Media, takes: list[Dialect], refuses: list[Dialect]
+) -> None:
+    for upstream in takes:
+        request = asked(block)
+        assert fitted(request, upstream, documents=True)[0] is request
+    for upstream in refuses:
+        with pytest.raises(Unsupported, match="not supported"):
+            fitted(asked(block), upstream, documents=True)
+    request = asked(BY_ID)
+    assert fitted(request, Dialect.ANTHROPIC, tool_extras=True)[0] is request
 
 
 def test_what_the_host_takes_stays() -> None:

@@ -104,6 +104,25 @@ def test_a_placeholder_stands_in_where_the_manners_have_one() -> None:
     assert losses == ["synth:messages.thinking"]
 
 
+def test_a_seal_that_the_host_cannot_read_is_no_thought() -> None:
+    sealed = Reasoning("", Seal("openai", "encrypted", "gAAA"))
+    bare = Turn("assistant", (sealed, Call("a", "read", "{}")))
+    request = Request("m", (bare, ANSWERED))
+    for upstream in (Dialect.CHAT, Dialect.ANTHROPIC):
+        out, _ = applied(thinking.fill_reasoning, request, upstream, reasoning_placeholder="-")
+        assert out.turns[0].blocks == (Reasoning("-"), bare.blocks[1])
+    out, _ = applied(thinking.fill_reasoning, request, Dialect.RESPONSES, reasoning_placeholder="-")
+    assert out is request
+
+
+def test_thinking_that_is_off_gets_no_placeholder() -> None:
+    bare = Turn("assistant", (Call("a", "read", "{}"),))
+    request = Request("m", (bare, ANSWERED), thinking=Thinking("off"))
+    out, losses = applied(thinking.fill_reasoning, request, reasoning_placeholder=" ")
+    assert out is request
+    assert losses == []
+
+
 def test_reasoning_is_never_invented_by_default() -> None:
     request = Request("m", (Turn("assistant", (Call("a", "read", "{}"),)), ANSWERED))
     out, losses = applied(thinking.fill_reasoning, request)

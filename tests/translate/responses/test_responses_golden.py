@@ -12,9 +12,10 @@ import pytest
 from gwproxy.translate import jsonio
 from gwproxy.translate.answer import Asked
 from gwproxy.translate.events import Event, Grammar, fold
-from gwproxy.translate.hub import Reply, Request
+from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import repair
 from gwproxy.translate.responses import reply, request
 from gwproxy.translate.responses.stream import Writer
 from gwproxy.translate.sequencer import Sequencer
@@ -71,7 +72,8 @@ def test_a_request(path: Path) -> None:
         UPSTREAM, prompt_cache_key=True, cache_marks=True, user_id="keep", efforts=("low", "high")
     )
     losses = Losses()
-    rendered = request.render(parsed, manners, losses)
+    repaired = repair(parsed, Dialect.RESPONSES, manners, losses)
+    rendered = request.render(repaired, manners, losses)
     header = f"// {losses.header()}\n" if len(losses) else ""
     golden.agrees(beside(path, "rendered.jsonc"), header + golden.readable(rendered))
 

@@ -12,14 +12,11 @@ from gwproxy.translate import jsonio
 from gwproxy.translate.fields import Rejected, Unsupported
 from gwproxy.translate.hub import (
     Cache,
-    Call,
     Dialect,
     Identity,
     OutputFormat,
-    Reasoning,
     Request,
     Sampling,
-    Seal,
     Text,
     Thinking,
     Tool,
@@ -28,6 +25,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import repair
 from gwproxy.translate.responses import request
 
 USER = Turn("user", (Text("hi"),))
@@ -203,7 +201,10 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
             {"role": "user", "content": "bye"},
         ]
     )
-    body, losses = rendered(asked_for, replace(PLAIN, hosted_tools=hosted))
+    manners, found = replace(PLAIN, hosted_tools=hosted), Losses()
+    repaired = repair(asked_for, Dialect.RESPONSES, manners, found)
+    body, losses = rendered(repaired, manners)
+    losses = [*found, *losses]
     kinds = [item["type"] for item in body["input"]]
     if hosted:
         assert kinds == ["message", "compaction", "web_search_call", "message"]
@@ -211,7 +212,7 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
     else:
         assert kinds == ["message", "message", "message"]
         assert "[web_search" in json.dumps(body["input"][1])
-        assert losses == ["drop:compaction", "emu:web_search_call"]
+        assert losses == ["drop:messages.compaction", "emu:messages.web_search_call"]
 
 
 def test_formats_asked_for() -> None:
@@ -446,15 +447,3 @@ def test_an_answer_that_was_begun_cannot_be_continued() -> None:
     with pytest.raises(Unsupported, match="begun"):
         rendered(begun)
     assert rendered(replace(begun, client=Dialect.CHAT))[0]["input"][-1]["role"] == "assistant"
-
-
-def test_old_thoughts_stay_behind_where_the_client_says_so() -> None:
-    thought = Reasoning("hm", Seal("up", "encrypted", "gAAA", "rs_1"))
-    answer = Turn("assistant", (thought, Call("c", "run", "{}")))
-    turns = (USER, answer, USER, answer)
-
-    def items(keep: int | None) -> list[str]:
-        body = body_of(*turns, thinking=Thinking(keep_turns=keep))
-        return [item["type"] for item in body["input"] if item["type"] == "reasoning"]
-
-    assert (len(items(None)), len(items(0)), len(items(1))) == (2, 1, 2)

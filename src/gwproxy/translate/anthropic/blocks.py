@@ -43,7 +43,6 @@ from gwproxy.translate.hub import (
     Block,
     Cache,
     Call,
-    Dialect,
     Media,
     Opaque,
     Reasoning,
@@ -56,14 +55,6 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 
-_IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
-# How base64 of each begins. Clients that guess the type from a file's name are a 400 at the API.
-_MAGIC: Final = (
-    ("iVBORw0KGgo", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-)
 _is_object: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -199,7 +190,7 @@ def write_block(block: Block, manners: Manners, losses: Losses) -> KnownBlock | 
     """
     match block:
         case Text(text=text):
-            return TextBlock(text, cache_control=write_mark(block.cache)) if text.strip() else None
+            return TextBlock(text, cache_control=write_mark(block.cache))
         case Call():
             return _write_call(block)
         case Result():
@@ -210,15 +201,15 @@ def write_block(block: Block, manners: Manners, losses: Losses) -> KnownBlock | 
                 losses.drop("thinking")
             return written
         case Media():
-            return _write_media(block, manners)
+            return _write_media(block)
         case ToolReference(name=name):
             if manners.tool_references:
                 return ToolReferenceBlock(name)
             return TextBlock(f"Tool loaded: {name}")
         case Refusal(text=text):
-            return TextBlock(text) if text.strip() else None
-        case Opaque():
-            return _write_opaque(block, manners, losses)
+            return TextBlock(text)
+        case Opaque(native=native):
+            return Raw(native.encode())
 
 
 def write_mark(mark: Cache | None) -> CacheControl | None:
@@ -276,73 +267,38 @@ def write_reasoning(
         return None
     signature = own.data if own is not None and own.kind == "signature" else ""
     signature = signature or block.foreign_signature or ""
-    if signature or (block.text.strip() and not manners.signed_thinking):
+    said = block.text.strip() or block.text == manners.reasoning_placeholder != ""
+    if signature or (said and not manners.signed_thinking):
         return ThinkingBlock(block.text, signature)
     return None
 
 
-def _write_media(media: Media, manners: Manners) -> ImageBlock | DocumentBlock | TextBlock:
-    match media.kind:
-        case "image":
-            return _write_image(media, manners)
-        case "document":
-            return _write_document(media, manners)
-    raise Unsupported("messages", f"{media.kind} input is not supported by this upstream")
+def _write_media(media: Media) -> ImageBlock | DocumentBlock:
+    mark = write_mark(media.cache)
+    if media.kind == "image":
+        match media.source:
+            case "base64":
+                image = Base64Source(media.media_type or "image/png", media.data)
+                return ImageBlock(image, mark)
+            case "url":
+                return ImageBlock(UrlSource(media.data), mark)
+            case "file":
+                return ImageBlock(FileSource(media.data), mark)
+    if media.kind == "document":
+        return DocumentBlock(_document_source(media), media.name, media.context, cache_control=mark)
+    raise Unsupported("messages", f"{media.kind} cannot stand in a message")
 
 
-def _write_image(image: Media, manners: Manners) -> ImageBlock:
-    mark = write_mark(image.cache)
-    if not manners.vision:
-        raise Unsupported("messages", "image input is not supported by this upstream")
-    if image.source == "base64":
-        kind = next((t for magic, t in _MAGIC if image.data.startswith(magic)), image.media_type)
-        if kind not in _IMAGE_TYPES:
-            raise Unsupported("messages", f"{kind} images are not accepted; send PNG or JPEG")
-        return ImageBlock(Base64Source(kind, image.data), mark)
-    if image.source == "url" and manners.image_urls:
-        return ImageBlock(UrlSource(image.data), mark)
-    if image.source == "file" and manners.tool_extras:
-        return ImageBlock(FileSource(image.data), mark)
-    raise Unsupported("messages", "this upstream takes images only as base64 data")
-
-
-def _write_document(document: Media, manners: Manners) -> DocumentBlock | TextBlock:
-    mark = write_mark(document.cache)
-    if document.source == "text" and not manners.documents:
-        return TextBlock(document_text(document), cache_control=mark)
-    if not manners.documents:
-        raise Unsupported("messages", "documents are not supported by this upstream")
-    source: Base64Source | UrlSource | FileSource | TextSource
+def _document_source(document: Media) -> Base64Source | UrlSource | FileSource | TextSource:
     match document.source:
         case "text":
-            source = TextSource(document.media_type or "text/plain", document.data)
+            return TextSource(document.media_type or "text/plain", document.data)
         case "url":
-            source = UrlSource(document.data)
+            return UrlSource(document.data)
         case "file":
-            source = FileSource(document.data)
+            return FileSource(document.data)
         case "base64":
-            kind = document.media_type or "application/pdf"
-            if kind != "application/pdf":
-                raise Unsupported("messages", f"{kind} documents are not accepted; send a PDF")
-            source = Base64Source(kind, document.data)
-    return DocumentBlock(source, document.name, document.context, cache_control=mark)
-
-
-def document_text(document: Media) -> str:
-    """A plain-text document inside ordinary text."""
-    title = f' title="{document.name}"' if document.name else ""
-    context = f"{document.context}\n" if document.context else ""
-    return f"{context}<document{title}>\n{document.data}\n</document>"
-
-
-def _write_opaque(block: Opaque, manners: Manners, losses: Losses) -> Raw | TextBlock | None:
-    if block.dialect is Dialect.ANTHROPIC and manners.tool_extras:
-        return Raw(block.native.encode())
-    if block.text is not None:
-        losses.emulate(block.type)
-        return TextBlock(block.text)
-    losses.drop(block.type)
-    return None
+            return Base64Source(document.media_type or "application/pdf", document.data)
 
 
 # --- sealed thoughts, as a client carries them ---------------------------------------------------

@@ -393,10 +393,6 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     definitions = tools.write_tools(request, manners, losses)
     system = history.system_text(request, manners, losses)
     conversation = history.messages(request, manners, losses)
-    manual = manners.signed_thinking and thinking is not None and thinking.type == "enabled"
-    if manual and history.loop_lost_its_thought(conversation):
-        losses.drop("thinking")
-        thinking = ThinkingConfig("disabled")
     effort = settings.effort(request.thinking, manners, losses)
     wanted_format = settings.output_format(request)
     thinks = thinking is not None and thinking.type != "disabled"

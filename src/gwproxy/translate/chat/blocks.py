@@ -17,9 +17,7 @@ from msgspec import Struct
 
 from gwproxy.translate import seal
 from gwproxy.translate.fields import Malformed, Unsupported
-from gwproxy.translate.hub import Block, Cache, Media, Opaque, Reasoning, Refusal, Seal, Text
-from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.hub import Block, Cache, Media, Reasoning, Refusal, Seal, Text
 
 # Between texts that another block held apart, and between two reasoning blocks: what a reader
 # would put there. Directly adjacent texts are one text.
@@ -181,58 +179,33 @@ def text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def render_part(block: Block, manners: Manners, losses: Losses) -> dict[str, Any]:
-    """A content part for a user message. Raises Unsupported for what the upstream cannot read:
-    a picture left out in silence makes the model invent what it shows."""
+def render_parts(block: Block) -> list[dict[str, Any]]:
+    """A block as content of a user message, what is said about a document before it. Raises
+    Unsupported for what is no part of a message."""
+    context = block.context if isinstance(block, Media) else None
+    part = _render_part(block)
+    return [part] if context is None else [text_part(context), part]
+
+
+def _render_part(block: Block) -> dict[str, Any]:
     match block:
         case Text(text=text) | Refusal(text=text):
             return text_part(text)
         case Media(kind="image"):
-            return _render_image(block, manners)
+            url = _data_url(block) if block.source == "base64" else block.data
+            detail = {"detail": block.detail} if block.detail is not None else {}
+            return {"type": "image_url", "image_url": {"url": url, **detail}}
         case Media(kind="document"):
-            return _render_document(block, manners, losses)
+            name = block.name or "document.pdf"
+            return {"type": "file", "file": {"filename": name, "file_data": _data_url(block)}}
         case Media(kind="audio"):
             form = (block.media_type or "").removeprefix("audio/")
             return {"type": "input_audio", "input_audio": {"data": block.data, "format": form}}
-        case Opaque(type=kind):
-            raise Unsupported("messages", f"`{kind}` blocks cannot be sent to this upstream")
     raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a user message")
 
 
-def _render_image(image: Media, manners: Manners) -> dict[str, Any]:
-    if not manners.vision:
-        raise Unsupported("messages", "image input is not supported by this upstream")
-    if image.source == "base64":
-        url = f"data:{image.media_type or 'image/png'};base64,{image.data}"
-    elif image.source == "url" and (manners.image_urls or image.data.startswith("ms://")):
-        url = image.data
-    else:
-        raise Unsupported(
-            "messages",
-            "this upstream takes images only as data; send the image itself, not its URL",
-        )
-    detail = {"detail": image.detail} if image.detail is not None else {}
-    return {"type": "image_url", "image_url": {"url": url, **detail}}
-
-
-def _render_document(document: Media, manners: Manners, losses: Losses) -> dict[str, Any]:
-    if document.context is not None:
-        losses.drop("document.context")
-    if document.source == "text":
-        title = f' title="{document.name}"' if document.name else ""
-        return text_part(f"<document{title}>\n{document.data}\n</document>")
-    if document.source != "base64" or not manners.documents:
-        raise Unsupported(
-            "messages", "documents are not supported by this upstream; send their text instead"
-        )
-    media_type = document.media_type or "application/pdf"
-    return {
-        "type": "file",
-        "file": {
-            "filename": document.name or "document.pdf",
-            "file_data": f"data:{media_type};base64,{document.data}",
-        },
-    }
+def _data_url(media: Media) -> str:
+    return f"data:{media.media_type or 'application/pdf'};base64,{media.data}"
 
 
 # --- texts -----------------------------------------------------------------------------------
@@ -246,8 +219,9 @@ def joined(blocks: Iterable[Block], *kinds: type[Text | Refusal | Reasoning]) ->
         if type(block) not in kinds:
             gap = True
         elif block.text:  # type: ignore[union-attr]
-            text += GAP + block.text if gap and text else block.text  # type: ignore[union-attr]
-            gap = type(block) is Reasoning
+            apart = type(block) is Text and block.apart
+            text += GAP + block.text if (gap or apart) and text else block.text  # type: ignore[union-attr]
+            gap = apart or type(block) is Reasoning
     return text
 
 

@@ -1,10 +1,8 @@
 """The hub's turns → Chat's messages.
 
-The order of things is kept, except that tool results stand directly after the message that made
-the calls, in the order of the calls, as every server demands: a call without a result gets one
-that says so, a result without a call becomes the user's words. What a message looks like never
-depends on anything behind the next assistant message, so that a longer history has the bytes of
-the shorter one as its prefix, and prompt caches hold.
+A repaired request says all that is to be said, in its order (`repair/history.py`): each turn is one
+message, with one more for each result. What a message looks like never depends on anything behind
+it, so that a longer history has the bytes of the shorter one as its prefix, and prompt caches hold.
 
 https://platform.openai.com/docs/api-reference/chat/create (messages)
 """
@@ -15,16 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw
 
 from gwproxy.translate import arguments
-from gwproxy.translate.chat.blocks import GAP, joined, render_part, text_part
+from gwproxy.translate.chat.blocks import GAP, joined, render_parts, text_part
 from gwproxy.translate.fields import Unsupported
 from gwproxy.translate.hub import (
     Block,
     Call,
     Media,
-    Opaque,
     Reasoning,
     Refusal,
     Result,
@@ -35,9 +32,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 
-_NO_RESULT: Final = "[no result recorded]"
 _ERROR: Final = "[tool error] "
-NO_CONTENT: Final = "(no content)"
 
 _object: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -55,29 +50,13 @@ def _leading_systems(turns: Sequence[Turn]) -> int:
 def render_messages(
     turns: tuple[Turn, ...], manners: Manners, losses: Losses
 ) -> list[dict[str, Any]]:
-    """Raises Unsupported for content that the upstream cannot read."""
+    """Raises Unsupported for content that no message can hold."""
     leading = _leading_systems(turns)
     messages = _leading_messages(turns[:leading], manners)
     writer = _HistoryWriter(manners, losses)
-    for assistant, following in _exchanges(turns[leading:]):
-        messages += writer.exchange(assistant, following)
+    for turn in turns[leading:]:
+        messages += writer.turn(turn)
     return messages
-
-
-def without_old_reasoning(turns: tuple[Turn, ...], keep_turns: int) -> tuple[Turn, ...]:
-    """`turns` less the reasoning from before the last `keep_turns` + 1 things the user said."""
-    said = [
-        index
-        for index, turn in enumerate(turns)
-        if turn.role == "user" and not all(isinstance(block, Result) for block in turn.blocks)
-    ]
-    start = said[-keep_turns - 1] if len(said) > keep_turns else 0
-    return tuple(
-        structs.replace(turn, blocks=tuple(b for b in turn.blocks if not isinstance(b, Reasoning)))
-        if index < start
-        else turn
-        for index, turn in enumerate(turns)
-    )
 
 
 def _leading_messages(turns: Sequence[Turn], manners: Manners) -> list[dict[str, Any]]:
@@ -98,106 +77,36 @@ def _prose(blocks: Sequence[Block], manners: Manners) -> str | list[dict[str, An
     return GAP.join(texts)
 
 
-def _exchanges(turns: Sequence[Turn]) -> Iterator[tuple[Turn | None, list[Turn]]]:
-    """Each assistant turn with the turns up to the next one; first those before any."""
-    assistant: Turn | None = None
-    following: list[Turn] = []
-    for turn in turns:
-        if turn.role != "assistant":
-            following.append(turn)
-        elif assistant is not None and not following and _calls(assistant):
-            # One answer in two turns: the results of the first half's calls come after both.
-            assistant = Turn("assistant", assistant.blocks + turn.blocks)
-        else:
-            if assistant is not None or following:
-                yield assistant, following
-            assistant, following = turn, []
-    if assistant is not None or following:
-        yield assistant, following
-
-
-def _calls(turn: Turn | None) -> list[Call]:
-    return [] if turn is None else [block for block in turn.blocks if type(block) is Call]
-
-
 class _HistoryWriter:
     def __init__(self, manners: Manners, losses: Losses) -> None:
         self._manners = manners
         self._losses = losses
 
-    def exchange(self, assistant: Turn | None, following: list[Turn]) -> list[dict[str, Any]]:
-        calls = _calls(assistant)
-        results = self._results(calls, following)
-        messages: list[dict[str, Any]] = []
-        if assistant is not None and (message := self._assistant(assistant, calls)) is not None:
-            messages.append(message)
-        messages += [self._tool_message(call, results.get(call.id)) for call in calls]
-        for turn in following:
-            message = self._system(turn) if turn.role == "system" else self._user(turn, results)
-            if message is not None:
-                messages.append(message)
-        return messages
-
-    def _results(self, calls: list[Call], following: list[Turn]) -> dict[str, Result]:
-        """By call id; of several for one call the last (a client that ran it twice)."""
-        known = {call.id for call in calls}
-        results: dict[str, Result] = {}
-        other = False
-        for turn in following:
-            for block in turn.blocks:
-                if not isinstance(block, Result):
-                    other = True
-                elif block.call_id in known:
-                    if block.call_id in results:
-                        self._losses.drop("messages.tool_result")
-                    if other:
-                        self._losses.reorder("messages.tool_result")
-                    results[block.call_id] = block
-        return results
+    def turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
+        match turn.role:
+            case "assistant":
+                yield self._assistant(turn)
+            case "system":
+                content = _prose(turn.blocks, self._manners)
+                yield {"role": self._manners.system_role, "content": content}
+            case "user":
+                yield from self._user(turn)
 
     # --- assistant
 
-    def _assistant(self, turn: Turn, calls: list[Call]) -> dict[str, Any] | None:
+    def _assistant(self, turn: Turn) -> dict[str, Any]:
         kinds = {type(block) for block in turn.blocks}
-        blocks = self._worded(turn.blocks) if Opaque in kinds else turn.blocks
-        text = joined(blocks, Text, Refusal)
         if Refusal in kinds:
             self._losses.rename("messages.refusal")
-        if not text or text.isspace():
-            if not calls:
-                # "the message … with role 'assistant' must not be empty" (Moonshot); an answer
-                # broken off while thinking leaves such turns behind.
-                self._losses.drop("messages.empty_assistant")
-                return None
-            text = ""
+        text = joined(turn.blocks, Text, Refusal)
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
-        if reasoning := self._reasoning(turn if Reasoning in kinds else None, calls):
+        if Reasoning in kinds and (reasoning := joined(turn.blocks, Reasoning)):
+            # Text only: another family's seals say nothing to it, and what was hidden has no words.
             message[self._manners.reasoning_field] = reasoning
-        if calls:
-            message["tool_calls"] = [self._tool_call(call) for call in calls]
+        if Call in kinds:
+            calls = [self._tool_call(block) for block in turn.blocks if isinstance(block, Call)]
+            message["tool_calls"] = calls
         return message
-
-    def _worded(self, blocks: Sequence[Block]) -> Iterator[Block]:
-        """The blocks, with native ones of another dialect put into words, a gap around each."""
-        for block in blocks:
-            yield block
-            if isinstance(block, Opaque):
-                self._losses.drop(f"messages.{block.type}")
-                if block.text is not None:
-                    yield Text(block.text)
-                    yield block
-
-    def _reasoning(self, turn: Turn | None, calls: list[Call]) -> str:
-        """What this upstream gets back of its thoughts: text only. Another family's seals say
-        nothing to it, and what was hidden has no words."""
-        manners = self._manners
-        if manners.reasoning_in == "none" or (manners.reasoning_in == "tool_turns" and not calls):
-            return ""
-        text = joined(turn.blocks, Reasoning) if turn is not None else ""
-        if not text and calls and manners.reasoning_placeholder:
-            self._losses.synthesize(manners.reasoning_field)
-            return manners.reasoning_placeholder
-        return text
 
     def _tool_call(self, call: Call) -> dict[str, Any]:
         if call.custom:
@@ -208,13 +117,9 @@ class _HistoryWriter:
 
     # --- tool results
 
-    def _tool_message(self, call: Call, result: Result | None) -> dict[str, Any]:
-        content: str | list[dict[str, Any]] = _NO_RESULT
-        if result is None:
-            self._losses.synthesize("messages.tool_result")
-        else:
-            content = self._result_content(result)
-        return {"role": "tool", "tool_call_id": call.id, "content": content}
+    def _tool_message(self, result: Result) -> dict[str, Any]:
+        content = self._result_content(result)
+        return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _result_content(self, result: Result) -> str | list[dict[str, Any]]:
         inline = self._manners.tool_media
@@ -222,14 +127,13 @@ class _HistoryWriter:
         parts: list[dict[str, Any]] = []
         media = 0
         for block in result.blocks:
-            if isinstance(block, Media) and _has_part(block):
-                media += 1
-                if inline:
-                    parts.append(render_part(block, self._manners, self._losses))
-                    continue
-                lines.append(f"{_media_label(media, result.call_id)[:-1]}: next user message]")
-            else:
+            if not isinstance(block, Media):
                 lines.append(self._result_text(block))
+            elif inline:
+                parts += render_parts(block)
+            else:
+                media += 1
+                lines.append(f"{_media_label(media, result.call_id)[:-1]}: next user message]")
         text = "\n".join(lines)
         if result.is_error:
             text = _ERROR + text if text else _ERROR.rstrip()
@@ -241,86 +145,39 @@ class _HistoryWriter:
                 return text
             case ToolReference(name=name):
                 return f"[found the tool {name}: it can be called now]"
-            case Opaque(text=text, native=native):
-                return native if text is None else text
-            case Media():
-                part = render_part(block, self._manners, self._losses)
-                return str(part["text"])
         raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a tool result")
 
     def _result_media(self, result: Result) -> list[dict[str, Any]]:
         """The pictures of a result, each after its label, for the next user message."""
         if self._manners.tool_media:
             return []
-        media = [block for block in result.blocks if isinstance(block, Media) and _has_part(block)]
+        media = [block for block in result.blocks if isinstance(block, Media)]
         return [
             part
             for number, block in enumerate(media, 1)
-            for part in (
-                text_part(_media_label(number, result.call_id)),
-                render_part(block, self._manners, self._losses),
-            )
+            for part in (text_part(_media_label(number, result.call_id)), *render_parts(block))
         ]
 
-    # --- user and system
+    # --- user
 
-    def _user(self, turn: Turn, results: dict[str, Result]) -> dict[str, Any] | None:
+    def _user(self, turn: Turn) -> Iterator[dict[str, Any]]:
+        """The results first, each a message, then what else there is, with their pictures."""
         media: list[dict[str, Any]] = []
         parts: list[dict[str, Any]] = []
-        only_results = bool(turn.blocks)
         for block in turn.blocks:
-            if not isinstance(block, Result):
-                only_results = False
-                parts += self._user_parts(block)
-            elif results.get(block.call_id) is block:
+            if isinstance(block, Result):
+                yield self._tool_message(block)
                 media += self._result_media(block)
-            elif block.call_id not in results:
-                parts += self._orphan(block)
+            else:
+                parts += render_parts(block)
         if media or parts:
-            return {"role": "user", "content": self._user_content(media + parts)}
-        if only_results:
-            return None
-        # "text content is empty" (Moonshot)
-        self._losses.synthesize("messages.content")
-        return {"role": "user", "content": NO_CONTENT}
-
-    def _user_parts(self, block: Block) -> list[dict[str, Any]]:
-        match block:
-            case Text(text=text):
-                return [] if not text or text.isspace() else [text_part(text)]
-            case Opaque(text=str(text), type=kind):
-                self._losses.rename(f"messages.{kind}")
-                return [text_part(text)]
-        return [render_part(block, self._manners, self._losses)]
-
-    def _orphan(self, result: Result) -> list[dict[str, Any]]:
-        self._losses.rename("messages.tool_result")
-        content = self._result_content(structs.replace(result, is_error=False))
-        text = content if isinstance(content, str) else ""
-        parts = [] if isinstance(content, str) else content
-        label = f"[result of unknown call {result.call_id}] {text}"
-        return [text_part(label.rstrip()), *parts, *self._result_media(result)]
+            yield {"role": "user", "content": self._user_content(media + parts)}
 
     def _user_content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
         texts = [part["text"] for part in parts if part["type"] == "text"]
         if len(texts) < len(parts) or (self._manners.text_parts == "parts" and len(parts) > 1):
             return parts
         return GAP.join(texts)
-
-    def _system(self, turn: Turn) -> dict[str, Any] | None:
-        content = _prose(turn.blocks, self._manners)
-        if not content:
-            return None
-        if self._manners.mid_system == "native":
-            return {"role": self._manners.system_role, "content": content}
-        words = joined(turn.blocks, Text)
-        reminder = f"<system-reminder>\n{words}\n</system-reminder>"
-        return {"role": "user", "content": reminder}
-
-
-def _has_part(media: Media) -> bool:
-    """Whether it needs a content part of its own; a document of plain text does not."""
-    return media.source != "text"
 
 
 def _media_label(number: int, call_id: str) -> str:

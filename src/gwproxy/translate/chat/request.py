@@ -19,7 +19,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.cache_key import cache_key
-from gwproxy.translate.chat.messages import NO_CONTENT, render_messages, without_old_reasoning
+from gwproxy.translate.chat.messages import render_messages
 from gwproxy.translate.chat.thinking import (
     Knobs,
     Switch,
@@ -264,8 +264,6 @@ def _messages(
     request: Request, plea: str | None, manners: Manners, losses: Losses
 ) -> list[dict[str, Any]]:
     turns = request.turns
-    if request.thinking.keep_turns is not None:
-        turns = without_old_reasoning(turns, request.thinking.keep_turns)
     if any(getattr(block, "cache", None) is not None for turn in turns for block in turn.blocks):
         losses.drop("cache_control")  # Chat servers cache by themselves
     messages = render_messages(turns, manners, losses)
@@ -273,9 +271,6 @@ def _messages(
         _mark_prefill(messages, manners)
     if plea is not None:
         messages.append({"role": "user", "content": plea})
-    if not messages:  # all of them were blank
-        losses.synthesize("messages")
-        messages.append({"role": "user", "content": NO_CONTENT})
     return messages
 
 

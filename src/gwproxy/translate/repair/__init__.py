@@ -9,6 +9,7 @@ renderer, which finds nothing to do in a repaired request.
     tools.py      tools as many and as the upstream takes them
     schema/       tool schemas in Moonshot's JSON Schema dialect
     media.py      images and documents
+    native.py     blocks of one dialect alone
     thinking.py   reasoning that goes back, thinking and effort now
     sampling.py   sampling, stop sequences, the length of the answer
 
@@ -27,7 +28,7 @@ from msgspec import Struct
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import history, media, sampling, thinking, tools
+from gwproxy.translate.repair import history, media, native, sampling, thinking, tools
 
 Apply: TypeAlias = Callable[[Request, Dialect, Manners, Losses], Request]
 
@@ -42,11 +43,13 @@ class Pass(Struct, frozen=True):
 
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("media", media.fit_media, "images and documents that the model takes"),
+    Pass("native blocks", native.fit_native, "what only another dialect knows, in words"),
     Pass("forced tools", thinking.force_tools, "a forced tool and thinking exclude each other"),
     Pass("tool results", history.answer_calls, "every call is followed by its result"),
     Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
+    Pass("first and last", history.begin_and_end, "something to answer"),
     Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
-    Pass("text before calls", history.text_before_calls, "Messages hosts refuse text after calls"),
+    Pass("calls last", history.calls_last, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
     Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
     Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),

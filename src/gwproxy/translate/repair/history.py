@@ -6,13 +6,13 @@ hosts refuse: "the message at position N with role 'assistant' must not be empty
 not have response messages" (lidge-jun/opencodex#4726).
 
 What is decided about a turn depends only on the turns before it and on those up to the next answer
-of the model, which are all there when a request is made. So the repaired history of one request
-begins the repaired history of the next, and prompt caches hold.
+of the model that says anything, which are all there when a request is made. So the repaired history
+of one request begins the repaired history of the next, and prompt caches hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -33,6 +33,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 
 NO_CONTENT: Final = "(no content)"
+_CONTINUE: Final = "Continue."
 NO_RESULT: Final = "[no result recorded]"
 _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 
@@ -88,20 +89,44 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
     return structs.replace(request, turns=tuple(turns))
 
 
+def begin_and_end(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Something to answer. Messages hosts begin with a user's turn, and to end with the model's is
+    to have it continued: an Anthropic client means that, an OpenAI client does not."""
+    turns = list(request.turns)
+    first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    strict = upstream is Dialect.ANTHROPIC
+    if not turns or (strict and (first == len(turns) or turns[first].role == "assistant")):
+        losses.synthesize("messages")
+        turns.insert(first, Turn("user", (Text(NO_CONTENT),)))
+    if strict and turns[-1].role == "assistant" and request.client is not Dialect.ANTHROPIC:
+        losses.synthesize("messages")
+        turns.append(Turn("user", (Text(_CONTINUE),)))
+    return _with_turns(request, turns)
+
+
 def wrap_system(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """Instructions in mid-conversation as a reminder in a user turn, for hosts that take
-    instructions only at the beginning. Never moved there: order and cache would be lost."""
-    if manners.mid_system != "wrap":
-        return request
+    """Instructions in mid-conversation as a reminder in a user turn, where the host takes none or
+    not at this place. Never moved to the beginning: order and cache would be lost."""
     turns: list[Turn] = []
     leading = True
-    for turn in request.turns:
+    for position, turn in enumerate(request.turns):
         leading = leading and turn.role == "system"
         if turn.role == "system" and not leading:
-            losses.emulate("messages.system")
-            turn = Turn("user", tuple(map(_reminding, turn.blocks)))
+            native = manners.mid_system == "native"
+            if native and upstream is Dialect.ANTHROPIC:
+                native = _may_stand(turns[-1], request.turns[position:])
+            if not native:
+                losses.emulate("messages.system")
+                turn = Turn("user", tuple(map(_reminding, turn.blocks)))
         turns.append(turn)
     return _with_turns(request, turns)
+
+
+def _may_stand(before: Turn, following: Sequence[Turn]) -> bool:
+    """A system message of the Messages API follows a user's, and is the last or followed by an
+    assistant's (https://docs.claude.com/en/api/messages)."""
+    after = next((turn.role for turn in following if turn.role != "system"), None)
+    return before.role != "assistant" and after != "user"
 
 
 def _reminding(block: Block) -> Block:
@@ -118,8 +143,10 @@ def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: 
     """Every call followed at once by one result, every result behind its call.
 
     Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
-    becomes text where it stands. A call that has none gets one that says so, as soon as anything
-    follows: the last turn of a request may still be answered.
+    becomes text where it stands. A call that has none gets one that says so: no host takes it
+    without. Several of one call become one, for Codex reports progress so (`notify`), and whichever
+    were left out might be the one that counts. They come in the order of the calls, since some
+    hosts pair them by place.
     """
     if _is_settled(request.turns):
         return request
@@ -136,9 +163,7 @@ def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: 
         end = start
         while end < len(given) and given[end].role != "assistant":
             end += 1
-        span = given[start:end]
-        if start < len(given):
-            turns += _answered(calls, span, losses)
+        turns += _answered(calls, given[start:end], losses)
         start = end
     return _with_turns(request, turns)
 
@@ -159,7 +184,7 @@ def _is_settled(turns: tuple[Turn, ...]) -> bool:
         if waiting and not all(type(block) is Result for block in turn.blocks[: len(waiting)]):
             return False
         waiting = []
-    return True
+    return not waiting
 
 
 def _joined(turns: tuple[Turn, ...], losses: Losses) -> tuple[Turn, ...]:
@@ -207,11 +232,8 @@ def _in_order(calls: list[Call], span: tuple[Turn, ...]) -> bool:
     if not span or span[0].role != "user":
         return False
     blocks = span[0].blocks
-    leading = blocks[:count]
-    if not all(type(block) is Result for block in leading):
-        return False
-    wanted = sorted(call.id for call in calls)
-    if sorted(block.call_id for block in leading) != wanted:  # type: ignore[union-attr]
+    given = [block.call_id for block in blocks[:count] if type(block) is Result]
+    if given != [call.id for call in calls]:
         return False
     return not any(type(b) is Result for b in blocks[count:]) and not any(
         type(b) is Result for turn in span[1:] for b in turn.blocks
@@ -260,15 +282,20 @@ class _Results:
         return False
 
     def complete(self) -> tuple[Block, ...]:
-        """All results, those that are missing made up at the end."""
+        """One result for each call, in the calls' order, those that are missing made up."""
+        out: list[Result] = []
         for call in self._calls:
-            if call.id in self._open:
-                self._open.remove(call.id)
+            ids = [result.call_id for result in self._taken]
+            if call.id in ids:
+                place = ids.index(call.id)
+                if place:
+                    self._losses.reorder("messages.tool_result")
+                out.append(self._taken.pop(place))
+            else:
                 self._losses.synthesize("messages.tool_result")
-                self._taken.append(
-                    Result(call.id, (Text(NO_RESULT),), is_error=True, custom=call.custom)
-                )
-        return tuple(self._taken)
+                made_up = (Text(NO_RESULT),)
+                out.append(Result(call.id, made_up, is_error=True, custom=call.custom))
+        return tuple(out)
 
 
 def as_text(result: Result) -> list[Block]:
@@ -285,29 +312,25 @@ def as_text(result: Result) -> list[Block]:
     return [Text(said), *out]
 
 
-def text_before_calls(
-    request: Request, upstream: Dialect, manners: Manners, losses: Losses
-) -> Request:
-    """Words before calls in an assistant turn, for the dialect that refuses them behind
+def calls_last(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Calls behind all else in an assistant turn, for the dialect that refuses words behind them
     (BerriAI/litellm#24361)."""
     if upstream is not Dialect.ANTHROPIC:
         return request
-    turns = [_words_first(turn, losses) for turn in request.turns]
-    return _with_turns(request, turns)
+    return _with_turns(request, [_with_calls_last(turn, losses) for turn in request.turns])
 
 
-def _words_first(turn: Turn, losses: Losses) -> Turn:
+def _with_calls_last(turn: Turn, losses: Losses) -> Turn:
     kinds = list(map(type, turn.blocks))
     if turn.role != "assistant" or Call not in kinds:
         return turn
     first = kinds.index(Call)
-    behind = turn.blocks[first:]
-    words = [block for block in behind if type(block) is Text or type(block) is Refusal]
-    if not words:
+    others = tuple(block for block in turn.blocks[first:] if type(block) is not Call)
+    if not others:
         return turn
     losses.reorder("messages.text_after_tool_use")
-    others = [block for block in behind if type(block) is not Text and type(block) is not Refusal]
-    return structs.replace(turn, blocks=(*turn.blocks[:first], *words, *others))
+    calls = (block for block in turn.blocks if type(block) is Call)
+    return structs.replace(turn, blocks=(*turn.blocks[:first], *others, *calls))
 
 
 def distinct_ids(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:

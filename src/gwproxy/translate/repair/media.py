@@ -49,7 +49,7 @@ def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Los
         if media.kind == "document" and media.source == "text":
             keeps = upstream is Dialect.ANTHROPIC and manners.documents
             return media if keeps else _as_text(media, losses)
-        why = _refusal(media, request.model, manners)
+        why = _refusal(media, request.model, upstream, manners)
         if why is None and not (is_new or manners.old_media):
             why = "the upstream refused it"
         if why is None:
@@ -62,18 +62,41 @@ def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Los
     return replaced(request, fitted)
 
 
-def _refusal(media: Media, model: str, manners: Manners) -> str | None:
+def _refusal(media: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
     """Why the upstream cannot have it; None when it can."""
-    if media.kind == "image":
-        if not manners.vision:
-            return f"image input not supported by {model}"
-        if media.source == "url" and not (manners.image_urls or media.data.startswith("ms://")):
-            return f"images by URL are not supported by {model}; send the image itself"
-        if media.source == "base64" and media.media_type not in IMAGE_TYPES:
-            known = ", ".join(IMAGE_TYPES)
-            return f"images of type {media.media_type} are not supported; use one of {known}"
-    if media.kind == "document" and not manners.documents:
+    match media.kind:
+        case "image":
+            return _image_refusal(media, model, upstream, manners)
+        case "document":
+            return _document_refusal(media, model, upstream, manners)
+    # https://platform.openai.com/docs/guides/audio: only Chat takes sound in a message.
+    return None if upstream is Dialect.CHAT else f"audio input not supported by {model}"
+
+
+def _image_refusal(image: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
+    if not manners.vision:
+        return f"image input not supported by {model}"
+    if image.source == "url" and not (manners.image_urls or image.data.startswith("ms://")):
+        return f"images by URL are not supported by {model}; send the image itself"
+    if image.source == "base64" and image.media_type not in IMAGE_TYPES:
+        known = ", ".join(IMAGE_TYPES)
+        return f"images of type {image.media_type} are not supported; use one of {known}"
+    kept = upstream is Dialect.RESPONSES or (upstream is Dialect.ANTHROPIC and manners.tool_extras)
+    if image.source == "file" and not kept:
+        return f"images by file id are not supported by {model}; send the image itself"
+    return None
+
+
+def _document_refusal(
+    document: Media, model: str, upstream: Dialect, manners: Manners
+) -> str | None:
+    if not manners.documents:
         return f"document input not supported by {model}; send its text instead"
+    if upstream is Dialect.CHAT and document.source != "base64":
+        return f"documents by URL or file id are not supported by {model}; send the document itself"
+    kind = document.media_type or _PDF
+    if upstream is Dialect.ANTHROPIC and document.source == "base64" and kind != _PDF:
+        return f"documents of type {kind} are not supported by {model}; send a PDF"
     return None
 
 
@@ -165,19 +188,24 @@ def _media(request: Request) -> Iterator[Media]:
 
 def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
     """The request with `change(media, is_new)` made to each Media; the same request when that
-    gives each one back. New is what a person shows and the model has not answered yet; an answer
-    that the client has begun, as the last turn, is none."""
+    gives each one back. New is what a person shows and the model has not answered yet."""
     if next(_media(request), None) is None:
         return request
-    answers = (n for n, turn in enumerate(request.turns[:-1], 1) if turn.role == "assistant")
-    answered = max(answers, default=0)
+    new = first_new(request)
     turns = []
     for number, turn in enumerate(request.turns):
-        blocks = _replaced(turn.blocks, change, number >= answered)
+        blocks = _replaced(turn.blocks, change, number >= new)
         turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
     return structs.replace(request, turns=tuple(turns))
+
+
+def first_new(request: Request) -> int:
+    """The first turn that the model has not answered yet; an answer that the client has begun, as
+    the last turn, is none."""
+    answers = (n for n, turn in enumerate(request.turns[:-1], 1) if turn.role == "assistant")
+    return max(answers, default=0)
 
 
 def _replaced(

@@ -13,10 +13,10 @@ from typing import Final, Literal
 from msgspec import structs
 
 from gwproxy.translate.hub import (
-    Block,
     Call,
     Dialect,
     Reasoning,
+    Refusal,
     Request,
     Text,
     Thinking,
@@ -94,7 +94,7 @@ def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses
     turns = []
     for turn in request.turns:
         if turn.role == "assistant":
-            kept = _replayed(turn, manners)
+            kept = _replayed(turn, upstream, manners)
             if kept is not turn:
                 losses.drop("messages.thinking")
             turn = kept
@@ -110,18 +110,31 @@ def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses
     return request
 
 
-def _replayed(turn: Turn, manners: Manners) -> Turn:
+def _replayed(turn: Turn, upstream: Dialect, manners: Manners) -> Turn:
     wanted = manners.reasoning_in == "all" or (
         manners.reasoning_in == "tool_turns" and _has_call(turn)
     )
     if not wanted:
         return _forgotten(turn)
+    if upstream is Dialect.RESPONSES:
+        turn = _led_on(turn)
     if not manners.signed_thinking:
         return turn
     blocks = tuple(
         block for block in turn.blocks if type(block) is not Reasoning or _is_own(block, manners)
     )
     return turn if len(blocks) == len(turn.blocks) else structs.replace(turn, blocks=blocks)
+
+
+def _led_on(turn: Turn) -> Turn:
+    """The turn less the thoughts that led to nothing: a reasoning item "provided without its
+    required following item" is a 400 at OpenAI's."""
+    said = [at for at, block in enumerate(turn.blocks) if isinstance(block, Text | Refusal | Call)]
+    last = said[-1] if said else -1
+    if not any(type(block) is Reasoning for block in turn.blocks[last + 1 :]):
+        return turn
+    rest = tuple(block for block in turn.blocks[last + 1 :] if type(block) is not Reasoning)
+    return structs.replace(turn, blocks=(*turn.blocks[: last + 1], *rest))
 
 
 def _is_own(block: Reasoning, manners: Manners) -> bool:
@@ -149,14 +162,15 @@ def fill_reasoning(
     """Puts the placeholder, where the manners have one, on tool-call turns that lost theirs."""
     placeholder = manners.reasoning_placeholder
     off = request.thinking.mode == "off" or manners.reasoning_in == "none"
-    if not placeholder or off or manners.signed_thinking:
+    # Responses upstreams take no thought but their own, by its id.
+    if not placeholder or off or manners.signed_thinking or upstream is Dialect.RESPONSES:
         return request
     turns = []
     changed = False
     for turn in request.turns:
-        if turn.role == "assistant" and _has_call(turn) and not _has_reasoning(turn):
+        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, upstream, manners):
             changed = True
-            others = tuple(block for block in turn.blocks if type(block) is not Reasoning)
+            others = tuple(b for b in turn.blocks if type(b) is not Reasoning or b.hidden)
             turn = structs.replace(turn, blocks=(Reasoning(placeholder), *others))
         turns.append(turn)
     if not changed:
@@ -165,14 +179,17 @@ def fill_reasoning(
     return structs.replace(request, turns=tuple(turns))
 
 
-def _has_reasoning(turn: Turn) -> bool:
-    return any(type(block) is Reasoning and _is_genuine(block) for block in turn.blocks)
-
-
-def _is_genuine(block: Block) -> bool:
-    return isinstance(block, Reasoning) and bool(
-        block.text or block.seal is not None or block.foreign_signature
-    )
+def _reads_any(turn: Turn, upstream: Dialect, manners: Manners) -> bool:
+    """Whether the host finds a thought there: words, or in Anthropic's dialect a signature."""
+    for block in turn.blocks:
+        if type(block) is not Reasoning or block.hidden:
+            continue
+        signed = bool(block.foreign_signature) or _is_own(block, manners)
+        if block.text.strip() or block.text == manners.reasoning_placeholder:
+            return True
+        if signed and upstream is Dialect.ANTHROPIC:
+            return True
+    return False
 
 
 # --- thinking now --------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from gwproxy.translate.hub import (
     Block,
     Cache,
     Media,
-    Opaque,
     Refusal,
     Result,
     Text,
@@ -183,12 +182,10 @@ def render_part(block: Block, field: str, manners: Manners) -> dict[str, Any]:
         case Refusal(text=text):
             return {"type": "input_text", "text": text}
         case Media():
-            return {**_render_media(block, field, manners), **_mark(block.cache, manners)}
+            return {**_render_media(block, field), **_mark(block.cache, manners)}
         case ToolReference(name=name):
             reference = {"type": "tool_reference", "tool_name": name}
             return {"type": "input_text", "text": jsonio.dumps(reference).decode()}
-        case Opaque(native=native, text=text):
-            return {"type": "input_text", "text": native if text is None else text}
     raise Unsupported(field, f"a {type(block).__name__} cannot stand in a message")
 
 
@@ -199,17 +196,15 @@ def _mark(cache: Cache | None, manners: Manners) -> dict[str, Any]:
     return {"prompt_cache_breakpoint": mark}
 
 
-def _render_media(media: Media, field: str, manners: Manners) -> dict[str, Any]:
-    if media.source == "text":
-        name = f' title="{media.name}"' if media.name else ""
-        words = f"<document{name}>\n{media.data}\n</document>"
-        return {"type": "input_text", "text": words}
+def _render_media(media: Media, field: str) -> dict[str, Any]:
     if media.kind == "image":
-        return _render_image(media, field, manners)
+        # `detail` is required by the published types although the API fills it in.
+        image = {"type": "input_image", "detail": media.detail or "auto"}
+        if media.source == "file":
+            return {**image, "file_id": media.data}
+        return {**image, "image_url": _data_url(media, "image/png")}
     if media.kind == "audio":
-        raise Unsupported(field, "audio input is not known to the Responses API")
-    if not manners.documents:
-        raise Unsupported(field, "document input is not supported by this upstream")
+        raise Unsupported(field, "audio cannot stand in a message")
     part: dict[str, Any] = {"type": "input_file"}
     if media.detail is not None:
         part["detail"] = media.detail
@@ -217,18 +212,6 @@ def _render_media(media: Media, field: str, manners: Manners) -> dict[str, Any]:
         name = media.name or "document.pdf"
         return {**part, "filename": name, "file_data": _data_url(media, "application/pdf")}
     return {**part, "file_url" if media.source == "url" else "file_id": media.data}
-
-
-def _render_image(media: Media, field: str, manners: Manners) -> dict[str, Any]:
-    if not manners.vision:
-        raise Unsupported(field, "image input is not supported by this upstream")
-    # `detail` is required by the published types although the API fills it in.
-    part = {"type": "input_image", "detail": media.detail or "auto"}
-    if media.source == "file":
-        return {**part, "file_id": media.data}
-    if media.source == "url" and not manners.image_urls:
-        raise Unsupported(field, "this upstream takes images only as data, not as URLs")
-    return {**part, "image_url": _data_url(media, "image/png")}
 
 
 def _data_url(media: Media, default: str) -> str:

@@ -38,7 +38,6 @@ from gwproxy.translate.shapes import Shape
 from gwproxy.translate.thinking import (
     can_switch_off,
     effort_of,
-    first_kept_turn,
     nearest_effort,
 )
 
@@ -273,8 +272,7 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     body.update(_render_tools(request, manners, losses))
     if system is not None:
         body["instructions"] = system
-    kept_from = first_kept_turn(turns, request.thinking.keep_turns)
-    body["input"] = wire_turns.render(turns, kept_from, manners, losses)
+    body["input"] = wire_turns.render(turns, manners, losses)
     if not manners.cache_marks and _is_marked(request):
         losses.drop("cache_control")
     return jsonio.dumps(body)

@@ -8,18 +8,16 @@ https://platform.openai.com/docs/api-reference/responses/create (input)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Raw, Struct
-from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Call,
-    Dialect,
     Media,
     Opaque,
     Reasoning,
@@ -35,7 +33,6 @@ from gwproxy.translate.responses import blocks, hosted, items, tools
 from gwproxy.translate.shapes import Shape
 
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
-_NO_RESULT: Final = "[no result recorded]"
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
 # Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
 _DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configuration_update"})
@@ -149,29 +146,15 @@ def _parse_message(item: items.MessageItem, path: str, losses: Losses) -> Turn |
 # --- render ------------------------------------------------------------------------------------
 
 
-def render(
-    turns: Sequence[Turn], kept_from: int, manners: Manners, losses: Losses
-) -> list[dict[str, Any] | Raw]:
-    """Items in their order, except that outputs follow their calls at once: some upstreams answer
-    400 to anything in between (lidge-jun/opencodex#4726). Thoughts from before turn `kept_from`
-    stay behind. Raises fields.Rejected."""
+def render(turns: Sequence[Turn], manners: Manners, losses: Losses) -> list[dict[str, Any] | Raw]:
+    """Items in the order of a repaired request (`repair/history.py`). Raises fields.Rejected."""
     writer = _Writer(manners, losses)
-    for start, said, following in _exchanges(turns):
-        writer.exchange(said, following, f"messages[{start}]", keeps=start >= kept_from)
-    return writer.items
-
-
-def _exchanges(turns: Sequence[Turn]) -> Iterator[tuple[int, list[Turn], list[Turn]]]:
-    """What the model said with all that came before its next word, and where that begins."""
-    start = 0
-    said: list[Turn] = []
-    following: list[Turn] = []
     for index, turn in enumerate(turns):
-        if turn.role == "assistant" and following:
-            yield start, said, following
-            start, said, following = index, [], []
-        (said if turn.role == "assistant" else following).append(turn)
-    yield start, said, following
+        if turn.role == "assistant":
+            writer.answer(turn)
+        else:
+            writer.told(turn, f"messages[{index}]")
+    return writer.items
 
 
 class _Writer:
@@ -179,115 +162,56 @@ class _Writer:
         self.items: list[dict[str, Any] | Raw] = []
         self._manners = manners
         self._losses = losses
+        self._free_form: set[str] = set()
 
-    def exchange(
-        self, said: Sequence[Turn], following: Sequence[Turn], field: str, *, keeps: bool
-    ) -> None:
-        for turn in said:
-            self._answer(turn, keeps)
-        calls = {b.id: b for turn in said for b in turn.blocks if isinstance(b, Call)}
-        results = self._results(calls, following)
-        for call in calls.values():
-            self.items.append(self._output(call, results.get(call.id), field))
-        for turn in following:
-            self._told(turn, calls, field)
-
-    def _results(self, calls: Mapping[str, Call], following: Sequence[Turn]) -> dict[str, Result]:
-        """By call id. Several for one call are one: Codex reports progress so (opencodex#3731)."""
-        results: dict[str, Result] = {}
-        other = False
-        for block in (block for turn in following for block in turn.blocks):
-            if not isinstance(block, Result):
-                other = True
-                continue
-            known = results.get(block.call_id)
-            if known is not None:
-                block = replace(block, blocks=known.blocks + block.blocks)
-            if block.call_id in calls:
-                results[block.call_id] = block
-                if other:
-                    self._losses.reorder("messages.tool_result")
-        return results
-
-    def _output(self, call: Call, result: Result | None, field: str) -> dict[str, Any]:
-        kind = "custom_tool_call_output" if call.custom else "function_call_output"
-        if result is None:
-            self._losses.synthesize("messages.tool_result")
-            return {"type": kind, "call_id": call.id, "output": _NO_RESULT}
-        output = blocks.render_output(result, field, self._manners)
-        return {"type": kind, "call_id": call.id, "output": output}
-
-    def _answer(self, turn: Turn, keeps: bool) -> None:
-        """What the model said. Reasoning goes only where it led to something: an item without its
-        follower is a 400 ("provided without its required following item")."""
-        manners = self._manners
-        said = [i for i, b in enumerate(turn.blocks) if isinstance(b, Text | Refusal | Call)]
-        called = any(isinstance(block, Call) for block in turn.blocks)
-        wanted = manners.reasoning_in == "all" or (manners.reasoning_in == "tool_turns" and called)
-        for index, block in enumerate(turn.blocks):
+    def answer(self, turn: Turn) -> None:
+        """What the model said."""
+        for block in turn.blocks:
             match block:
                 case Reasoning():
-                    self._reasoning(block, keeps and wanted and bool(said) and index < said[-1])
-                case Call():
+                    self._reasoning(block)
+                case Call(id=call_id, custom=custom):
                     self.items.append(items.render_call(block))
-                case Opaque():
-                    self._opaque(block)
+                    (self._free_form.add if custom else self._free_form.discard)(call_id)
+                case Opaque(native=native):
+                    self.items.append(Raw(native.encode()))
                 case _:
                     self.items.append(_said(block))
 
-    def _reasoning(self, block: Reasoning, led: bool) -> None:
-        item = items.render_reasoning(block, self._manners.family) if led else None
+    def _reasoning(self, block: Reasoning) -> None:
+        item = items.render_reasoning(block, self._manners.family)
         if item is not None:
             self.items.append(item)
         else:
             self._losses.drop("reasoning")
 
-    def _opaque(self, block: Opaque) -> None:
-        if self._passes(block):
-            self.items.append(Raw(block.native.encode()))
-        elif block.text is not None:
-            self._losses.emulate(block.type)
-            self.items.append(_said(Text(block.text)))
-        else:
-            self._losses.drop(block.type)
-
-    def _passes(self, block: Opaque) -> bool:
-        """Who runs no tools of this dialect refuses the items of them as well."""
-        return block.dialect is Dialect.RESPONSES and self._manners.hosted_tools
-
-    def _told(self, turn: Turn, calls: Mapping[str, Call], field: str) -> None:
-        """A user's or developer's turn, less the outputs that have gone before it."""
+    def told(self, turn: Turn, field: str) -> None:
+        """What tools gave back, and a message of the user or developer."""
         role = "developer" if turn.role == "system" else "user"
         parts: list[dict[str, Any]] | None = None
-        for block in turn.blocks or (Text(""),):
-            if isinstance(block, Opaque) and self._passes(block):
+        for block in turn.blocks:
+            if isinstance(block, Result):
+                self.items.append(self._output(block, field))
+            elif isinstance(block, Opaque):
                 self.items.append(Raw(block.native.encode()))
                 parts = None
-            elif isinstance(block, Opaque) and block.dialect is Dialect.RESPONSES:
-                self._losses.drop(block.type)
-            elif not isinstance(block, Result) or block.call_id not in calls:
+            else:
                 if parts is None:
                     parts = []
                     self.items.append({"type": "message", "role": role, "content": parts})
                 parts += self._parts(block, field)
 
-    def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
-        match block:
-            case Result():
-                return self._orphan(block, field)
-            case Opaque(text=None, type=kind):
-                raise Unsupported(field, f"{kind} is not known to the Responses API")
-            case Media(context=str(context)):
-                words = {"type": "input_text", "text": context}
-                return [words, blocks.render_part(block, field, self._manners)]
-        return [blocks.render_part(block, field, self._manners)]
+    def _output(self, result: Result, field: str) -> dict[str, Any]:
+        """Of the kind of its call, which other dialects' clients do not name."""
+        kind = "custom_tool_call" if result.call_id in self._free_form else "function_call"
+        output = blocks.render_output(result, field, self._manners)
+        return {"type": f"{kind}_output", "call_id": result.call_id, "output": output}
 
-    def _orphan(self, result: Result, field: str) -> list[dict[str, Any]]:
-        self._losses.rename("messages.tool_result")
-        label = Text(f"[result of unknown call {result.call_id}]")
-        return [
-            blocks.render_part(block, field, self._manners) for block in (label, *result.blocks)
-        ]
+    def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
+        part = blocks.render_part(block, field, self._manners)
+        if isinstance(block, Media) and block.context is not None:
+            return [{"type": "input_text", "text": block.context}, part]
+        return [part]
 
 
 def _said(block: Block) -> dict[str, Any]:
