@@ -110,6 +110,7 @@ choices = st.one_of(
     st.just(ToolChoice("auto")),
     st.just(ToolChoice("any")),
     st.just(ToolChoice("tool", "read")),
+    st.just(ToolChoice("any", allowed=("read", "list_names"))),
 )
 thoughts = st.builds(
     Thinking,
@@ -124,11 +125,21 @@ requests = st.builds(
     histories,
     tools,
     choices,
-    st.sampled_from((None, 1, 500, 20_000, 900_000)),
+    st.sampled_from((None, 0, 1, 500, 20_000, 900_000)),
     st.lists(st.sampled_from(("END", " ", "x" * 40, "STOP")), max_size=6).map(tuple),
-    st.sampled_from((Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(seed=1))),
+    st.sampled_from(
+        (Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(1.7), Sampling(seed=1))
+    ),
     thoughts,
-    st.sampled_from((None, OutputFormat("json_schema", '{"enum":["a"]}'))),
+    st.sampled_from(
+        (
+            None,
+            OutputFormat("json_object"),
+            OutputFormat("json_schema", '{"enum":["a"]}'),
+            OutputFormat("json_schema", '{"type":"object","properties":{}}'),
+        )
+    ),
+    service_tier=st.sampled_from((None, "auto", "standard_only", "priority")),
     client=st.sampled_from((None, *DIALECTS)),
 )
 manners = st.builds(
@@ -152,6 +163,8 @@ manners = st.builds(
     hosted_tools=st.booleans(),
     tool_references=st.booleans(),
     schema=st.sampled_from(("open", "moonshot", "moonshot_plain")),
+    json_schema=st.sampled_from(("native", "tool", "prompt")),
+    named_tool=st.booleans(),
 )
 
 

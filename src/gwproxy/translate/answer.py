@@ -16,8 +16,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     until the upstream's own figure comes. `show_reasoning` False keeps reasoning text out of sight
     (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
     `legacy_functions` says that it declared `functions` and waits for one `function_call`.
-    `custom_tools` are the names the client declared as free-form; `echo` is raw JSON that a
-    Responses answer repeats. `request_id` goes into error bodies."""
+    `answer_tool` is the upstream's tool whose call is the text of the answer; `echo` is raw JSON
+    that a Responses answer repeats. `request_id` goes into error bodies."""
 
     model: str
     new_id: Callable[[str], str]
@@ -27,6 +27,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     show_reasoning: bool = True
     include_usage: bool = False
     legacy_functions: bool = False
+    answer_tool: str | None = None
     echo: str | None = None
     family: str = "upstream"
 

@@ -250,13 +250,14 @@ class Bridge:
         for step, changed in steps:
             self.repaired.append((step.name, step.why))
             request = changed
+        self._asked = structs.replace(self._asked, answer_tool=request.answer_tool)
         return self._upstream.render_request(request, self._manners, self.losses)
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and
         some do not tell which one it was to a client that asks."""
         upstream = self._upstream.facts
-        if not upstream.stops or not takes_stops(stops, self._manners):
+        if not (upstream.stops and takes_stops(stops, self.upstream, self._manners)):
             return True
         return self._client.facts.names_stop and not upstream.names_stop
 
@@ -324,7 +325,13 @@ class Bridge:
     # --- for the streams -----------------------------------------------------------------
 
     def pipe(self) -> Pipe:
-        outward = Outward(self._names, self.losses, self._client.facts, wrapped=self._wrapped)
+        outward = Outward(
+            self._names,
+            self.losses,
+            self._client.facts,
+            wrapped=self._wrapped,
+            answer_tool=self._asked.answer_tool,
+        )
         return Pipe(self, LeakedCalls(self._leaks), outward, StopMatcher(self._stops))
 
     def listener(self) -> Listener | None:

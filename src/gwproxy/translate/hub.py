@@ -173,11 +173,15 @@ class ToolChoice(Struct, frozen=True):
     parallel: bool | None = None
 
 
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How hard a model can be asked to think, from the weakest to the strongest."""
+
+
 class Thinking(Struct, frozen=True):
     """What the client asks of reasoning.
 
     `mode`: None unsaid, `off`, `on` (the upstream decides how much, or `effort` does), `budget`
-    (`budget_tokens`). `effort` is one of none, minimal, low, medium, high, xhigh, max.
+    (`budget_tokens`). `effort` is one of `EFFORTS`.
     `show`: None unsaid, `summary` or `omitted`: whether the client wants to read it.
     `keep_turns`: None = all earlier reasoning, 0 = that of the current turn only.
     """
@@ -235,6 +239,7 @@ class Request(Struct, frozen=True):
     service_tier: str | None = None
     verbosity: str | None = None
     estimate: int | None = None  # input tokens as the bridge has counted them
+    answer_tool: str | None = None  # the upstream's tool whose call the client reads as text
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
     # Whose habits the client has, where they matter: an Anthropic client sets its own cache marks
     # and may begin the answer itself; OpenAI clients expect automatic caching and do not.

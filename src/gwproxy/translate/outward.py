@@ -44,11 +44,15 @@ _BLOCKS: Final = frozenset({Open, Delta, Close})
 
 class Outward:
     """Upstream's calls → the client's. Arguments that a client wants raw stay as the model wrote
-    them. `wrapped` are the tools whose arguments stand
-    in one property (`repair.tools.wrapped_tools`)."""
+    them. `wrapped` are the tools whose arguments stand in one property
+    (`repair.tools.wrapped_tools`); `answer_tool` is the one by whose arguments the upstream answers
+    (`repair.format`), which the client reads as text."""
 
     __slots__ = (
+        "_answer_tool",
+        "_answered",
         "_call",
+        "_called",
         "_client",
         "_closing",
         "_failed",
@@ -66,12 +70,14 @@ class Outward:
         client: DialectFacts,
         *,
         wrapped: Mapping[str, str] = _NOTHING_WRAPPED,
+        answer_tool: str | None = None,
     ) -> None:
         self._names = names
         self._losses = losses
         self._client = client
         self._wrapped = wrapped
-        self._half = self._failed = False
+        self._answer_tool = answer_tool
+        self._half = self._failed = self._called = self._answered = False
         self._index: int | None = None
         self._call: FreeText | Guard | Unguarded | Unwrapper | ValueUnwrapper | None = None
         self._closing: list[Event] = []  # of a call that only what follows shows to be whole
@@ -105,6 +111,10 @@ class Outward:
         return event
 
     def _open_call(self, event: Open) -> Open:
+        if event.name == self._answer_tool:
+            self._answered = True
+            return Open(event.index, "text")
+        self._called = True
         known = self._names.known(event.name)
         custom = event.custom
         if known is not None and known.custom and not custom:
@@ -148,6 +158,8 @@ class Outward:
     def _finish(self, event: Finish, out: list[Event]) -> None:
         if self._half or (self._closing and event.stop.reason not in _MEANT):
             out.append(self._cut_short(event.stop))
+        elif self._answered and not self._called and event.stop.reason is StopReason.TOOL_USE:
+            out.append(Finish(structs.replace(event.stop, reason=StopReason.END)))
         else:
             out += (*self._closed(), event)
 

@@ -18,10 +18,10 @@ from gwproxy.translate.anthropic.stream import Reader, Writer
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
 from gwproxy.translate.sequencer import Sequencer
 from support.anthropic_grammar import collect
 from support.golden import FIXTURES, agrees
+from support.sending import sent
 
 HERE = FIXTURES / "anthropic"
 REQUESTS = sorted(p for p in HERE.glob("*.json") if p.name.count(".") == 1)
@@ -67,8 +67,7 @@ def name_of(path: Path) -> str:
 def test_requests(path: Path, manners: str) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
-    repaired = repair(parsed, Dialect.ANTHROPIC, MANNERS[manners], losses)
-    body = request.render(repaired, MANNERS[manners], losses)
+    body = sent(parsed, Dialect.ANTHROPIC, MANNERS[manners], losses)
     shown = {"losses": list(losses), "body": json.loads(body)}
 
     text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"

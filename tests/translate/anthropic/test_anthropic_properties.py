@@ -38,11 +38,11 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
 from support.anthropic_grammar import collect
 from support.anthropic_sdk import accumulated, bare, whole
 from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped
 from support.generated import ARGUMENTS, OBJECTS, TEXTS, TOOL_NAMES, replies
+from support.sending import sent
 
 ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
 HIDING = Asked(model="asked", new_id=lambda p: f"{p}fresh", family="kimi", show_reasoning=False)
@@ -56,6 +56,7 @@ EVERYTHING = Manners(
     cache_marks=True,
     user_id="keep",
     max_output=10**6,
+    context_window=10**9,
 )
 VISIBLE = TEXTS.filter(lambda text: bool(text.strip()))
 
@@ -317,13 +318,13 @@ def requests(draw: st.DrawFn) -> Request:
 @given(requests())
 def test_what_is_rendered_is_parsed_to_the_same(wanted: Request) -> None:
     losses = Losses()
-    body = request.render(wanted, EVERYTHING, losses)
+    body = sent(wanted, Dialect.ANTHROPIC, EVERYTHING, losses)
     again = request.parse(body, losses)
 
     assert set(losses) <= {"clamp:cache_control=4"}
     if not losses:
         assert again == wanted
-    assert request.render(again, EVERYTHING, Losses()) == body
+    assert sent(again, Dialect.ANTHROPIC, EVERYTHING, Losses()) == body
 
 
 @given(conversations(), st.sampled_from(["native", "wrap"]))
@@ -339,7 +340,7 @@ def test_a_longer_conversation_keeps_the_bytes_of_the_shorter_one(
         if turn.role == "user":
             told.append(Turn("system", (Text("reminder"),)))
             wanted = Request("m", tuple(told), client=Dialect.ANTHROPIC)
-            bodies.append(request.render(wanted, manners, Losses()))
+            bodies.append(sent(wanted, Dialect.ANTHROPIC, manners, Losses()))
 
     for shorter, longer in itertools.pairwise(bodies):
         assert longer.startswith(shorter.removesuffix(b"]}]}"))
@@ -374,16 +375,11 @@ def test_any_history_becomes_one_that_the_api_accepts(
     turns: tuple[Turn, ...], mid_system: Any, client: Dialect | None
 ) -> None:
     manners = Manners(documents=True, mid_system=mid_system, family="kimi")
-    body = sent(Request("m", turns, client=client), manners)
+    body = sent(Request("m", turns, client=client), Dialect.ANTHROPIC, manners, Losses())
 
     check_lawful(json.loads(body)["messages"])
     again = request.parse(body, Losses())
-    assert sent(again, manners) == body or client is None
-
-
-def sent(wanted: Request, manners: Manners) -> bytes:
-    repaired = repair(wanted, Dialect.ANTHROPIC, manners, Losses())
-    return request.render(repaired, manners, Losses())
+    assert sent(again, Dialect.ANTHROPIC, manners, Losses()) == body or client is None
 
 
 def check_lawful(messages: list[Any]) -> None:

@@ -19,7 +19,6 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.manners import Manners
 from support.anthropic_wire import (
     PING,
     PLAIN,
@@ -216,23 +215,6 @@ def test_the_two_halves_of_a_character_in_two_events() -> None:
     (block,) = reply_of(data + stream(closed(0), stopped(), STOP)).blocks
 
     assert block == Text("a\N{GRINNING FACE}bc\N{REPLACEMENT CHARACTER}")
-
-
-def test_the_answer_given_by_a_tool_is_text() -> None:
-    manners = Manners(json_schema="tool")
-    data = whole_stream(
-        opened(0, "tool_use", id="a", name="respond_json", input={}),
-        json_piece(0, '{"title":'),
-        json_piece(0, '"x"}'),
-        closed(0),
-        reason="tool_use",
-    )
-
-    reply = reply_of(data, manners)
-
-    assert reply.blocks == (Text('{"title":"x"}'),)
-    assert reply.stop.reason is StopReason.END
-    assert reply_of(data).blocks == (Call("a", "respond_json", '{"title":"x"}'),)
 
 
 # --- usage ---------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.names import Names
 from gwproxy.translate.outward import Outward
-from gwproxy.translate.repair import repair
 from gwproxy.translate.sequencer import Sequencer
 from support.chat_grammar import collect
 from support.golden import FIXTURES, agrees, readable
+from support.sending import sent
 
 CODEC = CODECS[Dialect.CHAT]
 
@@ -50,8 +50,7 @@ MANNERS = {
 def test_requests(path: Path, upstream: str) -> None:
     losses = Losses()
     request = CODEC.parse_request(path.read_bytes(), losses)
-    request = repair(request, Dialect.CHAT, MANNERS[upstream], losses)
-    body = CODEC.render_request(request, MANNERS[upstream], losses)
+    body = sent(request, Dialect.CHAT, MANNERS[upstream], losses)
     told = json.dumps({"losses": list(losses), "body": json.loads(body)}).encode()
     agrees(path.with_suffix(f".to-{upstream}.json"), readable(told))
 

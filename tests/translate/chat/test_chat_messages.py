@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.chat.messages import render_messages, system_turn_appended
+from gwproxy.translate.chat.messages import render_messages
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -99,11 +99,6 @@ def test_the_role_and_the_shape_of_the_prompt() -> None:
         {"role": "developer", "content": parts},
         {"role": "developer", "content": "c"},
     ]
-
-
-def test_one_more_instruction_goes_behind_the_prompt() -> None:
-    turns = system_turn_appended((system("a"), user("hi"), system("b")), "json")
-    assert turns == (system("a"), system("json"), user("hi"), system("b"))
 
 
 # --- tool results ----------------------------------------------------------------------------

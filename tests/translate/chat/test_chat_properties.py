@@ -45,6 +45,7 @@ from support.chat_grammar import collect
 from support.chat_wire import PLAIN, call, chunk, frame, read, stream
 from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES
 from support.golden import FIXTURES
+from support.sending import sent
 
 STREAMS = sorted(
     path for path in (FIXTURES / "chat" / "streams").glob("*.sse") if ".to-" not in path.name
@@ -269,6 +270,8 @@ EVERYTHING = Manners(
     tool_media=True,
     efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     max_output=10**9,
+    context_window=10**10,
+    documents=True,
     user_id="keep",
     prompt_cache_key=True,
 )
@@ -346,7 +349,7 @@ def requests(draw: st.DrawFn) -> Request:
         tools=tools,
         tool_choice=draw(st.one_of(st.none(), st.sampled_from(modes))) if tools else None,
         max_tokens=draw(st.one_of(st.none(), st.integers(1, 10**6))),
-        stop=tuple(draw(st.lists(TEXTS.filter(bool), max_size=4))),
+        stop=tuple(draw(st.lists(TEXTS.filter(str.strip), max_size=4))),
         sampling=draw(
             st.builds(
                 Sampling,
@@ -382,7 +385,7 @@ def requests(draw: st.DrawFn) -> Request:
 @given(requests())
 def test_a_request_survives_the_way_there_and_back(request: Request) -> None:
     losses = Losses()
-    assert parse(render(request, EVERYTHING, losses), losses) == request
+    assert parse(sent(request, Dialect.CHAT, EVERYTHING, losses), losses) == request
     assert list(losses) == []
 
 

@@ -360,18 +360,6 @@ def test_many_blanks_among_arguments_are_none() -> None:
     assert len(calls_of(call(0, "a", "f", "["), *parts)[0][2]) == 4 * MAX_BLANKS + 1
 
 
-def test_the_structured_output_tool_is_shown_as_text() -> None:
-    manners = Manners(json_schema="tool")
-    data = stream(
-        call(0, "a", "respond_json", '{"title"'),
-        call(0, arguments=':"x"}'),
-        chunk(finish="tool_calls"),
-    )
-    reply = reply_of(data, manners)
-    assert reply.blocks == (Text('{"title":"x"}'),)
-    assert reply.stop.reason is StopReason.END
-
-
 # --- the end ---------------------------------------------------------------------------------
 
 

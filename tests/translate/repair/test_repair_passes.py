@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect, Request, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
@@ -58,8 +60,17 @@ def test_a_pass_names_what_it_changed(
 
 
 # Their changes lose nothing: neutral values left out, a limit that the client did not ask for, a
-# choice among no tools, an effort called by the name that this host has for it.
-SILENT = {"sampling", "output limit", "tool choice", "thinking", "media"}
+# choice among no tools, an effort called by the name that this host has for it, or said as
+# a budget.
+SILENT = {
+    "sampling",
+    "output limit",
+    "tool choice",
+    "thinking",
+    "thinking budget",
+    "media",
+    "service tier",
+}
 
 
 @slow
@@ -72,6 +83,20 @@ def test_a_repaired_request_needs_no_repair(
     except Rejected:
         return
     assert repair(once, upstream, manners, Losses()) is once
+
+
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_a_renderer_decides_nothing_about_settings(
+    request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    losses = Losses()
+    try:
+        repaired = repair(structs.replace(request, turns=TIDY.turns), upstream, manners, Losses())
+    except Rejected:
+        return
+    CODECS[upstream].render_request(repaired, manners, losses)
+    assert [loss for loss in losses if loss.startswith(("synth:", "reorder:", "clamp:"))] == []
 
 
 @slow

@@ -91,7 +91,9 @@ def test_deferred_tools_are_declared_and_the_placeholder_is_not() -> None:
 
 def test_a_host_that_loads_tools_later_gets_them_as_they_are() -> None:
     request = offering(Tool("WebFetch", deferred=True), PLACEHOLDER)
-    assert applied(tools.show_deferred, request, tool_extras=True)[0] is request
+    later, flags = tools.show_deferred, {"tool_extras": True}
+    assert applied(later, request, Dialect.ANTHROPIC, **flags)[0] is request
+    assert applied(later, request, Dialect.CHAT, **flags)[1] == ["emu:tools.defer_loading"]
 
 
 def found(*tool_names: str) -> tuple[Turn, ...]:

@@ -15,12 +15,12 @@ from gwproxy.translate.events import Event, Grammar, fold
 from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
 from gwproxy.translate.responses import reply, request
 from gwproxy.translate.responses.stream import Writer
 from gwproxy.translate.sequencer import Sequencer
 from support import golden, responses_grammar
 from support.responses_wire import UPSTREAM, read
+from support.sending import sent
 
 FIXTURES = golden.FIXTURES / "responses"
 REQUESTS = sorted(
@@ -72,8 +72,7 @@ def test_a_request(path: Path) -> None:
         UPSTREAM, prompt_cache_key=True, cache_marks=True, user_id="keep", efforts=("low", "high")
     )
     losses = Losses()
-    repaired = repair(parsed, Dialect.RESPONSES, manners, losses)
-    rendered = request.render(repaired, manners, losses)
+    rendered = sent(parsed, Dialect.RESPONSES, manners, losses)
     header = f"// {losses.header()}\n" if len(losses) else ""
     golden.agrees(beside(path, "rendered.jsonc"), header + golden.readable(rendered))
 

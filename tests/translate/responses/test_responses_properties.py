@@ -42,8 +42,9 @@ from gwproxy.translate.responses.stream import Reader, Writer
 from support import responses_grammar, responses_sdk
 from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES, replies
 from support.responses_wire import UPSTREAM, read
+from support.sending import sent
 
-WORDS = TEXTS.filter(bool)
+WORDS = TEXTS.filter(str.strip)
 # Shared machines stall; what is judged here is meaning, never time.
 untimed = settings(deadline=None)
 STREAM_EVENTS = sorted(responses_grammar.EVENT_TYPES)
@@ -360,12 +361,12 @@ def requests(draw: st.DrawFn) -> Request:
     )
 
 
-OPEN = replace(UPSTREAM, efforts=("none", "low", "high"))
+OPEN = replace(UPSTREAM, efforts=("none", "low", "high"), max_output=10**9, context_window=10**10)
 
 
 def rendered(asked_for: Request) -> bytes:
     losses = Losses()
-    body = request.render(asked_for, OPEN, losses)
+    body = sent(asked_for, Dialect.RESPONSES, OPEN, losses)
     assert list(losses) == []
     return body
 

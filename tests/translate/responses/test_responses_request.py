@@ -27,6 +27,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.repair import repair
 from gwproxy.translate.responses import request
+from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))
 PLAIN = Manners(family="up")
@@ -40,7 +41,7 @@ def parsed(**fields: Any) -> tuple[Request, list[str]]:
 
 def rendered(asked_for: Request, manners: Manners = PLAIN) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
-    return json.loads(request.render(asked_for, manners, losses)), list(losses)
+    return json.loads(sent(asked_for, Dialect.RESPONSES, manners, losses)), list(losses)
 
 
 def body_of(*turns: Turn, manners: Manners = PLAIN, **fields: Any) -> dict[str, Any]:
@@ -315,7 +316,7 @@ def test_limits() -> None:
     assert (body["temperature"], body["top_p"]) == (0.5, 0.9)
     assert body["service_tier"] == "default"
     assert losses == [
-        "clamp:max_output_tokens=16",
+        "clamp:max_tokens=16",
         "drop:top_k",
         "drop:frequency_penalty",
         "drop:presence_penalty",
@@ -364,8 +365,8 @@ RUN = Tool("run")
     [
         ("allow", ("none", "high"), "required", "high", []),
         ("no_thinking", ("none", "high"), "required", "none", ["drop:thinking"]),
-        ("no_thinking", ("high",), "auto", "high", ["clamp:tool_choice=auto"]),
-        ("auto", ("none", "high"), "auto", "high", ["clamp:tool_choice=auto"]),
+        ("no_thinking", ("high",), "auto", "high", ["emu:tool_choice"]),
+        ("auto", ("none", "high"), "auto", "high", ["emu:tool_choice"]),
     ],
 )
 def test_a_forced_tool_against_thinking(

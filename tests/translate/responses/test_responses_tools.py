@@ -14,6 +14,7 @@ from gwproxy.translate.hub import Cache, Dialect, Request, Text, Tool, ToolChoic
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.responses import request
+from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))
 PLAIN = Manners(family="up")
@@ -39,7 +40,7 @@ def rendered(
 ) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
     asked_for = Request("m", (USER,), tools, choice)
-    return json.loads(request.render(asked_for, manners, losses)), list(losses)
+    return json.loads(sent(asked_for, Dialect.RESPONSES, manners, losses)), list(losses)
 
 
 # --- what clients offer ------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def test_namespaces_are_whole_again() -> None:
 
 
 def test_deferred_tools_are_shown_where_nobody_searches() -> None:
-    assert rendered(Tool("f", deferred=True))[1] == ["drop:tools.defer_loading"]
+    assert rendered(Tool("f", deferred=True))[1] == ["emu:tools.defer_loading"]
     body, losses = rendered(Tool("f", deferred=True), manners=replace(PLAIN, tool_extras=True))
     assert (body["tools"][0]["defer_loading"], losses) == (True, [])
 

@@ -14,14 +14,13 @@ from msgspec import Raw
 from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head, decode_members
-from gwproxy.translate.anthropic.settings import ANSWER_TOOL
 from gwproxy.translate.anthropic.wire import said
 from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.manners import Manners
 
-# What came of a block's start; `answer` is the tool by which a plain upstream answers in JSON.
-_Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "answer", "native"]
+# What came of a block's start.
+_Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "native"]
 _PROSE: Final = ("text", "reasoning")
 
 
@@ -52,7 +51,6 @@ class Blocks:
         self.out: list[Event] = []
         self.called = False
         self._family = manners.family
-        self._answer_tool = ANSWER_TOOL if manners.json_schema == "tool" else None
         self._open: dict[int, _Block] = {}
         self._opened = 0
 
@@ -79,8 +77,6 @@ class Blocks:
                 self._put(position, "redacted", head.data)
             case "tool_use" if not head.name:
                 raise Unreadable("a tool call without a name")
-            case "tool_use" if head.name == self._answer_tool:
-                self._show(self._put(position, "answer"), "text")
             case "tool_use":
                 block = self._put(position, "call")
                 block.input = jsonio.raw(head.input) if said(head.input) else "{}"
@@ -102,7 +98,7 @@ class Blocks:
     def input(self, position: int, text: str) -> None:
         """More of a call's arguments. Raises Unreadable where there is no call."""
         block = self._open.get(position)
-        if block is None or block.kind not in ("call", "answer", "native"):
+        if block is None or block.kind not in ("call", "native"):
             raise Unreadable(f"tool input for content block {position}, which is no call")
         if block.kind == "native":
             block.parts.append(text)
@@ -129,7 +125,7 @@ class Blocks:
             return
         if block.torn:
             self.out.append(Delta(block.index, jsonio.mend(block.torn)))
-        if block.kind in ("call", "answer"):
+        if block.kind == "call":
             if not block.given:
                 self.out.append(Delta(block.index, block.input))
             self.out.append(Close(block.index))

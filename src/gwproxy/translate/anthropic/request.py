@@ -10,7 +10,7 @@ https://docs.claude.com/en/api/messages
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -387,16 +387,12 @@ def _identity(metadata: Metadata | None) -> Identity:
 def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     """The body for an Anthropic upstream: what every server of this dialect takes, and of the rest
     what `manners` says that this one takes. Raises Unsupported."""
-    request = settings.agreed(request, manners, losses)
-    limit = settings.max_tokens(request, manners, losses)
-    thinking = settings.thinking(request.thinking, limit, manners, losses)
     definitions = tools.write_tools(request, manners, losses)
     system = history.system_text(request, manners, losses)
     conversation = history.messages(request, manners, losses)
-    effort = settings.effort(request.thinking, manners, losses)
+    effort = cast(settings.Effort | None, request.thinking.effort)
     wanted_format = settings.output_format(request)
-    thinks = thinking is not None and thinking.type != "disabled"
-    sampling = settings.sampling(request, thinks, manners, losses)
+    sampling = settings.sampling(request.sampling, losses)
     user = settings.user_id(request, manners, losses)
     if request.verbosity is not None:
         losses.drop("verbosity")
@@ -404,16 +400,16 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     return jsonio.dumps(
         _Sent(
             model=request.model,
-            max_tokens=limit,
+            max_tokens=request.max_tokens,
             stream=True if request.stream else None,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
-            thinking=thinking,
+            thinking=settings.thinking(request.thinking, manners),
             output_config=OutputConfig(effort, wanted_format) if effort or wanted_format else None,
             metadata=Metadata(user) if user is not None else None,
-            stop_sequences=settings.stop_sequences(request, manners, losses),
-            service_tier=settings.service_tier(request, manners, losses),
+            stop_sequences=list(request.stop) or None,
+            service_tier=request.service_tier,
             cache_control=automatic,
             tool_choice=tools.write_choice(request.tool_choice, manners) if definitions else None,
             tools=[Raw(jsonio.dumps(d)) if isinstance(d, Definition) else d for d in definitions]

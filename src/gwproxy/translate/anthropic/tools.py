@@ -18,7 +18,7 @@ from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic.blocks import cache, write_mark
 from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
 from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire, said
-from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
@@ -291,36 +291,18 @@ def parse_choice(choice: Choice | None) -> ToolChoice | None:
 
 
 def write_tools(request: Request, manners: Manners, losses: Losses) -> list[Definition | Raw]:
-    """The tools that this upstream can have. Raises Unsupported when a tool of Anthropic's servers
-    is the only one or is forced; among others it is left out, so that the agent still runs."""
-    choice = request.tool_choice
+    """Tools of Anthropic's own sorts as the client wrote them, where the upstream knows them."""
     written: list[Definition | Raw] = []
     for tool in request.tools:
-        if choice is not None and choice.allowed is not None and tool.name not in choice.allowed:
-            losses.emulate("tool_choice.allowed_tools")
-            continue
         native = tool.native if tool.native_dialect is Dialect.ANTHROPIC else None
-        if native is not None and manners.tool_extras:
+        if native is not None and (tool.kind == "hosted" or manners.tool_extras):
             written.append(Raw(native.encode()))
-            continue
-        if tool.kind == "hosted":
-            if len(request.tools) == 1 or (choice is not None and choice.name == tool.name):
-                raise Unsupported(
-                    "tools", f'the server tool "{tool.name}" is not available on this upstream'
-                )
-            losses.drop(f"tools.{tool.name}")
-            continue
-        written.append(_write_function(tool, manners, losses))
-    if manners.max_tools and len(written) > manners.max_tools:
-        raise Unsupported(
-            "tools", f"{len(written)} tools, but this upstream takes {manners.max_tools} at most"
-        )
+        else:
+            written.append(_write_function(tool, manners, losses))
     return written
 
 
 def _write_function(tool: Tool, manners: Manners, losses: Losses) -> Definition:
-    if tool.deferred and not manners.tool_extras:
-        losses.drop("tools.defer_loading")
     if tool.strict and not manners.tool_extras:
         losses.drop("tools.strict")
     return Definition(
@@ -328,7 +310,7 @@ def _write_function(tool: Tool, manners: Manners, losses: Losses) -> Definition:
         tool.description,
         Raw(object_schema(tool.schema, losses).encode()),
         strict=tool.strict if manners.tool_extras else None,
-        defer_loading=True if tool.deferred and manners.tool_extras else None,
+        defer_loading=True if tool.deferred else None,
         cache_control=write_mark(tool.cache),
     )
 

@@ -15,7 +15,6 @@ from gwproxy.translate import jsonio
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
 from gwproxy.translate.chat.chunk import CallPiece
 from gwproxy.translate.chat.think import Splitter
-from gwproxy.translate.chat.tools import STRUCTURED_TOOL
 from gwproxy.translate.events import Close, Delta, Event, Open
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.manners import Manners
@@ -34,7 +33,6 @@ class Assembly:
         self.out: list[Event] = []
         self.refused = False
         self._family = manners.family
-        self._structured = STRUCTURED_TOOL if manners.json_schema == "tool" else None
         self._think = Splitter() if manners.inline_think else None
         self._opened = 0
         self._prose: Prose | None = None
@@ -49,9 +47,7 @@ class Assembly:
     @property
     def called(self) -> bool:
         """Whether the client has a tool to run."""
-        return any(
-            call.block is not None and call.name != self._structured for call in self._calls.all
-        )
+        return any(call.block is not None for call in self._calls.all)
 
     def text(self, text: str) -> None:
         if self._think is None:
@@ -130,9 +126,6 @@ class Assembly:
     def _open_call(self, call: OpenCall) -> None:
         self._close_prose()
         call.block = block = self._number()
-        if call.name == self._structured:
-            self.out.append(Open(block, "text"))
-        else:
-            self.out.append(Open(block, "call", call.id, call.name, call.custom))
+        self.out.append(Open(block, "call", call.id, call.name, call.custom))
         if call.texts:
             self.out.append(Delta(block, call.tell("".join(call.texts))))

@@ -37,12 +37,6 @@ _ERROR: Final = "[tool error] "
 _object: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
-def system_turn_appended(turns: tuple[Turn, ...], words: str) -> tuple[Turn, ...]:
-    """`turns` with one more instruction at the end of the leading ones."""
-    leading = _leading_systems(turns)
-    return (*turns[:leading], Turn("system", (Text(words),)), *turns[leading:])
-
-
 def _leading_systems(turns: Sequence[Turn]) -> int:
     return next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
 

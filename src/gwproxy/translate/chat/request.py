@@ -26,7 +26,6 @@ from gwproxy.translate.chat.thinking import (
     TemplateArguments,
     Wish,
     parse_wish,
-    reconciled,
     render_thinking,
 )
 from gwproxy.translate.chat.tools import (
@@ -34,7 +33,6 @@ from gwproxy.translate.chat.tools import (
     FunctionDefinition,
     Named,
     ResponseFormat,
-    offered,
     parse_choice,
     parse_format,
     parse_function,
@@ -43,7 +41,6 @@ from gwproxy.translate.chat.tools import (
     render_choice,
     render_format,
     render_tools,
-    structured,
 )
 from gwproxy.translate.chat.turns import Message, parse_messages
 from gwproxy.translate.fields import Malformed, Unsupported, optional_int
@@ -59,8 +56,6 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.shapes import Shape
 
-# https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
-_MAX_STOPS: Final = 4
 # OpenAI's limit for `user` and `safety_identifier`.
 _LONGEST_USER: Final = 64
 
@@ -234,25 +229,22 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     The same request gives the same bytes, and one with a longer history begins its `messages` with
     the same bytes: providers cache prompts by their beginning.
     """
-    request = structured(request, manners, losses)
-    forced = reconciled(request, offered(request, manners, losses), manners, losses)
-    request = forced.request
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": _messages(request, forced.plea, manners, losses),
+        "messages": _messages(request, manners, losses),
     }
-    body |= _render_tools(request.tool_choice, forced.tools, manners, losses)
-    body |= _render_limit(request, manners, losses)
-    body |= _render_sampling(request.sampling, manners, losses)
-    body |= render_thinking(request.thinking, manners, losses)
+    body |= _render_tools(request.tool_choice, request.tools, manners, losses)
+    if request.max_tokens is not None:
+        body[manners.max_tokens_field] = request.max_tokens
+    body |= _render_sampling(request.sampling, losses)
+    body |= render_thinking(request.thinking, manners)
     if request.output_format is not None:
         body["response_format"] = render_format(request.output_format)
     if request.stop:
-        body |= _render_stop(request.stop, manners, losses)
+        body["stop"] = list(request.stop)
     body |= _render_identity(request, manners, losses)
-    for name, value in (("service_tier", request.service_tier), ("verbosity", request.verbosity)):
-        if value not in (None, "auto", "default"):
-            losses.drop(name)
+    if request.verbosity is not None:
+        losses.drop("verbosity")
     if request.stream:
         body["stream"] = True
         if manners.usage_in_stream:
@@ -260,17 +252,13 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     return jsonio.dumps(body)
 
 
-def _messages(
-    request: Request, plea: str | None, manners: Manners, losses: Losses
-) -> list[dict[str, Any]]:
+def _messages(request: Request, manners: Manners, losses: Losses) -> list[dict[str, Any]]:
     turns = request.turns
     if any(getattr(block, "cache", None) is not None for turn in turns for block in turn.blocks):
         losses.drop("cache_control")  # Chat servers cache by themselves
     messages = render_messages(turns, manners, losses)
     if request.client in (None, Dialect.ANTHROPIC):
         _mark_prefill(messages, manners)
-    if plea is not None:
-        messages.append({"role": "user", "content": plea})
     return messages
 
 
@@ -303,23 +291,7 @@ def _render_tools(
     return members
 
 
-def _render_limit(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
-    limit = request.max_tokens
-    thinks = request.thinking.mode != "off" or manners.thinking_always
-    if limit is None:
-        # Where small limits are known to hurt, the upstream's own default is one of them.
-        return {manners.max_tokens_field: manners.max_output} if manners.min_output else {}
-    if not 1 <= limit <= manners.max_output:  # 0 warms Anthropic's own cache; nobody else takes it
-        limit = min(max(limit, 1), manners.max_output)
-        losses.clamp("max_tokens", limit)
-    # A limit of one is a probe for a sign of life, and is meant so.
-    if 1 < limit < manners.min_output and thinks:
-        limit = min(manners.min_output, manners.max_output)
-        losses.clamp("max_tokens", limit)
-    return {manners.max_tokens_field: limit}
-
-
-def _render_sampling(sampling: Sampling, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
     if sampling.top_k is not None:
         losses.drop("top_k")
     wanted = {
@@ -329,21 +301,7 @@ def _render_sampling(sampling: Sampling, manners: Manners, losses: Losses) -> di
         "presence_penalty": sampling.presence_penalty,
         "seed": sampling.seed,
     }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    if manners.sampling == "pass":
-        return given
-    for name in given:
-        losses.drop(name)
-    return {}
-
-
-def _render_stop(stop: tuple[str, ...], manners: Manners, losses: Losses) -> dict[str, Any]:
-    if not manners.stop_sequences:
-        losses.drop("stop")
-        return {}
-    if len(stop) > _MAX_STOPS:
-        losses.drop("stop")
-    return {"stop": list(stop[:_MAX_STOPS])}
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:

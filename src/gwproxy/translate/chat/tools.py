@@ -1,8 +1,4 @@
-"""Chat's tools and the choice among them, both ways; and structured output where it is no option.
-
-Towards an upstream, hosted tools (run by the provider) are a refusal when the request cannot do
-without them and a loss when it can. An upstream without `json_schema` gets the schema as the
-parameters of one tool, `STRUCTURED_TOOL`, whose arguments the reader shows as text, or in words.
+"""Chat's tools, the choice among them and the format of the answer, both ways.
 
 https://platform.openai.com/docs/api-reference/chat/create (tools, tool_choice, response_format)
 """
@@ -12,25 +8,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, Struct
 
 from gwproxy.translate import jsonio
-from gwproxy.translate.chat.messages import system_turn_appended
-from gwproxy.translate.fields import Malformed, Unsupported
-from gwproxy.translate.hub import (
-    Dialect,
-    OutputFormat,
-    Request,
-    Result,
-    Tool,
-    ToolChoice,
-    ToolReference,
-)
+from gwproxy.translate.fields import Malformed
+from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
 from gwproxy.translate.shapes import Shape
 
-STRUCTURED_TOOL: Final = "respond_json"
 _NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 _ANY_OBJECT: Final = '{"type":"object"}'
 _WEB_SEARCH: Final = "web_search_options"
@@ -211,31 +197,6 @@ def parse_format(format_: ResponseFormat) -> OutputFormat | None:
 # --- render ----------------------------------------------------------------------------------
 
 
-def structured(request: Request, manners: Manners, losses: Losses) -> Request:
-    """The request with its output format said in the way that the upstream understands."""
-    wanted = request.output_format
-    if wanted is None or manners.json_schema == "native":
-        return request
-    losses.emulate("response_format")
-    if manners.json_schema == "tool" and wanted.schema is not None:
-        tool = Tool(
-            STRUCTURED_TOOL,
-            description=wanted.description or "Give your final answer by calling this tool.",
-            schema=wanted.schema,
-        )
-        only = not request.tools
-        choice = ToolChoice("tool", STRUCTURED_TOOL) if only else ToolChoice("any")
-        return structs.replace(
-            request, tools=(*request.tools, tool), tool_choice=choice, output_format=None
-        )
-    words = "Answer with one JSON object only, without any other text and without code fences."
-    if wanted.schema is not None:
-        words += f" It must fit this JSON Schema:\n{wanted.schema}"
-    return structs.replace(
-        request, turns=system_turn_appended(request.turns, words), output_format=None
-    )
-
-
 def render_format(wanted: OutputFormat) -> dict[str, Any]:
     if wanted.kind == "json_object" or wanted.schema is None:
         return {"type": "json_object"}
@@ -249,57 +210,6 @@ def render_format(wanted: OutputFormat) -> dict[str, Any]:
     if strict is not None:
         schema["strict"] = strict
     return {"type": "json_schema", "json_schema": schema}
-
-
-def offered(request: Request, manners: Manners, losses: Losses) -> tuple[Tool, ...]:
-    """The tools that the upstream is to know of. Raises Unsupported for a tool that the request
-    is about and nobody can run, and for more tools than the upstream takes."""
-    choice = request.tool_choice
-    tools = _without_hosted(request, losses)
-    if choice is not None and choice.allowed is not None:
-        losses.emulate("tool_choice.allowed_tools")
-        tools = tuple(tool for tool in tools if tool.name in choice.allowed)
-    if manners.max_tools and len(tools) > manners.max_tools:
-        raise Unsupported(
-            "tools", f"{len(tools)} tools, but this upstream takes {manners.max_tools} at most"
-        )
-    forced = choice.name if choice is not None and choice.mode == "tool" else None
-    if forced is not None and forced not in {tool.name for tool in tools}:
-        raise Malformed("tool_choice", f"`{forced}` is not one of the tools")
-    return tools
-
-
-def _without_hosted(request: Request, losses: Losses) -> tuple[Tool, ...]:
-    forced = request.tool_choice.name if request.tool_choice is not None else None
-    found = _found_tools(request)
-    kept = []
-    for tool in request.tools:
-        if tool.kind == "hosted" and tool.native_dialect is not Dialect.CHAT:
-            if tool.name == forced or len(request.tools) == 1:
-                raise Unsupported(
-                    "tools", f"server tool `{tool.name}` is not available on this upstream"
-                )
-            losses.drop(f"tools.{tool.name}")
-        elif found is None or not tool.deferred or tool.name in found:
-            kept.append(tool)
-        if tool.deferred:
-            losses.emulate("tools.defer_loading")
-    return tuple(kept)
-
-
-def _found_tools(request: Request) -> set[str] | None:
-    """Deferred tools that the model has found by searching: those it may see, as with Anthropic.
-    None where the search itself is the provider's, and so is gone: all must be seen then."""
-    if any(tool.kind == "hosted" for tool in request.tools):
-        return None
-    return {
-        block.name
-        for turn in request.turns
-        for result in turn.blocks
-        if isinstance(result, Result)
-        for block in result.blocks
-        if isinstance(block, ToolReference)
-    }
 
 
 def render_tools(

@@ -79,14 +79,27 @@ def _is_lost(tool: Tool, upstream: Dialect, manners: Manners) -> bool:
     return not manners.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
 
 
+def narrow_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so:
+    of the dialects Responses alone can on more than its inventor's server."""
+    choice = request.tool_choice
+    if choice is None or choice.allowed is None or upstream is Dialect.RESPONSES:
+        return request
+    losses.emulate("tool_choice.allowed_tools")
+    tools = tuple(tool for tool in request.tools if tool.name in choice.allowed)
+    return structs.replace(request, tools=tools, tool_choice=structs.replace(choice, allowed=None))
+
+
 def show_deferred(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """Deferred tools for an upstream that cannot load them later: declared from the first.
+    """Deferred tools for an upstream that cannot load them later, as none can in Chat's words:
+    declared from the first.
 
     Claude Code lists a deferred tool only once its search has found it, so its list grows by what
     the model asked for; a client that lists all of them from the first gets one list for the
     whole session, which a cache can keep. The placeholder is never shown.
     """
-    if manners.tool_extras or not any(tool.deferred for tool in request.tools):
+    loads = manners.tool_extras and upstream is not Dialect.CHAT
+    if loads or not any(tool.deferred for tool in request.tools):
         return request
     losses.emulate("tools.defer_loading")
     shown = tuple(
@@ -166,6 +179,8 @@ def _used(request: Request) -> set[str]:
                 names.update(b.name for b in block.blocks if type(b) is ToolReference)
     if request.tool_choice is not None and request.tool_choice.name is not None:
         names.add(request.tool_choice.name)
+    if request.answer_tool is not None:
+        names.add(request.answer_tool)
     return names
 
 

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct
-from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
 from gwproxy.translate.cache_key import cache_key
@@ -35,14 +34,7 @@ from gwproxy.translate.manners import Manners
 from gwproxy.translate.responses import echo, tools
 from gwproxy.translate.responses import turns as wire_turns
 from gwproxy.translate.shapes import Shape
-from gwproxy.translate.thinking import (
-    can_switch_off,
-    effort_of,
-    nearest_effort,
-)
 
-# The API's own minimum; less is a 400.
-MIN_OUTPUT_TOKENS: Final = 16
 # Longer identifiers are a 400.
 _MAX_IDENTITY_CHARACTERS: Final = 64
 
@@ -260,13 +252,11 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     Raises fields.Rejected.
     """
     _refuse_prefill(request)
-    tools.refuse_missing_hosted(request.tools, request.tool_choice)
-    request = _reconciled(request, manners, losses)
     system, turns = _leading_instructions(request.turns, manners)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
     body["include"] = ["reasoning.encrypted_content"]
     body.update(_render_limits(request, losses))
-    body.update(_render_reasoning(request.thinking, manners, losses))
+    body.update(_render_reasoning(request.thinking))
     body.update(_render_text(request))
     body.update(_render_identity(request, manners, losses))
     body.update(_render_tools(request, manners, losses))
@@ -283,22 +273,6 @@ def _refuse_prefill(request: Request) -> None:
     begun = bool(request.turns) and request.turns[-1].role == "assistant"
     if begun and request.client is Dialect.ANTHROPIC:
         raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
-
-
-def _reconciled(request: Request, manners: Manners, losses: Losses) -> Request:
-    """The explicit choice of a tool wins over thinking, which most requests carry by habit; a
-    model that cannot stop thinking is left to choose ("tool_choice 'required' is incompatible with
-    thinking enabled", can1357/oh-my-pi#1077)."""
-    choice = request.tool_choice
-    forcing = choice is not None and choice.mode in ("any", "tool") and bool(request.tools)
-    off = request.thinking.mode == "off" and can_switch_off(manners)
-    if choice is None or not forcing or manners.forced_tools == "allow" or off:
-        return request
-    if manners.forced_tools == "no_thinking" and can_switch_off(manners):
-        losses.drop("thinking")
-        return replace(request, thinking=Thinking(mode="off", show=request.thinking.show))
-    losses.clamp("tool_choice", "auto")
-    return replace(request, tool_choice=replace(choice, mode="auto", name=None))
 
 
 def _leading_instructions(
@@ -320,9 +294,7 @@ def _is_marked(request: Request) -> bool:
 def _render_limits(request: Request, losses: Losses) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if request.max_tokens is not None:
-        out["max_output_tokens"] = max(request.max_tokens, MIN_OUTPUT_TOKENS)
-        if request.max_tokens < MIN_OUTPUT_TOKENS:
-            losses.clamp("max_output_tokens", MIN_OUTPUT_TOKENS)
+        out["max_output_tokens"] = request.max_tokens
     for name in ("temperature", "top_p"):
         if (value := getattr(request.sampling, name)) is not None:
             out[name] = value
@@ -331,23 +303,15 @@ def _render_limits(request: Request, losses: Losses) -> dict[str, Any]:
             losses.drop(name)
     if request.stop:
         losses.drop("stop")
-    tier = "default" if request.service_tier == "standard_only" else request.service_tier
-    if tier is not None:
-        out["service_tier"] = tier
+    if request.service_tier is not None:
+        out["service_tier"] = request.service_tier
     return out
 
 
-def _render_reasoning(thinking: Thinking, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_reasoning(thinking: Thinking) -> dict[str, Any]:
     reasoning: dict[str, str] = {}
-    wished = effort_of(thinking)
-    if wished is not None:
-        effort = nearest_effort(wished, manners)
-        if effort is None:
-            losses.drop("reasoning.effort")
-        else:
-            reasoning["effort"] = effort
-            if effort != wished:
-                losses.clamp("reasoning.effort", effort)
+    if thinking.effort is not None:
+        reasoning["effort"] = thinking.effort
     if thinking.show == "summary":
         reasoning["summary"] = "auto"
     return {"reasoning": reasoning} if reasoning else {}
@@ -398,7 +362,7 @@ def _digest(value: str) -> str:
 
 def _render_tools(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
     """Without tools a choice is a 400, so it goes with them."""
-    wire = tools.render(request.tools, manners, losses)
+    wire = tools.render(request.tools, manners)
     if not wire:
         return {}
     out: dict[str, Any] = {"tools": wire}

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Dialect, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.manners import Manners
@@ -261,16 +261,15 @@ def _choice_name(tool: _Choice | _Allowed, path: str) -> str:
 # --- what the upstream is offered --------------------------------------------------------------
 
 
-def render(tools: Iterable[Tool], manners: Manners, losses: Losses) -> list[dict[str, Any]]:
+def render(tools: Iterable[Tool], manners: Manners) -> list[Any]:
     """Tools of one namespace stand together, where the first of them stood."""
-    out: list[dict[str, Any]] = []
+    out: list[Any] = []
     namespaces: dict[str, list[dict[str, Any]]] = {}
     for tool in tools:
-        if tool.kind == "hosted":
-            if (native := _render_hosted(tool, losses)) is not None:
-                out.append(native)
+        if tool.kind == "hosted" and tool.native is not None:
+            out.append(Raw(tool.native.encode()))
             continue
-        wire = _render_offered(tool, manners, losses)
+        wire = _render_offered(tool, manners)
         if tool.namespace is None:
             out.append(wire)
         elif tool.namespace in namespaces:
@@ -283,14 +282,7 @@ def render(tools: Iterable[Tool], manners: Manners, losses: Losses) -> list[dict
     return out
 
 
-def _render_hosted(tool: Tool, losses: Losses) -> Any:
-    if tool.native_dialect is Dialect.RESPONSES and tool.native is not None:
-        return Raw(tool.native.encode())
-    losses.drop(f"tools.{tool.name}")
-    return None
-
-
-def _render_offered(tool: Tool, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_offered(tool: Tool, manners: Manners) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": tool.kind, "name": tool.name}
     if tool.description is not None:
         wire["description"] = tool.description
@@ -304,10 +296,7 @@ def _render_offered(tool: Tool, manners: Manners, losses: Losses) -> dict[str, A
         # not written for it are a 400 there.
         wire["strict"] = bool(tool.strict) and manners.strict_tools
     if tool.deferred:
-        if manners.tool_extras:
-            wire["defer_loading"] = True
-        else:
-            losses.drop("tools.defer_loading")
+        wire["defer_loading"] = True
     return wire
 
 
@@ -329,18 +318,3 @@ def _named(name: str, tools: Mapping[str, Tool]) -> dict[str, str]:
     return {"type": "custom" if tool is not None and tool.kind == "custom" else "function"} | {
         "name": name
     }
-
-
-def refuse_missing_hosted(tools: Iterable[Tool], choice: ToolChoice | None) -> None:
-    """A tool that only another vendor's servers can run may be left out among others; alone or
-    forced it is what the answer was asked for. Raises Unsupported."""
-    offered = list(tools)
-    foreign = [
-        tool
-        for tool in offered
-        if tool.kind == "hosted" and tool.native_dialect is not Dialect.RESPONSES
-    ]
-    forced = choice.name if choice is not None and choice.mode == "tool" else None
-    for tool in foreign:
-        if len(foreign) == len(offered) or tool.name == forced:
-            raise Unsupported("tools", f'server tool "{tool.name}" is not available here')

@@ -1,0 +1,15 @@
+"""A request of the hub's as an upstream gets it: repaired, then rendered."""
+
+from __future__ import annotations
+
+from gwproxy.translate.bridge import CODECS
+from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.manners import Manners
+from gwproxy.translate.repair import repair
+
+
+def sent(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> bytes:
+    """Raises fields.Rejected."""
+    repaired = repair(request, upstream, manners, losses)
+    return CODECS[upstream].render_request(repaired, manners, losses)
