@@ -1,0 +1,260 @@
+"""Edits by path on the bytes of a JSON body: what no edit leads to stays as it was, byte for byte.
+
+A path is what a refusal or a person writes: `model`, `tools[].strict`,
+`messages[2].content[].cache_control.ttl`; `[]` stands for every element. A member that comes twice
+is edited in both places, since readers differ in which of them they believe.
+
+A relayed body may be large and an edit is small, so values are stepped over, not built, and only
+those levels are entered that a path leads through. A value is taken at its word; whether all of it
+is JSON is the upstream's affair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gwproxy.translate.jsonio import NotJson
+
+Step: TypeAlias = str | int | None
+"""A member's name, an element's number, or None: every element."""
+
+Path: TypeAlias = tuple[Step, ...]
+
+Change: TypeAlias = Callable[[bytes], bytes | None]
+"""A value's text → the text that takes its place; None takes the member or element out."""
+
+_STEPS: Final = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d*)\]")
+_BLANKS: Final = re.compile(rb"[ \t\r\n]*+")
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_SCALAR: Final = re.compile(rb"[^\s,\]}:\"\[{]++")
+_TO_BRACKET: Final = re.compile(
+    rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(?:([{\[])|[}\]])', re.DOTALL
+)
+
+_members: Final = msgspec.json.Decoder(dict[str, Raw])
+_elements: Final = msgspec.json.Decoder(list[Raw])
+
+
+class Edit(Struct, frozen=True):
+    """`change` for every value that `path` leads to."""
+
+    path: Path
+    change: Change
+
+
+class _Slot(Struct):
+    """Where a member or an element stands: from `begin` (a member's name) over `value` to `end`."""
+
+    step: str | int
+    begin: int
+    value: int
+    end: int
+
+
+def path_of(text: str) -> Path:
+    """The steps of a written path. Raises ValueError for what is no path."""
+    steps: list[Step] = []
+    end = 0
+    for match in _STEPS.finditer(text):
+        if match.start() != end or text[0] == ".":
+            break
+        end = match.end()
+        name, number = match[1], match[2]
+        steps.append(name if name is not None else int(number) if number else None)
+    if end != len(text) or not steps:
+        raise ValueError(f"{text!r} is no path such as tools[].strict")
+    return tuple(steps)
+
+
+def text_of(path: Path) -> str:
+    """A path as it is written."""
+    text = ""
+    for step in path:
+        if isinstance(step, str):
+            text += f".{step}" if text else step
+        else:
+            text += "[]" if step is None else f"[{step}]"
+    return text
+
+
+def omit(path: str) -> Edit:
+    """The edit that takes out what `path` leads to."""
+    return Edit(path_of(path), lambda _value: None)
+
+
+def put(path: str, text: bytes) -> Edit:
+    """The edit that puts `text`, which is JSON, where `path` leads to."""
+    return Edit(path_of(path), lambda _value: text)
+
+
+def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
+    """`body` after all `edits`, one by one; the same object where none of them led anywhere.
+
+    Raises NotJson where a level that a path leads through has no end.
+    """
+    for edit in edits:
+        spans = list(_spans(body, _after_blanks(body, 0), len(body), edit.path, edit.change))
+        if spans:
+            body = _spliced(body, spans)
+    return body
+
+
+def found(body: bytes, path: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every value that `path` leads to, each with the steps to it. Raises NotJson."""
+    return _found(body, _after_blanks(body, 0), len(body), path, ())
+
+
+def has(body: bytes, path: Path) -> bool:
+    """Whether `path` leads anywhere. Raises NotJson."""
+    return next(found(body, path), None) is not None
+
+
+def _found(
+    body: bytes, begin: int, end: int, path: Path, taken: Path
+) -> Iterator[tuple[Path, bytes]]:
+    if not path:
+        yield taken, body[begin:end]
+        return
+    for slot in _slots(body, begin, end, path[0]):
+        if path[0] is None or slot.step == path[0]:
+            yield from _found(body, slot.value, slot.end, path[1:], (*taken, slot.step))
+
+
+def _spans(
+    body: bytes, begin: int, end: int, path: Path, change: Change
+) -> Iterator[tuple[int, int, bytes]]:
+    """What of `body` is to be replaced by what, in order."""
+    slots = _slots(body, begin, end, path[0])
+    wanted = [slot for slot in slots if path[0] is None or slot.step == path[0]]
+    if len(path) > 1:
+        for slot in wanted:
+            yield from _spans(body, slot.value, slot.end, path[1:], change)
+        return
+    gone: list[_Slot] = []
+    for slot in wanted:
+        value = body[slot.value : slot.end]
+        new = change(value)
+        if new is None:
+            gone.append(slot)
+        elif new != value:
+            yield slot.value, slot.end, new
+    yield from _cuts(slots, gone)
+
+
+def _cuts(slots: list[_Slot], gone: list[_Slot]) -> Iterator[tuple[int, int, bytes]]:
+    """The cuts that take `gone` out, each with the comma that parts it from a neighbour."""
+    leaving = {slot.begin for slot in gone}
+    last_kept = max((n for n, slot in enumerate(slots) if slot.begin not in leaving), default=-1)
+    for slot, following in pairwise(slots[: last_kept + 1]):
+        if slot.begin in leaving:
+            yield slot.begin, following.begin, b""
+    if gone and last_kept < len(slots) - 1:
+        begin = slots[last_kept].end if last_kept >= 0 else slots[0].begin
+        yield begin, slots[-1].end, b""
+
+
+def _spliced(body: bytes, spans: list[tuple[int, int, bytes]]) -> bytes:
+    pieces: list[bytes] = []
+    kept = 0
+    for begin, end, new in sorted(spans):
+        pieces += (body[kept:begin], new)
+        kept = end
+    return b"".join((*pieces, body[kept:]))
+
+
+# --- the text of a value ---------------------------------------------------------------------
+
+
+def _slots(body: bytes, begin: int, end: int, step: Step) -> list[_Slot]:
+    """The members of the object at `begin`, or the elements of the array there, by what `step` asks
+    for; of anything else, nothing. `end` is where its text ends, or the whole body."""
+    in_object = isinstance(step, str)
+    if body[begin : begin + 1] != (b"{" if in_object else b"["):
+        return []
+    lengths = _lengths(memoryview(body)[begin:end], in_object=in_object)
+    if lengths is not None:
+        try:
+            return list(_walked(body, begin, in_object, lengths))
+        except NotJson:
+            pass  # a member that comes twice: the decoder has kept one of them
+    return list(_walked(body, begin, in_object, None))
+
+
+def _lengths(text: memoryview, *, in_object: bool) -> list[int] | None:
+    """How long the text of each value is, by the decoder that steps over values at a gigabyte a
+    second; None where it does not read them."""
+    try:
+        values = _members.decode(text).values() if in_object else _elements.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return [memoryview(value).nbytes for value in values]
+
+
+def _walked(body: bytes, begin: int, in_object: bool, lengths: list[int] | None) -> Iterator[_Slot]:
+    closing = b"}" if in_object else b"]"
+    at = _after_blanks(body, begin + 1)
+    number = 0
+    while body[at : at + 1] != closing:
+        start, name = at, b""
+        if in_object:
+            member = _match(_STRING, body, at)
+            name = member[0]
+            at = _after(b":", body, _after_blanks(body, member.end()))
+        if lengths is None:
+            end = _end_of(body, at)
+        elif number < len(lengths):
+            end = at + lengths[number]
+        else:
+            raise NotJson("a member comes twice")
+        yield _Slot(_name(name) if in_object else number, start, at, end)
+        number += 1
+        at = _after_blanks(body, end)
+        if body[at : at + 1] != closing:
+            at = _after(b",", body, at)
+    if lengths is not None and number != len(lengths):
+        raise NotJson("a member comes twice")
+
+
+def _end_of(body: bytes, at: int) -> int:
+    first = body[at : at + 1]
+    if first == b'"':
+        return _match(_STRING, body, at).end()
+    if first not in (b"{", b"["):
+        return _match(_SCALAR, body, at).end()
+    depth = 0
+    while True:
+        bracket = _match(_TO_BRACKET, body, at)
+        depth += 1 if bracket[1] else -1
+        at = bracket.end()
+        if not depth:
+            return at
+
+
+def _name(text: bytes) -> str:
+    try:
+        return text[1:-1].decode() if b"\\" not in text else msgspec.json.decode(text, type=str)
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        raise NotJson("a member's name is not a JSON string") from None
+
+
+def _match(pattern: re.Pattern[bytes], body: bytes, at: int) -> re.Match[bytes]:
+    match = pattern.match(body, at)
+    if match is None:
+        raise NotJson(f"not valid JSON at byte {at}")
+    return match
+
+
+def _after_blanks(body: bytes, at: int) -> int:
+    return _match(_BLANKS, body, at).end()
+
+
+def _after(mark: bytes, body: bytes, at: int) -> int:
+    if body[at : at + 1] != mark:
+        raise NotJson(f"not valid JSON at byte {at}: {mark.decode()!r} is missing")
+    return _after_blanks(body, at + 1)
