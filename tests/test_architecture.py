@@ -19,9 +19,9 @@ MAY_IMPORT = {
     "cli": {"translate", "proxy", "profiles", "clients", "simulator", "errors", "paths"},
 }
 # The simulator is the independent judge of our translators, so it may borrow their framing alone.
-FRAMING = {"gwproxy.translate.sse"}
+FRAMING = {"gwproxy.translate.wire.sse"}
 # Profiles say which quirks an upstream has; what quirks there are is declared in the pure core.
-DECLARATIONS = {"gwproxy.translate.manners"}
+DECLARATIONS = {"gwproxy.translate.quirks"}
 # What a dialect is called, where it is spoken and how it takes a key.
 NAMES = {"gwproxy.translate.dialect_facts", "gwproxy.translate.registry"}
 PURE_FORBIDDEN = {
@@ -117,7 +117,8 @@ def test_every_dialect_has_the_same_rooms(dialect: str) -> None:
         "blocks.py",
         "request.py",
         "reply.py",
-        "stream.py",
+        "reader.py",
+        "writer.py",
         "failure.py",
     } <= names
 

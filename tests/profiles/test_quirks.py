@@ -17,7 +17,7 @@ from gwproxy.profiles.quirks import (
     parse_quirk,
 )
 from gwproxy.profiles.record import make_profile
-from gwproxy.translate.manners import Manners, QuirkValue
+from gwproxy.translate.quirks import Manners, QuirkValue
 
 
 @pytest.mark.parametrize("quirk", QUIRKS.values(), ids=QUIRKS)

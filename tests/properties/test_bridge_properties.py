@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.bridge import CODECS, Bridge, Peek
-from gwproxy.translate.events import Event, Grammar, fold, unfold
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Event, fold, unfold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -30,7 +31,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.registry import DIALECTS
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
 
@@ -136,7 +137,7 @@ def meaning(result: Reply | Failure) -> object:
 
 def expected(reply: Reply) -> object:
     """The same answer after the way through: ids the client may see, under the asked name."""
-    from gwproxy.translate.names import escape_id
+    from gwproxy.translate.passes.names import escape_id
 
     blocks = tuple(
         structs.replace(block, id=escape_id(block.id)) if isinstance(block, Call) else block

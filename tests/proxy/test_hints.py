@@ -12,7 +12,7 @@ from gwproxy.proxy import hints
 from gwproxy.proxy.route import Route
 from gwproxy.simulator import KIMI_CODE, Refusal, client_gate
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from support.gateway import StartGateway, messages
 from support.provider import StartProvider
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.anthropic.stream import Reader
-from gwproxy.translate.events import Event, Fail, Grammar, fold
+from gwproxy.translate.anthropic.reader import Reader
+from gwproxy.translate.events import Event, Fail, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 PLAIN = Manners(family="kimi")
 USAGE = {"input_tokens": 12, "output_tokens": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 
 def new_bridge(

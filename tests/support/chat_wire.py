@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.chat.stream import Reader
-from gwproxy.translate.events import Event, Fail, Finish, Grammar, fold
+from gwproxy.translate.chat.reader import Reader
+from gwproxy.translate.events import Event, Fail, Finish, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply, Stop
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 DONE = b"data: [DONE]\n\n"
 PLAIN = Manners(family="kimi")

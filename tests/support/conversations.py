@@ -26,7 +26,7 @@ from gwproxy.translate.hub import (
     ToolReference,
     Turn,
 )
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.registry import DIALECTS
 
 PNG = (

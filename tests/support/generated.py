@@ -6,7 +6,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -18,6 +17,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
+from gwproxy.translate.wire import jsonio
 
 # No surrogates: they are not text. Control characters, quotes and astral planes are.
 TEXTS = st.text(

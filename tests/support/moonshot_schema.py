@@ -1,7 +1,7 @@
 """A strict judge of Moonshot's JSON Schema dialect, written from the facts of the public validator.
 
 https://github.com/MoonshotAI/walle (docs/walle.md and the messages of its sources), MIT. It shares
-no code and no tables with `gwproxy.translate.repair.schema`, so that either can be wrong alone.
+no code and no tables with `gwproxy.translate.passes.schema`, so that either can be wrong alone.
 
 Two levels, as there: `strict` is what the server asks for, `ultra` also refuses keywords that the
 dialect does not know. On top of the published `strict` it keeps what earlier releases refused and

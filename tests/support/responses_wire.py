@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.events import Event, Fail, Grammar, fold
+from gwproxy.translate.events import Event, Fail, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.responses.stream import Reader
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.responses.reader import Reader
 
 UPSTREAM = Manners(family="up", documents=True)
 CREATED = {"response": {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}}

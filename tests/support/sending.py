@@ -5,8 +5,8 @@ from __future__ import annotations
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
+from gwproxy.translate.passes import repair
+from gwproxy.translate.quirks import Manners
 
 
 def sent(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> bytes:

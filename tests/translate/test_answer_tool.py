@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.bridge import CODECS, Bridge, peek
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.hub import Block, Call, Dialect, Reply, Stop, StopReason, Text
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.wire import jsonio
 
 MANNERS = Manners(rebuild=True, json_schema="tool")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}

@@ -14,7 +14,6 @@ from gwproxy.translate.events import (
     Event,
     Fail,
     Finish,
-    Grammar,
     GrammarError,
     Open,
     Ping,
@@ -25,6 +24,7 @@ from gwproxy.translate.events import (
     truncated,
     unfold,
 )
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Text, Usage
 from support.generated import replies
 

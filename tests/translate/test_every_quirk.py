@@ -10,9 +10,9 @@ import pytest
 from msgspec import Struct, structs
 
 from gwproxy.translate.bridge import Bridge, peek
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.manners import Manners, QuirkValue
+from gwproxy.translate.quirks import Manners, QuirkValue
+from gwproxy.translate.wire.fields import Rejected
 
 TESTS = Path(__file__).parent.parent
 # Obeyed by the shell alone, and flipped in the tests named here.

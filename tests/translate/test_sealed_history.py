@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import seal
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect, Seal
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import seal
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.bridge import CODECS, Bridge, Peek
-from gwproxy.translate.dialect import Codec
+from gwproxy.translate.codec import Asked, Codec
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.events import Fail, fold, unfold
 from gwproxy.translate.hub import (
@@ -29,7 +27,8 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 from translate import toy_dialect
 from translate.toy_dialect import TOY
 

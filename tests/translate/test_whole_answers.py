@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.bridge import CODECS
-from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, Grammar, fold, unfold
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, fold, unfold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Failure, Reply, Stop, StopReason, Text
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.registry import DIALECTS
 from support import anthropic_wire, chat_wire, responses_wire
 from support.bridges import new_bridge

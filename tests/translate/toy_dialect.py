@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from gwproxy.translate import hub, jsonio, sse
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.dialect import Codec
+from gwproxy.translate import hub
+from gwproxy.translate.codec import Asked, Codec
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 from gwproxy.translate.events import (
     Close,
@@ -29,9 +28,10 @@ from gwproxy.translate.events import (
     truncated,
     unfold,
 )
-from gwproxy.translate.fields import get_list, get_object, get_string
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.fields import get_list, get_object, get_string
 
 TOY = Dialect("toy")
 FACTS = DialectFacts(

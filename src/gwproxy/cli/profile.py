@@ -27,7 +27,7 @@ from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import manner_values, settable_quirks
 from gwproxy.profiles.secret import Secret
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.registry import DIALECTS, FACTS
 
 _LIMITS: Final = ("context_window", "max_output_tokens")

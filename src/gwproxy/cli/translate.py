@@ -91,8 +91,8 @@ def _bridge(
 ) -> tuple[Bridge, str]:
     from gwproxy.profiles import store
     from gwproxy.translate.bridge import Bridge, peek
-    from gwproxy.translate.fields import Rejected
-    from gwproxy.translate.manners import Manners
+    from gwproxy.translate.quirks import Manners
+    from gwproxy.translate.wire.fields import Rejected
 
     try:
         asked = peek(request)
@@ -132,9 +132,9 @@ def _route(config: Config, profile: str, model: str, client: Dialect) -> Route:
 
 
 def _translated(bridge: Bridge, request: bytes) -> Any:
-    from gwproxy.translate import jsonio
-    from gwproxy.translate.fields import Rejected
-    from gwproxy.translate.repair.media import Fetched
+    from gwproxy.translate.passes.media import Fetched
+    from gwproxy.translate.wire import jsonio
+    from gwproxy.translate.wire.fields import Rejected
 
     try:
         # Nothing is fetched here: what the server would put there is said in words.

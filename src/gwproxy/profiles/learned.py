@@ -16,7 +16,7 @@ from typing import Any, Final
 from gwproxy import paths
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import BadQuirk, check_quirk
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 
 _LOCK: Final = "learned"
 _MOST_BYTES: Final = 1024 * 1024

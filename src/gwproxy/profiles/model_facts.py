@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 
 
 @dataclass(frozen=True, slots=True)

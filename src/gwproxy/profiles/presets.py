@@ -17,7 +17,7 @@ from gwproxy.profiles.profile import (
     StreamMode,
 )
 from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 
 
 @dataclass(frozen=True, slots=True)

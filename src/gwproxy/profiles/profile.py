@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from gwproxy.profiles.prices import Prices
 from gwproxy.translate.dialect_facts import Base, Dialect, DialectFacts
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.registry import FACTS
 
 StreamMode = Literal["auto", "always", "never"]

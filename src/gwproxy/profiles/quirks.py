@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hin
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.suggest import did_you_mean
-from gwproxy.translate.manners import About, Manners, QuirkValue
+from gwproxy.translate.quirks import About, Manners, QuirkValue
 
 QuirkKind = Literal["bool", "int", "str", "choice", "list"]
 

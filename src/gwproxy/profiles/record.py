@@ -29,7 +29,7 @@ from gwproxy.profiles.quirks import BadQuirk, check_quirk
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.suggest import did_you_mean
 from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Base, Dialect
-from gwproxy.translate.manners import QuirkValue
+from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.registry import DIALECTS, FACTS
 
 NAME_RULE: Final = "lower-case letters, digits and dashes, 1 to 40 of them, dashes inside only"

@@ -30,8 +30,8 @@ from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
 from gwproxy.proxy.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.status import News
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Failure
+from gwproxy.translate.wire import jsonio
 
 _SETTLING_S: Final = 1.0
 

@@ -5,7 +5,7 @@ Kept in memory: after a restart a few exchanges teach it again.
 
 from __future__ import annotations
 
-from gwproxy.translate import tokens
+from gwproxy.translate.passes import tokens
 
 
 class Calibration:

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from gwproxy import paths
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.worker import Worker
-from gwproxy.translate import jsonio
+from gwproxy.translate.wire import jsonio
 
 MOST_KEPT: Final = 100
 """A day of looking for a fault; more is a diary."""

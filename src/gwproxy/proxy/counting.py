@@ -21,12 +21,13 @@ from gwproxy.proxy.question import begin_turn
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
-from gwproxy.translate import jsonio, tokens
 from gwproxy.translate.bridge import Bridge, Peek, peek
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.passes import tokens
 from gwproxy.translate.registry import FACTS
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
 
 _LARGEST_COUNT_BYTES: Final = 64 * 1024
 """An answer is a few dozen bytes."""

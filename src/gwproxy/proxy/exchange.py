@@ -26,12 +26,12 @@ from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call
-from gwproxy.translate import sse
 from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.jsonio import NotJson
 from gwproxy.translate.streams import FaithfulStream, StreamBridge
+from gwproxy.translate.wire import sse
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 

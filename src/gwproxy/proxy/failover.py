@@ -20,8 +20,8 @@ from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.standing import Standing
 from gwproxy.translate.bridge import peek
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.wire.fields import Rejected
 
 
 async def exchange(

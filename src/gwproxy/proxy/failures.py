@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from gwproxy.errors import GwproxyError
 from gwproxy.translate.bridge import rejection
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Failure, FailureKind
-from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
 
 
 class Failed(Exception):

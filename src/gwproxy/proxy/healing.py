@@ -22,7 +22,7 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.route import Route
-from gwproxy.translate.healing import Remedy, heal
+from gwproxy.translate.errors.healing import Remedy, heal
 from gwproxy.translate.hub import Failure
 
 _MOST_LESSONS: Final = 1000

@@ -24,7 +24,7 @@ from gwproxy import __version__
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.upstream import READ_ERRORS, failure_of
-from gwproxy.translate.repair.media import IMAGE_TYPES, Fetched, sniffed
+from gwproxy.translate.passes.media import IMAGE_TYPES, Fetched, sniffed
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

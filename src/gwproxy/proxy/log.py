@@ -17,8 +17,8 @@ from typing import Any, Final
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.captures import Tape
 from gwproxy.proxy.route import Route
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Failure, Usage
+from gwproxy.translate.wire import jsonio
 
 LOGGER: Final = logging.getLogger("gwproxy")
 

@@ -20,10 +20,10 @@ from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, Peek, rejection
-from gwproxy.translate.fields import Rejected
-from gwproxy.translate.healing import REFUSED
+from gwproxy.translate.errors.healing import REFUSED
 from gwproxy.translate.hub import Dialect, FailureKind
-from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
 
 T = TypeVar("T")
 

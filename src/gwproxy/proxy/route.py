@@ -20,7 +20,7 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.registry import FACTS
 
 _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")

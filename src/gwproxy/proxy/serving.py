@@ -54,7 +54,7 @@ from gwproxy.proxy.standing import Standing
 from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
 from gwproxy.proxy.worker import Worker
-from gwproxy.translate import jsonio
+from gwproxy.translate.wire import jsonio
 
 _BACKLOG: Final = 512
 """A burst of agents connects at once; 128 is aiohttp's default."""

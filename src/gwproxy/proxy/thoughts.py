@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping
 from typing import Final
 
-from gwproxy.translate.thoughts import Thoughts
+from gwproxy.translate.passes.recall import Thoughts
 
 MOST_ENTRIES: Final = 1000
 """A long session makes a few hundred calls."""

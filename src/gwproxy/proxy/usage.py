@@ -20,8 +20,8 @@ from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.wire import jsonio
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _LARGEST_ANSWER_BYTES: Final = 64 * 1024

@@ -4,18 +4,18 @@ Three dialects meet in one neutral hub (`hub.py`): three parsers and three rende
 translators. A whole answer is defined as the fold of its event stream (`events.py`), so there are
 four ways through and no fifth:
 
-    stream → stream     Writer ∘ outward ∘ sequencer ∘ Reader
+    stream → stream     Writer ∘ stages ∘ sequencer ∘ Reader
     whole  → whole      build ∘ fold ∘ … ∘ lay_out
     whole  → stream     Writer ∘ … ∘ lay_out            the upstream cannot stream
     stream → whole      build ∘ fold ∘ … ∘ Reader       the upstream only streams
 
 Who absorbs what: *readers* hide every disorder of an upstream, the sequencer makes interleaved
-blocks follow one another, `outward` gives calls the ids, names and arguments that the client can
+blocks follow one another, `stages.calls` gives calls the ids, names and arguments that the client can
 take, *writers* guarantee the client's grammar. Requests go the other way: parse, `names.inward`,
-the `repair` passes that the upstream's `Manners` ask for, render. What cannot be carried is a named
+the `passes` that the upstream's `Manners` ask for, render. What cannot be carried is a named
 loss or a 400 that names the field; what breaks is a `Failure`, and never looks finished.
 
-The same dialect on both sides is passthrough: bytes as they came (`passthrough.py`), unless the
+The same dialect on both sides is passthrough: bytes as they came (`relay.py`), unless the
 upstream's manners say that it refuses what today's clients send.
 
 Nothing here may touch a socket, the clock, randomness, files, the environment or a log. Ids and

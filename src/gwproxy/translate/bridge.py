@@ -24,9 +24,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from gwproxy.translate import complaints, jsonio, passthrough, registry, seal, tokens
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.dialect import Codec, Reader, Tap, Writer
+from gwproxy.translate import registry, relay
+from gwproxy.translate.codec import Asked, Codec, Reader, Tap, Writer
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     Event,
     Fail,
@@ -35,21 +35,23 @@ from gwproxy.translate.events import (
     UsageUpdate,
     fold,
 )
-from gwproxy.translate.fields import Malformed, Rejected
 from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
-from gwproxy.translate.leaked import LeakedCalls
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.names import Names
-from gwproxy.translate.outward import Outward
-from gwproxy.translate.repair import repair_steps
-from gwproxy.translate.repair.media import Fetched, pending_urls, with_media
-from gwproxy.translate.repair.sampling import takes_stops
-from gwproxy.translate.repair.tools import wrapped_tools
-from gwproxy.translate.shapes import Shape
-from gwproxy.translate.stops import StopMatcher
+from gwproxy.translate.passes import repair_steps, tokens
+from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
+from gwproxy.translate.passes.names import Names
+from gwproxy.translate.passes.recall import Thoughts, recalled, session_of
+from gwproxy.translate.passes.sampling import takes_stops
+from gwproxy.translate.passes.tools import wrapped_tools
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.leaked import LeakedCalls
+from gwproxy.translate.stages.listener import Listener
+from gwproxy.translate.stages.stops import StopMatcher
 from gwproxy.translate.streams import Collector, FaithfulStream, Pipe, StreamBridge
-from gwproxy.translate.thoughts import Listener, Thoughts, recalled, session_of
+from gwproxy.translate.wire import jsonio, seal
+from gwproxy.translate.wire.fields import Malformed, Rejected
+from gwproxy.translate.wire.shapes import Shape
 
 CODECS: Final = registry.codecs()
 
@@ -175,9 +177,7 @@ class Bridge:
             self._relayed = body
             self.input_estimate = self._calibrate(len(body) / tokens.BYTES_PER_TOKEN)
             return (
-                body
-                if self._asked.model == self._model
-                else passthrough.replace_model(body, self._model)
+                body if self._asked.model == self._model else relay.replace_model(body, self._model)
             )
         request = self._parse(body, self.losses)
         if images:
@@ -279,12 +279,12 @@ class Bridge:
             if not isinstance(event, Fail):
                 self.note(event)
             elif codec.promises is not None and codec.promises(body):
-                return passthrough.replace_model(body, self._asked.model)
+                return relay.replace_model(body, self._asked.model)
             else:
                 return event.failure
         if self.upstream_model in ("", self._asked.model):
             return body
-        return passthrough.replace_model(body, self._asked.model)
+        return relay.replace_model(body, self._asked.model)
 
     def build(self, result: Reply | Failure) -> bytes | Failure:
         if isinstance(result, Failure):

@@ -10,7 +10,7 @@ from gwproxy.translate import anthropic, chat, responses
 from gwproxy.translate.dialect_facts import Dialect, DialectFacts
 
 if TYPE_CHECKING:
-    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.codec import Codec
 
 _FOLDERS: Final[tuple[tuple[DialectFacts, Callable[[], Codec]], ...]] = (
     (anthropic.FACTS, anthropic.codec),

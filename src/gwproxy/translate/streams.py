@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from gwproxy.translate import passthrough, sse
+from gwproxy.translate import relay
 from gwproxy.translate.events import (
     End,
     Event,
@@ -23,10 +23,11 @@ from gwproxy.translate.events import (
     truncated,
 )
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.leaked import LeakedCalls
-from gwproxy.translate.outward import Outward
-from gwproxy.translate.sequencer import Sequencer
-from gwproxy.translate.stops import StopMatcher
+from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.leaked import LeakedCalls
+from gwproxy.translate.stages.sequencer import Sequencer
+from gwproxy.translate.stages.stops import StopMatcher
+from gwproxy.translate.wire import sse
 
 if TYPE_CHECKING:
     from gwproxy.translate.bridge import Bridge
@@ -160,7 +161,7 @@ class FaithfulStream:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self._splicer = passthrough.ModelSplicer(bridge.asked_model)
+        self._splicer = relay.ModelSplicer(bridge.asked_model)
         self._tap = bridge.tap()
         self._decoder = self._tap.decoder
         self.over = False
@@ -174,7 +175,7 @@ class FaithfulStream:
             self._note(self._tap.read(frames))
         events = self._decoder.whole
         if not self.said_all and events.endswith(_AT_DONE):
-            events = passthrough.without_done(events)
+            events = relay.without_done(events)
         return self._splicer.splice(events)
 
     def finish(self) -> bytes:

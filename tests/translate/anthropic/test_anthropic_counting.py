@@ -6,7 +6,7 @@ import json
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 BODY = json.dumps(
     {"model": "m", "messages": [{"role": "user", "content": "foo " * 370}], "tools": []}

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.anthropic import request
-from gwproxy.translate.anthropic.stream import Reader, Writer
+from gwproxy.translate.anthropic.reader import Reader
+from gwproxy.translate.anthropic.writer import Writer
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.stages.sequencer import Sequencer
 from support.anthropic_grammar import collect
 from support.golden import FIXTURES, agrees
 from support.sending import sent

@@ -22,8 +22,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
+from gwproxy.translate.passes import repair
+from gwproxy.translate.quirks import Manners
 
 PLAIN = Manners(family="kimi", mid_system="wrap")
 CLAUDE = Manners(

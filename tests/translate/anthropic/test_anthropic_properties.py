@@ -10,10 +10,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.anthropic import reply, request
-from gwproxy.translate.anthropic.stream import Reader, Writer
-from gwproxy.translate.events import Delta, Event, Fail, Grammar, fold, unfold
+from gwproxy.translate.anthropic.reader import Reader
+from gwproxy.translate.anthropic.writer import Writer
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Delta, Event, Fail, fold, unfold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -37,7 +39,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from support.anthropic_grammar import collect
 from support.anthropic_sdk import accumulated, bare, whole
 from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped

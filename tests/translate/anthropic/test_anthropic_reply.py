@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import seal
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.anthropic import reply
-from gwproxy.translate.events import Event, Fail, Grammar, fold
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Event, Fail, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Call,
     Dialect,
@@ -26,7 +26,8 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import seal
 from support.anthropic_sdk import whole
 
 ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import seal
 from gwproxy.translate.anthropic import request
-from gwproxy.translate.fields import Malformed, Rejected, Unsupported
 from gwproxy.translate.hub import (
     Cache,
     Call,
@@ -31,6 +29,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.wire import seal
+from gwproxy.translate.wire.fields import Malformed, Rejected, Unsupported
 
 HELLO = [{"role": "user", "content": "hello"}]
 PNG = "iVBORw0KGgoAAAA"

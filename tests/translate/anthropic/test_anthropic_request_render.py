@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.anthropic import request
-from gwproxy.translate.fields import Unsupported
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -29,7 +28,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.fields import Unsupported
 from support.sending import sent
 
 HELLO = (Turn("user", (Text("hello"),)),)

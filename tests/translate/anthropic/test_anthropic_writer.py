@@ -9,9 +9,8 @@ from typing import Any
 import anthropic
 import pytest
 
-from gwproxy.translate import seal
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.anthropic.stream import Writer
+from gwproxy.translate.anthropic.writer import Writer
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -41,6 +40,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
+from gwproxy.translate.wire import seal
 from support.anthropic_grammar import Collected, collect
 from support.anthropic_sdk import accumulated
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.bridge import CODECS
-from gwproxy.translate.events import Grammar, fold
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.names import Names
-from gwproxy.translate.outward import Outward
-from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.passes.names import Names
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.sequencer import Sequencer
 from support.chat_grammar import collect
 from support.golden import FIXTURES, agrees, readable
 from support.sending import sent

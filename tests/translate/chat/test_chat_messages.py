@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.chat.messages import render_messages
+from gwproxy.translate.chat.history import render_messages
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -22,8 +22,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
+from gwproxy.translate.passes import repair
+from gwproxy.translate.quirks import Manners
 
 OPEN = Manners(family="kimi")
 PNG = Media("image", "base64", "iVBORw0KGgo=", "image/png")

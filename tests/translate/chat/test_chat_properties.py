@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.chat.reply import build, lay_out
 from gwproxy.translate.chat.request import parse, render
-from gwproxy.translate.chat.stream import Reader, Writer
-from gwproxy.translate.events import Delta, End, Event, Fail, Grammar, Open, fold
-from gwproxy.translate.fields import Rejected
+from gwproxy.translate.chat.writer import Writer
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Delta, End, Event, Fail, Open, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -39,8 +39,10 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.stages.sequencer import Sequencer
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
 from support.chat_grammar import collect
 from support.chat_wire import PLAIN, call, chunk, frame, read, stream
 from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES

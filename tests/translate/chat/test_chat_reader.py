@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.chat.calls import MAX_BLANKS
-from gwproxy.translate.chat.stream import Reader
+from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.events import Close, Delta, End, Fail, Finish, Open, Start, UsageUpdate
 from gwproxy.translate.hub import (
     Call,
@@ -21,7 +21,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from support.chat_wire import (
     DONE,
     PLAIN,
@@ -506,7 +506,7 @@ def test_what_is_not_json_is_a_failure(junk: bytes) -> None:
 
 
 def test_an_event_without_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gwproxy.translate.sse.MAX_EVENT_BYTES", 1000)
+    monkeypatch.setattr("gwproxy.translate.wire.sse.MAX_EVENT_BYTES", 1000)
     events = read(b"data: " + b"x" * 2000)
     assert isinstance(events[-1], Fail)
 

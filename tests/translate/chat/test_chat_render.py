@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.chat.request import render
-from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Cache,
     Dialect,
@@ -23,7 +22,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 from support.sending import sent
 
 OPEN = Manners()

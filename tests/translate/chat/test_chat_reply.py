@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from gwproxy.translate.answer import Asked
 from gwproxy.translate.chat.reply import build, lay_out
-from gwproxy.translate.chat.stream import Writer
-from gwproxy.translate.events import Fail, Grammar, fold, unfold
+from gwproxy.translate.chat.writer import Writer
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Fail, fold, unfold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Call,
     FailureKind,
@@ -29,7 +30,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from support.chat_grammar import collect
 from support.generated import replies
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import seal
 from gwproxy.translate.chat.request import parse
-from gwproxy.translate.fields import Malformed, Rejected, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -31,6 +29,8 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.wire import seal
+from gwproxy.translate.wire.fields import Malformed, Rejected, Unsupported
 
 USER: dict[str, Any] = {"role": "user", "content": "hi"}
 PNG = "iVBORw0KGgoAAAANSUhEUg=="

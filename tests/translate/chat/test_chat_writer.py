@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.chat.stream import Writer
+from gwproxy.translate.chat.writer import Writer
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -37,7 +37,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.seal import unwrap
+from gwproxy.translate.wire.seal import unwrap
 from support.chat_grammar import Collected, collect
 
 ASKED = Asked(model="my-model", new_id=lambda prefix: prefix + "fresh", created=5)

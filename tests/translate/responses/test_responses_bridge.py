@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect, Failure
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 from support import golden, responses_grammar
 
 KIMI = Manners(family="kimi")

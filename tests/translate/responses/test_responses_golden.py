@@ -9,15 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.events import Event, Grammar, fold
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Event, fold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import reply, request
-from gwproxy.translate.responses.stream import Writer
-from gwproxy.translate.sequencer import Sequencer
+from gwproxy.translate.responses.writer import Writer
+from gwproxy.translate.stages.sequencer import Sequencer
+from gwproxy.translate.wire import jsonio
 from support import golden, responses_grammar
 from support.responses_wire import UPSTREAM, read
 from support.sending import sent

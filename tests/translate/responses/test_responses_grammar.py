@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import unfold
 from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Stop, StopReason, Text, Usage
-from gwproxy.translate.responses.stream import Writer
+from gwproxy.translate.responses.writer import Writer
 from support import responses_grammar
 from support.responses_grammar import StreamError
 

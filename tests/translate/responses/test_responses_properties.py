@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gwproxy.translate import sse
-from gwproxy.translate.answer import Asked
-from gwproxy.translate.events import Event, Fail, Grammar, fold, unfold
-from gwproxy.translate.fields import Rejected
+from gwproxy.translate.codec import Asked
+from gwproxy.translate.events import Event, Fail, fold, unfold
+from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -38,7 +37,10 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses import reply, request
-from gwproxy.translate.responses.stream import Reader, Writer
+from gwproxy.translate.responses.reader import Reader
+from gwproxy.translate.responses.writer import Writer
+from gwproxy.translate.wire import sse
+from gwproxy.translate.wire.fields import Rejected
 from support import responses_grammar, responses_sdk
 from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES, replies
 from support.responses_wire import UPSTREAM, read

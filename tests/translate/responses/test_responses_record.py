@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate import sse
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import unfold
 from gwproxy.translate.hub import Call, Reply, Stop, StopReason, Text
-from gwproxy.translate.responses import record, reply, state
-from gwproxy.translate.responses.record import Listener, Moment
-from gwproxy.translate.responses.replay import replay
-from gwproxy.translate.responses.stream import Writer
+from gwproxy.translate.responses import reply
+from gwproxy.translate.responses.kept import record, state
+from gwproxy.translate.responses.kept.record import Listener, Moment
+from gwproxy.translate.responses.kept.replay import replay
+from gwproxy.translate.responses.writer import Writer
+from gwproxy.translate.wire import sse
 from support import responses_grammar, responses_sdk
 from support.generated import replies
 from support.responses_wire import added, completed, created, done, frame, said

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import Fail, fold
 from gwproxy.translate.hub import (
     Call,
@@ -26,6 +25,7 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.responses import reply
+from gwproxy.translate.wire import jsonio
 from support import responses_grammar, responses_sdk
 from support.responses_wire import UPSTREAM
 

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Rejected, Unsupported
 from gwproxy.translate.hub import (
     Cache,
     Dialect,
@@ -24,9 +22,11 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
+from gwproxy.translate.passes import repair
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import request
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected, Unsupported
 from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))

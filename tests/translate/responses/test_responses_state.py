@@ -9,10 +9,11 @@ import pytest
 from openai.types.responses import ResponseItem
 from pydantic import TypeAdapter
 
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.responses import request, state
-from gwproxy.translate.responses.state import State
+from gwproxy.translate.responses import request
+from gwproxy.translate.responses.kept import state
+from gwproxy.translate.responses.kept.state import State
+from gwproxy.translate.wire.fields import Rejected
 
 
 def test_storing_is_the_default() -> None:

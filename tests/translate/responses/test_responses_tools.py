@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import Cache, Dialect, Request, Text, Tool, ToolChoice, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import request
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gwproxy.translate import jsonio, seal
-from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -27,9 +25,11 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.repair import repair
+from gwproxy.translate.passes import repair
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import request
+from gwproxy.translate.wire import jsonio, seal
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 PLAIN = Manners(family="up", documents=True)
 CALL = {"type": "function_call", "call_id": "c1", "name": "run", "arguments": "{}"}

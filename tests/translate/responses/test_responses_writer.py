@@ -10,8 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -43,8 +42,9 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.responses import echo
-from gwproxy.translate.responses.stream import Writer
-from gwproxy.translate.seal import unwrap
+from gwproxy.translate.responses.writer import Writer
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.seal import unwrap
 from support import responses_grammar, responses_sdk
 
 END = Stop(StopReason.END)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.wire.jsonio import NotJson
 from gwproxy.translate.wire.splice import (
     Edit,
     Path,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from gwproxy.proxy import storage
 from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.storage import Connection, Schema, Trouble
-from gwproxy.translate.responses import record, state
+from gwproxy.translate.responses.kept import record, state
 
 MOST_RESPONSES: Final = 10_000
 """A month of heavy use; the index in front of them stays small."""

@@ -24,11 +24,11 @@ from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.storage import Trouble
-from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import rejection
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.responses import state
-from gwproxy.translate.responses.replay import replay
+from gwproxy.translate.responses.kept import state
+from gwproxy.translate.responses.kept.replay import replay
+from gwproxy.translate.wire import jsonio
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 

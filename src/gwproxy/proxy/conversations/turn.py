@@ -20,9 +20,9 @@ from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.conversations.store import LARGEST_BYTES, Conversations, TooLong, Unknown
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.storage import Trouble
-from gwproxy.translate.responses import record, state
-from gwproxy.translate.responses.record import Listener, Moment, Record
-from gwproxy.translate.responses.state import State
+from gwproxy.translate.responses.kept import record, state
+from gwproxy.translate.responses.kept.record import Listener, Moment, Record
+from gwproxy.translate.responses.kept.state import State
 
 T = TypeVar("T")
 

@@ -17,12 +17,12 @@ from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call, Upstream
-from gwproxy.translate import jsonio
 from gwproxy.translate.bridge import CODECS, Bridge, peek
 from gwproxy.translate.dialect_facts import Dialect
-from gwproxy.translate.fields import Rejected
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.registry import FACTS
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Lists of models of a reseller reach one megabyte."""

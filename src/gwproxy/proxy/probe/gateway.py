@@ -16,7 +16,7 @@ from gwproxy.proxy.upstream import Call, Upstream
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 CALLS_THROUGH_GATEWAY: Final = 1
 """How many questions that may be billed one check of the gateway asks."""

@@ -40,11 +40,11 @@ from gwproxy.proxy.probe.verdicts import (
 )
 from gwproxy.proxy.route import Routes
 from gwproxy.proxy.upstream import Upstream
-from gwproxy.translate import sse
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Failure, FailureKind, Reply
 from gwproxy.translate.registry import FACTS
+from gwproxy.translate.wire import sse
 
 _SHOWN_MODELS: Final = 5
 

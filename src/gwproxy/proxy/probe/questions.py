@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.dialect import Codec
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.codec import Codec
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 
 _SHORT: Final = "Reply with exactly OK."
 _LONGER: Final = "Count from 1 to 20, separated by spaces, and say nothing else."

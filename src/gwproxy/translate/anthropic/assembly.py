@@ -11,13 +11,13 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head, decode_members
 from gwproxy.translate.anthropic.wire import said
 from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open
 from gwproxy.translate.hub import Seal
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 
 # What came of a block's start.
 _Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "native"]

@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from gwproxy.translate import arguments, jsonio, seal
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.wire import (
     ABSENT,
@@ -38,7 +37,6 @@ from gwproxy.translate.anthropic.wire import (
     UrlSource,
     said,
 )
-from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -53,7 +51,9 @@ from gwproxy.translate.hub import (
     ToolReference,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import arguments, jsonio, seal
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 _is_object: Final = msgspec.json.Decoder(dict[str, Raw])
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic.wire import ABSENT, said
 from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Stop, StopReason, Text, Usage
+from gwproxy.translate.wire import jsonio
 
 _REASONS: Final = {
     "end_turn": StopReason.END,

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.wire import jsonio
 
 _TYPES: Final[Mapping[FailureKind, str]] = {
     FailureKind.INVALID: "invalid_request_error",

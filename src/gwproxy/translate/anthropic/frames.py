@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio, sse
 from gwproxy.translate.anthropic.wire import ABSENT
+from gwproxy.translate.wire import jsonio, sse
 
 
 class Piece(Struct):

@@ -2,7 +2,7 @@
 
     system text, then [user, assistant, user, assistant …], the first of them a user's
 
-A repaired request says all that is to be said, in its order (`repair/history.py`); here turns of
+A repaired request says all that is to be said, in its order (`passes/history.py`); here turns of
 one role that follow each other become one message. A longer conversation keeps the shorter one's
 bytes.
 
@@ -17,7 +17,7 @@ from gwproxy.translate.anthropic.blocks import write_block
 from gwproxy.translate.anthropic.wire import Draft, TextBlock
 from gwproxy.translate.hub import Request, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 
 def system_text(request: Request, manners: Manners, losses: Losses) -> list[TextBlock]:

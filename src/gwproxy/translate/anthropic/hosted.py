@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Opaque
+from gwproxy.translate.wire import jsonio
 
 
 def opaque(native: str) -> Opaque:

@@ -14,7 +14,7 @@ from gwproxy.translate.anthropic.tools import Definition
 from gwproxy.translate.anthropic.wire import CacheControl, Draft, Markable, TextBlock
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 MAX_MARKS: Final = 4  # a fifth is a 400
 

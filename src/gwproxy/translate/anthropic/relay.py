@@ -10,13 +10,13 @@ from typing import Final
 
 from msgspec import Raw
 
-from gwproxy.translate import jsonio, sse
 from gwproxy.translate.anthropic.assembly import Blocks
 from gwproxy.translate.anthropic.frames import Frame, block_stop, decode_head
-from gwproxy.translate.anthropic.stream import Reader
+from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio, sse
 
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":%b"content_block_delta"'
 _DULL: Final = (_DELTA % b"", _DELTA % b" ")

@@ -9,8 +9,6 @@ from typing import Any
 
 from msgspec import Raw
 
-from gwproxy.translate import arguments, jsonio
-from gwproxy.translate.answer import Asked, message_id
 from gwproxy.translate.anthropic.blocks import carried_redaction, carried_signature
 from gwproxy.translate.anthropic.ending import (
     characters_of,
@@ -18,10 +16,12 @@ from gwproxy.translate.anthropic.ending import (
     stop_members,
     usage_object,
 )
-from gwproxy.translate.anthropic.stream import Reader
+from gwproxy.translate.anthropic.reader import Reader
+from gwproxy.translate.codec import Asked, message_id
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Block, Call, Dialect, Opaque, Reasoning, Refusal, Reply, Text
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import arguments, jsonio
 
 
 def lay_out(body: bytes, manners: Manners) -> list[Event]:

@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic import blocks, history, marks, settings, tools
 from gwproxy.translate.anthropic.settings import Format, OutputConfig, ThinkingConfig
 from gwproxy.translate.anthropic.tools import Choice, Definition
@@ -30,7 +29,6 @@ from gwproxy.translate.anthropic.wire import (
     decode_content,
     said,
 )
-from gwproxy.translate.fields import Malformed, Unsupported, optional_int
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -47,8 +45,10 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
+from gwproxy.translate.wire.shapes import Shape
 
 # Claude Code's first system block; its text changes from request to request and would spoil every
 # prefix cache but Anthropic's own (anthropics/claude-code#68900, sgl-project/sglang#21064).

@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic.wire import ABSENT
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.wire import jsonio
 
 EMPTY_SCHEMA: Final = '{"type":"object","properties":{}}'
 

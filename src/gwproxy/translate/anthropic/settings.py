@@ -15,7 +15,7 @@ from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
 from gwproxy.translate.hub import Dialect, Request, Sampling, Thinking
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 

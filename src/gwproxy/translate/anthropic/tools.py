@@ -14,15 +14,15 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.anthropic.blocks import cache, write_mark
 from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
 from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire, said
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import Shape
 
 # Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
 # call ("Reserved placeholder"); without the search it would only tempt a model.

@@ -15,10 +15,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import Shape
 
 ABSENT: Final = Raw()
 _members: Final = msgspec.json.Decoder(dict[str, Raw])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from gwproxy.translate.chat import writer
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 
 if TYPE_CHECKING:
-    from gwproxy.translate.dialect import Codec
-    from gwproxy.translate.manners import Manners
+    from gwproxy.translate.codec import Codec
+    from gwproxy.translate.quirks import Manners
 
 FACTS: Final = DialectFacts(
     name=Dialect.CHAT,
@@ -31,8 +32,8 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.chat import failure, relay, reply, request, stream
-    from gwproxy.translate.dialect import Codec
+    from gwproxy.translate.chat import failure, reader, relay, reply, request
+    from gwproxy.translate.codec import Codec
 
     return Codec(
         facts=FACTS,
@@ -40,8 +41,8 @@ def codec() -> Codec:
         render_request=request.render,
         lay_out_reply=reply.lay_out,
         build_reply=reply.build,
-        reader=stream.Reader,
-        writer=stream.Writer,
+        reader=reader.Reader,
+        writer=writer.Writer,
         tap=relay.Tap,
         parse_failure=failure.parse,
         render_failure=failure.render,

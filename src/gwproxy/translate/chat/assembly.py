@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
-from gwproxy.translate.chat.chunk import CallPiece
+from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.think import Splitter
 from gwproxy.translate.events import Close, Delta, Event, Open
 from gwproxy.translate.hub import Seal
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 
 Prose: TypeAlias = Literal["text", "reasoning", "refusal"]
 

@@ -11,13 +11,21 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from msgspec import Struct
-
-from gwproxy.translate import seal
-from gwproxy.translate.fields import Malformed, Unsupported
+from gwproxy.translate.chat.wire import (
+    File,
+    FilePart,
+    ImagePart,
+    Mark,
+    Part,
+    RefusalPart,
+    SoundPart,
+    TextPart,
+)
 from gwproxy.translate.hub import Block, Cache, Media, Reasoning, Refusal, Seal, Text
+from gwproxy.translate.wire import seal
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # Between texts that another block held apart, and between two reasoning blocks: what a reader
 # would put there. Directly adjacent texts are one text.
@@ -33,59 +41,6 @@ _MAGIC: Final = (
     ("JVBERi0", "application/pdf"),
 )
 
-
-class _Mark(Struct, forbid_unknown_fields=True):
-    """`prompt_cache_breakpoint`, or the `cache_control` that some Chat clients send instead."""
-
-    mode: str | None = None
-    type: str | None = None
-    ttl: str | None = None
-
-
-class _Url(Struct, forbid_unknown_fields=True):
-    url: str
-    detail: str | None = None
-
-
-class _Sound(Struct, forbid_unknown_fields=True):
-    data: str
-    format: str
-
-
-class _File(Struct, forbid_unknown_fields=True):
-    file_data: str | None = None
-    file_id: str | None = None
-    filename: str | None = None
-
-
-class TextPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="text"):
-    text: str
-    prompt_cache_breakpoint: _Mark | None = None
-    cache_control: _Mark | None = None
-
-
-class ImagePart(Struct, forbid_unknown_fields=True, tag_field="type", tag="image_url"):
-    image_url: _Url | str
-    prompt_cache_breakpoint: _Mark | None = None
-    cache_control: _Mark | None = None
-
-
-class SoundPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_audio"):
-    input_audio: _Sound
-    prompt_cache_breakpoint: _Mark | None = None
-
-
-class FilePart(Struct, forbid_unknown_fields=True, tag_field="type", tag="file"):
-    file: _File
-    prompt_cache_breakpoint: _Mark | None = None
-    cache_control: _Mark | None = None
-
-
-class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="refusal"):
-    refusal: str
-
-
-Part: TypeAlias = TextPart | ImagePart | SoundPart | FilePart | RefusalPart
 
 # --- parts -> blocks -------------------------------------------------------------------------
 
@@ -123,7 +78,7 @@ def _parse_part(part: Part, path: str) -> Block:
             return _document(file, cache, f"{path}.file")
 
 
-def _cache(mark: _Mark | None) -> Cache | None:
+def _cache(mark: Mark | None) -> Cache | None:
     """Hours are Anthropic's long mark, anything shorter is its default of five minutes."""
     if mark is None:
         return None
@@ -137,7 +92,7 @@ def _image(url: str, detail: str | None, cache: Cache | None, path: str) -> Medi
     return Media("image", "base64", data, _sniffed(data) or declared, detail=detail, cache=cache)
 
 
-def _document(file: _File, cache: Cache | None, path: str) -> Media:
+def _document(file: File, cache: Cache | None, path: str) -> Media:
     if file.file_id is not None:
         return Media("document", "file", file.file_id, name=file.filename, cache=cache)
     if file.file_data is None:

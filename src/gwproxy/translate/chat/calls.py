@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.translate import jsonio, sse
-from gwproxy.translate.chat.chunk import CallPiece, Custom, Function
+from gwproxy.translate.chat.frames import CallPiece, Custom, Function
+from gwproxy.translate.wire import jsonio, sse
 
 # A model that has lost its way prints blanks for ever (farion1231/cc-switch stops at 500);
 # no arguments need this many between two tokens.

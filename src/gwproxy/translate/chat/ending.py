@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gwproxy.translate.chat.chunk import Figures
+from gwproxy.translate.chat.frames import Figures
 from gwproxy.translate.hub import Failure, FailureKind, Stop, StopReason, Usage
 
 # What upstreams write for `finish_reason`, lower case, `-` as `_`.

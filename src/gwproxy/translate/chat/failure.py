@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.errors import complaints
+from gwproxy.translate.errors.openai_error import error_object, status_of
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.openai_error import error_object, status_of
+from gwproxy.translate.wire import jsonio
 
 _PROMPT_FIELD: Final = "messages"
 # Where servers without OpenAI's envelope put what they have to say.

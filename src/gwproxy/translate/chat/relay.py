@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gwproxy.translate import sse
 from gwproxy.translate.chat.assembly import Assembly, Prose
-from gwproxy.translate.chat.chunk import CallPiece
-from gwproxy.translate.chat.stream import Reader
+from gwproxy.translate.chat.frames import CallPiece
+from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import sse
 
 
 class Tap(Reader):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked, message_id
 from gwproxy.translate.chat.blocks import carried_seal, joined
 from gwproxy.translate.chat.ending import finish_word, usage_object
-from gwproxy.translate.chat.stream import Reader
+from gwproxy.translate.chat.reader import Reader
+from gwproxy.translate.codec import Asked, message_id
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Text
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
 
 
 def lay_out(body: bytes, manners: Manners) -> list[Event]:

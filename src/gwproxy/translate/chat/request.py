@@ -12,27 +12,18 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.cache_key import cache_key
-from gwproxy.translate.chat.messages import render_messages
-from gwproxy.translate.chat.thinking import (
-    Knobs,
-    Switch,
-    TemplateArguments,
-    Wish,
+from gwproxy.translate.chat.history import parse_messages, render_messages
+from gwproxy.translate.chat.settings import (
     parse_wish,
+    render_identity,
+    render_sampling,
     render_thinking,
 )
 from gwproxy.translate.chat.tools import (
-    Chosen,
-    FunctionDefinition,
-    Named,
-    ResponseFormat,
     parse_choice,
     parse_format,
     parse_function,
@@ -42,8 +33,11 @@ from gwproxy.translate.chat.tools import (
     render_format,
     render_tools,
 )
-from gwproxy.translate.chat.turns import Message, parse_messages
-from gwproxy.translate.fields import Malformed, Unsupported, optional_int
+from gwproxy.translate.chat.wire import (
+    Body,
+    Named,
+    Wish,
+)
 from gwproxy.translate.hub import (
     Dialect,
     Identity,
@@ -53,66 +47,12 @@ from gwproxy.translate.hub import (
     ToolChoice,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
+from gwproxy.translate.wire.shapes import Shape
 
-# OpenAI's limit for `user` and `safety_identifier`.
-_LONGEST_USER: Final = 64
-
-
-class _StreamOptions(Struct):
-    include_usage: bool | None = None
-
-
-class _Body(Struct, forbid_unknown_fields=True):
-    """A request. What is Raw is read by whether it is there at all."""
-
-    model: str
-    messages: list[Message]
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_completion_tokens: int | float | None = None
-    max_tokens: int | float | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    n: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    tools: list[Raw] | None = None
-    tool_choice: str | Chosen | None = None
-    parallel_tool_calls: bool | None = None
-    functions: list[FunctionDefinition] | None = None
-    function_call: str | Named | None = None
-    response_format: ResponseFormat | None = None
-    reasoning_effort: str | None = None
-    thinking: Switch | None = None
-    reasoning: Knobs | None = None
-    enable_thinking: bool | None = None
-    include_reasoning: bool | None = None
-    chat_template_kwargs: TemplateArguments | None = None
-    verbosity: str | None = None
-    service_tier: str | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    web_search_options: Raw = Raw()
-    modalities: list[str] | None = None
-    audio: Raw = Raw()
-    moderation: Raw = Raw()
-    store: bool | None = None
-    metadata: Raw = Raw()
-    logit_bias: Raw = Raw()
-    prediction: Raw = Raw()
-    prompt_cache_options: Raw = Raw()
-    prompt_cache_retention: str | None = None
-
-
-_body: Final = Shape(_Body)
+_body: Final = Shape(Body)
 
 # --- parse -----------------------------------------------------------------------------------
 
@@ -125,7 +65,7 @@ def parse(body: bytes, losses: Losses) -> Request:
         raise Malformed("", "the body is not valid UTF-8") from None
 
 
-def _request(body: _Body, losses: Losses) -> Request:
+def _request(body: Body, losses: Losses) -> Request:
     if not body.messages:
         raise Malformed("messages", "expected at least one message")
     _refuse(body)
@@ -170,7 +110,7 @@ def _request(body: _Body, losses: Losses) -> Request:
     )
 
 
-def _refuse(body: _Body) -> None:
+def _refuse(body: Body) -> None:
     """Members whose loss would give another kind of answer than was asked for."""
     if body.n is not None and body.n != 1:
         raise Unsupported("n", "only one answer at a time can be translated; send n requests")
@@ -185,7 +125,7 @@ def _refuse(body: _Body) -> None:
             raise Unsupported(name, "not available when the request is translated")
 
 
-def _name_losses(body: _Body, losses: Losses) -> None:
+def _name_losses(body: Body, losses: Losses) -> None:
     dropped = {
         "store": bool(body.store),
         "metadata": _present(body.metadata),
@@ -204,7 +144,7 @@ def _present(value: Raw) -> bool:
     return bytes(value) not in (b"", b"null", b"{}")
 
 
-def _tools(body: _Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | None]:
     """The tools and the choice; the `functions` of the first API count as tools."""
     tools = parse_tools(body.tools or [], losses)
     choice = parse_choice(body.tool_choice, body.parallel_tool_calls)
@@ -236,13 +176,13 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     body |= _render_tools(request.tool_choice, request.tools, manners, losses)
     if request.max_tokens is not None:
         body[manners.max_tokens_field] = request.max_tokens
-    body |= _render_sampling(request.sampling, losses)
+    body |= render_sampling(request.sampling, losses)
     body |= render_thinking(request.thinking, manners)
     if request.output_format is not None:
         body["response_format"] = render_format(request.output_format)
     if request.stop:
         body["stop"] = list(request.stop)
-    body |= _render_identity(request, manners, losses)
+    body |= render_identity(request, manners, losses)
     if request.verbosity is not None:
         losses.drop("verbosity")
     if request.stream:
@@ -289,37 +229,3 @@ def _render_tools(
         else:
             losses.drop("parallel_tool_calls")
     return members
-
-
-def _render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
-    if sampling.top_k is not None:
-        losses.drop("top_k")
-    wanted = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "frequency_penalty": sampling.frequency_penalty,
-        "presence_penalty": sampling.presence_penalty,
-        "seed": sampling.seed,
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
-
-
-def _render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
-    identity = request.identity
-    members: dict[str, Any] = {}
-    if identity.user is not None:
-        if manners.user_id == "drop":
-            losses.drop("user")
-        elif manners.user_id == "hash" or len(identity.user) > _LONGEST_USER:
-            members["user"] = _digest(identity.user)
-        else:
-            members["user"] = identity.user
-    if manners.prompt_cache_key:
-        members["prompt_cache_key"] = cache_key(request)
-    elif identity.cache_key is not None:
-        losses.drop("prompt_cache_key")
-    return members
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -8,14 +8,23 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed
+from gwproxy.translate.chat.wire import (
+    Chosen,
+    CustomTool,
+    FunctionDefinition,
+    FunctionTool,
+    JsonSchema,
+    Kind,
+    ResponseFormat,
+)
 from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import Shape
 
 _NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 _ANY_OBJECT: Final = '{"type":"object"}'
@@ -25,78 +34,9 @@ _ILLEGAL_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 64
 
 
-class FunctionDefinition(Struct, forbid_unknown_fields=True):
-    name: str
-    description: str | None = None
-    parameters: Raw = Raw()
-    strict: bool | None = None
-
-
-class _FunctionTool(Struct, forbid_unknown_fields=True):
-    function: FunctionDefinition
-    type: str = "function"
-
-
-class _Grammar(Struct, forbid_unknown_fields=True):
-    syntax: str
-    definition: str
-
-
-class _Format(Struct, forbid_unknown_fields=True):
-    type: str
-    grammar: _Grammar | None = None
-
-
-class _CustomDefinition(Struct, forbid_unknown_fields=True):
-    name: str
-    description: str | None = None
-    format: _Format | None = None
-
-
-class _CustomTool(Struct, forbid_unknown_fields=True):
-    custom: _CustomDefinition
-    type: str
-
-
-class Named(Struct):
-    name: str = ""
-
-
-class Allowed(Struct):
-    tools: list[Chosen]
-    mode: str = "auto"
-
-
-class Chosen(Struct):
-    """An object as `tool_choice`, or one of the tools in `allowed_tools`."""
-
-    type: str = "function"
-    function: Named | None = None
-    custom: Named | None = None
-    allowed_tools: Allowed | None = None
-    name: str = ""
-
-
-class _Kind(Struct):
-    type: str = "function"
-    function: Named | None = None
-
-
-class JsonSchema(Struct, forbid_unknown_fields=True):
-    name: str
-    description: str | None = None
-    schema: Raw = Raw()
-    strict: bool | None = None
-
-
-class ResponseFormat(Struct, forbid_unknown_fields=True):
-    type: str
-    json_schema: JsonSchema | None = None
-
-
-_function_tool: Final = Shape(_FunctionTool)
-_custom_tool: Final = Shape(_CustomTool)
-_kind: Final = Shape(_Kind)
+_function_tool: Final = Shape(FunctionTool)
+_custom_tool: Final = Shape(CustomTool)
+_kind: Final = Shape(Kind)
 
 # --- parse -----------------------------------------------------------------------------------
 

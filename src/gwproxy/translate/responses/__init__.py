@@ -2,7 +2,7 @@
 
 blocks.py     content parts <-> hub blocks
 items.py      single items <-> hub blocks; hosted.py: those that only this dialect has
-turns.py      the items of an input <-> turns
+history.py      the items of an input <-> turns
 tools.py      tools and the choice among them
 request.py    whole requests; state.py: what they expect a server to remember
 record.py     what there is to remember of an answer; replay.py: that answer as a stream again
@@ -10,7 +10,7 @@ output.py     the response object and its items, as a client gets them; echo.py:
               request is repeated in it; drafts.py: items that grow in a stream
 frames.py     an upstream's events, typed; assembly.py: how they become items
 ending.py     how an answer ends: reason to stop and usage, both ways
-reply.py      whole answers; stream.py: streamed ones, relay.py: those whose bytes pass;
+reply.py      whole answers; reader.py: streamed ones, relay.py: those whose bytes pass;
               failure.py: errors
 """
 
@@ -20,10 +20,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
+from gwproxy.translate.responses import writer
 
 if TYPE_CHECKING:
-    from gwproxy.translate.dialect import Codec
-    from gwproxy.translate.manners import Manners
+    from gwproxy.translate.codec import Codec
+    from gwproxy.translate.quirks import Manners
 
 FACTS: Final = DialectFacts(
     name=Dialect.RESPONSES,
@@ -47,8 +48,8 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.dialect import Codec
-    from gwproxy.translate.responses import failure, relay, reply, request, stream
+    from gwproxy.translate.codec import Codec
+    from gwproxy.translate.responses import failure, reader, relay, reply, request
 
     return Codec(
         facts=FACTS,
@@ -56,8 +57,8 @@ def codec() -> Codec:
         render_request=request.render,
         lay_out_reply=reply.lay_out,
         build_reply=reply.build,
-        reader=stream.Reader,
-        writer=stream.Writer,
+        reader=reader.Reader,
+        writer=writer.Writer,
         tap=relay.Tap,
         parse_failure=failure.parse,
         render_failure=failure.render,

@@ -19,13 +19,13 @@ from typing import Final
 
 from msgspec import Raw
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.events import Close, Delta, Event, Lost, Open
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Block, Call, Opaque, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses import items
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
 
 # The calls that stream, and whether they are free-form.
 CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": True}

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed, Unsupported
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -27,7 +24,20 @@ from gwproxy.translate.hub import (
     ToolReference,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.responses.wire import (
+    Content,
+    InputAudio,
+    InputFile,
+    InputImage,
+    InputText,
+    Mark,
+    OutputText,
+    Part,
+    RefusalPart,
+)
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # There is no flag for a failed tool in this dialect: the words carry it.
 TOOL_ERROR: Final = "[tool error] "
@@ -37,55 +47,6 @@ _PDF_BASE64: Final = "JVBERi0"
 
 
 # --- content parts -----------------------------------------------------------------------------
-
-
-class _Mark(Struct, forbid_unknown_fields=True):
-    mode: str | None = None
-    ttl: str | None = None
-
-
-class InputText(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_text"):
-    text: str
-    prompt_cache_breakpoint: _Mark | None = None
-
-
-class OutputText(Struct, forbid_unknown_fields=True, tag_field="type", tag="output_text"):
-    text: str
-    annotations: list[Raw] | None = None
-    logprobs: list[Raw] | None = None
-
-
-class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="refusal"):
-    refusal: str
-
-
-class InputImage(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_image"):
-    image_url: str | None = None
-    file_id: str | None = None
-    detail: str | None = None
-    prompt_cache_breakpoint: _Mark | None = None
-
-
-class InputFile(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_file"):
-    filename: str | None = None
-    file_data: str | None = None
-    file_id: str | None = None
-    file_url: str | None = None
-    detail: str | None = None
-    prompt_cache_breakpoint: _Mark | None = None
-
-
-class _Sound(Struct, forbid_unknown_fields=True):
-    data: str
-    format: str
-
-
-class InputAudio(Struct, forbid_unknown_fields=True, tag_field="type", tag="input_audio"):
-    input_audio: _Sound
-
-
-Part: TypeAlias = InputText | OutputText | RefusalPart | InputImage | InputFile | InputAudio
-Content: TypeAlias = str | list[Part] | None
 
 
 def parse_content(content: Content, path: str, losses: Losses) -> tuple[Block, ...]:
@@ -115,7 +76,7 @@ def _parse_part(part: Part, path: str, losses: Losses) -> Block:
             return Media("audio", "base64", sound.data, f"audio/{sound.format}")
 
 
-def _cache(mark: _Mark | None) -> Cache | None:
+def _cache(mark: Mark | None) -> Cache | None:
     if mark is None:
         return None
     return Cache("1h" if mark.ttl in ("12h", "30m") else None)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.events import Close
 from gwproxy.translate.hub import Call, Reasoning
 from gwproxy.translate.responses import output
+from gwproxy.translate.wire import jsonio
 
 # Takes an event's type, and its members after type and number.
 Emit: TypeAlias = Callable[[bytes, bytes], None]

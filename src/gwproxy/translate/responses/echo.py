@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses.tools import TYPED
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.shapes import Shape
 
 # Every key is always present; these are the API's own values where the client said nothing.
 _ECHOED: Final[Mapping[str, bytes]] = {

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gwproxy.translate.events import unreadable
-from gwproxy.translate.fields import int_of
 from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.frames import WireResponse
+from gwproxy.translate.wire.fields import int_of
 
 # The statuses of an answer that is done, to its end or to a limit, and of one that is to come.
 FINISHED: Final = frozenset({"completed", "incomplete"})

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from gwproxy.translate import complaints, jsonio
+from gwproxy.translate.errors import complaints
+from gwproxy.translate.errors.openai_error import error_object, status_of
 from gwproxy.translate.hub import Failure, FailureKind
-from gwproxy.translate.openai_error import error_object, status_of
+from gwproxy.translate.wire import jsonio
 
 _PROMPT_FIELD: Final = "input"
 _MESSAGES: Final = re.compile(r"messages(?:[.\[].*)?")

@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import int_of
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import int_of
+from gwproxy.translate.wire.shapes import Shape
 
 
 class Frame(Struct, gc=False):

@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import Raw
 
-from gwproxy.translate import jsonio
 from gwproxy.translate.hub import Dialect, Opaque
+from gwproxy.translate.wire import jsonio
 
 
 def opaque(kind: str, raw: Raw) -> Opaque:

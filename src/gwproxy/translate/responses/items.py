@@ -11,78 +11,33 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from gwproxy.translate import jsonio, seal
-from gwproxy.translate.arguments import as_object
-from gwproxy.translate.fields import Malformed, get_object, get_string
 from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Result, Seal, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses import hosted
-from gwproxy.translate.responses.blocks import Content, parse_content
+from gwproxy.translate.responses.blocks import parse_content
 from gwproxy.translate.responses.tools import TYPED_CALLS, TypedTool, present
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.responses.wire import (
+    CallItem,
+    Item,
+    MessageItem,
+    OutputItem,
+    ReasoningItem,
+    Said,
+    SaidPart,
+    TypedOutputItem,
+)
+from gwproxy.translate.wire import jsonio, seal
+from gwproxy.translate.wire.arguments import as_object
+from gwproxy.translate.wire.fields import Malformed, get_object, get_string
+from gwproxy.translate.wire.shapes import Shape
 
 _object: Final = jsonio.decoder(dict[str, Raw])
 SUMMARY_JOINT: Final = "\n\n"
 
 
 # --- items -> blocks ---------------------------------------------------------------------------
-
-
-class Item(Struct, forbid_unknown_fields=True):
-    """What every item may bear and nobody needs on another wire."""
-
-    type: str | None = None
-    id: str | None = None
-    status: str | None = None
-
-
-class MessageItem(Item):
-    role: str = ""
-    content: Content = None
-    phase: str | None = None
-
-
-class CallItem(Item):
-    """A call that the client runs; typed tools keep what the model chose in `action`,
-    `operation` or `arguments`."""
-
-    call_id: str | None = None
-    name: str | None = None
-    namespace: str | None = None
-    arguments: Raw = Raw()
-    input: str | None = None
-    action: dict[str, Any] | str | None = None
-    operation: dict[str, Any] | str | None = None
-    environment: Any = None
-    execution: str | None = None
-
-
-class OutputItem(Item):
-    call_id: str | None = None
-    name: str | None = None
-    namespace: str | None = None
-    output: Content = None
-
-
-class TypedOutputItem(Item):
-    call_id: str | None = None
-    output: Raw = Raw()
-    tools: Raw = Raw()
-    execution: str | None = None
-    max_output_length: int | None = None
-
-
-class _Thought(Struct, forbid_unknown_fields=True):
-    type: str = ""
-    text: str = ""
-
-
-class ReasoningItem(Item):
-    summary: list[_Thought] | None = None
-    content: list[_Thought] | None = None
-    encrypted_content: str | None = None
 
 
 def parse_call(item: CallItem, path: str) -> Call:
@@ -198,21 +153,8 @@ def read_answer(kind: str, raw: Raw, family: str) -> tuple[Block, ...]:
     return (hosted.opaque(kind, raw),)
 
 
-class _Said(Struct):
-    content: list[Raw] | None = None
-
-
-class _SaidPart(Struct):
-    """`text` or `refusal`; a part of another kind has neither for us."""
-
-    type: str = ""
-    text: str | None = None
-    refusal: str | None = None
-    annotations: list[Raw] | None = None
-
-
-_said_shape: Final = Shape(_Said)
-_said_part: Final = Shape(_SaidPart)
+_said_shape: Final = Shape(Said)
+_said_part: Final = Shape(SaidPart)
 
 
 def is_annotated(kind: str, raw: Raw) -> bool:

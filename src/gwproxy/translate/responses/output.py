@@ -14,12 +14,12 @@ from typing import Any
 
 from msgspec import Raw
 
-from gwproxy.translate import jsonio, seal
-from gwproxy.translate.answer import Asked, message_id
+from gwproxy.translate.codec import Asked, message_id
 from gwproxy.translate.hub import Call, Reasoning, Seal, Usage
 from gwproxy.translate.responses import echo
 from gwproxy.translate.responses.ending import usage_object
 from gwproxy.translate.responses.tools import TYPED
+from gwproxy.translate.wire import jsonio, seal
 
 # --- the response object -----------------------------------------------------------------------
 

@@ -11,16 +11,16 @@ from typing import Final
 
 from msgspec import Raw
 
-from gwproxy.translate import sse
 from gwproxy.translate.events import Event
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Call, Failure, Refusal, Text
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import items
 from gwproxy.translate.responses.assembly import CALLS, Assembly
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
-from gwproxy.translate.responses.stream import Reader
+from gwproxy.translate.responses.reader import Reader
+from gwproxy.translate.wire import sse
+from gwproxy.translate.wire.fields import Malformed
 
 _DULL: Final = tuple(
     b'event: response.%b.delta\ndata: {"type":%b"response.%b.delta"' % (kind, blank, kind)

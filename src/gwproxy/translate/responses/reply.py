@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.answer import Asked
+from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import Event
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -25,12 +23,14 @@ from gwproxy.translate.hub import (
     Text,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
+from gwproxy.translate.quirks import Manners
 from gwproxy.translate.responses import output
 from gwproxy.translate.responses.echo import typed_tools
 from gwproxy.translate.responses.ending import PENDING, incomplete_reason
 from gwproxy.translate.responses.frames import response_shape
-from gwproxy.translate.responses.stream import Reader
+from gwproxy.translate.responses.reader import Reader
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
 
 
 def build(reply: Reply, asked: Asked) -> bytes:

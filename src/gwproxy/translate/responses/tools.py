@@ -16,12 +16,12 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from gwproxy.translate import jsonio
-from gwproxy.translate.fields import Malformed
 from gwproxy.translate.hub import Dialect, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.manners import Manners
-from gwproxy.translate.shapes import Shape
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import Shape
 
 
 class TypedTool(Struct, frozen=True):
@@ -107,7 +107,7 @@ class _Function(Struct, forbid_unknown_fields=True, tag_field="type", tag="funct
     defer_loading: bool | None = None
 
 
-class _Format(Struct, forbid_unknown_fields=True):
+class Format(Struct, forbid_unknown_fields=True):
     type: str
     syntax: str | None = None
     definition: str | None = None
@@ -116,7 +116,7 @@ class _Format(Struct, forbid_unknown_fields=True):
 class _Custom(Struct, forbid_unknown_fields=True, tag_field="type", tag="custom"):
     name: str
     description: str | None = None
-    format: _Format | None = None
+    format: Format | None = None
     defer_loading: bool | None = None
 
 
@@ -217,7 +217,7 @@ def _parse_offered(tool: _Function | _Custom, path: str) -> Tool:
     return replace(offered, schema=jsonio.raw(tool.parameters))
 
 
-def _parse_grammar(form: _Format | None, path: str) -> tuple[str, str] | None:
+def _parse_grammar(form: Format | None, path: str) -> tuple[str, str] | None:
     if form is None or form.type == "text":
         return None
     if form.type != "grammar" or form.syntax is None or form.definition is None:

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from gwproxy.translate.jsonio import NotJson
+from gwproxy.translate.wire.jsonio import NotJson
 
 Step: TypeAlias = str | int | None
 """A member's name, an element's number, or None: every element."""

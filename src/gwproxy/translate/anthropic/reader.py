@@ -1,0 +1,250 @@
+"""An upstream's Messages stream, and a whole answer as the stream it would have been → hub events.
+
+Blocks open when there is something in them, by the upstream's own index, with gaps,
+interleaved, or with a delta of another kind than their start announced. A reason to stop prepares
+the end, `message_stop` or the end of the stream is the end. Without a reason and without
+`message_stop`, or inside an event, the answer was cut off, and that is a failure.
+
+https://docs.claude.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Raw, structs
+
+from gwproxy.translate.anthropic import failure
+from gwproxy.translate.anthropic.assembly import Blocks, Unreadable
+from gwproxy.translate.anthropic.ending import (
+    stop_of,
+    usage_of,
+)
+from gwproxy.translate.anthropic.frames import (
+    Answer,
+    Frame,
+    decode_answer,
+    decode_frame,
+    is_torn,
+)
+from gwproxy.translate.anthropic.wire import ABSENT, said
+from gwproxy.translate.errors import complaints
+from gwproxy.translate.events import (
+    End,
+    Event,
+    Fail,
+    Finish,
+    Lost,
+    Ping,
+    Start,
+    UsageUpdate,
+    truncated,
+    unreadable,
+)
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio, sse
+
+
+class Reader:
+    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._decoder = sse.Decoder()
+        self._blocks = Blocks(manners)
+        self._out = self._blocks.out
+        self._started = False
+        self._over = False
+        self._input_known = False
+        self._stop_word: str | None = None
+        self._stop_sequence: str | None = None
+        self._stop_details = ABSENT
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        if self._over:
+            return []
+        try:
+            frames = self._decoder.feed(chunk)
+        except sse.TooLong as error:
+            self._give_up(unreadable(str(error)))
+            return self._take()
+        for name, data in frames:
+            self._on_frame(name, data)
+        return self._take()
+
+    def finish(self) -> list[Event]:
+        """The upstream has closed the stream."""
+        cut = self._decoder.unfinished
+        for name, data in self._decoder.finish():
+            if not is_torn(data):  # else what counts is what came before
+                self._on_frame(name, data)
+        if not self._over:
+            if cut or self._stop_word is None:
+                self._give_up(truncated())
+            else:
+                self._end()
+        return self._take()
+
+    def whole(self, body: bytes) -> list[Event]:
+        """A body that is no stream, as the stream it would have been."""
+        try:
+            self._on_whole(decode_answer(body), body)
+        except jsonio.NotJson as error:
+            self._give_up(unreadable(complaints.read(body).message or str(error)))
+        except Unreadable as error:
+            self._give_up(unreadable(str(error)))
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        out = self._out.copy()
+        self._out.clear()
+        return out
+
+    def _on_frame(self, name: bytes, data: bytes) -> None:
+        if self._over:
+            return
+        try:
+            frame = decode_frame(data)
+            if frame.type == "content_block_delta":
+                self._on_content_block_delta(frame)
+            else:
+                self._on_other(frame, name)
+        except jsonio.NotJson as error:
+            # Nothing, and `[DONE]`, are somebody's keep-alive and terminator.
+            if data.strip() and not data.startswith(b"[DONE]"):
+                self._give_up(unreadable(f"{complaints.read(data).message[:80]!r} ({error})"))
+        except Unreadable as error:
+            self._give_up(unreadable(str(error)))
+
+    def _on_other(self, frame: Frame, name: bytes) -> None:
+        """Every event but the deltas; one that nobody knows says nothing."""
+        kind = frame.type or name.decode("utf-8", "replace")
+        handler = _HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, frame)
+        elif said(frame.error):
+            self._on_error(frame)
+
+    def _on_message_start(self, frame: Frame) -> None:
+        if self._started:
+            return
+        try:
+            self._begin(decode_answer(bytes(frame.message) or b"{}"))
+        except jsonio.NotJson:
+            self._begin(Answer())  # we do not know its id and figures, that is all
+
+    def _on_content_block_start(self, frame: Frame) -> None:
+        self._ensure_begun()
+        self._blocks.open(frame.index or 0, frame.content_block)
+
+    def _on_content_block_delta(self, frame: Frame) -> None:
+        piece = frame.delta
+        if piece is None:
+            return
+        if not self._started:
+            self._begin(Answer())
+        if piece.text:
+            self._blocks.prose(frame.index or 0, "text", piece.text)
+        elif piece.partial_json:
+            self._blocks.input(frame.index or 0, piece.partial_json)
+        elif piece.thinking:
+            self._blocks.prose(frame.index or 0, "reasoning", piece.thinking)
+        elif piece.signature:
+            self._blocks.seal(frame.index or 0, piece.signature)
+        elif said(piece.citation):
+            self._out.append(Lost("citations"))
+
+    def _on_content_block_stop(self, frame: Frame) -> None:
+        self._blocks.close(frame.index or 0)
+
+    def _on_message_delta(self, frame: Frame) -> None:
+        self._ensure_begun()
+        piece = frame.delta
+        if piece is not None:
+            self._note_stop(piece.stop_reason, piece.stop_sequence, piece.stop_details)
+        self._note_usage(frame.usage)
+
+    def _on_message_stop(self, _frame: Frame) -> None:
+        if self._started:
+            self._end()
+        else:
+            self._give_up(truncated("it has no beginning"))
+
+    def _on_ping(self, _frame: Frame) -> None:
+        self._out.append(Ping())
+
+    def _on_error(self, frame: Frame) -> None:
+        error = jsonio.loads(bytes(frame.error)) if said(frame.error) else {}
+        self._fail(failure.parse_event({"error": error}))
+
+    def _on_whole(self, answer: Answer, body: bytes) -> None:
+        if answer.type == "error" or said(answer.error):
+            self._fail(failure.parse(200, {}, body))
+            return
+        if answer.content is None:
+            raise Unreadable("a message without content")
+        self._begin(answer)
+        for position, raw in enumerate(answer.content):
+            self._blocks.open(position, raw)
+            self._blocks.close(position)
+        self._note_stop(answer.stop_reason, answer.stop_sequence, answer.stop_details)
+        self._end()
+
+    def _begin(self, answer: Answer) -> None:
+        self._started = True
+        self._out.append(Start(answer.id or "", answer.model or ""))
+        self._note_usage(answer.usage)
+
+    def _ensure_begun(self) -> None:
+        if not self._started:
+            self._begin(Answer())
+
+    def _note_stop(self, word: str | None, sequence: str | None, details: Raw) -> None:
+        self._stop_word = word or self._stop_word
+        self._stop_sequence = sequence or self._stop_sequence
+        if said(details):
+            self._stop_details = details
+
+    def _note_usage(self, raw: Raw) -> None:
+        """Totals do not shrink to nothing: a host whose last event has zeros for the input that it
+        told in the first one has forgotten it."""
+        usage = usage_of(raw)
+        if usage is None:
+            return
+        if usage.input_total:
+            self._input_known = True
+        elif self._input_known:
+            usage = structs.replace(usage, fresh=None, cache_read=None, cache_write=None)
+        self._out.append(UsageUpdate(usage))
+
+    def _end(self) -> None:
+        try:
+            self._blocks.close_all()
+        except Unreadable as error:
+            self._give_up(unreadable(str(error)))
+            return
+        called = self._blocks.called
+        stop = stop_of(self._stop_word, self._stop_sequence, self._stop_details, calls=called)
+        self._out += [Finish(stop), End()]
+        self._over = True
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
+
+    def _fail(self, what: Failure) -> None:
+        self._out.append(Fail(what))
+        self._over = True
+
+
+_HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
+    "message_start": Reader._on_message_start,
+    "content_block_start": Reader._on_content_block_start,
+    "content_block_delta": Reader._on_content_block_delta,
+    "content_block_stop": Reader._on_content_block_stop,
+    "message_delta": Reader._on_message_delta,
+    "message_stop": Reader._on_message_stop,
+    "ping": Reader._on_ping,
+    "error": Reader._on_error,
+}

@@ -1,0 +1,279 @@
+"""The hub's turns → Chat's messages.
+
+A repaired request says all that is to be said, in its order (`passes/history.py`): each turn is one
+message, with one more for each result. What a message looks like never depends on anything behind
+it, so that a longer history has the bytes of the shorter one as its prefix, and prompt caches hold.
+
+https://platform.openai.com/docs/api-reference/chat/create (messages)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from gwproxy.translate.chat.blocks import (
+    GAP,
+    joined,
+    parse_content,
+    parse_reasoning,
+    render_parts,
+    text_part,
+)
+from gwproxy.translate.chat.wire import (
+    AssistantMessage,
+    FunctionMessage,
+    Message,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    _Function,
+)
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Media,
+    Reasoning,
+    Refusal,
+    Result,
+    Text,
+    ToolReference,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import arguments
+from gwproxy.translate.wire.fields import Malformed, Unsupported
+
+_ERROR: Final = "[tool error] "
+
+_object: Final = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _leading_systems(turns: Sequence[Turn]) -> int:
+    return next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
+
+
+def render_messages(
+    turns: tuple[Turn, ...], manners: Manners, losses: Losses
+) -> list[dict[str, Any]]:
+    """Raises Unsupported for content that no message can hold."""
+    leading = _leading_systems(turns)
+    messages = _leading_messages(turns[:leading], manners)
+    writer = _HistoryWriter(manners, losses)
+    for turn in turns[leading:]:
+        messages += writer.turn(turn)
+    return messages
+
+
+def _leading_messages(turns: Sequence[Turn], manners: Manners) -> list[dict[str, Any]]:
+    """The prompt. Hosts that refuse later instructions take one such message only."""
+    if manners.mid_system == "wrap":
+        turns = [Turn("system", tuple(block for turn in turns for block in turn.blocks))]
+    return [
+        {"role": manners.system_role, "content": content}
+        for turn in turns
+        if (content := _prose(turn.blocks, manners))
+    ]
+
+
+def _prose(blocks: Sequence[Block], manners: Manners) -> str | list[dict[str, Any]]:
+    texts = [block.text for block in blocks if isinstance(block, Text) and block.text]
+    if manners.text_parts == "parts" and len(texts) > 1:
+        return [text_part(text) for text in texts]
+    return GAP.join(texts)
+
+
+class _HistoryWriter:
+    def __init__(self, manners: Manners, losses: Losses) -> None:
+        self._manners = manners
+        self._losses = losses
+
+    def turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
+        match turn.role:
+            case "assistant":
+                yield self._assistant(turn)
+            case "system":
+                content = _prose(turn.blocks, self._manners)
+                yield {"role": self._manners.system_role, "content": content}
+            case "user":
+                yield from self._user(turn)
+
+    # --- assistant
+
+    def _assistant(self, turn: Turn) -> dict[str, Any]:
+        kinds = {type(block) for block in turn.blocks}
+        if Refusal in kinds:
+            self._losses.rename("messages.refusal")
+        text = joined(turn.blocks, Text, Refusal)
+        message: dict[str, Any] = {"role": "assistant", "content": text or None}
+        if Reasoning in kinds and (reasoning := joined(turn.blocks, Reasoning)):
+            # Text only: another family's seals say nothing to it, and what was hidden has no words.
+            message[self._manners.reasoning_field] = reasoning
+        if Call in kinds:
+            calls = [self._tool_call(block) for block in turn.blocks if isinstance(block, Call)]
+            message["tool_calls"] = calls
+        return message
+
+    def _tool_call(self, call: Call) -> dict[str, Any]:
+        if call.custom:
+            custom = {"name": call.name, "input": call.arguments}
+            return {"id": call.id, "type": "custom", "custom": custom}
+        function = {"name": call.name, "arguments": _as_object(call.arguments)}
+        return {"id": call.id, "type": "function", "function": function}
+
+    # --- tool results
+
+    def _tool_message(self, result: Result) -> dict[str, Any]:
+        content = self._result_content(result)
+        return {"role": "tool", "tool_call_id": result.call_id, "content": content}
+
+    def _result_content(self, result: Result) -> str | list[dict[str, Any]]:
+        inline = self._manners.tool_media
+        lines = []
+        parts: list[dict[str, Any]] = []
+        media = 0
+        for block in result.blocks:
+            if not isinstance(block, Media):
+                lines.append(self._result_text(block))
+            elif inline:
+                parts += render_parts(block)
+            else:
+                media += 1
+                lines.append(f"{_media_label(media, result.call_id)[:-1]}: next user message]")
+        text = "\n".join(lines)
+        if result.is_error:
+            text = _ERROR + text if text else _ERROR.rstrip()
+        return [text_part(text), *parts] if parts and text else parts or text
+
+    def _result_text(self, block: Block) -> str:
+        match block:
+            case Text(text=text) | Refusal(text=text):
+                return text
+            case ToolReference(name=name):
+                return f"[found the tool {name}: it can be called now]"
+        raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a tool result")
+
+    def _result_media(self, result: Result) -> list[dict[str, Any]]:
+        """The pictures of a result, each after its label, for the next user message."""
+        if self._manners.tool_media:
+            return []
+        media = [block for block in result.blocks if isinstance(block, Media)]
+        return [
+            part
+            for number, block in enumerate(media, 1)
+            for part in (text_part(_media_label(number, result.call_id)), *render_parts(block))
+        ]
+
+    # --- user
+
+    def _user(self, turn: Turn) -> Iterator[dict[str, Any]]:
+        """The results first, each a message, then what else there is, with their pictures."""
+        media: list[dict[str, Any]] = []
+        parts: list[dict[str, Any]] = []
+        for block in turn.blocks:
+            if isinstance(block, Result):
+                yield self._tool_message(block)
+                media += self._result_media(block)
+            else:
+                parts += render_parts(block)
+        if media or parts:
+            yield {"role": "user", "content": self._user_content(media + parts)}
+
+    def _user_content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+        texts = [part["text"] for part in parts if part["type"] == "text"]
+        if len(texts) < len(parts) or (self._manners.text_parts == "parts" and len(parts) > 1):
+            return parts
+        return GAP.join(texts)
+
+
+def _media_label(number: int, call_id: str) -> str:
+    return f"[media {number} of tool result {call_id}]"
+
+
+def _as_object(text: str) -> str:
+    """Arguments that every server can decode to an object; untouched where they are one."""
+    try:
+        _object.decode(text)
+    except msgspec.DecodeError:
+        return arguments.as_object(text)
+    return text
+
+
+def parse_messages(messages: Sequence[Message], losses: Losses) -> tuple[Turn, ...]:
+    """Raises Malformed and Unsupported."""
+    reader = _HistoryReader(losses)
+    for index, message in enumerate(messages):
+        reader.read(message, f"messages[{index}]")
+    return reader.turns()
+
+
+class _HistoryReader:
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._turns: list[Turn] = []
+        self._results: list[Block] = []
+        self._free_form: set[str] = set()  # ids of calls to free-form tools
+        self._legacy: dict[str, str] = {}  # name: the id that we gave its latest call
+
+    def turns(self) -> tuple[Turn, ...]:
+        self._end_results()
+        return tuple(self._turns)
+
+    def read(self, message: Message, path: str) -> None:
+        kind = type(message)
+        if kind is ToolMessage or kind is FunctionMessage:
+            self._results.append(self._result(message, path))  # type: ignore[arg-type]
+            return
+        self._end_results()
+        if message.name is not None:
+            self._losses.drop("messages.name")
+        if kind is AssistantMessage:
+            blocks = self._assistant(message, path)  # type: ignore[arg-type]
+            self._turns.append(Turn("assistant", tuple(blocks)))
+        else:
+            blocks = parse_content(message.content, f"{path}.content")
+            self._turns.append(Turn("user" if kind is UserMessage else "system", tuple(blocks)))
+
+    def _end_results(self) -> None:
+        if self._results:
+            self._turns.append(Turn("user", tuple(self._results)))
+            self._results = []
+
+    def _result(self, message: ToolMessage | FunctionMessage, path: str) -> Result:
+        blocks = tuple(parse_content(message.content, f"{path}.content"))
+        if isinstance(message, FunctionMessage):
+            return Result(self._legacy.get(message.name, message.name), blocks)
+        call_id = message.tool_call_id
+        return Result(call_id, blocks, custom=call_id in self._free_form)
+
+    def _assistant(self, message: AssistantMessage, path: str) -> list[Block]:
+        if message.audio and bytes(message.audio) != b"null":
+            raise Unsupported(f"{path}.audio", "audio answers cannot be translated")
+        if message.partial:
+            self._losses.drop("messages.partial")
+        visible = message.reasoning_content or message.reasoning or ""
+        blocks: list[Block] = [*parse_reasoning(visible, message.reasoning_seal or "")]
+        blocks += parse_content(message.content, f"{path}.content")
+        if message.refusal:
+            blocks.append(Refusal(message.refusal))
+        for number, call in enumerate(message.tool_calls or ()):
+            blocks.append(self._call(call, f"{path}.tool_calls[{number}]"))
+        if message.function_call is not None:
+            blocks.append(self._legacy_call(message.function_call))
+        return blocks
+
+    def _call(self, call: ToolCall, path: str) -> Call:
+        if call.function is not None:
+            return Call(call.id, call.function.name, call.function.arguments or "")
+        if call.custom is None:
+            raise Malformed(f"{path}.function", "field required")
+        self._free_form.add(call.id)
+        return Call(call.id, call.custom.name, call.custom.input, custom=True)
+
+    def _legacy_call(self, function: _Function) -> Call:
+        call_id = self._legacy[function.name] = f"call_{len(self._turns)}"
+        return Call(call_id, function.name, function.arguments or "")

@@ -1,0 +1,218 @@
+"""An upstream's Chat stream, and a whole answer as the stream it would have been → hub events.
+
+A finish reason only prepares the end, since usage, and more of everything, may follow;
+`[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]`, or
+inside an event, the answer was cut off, and that is a failure.
+
+https://platform.openai.com/docs/api-reference/chat/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gwproxy.translate.chat import failure
+from gwproxy.translate.chat.assembly import Assembly, Unreadable
+from gwproxy.translate.chat.ending import (
+    broken_off,
+    stop_of,
+    usage_of,
+)
+from gwproxy.translate.chat.frames import (
+    MISFITS,
+    CallPiece,
+    Choice,
+    Chunk,
+    Figures,
+    Words,
+    tolerant,
+    typed,
+)
+from gwproxy.translate.errors import complaints
+from gwproxy.translate.events import (
+    End,
+    Event,
+    Fail,
+    Finish,
+    Lost,
+    Start,
+    UsageUpdate,
+    truncated,
+    unreadable,
+)
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio, sse
+
+
+class Reader:
+    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._decoder = sse.Decoder()
+        self._blocks = Assembly(manners)
+        self._out = self._blocks.out
+        self._length: int | None = None
+        self._started = False
+        self._over = False
+        self._finish_reason: str | None = None
+        self._sequence: str | int | None = None
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        if self._over:
+            return []
+        try:
+            frames = self._decoder.feed(chunk)
+        except sse.TooLong as error:
+            self._give_up(unreadable(str(error)))
+            return self._take()
+        self._on_frames(frames)
+        return self._take()
+
+    def finish(self) -> list[Event]:
+        """The upstream has closed the stream."""
+        cut = self._decoder.unfinished
+        # Of a torn one, what counts is what came before.
+        self._on_frames(frame for frame in self._decoder.finish() if not _is_torn(frame[1]))
+        if not self._over:
+            if cut or self._finish_reason is None:
+                self._give_up(truncated())
+            else:
+                self._end()
+        return self._take()
+
+    def whole(self, body: bytes) -> list[Event]:
+        """A body that is no stream, as the stream it would have been."""
+        self._on_frames([(b"", body)])
+        if not self._over:
+            self._end()
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        out = self._out[: self._length]
+        self._out.clear()
+        return out
+
+    def _on_frames(self, frames: Iterable[sse.Frame]) -> None:
+        for _name, data in frames:
+            if self._over:
+                return  # some upstreams go on talking after [DONE]
+            try:
+                self._on_chunk(typed(data), data)
+            except MISFITS:
+                self._on_misfit(data)
+            except Unreadable as error:
+                self._give_up(unreadable(str(error)))
+
+    def _on_misfit(self, data: bytes) -> None:
+        """The terminator, a chunk of another shape, or what is not JSON."""
+        if data.startswith(b"[DONE]"):
+            self._end()
+        elif data.strip():  # `data:` with nothing is somebody's keep-alive
+            try:
+                self._on_chunk(tolerant(data), data)
+            except jsonio.NotJson:
+                self._give_up(unreadable(f"{complaints.read(data).message!r} is not JSON"))
+            except Unreadable as error:
+                self._give_up(unreadable(str(error)))
+
+    def _on_chunk(self, chunk: Chunk, data: bytes) -> None:
+        choices = chunk.choices
+        if choices is None or chunk.error is not None or not self._started:
+            choices = self._on_first_or_other(chunk, data)
+        for choice in choices:
+            if choice.index:
+                continue  # a second answer was never asked for
+            words = choice.delta or choice.message
+            if words is not None:
+                self._on_words(words)
+            if choice.finish_reason:
+                self._on_finish_reason(choice.finish_reason, choice.stop_reason)
+            if choice.usage is not None:
+                self._on_usage(choice.usage)
+        if chunk.usage is not None:
+            self._on_usage(chunk.usage)
+        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
+            self._on_usage(chunk.x_groq.usage)
+
+    def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
+        """The start, an error in any of its shapes, or something without a choice."""
+        if chunk.error:  # null, "" and {} are none
+            self._fail(failure.parse_event({"error": chunk.error}))
+            return []
+        if chunk.choices is None and chunk.usage is None:
+            if failure.is_error(data):
+                self._fail(failure.parse(0, {}, data))
+            return []
+        if not self._started:
+            self._started = True
+            self._out.append(Start(chunk.id or "", chunk.model or "", chunk.created))
+        return chunk.choices or []
+
+    def _on_words(self, words: Words) -> None:
+        blocks = self._blocks
+        reasoning = words.reasoning_content or words.reasoning or words.reasoning_text
+        if reasoning:
+            blocks.prose("reasoning", reasoning)
+        if words.content:
+            blocks.text(words.content)
+        if words.refusal:
+            blocks.prose("refusal", words.refusal)
+        if words.tool_calls:
+            blocks.calls(words.tool_calls)
+        elif words.function_call is not None:
+            blocks.calls([CallPiece(0, None, words.function_call)])
+        if words.annotations:
+            self._out.append(Lost("annotations"))
+
+    def _on_usage(self, figures: Figures) -> None:
+        self._out.append(UsageUpdate(usage_of(figures)))
+
+    def _on_finish_reason(self, word: str, sequence: str | int | None) -> None:
+        broken = broken_off(word)
+        if broken is not None:
+            self._fail(broken)
+        else:
+            self._finish_reason = word
+            self._sequence = sequence
+
+    def _end(self) -> None:
+        blocks = self._blocks
+        if self._finish_reason is None and blocks.empty:
+            self._give_up(unreadable("there is nothing in it"))
+            return
+        try:
+            blocks.close()
+        except Unreadable as error:
+            self._give_up(unreadable(str(error)))
+            return
+        stop = stop_of(
+            self._finish_reason, self._sequence, calls=blocks.called, refused=blocks.refused
+        )
+        self._out += [Finish(stop), End()]
+        self._be_over()
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
+
+    def _fail(self, reason: Failure) -> None:
+        self._out.append(Fail(reason))
+        self._be_over()
+
+    def _be_over(self) -> None:
+        """Nothing counts any more of what else the event says that ended the stream."""
+        if not self._over:
+            self._over = True
+            self._length = len(self._out)
+
+
+def _is_torn(data: bytes) -> bool:
+    """Whether the last frame is the beginning of one that the end of the stream cut off."""
+    if data.startswith(b"[DONE]"):
+        return False
+    try:
+        jsonio.loads_torn(data)
+    except jsonio.NotJson:
+        return True
+    return False

@@ -1,0 +1,116 @@
+"""How much a model is to think, both ways: the one wish for which every Chat server has a name.
+
+OpenAI says `reasoning_effort`, Moonshot, DeepSeek and Zhipu a `thinking` object, OpenRouter
+`reasoning`, Qwen `enable_thinking`, vLLM an argument of the chat template. All are read; towards an
+upstream exactly one is written (Moonshot: "cannot specify both 'thinking' and 'reasoning_effort'",
+HKUDS/nanobot#3939).
+
+https://platform.openai.com/docs/guides/reasoning,
+https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model, https://openrouter.ai/docs
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from msgspec import structs
+
+from gwproxy.translate.chat.wire import (
+    Knobs,
+    TemplateArguments,
+    Wish,
+)
+from gwproxy.translate.hub import (
+    EFFORTS,
+    Request,
+    Sampling,
+    Thinking,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.cache_key import cache_key
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.fields import Malformed
+
+# --- parse -----------------------------------------------------------------------------------
+
+
+def parse_wish(wish: Wish) -> Thinking:
+    """Raises Malformed for an effort that does not exist."""
+    knobs = wish.reasoning or Knobs()
+    switch = wish.thinking
+    effort = wish.reasoning_effort or knobs.effort or (switch.effort if switch else None)
+    if effort is not None and effort not in EFFORTS:
+        known = ", ".join(EFFORTS)
+        raise Malformed("reasoning_effort", f"unknown effort '{effort}': expected one of {known}")
+    budget = switch.budget_tokens if switch is not None else None
+    budget = budget if budget is not None else knobs.max_tokens
+    hidden = knobs.exclude or wish.include_reasoning is False
+    thinking = Thinking(show="omitted" if hidden else None)
+    wanted = _wanted(wish, knobs)
+    if wanted is False or effort == "none":
+        return structs.replace(thinking, mode="off")
+    if budget is not None:
+        return structs.replace(thinking, mode="budget", budget_tokens=budget, effort=effort)
+    if wanted or effort is not None:
+        return structs.replace(thinking, mode="on", effort=effort)
+    return thinking
+
+
+def _wanted(wish: Wish, knobs: Knobs) -> bool | None:
+    """Thinking switched on or off in so many words."""
+    if wish.thinking is not None:
+        return wish.thinking.type != "disabled"
+    template = wish.chat_template_kwargs or TemplateArguments()
+    said = (knobs.enabled, wish.enable_thinking, template.enable_thinking, template.thinking)
+    return next((word for word in said if word is not None), None)
+
+
+# --- render ----------------------------------------------------------------------------------
+
+
+def render_thinking(thinking: Thinking, manners: Manners) -> dict[str, Any]:
+    """The one member that says it, or none."""
+    if manners.thinking_switch == "thinking":
+        if thinking.mode is None:
+            return {}
+        return {"thinking": {"type": "disabled" if thinking.mode == "off" else "enabled"}}
+    return {} if thinking.effort is None else {"reasoning_effort": thinking.effort}
+
+
+# OpenAI's limit for `user` and `safety_identifier`.
+_LONGEST_USER: Final = 64
+
+
+def render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
+    if sampling.top_k is not None:
+        losses.drop("top_k")
+    wanted = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "frequency_penalty": sampling.frequency_penalty,
+        "presence_penalty": sampling.presence_penalty,
+        "seed": sampling.seed,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+    identity = request.identity
+    members: dict[str, Any] = {}
+    if identity.user is not None:
+        if manners.user_id == "drop":
+            losses.drop("user")
+        elif manners.user_id == "hash" or len(identity.user) > _LONGEST_USER:
+            members["user"] = _digest(identity.user)
+        else:
+            members["user"] = identity.user
+    if manners.prompt_cache_key:
+        members["prompt_cache_key"] = cache_key(request)
+    elif identity.cache_key is not None:
+        losses.drop("prompt_cache_key")
+    return members
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

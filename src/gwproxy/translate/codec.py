@@ -1,0 +1,128 @@
+"""The shape that every dialect's folder has: six files, the same names in each.
+
+    blocks.py    wire pieces <-> hub blocks, for history and answers alike
+    request.py   parse(body, losses) -> Request              raises fields.Rejected
+                 render(request, manners, losses) -> bytes   raises fields.Rejected
+    reply.py     lay_out(body, manners) -> list[Event]       Reader(manners).whole(body)
+                 build(reply, asked) -> bytes                 the folded answer as a whole body
+    stream.py    Reader(manners).feed(chunk) / .finish() / .whole(body) -> list[Event]
+                 Writer(asked).write(events) -> bytes, .ping() -> bytes
+    relay.py     Tap(manners).read(frames) / .finish() -> list[Event]
+    failure.py   parse(status, headers, body) -> Failure
+                 render(failure, request_id) -> (status, body)
+
+*Readers absorb*: they emit a stream that satisfies `events.Grammar` whatever the upstream does, in
+any chunking; an upstream that stops without its terminator, or sends what cannot be understood,
+ends in Fail. After End or Fail they emit nothing. Blocks may interleave.
+
+*Writers guarantee*: given a sequential stream they emit what a strict client accepts. They name
+the model as the client asked (`Asked.model`), close what is open before an error, and never end a
+failed stream like a finished one. A call is closed by its Close alone, not by an error or an end,
+for clients run what is closed. `ping()` is legal at any time, also before Start, and then opens the
+stream; the Start that comes later is swallowed.
+
+*Taps* are readers of what passes by: of an answer whose bytes are relayed they give Start,
+UsageUpdate, Finish, End, and Fail where the upstream itself told of it. What they cannot
+understand is none of their business.
+
+`failure.parse` headers are lower-case. Dialects never import each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.events import Event
+from gwproxy.translate.hub import Failure, Reply, Request
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.sse import Decoder, Frame
+
+
+class Reader(Protocol):
+    def feed(self, chunk: bytes) -> list[Event]: ...
+
+    def finish(self) -> list[Event]: ...
+
+
+class Tap(Protocol):
+    """`read` gets the frames that `decoder` made of what was fed to it; `over` says whether the
+    answer has ended, well or in a failure that it told of; `closing` is what must come before an
+    error of ours."""
+
+    decoder: Decoder
+
+    @property
+    def over(self) -> bool: ...
+
+    def read(self, frames: list[Frame]) -> list[Event]: ...
+
+    def finish(self) -> list[Event]: ...
+
+    def closing(self) -> bytes: ...
+
+
+class Writer(Protocol):
+    def write(self, events: Iterable[Event]) -> bytes: ...
+
+    def ping(self) -> bytes: ...
+
+
+class Codec(Struct, frozen=True):
+    """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
+    its `facts` and its functions.
+
+    `plain_question(question, limit, manners)` is the shortest body that asks it, without the model.
+    `parse_countable` reads the body of a request that only counts tokens, where the dialect has
+    such a request and its body is not quite the other's. `promises` says whether a body that is no
+    answer yet is a promise of one, where the dialect knows such a thing.
+    """
+
+    facts: DialectFacts
+    parse_request: Callable[[bytes, Losses], Request]
+    render_request: Callable[[Request, Manners, Losses], bytes]
+    lay_out_reply: Callable[[bytes, Manners], list[Event]]
+    build_reply: Callable[[Reply, Asked], bytes]
+    reader: Callable[[Manners], Reader]
+    writer: Callable[[Asked], Writer]
+    tap: Callable[[Manners], Tap]
+    parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
+    render_failure: Callable[[Failure, str], tuple[int, bytes]]
+    plain_question: Callable[[str, int, Manners], dict[str, Any]]
+    parse_countable: Callable[[bytes, Losses], Request] | None = None
+    promises: Callable[[bytes], bool] | None = None
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """`model` is the name the client asked for and reads back. `new_id("msg_")` gives a fresh id
+    with that prefix. `created` is Unix seconds. `input_estimate` stands in the first stream event
+    until the upstream's own figure comes. `show_reasoning` False keeps reasoning text out of sight
+    (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
+    `legacy_functions` says that it declared `functions` and waits for one `function_call`.
+    `answer_tool` is the upstream's tool whose call is the text of the answer; `echo` is raw JSON
+    that a Responses answer repeats. `request_id` goes into error bodies."""
+
+    model: str
+    new_id: Callable[[str], str]
+    created: int = 0
+    request_id: str = ""
+    input_estimate: int = 0
+    show_reasoning: bool = True
+    include_usage: bool = False
+    legacy_functions: bool = False
+    answer_tool: str | None = None
+    echo: str | None = None
+    family: str = "upstream"
+
+
+def message_id(prefix: str, upstream_id: str, asked: Asked) -> str:
+    """The upstream's id under the client dialect's prefix, so that both sides' logs meet in it."""
+    tail = upstream_id
+    for known in ("msg_", "chatcmpl-", "resp_"):
+        tail = tail.removeprefix(known)
+    legal = "".join(c for c in tail if c.isascii() and (c.isalnum() or c in "-_"))
+    return prefix + legal if legal else asked.new_id(prefix)

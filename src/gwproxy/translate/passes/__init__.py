@@ -1,0 +1,107 @@
+"""Named passes over a hub request, chosen by an upstream's manners.
+
+Each pass is pure and idempotent: it mends what one upstream or another refuses, gives the same
+object back when there is nothing to mend, and names what it changed. They know the dialect of the
+upstream, never its provider or model. Renderers spell what comes out of here and decide nothing.
+
+    media.py      images and documents
+    native.py     blocks of one dialect alone
+    format.py     structured output, by a tool or in words
+    tools.py      tools as many and as the upstream takes them
+    schema/       tool schemas in Moonshot's JSON Schema dialect
+    history.py    nothing empty, every call followed by its result
+    thinking.py   reasoning that goes back
+    effort.py     thinking and effort now, and forced tools
+    limits.py     the length of the answer
+    sampling.py   sampling and stop sequences
+    omit.py       what has no place at all
+
+`PASSES` is their order: tools and their choice before the history, which may get one more turn
+by them; a budget of thoughts after the limit that it is a part of, and sampling after whether the
+model thinks. What others must do stands beside them: `media.pending_urls` and
+`media.with_media` (images to fetch), `tools.wrapped_tools` (arguments to unwrap),
+`sampling.takes_stops` (stop sequences to match).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes import (
+    effort,
+    format,
+    history,
+    limits,
+    media,
+    native,
+    omit,
+    sampling,
+    thinking,
+    tools,
+)
+from gwproxy.translate.quirks import Manners
+
+Apply: TypeAlias = Callable[[Request, Dialect, Manners, Losses], Request]
+
+
+class Pass(Struct, frozen=True):
+    """`name` for people, `why` what it spares them."""
+
+    name: str
+    apply: Apply
+    why: str
+
+
+PASSES: Final[tuple[Pass, ...]] = (
+    Pass("media", media.fit_media, "images and documents that the model takes"),
+    Pass("native blocks", native.fit_native, "what only another dialect knows, in words"),
+    Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
+    Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),
+    Pass("allowed tools", tools.narrow_tools, "hosts that know no choice among some tools"),
+    Pass("answer format", format.fit_format, "hosts without structured output"),
+    Pass("deferred tools", tools.show_deferred, "hosts that cannot load tools later"),
+    Pass("tool count", tools.limit_tools, "hosts refuse long lists of tools"),
+    Pass("tool choice", tools.settle_choice, "a choice needs tools"),
+    Pass("forced tools", effort.force_tools, "a forced tool and thinking exclude each other"),
+    Pass("tool results", history.answer_calls, "every call is followed by its result"),
+    Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
+    Pass("first and last", history.begin_and_end, "something to answer"),
+    Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
+    Pass("calls last", history.calls_last, "Messages hosts refuse text after calls"),
+    Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
+    Pass("tool references", tools.name_references, "what a tool search found, in words"),
+    Pass("tool schemas", tools.fit_schemas, "hosts of Kimi take a JSON Schema dialect only"),
+    Pass("thinking", effort.set_thinking, "thinking and effort as the host spells them"),
+    Pass("reasoning kept", thinking.keep_turns, "old reasoning that the client asked to forget"),
+    Pass("reasoning sent back", thinking.replay, "reasoning that the host reads again"),
+    Pass("reasoning filled in", thinking.fill_reasoning, "hosts that refuse calls without any"),
+    Pass("output limit", limits.fit_output, "thoughts use up small limits"),
+    Pass("window", limits.fit_window, "input and output must fit the window together"),
+    Pass("thinking budget", effort.set_budget, "a budget stays below the output limit"),
+    Pass("sampling", sampling.fit_sampling, "models that fix temperature and the like"),
+    Pass("stop sequences", sampling.limit_stops, "hosts take few and short ones"),
+    Pass("service tier", omit.fit_tier, "tiers that the host knows"),
+)
+
+
+def repair(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """The request with every pass applied that `manners` asks for. Raises fields.Rejected."""
+    for one in PASSES:
+        request = one.apply(request, upstream, manners, losses)
+    return request
+
+
+def repair_steps(
+    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+) -> Iterator[tuple[Pass, Request]]:
+    """The same, step by step: each pass that changed something with what came out of it."""
+    for one in PASSES:
+        changed = one.apply(request, upstream, manners, losses)
+        if changed is not request:
+            request = changed
+            yield one, request

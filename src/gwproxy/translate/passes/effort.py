@@ -1,0 +1,277 @@
+"""Whether the model thinks now, how hard, and what a forced tool has to do with it.
+
+One rule for each question: `nearest_effort` for an effort that the host does not know,
+`can_switch_off` for a host that is told not to think. Renderers spell what comes out of here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import structs
+
+from gwproxy.translate.hub import EFFORTS, Dialect, Request, Text, Thinking, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+
+# What budget of thinking tokens is how much effort, at most.
+_EFFORT_OF_BUDGET: Final = ((4096, "low"), (16_384, "medium"), (65_535, "high"))
+# An effort as a budget of tokens where a host knows only budgets. Vendors publish no table; these
+# are the steps at which their own clients draw the line
+# (https://docs.claude.com/en/docs/build-with-claude/extended-thinking).
+_BUDGETS: Final = {
+    "minimal": 1_024,
+    "low": 4_096,
+    "medium": 12_288,
+    "high": 24_576,
+    "xhigh": 49_152,
+    "max": 63_999,
+}
+_DEFAULT_BUDGET: Final = _BUDGETS["high"]
+# Anthropic: budget_tokens is at least 1024 and less than max_tokens; the answer needs room, too.
+_LEAST_BUDGET: Final = 1_024
+_ROOM_FOR_ANSWER: Final = 1_024
+
+_CALL_THIS: Final = "Answer by calling the tool `{}`."
+_CALL_ANY: Final = "Answer by calling one of the tools."
+# What each dialect's clients know an effort as.
+_EFFORT_FIELD: Final = {
+    Dialect.ANTHROPIC: "output_config.effort",
+    Dialect.CHAT: "reasoning_effort",
+    Dialect.RESPONSES: "reasoning.effort",
+}
+
+
+def effort_of(thinking: Thinking) -> str | None:
+    """The effort asked for, in so many words or by a budget; None when the upstream decides."""
+    if thinking.mode == "off":
+        return "none"
+    if thinking.effort is not None or thinking.budget_tokens is None:
+        return thinking.effort
+    budget = thinking.budget_tokens
+    return next((effort for most, effort in _EFFORT_OF_BUDGET if budget <= most), "xhigh")
+
+
+def nearest_effort(effort: str, manners: Manners) -> str | None:
+    """The accepted effort nearest to `effort`, of two the stronger; None where none is taken.
+
+    Kimi's own clients ask K3, which takes low, high and max, for high when medium is wanted and for
+    max when xhigh is (liliMozi/openhanako#2092).
+
+    `none` is never a substitute for thinking, and an upstream that cannot be told not to think
+    gets its least effort.
+    """
+    if manners.thinking_switch != "effort":
+        return None
+    if effort == "none" and "none" in manners.efforts and not manners.thinking_always:
+        return effort
+    wanted = _rank(effort)
+    return min(
+        (one for one in manners.efforts if one != "none"),
+        key=lambda one: (abs(_rank(one) - wanted), -_rank(one)),
+        default=None,
+    )
+
+
+def _rank(effort: str) -> int:
+    return EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
+
+
+def can_switch_off(upstream: Dialect, manners: Manners) -> bool:
+    """Whether the host can be told not to think: by its `thinking` object, or by an effort."""
+    if manners.thinking_always or manners.thinking_switch == "none":
+        return False
+    return _has_object(upstream, manners) or nearest_effort("none", manners) == "none"
+
+
+def _has_object(upstream: Dialect, manners: Manners) -> bool:
+    """Whether the host takes a `thinking` object; the Responses dialect has none."""
+    if upstream is Dialect.CHAT:
+        return manners.thinking_switch == "thinking"
+    return upstream is Dialect.ANTHROPIC
+
+
+def _asks(request: Request) -> bool:
+    """Whether the client wants the model to think. OpenAI clients say so with an effort alone; to
+    Anthropic's an effort is how much to spend on the answer, with thoughts or without."""
+    thinking = request.thinking
+    if thinking.mode is None and request.client is not Dialect.ANTHROPIC:
+        return thinking.effort not in (None, "none")
+    return thinking.mode in ("on", "budget")
+
+
+# --- a forced tool -------------------------------------------------------------------------------
+
+
+def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """A forced tool call and thinking do not go together at some hosts: the forced call wins, for
+    it is the client's explicit choice, and most requests carry thinking by habit.
+
+    "tool_choice 'required' is incompatible with thinking enabled" (can1357/oh-my-pi#1077),
+    "Thinking may not be enabled when tool_choice forces tool use" (can1357/oh-my-pi#341). A model
+    that cannot stop thinking is offered the forced tool alone, and asked for it in words. Real
+    Claude thinks only when it is asked to; others may think unasked (deepseek-ai/DeepSeek-V3#1376).
+    """
+    request = _alone(request, manners, losses)
+    choice = request.tool_choice
+    if manners.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
+        return request
+    asked = _asks(request)
+    stops = can_switch_off(upstream, manners)
+    if (manners.signed_thinking and not asked) or (stops and effort_of(request.thinking) == "none"):
+        return request
+    if manners.forced_tools == "no_thinking" and stops:
+        if asked:
+            losses.drop("thinking")
+        else:
+            losses.emulate("tool_choice")
+        return structs.replace(request, thinking=switched_off(request.thinking))
+    losses.emulate("tool_choice")
+    words, tools = _CALL_ANY, request.tools
+    if choice.mode == "tool":
+        words = _CALL_THIS.format(choice.name)
+        tools = tuple(tool for tool in tools if tool.name == choice.name) or tools
+    return structs.replace(
+        request,
+        tools=tools,
+        tool_choice=structs.replace(choice, mode="auto", name=None),
+        # A turn of its own, at the end: what was sent before stays as it was.
+        turns=(*request.turns, Turn("user", (Text(words),))),
+    )
+
+
+def _alone(request: Request, manners: Manners, losses: Losses) -> Request:
+    """A tool that is forced by name, as the only one of which any must be called."""
+    choice = request.tool_choice
+    if manners.named_tool or choice is None or choice.mode != "tool":
+        return request
+    tools = tuple(tool for tool in request.tools if tool.name == choice.name) or request.tools
+    losses.emulate("tool_choice")
+    choice = structs.replace(choice, mode="any", name=None)
+    return structs.replace(request, tools=tools, tool_choice=choice)
+
+
+# --- thinking and effort -------------------------------------------------------------------------
+
+
+def set_thinking(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Thinking and effort in the one form that the host has for them.
+
+    Hosts refuse both at once ("cannot specify both 'thinking' and 'reasoning_effort'",
+    HKUDS/nanobot#3939) and efforts they do not know (liliMozi/openhanako#2092).
+    """
+    asked = request.thinking
+    wanted = _as_off(asked)
+    if wanted.mode is None and wanted.effort is None:
+        return request
+    if manners.thinking_switch == "none":
+        wanted = _unsaid(asked)
+    elif wanted.mode == "off":
+        wanted = _stopped(wanted, upstream, manners)
+    elif upstream is Dialect.ANTHROPIC:
+        wanted = _for_anthropic(wanted, manners, thinks=_asks(request))
+    elif _has_object(upstream, manners):
+        wanted = structs.replace(wanted, mode="on", effort=None, budget_tokens=None)
+    else:
+        effort = effort_of(wanted)
+        effort = None if effort is None else nearest_effort(effort, manners)
+        wanted = structs.replace(wanted, mode="on", effort=effort, budget_tokens=None)
+    if wanted == asked:
+        return request
+    _name_losses(asked, wanted, _EFFORT_FIELD.get(upstream, "effort"), losses)
+    return structs.replace(request, thinking=wanted)
+
+
+def switched_off(thinking: Thinking) -> Thinking:
+    return structs.replace(thinking, mode="off", effort=None, budget_tokens=None)
+
+
+def _as_off(thinking: Thinking) -> Thinking:
+    """An effort of none is thinking switched off."""
+    if thinking.effort != "none" or thinking.mode == "off":
+        return thinking
+    return structs.replace(thinking, mode="off", budget_tokens=None)
+
+
+def _unsaid(thinking: Thinking) -> Thinking:
+    return structs.replace(thinking, mode=None, effort=None, budget_tokens=None)
+
+
+def _stopped(wanted: Thinking, upstream: Dialect, manners: Manners) -> Thinking:
+    if manners.thinking_always:
+        return _unsaid(wanted)
+    if _has_object(upstream, manners):
+        off = switched_off(wanted)
+        adaptive = upstream is Dialect.ANTHROPIC and manners.adaptive_thinking
+        effort = wanted.effort if adaptive and wanted.effort != "none" else None
+        return structs.replace(off, effort=effort and nearest_effort(effort, manners))
+    least = nearest_effort("none", manners)
+    if least is None:
+        return _unsaid(wanted)
+    mode: Literal["off", "on"] = "off" if least == "none" else "on"
+    return structs.replace(wanted, mode=mode, effort=least, budget_tokens=None)
+
+
+def _for_anthropic(wanted: Thinking, manners: Manners, *, thinks: bool) -> Thinking:
+    """`set_budget` makes a budget of an effort where thinking is not adaptive."""
+    mode = wanted.mode or ("on" if thinks else None)
+    effort = wanted.effort
+    if manners.adaptive_thinking:
+        effort = effort and nearest_effort(effort, manners)
+    elif mode != "on":
+        effort = None
+    return structs.replace(wanted, mode=mode, effort=effort)
+
+
+def _name_losses(asked: Thinking, got: Thinking, field: str, losses: Losses) -> None:
+    if asked.mode == "off" or asked.effort == "none":
+        if got.mode == "on":
+            losses.clamp(field, got.effort)
+        elif got.mode is None:
+            losses.drop("thinking")
+        elif asked.effort not in (None, "none", got.effort):
+            _name_effort(got.effort, field, losses)
+    elif got.mode is None and asked.mode is not None:
+        losses.drop("thinking")
+    elif got.effort is not None:
+        if got.effort != effort_of(asked):
+            losses.clamp(field, got.effort)
+    elif asked.effort is not None and got.budget_tokens is None:
+        losses.drop(field)
+    elif asked.budget_tokens is not None and got.budget_tokens is None:
+        losses.drop("thinking.budget_tokens")
+
+
+def _name_effort(got: str | None, field: str, losses: Losses) -> None:
+    if got is None:
+        losses.drop(field)
+    else:
+        losses.clamp(field, got)
+
+
+def set_budget(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Thinking as a budget below the output limit, where Anthropic's dialect has no other word for
+    it; without room for the least budget there is no thinking. A budget that the client set is
+    taken to be weighed against its limit; ours leaves room for an answer."""
+    thinking = request.thinking
+    by_budget = thinking.mode == "budget" or (
+        thinking.mode == "on" and not manners.adaptive_thinking
+    )
+    if upstream is not Dialect.ANTHROPIC or not by_budget:
+        return request
+    limit = manners.max_output if request.max_tokens is None else request.max_tokens
+    own = thinking.budget_tokens if thinking.mode == "budget" else None
+    asked = _BUDGETS.get(thinking.effort or "", _DEFAULT_BUDGET) if own is None else own
+    budget = asked
+    if own is None or not _LEAST_BUDGET <= own < limit:
+        room = min(max(limit - _ROOM_FOR_ANSWER, _LEAST_BUDGET), limit - 1)
+        budget = min(max(asked, _LEAST_BUDGET), room)
+    if budget < _LEAST_BUDGET:
+        losses.drop("thinking")
+        stopped = _unsaid if manners.thinking_always else switched_off
+        return structs.replace(request, thinking=stopped(thinking))
+    if own not in (None, budget):
+        losses.clamp("thinking.budget_tokens", budget)
+    effort = thinking.effort if manners.adaptive_thinking else None
+    wanted = structs.replace(thinking, mode="budget", effort=effort, budget_tokens=budget)
+    return request if wanted == thinking else structs.replace(request, thinking=wanted)

@@ -1,0 +1,74 @@
+"""Structured output by other means, for an upstream that has no member for it.
+
+A schema becomes the parameters of one tool, whose call the client reads as the text of the answer
+(`Request.answer_tool`), or it is said in words at the end of the prompt, where it stays for as long
+as the client asks for the same: a prompt cache keeps what stands before and behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from gwproxy.translate.hub import Dialect, OutputFormat, Request, Text, Tool, ToolChoice, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import jsonio
+
+ANSWER_TOOL: Final = "respond_json"
+_ABOUT: Final = "Give your final answer by calling this tool."
+_ONE_OBJECT: Final = "Answer with one JSON object and nothing else, without code fences."
+_FITTING: Final = " It must match this JSON Schema:\n"
+
+
+def fit_format(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """The wanted format as the upstream can be asked for it. To come before whatever looks at
+    tools and at the choice among them. A tool's parameters are an object, so any other schema goes
+    in words. Anthropic's dialect knows no JSON without a schema."""
+    wanted = request.output_format
+    if wanted is None:
+        return request
+    schema = wanted.schema
+    if manners.json_schema == "native" and (schema or upstream is not Dialect.ANTHROPIC):
+        return request
+    losses.emulate("response_format")
+    request = structs.replace(request, output_format=None)
+    if schema is not None and manners.json_schema == "tool" and _is_of_object(schema):
+        return _by_tool(request, wanted, schema)
+    words = _ONE_OBJECT
+    if schema is not None:
+        words += _FITTING + msgspec.json.format(schema, indent=-1)
+    return _instructed(request, words)
+
+
+def _is_of_object(schema: str) -> bool:
+    root = jsonio.loads(schema)
+    return isinstance(root, dict) and root.get("type") == "object"
+
+
+def _by_tool(request: Request, wanted: OutputFormat, schema: str) -> Request:
+    """One more tool, the only one that may be called where there is no other to call. A tool that
+    the client forces by its name comes before the answer."""
+    known = {tool.name for tool in request.tools}
+    name, number = ANSWER_TOOL, 2
+    while name in known:
+        name, number = f"{ANSWER_TOOL}_{number}", number + 1
+    tool = Tool(name, description=wanted.description or _ABOUT, schema=schema)
+    choice = request.tool_choice or ToolChoice()
+    if not request.tools or choice.mode == "none":
+        choice = structs.replace(choice, mode="tool", name=name, allowed=None)
+    elif choice.mode != "tool":
+        allowed = None if choice.allowed is None else (*choice.allowed, name)
+        choice = structs.replace(choice, mode="any", allowed=allowed)
+    tools = (*request.tools, tool)
+    return structs.replace(request, tools=tools, tool_choice=choice, answer_tool=name)
+
+
+def _instructed(request: Request, words: str) -> Request:
+    """One more instruction at the end of the leading ones."""
+    turns = request.turns
+    count = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    line = Turn("system", (Text(words),))
+    return structs.replace(request, turns=(*turns[:count], line, *turns[count:]))

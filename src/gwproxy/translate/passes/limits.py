@@ -1,0 +1,64 @@
+"""How long the answer may be.
+
+An answer of nothing but "length", because the thoughts used up a small limit
+(https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model); input and output together beyond
+the window, which is an error and not clamped (https://platform.kimi.ai/docs/api/errors).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import structs
+
+from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes import tokens
+from gwproxy.translate.quirks import Manners
+
+# Below it is a 400. Anthropic's own API takes 0, to warm a cache; nobody else does.
+_LEAST: Final = 1
+# https://platform.openai.com/docs/api-reference/responses/create
+_LEAST_OF_RESPONSES: Final = 16
+# What an estimate may be short of the upstream's own count.
+_ESTIMATE_MARGIN: Final = 1.1
+# With less room than this the prompt does not fit, and the client is to hear so and compact.
+_LEAST_ROOM: Final = 1_024
+
+
+def fit_output(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """An output limit that thoughts do not use up, and none beyond what dialect and model take.
+
+    The least limit is a probe for a sign of life, and is not raised for thoughts.
+    """
+    limit = request.max_tokens
+    if limit is None:
+        if not manners.min_output and upstream is not Dialect.ANTHROPIC:
+            return request
+        # Where small limits hurt, the upstream's own default is one of them; Anthropic's dialect
+        # has none.
+        return structs.replace(request, max_tokens=manners.max_output)
+    thinks = request.thinking.mode != "off" or manners.thinking_always
+    least = _LEAST_OF_RESPONSES if upstream is Dialect.RESPONSES else _LEAST
+    wanted = max(limit, manners.min_output) if thinks and limit > least else limit
+    possible = max(min(wanted, manners.max_output), least)
+    if possible == limit:
+        return request
+    losses.clamp("max_tokens", possible)
+    return structs.replace(request, max_tokens=possible)
+
+
+def fit_window(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """An output limit that fits into the window beside the input."""
+    limit = request.max_tokens
+    if limit is None or limit <= _LEAST_ROOM:
+        return request
+    estimated = request.estimate or tokens.estimate(request)
+    if estimated * _ESTIMATE_MARGIN + limit <= manners.context_window:
+        return request
+    room = int(manners.context_window - estimated * _ESTIMATE_MARGIN)
+    fitting = min(limit, max(room, _LEAST_ROOM))
+    if fitting == limit:
+        return request
+    losses.clamp("max_tokens", fitting)
+    return structs.replace(request, max_tokens=fitting)

@@ -1,0 +1,223 @@
+"""Images and documents, as the upstream can take them.
+
+What a person shows and the model cannot take is refused by name: left out in silence it would
+make the model invent. What a tool gave back, and what was answered already, is replaced by a line
+that says so: the history is sent again with each request, and a refusal would end the session for
+good (a model was changed, an address has expired).
+
+Images by address are fetched by the shell, which asks `pending_urls` and hands the bytes to
+`with_media`; nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct, structs
+
+from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.fields import Unsupported
+
+# What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
+# https://platform.openai.com/docs/guides/images-vision,
+# https://platform.kimi.ai/docs/guide/use-kimi-vision-model
+IMAGE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_PDF: Final = "application/pdf"
+_HEAD_CHARACTERS: Final = 32
+_LONGEST_ADDRESS: Final = 200
+_USER_INFO: Final = re.compile("//[^/]*@")
+_SIGNATURES: Final = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"%PDF", _PDF),
+)
+
+
+def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Every image and document as the upstream takes it. Raises Unsupported."""
+
+    def fitted(media: Media, is_new: bool) -> Block:
+        media = _with_true_type(media)
+        if media.kind == "document" and media.source == "text":
+            keeps = upstream is Dialect.ANTHROPIC and manners.documents
+            return media if keeps else _as_text(media, losses)
+        why = _refusal(media, request.model, upstream, manners)
+        if why is None and not (is_new or manners.old_media):
+            why = "the upstream refused it"
+        if why is None:
+            return media
+        if is_new:
+            raise Unsupported("messages", why)
+        losses.drop(f"messages.{media.kind}")
+        return Text(_note(media, why))
+
+    return replaced(request, fitted)
+
+
+def _refusal(media: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
+    """Why the upstream cannot have it; None when it can."""
+    match media.kind:
+        case "image":
+            return _image_refusal(media, model, upstream, manners)
+        case "document":
+            return _document_refusal(media, model, upstream, manners)
+    # https://platform.openai.com/docs/guides/audio: only Chat takes sound in a message.
+    return None if upstream is Dialect.CHAT else f"audio input not supported by {model}"
+
+
+def _image_refusal(image: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
+    if not manners.vision:
+        return f"image input not supported by {model}"
+    if image.source == "url" and not (manners.image_urls or image.data.startswith("ms://")):
+        return f"images by URL are not supported by {model}; send the image itself"
+    if image.source == "base64" and image.media_type not in IMAGE_TYPES:
+        known = ", ".join(IMAGE_TYPES)
+        return f"images of type {image.media_type} are not supported; use one of {known}"
+    kept = upstream is Dialect.RESPONSES or (upstream is Dialect.ANTHROPIC and manners.tool_extras)
+    if image.source == "file" and not kept:
+        return f"images by file id are not supported by {model}; send the image itself"
+    return None
+
+
+def _document_refusal(
+    document: Media, model: str, upstream: Dialect, manners: Manners
+) -> str | None:
+    if not manners.documents:
+        return f"document input not supported by {model}; send its text instead"
+    if upstream is Dialect.CHAT and document.source != "base64":
+        return f"documents by URL or file id are not supported by {model}; send the document itself"
+    kind = document.media_type or _PDF
+    if upstream is Dialect.ANTHROPIC and document.source == "base64" and kind != _PDF:
+        return f"documents of type {kind} are not supported by {model}; send a PDF"
+    return None
+
+
+def _as_text(media: Media, losses: Losses) -> Text:
+    losses.emulate("messages.document")
+    title = f' title="{media.name}"' if media.name else ""
+    context = f"{media.context}\n" if media.context else ""
+    return Text(f"<document{title}>\n{context}{media.data}\n</document>", media.cache)
+
+
+def _note(media: Media, why: str) -> str:
+    named = f" {media.name}" if media.name else ""
+    return f"[{media.kind}{named} left out: {why}]"
+
+
+def _with_true_type(media: Media) -> Media:
+    """The type that the data has: a wrong one is a 400 at Anthropic's, and clients guess by file
+    name."""
+    if media.kind != "image" or media.source != "base64":
+        return media
+    actual = sniffed(media.data) or media.media_type
+    return media if actual == media.media_type else structs.replace(media, media_type=actual)
+
+
+def sniffed(data: str) -> str | None:
+    """The MIME type that base64 data begins like; None for others than images and PDF."""
+    try:
+        head = base64.b64decode(data[:_HEAD_CHARACTERS])
+    except (binascii.Error, ValueError):
+        return None
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
+
+
+def pending_urls(request: Request, manners: Manners) -> tuple[str, ...]:
+    """Addresses of images that must be fetched for this upstream, each once, in order."""
+    if manners.image_urls or not manners.vision:
+        return ()
+    urls = (
+        media.data
+        for media in _media(request)
+        if media.kind == "image" and media.source == "url" and media.data.startswith("http")
+    )
+    return tuple(dict.fromkeys(urls))
+
+
+class Fetched(Struct, frozen=True):
+    """What lies at an image's address: its data in base64, or `why` it cannot be had."""
+
+    media_type: str = ""
+    data: str = ""
+    why: str = ""
+
+
+def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses) -> Request:
+    """The request with images in place of their addresses. Raises Unsupported."""
+
+    def filled(media: Media, is_new: bool) -> Block:
+        image = fetched.get(media.data) if media.kind == "image" and media.source == "url" else None
+        if image is None:
+            return media
+        if not image.why:
+            losses.emulate("messages.image")
+            kind, data = image.media_type, image.data
+            return structs.replace(media, source="base64", media_type=kind, data=data)
+        why = f"the image at {_shortened(media.data)} cannot be fetched: {image.why}"
+        if is_new:
+            raise Unsupported("messages", f"{why}; send the image itself")
+        losses.drop("messages.image")
+        return Text(_note(media, why))
+
+    return replaced(request, filled)
+
+
+def _shortened(address: str) -> str:
+    """Without what may be secret: the query of signed addresses, a name and password."""
+    return _USER_INFO.sub("//", address.partition("?")[0])[:_LONGEST_ADDRESS]
+
+
+def _media(request: Request) -> Iterator[Media]:
+    for turn in request.turns:
+        for block in turn.blocks:
+            if type(block) is Media:
+                yield block
+            elif type(block) is Result:
+                yield from (inner for inner in block.blocks if type(inner) is Media)
+
+
+def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
+    """The request with `change(media, is_new)` made to each Media; the same request when that
+    gives each one back. New is what a person shows and the model has not answered yet."""
+    if next(_media(request), None) is None:
+        return request
+    new = first_new(request)
+    turns = []
+    for number, turn in enumerate(request.turns):
+        blocks = _replaced(turn.blocks, change, number >= new)
+        turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
+    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
+        return request
+    return structs.replace(request, turns=tuple(turns))
+
+
+def first_new(request: Request) -> int:
+    """The first turn that the model has not answered yet; an answer that the client has begun, as
+    the last turn, is none."""
+    answers = (n for n, turn in enumerate(request.turns[:-1], 1) if turn.role == "assistant")
+    return max(answers, default=0)
+
+
+def _replaced(
+    blocks: tuple[Block, ...], change: Callable[[Media, bool], Block], is_new: bool
+) -> tuple[Block, ...]:
+    out: list[Block] = []
+    for block in blocks:
+        if type(block) is Media:
+            block = change(block, is_new)
+        elif type(block) is Result:
+            inner = _replaced(block.blocks, change, False)
+            block = block if inner is block.blocks else structs.replace(block, blocks=inner)
+        out.append(block)
+    same = all(new is old for new, old in zip(out, blocks, strict=True))
+    return blocks if same else tuple(out)

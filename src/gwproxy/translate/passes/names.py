@@ -1,0 +1,273 @@
+"""Reversible mapping of call ids, tool names and tool kinds, per exchange.
+
+What one side's grammar refuses the other side's model was trained to see, so nothing is replaced
+for good: `functions.ls:0` reaches an Anthropic client as `gwx_functions-2Els-3A0` and is itself
+again in the next request. The mapping needs no memory: it is rebuilt from the request.
+
+How long ids and names may be stands among the facts of each dialect; Moonshot wants a letter first.
+Replacing illegal characters by `_` collides and loses the id style that Kimi was trained on
+(BerriAI/litellm#21114); storing data in ids made one of 1324 characters (openai/codex#14355).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import re
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Block, Call, Request, Result, Tool, ToolReference, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire import arguments
+
+MARK: Final = "gwx_"
+_LEGAL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
+_REPEAT: Final = re.compile(r"--[0-9]+\Z")
+_ESCAPE: Final = re.compile(r"-([0-9A-F]{2})")
+_KEPT_NAME_CHARACTERS: Final = 52
+_NAMESPACE_JOINT: Final = "__"
+_INPUT_SCHEMA: Final = (
+    '{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
+)
+
+
+def escape_id(native: str) -> str:
+    """A legal id stays as it is; others, and those that look escaped, become `gwx_…`."""
+    if _LEGAL_ID.match(native) and not native.startswith(MARK):
+        return native
+    return MARK + "".join(
+        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte == 0x5F else f"-{byte:02X}"
+        for byte in native.encode("utf-8", "replace")
+    )
+
+
+def unescape_id(carried: str) -> str:
+    """The upstream's own id again; ids that are not ours stay as they are."""
+    if not carried.startswith(MARK):
+        return carried
+    body = _REPEAT.sub("", carried[len(MARK) :])
+    data = bytearray()
+    position = 0
+    while position < len(body):
+        match = _ESCAPE.match(body, position)
+        if match is not None:
+            data.append(int(match[1], 16))
+            position = match.end()
+        else:
+            data += body[position].encode()
+            position += 1
+    return data.decode("utf-8", "replace")
+
+
+def _fit_id(native: str, limit: int, pattern: bool) -> str:
+    if len(native) <= limit and (not pattern or _LEGAL_ID.match(native)):
+        return native
+    return "call_" + hashlib.sha256(native.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def fit_name(name: str, limit: int, letter_first: bool) -> str:
+    """A legal tool name of at most `limit` characters; equal names give equal results."""
+    if letter_first and name.startswith("$"):  # Moonshot's own tools, such as $web_search
+        return name
+    legal = len(name) <= limit and _LEGAL_NAME.match(name) is not None
+    if legal and (name[0].isalpha() or not letter_first):
+        return name
+    kept = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_KEPT_NAME_CHARACTERS]
+    if letter_first and not kept[:1].isalpha():
+        kept = "t_" + kept[: _KEPT_NAME_CHARACTERS - 2]
+    return f"{kept}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the client calls a tool that the upstream knows by another name."""
+
+    name: str
+    namespace: str | None = None
+    custom: bool = False
+
+
+class Names:
+    """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
+
+    __slots__ = (
+        "_known",
+        "_manners",
+        "_natives",
+        "_seed",
+        "_turn_ids",
+        "_upstream",
+        "_used",
+    )
+
+    def __init__(self, upstream: DialectFacts, manners: Manners) -> None:
+        self._upstream = upstream
+        self._manners = manners
+        self._known: dict[str, Known] = {}
+        self._used: set[str] = set()
+        self._turn_ids: dict[str, str] = {}
+        self._natives: dict[str, str] = {}
+        self._seed = ""
+
+    # --- the request -----------------------------------------------------------------------
+
+    def inward(self, request: Request, losses: Losses) -> Request:
+        """The request as the upstream may read it: its own ids, names it accepts, only functions
+        where it knows no free-form tools and no namespaces."""
+        turns = tuple([self._turn(turn) for turn in request.turns])
+        tools = tuple([self._tool(tool, losses) for tool in request.tools])
+        choice = request.tool_choice
+        if choice is not None and (choice.name is not None or choice.allowed is not None):
+            choice = structs.replace(
+                choice,
+                name=None if choice.name is None else self._choice_name(choice.name, request),
+                allowed=None
+                if choice.allowed is None
+                else tuple(self._choice_name(name, request) for name in choice.allowed),
+            )
+        blocks = sum(len(turn.blocks) for turn in request.turns)
+        self._seed = f"{request.model}:{len(request.turns)}:{blocks}"
+        return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
+
+    def _turn(self, turn: Turn) -> Turn:
+        if turn.role == "assistant":
+            self._turn_ids = {}
+        blocks = tuple([self._block(block) for block in turn.blocks])
+        same = all(map(operator.is_, blocks, turn.blocks))
+        return turn if same else structs.replace(turn, blocks=blocks)
+
+    def _block(self, block: Block) -> Block:
+        match block:
+            case Call():
+                return self._call(block)
+            case Result():
+                return self._result(block)
+        return block
+
+    def _call(self, call: Call) -> Call:
+        self._used.add(call.id)
+        flatten = call.custom and not self._upstream.custom_tools
+        native = self._native_call_id(call.id)
+        name = self._fit(self._flat(call.name, call.namespace))
+        namespace = call.namespace if self._upstream.namespaces else None
+        if not flatten and (native, name, namespace) == (call.id, call.name, call.namespace):
+            return call
+        return structs.replace(
+            call,
+            id=native,
+            name=name,
+            namespace=namespace,
+            custom=call.custom and not flatten,
+            arguments=arguments.wrap_input(call.arguments) if flatten else call.arguments,
+        )
+
+    def _result(self, result: Result) -> Result:
+        native = self._natives.get(result.call_id) or self._native_id(result.call_id)
+        custom = result.custom and self._upstream.custom_tools
+        refers = any(type(block) is ToolReference for block in result.blocks)
+        if not refers and (native, custom) == (result.call_id, result.custom):
+            return result
+        blocks = tuple(
+            ToolReference(self._fit(block.name)) if isinstance(block, ToolReference) else block
+            for block in result.blocks
+        )
+        return structs.replace(result, call_id=native, blocks=blocks, custom=custom)
+
+    def _native_call_id(self, carried: str) -> str:
+        """Ids may come back from turn to turn, as Kimi's do, but within one they tell calls apart:
+        where an upstream gave two calls the same one, the second keeps its number. What a client
+        says twice itself is left to the passes, which know the results (`distinct_ids`)."""
+        native = self._native_id(carried)
+        if self._turn_ids.get(native, carried) != carried:
+            number = 2
+            while self._turn_ids.get(f"{native}--{number}", carried) != carried:
+                number += 1
+            native = f"{native}--{number}"
+        self._turn_ids[native] = carried
+        self._natives[carried] = native
+        return native
+
+    def _native_id(self, carried: str) -> str:
+        upstream = self._upstream
+        return _fit_id(unescape_id(carried), upstream.id_length, upstream.plain_ids)
+
+    def _flat(self, name: str, namespace: str | None) -> str:
+        if namespace is None or self._upstream.namespaces:
+            return name
+        return namespace + _NAMESPACE_JOINT + name
+
+    def _fit(self, name: str) -> str:
+        return fit_name(
+            name, self._upstream.name_length, self._manners.tool_names == "letter_first"
+        )
+
+    def _choice_name(self, name: str, request: Request) -> str:
+        for tool in request.tools:
+            if tool.name == name:
+                return self._fit(self._flat(name, tool.namespace))
+        return self._fit(name)
+
+    def _tool(self, tool: Tool, losses: Losses) -> Tool:
+        if tool.kind == "hosted":
+            return tool
+        name = self._fit(self._flat(tool.name, tool.namespace))
+        plain = not self._upstream.namespaces
+        custom = tool.kind == "custom" and not self._upstream.custom_tools
+        if name != tool.name or custom:
+            self._known[name] = Known(tool.name, tool.namespace, tool.kind == "custom")
+        if name == tool.name and not custom:
+            return tool
+        if custom:
+            losses.emulate("tools.custom")
+        elif tool.namespace is None:
+            losses.rename(f"tools.{tool.name[:40]}")
+        return structs.replace(
+            tool,
+            name=name,
+            namespace=None if plain else tool.namespace,
+            kind="function" if custom else tool.kind,
+            schema=_INPUT_SCHEMA if custom else tool.schema,
+            description=_describe(tool, custom=custom) if plain else tool.description,
+            grammar=None if custom else tool.grammar,
+        )
+
+    # --- the answer ------------------------------------------------------------------------
+
+    def known(self, name: str) -> Known | None:
+        """The client's view of a call's tool, when it differs from the upstream's."""
+        return self._known.get(name)
+
+    def call_id(self, native: str, index: int) -> str:
+        """The id the client gets: legal, and not yet used in the conversation or this answer."""
+        if not native:
+            digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
+            native = f"call_{digest}"
+        carried = escape_id(native)
+        if carried in self._used:
+            stem = carried if carried.startswith(MARK) else _force_escape(native)
+            number = 2
+            while f"{stem}--{number}" in self._used:
+                number += 1
+            carried = f"{stem}--{number}"
+        self._used.add(carried)
+        return carried
+
+
+def _force_escape(native: str) -> str:
+    return MARK + "".join(c if c.isalnum() or c == "_" else f"-{ord(c):02X}" for c in native)
+
+
+def _describe(tool: Tool, *, custom: bool) -> str | None:
+    """What a plain upstream must be told in words: the namespace, and how a text goes in."""
+    parts = [part for part in (tool.namespace_description, tool.description) if part]
+    if custom:
+        parts.append("Put the raw text in `input`.")
+        if tool.grammar is not None:
+            syntax, definition = tool.grammar
+            parts.append(f"It must match this {syntax} grammar:\n{definition}")
+    return "\n\n".join(parts) or tool.description

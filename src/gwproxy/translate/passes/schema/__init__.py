@@ -1,0 +1,38 @@
+"""Tool schemas in Moonshot's JSON Schema dialect, and arguments back from them.
+
+    normalise(text) -> text        any schema; the same string when the dialect takes it
+    parameters(text) -> Parameters a tool's schema: an object at the root
+    wrap_arguments, unwrap_arguments, ValueUnwrapper
+                                   for the rare tool whose schema had to go into a property
+
+Rules and limits are the public validator's, https://github.com/MoonshotAI/walle, at the level its
+page calls what the server needs ("strict"), and stricter wherever a host is known to have refused
+more. Kept pure and remembered by content: the tools of a session are looked at once.
+
+How it goes: `references` gathers every definition at the root, `shapes` rewrites schema by schema
+(`values`: types, enums, ranges; `combine`: allOf, oneOf, anyOf), `siblings` settles words beside
+references, `endings` lets recursion end, `size` keeps the limits, `roots` makes an object of it.
+"""
+
+from __future__ import annotations
+
+from gwproxy.translate.passes.schema.normaliser import EMPTY, normalise
+from gwproxy.translate.passes.schema.roots import (
+    Parameters,
+    ValueUnwrapper,
+    parameters,
+    unwrap_arguments,
+    wrap_arguments,
+)
+from gwproxy.translate.passes.schema.vocabulary import Limits
+
+__all__ = [
+    "EMPTY",
+    "Limits",
+    "Parameters",
+    "ValueUnwrapper",
+    "normalise",
+    "parameters",
+    "unwrap_arguments",
+    "wrap_arguments",
+]

@@ -1,0 +1,178 @@
+"""Reasoning of earlier turns: which of it goes back.
+
+Genuine reasoning is always preferred; it is never invented unless a host's manners hold a
+placeholder, which is data learned from that host's own error ("thinking is enabled but
+reasoning_content is missing in assistant tool call message", anomalyco/opencode#10996). Moonshot
+asked for the opposite as the rule (farion1231/cc-switch c82624761).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from gwproxy.translate.hub import (
+    Call,
+    Dialect,
+    Reasoning,
+    Refusal,
+    Request,
+    Result,
+    Text,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.effort import can_switch_off, switched_off
+from gwproxy.translate.quirks import Manners
+
+
+def keep_turns(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Leaves out reasoning that the client asked to forget (`Thinking.keep_turns`).
+
+    Hosts that demand reasoning on every tool-call turn get it there all the same.
+    """
+    keep = request.thinking.keep_turns
+    if keep is None:
+        return request
+    first_kept = _first_kept(request.turns, keep)
+    demanded = (
+        manners.thinking_switch == "thinking"
+        or manners.thinking_always
+        or bool(manners.reasoning_placeholder)
+    )
+    turns = tuple(
+        turn if index >= first_kept or (demanded and _has_call(turn)) else _forgotten(turn)
+        for index, turn in enumerate(request.turns)
+    )
+    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
+        return request
+    losses.emulate("thinking.keep")
+    return structs.replace(request, turns=turns)
+
+
+def _first_kept(turns: Sequence[Turn], keep: int) -> int:
+    """The turn from which on thoughts are kept: that of the last `keep` + 1 things which the user
+    said. What tools gave back is no new word of the user's, nor is what Claude Code adds to it
+    (reminders)."""
+    said = [
+        index
+        for index, turn in enumerate(turns)
+        if turn.role == "user" and not any(isinstance(block, Result) for block in turn.blocks)
+    ]
+    return said[-1 - keep] if keep < len(said) else 0
+
+
+def _has_call(turn: Turn) -> bool:
+    return any(type(block) is Call for block in turn.blocks)
+
+
+def _forgotten(turn: Turn) -> Turn:
+    if turn.role != "assistant" or not any(type(block) is Reasoning for block in turn.blocks):
+        return turn
+    return structs.replace(turn, blocks=tuple(b for b in turn.blocks if type(b) is not Reasoning))
+
+
+def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Sends back the reasoning that the host takes (`reasoning_in`, `signed_thinking`)."""
+    turns = []
+    for turn in request.turns:
+        if turn.role == "assistant":
+            kept = _replayed(turn, upstream, manners)
+            if kept is not turn:
+                losses.drop("messages.thinking")
+            turn = kept
+        turns.append(turn)
+    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
+        return request
+    request = structs.replace(request, turns=tuple(turns))
+    mode = request.thinking.mode
+    manual = mode == "budget" or (mode == "on" and not manners.adaptive_thinking)
+    lacking = manners.signed_thinking and manual and _loop_lacks(request)
+    if lacking and can_switch_off(upstream, manners):
+        # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch, thinking rectifier)
+        losses.drop("thinking")
+        request = structs.replace(request, thinking=switched_off(request.thinking))
+    return request
+
+
+def _replayed(turn: Turn, upstream: Dialect, manners: Manners) -> Turn:
+    wanted = manners.reasoning_in == "all" or (
+        manners.reasoning_in == "tool_turns" and _has_call(turn)
+    )
+    if not wanted:
+        return _forgotten(turn)
+    if upstream is Dialect.RESPONSES:
+        turn = _led_on(turn)
+    if not manners.signed_thinking:
+        return turn
+    blocks = tuple(
+        block for block in turn.blocks if type(block) is not Reasoning or _is_own(block, manners)
+    )
+    return turn if len(blocks) == len(turn.blocks) else structs.replace(turn, blocks=blocks)
+
+
+def _led_on(turn: Turn) -> Turn:
+    """The turn less the thoughts that led to nothing: a reasoning item "provided without its
+    required following item" is a 400 at OpenAI's."""
+    said = [at for at, block in enumerate(turn.blocks) if isinstance(block, Text | Refusal | Call)]
+    last = said[-1] if said else -1
+    if not any(type(block) is Reasoning for block in turn.blocks[last + 1 :]):
+        return turn
+    rest = tuple(block for block in turn.blocks[last + 1 :] if type(block) is not Reasoning)
+    return structs.replace(turn, blocks=(*turn.blocks[: last + 1], *rest))
+
+
+def _is_own(block: Reasoning, manners: Manners) -> bool:
+    if block.foreign_signature is not None:
+        return True
+    seal = block.seal
+    return (
+        seal is not None
+        and seal.family == manners.family
+        and seal.kind in ("signature", "redacted")
+    )
+
+
+def _loop_lacks(request: Request) -> bool:
+    """Whether a call of the running tool loop stands without the thinking that led to it."""
+    for turn in request.turns[_first_kept(request.turns, 0) :]:
+        if turn.role == "assistant" and _has_call(turn):
+            return type(turn.blocks[0]) is not Reasoning
+    return False
+
+
+def fill_reasoning(
+    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+) -> Request:
+    """Puts the placeholder, where the manners have one, on tool-call turns that lost theirs."""
+    placeholder = manners.reasoning_placeholder
+    off = request.thinking.mode == "off" or manners.reasoning_in == "none"
+    # Responses upstreams take no thought but their own, by its id.
+    if not placeholder or off or manners.signed_thinking or upstream is Dialect.RESPONSES:
+        return request
+    turns = []
+    changed = False
+    for turn in request.turns:
+        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, upstream, manners):
+            changed = True
+            others = tuple(b for b in turn.blocks if type(b) is not Reasoning or b.hidden)
+            turn = structs.replace(turn, blocks=(Reasoning(placeholder), *others))
+        turns.append(turn)
+    if not changed:
+        return request
+    losses.synthesize("messages.thinking")
+    return structs.replace(request, turns=tuple(turns))
+
+
+def _reads_any(turn: Turn, upstream: Dialect, manners: Manners) -> bool:
+    """Whether the host finds a thought there: words, or in Anthropic's dialect a signature."""
+    for block in turn.blocks:
+        if type(block) is not Reasoning or block.hidden:
+            continue
+        signed = bool(block.foreign_signature) or _is_own(block, manners)
+        if block.text.strip() or block.text == manners.reasoning_placeholder:
+            return True
+        if signed and upstream is Dialect.ANTHROPIC:
+            return True
+    return False

@@ -1,0 +1,286 @@
+"""The tools a request offers, as many and as the upstream takes them.
+
+Order is kept and what is left out depends on the conversation's past alone, so that the same
+session offers the same list: tools stand before everything else in a model's prompt, and a changed
+list is a lost cache.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import structs
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    OutputFormat,
+    Request,
+    Result,
+    Text,
+    Tool,
+    ToolReference,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.schema import (
+    EMPTY,
+    normalise,
+    parameters,
+    wrap_arguments,
+)
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.wire.fields import Malformed, Unsupported
+
+# Claude Code lists a tool of this name so that deferred loading stays switched on; it is there to
+# be never called.
+_PLACEHOLDER: Final = "DeferredToolPlaceholder"
+# Moonshot's own tools, `$web_search`: declared without a schema and run by the upstream.
+_BUILTIN_MARK: Final = "$"
+
+
+def drop_repeated(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Each tool once: two MCP servers may offer one of the same name. Calls would be told apart by
+    nobody, and "tools: Tool names must be unique." is a 400."""
+    kept: dict[tuple[str | None, str], Tool] = {}
+    for tool in request.tools:
+        place = tool.namespace, tool.name
+        if place in kept:
+            losses.drop(f"tools.{tool.name[:40]}")
+        kept.setdefault(place, tool)
+    if len(kept) == len(request.tools):
+        return request
+    return structs.replace(request, tools=tuple(kept.values()))
+
+
+def drop_hosted(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Tools that somebody else's servers would run. One that the request is all about is refused
+    by name; among others it is left out, so that an agent still works. Raises Unsupported."""
+    lost = [tool for tool in request.tools if _is_lost(tool, upstream, manners)]
+    if not lost:
+        return request
+    choice = request.tool_choice
+    forced = choice.name if choice is not None and choice.mode == "tool" else None
+    for tool in lost:
+        if len(lost) == len(request.tools) or tool.name == forced:
+            why = f'server tool "{tool.name}" is not available on this upstream'
+            raise Unsupported("tools", why)
+        losses.drop(f"tools.{tool.name}")
+    kept = tuple(tool for tool in request.tools if tool not in lost)
+    return structs.replace(request, tools=kept)
+
+
+def _is_lost(tool: Tool, upstream: Dialect, manners: Manners) -> bool:
+    if tool.kind != "hosted":
+        return False
+    if tool.native_dialect is not upstream:
+        return True
+    return not manners.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
+
+
+def narrow_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so:
+    of the dialects Responses alone can on more than its inventor's server."""
+    choice = request.tool_choice
+    if choice is None or choice.allowed is None or upstream is Dialect.RESPONSES:
+        return request
+    losses.emulate("tool_choice.allowed_tools")
+    tools = tuple(tool for tool in request.tools if tool.name in choice.allowed)
+    return structs.replace(request, tools=tools, tool_choice=structs.replace(choice, allowed=None))
+
+
+def show_deferred(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Deferred tools for an upstream that cannot load them later, as none can in Chat's words:
+    declared from the first.
+
+    Claude Code lists a deferred tool only once its search has found it, so its list grows by what
+    the model asked for; a client that lists all of them from the first gets one list for the
+    whole session, which a cache can keep. The placeholder is never shown.
+    """
+    loads = manners.tool_extras and upstream is not Dialect.CHAT
+    if loads or not any(tool.deferred for tool in request.tools):
+        return request
+    losses.emulate("tools.defer_loading")
+    shown = tuple(
+        structs.replace(tool, deferred=False) if tool.deferred else tool
+        for tool in request.tools
+        if not (tool.deferred and tool.name == _PLACEHOLDER)
+    )
+    return structs.replace(request, tools=shown)
+
+
+def name_references(
+    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+) -> Request:
+    """What a tool search found, in words: "unsupported content type in ContentBlockParamUnion:
+    tool_reference" (MoonshotAI/Kimi-K2#118). The tools themselves are declared by now."""
+    if manners.tool_references or not any(
+        type(inner) is ToolReference
+        for turn in request.turns
+        for block in turn.blocks
+        if type(block) is Result
+        for inner in block.blocks
+    ):
+        return request
+    losses.emulate("tool_reference")
+    return structs.replace(request, turns=tuple(map(_worded, request.turns)))
+
+
+def _worded(turn: Turn) -> Turn:
+    blocks = tuple(_without_references(block) for block in turn.blocks)
+    if all(new is old for new, old in zip(blocks, turn.blocks, strict=True)):
+        return turn
+    return structs.replace(turn, blocks=blocks)
+
+
+def _without_references(block: Block) -> Block:
+    if type(block) is not Result:
+        return block
+    names = [inner.name for inner in block.blocks if type(inner) is ToolReference]
+    if not names:
+        return block
+    text = Text(f"Found, and ready to be called: {', '.join(names)}.")
+    others = tuple(inner for inner in block.blocks if type(inner) is not ToolReference)
+    return structs.replace(block, blocks=(*others, text))
+
+
+def limit_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """No more tools than the upstream takes: those that the conversation uses, those that are not
+    deferred, then the first ones."""
+    most = manners.max_tools
+    if not most or len(request.tools) <= most:
+        return request
+    used = _used(request)
+    ranked = sorted(
+        range(len(request.tools)),
+        key=lambda index: (
+            request.tools[index].name not in used,
+            request.tools[index].deferred,
+            index,
+        ),
+    )
+    kept = set(ranked[:most])
+    for index, tool in enumerate(request.tools):
+        if index not in kept:
+            losses.drop(f"tools.{tool.name}")
+    tools = tuple(tool for index, tool in enumerate(request.tools) if index in kept)
+    return structs.replace(request, tools=tools)
+
+
+def _used(request: Request) -> set[str]:
+    """Tools that were called or found, and the one that is to be called."""
+    names = set()
+    for turn in request.turns:
+        for block in turn.blocks:
+            if type(block) is Call:
+                names.add(block.name)
+            elif type(block) is Result:
+                names.update(b.name for b in block.blocks if type(b) is ToolReference)
+    if request.tool_choice is not None and request.tool_choice.name is not None:
+        names.add(request.tool_choice.name)
+    if request.answer_tool is not None:
+        names.add(request.answer_tool)
+    return names
+
+
+def settle_choice(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """No choice among no tools, nor of one that is not there: a 400 at most hosts."""
+    choice = request.tool_choice
+    if choice is None:
+        return request
+    if request.tools:
+        if choice.mode == "tool" and all(tool.name != choice.name for tool in request.tools):
+            raise Malformed("tool_choice", f"`{choice.name}` is not one of the tools")
+        return request
+    if choice.mode in ("any", "tool"):
+        losses.drop("tool_choice")
+    return structs.replace(request, tool_choice=None)
+
+
+def fit_schemas(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+    """Tool schemas, and the schema of the answer, in Moonshot's JSON Schema dialect.
+
+    Arguments in the history of a tool whose schema had to be wrapped are wrapped like it; the
+    bridge takes those of the answer out again (`wrapped_tools`).
+    """
+    if manners.schema == "open":
+        return request
+    if manners.schema == "words":
+        return _with_schemas_in_words(request, losses)
+    plain = manners.schema == "moonshot_plain"
+    tools = []
+    wrappers: dict[str, str] = {}
+    for tool in request.tools:
+        if tool.kind == "function" and not tool.name.startswith(_BUILTIN_MARK):
+            fitted = parameters(tool.schema, plain=plain)
+            if fitted.schema != tool.schema:
+                losses.emulate(f"tools.{tool.name[:40]}.schema")
+                tool = structs.replace(tool, schema=fitted.schema)
+            if fitted.wrapped is not None:
+                wrappers[tool.name] = fitted.wrapped
+        tools.append(tool)
+    if any(new is not old for new, old in zip(tools, request.tools, strict=True)):
+        request = structs.replace(request, tools=tuple(tools))
+    if wrappers:
+        turns = tuple(_with_wrapped_calls(turn, wrappers) for turn in request.turns)
+        request = structs.replace(request, turns=turns)
+    return _with_answer_schema(request, plain, manners, losses)
+
+
+def _with_schemas_in_words(request: Request, losses: Losses) -> Request:
+    """The last resort for a host that refuses even the plainest schema, without saying whose."""
+    tools = tuple(_described(tool, losses) for tool in request.tools)
+    if all(new is old for new, old in zip(tools, request.tools, strict=True)):
+        return request
+    return structs.replace(request, tools=tools)
+
+
+def _described(tool: Tool, losses: Losses) -> Tool:
+    if tool.kind != "function" or tool.name.startswith(_BUILTIN_MARK) or tool.schema == EMPTY:
+        return tool
+    losses.emulate(f"tools.{tool.name[:40]}.schema")
+    words = f"Arguments, as JSON Schema:\n{tool.schema}"
+    description = f"{tool.description}\n\n{words}" if tool.description else words
+    return structs.replace(tool, schema=EMPTY, description=description)
+
+
+def _with_wrapped_calls(turn: Turn, wrappers: dict[str, str]) -> Turn:
+    if not any(type(block) is Call and block.name in wrappers for block in turn.blocks):
+        return turn
+    blocks = tuple(
+        structs.replace(block, arguments=wrap_arguments(block.arguments, wrappers[block.name]))
+        if isinstance(block, Call) and block.name in wrappers
+        else block
+        for block in turn.blocks
+    )
+    return structs.replace(turn, blocks=blocks)
+
+
+def _with_answer_schema(request: Request, plain: bool, manners: Manners, losses: Losses) -> Request:
+    wanted: OutputFormat | None = request.output_format
+    if wanted is None or wanted.schema is None or manners.json_schema != "native":
+        return request
+    fitted = normalise(wanted.schema, plain=plain)
+    if fitted == wanted.schema:
+        return request
+    losses.emulate("response_format.schema")
+    return structs.replace(request, output_format=structs.replace(wanted, schema=fitted))
+
+
+def wrapped_tools(request: Request, manners: Manners) -> dict[str, str]:
+    """Tools whose arguments come back inside one property, by name: that property's name.
+
+    To be asked before the repair, of the tools as the client declared them. Nearly always empty:
+    only a schema that is no object's is wrapped.
+    """
+    if manners.schema in ("open", "words"):
+        return {}
+    plain = manners.schema == "moonshot_plain"
+    found = {}
+    for tool in request.tools:
+        if tool.kind == "function" and not tool.name.startswith(_BUILTIN_MARK):
+            wrapped = parameters(tool.schema, plain=plain).wrapped
+            if wrapped is not None:
+                found[tool.name] = wrapped
+    return found

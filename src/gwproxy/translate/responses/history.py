@@ -1,0 +1,224 @@
+"""The items of a request's `input` <-> turns.
+
+What the model said in one go (reasoning, messages, calls) is one assistant turn; what its tools
+gave back is one user turn; messages of the user and the developer stay what they are.
+
+https://platform.openai.com/docs/api-reference/responses/create (input)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Media,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Result,
+    Text,
+    Tool,
+    Turn,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.responses import blocks, hosted, items, tools, wire
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, Unsupported
+from gwproxy.translate.wire.shapes import Shape
+
+_CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
+_TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
+# Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
+_DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configuration_update"})
+
+
+class _Peek(Struct):
+    type: str | None = None
+    id: Any = None
+    role: Any = None
+
+
+class _AddedTools(wire.Item):
+    role: str | None = None
+    tools: list[Raw] | None = None
+
+
+_peek: Final = Shape(_Peek)
+_list: Final = Shape(list[Raw])
+_added: Final = Shape(_AddedTools)
+
+
+def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
+    """The turns of `input`, and the tools that items brought into the conversation.
+
+    Raises fields.Rejected.
+    """
+    if bytes(given).startswith(b'"'):
+        return [Turn("user", (Text(jsonio.loads(bytes(given))),))], []
+    turns: list[Turn] = []
+    found: list[Tool] = []
+    for index, raw in enumerate(_list.read(given, losses, "input")):
+        path = f"input[{index}]"
+        peeked = _peek.read(raw, losses, path)
+        kind = peeked.type or _kind_unsaid(peeked, path)
+        if kind in _TOOL_BRINGERS:
+            added = _added.read(raw, Losses(), path)
+            found += tools.parse(added.tools or (), f"{path}.tools", losses)
+        turn = _parse_item(kind, raw, path, losses)
+        if turn is not None:
+            _append(turns, turn)
+    return turns, found
+
+
+def _kind_unsaid(peeked: _Peek, path: str) -> str:
+    """Two kinds of item need no `type`: https://platform.openai.com/docs/api-reference/responses"""
+    if peeked.role is not None:
+        return "message"
+    if peeked.id is not None:
+        return "item_reference"
+    raise Malformed(f"{path}.type", "field required")
+
+
+def _append(turns: list[Turn], turn: Turn) -> None:
+    last = turns[-1] if turns else None
+    if last is not None and last.role == turn.role and _joins(last) and _joins(turn):
+        turns[-1] = Turn(turn.role, last.blocks + turn.blocks)
+    else:
+        turns.append(turn)
+
+
+def _joins(turn: Turn) -> bool:
+    if turn.role != "user":
+        return turn.role == "assistant"
+    return bool(turn.blocks) and all(isinstance(block, Result) for block in turn.blocks)
+
+
+def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
+    if kind == "message":
+        return _parse_message(items.message_shape.read(raw, losses, path), path, losses)
+    if kind == "reasoning":
+        reasoning = items.parse_reasoning(items.reasoning_shape.read(raw, losses, path))
+        return Turn("assistant", (reasoning,))
+    if kind in ("function_call_output", "custom_tool_call_output"):
+        output = items.output_shape.read(raw, losses, path)
+        return Turn("user", (items.parse_result(output, path, losses),))
+    if kind in _CALLS and _is_ours(kind, raw):
+        call = items.call_shape.read(raw, losses, path)
+        return Turn("assistant", (items.parse_call(call, path),))
+    if kind in tools.TYPED_OUTPUTS and _is_ours(kind, raw):
+        typed = items.typed_output_shape.read(raw, losses, path)
+        return Turn("user", (items.parse_typed_result(typed, path),))
+    if kind == "item_reference":
+        raise Unsupported(path, "that item was not kept here; send the item itself")
+    if kind in _DROPPED:
+        if kind != "additional_tools":
+            losses.drop(f"input.{kind}")
+        return None
+    role: Any = "user" if kind.endswith(("_output", "_response")) else "assistant"
+    return Turn(role, (hosted.opaque(kind, raw),))
+
+
+def _is_ours(kind: str, raw: Raw) -> bool:
+    """Tool search may also run on the vendor's servers; then there is no `call_id`."""
+    return not kind.startswith("tool_search_") or bool(jsonio.loads(bytes(raw)).get("call_id"))
+
+
+def _parse_message(item: wire.MessageItem, path: str, losses: Losses) -> Turn | None:
+    content = blocks.parse_content(item.content, f"{path}.content", losses)
+    match item.role:
+        case "assistant":
+            if item.phase is not None:
+                losses.drop("phase")
+            return Turn("assistant", content) if content else None
+        case "system" | "developer":
+            return Turn("system", content) if content else None
+        case "user":
+            return Turn("user", content)
+    raise Malformed(f"{path}.role", "expected user, assistant, system or developer")
+
+
+# --- render ------------------------------------------------------------------------------------
+
+
+def render(turns: Sequence[Turn], manners: Manners, losses: Losses) -> list[dict[str, Any] | Raw]:
+    """Items in the order of a repaired request (`passes/history.py`). Raises fields.Rejected."""
+    writer = _Writer(manners, losses)
+    for index, turn in enumerate(turns):
+        if turn.role == "assistant":
+            writer.answer(turn)
+        else:
+            writer.told(turn, f"messages[{index}]")
+    return writer.items
+
+
+class _Writer:
+    def __init__(self, manners: Manners, losses: Losses) -> None:
+        self.items: list[dict[str, Any] | Raw] = []
+        self._manners = manners
+        self._losses = losses
+        self._free_form: set[str] = set()
+
+    def answer(self, turn: Turn) -> None:
+        """What the model said."""
+        for block in turn.blocks:
+            match block:
+                case Reasoning():
+                    self._reasoning(block)
+                case Call(id=call_id, custom=custom):
+                    self.items.append(items.render_call(block))
+                    (self._free_form.add if custom else self._free_form.discard)(call_id)
+                case Opaque(native=native):
+                    self.items.append(Raw(native.encode()))
+                case _:
+                    self.items.append(_said(block))
+
+    def _reasoning(self, block: Reasoning) -> None:
+        item = items.render_reasoning(block, self._manners.family)
+        if item is not None:
+            self.items.append(item)
+        else:
+            self._losses.drop("reasoning")
+
+    def told(self, turn: Turn, field: str) -> None:
+        """What tools gave back, and a message of the user or developer."""
+        role = "developer" if turn.role == "system" else "user"
+        parts: list[dict[str, Any]] | None = None
+        for block in turn.blocks:
+            if isinstance(block, Result):
+                self.items.append(self._output(block, field))
+            elif isinstance(block, Opaque):
+                self.items.append(Raw(block.native.encode()))
+                parts = None
+            else:
+                if parts is None:
+                    parts = []
+                    self.items.append({"type": "message", "role": role, "content": parts})
+                parts += self._parts(block, field)
+
+    def _output(self, result: Result, field: str) -> dict[str, Any]:
+        """Of the kind of its call, which other dialects' clients do not name."""
+        kind = "custom_tool_call" if result.call_id in self._free_form else "function_call"
+        output = blocks.render_output(result, field, self._manners)
+        return {"type": f"{kind}_output", "call_id": result.call_id, "output": output}
+
+    def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
+        part = blocks.render_part(block, field, self._manners)
+        if isinstance(block, Media) and block.context is not None:
+            return [{"type": "input_text", "text": block.context}, part]
+        return [part]
+
+
+def _said(block: Block) -> dict[str, Any]:
+    if isinstance(block, Refusal):
+        part = {"type": "refusal", "refusal": block.text}
+    elif isinstance(block, Text):
+        part = {"type": "output_text", "text": block.text}
+    else:
+        raise Unsupported("messages", f"a {type(block).__name__} cannot stand in an answer")
+    return {"type": "message", "role": "assistant", "content": [part]}

@@ -1,0 +1,213 @@
+"""What a Responses request expects a server to remember, for the shell that does the remembering.
+
+The dialect itself keeps nothing: `stateful` says what is asked, `items` what there is to keep, and
+`resolve` turns a request that leans on earlier ones into one that stands alone. What there is to
+keep of an answer is in `record.py`.
+
+https://platform.openai.com/docs/guides/conversation-state
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.wire import jsonio, seal
+from gwproxy.translate.wire.shapes import Shape
+
+_STATE_FIELDS: Final = frozenset({"previous_response_id", "store", "input"})
+_SEALED_REASONING: Final = "reasoning.encrypted_content"
+
+
+class State(Struct, frozen=True):
+    """`store` is True when unsaid, as the API has it. `references` are the ids of items that the
+    request names instead of sending them. `remote`: it asks for what only the vendor's servers can
+    do, such as an answer in the background."""
+
+    store: bool = True
+    previous_response_id: str | None = None
+    references: tuple[str, ...] = ()
+    remote: bool = False
+
+
+class _Wishes(Struct):
+    store: bool | None = None
+    previous_response_id: str | None = None
+    background: bool | None = None
+    conversation: Any = None
+
+
+class _Input(Struct):
+    input: Raw = Raw(b"[]")
+
+
+class _Reference(Struct):
+    type: str | None = None
+    role: Any = None
+    id: str | None = None
+
+
+class _Thoughts(Struct):
+    type: str | None = None
+    content: Any = None
+    encrypted_content: Any = None
+
+
+_wishes: Final = Shape(_Wishes)
+_input: Final = Shape(_Input)
+_members: Final = Shape(dict[str, Raw])
+_list: Final = Shape(list[Raw])
+_named: Final = Shape(_Reference)
+_thoughts: Final = Shape(_Thoughts)
+_texts: Final = Shape(list[str])
+
+
+def stateful(body: bytes) -> State:
+    """Raises fields.Malformed."""
+    wishes = _wishes.read(body, Losses())
+    references: tuple[str, ...] = ()
+    if b'"id"' in body:
+        references = tuple(name for raw in items(body) if (name := _reference(raw)))
+    return State(
+        store=wishes.store is not False,
+        previous_response_id=wishes.previous_response_id or None,
+        references=references,
+        remote=bool(wishes.background or wishes.conversation),
+    )
+
+
+def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[bytes]:
+    """The request's input as raw items, a string as one user message. What is `referenced` takes
+    the place of its references, nothing where it is empty. Raises as `stateful`."""
+    given = _input.read(body, Losses()).input
+    if bytes(given).startswith(b'"'):
+        return [b'{"type":"message","role":"user","content":%b}' % bytes(given)]
+    if bytes(given) == b"null":  # some clients print what they leave out
+        return []
+    found = [bytes(raw) for raw in _list.read(given, Losses(), "input")]
+    if not referenced:
+        return found
+    own = (referenced.get(_reference(raw), raw) for raw in found)
+    return [raw for raw in own if raw]
+
+
+def resolve(body: bytes, whole: Sequence[bytes], *, sealed: bool = False) -> bytes:
+    """The same request for a server that remembers nothing: with the `whole` input, no
+    `previous_response_id`, and `store` false.
+
+    The earlier request's `instructions` are not carried over, as the API has it. `sealed` asks for
+    reasoning in the form in which a later request can bring it back. Raises as `stateful`.
+    """
+    fields = _members.read(body, Losses())
+    kept: dict[str, Any] = {name: raw for name, raw in fields.items() if name not in _STATE_FIELDS}
+    if sealed:
+        kept["include"] = _including(kept.get("include"))
+    return jsonio.dumps({**kept, "store": False, "input": Raw(b"[" + b",".join(whole) + b"]")})
+
+
+def _including(asked: Raw | None) -> list[str]:
+    wanted = [] if asked is None or bytes(asked) == b"null" else _texts.read(asked, Losses())
+    return wanted if _SEALED_REASONING in wanted else [*wanted, _SEALED_REASONING]
+
+
+def _reference(raw: bytes) -> str:
+    """The id that an `item_reference` names, which need not say its type; empty for any other."""
+    named = _named.read(raw, Losses(), "input")
+    kind = named.type or ("message" if named.role is not None else "item_reference")
+    return named.id or "" if kind == "item_reference" else ""
+
+
+def carried(output: Sequence[bytes], *, same_maker: bool) -> Iterator[bytes]:
+    """The items of an earlier answer that can stand in a request.
+
+    Reasoning is left behind where nobody could read it again: its maker kept it to himself ("Items
+    are not persisted when `store` is set to false"), or it goes to another than who sealed it.
+    """
+    for raw in output:
+        if b'"reasoning"' in raw:
+            item = _thoughts.read(raw, Losses(), "output")
+            if item.type == "reasoning" and not _is_readable(item, same_maker):
+                continue
+        yield raw
+
+
+def _is_readable(item: _Thoughts, same_maker: bool) -> bool:
+    if not item.encrypted_content:
+        return bool(item.content)
+    return same_maker or str(item.encrypted_content).startswith(seal.MARK)
+
+
+# --- the input as the API lists it -------------------------------------------------------------
+
+_PREFIXES: Final[Mapping[str, str]] = {
+    "message": "msg_",
+    "reasoning": "rs_",
+    "function_call": "fc_",
+    "custom_tool_call": "ctc_",
+}
+_OTHERS: Final = "item_"
+_ID_CHARACTERS: Final = 32
+# A request may leave the status out of these, a list may not (`ResponseItem` of the SDK).
+_WITH_STATUS: Final = frozenset(
+    {
+        "message",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        "shell_call",
+        "shell_call_output",
+    }
+)
+
+
+class _Listed(Struct):
+    id: str | None = None
+    type: str | None = None
+    role: str | None = None
+    content: Raw = Raw()
+
+
+_listed: Final = Shape(_Listed)
+
+
+def item_ids(given: Sequence[bytes], response_id: str) -> list[str]:
+    """The id of each item of a response. One that the client did not give is always the same."""
+    return [_item_id(_read_listed(raw), f"{response_id}/{n}") for n, raw in enumerate(given)]
+
+
+def listed(given: Sequence[bytes], response_id: str) -> list[bytes]:
+    """The input items of a response as `input_items` lists them: each with its id and status, and a
+    message's text as a part."""
+    found = []
+    for item_id, raw in zip(item_ids(given, response_id), given, strict=True):
+        item = _read_listed(raw)
+        fields: dict[str, Any] = {"id": item_id, "type": item.type or "message"}
+        fields |= {k: v for k, v in _members.read(raw, Losses()).items() if k not in fields}
+        if fields["type"] in _WITH_STATUS:
+            fields.setdefault("status", "completed")
+        if fields["type"] == "message" and bytes(item.content).startswith(b'"'):
+            fields["content"] = [_part(item)]
+        found.append(jsonio.dumps(fields))
+    return found
+
+
+def _part(item: _Listed) -> dict[str, Any]:
+    if item.role == "assistant":
+        return {"type": "output_text", "text": item.content, "annotations": []}
+    return {"type": "input_text", "text": item.content}
+
+
+def _read_listed(raw: bytes) -> _Listed:
+    return _listed.read(raw, Losses(), "input")
+
+
+def _item_id(item: _Listed, place: str) -> str:
+    if item.id:
+        return item.id
+    digest = hashlib.sha256(place.encode()).hexdigest()
+    return _PREFIXES.get(item.type or "message", _OTHERS) + digest[:_ID_CHARACTERS]

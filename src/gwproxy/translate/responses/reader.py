@@ -1,0 +1,251 @@
+"""An upstream's Responses stream, and a whole answer as the stream it would have been → hub events.
+
+`output_item.done` has the last word on an item, and the response object of the terminal
+event on the answer. Only the terminal event ends an answer; `[DONE]` or the end of the stream
+without one is a failure.
+
+https://platform.openai.com/docs/api-reference/responses-streaming
+https://www.openresponses.org/specification
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from gwproxy.translate.errors import complaints
+from gwproxy.translate.events import (
+    End,
+    Event,
+    Fail,
+    Finish,
+    Start,
+    UsageUpdate,
+    truncated,
+    unreadable,
+)
+from gwproxy.translate.hub import (
+    Failure,
+    Refusal,
+    Text,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.responses import failure
+from gwproxy.translate.responses.assembly import Assembly
+from gwproxy.translate.responses.ending import (
+    stop_of,
+    trouble_of,
+    usage_of,
+)
+from gwproxy.translate.responses.frames import (
+    Frame,
+    WireResponse,
+    decode,
+    head_shape,
+    response_shape,
+)
+from gwproxy.translate.responses.tools import present
+from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.fields import Malformed
+
+
+class Reader:
+    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._decoder = sse.Decoder()
+        self._answer = Assembly(manners.family)
+        self._out = self._answer.out
+        self._started = False
+        self._over = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        try:
+            frames = self._decoder.feed(chunk)
+        except sse.TooLong as error:
+            self._give_up(unreadable(str(error)))
+            return self._take()
+        for name, data in frames:
+            self._on_frame(name, data)
+        return self._take()
+
+    def finish(self) -> list[Event]:
+        """The upstream has closed the stream."""
+        for name, data in self._decoder.finish():
+            if not _is_torn(data):
+                self._on_frame(name, data)
+        self._give_up(truncated())
+        return self._take()
+
+    def whole(self, body: bytes) -> list[Event]:
+        """A body that is no stream, as the stream it would have been: its last event alone."""
+        try:
+            self._conclude(response_shape.read(body, Losses()), body)
+        except Malformed as error:
+            self._fail(unreadable(str(error)))
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        out = self._out.copy()
+        self._out.clear()
+        return out
+
+    def _on_frame(self, name: bytes, data: bytes) -> None:
+        if self._over:
+            return
+        try:
+            frame = decode(data)
+        except jsonio.NotJson:
+            self._on_other(data)
+            return
+        if not frame.type:
+            frame.type = name.decode("utf-8", "replace")
+        kind = frame.type
+        handler = _HANDLERS.get(kind)
+        try:
+            if handler is not None:
+                handler(self, frame)
+            elif kind == "error" or (present(frame.error) and not kind.startswith("response.")):
+                self._fail(failure.parse_event(jsonio.loads(data)))
+        except Malformed as error:
+            self._give_up(unreadable(str(error)))
+
+    def _on_other(self, data: bytes) -> None:
+        if data.startswith(b"[DONE]"):
+            self._give_up(truncated())
+        elif data.strip():  # `data:` with nothing is somebody's keep-alive
+            self._give_up(unreadable(f"{complaints.read(data).message!r} is not JSON"))
+
+    def _on_response(self, frame: Frame) -> None:
+        """`response.created`, `.queued` or `.in_progress`: each may be the first."""
+        response = _response(frame)
+        trouble = trouble_of(response, ended=False)
+        if trouble is not None:
+            self._fail(trouble)
+        else:
+            self._start(response)
+
+    def _start(self, response: WireResponse) -> None:
+        if not self._started:
+            self._started = True
+            created = None if response.created_at is None else int(response.created_at)
+            self._out.append(Start(response.id or "", response.model or "", created))
+
+    def _on_item(self, frame: Frame) -> None:
+        if present(frame.item):
+            self._start(_NOTHING)
+            head = head_shape.read(frame.item, Losses(), "item")
+            self._answer.announce(frame.output_index, head)
+
+    def _on_item_done(self, frame: Frame) -> None:
+        if present(frame.item):
+            self._start(_NOTHING)
+            self._answer.complete(frame.output_index, frame.item)
+
+    def _on_text(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.say(frame, _TEXT, frame.text)
+
+    def _on_refusal(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.say(frame, _REFUSAL, frame.refusal)
+
+    def _on_thought(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.think(frame, "thoughts", frame.content_index)
+
+    def _on_summary(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.think(frame, "summary", frame.summary_index)
+
+    def _on_arguments(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.argue(frame, "function_call", frame.arguments)
+
+    def _on_input(self, frame: Frame) -> None:
+        self._start(_NOTHING)
+        self._answer.argue(frame, "custom_tool_call", frame.input)
+
+    def _on_terminal(self, frame: Frame) -> None:
+        response = _response(frame)
+        said = frame.type.removeprefix("response.")
+        if said in ("failed", "cancelled") or (said == "incomplete" and response.status is None):
+            response.status = said
+        self._conclude(response, bytes(frame.response))
+
+    def _conclude(self, response: WireResponse, raw: bytes) -> None:
+        """The last word on the answer, and often all of it."""
+        trouble = trouble_of(response, ended=True) or self._nothing(response, raw)
+        if trouble is not None:
+            self._fail(trouble)
+            return
+        self._start(response)
+        self._answer.repeat(response.output or ())
+        self._answer.close()
+        stop = stop_of(response, calls=self._answer.called, refused=self._answer.refused)
+        self._out += (UsageUpdate(usage_of(response.usage)), Finish(stop), End())
+        self._over = True
+
+    def _nothing(self, response: WireResponse, raw: bytes) -> Failure | None:
+        """An object without output, before which nothing came, is somebody's own error."""
+        if response.output is not None or response.status == "incomplete" or not self._answer.empty:
+            return None
+        complaint = complaints.read(raw)
+        if complaint.message:
+            return complaints.judge(200, {}, complaint)
+        return unreadable("a response without output")
+
+    def _give_up(self, why: Failure) -> None:
+        """What came is no answer, or none that we understand."""
+        self._fail(why)
+
+    def _fail(self, reason: Failure) -> None:
+        if not self._over:
+            self._out.append(Fail(reason))
+            self._over = True
+
+
+_TEXT: Final = Text("")
+_REFUSAL: Final = Refusal("")
+_NOTHING: Final = WireResponse()
+
+# Progress of hosted tools and all that is new is no news for anybody: their items come whole.
+_HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
+    "response.created": Reader._on_response,
+    "response.queued": Reader._on_response,
+    "response.in_progress": Reader._on_response,
+    "response.output_item.added": Reader._on_item,
+    "response.output_item.done": Reader._on_item_done,
+    "response.output_text.delta": Reader._on_text,
+    "response.output_text.done": Reader._on_text,
+    "response.refusal.delta": Reader._on_refusal,
+    "response.refusal.done": Reader._on_refusal,
+    "response.reasoning_summary_text.delta": Reader._on_summary,
+    "response.reasoning_text.delta": Reader._on_thought,
+    "response.reasoning.delta": Reader._on_thought,
+    "response.function_call_arguments.delta": Reader._on_arguments,
+    "response.function_call_arguments.done": Reader._on_arguments,
+    "response.custom_tool_call_input.delta": Reader._on_input,
+    "response.custom_tool_call_input.done": Reader._on_input,
+    "response.completed": Reader._on_terminal,
+    "response.incomplete": Reader._on_terminal,
+    "response.done": Reader._on_terminal,
+    "response.failed": Reader._on_terminal,
+    "response.cancelled": Reader._on_terminal,
+}
+
+
+def _response(frame: Frame) -> WireResponse:
+    if not present(frame.response):
+        return WireResponse()
+    return response_shape.read(frame.response, Losses(), "response")
+
+
+def _is_torn(data: bytes) -> bool:
+    """Whether the last frame is the beginning of one that the end of the stream cut off."""
+    try:
+        decode(data)
+    except jsonio.NotJson:
+        return not data.startswith(b"[DONE]")
+    return False

@@ -1,0 +1,130 @@
+"""A Responses request's settings, both ways: limits, thinking, format, identity.
+
+https://platform.openai.com/docs/api-reference/responses/create
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from msgspec import Raw
+
+from gwproxy.translate.hub import (
+    Identity,
+    OutputFormat,
+    Request,
+    Thinking,
+)
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.cache_key import cache_key
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.responses import tools
+from gwproxy.translate.responses.wire import Body, Format, _Reasoning
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
+
+# Longer identifiers are a 400.
+_MAX_IDENTITY_CHARACTERS: Final = 64
+
+
+def parse_identity(wire: Body) -> Identity:
+    session = (wire.client_metadata or {}).get("session_id")
+    return Identity(
+        user=wire.user if wire.safety_identifier is None else wire.safety_identifier,
+        session=session if isinstance(session, str) else None,
+        cache_key=wire.prompt_cache_key,
+    )
+
+
+def parse_thinking(reasoning: _Reasoning, losses: Losses) -> Thinking:
+    """Without `summary` the API shows no thoughts: `show` is never left unsaid here."""
+    if reasoning.mode not in (None, "standard"):
+        losses.drop("reasoning.mode")
+    off = reasoning.effort == "none"
+    return Thinking(
+        mode=None if reasoning.effort is None else "off" if off else "on",
+        effort=None if off else reasoning.effort,
+        show="summary" if reasoning.summary or reasoning.generate_summary else "omitted",
+        keep_turns=0 if reasoning.context == "current_turn" else None,
+    )
+
+
+def parse_format(form: Format | None) -> OutputFormat | None:
+    if form is None or form.type == "text":
+        return None
+    if form.type == "json_object":
+        return OutputFormat("json_object")
+    if not tools.present(form.schema):
+        raise Malformed("text.format.schema", "field required")
+    schema = jsonio.raw(form.schema)
+    return OutputFormat("json_schema", schema, form.name, form.description, form.strict)
+
+
+def render_limits(request: Request, losses: Losses) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if request.max_tokens is not None:
+        out["max_output_tokens"] = request.max_tokens
+    for name in ("temperature", "top_p"):
+        if (value := getattr(request.sampling, name)) is not None:
+            out[name] = value
+    for name in ("top_k", "frequency_penalty", "presence_penalty", "seed"):
+        if getattr(request.sampling, name) is not None:
+            losses.drop(name)
+    if request.stop:
+        losses.drop("stop")
+    if request.service_tier is not None:
+        out["service_tier"] = request.service_tier
+    return out
+
+
+def render_reasoning(thinking: Thinking) -> dict[str, Any]:
+    reasoning: dict[str, str] = {}
+    if thinking.effort is not None:
+        reasoning["effort"] = thinking.effort
+    if thinking.show == "summary":
+        reasoning["summary"] = "auto"
+    return {"reasoning": reasoning} if reasoning else {}
+
+
+def render_text(request: Request) -> dict[str, Any]:
+    text: dict[str, Any] = {}
+    form = request.output_format
+    if form is not None and form.schema is None:
+        text["format"] = {"type": "json_object"}
+    elif form is not None and form.schema is not None:
+        wire: dict[str, Any] = {"type": "json_schema", "name": form.name or "response"}
+        if form.description is not None:
+            wire["description"] = form.description
+        wire["schema"] = Raw(form.schema.encode())
+        if form.strict is not None:
+            wire["strict"] = form.strict
+        text["format"] = wire
+    if request.verbosity is not None:
+        text["verbosity"] = request.verbosity
+    return {"text": text} if text else {}
+
+
+def render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+    identity = request.identity
+    out: dict[str, Any] = {}
+    if manners.prompt_cache_key:
+        out["prompt_cache_key"] = _fit_identity(cache_key(request))
+    elif identity.cache_key is not None:
+        losses.drop("prompt_cache_key")
+    if identity.user is not None:
+        if manners.user_id == "drop":
+            losses.drop("user")
+        elif manners.user_id == "hash":
+            out["user"] = _digest(identity.user)
+        else:
+            out["user"] = _fit_identity(identity.user)
+    return out
+
+
+def _fit_identity(value: str) -> str:
+    return value if len(value) <= _MAX_IDENTITY_CHARACTERS else _digest(value)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()

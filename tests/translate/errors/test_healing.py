@@ -1,0 +1,305 @@
+"""Refusals and what they teach: words of real providers in, changes of manners out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from gwproxy.profiles.quirks import check_quirk
+from gwproxy.translate.errors.healing import Remedy, heal
+from gwproxy.translate.errors.refusals import REFUSAL_RULES, RefusalRule
+from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.quirks import Manners
+
+
+def refusal(message: str, status: int = 400) -> Failure:
+    return Failure(FailureKind.INVALID, message, status)
+
+
+def remedy(message: str, *, faithful: bool = False, **manners: Any) -> Remedy | None:
+    return heal(refusal(message), Manners(**manners), faithful=faithful)
+
+
+def changes(message: str, *, faithful: bool = False, **manners: Any) -> dict[str, Any] | None:
+    found = remedy(message, faithful=faithful, **manners)
+    return None if found is None else found.changes
+
+
+MISSING = (
+    "thinking is enabled but reasoning_content is missing in assistant tool call message at index 2"
+)
+EFFORTS = (
+    "Unsupported value: 'reasoning_effort' does not support 'medium' with this model. "
+    "Supported values are: 'low', 'high', and 'max'."
+)
+
+# What hosts say, the manners they say it to, and what is changed.
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (MISSING, {}, {"reasoning_placeholder": " "}),
+    (EFFORTS, {}, {"efforts": ("low", "high", "max")}),
+    (
+        "Extra inputs are not permitted, field: 'parallel_tool_calls'",
+        {},
+        {"parallel_flag": False},
+    ),
+    (
+        "tools.0.custom.eager_input_streaming: Extra inputs are not permitted",
+        {"tool_extras": True},
+        {"tool_extras": False},
+    ),
+    (
+        "system.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
+        {"cache_marks": True},
+        {"cache_marks": False},
+    ),
+    (
+        "messages.1.content.0.thinking.cache_control: Extra inputs are not permitted",
+        {"cache_marks": True},
+        {"cache_marks": False},
+    ),
+    ("Unrecognized request argument supplied: stream_options", {}, {"usage_in_stream": False}),
+    (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. "
+        "Use 'max_completion_tokens' instead.",
+        {},
+        {"max_tokens_field": "max_completion_tokens"},
+    ),
+    (
+        "Extra inputs are not permitted, field: 'max_completion_tokens'",
+        {"max_tokens_field": "max_completion_tokens"},
+        {"max_tokens_field": "max_tokens"},
+    ),
+    ("invalid temperature: only 1 is allowed for this model", {}, {"sampling": "drop"}),
+    (
+        "Unsupported value: 'temperature' does not support 0.2 with this model. "
+        "Only the default (1) value is supported.",
+        {},
+        {"sampling": "drop"},
+    ),
+    (
+        "tool_choice 'required' is incompatible with thinking enabled",
+        {},
+        {"forced_tools": "no_thinking"},
+    ),
+    (
+        "tool_choice 'specified' is incompatible with thinking enabled",
+        {"forced_tools": "no_thinking"},
+        {"forced_tools": "auto"},
+    ),
+    (
+        "Thinking may not be enabled when tool_choice forces tool use.",
+        {},
+        {"forced_tools": "no_thinking"},
+    ),
+    (
+        "Only 'enabled' and 'disabled' are supported for thinking; 'adaptive' is not supported.",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
+        "adaptive thinking is not supported on this model",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
+        "This model does not support the effort parameter.",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
+        "thinking.type: Input should be 'enabled' or 'disabled'",
+        {"adaptive_thinking": True},
+        {"adaptive_thinking": False},
+    ),
+    (
+        "invalid thinking: only type=enabled is allowed for this model",
+        {},
+        {"thinking_always": True},
+    ),
+    (
+        "Invalid request: role 'developer' is not allowed",
+        {"system_role": "developer"},
+        {"system_role": "system", "mid_system": "wrap"},
+    ),
+    (
+        "messages.2.role: Input should be 'user' or 'assistant'",
+        {},
+        {"mid_system": "wrap"},
+    ),
+    (
+        "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        {},
+        {"system_role": "developer"},
+    ),
+    (
+        "Invalid request: tools.function.parameters is not a valid moonshot flavored json schema, "
+        "details: <At path 'properties.a': type is not defined>",
+        {},
+        {"schema": "moonshot"},
+    ),
+    (
+        "tools.function.parameters is not a valid moonshot flavored json schema",
+        {"schema": "moonshot"},
+        {"schema": "moonshot_plain"},
+    ),
+    (
+        "tools.function.parameters is not a valid moonshot flavored json schema",
+        {"schema": "moonshot_plain"},
+        {"schema": "words"},
+    ),
+    (
+        "Invalid request: unsupported image url: https://example.com/x.png",
+        {},
+        {"image_urls": False},
+    ),
+    (
+        'input.12: item type "compaction" is not supported',
+        {},
+        {"hosted_tools": False},
+    ),
+    ("Unsupported image. Please try another one.", {}, {"old_media": False}),
+    (
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        {},
+        {"reasoning_in": "none"},
+    ),
+    (
+        "Invalid 'user_id': string does not match pattern.",
+        {"user_id": "keep"},
+        {"user_id": "hash"},
+    ),
+    ("Invalid 'user_id': too long", {"user_id": "hash"}, {"user_id": "drop"}),
+    (
+        "failed to convert tool result content: unsupported content type in "
+        "ContentBlockParamUnion: tool_reference",
+        {"tool_references": True, "tool_extras": True},
+        {"tool_references": False, "tool_extras": False},
+    ),
+    ("Invalid request: the number of tools must not exceed 128", {}, {"max_tools": 128}),
+    ("Invalid request: stop must have at most 5 items", {}, {"max_stops": 5}),
+    ("Invalid request: stop must not exceed 32 bytes", {}, {"max_stop_bytes": 32}),
+    (
+        "Invalid request Error",
+        {"hosted_tools": False},
+        {"mid_system": "wrap"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "manners", "expected"), CASES)
+def test_a_documented_refusal_changes_the_manners(
+    message: str, manners: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert changes(message, **manners) == expected
+
+
+@pytest.mark.parametrize(("message", "manners", "expected"), CASES)
+def test_what_did_not_help_is_not_tried_again(
+    message: str, manners: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    tried = Manners(**{**manners, **expected})
+    again = heal(refusal(message), tried, faithful=False)
+    assert again is None or again.applied(tried) not in (tried, Manners(**manners))
+
+
+@pytest.mark.parametrize("rule", REFUSAL_RULES, ids=lambda rule: rule.words.pattern)
+def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: RefusalRule) -> None:
+    knowing = [r for r in REFUSAL_RULES if r.kind is rule.kind and r.words.search(rule.example)]
+    assert knowing[0] is rule
+    assert "/" in rule.source
+    match = rule.words.search(rule.example)
+    assert match is not None
+    steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
+    assert steps
+    for step in steps:
+        for name, value in step.items():
+            assert check_quirk(name, value) == value
+    failure = Failure(rule.kind, rule.example, 413 if rule.kind is FailureKind.TOO_LARGE else 400)
+    found = heal(failure, Manners(), faithful=True)
+    assert found is not None
+    assert found.changes.items() <= {"rebuild": True, **steps[0]}.items()
+    assert found.lasting is rule.lasting
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "context_management: Extra inputs are not permitted",
+        "Unexpected value(s) `effort-2025-11-24` for the `anthropic-beta` header.",
+        "cannot specify both 'thinking' and 'reasoning_effort'",
+        "Extra inputs are not permitted, field: 'store'",
+        "messages.1.content.0.thinking.user: Extra inputs are not permitted",
+    ],
+)
+def test_a_relayed_request_is_rebuilt_and_a_rebuilt_one_is_not_again(message: str) -> None:
+    assert changes(message, faithful=True) == {"rebuild": True}
+    assert changes(message) is None
+
+
+def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
+    found = remedy("Extra inputs are not permitted, field: 'parallel_tool_calls'", faithful=True)
+    assert found is not None
+    assert found.changes == {"rebuild": True, "parallel_flag": False}
+    assert found.lasting
+    # What the manners say already reaches a relayed request by the rebuilding alone.
+    known = remedy(MISSING, faithful=True, reasoning_placeholder=" ")
+    assert known is not None
+    assert known.changes == {"rebuild": True}
+
+
+def test_the_fault_of_one_request_is_not_held_against_the_host() -> None:
+    for message in (
+        "Unsupported image. Please try another one.",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "Invalid request: the message at position 3 with role 'assistant' must not be empty",
+    ):
+        found = remedy(message, faithful=True)
+        assert found is not None
+        assert not found.lasting
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 408, 409, 413, 429, 500, 502, 503, 529])
+def test_only_a_refusal_that_cost_nothing_is_healed(status: int) -> None:
+    assert heal(refusal(MISSING, status), Manners(), faithful=True) is None
+
+
+def test_a_request_too_large_is_asked_again_without_old_images() -> None:
+    failure = Failure(FailureKind.TOO_LARGE, "Request Entity Too Large", 413)
+    remedy = heal(failure, Manners(), faithful=False)
+    assert remedy is not None
+    assert (remedy.changes, remedy.lasting) == ({"old_media": False}, False)
+    assert heal(failure, Manners(old_media=False), faithful=False) is None
+
+
+def test_a_full_window_is_the_client_s_to_heal() -> None:
+    full = Failure(FailureKind.CONTEXT, f"prompt is too long. {MISSING}", 400)
+    assert heal(full, Manners(), faithful=True) is None
+
+
+def test_a_remedy_reads_as_a_person_would_set_it() -> None:
+    efforts = remedy(EFFORTS)
+    assert str(efforts) == "efforts=low|high|max"
+    assert str(remedy(MISSING)) == "reasoning_placeholder=' '"
+    assert str(remedy("invalid n: only 1 is allowed")) == "sampling=drop"
+
+
+@given(st.text(), st.booleans())
+def test_other_words_teach_nothing_and_break_nothing(message: str, faithful: bool) -> None:
+    found = heal(refusal(message), Manners(), faithful=faithful)
+    assert found is None or any(rule.words.search(message) for rule in REFUSAL_RULES)
+
+
+@given(st.sampled_from(CASES), st.booleans())
+def test_a_remedy_always_changes_something(
+    case: tuple[str, dict[str, Any], dict[str, Any]], faithful: bool
+) -> None:
+    message, known, _ = case
+    manners = Manners(**known)
+    found = heal(refusal(message), manners, faithful=faithful)
+    assert found is not None
+    assert found.applied(manners) != manners
+    assert structs.replace(manners, **found.changes) == found.applied(manners)

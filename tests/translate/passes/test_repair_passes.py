@@ -1,0 +1,127 @@
+"""What holds of every pass: pure, idempotent, silent only when it did nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from gwproxy.translate.bridge import CODECS
+from gwproxy.translate.hub import Dialect, Request, Text, Tool, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes import PASSES, Pass, repair, repair_steps
+from gwproxy.translate.quirks import Manners
+from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.wire.fields import Rejected
+from support import conversations as given_by
+
+slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+upstreams = st.sampled_from(list(DIALECTS))
+
+TIDY = Request(
+    "kimi-k2.5",
+    (Turn("system", (Text("Be brief."),)), Turn("user", (Text("Hi"),))),
+    (Tool("read"),),
+    max_tokens=20_000,
+)
+
+
+@pytest.mark.parametrize("one", PASSES, ids=lambda one: one.name)
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_a_pass_run_twice_changes_nothing_more(
+    one: Pass, request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    try:
+        once = one.apply(request, upstream, manners, Losses())
+    except Rejected:
+        return
+    losses = Losses()
+    assert one.apply(once, upstream, manners, losses) is once
+    assert list(losses) == []
+
+
+@pytest.mark.parametrize("one", PASSES, ids=lambda one: one.name)
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_a_pass_names_what_it_changed(
+    one: Pass, request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    losses = Losses()
+    try:
+        changed = one.apply(request, upstream, manners, losses)
+    except Rejected:
+        return
+    if changed is request:
+        assert list(losses) == []
+    elif changed != request and one.name not in SILENT:
+        assert list(losses) != []
+
+
+# Their changes lose nothing: neutral values left out, a limit that the client did not ask for, a
+# choice among no tools, an effort called by the name that this host has for it, or said as
+# a budget.
+SILENT = {
+    "sampling",
+    "output limit",
+    "tool choice",
+    "thinking",
+    "thinking budget",
+    "media",
+    "service tier",
+}
+
+
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_a_repaired_request_needs_no_repair(
+    request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    try:
+        once = repair(request, upstream, manners, Losses())
+    except Rejected:
+        return
+    assert repair(once, upstream, manners, Losses()) is once
+
+
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_a_renderer_decides_nothing_about_settings(
+    request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    losses = Losses()
+    try:
+        repaired = repair(structs.replace(request, turns=TIDY.turns), upstream, manners, Losses())
+    except Rejected:
+        return
+    CODECS[upstream].render_request(repaired, manners, losses)
+    assert [loss for loss in losses if loss.startswith(("synth:", "reorder:", "clamp:"))] == []
+
+
+@slow
+@given(given_by.requests, given_by.manners, upstreams)
+def test_the_steps_lead_to_the_repaired_request(
+    request: Request, manners: Manners, upstream: Dialect
+) -> None:
+    losses, stepped = Losses(), Losses()
+    try:
+        whole = repair(request, upstream, manners, losses)
+    except Rejected:
+        return
+    steps = list(repair_steps(request, upstream, manners, stepped))
+    assert (steps[-1][1] if steps else request) == whole
+    assert list(stepped) == list(losses)
+
+
+@pytest.mark.parametrize("upstream", list(DIALECTS))
+def test_a_tidy_request_stays_the_same_object(upstream: Dialect) -> None:
+    losses = Losses()
+    manners = Manners(schema="moonshot", max_tools=128, mid_system="wrap", sampling="drop")
+    assert repair(TIDY, upstream, manners, losses) is TIDY
+    assert list(losses) == []
+
+
+def test_passes_have_names_of_their_own_and_reasons() -> None:
+    assert len({one.name for one in PASSES}) == len(PASSES)
+    assert all(one.why for one in PASSES)
