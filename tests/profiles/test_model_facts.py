@@ -9,7 +9,7 @@ import pytest
 from gwproxy.profiles.model_facts import facts_of, known_models
 from gwproxy.profiles.presets import PRESETS
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import check_quirk, manner_values
+from gwproxy.profiles.quirks import check_quirk, quirk_values
 from gwproxy.profiles.record import make_profile
 
 
@@ -42,7 +42,7 @@ def test_every_line_has_a_source_and_quirks_that_exist(facts: Any) -> None:
 def test_one_host_serves_models_of_several_kinds(
     model: str, window: int, quirks: dict[str, Any]
 ) -> None:
-    values = manner_values(profile(), model)
+    values = quirk_values(profile(), model)
     assert values["context_window"] == window
     assert {name: values[name] for name in quirks} == quirks
     assert values["schema"] == "moonshot"  # the host stays the host
@@ -50,11 +50,11 @@ def test_one_host_serves_models_of_several_kinds(
 
 def test_claude_before_4_6_thinks_within_a_budget() -> None:
     gateway = profile("claude-gateway", anthropic_url="https://gate.example")
-    assert manner_values(gateway)["adaptive_thinking"] is True
-    assert manner_values(gateway, "claude-opus-5-5")["adaptive_thinking"] is True
+    assert quirk_values(gateway)["adaptive_thinking"] is True
+    assert quirk_values(gateway, "claude-opus-5-5")["adaptive_thinking"] is True
     older = ("claude-haiku-4-5-20251001", "claude-sonnet-4-20250514", "claude-opus-4-1")
     for model in older:
-        assert manner_values(gateway, model)["adaptive_thinking"] is False
+        assert quirk_values(gateway, model)["adaptive_thinking"] is False
 
 
 @pytest.mark.parametrize("model", ["gpt-5", "moonshotai/kimi-k2.5", "k3000", "", "claude-opus-5"])
@@ -64,10 +64,10 @@ def test_of_other_names_nothing_is_known(model: str) -> None:
 
 def test_what_a_person_sets_comes_first() -> None:
     mine = profile(model="k3", context_window=9000, quirks={"thinking_always": False})
-    values = manner_values(mine)
+    values = quirk_values(mine)
     assert (values["context_window"], values["max_output"]) == (9000, 131_072)
     assert (values["thinking_always"], values["named_tool"]) == (False, False)
-    assert manner_values(mine, "k3-256k")["context_window"] == 9000
+    assert quirk_values(mine, "k3-256k")["context_window"] == 9000
 
 
 def test_the_profiles_own_limits_are_those_of_its_model() -> None:

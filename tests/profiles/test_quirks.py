@@ -13,11 +13,11 @@ from gwproxy.profiles.quirks import (
     BadQuirk,
     Quirk,
     check_quirk,
-    manner_values,
     parse_quirk,
+    quirk_values,
 )
 from gwproxy.profiles.record import make_profile
-from gwproxy.translate.quirks import Manners, QuirkValue
+from gwproxy.translate.quirks import Quirks, QuirkValue
 
 
 @pytest.mark.parametrize("quirk", QUIRKS.values(), ids=QUIRKS)
@@ -87,26 +87,26 @@ def test_toml_values_of_the_wrong_type_are_refused(name: str, value: object) -> 
         check_quirk(name, value)
 
 
-def test_manners_can_be_made_from_every_profile() -> None:
+def test_quirks_can_be_made_from_every_profile() -> None:
     profile = make_profile(
         "mine", {"preset": "kimi-code", "quirks": {"vision": False}, "max_output_tokens": 9000}
     )
-    manners = Manners(**manner_values(profile))  # type: ignore[arg-type]
-    assert manners.schema == "moonshot"
-    assert manners.vision is False
-    assert manners.max_output == 9000
-    assert manners.context_window == 262_144
-    assert manners.family == "kimi-code"
+    quirks = Quirks(**quirk_values(profile))  # type: ignore[arg-type]
+    assert quirks.schema == "moonshot"
+    assert quirks.vision is False
+    assert quirks.max_output == 9000
+    assert quirks.context_window == 262_144
+    assert quirks.family == "kimi-code"
 
 
 def test_two_custom_upstreams_are_no_family() -> None:
     record = {"model": "m", "openai_url": "https://x.example"}
-    assert manner_values(make_profile("one", record))["family"] == "one"
-    assert manner_values(make_profile("two", record))["family"] == "two"
+    assert quirk_values(make_profile("one", record))["family"] == "one"
+    assert quirk_values(make_profile("two", record))["family"] == "two"
 
 
 def test_defaults_stay_where_the_profile_is_silent() -> None:
-    values = manner_values(make_profile("x", {"model": "m", "openai_url": "https://x.example"}))
-    assert values["context_window"] == Manners().context_window
+    values = quirk_values(make_profile("x", {"model": "m", "openai_url": "https://x.example"}))
+    assert values["context_window"] == Quirks().context_window
     assert isinstance(QUIRKS, types.MappingProxyType)
-    assert typing.cast("int", values["max_output"]) == Manners().max_output
+    assert typing.cast("int", values["max_output"]) == Quirks().max_output

@@ -31,7 +31,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
 
@@ -63,7 +63,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, stream: bool, rebuild: boo
     bridge = Bridge(
         client,
         upstream,
-        structs.replace(Manners(), rebuild=rebuild, family="kimi"),
+        structs.replace(Quirks(), rebuild=rebuild, family="kimi"),
         asked=Peek(ASKED_MODEL, stream),
         model=MODEL,
         streams=stream,
@@ -105,12 +105,12 @@ def whole(dialect: Dialect, reply: Reply) -> bytes:
 
 
 def read_stream(dialect: Dialect, data: bytes) -> Reply | Failure:
-    reader = CODECS[dialect].reader(structs.replace(Manners(), family="kimi"))
+    reader = CODECS[dialect].reader(structs.replace(Quirks(), family="kimi"))
     return checked(reader.feed(data) + reader.finish())
 
 
 def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
-    return checked(CODECS[dialect].lay_out_reply(data, structs.replace(Manners(), family="kimi")))
+    return checked(CODECS[dialect].lay_out_reply(data, structs.replace(Quirks(), family="kimi")))
 
 
 def checked(events: Iterable[Event]) -> Reply | Failure:

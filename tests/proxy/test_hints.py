@@ -12,7 +12,7 @@ from gwproxy.proxy import hints
 from gwproxy.proxy.route import Route
 from gwproxy.simulator import KIMI_CODE, Refusal, client_gate
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from support.gateway import StartGateway, messages
 from support.provider import StartProvider
 
@@ -22,7 +22,7 @@ GATE = Failure(FailureKind.PERMISSION, str(client_gate().message), 403)
 
 def route(dialect: Dialect = Dialect.CHAT, **record: Any) -> Route:
     profile = make_profile("up", {"preset": "kimi-code", **record})
-    return Route(profile, "kimi-k2.5", dialect, "https://x.example", Manners())
+    return Route(profile, "kimi-k2.5", dialect, "https://x.example", Quirks())
 
 
 def hint(failure: Failure, way: Route, *, ever_answered: bool = False) -> str:

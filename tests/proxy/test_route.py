@@ -115,12 +115,12 @@ def test_the_clients_own_dialect_else_the_best(
     assert (route.dialect, route.url) == (dialect, url)
 
 
-def test_manners_follow_the_profile(routes: Routes) -> None:
-    manners = routes.find("kimi", "m", ANTHROPIC).manners
-    assert manners.family == "kimi-code"
-    assert manners.rebuild
-    assert manners.context_window == 262_144
-    assert routes.find("kimi", "m", CHAT).manners is manners
+def test_quirks_follow_the_profile(routes: Routes) -> None:
+    quirks = routes.find("kimi", "m", ANTHROPIC).quirks
+    assert quirks.family == "kimi-code"
+    assert quirks.rebuild
+    assert quirks.context_window == 262_144
+    assert routes.find("kimi", "m", CHAT).quirks is quirks
 
 
 def with_profile(record: Mapping[str, Any], default: str = "p") -> Routes:

@@ -10,9 +10,9 @@ from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.events import Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
-PLAIN = Manners(family="kimi")
+PLAIN = Quirks(family="kimi")
 USAGE = {"input_tokens": 12, "output_tokens": 1}
 
 
@@ -89,9 +89,9 @@ def whole_stream(*values: dict[str, Any], reason: str = "end_turn") -> bytes:
     return stream(start(), *values, stopped(reason), STOP)
 
 
-def read(data: bytes, manners: Manners = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
+def read(data: bytes, quirks: Quirks = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
     """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(manners)
+    reader = Reader(quirks)
     events = [event for part in chunks or (data,) for event in reader.feed(part)]
     events += reader.finish()
     grammar = Grammar()
@@ -103,13 +103,13 @@ def read(data: bytes, manners: Manners = PLAIN, chunks: Iterable[bytes] = ()) ->
     return events
 
 
-def reply_of(data: bytes, manners: Manners = PLAIN) -> Reply:
-    result = fold(read(data, manners))
+def reply_of(data: bytes, quirks: Quirks = PLAIN) -> Reply:
+    result = fold(read(data, quirks))
     assert isinstance(result, Reply), result
     return result
 
 
-def failure_of(data: bytes, manners: Manners = PLAIN) -> Failure:
-    events = read(data, manners)
+def failure_of(data: bytes, quirks: Quirks = PLAIN) -> Failure:
+    events = read(data, quirks)
     assert isinstance(events[-1], Fail), events[-1]
     return events[-1].failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
 def new_bridge(
@@ -15,7 +15,7 @@ def new_bridge(
     made = Bridge(
         client,
         upstream,
-        Manners(rebuild=rebuild),
+        Quirks(rebuild=rebuild),
         asked=Peek("m", stream),
         model="up",
         streams=stream,

@@ -10,10 +10,10 @@ from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.events import Event, Fail, Finish, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply, Stop
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 DONE = b"data: [DONE]\n\n"
-PLAIN = Manners(family="kimi")
+PLAIN = Quirks(family="kimi")
 
 
 def frame(value: Any) -> bytes:
@@ -61,9 +61,9 @@ def stream(*values: Any, done: bool = True) -> bytes:
     return b"".join(frame(value) for value in values) + (DONE if done else b"")
 
 
-def read(data: bytes, manners: Manners = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
+def read(data: bytes, quirks: Quirks = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
     """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(manners)
+    reader = Reader(quirks)
     events = [event for part in chunks or (data,) for event in reader.feed(part)]
     events += reader.finish()
     grammar = Grammar()
@@ -75,14 +75,14 @@ def read(data: bytes, manners: Manners = PLAIN, chunks: Iterable[bytes] = ()) ->
     return events
 
 
-def reply_of(data: bytes, manners: Manners = PLAIN) -> Reply:
-    result = fold(read(data, manners))
+def reply_of(data: bytes, quirks: Quirks = PLAIN) -> Reply:
+    result = fold(read(data, quirks))
     assert isinstance(result, Reply), result
     return result
 
 
-def failure_of(data: bytes, manners: Manners = PLAIN) -> Failure:
-    events = read(data, manners)
+def failure_of(data: bytes, quirks: Quirks = PLAIN) -> Failure:
+    events = read(data, quirks)
     assert isinstance(events[-1], Fail), events[-1]
     return events[-1].failure
 

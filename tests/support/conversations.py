@@ -26,7 +26,7 @@ from gwproxy.translate.hub import (
     ToolReference,
     Turn,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 
 PNG = (
@@ -142,8 +142,8 @@ requests = st.builds(
     service_tier=st.sampled_from((None, "auto", "standard_only", "priority")),
     client=st.sampled_from((None, *DIALECTS)),
 )
-manners = st.builds(
-    Manners,
+quirks = st.builds(
+    Quirks,
     reasoning_in=st.sampled_from(("all", "tool_turns", "none")),
     reasoning_placeholder=st.sampled_from(("", " ")),
     thinking_switch=st.sampled_from(("effort", "thinking", "none")),

@@ -9,10 +9,10 @@ from typing import Any
 from gwproxy.translate.events import Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.reader import Reader
 
-UPSTREAM = Manners(family="up", documents=True)
+UPSTREAM = Quirks(family="up", documents=True)
 CREATED = {"response": {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}}
 
 
@@ -57,9 +57,9 @@ def completed(*output: dict[str, Any], **response: Any) -> bytes:
     return frame("response.completed", response={**whole, **response})
 
 
-def read(data: bytes, manners: Manners = UPSTREAM, chunks: Iterable[bytes] = ()) -> list[Event]:
+def read(data: bytes, quirks: Quirks = UPSTREAM, chunks: Iterable[bytes] = ()) -> list[Event]:
     """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(manners)
+    reader = Reader(quirks)
     events = [event for part in chunks or (data,) for event in reader.feed(part)]
     events += reader.finish()
     grammar = Grammar()
@@ -71,13 +71,13 @@ def read(data: bytes, manners: Manners = UPSTREAM, chunks: Iterable[bytes] = ())
     return events
 
 
-def reply_of(data: bytes, manners: Manners = UPSTREAM) -> Reply:
-    result = fold(read(data, manners))
+def reply_of(data: bytes, quirks: Quirks = UPSTREAM) -> Reply:
+    result = fold(read(data, quirks))
     assert isinstance(result, Reply), result
     return result
 
 
-def failure_of(data: bytes, manners: Manners = UPSTREAM) -> Failure:
-    events = read(data, manners)
+def failure_of(data: bytes, quirks: Quirks = UPSTREAM) -> Failure:
+    events = read(data, quirks)
     assert isinstance(events[-1], Fail), events[-1]
     return events[-1].failure

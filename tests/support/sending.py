@@ -6,10 +6,10 @@ from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
-def sent(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> bytes:
+def sent(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> bytes:
     """Raises fields.Rejected."""
-    repaired = repair(request, upstream, manners, losses)
-    return CODECS[upstream].render_request(repaired, manners, losses)
+    repaired = repair(request, upstream, quirks, losses)
+    return CODECS[upstream].render_request(repaired, quirks, losses)

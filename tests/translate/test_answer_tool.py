@@ -11,11 +11,11 @@ from gwproxy.translate.bridge import CODECS, Bridge, peek
 from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.hub import Block, Call, Dialect, Reply, Stop, StopReason, Text
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire import jsonio
 
-MANNERS = Manners(rebuild=True, json_schema="tool")
+MANNERS = Quirks(rebuild=True, json_schema="tool")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 TITLE = '{"title":"x"}'
 ASKED = Asked(model="m", new_id=lambda prefix: f"{prefix}1")
@@ -42,11 +42,11 @@ def request_of(client: Dialect, tool: str | None, *, stream: bool) -> bytes:
     return jsonio.dumps(body | ({"tools": [function]} if tool else {}))
 
 
-def bridge_for(client: Dialect, upstream: Dialect, body: bytes, manners: Manners) -> Bridge:
+def bridge_for(client: Dialect, upstream: Dialect, body: bytes, quirks: Quirks) -> Bridge:
     bridge = Bridge(
         client,
         upstream,
-        manners,
+        quirks,
         asked=peek(body),
         model="m",
         streams=peek(body).stream,
@@ -68,17 +68,17 @@ def events_of(calls: tuple[Call, ...]) -> list[Event]:
 
 
 def told(
-    client: Dialect, upstream: Dialect, body: bytes, *calls: Call, manners: Manners = MANNERS
+    client: Dialect, upstream: Dialect, body: bytes, *calls: Call, quirks: Quirks = MANNERS
 ) -> tuple[list[Block], StopReason]:
     """What the client reads where the upstream made these calls."""
-    bridge = bridge_for(client, upstream, body, manners)
+    bridge = bridge_for(client, upstream, body, quirks)
     if not peek(body).stream:
         reply = Reply("1", "m", calls, Stop(StopReason.TOOL_USE))
         answer = bridge.reply(CODECS[upstream].build_reply(reply, ASKED))
         assert isinstance(answer, bytes)
-        read = fold(CODECS[client].lay_out_reply(answer, Manners()))
+        read = fold(CODECS[client].lay_out_reply(answer, Quirks()))
     else:
-        stream, reader = bridge.stream(), CODECS[client].reader(Manners())
+        stream, reader = bridge.stream(), CODECS[client].reader(Quirks())
         sent = CODECS[upstream].writer(ASKED).write(events_of(calls))
         received = stream.feed(sent) + stream.finish()
         read = fold(itertools.chain(reader.feed(received), reader.finish()))
@@ -110,6 +110,6 @@ def test_a_tool_of_the_clients_stays_one(upstream: Dialect, stream: bool) -> Non
     blocks, stop = told(Dialect.CHAT, upstream, body, ANSWERED, second)
     assert {type(block) for block in blocks} == {Call, Text}  # Chat has words before calls
     assert stop is StopReason.TOOL_USE
-    native = Manners(rebuild=True)
-    blocks, _ = told(Dialect.CHAT, upstream, body, ANSWERED, manners=native)
+    native = Quirks(rebuild=True)
+    blocks, _ = told(Dialect.CHAT, upstream, body, ANSWERED, quirks=native)
     assert [type(block) for block in blocks] == [Call]

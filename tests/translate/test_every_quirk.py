@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from gwproxy.translate.bridge import Bridge, peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.quirks import Manners, QuirkValue
+from gwproxy.translate.quirks import Quirks, QuirkValue
 from gwproxy.translate.wire.fields import Rejected
 
 TESTS = Path(__file__).parent.parent
@@ -195,14 +195,14 @@ FLIPS: dict[str, Flip] = {
 }  # fmt: skip
 
 
-def outcome(flip: Flip, manners: Manners) -> str:
+def outcome(flip: Flip, quirks: Quirks) -> str:
     """What the upstream gets, or the client when there is an answer or a refusal of ours."""
     body = json.dumps(flip.request).encode()
     asked = peek(body)
     bridge = Bridge(
         flip.client,
         flip.upstream,
-        manners,
+        quirks,
         asked=asked,
         model="up",
         streams=asked.stream,
@@ -221,13 +221,13 @@ def outcome(flip: Flip, manners: Manners) -> str:
     return told.decode()
 
 
-@pytest.mark.parametrize("name", Manners.__struct_fields__)
+@pytest.mark.parametrize("name", Quirks.__struct_fields__)
 def test_a_quirk_is_obeyed(name: str) -> None:
     if name in OF_THE_SHELL:
         assert f'"{name}"' in (TESTS / OF_THE_SHELL[name]).read_text(encoding="utf-8")
         return
     flip = FLIPS[name]
-    usual = Manners(rebuild=name != "rebuild")
+    usual = Quirks(rebuild=name != "rebuild")
     before = outcome(flip, usual)
     after = outcome(flip, structs.replace(usual, **{name: flip.value}))
     assert before != after

@@ -14,7 +14,7 @@ import pytest
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect, Seal
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
@@ -27,7 +27,7 @@ def claude() -> Bridge:
     return Bridge(
         Dialect.ANTHROPIC,
         Dialect.ANTHROPIC,
-        Manners(family="claude", signed_thinking=True, adaptive_thinking=True),
+        Quirks(family="claude", signed_thinking=True, adaptive_thinking=True),
         asked=Peek("m", stream=True),
         model="m",
         streams=True,

@@ -27,7 +27,7 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from translate import toy_dialect
 from translate.toy_dialect import TOY
@@ -62,7 +62,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, asks: bool, streams: bool)
     return Bridge(
         client,
         upstream,
-        Manners(),
+        Quirks(),
         asked=Peek("asked", asks),
         model="theirs",
         streams=streams,
@@ -75,7 +75,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, asks: bool, streams: bool)
 
 def request_of(dialect: Dialect, *, stream: bool) -> bytes:
     request = structs.replace(REQUEST, stream=stream)
-    body: dict[str, Any] = jsonio.loads(ALL[dialect].render_request(request, Manners(), Losses()))
+    body: dict[str, Any] = jsonio.loads(ALL[dialect].render_request(request, Quirks(), Losses()))
     if stream and dialect == Dialect.CHAT:
         body["stream_options"] = {"include_usage": True}
     return jsonio.dumps(body)
@@ -83,8 +83,8 @@ def request_of(dialect: Dialect, *, stream: bool) -> bytes:
 
 def read(codec: Codec, data: bytes, *, stream: bool) -> Reply | Failure:
     if not stream:
-        return fold(codec.lay_out_reply(data, Manners()))
-    reader = codec.reader(Manners())
+        return fold(codec.lay_out_reply(data, Quirks()))
+    reader = codec.reader(Quirks())
     return fold([*reader.feed(data), *reader.finish()])
 
 

@@ -17,14 +17,14 @@ from gwproxy.translate.codec import Asked
 from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, fold, unfold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Failure, Reply, Stop, StopReason, Text
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support import anthropic_wire, chat_wire, responses_wire
 from support.bridges import new_bridge
 from support.generated import replies
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-MANNERS = Manners(family="up")
+MANNERS = Quirks(family="up")
 
 
 def asked() -> Asked:

@@ -29,7 +29,7 @@ from gwproxy.translate.events import (
     unfold,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.fields import get_list, get_object, get_string
 
@@ -71,7 +71,7 @@ def _block(piece: dict[str, Any]) -> hub.Block:
     return hub.Text(piece["text"])
 
 
-def render_request(request: hub.Request, manners: Manners, losses: Losses) -> bytes:
+def render_request(request: hub.Request, quirks: Quirks, losses: Losses) -> bytes:
     turns = [[turn.role, [_piece(block) for block in turn.blocks]] for turn in request.turns]
     tools = [{"name": tool.name, "schema": tool.schema} for tool in request.tools]
     asked = {"model": request.model, "stream": request.stream, "turns": turns, "tools": tools}
@@ -90,7 +90,7 @@ def _piece(block: hub.Block) -> dict[str, Any]:
 
 
 class Reader:
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, quirks: Quirks) -> None:
         self.decoder = sse.Decoder()
         self.over = False
         self._blocks = 0
@@ -163,9 +163,9 @@ class Writer:
                     yield {"error": failure.message}
 
 
-def lay_out(body: bytes, manners: Manners) -> list[Event]:
+def lay_out(body: bytes, quirks: Quirks) -> list[Event]:
     value = jsonio.loads(body)
-    return Reader(manners).said([{"model": value["model"]}, *value["said"]])
+    return Reader(quirks).said([{"model": value["model"]}, *value["said"]])
 
 
 def build_reply(reply: hub.Reply, asked: Asked) -> bytes:
@@ -181,7 +181,7 @@ def render_failure(failure: hub.Failure, request_id: str) -> tuple[int, bytes]:
     return failure.status, jsonio.dumps({"error": failure.message})
 
 
-def plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+def plain_question(question: str, limit: int, quirks: Quirks) -> dict[str, Any]:
     return {"turns": [["user", [{"text": question}]]]}
 
 

@@ -25,7 +25,7 @@ from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import manner_values, settable_quirks
+from gwproxy.profiles.quirks import quirk_values, settable_quirks
 from gwproxy.profiles.secret import Secret
 from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.registry import DIALECTS, FACTS
@@ -251,7 +251,7 @@ def profile_data(profile: Profile) -> dict[str, object]:
         "stream": profile.stream,
         "auth": {dialect: profile.auth_for(dialect) for dialect in profile.dialects},
         "headers": dict(profile.headers),
-        "quirks": _plain(manner_values(profile)),
+        "quirks": _plain(quirk_values(profile)),
         "context_window": profile.context_window,
         "max_output_tokens": profile.max_output_tokens,
         "first_byte_timeout_s": profile.first_byte_timeout_s,
@@ -322,7 +322,7 @@ def _price_text(prices: Prices) -> str:
 
 
 def _quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
-    values = manner_values(profile)
+    values = quirk_values(profile)
     facts = facts_of(profile.model)
     for quirk in settable_quirks():
         name = quirk.name

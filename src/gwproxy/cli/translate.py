@@ -91,23 +91,23 @@ def _bridge(
 ) -> tuple[Bridge, str]:
     from gwproxy.profiles import store
     from gwproxy.translate.bridge import Bridge, peek
-    from gwproxy.translate.quirks import Manners
+    from gwproxy.translate.quirks import Quirks
     from gwproxy.translate.wire.fields import Rejected
 
     try:
         asked = peek(request)
     except Rejected as error:
         raise UsageError("the request cannot be read", why=str(error)) from None
-    manners, model, dialect, streams = Manners(), asked.model, wanted, asked.stream
+    quirks, model, dialect, streams = Quirks(), asked.model, wanted, asked.stream
     if profile is not None:
         route = _route(store.load(), profile, asked.model, client)
-        manners, model, streams = route.manners, route.model, route.streams(asked.stream)
+        quirks, model, streams = route.quirks, route.model, route.streams(asked.stream)
         dialect = wanted or route.dialect
     assert dialect is not None
     bridge = Bridge(
         client,
         dialect,
-        manners,
+        quirks,
         asked=asked,
         model=model,
         streams=streams,

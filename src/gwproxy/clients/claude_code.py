@@ -18,7 +18,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect
 
 NAME: Final = "claude-code"
@@ -123,7 +123,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
         **_address_and_secret(endpoint),
         **_models(endpoint),
         **_limits(endpoint),
-        **_manners(endpoint),
+        **_quirks(endpoint),
     }
 
 
@@ -261,14 +261,14 @@ def _limits(endpoint: Endpoint) -> dict[str, str]:
     return variables
 
 
-def _manners(endpoint: Endpoint) -> dict[str, str]:
+def _quirks(endpoint: Endpoint) -> dict[str, str]:
     variables: dict[str, str] = {}
-    manners = manner_values(endpoint.profile)
+    quirks = quirk_values(endpoint.profile)
     if not endpoint.is_claude:
         # The first system block names the session: only Anthropic's own servers take it out,
         # and elsewhere it makes every prompt a new one to the cache.
         variables["CLAUDE_CODE_ATTRIBUTION_HEADER"] = "0"
-    if not (manners["tool_references"] and manners["tool_extras"]):
+    if not (quirks["tool_references"] and quirks["tool_extras"]):
         # Deferred tools come back as `tool_reference` blocks, which hardly any upstream but
         # Claude takes (MoonshotAI/Kimi-K2#118): all tools are sent from the start instead.
         variables["ENABLE_TOOL_SEARCH"] = "false"

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_PORT, ServeSettings
 from gwproxy.translate.dialect_facts import Dialect
@@ -72,7 +72,7 @@ class Endpoint:
     @property
     def is_claude(self) -> bool:
         """Whether real Claude answers: only it signs its thinking and checks the signature."""
-        return manner_values(self.profile)["signed_thinking"] is True
+        return quirk_values(self.profile)["signed_thinking"] is True
 
     def base_for(self, dialect: Dialect, client: str) -> str:
         """The base for one dialect. Raises ConfigError where the provider does not speak it."""

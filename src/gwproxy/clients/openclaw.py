@@ -29,7 +29,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError, UsageError
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
 
@@ -222,14 +222,14 @@ def _permissions(endpoint: Endpoint, tree: Tree) -> list[Wish]:
 
 
 def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
-    profile, manners = endpoint.profile, manner_values(endpoint.profile, model)
+    profile, quirks = endpoint.profile, quirk_values(endpoint.profile, model)
     entry: dict[str, Value] = {
         "id": model,
         "name": model,
         # Without it OpenClaw drops the model's thinking from the history, and an upstream that
         # wants it back answers 400.
-        "reasoning": manners["thinking_switch"] != "none",
-        "input": ["text", "image"] if manners["vision"] else ["text"],
+        "reasoning": quirks["thinking_switch"] != "none",
+        "input": ["text", "image"] if quirks["vision"] else ["text"],
     }
     if profile.context_window:
         entry["contextWindow"] = profile.context_window

@@ -17,7 +17,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
 
@@ -185,13 +185,13 @@ def _models(endpoint: Endpoint) -> list[str]:
 
 
 def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
-    profile, manners = endpoint.profile, manner_values(endpoint.profile, model)
-    inputs = ["text", "image"] if manners["vision"] else ["text"]
+    profile, quirks = endpoint.profile, quirk_values(endpoint.profile, model)
+    inputs = ["text", "image"] if quirks["vision"] else ["text"]
     entry: dict[str, Value] = {
         "name": model,
         "tool_call": True,
-        "reasoning": manners["thinking_switch"] != "none",
-        "attachment": manners["vision"],
+        "reasoning": quirks["thinking_switch"] != "none",
+        "attachment": quirks["vision"],
         "modalities": {"input": inputs, "output": ["text"]},
     }
     if profile.context_window and profile.max_output_tokens:

@@ -1,6 +1,6 @@
 """Which quirks an upstream has, and how a person sets them.
 
-What quirks there are, with type, meaning and source, is declared in `translate.manners` and read
+What quirks there are, with type, meaning and source, is declared in `translate.quirks` and read
 here. Presets, what is known of the model (`model_facts`) and users override single ones; nothing
 anywhere asks whether a provider or a model has a certain name.
 """
@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hin
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.suggest import did_you_mean
-from gwproxy.translate.quirks import About, Manners, QuirkValue
+from gwproxy.translate.quirks import About, Quirks, QuirkValue
 
 QuirkKind = Literal["bool", "int", "str", "choice", "list"]
 
@@ -40,8 +40,8 @@ class BadQuirk(ValueError):
 
 
 def _declared() -> Iterable[Quirk]:
-    defaults = Manners()
-    for name, hint in get_type_hints(Manners, include_extras=True).items():
+    defaults = Quirks()
+    for name, hint in get_type_hints(Quirks, include_extras=True).items():
         assert get_origin(hint) is Annotated, name
         type_, about = get_args(hint)
         choices = get_args(type_) if get_origin(type_) is Literal else ()
@@ -103,9 +103,9 @@ def settable_quirks() -> tuple[Quirk, ...]:
     return tuple(quirk for quirk in QUIRKS.values() if not quirk.about.setting)
 
 
-def manner_values(profile: Profile, model: str = "") -> dict[str, QuirkValue]:
+def quirk_values(profile: Profile, model: str = "") -> dict[str, QuirkValue]:
     """Every quirk with the value it has for `profile` and its model, or another one:
-    the arguments of `Manners`. A model's own facts come before the preset's, a person's wishes
+    the arguments of `Quirks`. A model's own facts come before the preset's, a person's wishes
     before both."""
     facts = facts_of(model or profile.model)
     values = {quirk.name: quirk.default for quirk in QUIRKS.values()} | dict(profile.quirks)

@@ -54,7 +54,7 @@ async def count(
     head = answers.head(Dialect.ANTHROPIC, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)
     counted = None
-    if route.manners.count_tokens == "upstream" and FACTS[route.dialect].counted:
+    if route.quirks.count_tokens == "upstream" and FACTS[route.dialect].counted:
         counted = await _ask(services, route, request.headers, bridge, body)
     if counted is None:
         counted = _estimated(bridge, body)
@@ -93,7 +93,7 @@ def _bridge(
     return Bridge(
         client,
         route.dialect,
-        route.manners,
+        route.quirks,
         asked=asked,
         model=route.model,
         streams=False,

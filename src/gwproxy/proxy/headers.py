@@ -82,7 +82,7 @@ def _relayed(client: Mapping[str, str], facts: DialectFacts, *, faithful: bool) 
 
 def _is_claude(route: Route) -> bool:
     """Real Claude checks its signatures, and keeps to the version that a client asks for."""
-    return route.manners.signed_thinking
+    return route.quirks.signed_thinking
 
 
 def _credential(route: Route, key: str) -> dict[str, str]:

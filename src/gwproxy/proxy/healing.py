@@ -1,6 +1,6 @@
 """What refusals have taught, for each profile and model, and the one repetition that they earn.
 
-`translate.healing` knows what a refusal means; here is what is done about it: the manners of a
+`translate.healing` knows what a refusal means; here is what is done about it: the quirks of a
 route with what was learned, a remedy that a person's own settings do not forbid, and the memory
 of what helped, in the state folder's file of lessons where one is given.
 """
@@ -31,7 +31,7 @@ _MOST_LESSONS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """A route whose manners `remedy` has changed."""
+    """A route whose quirks `remedy` has changed."""
 
     route: Route
     remedy: Remedy
@@ -56,7 +56,7 @@ class Healing:
         if not lessons:
             return route
         flags = {lesson.quirk: lesson.value for lesson in lessons}
-        return replace(route, manners=structs.replace(route.manners, **cast(Any, flags)))
+        return replace(route, quirks=structs.replace(route.quirks, **cast(Any, flags)))
 
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())
@@ -64,17 +64,17 @@ class Healing:
     def remedy(self, failure: Failure, route: Route, *, faithful: bool) -> Healed | None:
         """The route on which to ask once more. What a person has set by hand stays as it is: the
         refusal is then theirs to read."""
-        found = heal(failure, route.manners, faithful=faithful)
+        found = heal(failure, route.quirks, faithful=faithful)
         if found is None:
             return None
         if any(learned.is_set_by_hand(route.profile, name) for name in found.changes):
             return None
-        return Healed(replace(route, manners=found.applied(route.manners)), found)
+        return Healed(replace(route, quirks=found.applied(route.quirks)), found)
 
     async def judge(self, healed: Healed, failure: Failure) -> None:
         """The repetition was refused as well. When the upstream now complains of something else
         that can be mended, the first change has helped, and the next request brings the other."""
-        other = heal(failure, healed.route.manners, faithful=False)
+        other = heal(failure, healed.route.quirks, faithful=False)
         if other is not None and other.cause != healed.remedy.cause:
             await self.learn(healed)
 

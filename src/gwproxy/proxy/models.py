@@ -42,7 +42,7 @@ def listed(routes: Routes, pinned: str) -> list[dict[str, Any]]:
 
 def _of_profile(routes: Routes, profile: Profile, *, prefix: str) -> Iterable[dict[str, Any]]:
     for model in dict.fromkeys((profile.model, *profile.models)):
-        manners = routes.manners_of(profile, model)
+        quirks = routes.quirks_of(profile, model)
         yield {
             "id": prefix + model,
             "object": "model",
@@ -51,8 +51,8 @@ def _of_profile(routes: Routes, profile: Profile, *, prefix: str) -> Iterable[di
             "created_at": _CREATED_AT,
             "owned_by": profile.name,
             "display_name": f"{model} ({profile.name})",
-            "max_input_tokens": manners.context_window,
-            "max_tokens": manners.max_output,
+            "max_input_tokens": quirks.context_window,
+            "max_tokens": quirks.max_output,
         }
 
 

@@ -66,11 +66,11 @@ class Question:
         services, route, record = self._services, self.route, self._record
         record.follow(route)
         record.generating = True
-        if route.manners.rebuild and self._client == route.dialect:
+        if route.quirks.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
         if self._client == Dialect.RESPONSES:  # alone it has a memory (product.md §5)
             # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
-            native = route.dialect == Dialect.RESPONSES and not route.manners.rebuild
+            native = route.dialect == Dialect.RESPONSES and not route.quirks.rebuild
             self.turn = await begin_turn(services, routes, route, body, native=native)
             body = self.turn.body
         self._body = body
@@ -122,7 +122,7 @@ class Question:
         return Bridge(
             self._client,
             route.dialect,
-            route.manners,
+            route.quirks,
             asked=self._asked,
             model=route.model,
             streams=route.streams(self._asked.stream),

@@ -14,13 +14,13 @@ from typing import Any, Final, cast
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Profile, StreamMode
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import FACTS
 
 _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
@@ -35,7 +35,7 @@ class Route:
     model: str
     dialect: Dialect
     url: str
-    manners: Manners
+    quirks: Quirks
 
     def streams(self, asked: bool) -> bool:
         """Whether the upstream is to stream, when the client `asked` for a stream or not."""
@@ -53,7 +53,7 @@ class Routes:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._manners: dict[tuple[str, tuple[str, ...]], Manners] = {}
+        self._quirks: dict[tuple[str, tuple[str, ...]], Quirks] = {}
 
     def find(self, pinned: str, requested: str, client: Dialect) -> Route:
         """The route of a request of `client`'s dialect for the model `requested`.
@@ -87,7 +87,7 @@ class Routes:
             url = profile.url(FACTS[dialect].endpoint)
             if url is not None:
                 model = model or profile.model
-                return Route(profile, model, dialect, url, self.manners_of(profile, model))
+                return Route(profile, model, dialect, url, self.quirks_of(profile, model))
         raise Failed(_no_address(profile))
 
     def _choose(self, pinned: str, requested: str) -> tuple[str, str]:
@@ -120,15 +120,15 @@ class Routes:
     def _knows(self, name: str) -> bool:
         return name in self.config.profiles
 
-    def manners_of(self, profile: Profile, model: str) -> Manners:
+    def quirks_of(self, profile: Profile, model: str) -> Quirks:
         """The quirks of the profile and the model as the translation wants them."""
         facts = facts_of(model)  # a client can name any number of models, but they are of few kinds
         place = profile.name, facts.names if facts is not None else ()
-        manners = self._manners.get(place)
-        if manners is None:
-            manners = Manners(**cast(Any, manner_values(profile, model)))
-            self._manners[place] = manners
-        return manners
+        quirks = self._quirks.get(place)
+        if quirks is None:
+            quirks = Quirks(**cast(Any, quirk_values(profile, model)))
+            self._quirks[place] = quirks
+        return quirks
 
 
 def strip_suffix(model: str) -> str:

@@ -76,4 +76,4 @@ async def _ask(services: Services, routes: Routes, address: Address) -> dict[str
 def _route(routes: Routes, profile: Profile) -> Route:
     """How the profile wants to be asked at the address where its list of models is."""
     dialect = profile.lister.name
-    return Route(profile, profile.model, dialect, "", routes.manners_of(profile, profile.model))
+    return Route(profile, profile.model, dialect, "", routes.quirks_of(profile, profile.model))

@@ -10,13 +10,13 @@ four ways through and no fifth:
     stream → whole      build ∘ fold ∘ … ∘ Reader       the upstream only streams
 
 Who absorbs what: *readers* hide every disorder of an upstream, the sequencer makes interleaved
-blocks follow one another, `stages.calls` gives calls the ids, names and arguments that the client can
-take, *writers* guarantee the client's grammar. Requests go the other way: parse, `names.inward`,
-the `passes` that the upstream's `Manners` ask for, render. What cannot be carried is a named
+blocks follow one another, `stages.calls` gives calls the ids, names and arguments that the client
+can take, *writers* guarantee the client's grammar. Requests go the other way: parse, `names.inward`,
+the `passes` that the upstream's `Quirks` ask for, render. What cannot be carried is a named
 loss or a 400 that names the field; what breaks is a `Failure`, and never looks finished.
 
 The same dialect on both sides is passthrough: bytes as they came (`relay.py`), unless the
-upstream's manners say that it refuses what today's clients send.
+upstream's quirks say that it refuses what today's clients send.
 
 Nothing here may touch a socket, the clock, randomness, files, the environment or a log. Ids and
 time come in as values or callables, so that the same input gives the same bytes. `bridge.py` is

@@ -1,6 +1,6 @@
 """The only door of the pure core: one Bridge per exchange, for every pair of dialects.
 
-    bridge = Bridge(client, upstream, manners, …)
+    bridge = Bridge(client, upstream, quirks, …)
     upstream_body = bridge.request(client_body)          raises fields.Rejected
     …then, by what the two sides do:
     client whole,  upstream whole     bridge.reply(body) -> bytes | Failure
@@ -43,7 +43,7 @@ from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import Thoughts, recalled, session_of
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.calls import Outward
 from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
@@ -109,7 +109,7 @@ class Bridge:
         self,
         client: Dialect,
         upstream: Dialect,
-        manners: Manners,
+        quirks: Quirks,
         *,
         asked: Peek,
         model: str,
@@ -125,12 +125,12 @@ class Bridge:
         self._upstream = codecs[upstream]
         self.client = self._client.facts.name
         self.upstream = self._upstream.facts.name
-        reads_words = manners.leaked_tools or (
-            manners.inline_think and self._upstream.facts.think_tags
+        reads_words = quirks.leaked_tools or (
+            quirks.inline_think and self._upstream.facts.think_tags
         )
         self.faithful = (
             client == upstream
-            and not (manners.rebuild or reads_words)
+            and not (quirks.rebuild or reads_words)
             and (not asked.stream or streams)
             and not (streams and not asked.stream)
         )
@@ -140,19 +140,19 @@ class Bridge:
         self.usage = Usage()
         self.stop: Stop | None = None
         self.upstream_model = ""
-        self._manners = manners
+        self._quirks = quirks
         self._model = model
         self._streams = streams
         self._factor = input_factor
-        self._thoughts = thoughts if manners.reasoning_in != "none" else None
+        self._thoughts = thoughts if quirks.reasoning_in != "none" else None
         self._session = ""
-        self._names = Names(self._upstream.facts, manners)
+        self._names = Names(self._upstream.facts, quirks)
         self._asked = Asked(
             model=asked.model,
             new_id=new_id,
             created=created,
             request_id=request_id,
-            family=manners.family,
+            family=quirks.family,
         )
         self._stops: tuple[str, ...] = ()
         self._wrapped: dict[str, str] = {}
@@ -163,12 +163,12 @@ class Bridge:
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
         """Addresses of images that `request` wants fetched. Raises as `request` does."""
-        if self._manners.image_urls or not _NAMES_ADDRESS.search(body):
+        if self._quirks.image_urls or not _NAMES_ADDRESS.search(body):
             return ()
         self._open_seals(body)
         if self.faithful:
             return ()
-        return pending_urls(self._client.parse_request(body, Losses()), self._manners)
+        return pending_urls(self._client.parse_request(body, Losses()), self._quirks)
 
     def request(self, body: bytes, images: Mapping[str, Fetched] = NO_IMAGES) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
@@ -243,21 +243,21 @@ class Bridge:
             request = recalled(request, self._thoughts)
         request = self._names.inward(request, self.losses)
         if self._client.facts.arguments != "object":
-            self._wrapped = wrapped_tools(request, self._manners)
-        if self._manners.leaked_tools:
+            self._wrapped = wrapped_tools(request, self._quirks)
+        if self._quirks.leaked_tools:
             self._leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
-        steps = repair_steps(request, self.upstream, self._manners, self.losses)
+        steps = repair_steps(request, self.upstream, self._quirks, self.losses)
         for step, changed in steps:
             self.repaired.append((step.name, step.why))
             request = changed
         self._asked = structs.replace(self._asked, answer_tool=request.answer_tool)
-        return self._upstream.render_request(request, self._manners, self.losses)
+        return self._upstream.render_request(request, self._quirks, self.losses)
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and
         some do not tell which one it was to a client that asks."""
         upstream = self._upstream.facts
-        if not (upstream.stops and takes_stops(stops, self.upstream, self._manners)):
+        if not (upstream.stops and takes_stops(stops, self.upstream, self._quirks)):
             return True
         return self._client.facts.names_stop and not upstream.names_stop
 
@@ -270,12 +270,12 @@ class Bridge:
         """A whole answer for a client that wants one."""
         if self.faithful:
             return self._relay_whole(body)
-        events = self._upstream.lay_out_reply(body, self._manners)
+        events = self._upstream.lay_out_reply(body, self._quirks)
         return self.build(fold(self.pipe().feed(events)))
 
     def _relay_whole(self, body: bytes) -> bytes | Failure:
         codec = self._upstream
-        for event in codec.lay_out_reply(body, self._manners):
+        for event in codec.lay_out_reply(body, self._quirks):
             if not isinstance(event, Fail):
                 self.note(event)
             elif codec.promises is not None and codec.promises(body):
@@ -339,16 +339,16 @@ class Bridge:
         return None if self._thoughts is None else Listener(self._session, self._thoughts)
 
     def reader(self) -> Reader:
-        return self._upstream.reader(self._manners)
+        return self._upstream.reader(self._quirks)
 
     def writer(self) -> Writer:
         return self._client.writer(self._asked)
 
     def tap(self) -> Tap:
-        return self._upstream.tap(self._manners)
+        return self._upstream.tap(self._quirks)
 
     def lay_out(self, body: bytes) -> list[Event]:
-        return self._upstream.lay_out_reply(body, self._manners)
+        return self._upstream.lay_out_reply(body, self._quirks)
 
     @property
     def asked_model(self) -> str:

@@ -2,12 +2,12 @@
 
     blocks.py    wire pieces <-> hub blocks, for history and answers alike
     request.py   parse(body, losses) -> Request              raises fields.Rejected
-                 render(request, manners, losses) -> bytes   raises fields.Rejected
-    reply.py     lay_out(body, manners) -> list[Event]       Reader(manners).whole(body)
+                 render(request, quirks, losses) -> bytes   raises fields.Rejected
+    reply.py     lay_out(body, quirks) -> list[Event]       Reader(quirks).whole(body)
                  build(reply, asked) -> bytes                 the folded answer as a whole body
-    stream.py    Reader(manners).feed(chunk) / .finish() / .whole(body) -> list[Event]
+    stream.py    Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
                  Writer(asked).write(events) -> bytes, .ping() -> bytes
-    relay.py     Tap(manners).read(frames) / .finish() -> list[Event]
+    relay.py     Tap(quirks).read(frames) / .finish() -> list[Event]
     failure.py   parse(status, headers, body) -> Failure
                  render(failure, request_id) -> (status, body)
 
@@ -39,7 +39,7 @@ from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure, Reply, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.sse import Decoder, Frame
 
 
@@ -76,7 +76,7 @@ class Codec(Struct, frozen=True):
     """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
     its `facts` and its functions.
 
-    `plain_question(question, limit, manners)` is the shortest body that asks it, without the model.
+    `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
     such a request and its body is not quite the other's. `promises` says whether a body that is no
     answer yet is a promise of one, where the dialect knows such a thing.
@@ -84,15 +84,15 @@ class Codec(Struct, frozen=True):
 
     facts: DialectFacts
     parse_request: Callable[[bytes, Losses], Request]
-    render_request: Callable[[Request, Manners, Losses], bytes]
-    lay_out_reply: Callable[[bytes, Manners], list[Event]]
+    render_request: Callable[[Request, Quirks, Losses], bytes]
+    lay_out_reply: Callable[[bytes, Quirks], list[Event]]
     build_reply: Callable[[Reply, Asked], bytes]
-    reader: Callable[[Manners], Reader]
+    reader: Callable[[Quirks], Reader]
     writer: Callable[[Asked], Writer]
-    tap: Callable[[Manners], Tap]
+    tap: Callable[[Quirks], Tap]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
-    plain_question: Callable[[str, int, Manners], dict[str, Any]]
+    plain_question: Callable[[str, int, Quirks], dict[str, Any]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     promises: Callable[[bytes], bool] | None = None
 

@@ -33,7 +33,7 @@ class Cache(Struct, frozen=True):
 class Seal(Struct, frozen=True):
     """Reasoning state that only the model family which made it can read.
 
-    `family` names who made it (`Manners.family`); `kind` is `signature` (Anthropic thinking),
+    `family` names who made it (`Quirks.family`); `kind` is `signature` (Anthropic thinking),
     `redacted` (Anthropic redacted thinking), `encrypted` (Responses `encrypted_content`) or
     `text` (plain reasoning text whose only home is the client's copy). `item_id` is the Responses
     item that `data` belongs to. Never sent to another family: foreign ciphertext is a 400 there.

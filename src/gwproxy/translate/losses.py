@@ -44,7 +44,7 @@ class Losses:
         self._entries[f"rename:{field}"] = None
 
     def heal(self, change: str) -> None:
-        """The upstream refused the request and was asked once more, with its manners changed."""
+        """The upstream refused the request and was asked once more, with its quirks changed."""
         self._entries[f"heal:{change}"] = None
 
     def __iter__(self) -> Iterator[str]:

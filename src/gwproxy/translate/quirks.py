@@ -30,7 +30,7 @@ _KIMI_CHAT: Final = "https://platform.kimi.ai/docs/api/chat"
 _OPENAI_CHAT: Final = "https://platform.openai.com/docs/api-reference/chat/create"
 
 
-class Manners(Struct, frozen=True, kw_only=True):
+class Quirks(Struct, frozen=True, kw_only=True):
     """The defaults suit an unknown, reasonably modern upstream. Of the values of a choice the
     first is the default."""
 

@@ -6,18 +6,18 @@ import json
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 BODY = json.dumps(
     {"model": "m", "messages": [{"role": "user", "content": "foo " * 370}], "tools": []}
 ).encode()
 
 
-def bridge(upstream: Dialect, manners: Manners) -> Bridge:
+def bridge(upstream: Dialect, quirks: Quirks) -> Bridge:
     return Bridge(
         Dialect.ANTHROPIC,
         upstream,
-        manners,
+        quirks,
         asked=Peek("m"),
         model="kimi-k2.5",
         streams=False,
@@ -28,11 +28,11 @@ def bridge(upstream: Dialect, manners: Manners) -> Bridge:
 
 
 def test_it_is_estimated_from_what_it_says() -> None:
-    assert 390 < bridge(Dialect.CHAT, Manners()).estimate(BODY) < 420
+    assert 390 < bridge(Dialect.CHAT, Quirks()).estimate(BODY) < 420
 
 
 def test_an_upstream_that_counts_gets_what_it_would_get_to_answer() -> None:
-    sent = bridge(Dialect.ANTHROPIC, Manners(rebuild=True)).count_request(BODY)
+    sent = bridge(Dialect.ANTHROPIC, Quirks(rebuild=True)).count_request(BODY)
 
     assert json.loads(sent) == {
         "model": "kimi-k2.5",

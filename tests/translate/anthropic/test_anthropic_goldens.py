@@ -18,7 +18,7 @@ from gwproxy.translate.anthropic.writer import Writer
 from gwproxy.translate.codec import Asked
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.sequencer import Sequencer
 from support.anthropic_grammar import collect
 from support.golden import FIXTURES, agrees
@@ -28,7 +28,7 @@ HERE = FIXTURES / "anthropic"
 REQUESTS = sorted(p for p in HERE.glob("*.json") if p.name.count(".") == 1)
 STREAMS = sorted(p for p in HERE.glob("*.sse") if p.name.count(".") == 1)
 MANNERS = {
-    "plain": Manners(
+    "plain": Quirks(
         family="kimi",
         mid_system="wrap",
         thinking_switch="thinking",
@@ -37,7 +37,7 @@ MANNERS = {
         image_urls=False,
         json_schema="prompt",
     ),
-    "claude": Manners(
+    "claude": Quirks(
         family="claude",
         signed_thinking=True,
         adaptive_thinking=True,
@@ -63,16 +63,16 @@ def name_of(path: Path) -> str:
     return path.stem
 
 
-@pytest.mark.parametrize("manners", MANNERS)
+@pytest.mark.parametrize("quirks", MANNERS)
 @pytest.mark.parametrize("path", REQUESTS, ids=name_of)
-def test_requests(path: Path, manners: str) -> None:
+def test_requests(path: Path, quirks: str) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
-    body = sent(parsed, Dialect.ANTHROPIC, MANNERS[manners], losses)
+    body = sent(parsed, Dialect.ANTHROPIC, MANNERS[quirks], losses)
     shown = {"losses": list(losses), "body": json.loads(body)}
 
     text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
-    agrees(path.with_suffix(f".{manners}.json"), text)
+    agrees(path.with_suffix(f".{quirks}.json"), text)
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=name_of)

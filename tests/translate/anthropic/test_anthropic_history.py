@@ -23,21 +23,21 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
-PLAIN = Manners(family="kimi", mid_system="wrap")
-CLAUDE = Manners(
+PLAIN = Quirks(family="kimi", mid_system="wrap")
+CLAUDE = Quirks(
     family="claude", signed_thinking=True, tool_extras=True, tool_references=True, documents=True
 )
 
 
 def rendered(
-    *turns: Turn, manners: Manners = PLAIN, lost: tuple[str, ...] | None = None, **more: Any
+    *turns: Turn, quirks: Quirks = PLAIN, lost: tuple[str, ...] | None = None, **more: Any
 ) -> Any:
     losses = Losses()
     wanted = Request("m", turns, max_tokens=9000, client=Dialect.ANTHROPIC, **more)
-    repaired = repair(wanted, Dialect.ANTHROPIC, manners, losses)
-    data = request.render(repaired, manners, losses)
+    repaired = repair(wanted, Dialect.ANTHROPIC, quirks, losses)
+    data = request.render(repaired, quirks, losses)
     assert lost is None or tuple(losses) == lost
     return json.loads(data)
 
@@ -129,7 +129,7 @@ def test_a_system_turn_after_results_follows_them() -> None:
 def test_where_the_upstream_knows_system_messages(
     turns: tuple[Turn, ...], outlined: list[str]
 ) -> None:
-    assert outline(rendered(*turns, manners=CLAUDE)) == outlined
+    assert outline(rendered(*turns, quirks=CLAUDE)) == outlined
 
 
 # --- turns of one role ---------------------------------------------------------------------------
@@ -193,9 +193,9 @@ FOREIGN_REDACTED = Reasoning("", foreign_signature="R", hidden=True)
 THOUGHTS = (OWN, PLAIN_TEXT, UNKNOWN, ENCRYPTED, UNSIGNED, REDACTED, FOREIGN_REDACTED)
 
 
-def thoughts(manners: Manners, *blocks: Block, lost: tuple[str, ...] | None = None) -> list[Any]:
+def thoughts(quirks: Quirks, *blocks: Block, lost: tuple[str, ...] | None = None) -> list[Any]:
     turns = (user("u"), assistant(*blocks, "a"), user("v"))
-    body = rendered(*turns, manners=manners, lost=lost)
+    body = rendered(*turns, quirks=quirks, lost=lost)
     return [block for block in body["messages"][1]["content"] if block["type"] != "text"]
 
 
@@ -220,23 +220,23 @@ def test_others_get_the_words_without_anybodys_seal() -> None:
 
 
 def test_an_upstreams_own_signature_returns_to_it() -> None:
-    manners = Manners(family="kimi")
+    quirks = Quirks(family="kimi")
     block = Reasoning("t", Seal("kimi", "signature", "K"))
 
-    assert thoughts(manners, block) == [{"type": "thinking", "thinking": "t", "signature": "K"}]
-    assert thoughts(manners, Reasoning("", Seal("kimi", "signature", "K"))) == [
+    assert thoughts(quirks, block) == [{"type": "thinking", "thinking": "t", "signature": "K"}]
+    assert thoughts(quirks, Reasoning("", Seal("kimi", "signature", "K"))) == [
         {"type": "thinking", "thinking": "", "signature": "K"}
     ]
 
 
 def test_an_upstream_that_wants_no_thoughts_gets_none() -> None:
-    manners = Manners(reasoning_in="none")
+    quirks = Quirks(reasoning_in="none")
 
-    assert thoughts(manners, PLAIN_TEXT, lost=("drop:messages.thinking",)) == []
+    assert thoughts(quirks, PLAIN_TEXT, lost=("drop:messages.thinking",)) == []
 
 
 def test_thoughts_of_turns_with_calls_only() -> None:
-    manners = Manners(reasoning_in="tool_turns")
+    quirks = Quirks(reasoning_in="tool_turns")
     turns = (
         user("u"),
         assistant(UNSIGNED, call("a")),
@@ -244,7 +244,7 @@ def test_thoughts_of_turns_with_calls_only() -> None:
         assistant(UNSIGNED, "b"),
         user("v"),
     )
-    body = rendered(*turns, manners=manners, lost=("drop:messages.thinking",))
+    body = rendered(*turns, quirks=quirks, lost=("drop:messages.thinking",))
 
     assert outline(body)[1] == "assistant: thinking call a"
     assert outline(body)[3] == 'assistant: "b"'
@@ -273,9 +273,9 @@ def test_how_many_turns_keep_their_thoughts(keep: int | None, kept: list[str]) -
 
 
 def test_a_placeholder_where_the_upstream_refuses_calls_without_a_thought() -> None:
-    manners = Manners(reasoning_placeholder=" ")
+    quirks = Quirks(reasoning_placeholder=" ")
     turns = (user("u"), assistant("a", call("x")), user(Result("x")), assistant("b"), user("v"))
-    body = rendered(*turns, manners=manners, lost=("synth:messages.thinking",))
+    body = rendered(*turns, quirks=quirks, lost=("synth:messages.thinking",))
 
     assert body["messages"][1]["content"][0] == {
         "type": "thinking",
@@ -283,7 +283,7 @@ def test_a_placeholder_where_the_upstream_refuses_calls_without_a_thought() -> N
         "signature": "",
     }
     assert outline(body)[3] == 'assistant: "b"'
-    without = rendered(*turns, manners=manners, thinking=Thinking("off"))
+    without = rendered(*turns, quirks=quirks, thinking=Thinking("off"))
     assert outline(without)[1] == 'assistant: "a" call x'
 
 
@@ -294,14 +294,14 @@ def test_manual_thinking_is_off_for_a_loop_whose_thought_cannot_be_sent() -> Non
     """The API's 400: expected `thinking`, but found `tool_use`."""
     manual = Thinking("budget", budget_tokens=2048)
     lost = ("drop:messages.thinking", "drop:thinking")
-    body = rendered(*LOOP, manners=CLAUDE, thinking=manual, lost=lost)
+    body = rendered(*LOOP, quirks=CLAUDE, thinking=manual, lost=lost)
 
     assert body["thinking"] == {"type": "disabled"}
     assert outline(body)[1] == "assistant: call a"
     own = (user("u"), assistant(OWN, call("a")), user(Result("a")))
-    assert rendered(*own, manners=CLAUDE, thinking=manual)["thinking"]["type"] == "enabled"
+    assert rendered(*own, quirks=CLAUDE, thinking=manual)["thinking"]["type"] == "enabled"
     after_it = (*LOOP, assistant("done"), user("next"))
-    asked = rendered(*after_it, manners=CLAUDE, thinking=manual, lost=("drop:messages.thinking",))
+    asked = rendered(*after_it, quirks=CLAUDE, thinking=manual, lost=("drop:messages.thinking",))
     assert asked["thinking"]["type"] == "enabled"
 
 
@@ -314,7 +314,7 @@ def test_native_blocks_go_home_or_are_said_in_words() -> None:
     silent = Opaque(Dialect.ANTHROPIC, "container_upload", '{"type":"container_upload"}')
     turns = (user("u"), assistant(block, silent, "a"), user("v"))
 
-    at_home = rendered(*turns, manners=CLAUDE)
+    at_home = rendered(*turns, quirks=CLAUDE)
     assert at_home["messages"][1]["content"][0] == json.loads(native)
     elsewhere = rendered(
         *turns, lost=("emu:messages.web_search_tool_result", "drop:messages.container_upload")

@@ -39,7 +39,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from support.anthropic_grammar import collect
 from support.anthropic_sdk import accumulated, bare, whole
 from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped
@@ -48,7 +48,7 @@ from support.sending import sent
 
 ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
 HIDING = Asked(model="asked", new_id=lambda p: f"{p}fresh", family="kimi", show_reasoning=False)
-EVERYTHING = Manners(
+EVERYTHING = Quirks(
     family="claude",
     adaptive_thinking=True,
     efforts=("low", "medium", "high", "xhigh", "max"),
@@ -334,7 +334,7 @@ def test_a_longer_conversation_keeps_the_bytes_of_the_shorter_one(
     conversation: tuple[Turn, ...], mid_system: Any
 ) -> None:
     """With reminders where Claude Code puts them: after each turn of the user."""
-    manners = Manners(documents=True, mid_system=mid_system)
+    quirks = Quirks(documents=True, mid_system=mid_system)
     told: list[Turn] = []
     bodies: list[bytes] = []
     for turn in conversation:
@@ -342,7 +342,7 @@ def test_a_longer_conversation_keeps_the_bytes_of_the_shorter_one(
         if turn.role == "user":
             told.append(Turn("system", (Text("reminder"),)))
             wanted = Request("m", tuple(told), client=Dialect.ANTHROPIC)
-            bodies.append(sent(wanted, Dialect.ANTHROPIC, manners, Losses()))
+            bodies.append(sent(wanted, Dialect.ANTHROPIC, quirks, Losses()))
 
     for shorter, longer in itertools.pairwise(bodies):
         assert longer.startswith(shorter.removesuffix(b"]}]}"))
@@ -376,12 +376,12 @@ ANY_TURNS = st.lists(st.builds(placed, ROLES, st.lists(ANY_BLOCKS, max_size=4)),
 def test_any_history_becomes_one_that_the_api_accepts(
     turns: tuple[Turn, ...], mid_system: Any, client: Dialect | None
 ) -> None:
-    manners = Manners(documents=True, mid_system=mid_system, family="kimi")
-    body = sent(Request("m", turns, client=client), Dialect.ANTHROPIC, manners, Losses())
+    quirks = Quirks(documents=True, mid_system=mid_system, family="kimi")
+    body = sent(Request("m", turns, client=client), Dialect.ANTHROPIC, quirks, Losses())
 
     check_lawful(json.loads(body)["messages"])
     again = request.parse(body, Losses())
-    assert sent(again, Dialect.ANTHROPIC, manners, Losses()) == body or client is None
+    assert sent(again, Dialect.ANTHROPIC, quirks, Losses()) == body or client is None
 
 
 def check_lawful(messages: list[Any]) -> None:

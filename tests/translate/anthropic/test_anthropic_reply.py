@@ -26,16 +26,16 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 from support.anthropic_sdk import whole
 
 ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
-PLAIN = Manners(family="kimi")
+PLAIN = Quirks(family="kimi")
 
 
-def laid_out(body: dict[str, Any], manners: Manners = PLAIN) -> list[Event]:
-    events = reply.lay_out(json.dumps(body).encode(), manners)
+def laid_out(body: dict[str, Any], quirks: Quirks = PLAIN) -> list[Event]:
+    events = reply.lay_out(json.dumps(body).encode(), quirks)
     grammar = Grammar(sequential=True)
     for event in events:
         grammar.check(event)

@@ -28,13 +28,13 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
 from support.sending import sent
 
 HELLO = (Turn("user", (Text("hello"),)),)
-PLAIN = Manners(family="kimi", mid_system="wrap")
-CLAUDE = Manners(
+PLAIN = Quirks(family="kimi", mid_system="wrap")
+CLAUDE = Quirks(
     family="claude",
     signed_thinking=True,
     adaptive_thinking=True,
@@ -46,13 +46,13 @@ CLAUDE = Manners(
     user_id="keep",
     max_output=64_000,
 )
-MANUAL = Manners(family="claude", signed_thinking=True, max_output=64_000)
+MANUAL = Quirks(family="claude", signed_thinking=True, max_output=64_000)
 READ = Tool("Read", schema='{"type":"object","properties":{"n":{"maximum":1.10}}}')
 BASH = Tool("Bash")
 
 
 def rendered(
-    manners: Manners = PLAIN,
+    quirks: Quirks = PLAIN,
     *lost: str,
     turns: tuple[Turn, ...] = HELLO,
     client: Dialect | None = Dialect.ANTHROPIC,
@@ -61,20 +61,20 @@ def rendered(
 ) -> Any:
     losses = Losses()
     wanted = Request("m", turns, max_tokens=max_tokens, client=client, **members)
-    data = sent(wanted, Dialect.ANTHROPIC, manners, losses)
+    data = sent(wanted, Dialect.ANTHROPIC, quirks, losses)
     assert list(losses) == list(lost)
     return json.loads(data)
 
 
-def content(block: Block, manners: Manners = PLAIN) -> Any:
+def content(block: Block, quirks: Quirks = PLAIN) -> Any:
     wanted = Request("m", (Turn("user", (block,)),), client=Dialect.ANTHROPIC)
-    body = sent(wanted, Dialect.ANTHROPIC, manners, Losses())
+    body = sent(wanted, Dialect.ANTHROPIC, quirks, Losses())
     return json.loads(body)["messages"][0]["content"]
 
 
-def refused(block: Block, manners: Manners = PLAIN) -> str:
+def refused(block: Block, quirks: Quirks = PLAIN) -> str:
     with pytest.raises(Unsupported) as caught:
-        content(block, manners)
+        content(block, quirks)
     return str(caught.value)
 
 
@@ -115,8 +115,8 @@ def test_a_small_limit_is_raised_where_thoughts_would_eat_it_up(
     wanted: int, mode: Any, sent: int
 ) -> None:
     lost = [f"clamp:max_tokens={sent}"] if sent != wanted else []
-    manners = Manners(min_output=16_000, adaptive_thinking=True)
-    body = rendered(manners, *lost, max_tokens=wanted, thinking=Thinking(mode))
+    quirks = Quirks(min_output=16_000, adaptive_thinking=True)
+    body = rendered(quirks, *lost, max_tokens=wanted, thinking=Thinking(mode))
 
     assert body["max_tokens"] == sent
 
@@ -242,7 +242,7 @@ def test_tools_of_the_server() -> None:
 
     assert rendered(CLAUDE, tools=(search, READ))["tools"][0] == json.loads(native)
     assert rendered(tools=(search,))["tools"] == [json.loads(native)]
-    without = Manners(hosted_tools=False)
+    without = Quirks(hosted_tools=False)
     among = rendered(without, "drop:tools.web_search", tools=(search, READ))
     assert [tool["name"] for tool in among["tools"]] == ["Read"]
     with pytest.raises(Unsupported, match="web_search"):
@@ -277,10 +277,10 @@ def test_tool_choice(choice: ToolChoice | None, sent: Any) -> None:
 
 
 def test_the_parallel_flag_is_left_out_where_it_is_not_known() -> None:
-    manners = Manners(parallel_flag=False)
+    quirks = Quirks(parallel_flag=False)
     choice = ToolChoice(parallel=False)
 
-    assert rendered(manners, tools=(READ,), tool_choice=choice)["tool_choice"] == {"type": "auto"}
+    assert rendered(quirks, tools=(READ,), tool_choice=choice)["tool_choice"] == {"type": "auto"}
 
 
 def test_without_tools_there_is_no_choice() -> None:
@@ -335,14 +335,14 @@ def test_a_schema_that_is_none_becomes_the_empty_one() -> None:
 
 # --- thinking ------------------------------------------------------------------------------------
 
-ADAPTIVE = Manners(adaptive_thinking=True)
-ONLY_THINKING = Manners(thinking_always=True)
-NO_SWITCH = Manners(thinking_switch="none")
-K3 = Manners(adaptive_thinking=True, efforts=("low", "high", "max"))
+ADAPTIVE = Quirks(adaptive_thinking=True)
+ONLY_THINKING = Quirks(thinking_always=True)
+NO_SWITCH = Quirks(thinking_switch="none")
+K3 = Quirks(adaptive_thinking=True, efforts=("low", "high", "max"))
 
 
 @pytest.mark.parametrize(
-    ("wish", "manners", "sent", "effort", "lost"),
+    ("wish", "quirks", "sent", "effort", "lost"),
     [
         (Thinking(), PLAIN, None, None, []),
         (Thinking("off"), PLAIN, {"type": "disabled"}, None, []),
@@ -385,10 +385,10 @@ K3 = Manners(adaptive_thinking=True, efforts=("low", "high", "max"))
     ],
 )
 def test_thinking(
-    wish: Thinking, manners: Manners, sent: Any, effort: str | None, lost: list[str]
+    wish: Thinking, quirks: Quirks, sent: Any, effort: str | None, lost: list[str]
 ) -> None:
     lost = [f"clamp:output_config.effort={w}" if ":" not in w else w for w in lost]
-    body = rendered(manners, *lost, thinking=wish, max_tokens=32_768)
+    body = rendered(quirks, *lost, thinking=wish, max_tokens=32_768)
     if sent is not None and "budget_tokens" in sent:
         sent = {"type": "enabled", **sent}
 
@@ -438,18 +438,18 @@ FORCED = ToolChoice("tool", "Read")
 @pytest.mark.parametrize("choice", [FORCED, ToolChoice("any")])
 def test_a_forced_tool_wins_over_thinking(choice: ToolChoice) -> None:
     wish = Thinking("on", "high", show="omitted")
-    for manners in (CLAUDE, Manners(forced_tools="no_thinking")):
+    for quirks in (CLAUDE, Quirks(forced_tools="no_thinking")):
         body = rendered(
-            manners, "drop:thinking", tools=(READ, BASH), tool_choice=choice, thinking=wish
+            quirks, "drop:thinking", tools=(READ, BASH), tool_choice=choice, thinking=wish
         )
         assert body["thinking"] == {"type": "disabled"}
         assert body["tool_choice"]["type"] == choice.mode
 
 
 def test_an_upstream_that_thinks_unasked_is_told_not_to() -> None:
-    manners = Manners(forced_tools="no_thinking")
+    quirks = Quirks(forced_tools="no_thinking")
 
-    told = rendered(manners, "emu:tool_choice", tools=(READ,), tool_choice=FORCED)
+    told = rendered(quirks, "emu:tool_choice", tools=(READ,), tool_choice=FORCED)
     assert told["thinking"] == {"type": "disabled"}
     assert "thinking" not in rendered(CLAUDE, tools=(READ,), tool_choice=FORCED)
 
@@ -462,19 +462,19 @@ def test_both_where_both_are_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "manners",
-    [Manners(forced_tools="auto"), Manners(forced_tools="no_thinking", thinking_always=True)],
+    "quirks",
+    [Quirks(forced_tools="auto"), Quirks(forced_tools="no_thinking", thinking_always=True)],
 )
-def test_where_neither_can_give_way_the_tool_is_asked_for_in_words(manners: Manners) -> None:
+def test_where_neither_can_give_way_the_tool_is_asked_for_in_words(quirks: Quirks) -> None:
     turns = (Turn("system", (Text("s"),)), *HELLO)
-    body = rendered(manners, "emu:tool_choice", turns=turns, tools=(READ, BASH), tool_choice=FORCED)
+    body = rendered(quirks, "emu:tool_choice", turns=turns, tools=(READ, BASH), tool_choice=FORCED)
 
     assert body["tool_choice"] == {"type": "auto"}
     assert [tool["name"] for tool in body["tools"]] == ["Read"]
     said = [b["text"] for b in body["messages"][-1]["content"]]
     assert said == ["hello", "Answer by calling the tool `Read`."]
     anything = rendered(
-        manners, "emu:tool_choice", tools=(READ, BASH), tool_choice=ToolChoice("any")
+        quirks, "emu:tool_choice", tools=(READ, BASH), tool_choice=ToolChoice("any")
     )
     assert len(anything["tools"]) == 2
 
@@ -522,9 +522,9 @@ def test_a_schema_for_openai_follows_the_rules_here() -> None:
 
 
 def test_a_format_by_a_prompt() -> None:
-    manners = Manners(json_schema="prompt")
+    quirks = Quirks(json_schema="prompt")
     turns = (Turn("system", (Text("s"),)), *HELLO)
-    body = rendered(manners, "emu:response_format", turns=turns, output_format=WANTED)
+    body = rendered(quirks, "emu:response_format", turns=turns, output_format=WANTED)
 
     assert "output_config" not in body
     assert body["system"][0]["text"] == "s"
@@ -532,9 +532,9 @@ def test_a_format_by_a_prompt() -> None:
 
 
 def test_a_format_by_a_tool() -> None:
-    manners = Manners(json_schema="tool", forced_tools="no_thinking")
+    quirks = Quirks(json_schema="tool", forced_tools="no_thinking")
     body = rendered(
-        manners,
+        quirks,
         "emu:response_format",
         "drop:thinking",
         output_format=WANTED,
@@ -547,7 +547,7 @@ def test_a_format_by_a_tool() -> None:
     assert body["tool_choice"] == {"type": "tool", "name": "respond_json"}
     assert body["thinking"] == {"type": "disabled"}
     beside = rendered(
-        manners, "emu:response_format", "emu:tool_choice", tools=(READ,), output_format=WANTED
+        quirks, "emu:response_format", "emu:tool_choice", tools=(READ,), output_format=WANTED
     )
     assert beside["tool_choice"] == {"type": "any"}
 
@@ -564,7 +564,7 @@ def test_any_json_object() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manners", "wish", "thinking", "sent", "lost"),
+    ("quirks", "wish", "thinking", "sent", "lost"),
     [
         (PLAIN, Sampling(0.7, 0.9, 5), None, {"temperature": 0.7, "top_p": 0.9, "top_k": 5}, []),
         (PLAIN, Sampling(1.7), None, {"temperature": 1.0}, ["clamp:temperature=1"]),
@@ -577,7 +577,7 @@ def test_any_json_object() -> None:
             {},
             ["drop:temperature", "drop:top_p", "drop:top_k"],
         ),
-        (Manners(sampling="drop"), Sampling(0.7), None, {}, ["drop:temperature"]),
+        (Quirks(sampling="drop"), Sampling(0.7), None, {}, ["drop:temperature"]),
         (
             PLAIN,
             Sampling(frequency_penalty=1, presence_penalty=1),
@@ -588,9 +588,9 @@ def test_any_json_object() -> None:
     ],
 )
 def test_sampling(
-    manners: Manners, wish: Sampling, thinking: Thinking | None, sent: Any, lost: list[str]
+    quirks: Quirks, wish: Sampling, thinking: Thinking | None, sent: Any, lost: list[str]
 ) -> None:
-    body = rendered(manners, *lost, sampling=wish, thinking=thinking or Thinking())
+    body = rendered(quirks, *lost, sampling=wish, thinking=thinking or Thinking())
 
     assert {k: body[k] for k in ("temperature", "top_p", "top_k") if k in body} == sent
 
@@ -598,20 +598,20 @@ def test_sampling(
 def test_the_user() -> None:
     somebody = Identity('{"session_id":"s"}', "s")
 
-    kept = rendered(Manners(user_id="keep"), identity=somebody)
+    kept = rendered(Quirks(user_id="keep"), identity=somebody)
     assert kept["metadata"] == {"user_id": '{"session_id":"s"}'}
-    hashed = rendered(Manners(user_id="hash"), identity=somebody)
+    hashed = rendered(Quirks(user_id="hash"), identity=somebody)
     assert re.fullmatch("[0-9a-f]{64}", hashed["metadata"]["user_id"])
-    dropped = rendered(Manners(), "drop:metadata.user_id", identity=somebody)
+    dropped = rendered(Quirks(), "drop:metadata.user_id", identity=somebody)
     assert "metadata" not in dropped
-    rendered(Manners(), "drop:prompt_cache_key", identity=Identity(cache_key="k"))
+    rendered(Quirks(), "drop:prompt_cache_key", identity=Identity(cache_key="k"))
 
 
 def test_stop_sequences() -> None:
     assert rendered(stop=("A", "B"))["stop_sequences"] == ["A", "B"]
     blank = rendered(PLAIN, "drop:stop", stop=(" ", "A"))
     assert blank["stop_sequences"] == ["A"]
-    unknown = rendered(Manners(stop_sequences=False), "drop:stop", stop=("A",))
+    unknown = rendered(Quirks(stop_sequences=False), "drop:stop", stop=("A",))
     assert "stop_sequences" not in unknown
 
 
@@ -635,7 +635,7 @@ def test_verbosity_is_lost() -> None:
 
 # --- cache marks ---------------------------------------------------------------------------------
 
-MARKED = Manners(cache_marks=True)
+MARKED = Quirks(cache_marks=True)
 
 
 def marks(body: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.calls import Outward
 from gwproxy.translate.stages.sequencer import Sequencer
 from support.chat_grammar import collect
@@ -31,8 +31,8 @@ ASKED = Asked(
     model="my-model", new_id=lambda prefix: prefix + "fresh", created=5, include_usage=True
 )
 MANNERS = {
-    "open": Manners(),
-    "kimi": Manners(
+    "open": Quirks(),
+    "kimi": Quirks(
         family="kimi",
         mid_system="wrap",
         thinking_switch="thinking",
@@ -65,9 +65,9 @@ def test_replies(path: Path) -> None:
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_streams(path: Path) -> None:
-    manners = MANNERS["kimi"]
-    reader, writer = CODEC.reader(manners), CODEC.writer(ASKED)
-    outward = Outward(Names(CODEC.facts, manners), Losses(), CODEC.facts)
+    quirks = MANNERS["kimi"]
+    reader, writer = CODEC.reader(quirks), CODEC.writer(ASKED)
+    outward = Outward(Names(CODEC.facts, quirks), Losses(), CODEC.facts)
     events = [*reader.feed(path.read_bytes()), *reader.finish()]
     agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))
     grammar = Grammar(sequential=True)

@@ -23,9 +23,9 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
-OPEN = Manners(family="kimi")
+OPEN = Quirks(family="kimi")
 PNG = Media("image", "base64", "iVBORw0KGgo=", "image/png")
 PNG_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
@@ -46,14 +46,14 @@ def result(call_id: str, *blocks: Block | str, is_error: bool = False) -> Result
     return Result(call_id, tuple(Text(b) if isinstance(b, str) else b for b in blocks), is_error)
 
 
-def rendered(*turns: Turn, manners: Manners = OPEN) -> tuple[list[dict[str, Any]], list[str]]:
+def rendered(*turns: Turn, quirks: Quirks = OPEN) -> tuple[list[dict[str, Any]], list[str]]:
     losses = Losses()
-    repaired = repair(Request("m", turns), Dialect.CHAT, manners, losses)
-    return render_messages(repaired.turns, manners, losses), list(losses)
+    repaired = repair(Request("m", turns), Dialect.CHAT, quirks, losses)
+    return render_messages(repaired.turns, quirks, losses), list(losses)
 
 
-def messages(*turns: Turn, manners: Manners = OPEN) -> list[dict[str, Any]]:
-    found, losses = rendered(*turns, manners=manners)
+def messages(*turns: Turn, quirks: Quirks = OPEN) -> list[dict[str, Any]]:
+    found, losses = rendered(*turns, quirks=quirks)
     assert losses == []
     return found
 
@@ -83,9 +83,9 @@ def test_the_prompt_and_later_instructions_stay_where_they_are() -> None:
 
 
 def test_a_host_that_takes_instructions_only_at_the_head() -> None:
-    wrapping = Manners(mid_system="wrap")
+    wrapping = Quirks(mid_system="wrap")
     turns = (system("a"), system("b"), user("hi"), system("later"))
-    assert rendered(*turns, manners=wrapping)[0] == [
+    assert rendered(*turns, quirks=wrapping)[0] == [
         {"role": "system", "content": "a\n\nb"},
         {"role": "user", "content": "hi"},
         {"role": "user", "content": "<system-reminder>\nlater\n</system-reminder>"},
@@ -93,9 +93,9 @@ def test_a_host_that_takes_instructions_only_at_the_head() -> None:
 
 
 def test_the_role_and_the_shape_of_the_prompt() -> None:
-    manners = Manners(system_role="developer", text_parts="parts")
+    quirks = Quirks(system_role="developer", text_parts="parts")
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert messages(system("a", "b"), system("c"), manners=manners) == [
+    assert messages(system("a", "b"), system("c"), quirks=quirks) == [
         {"role": "developer", "content": parts},
         {"role": "developer", "content": "c"},
     ]
@@ -162,7 +162,7 @@ def test_pictures_stay_in_the_result_where_the_upstream_reads_them_there() -> No
     found = messages(
         assistant(A, B),
         user(result("a", "ok", PNG), result("b", PNG)),
-        manners=Manners(tool_media=True),
+        quirks=Quirks(tool_media=True),
     )
     assert found[1:] == [
         tool("a", [{"type": "text", "text": "ok"}, PNG_PART]),
@@ -238,11 +238,11 @@ def test_reasoning_goes_back_on_its_own_turn() -> None:
     }
     assert found[2]["reasoning_content"] == "hm"
     found, _ = rendered(
-        *turns, manners=Manners(reasoning_in="tool_turns", reasoning_field="reasoning")
+        *turns, quirks=Quirks(reasoning_in="tool_turns", reasoning_field="reasoning")
     )
     assert found[0]["reasoning"] == "hm"
     assert "reasoning" not in found[2]
-    found, _ = rendered(*turns, manners=Manners(reasoning_in="none"))
+    found, _ = rendered(*turns, quirks=Quirks(reasoning_in="none"))
     assert not any("reasoning_content" in message for message in found)
 
 
@@ -274,9 +274,9 @@ def test_several_thoughts_are_one_text() -> None:
 def test_texts_of_the_user() -> None:
     assert messages(user("a", "b")) == [{"role": "user", "content": "a\n\nb"}]
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    manners = Manners(text_parts="parts")
-    assert messages(user("a", "b"), manners=manners) == [{"role": "user", "content": parts}]
-    assert messages(user("a"), manners=manners) == [{"role": "user", "content": "a"}]
+    quirks = Quirks(text_parts="parts")
+    assert messages(user("a", "b"), quirks=quirks) == [{"role": "user", "content": parts}]
+    assert messages(user("a"), quirks=quirks) == [{"role": "user", "content": "a"}]
 
 
 @pytest.mark.parametrize(
@@ -301,20 +301,20 @@ def test_texts_of_the_user() -> None:
     ],
 )
 def test_media(media: Media, part: dict[str, Any]) -> None:
-    manners = Manners(documents=True)
+    quirks = Quirks(documents=True)
     text = {"type": "text", "text": "see"}
-    assert messages(user("see", media), manners=manners)[0]["content"] == [text, part]
+    assert messages(user("see", media), quirks=quirks)[0]["content"] == [text, part]
 
 
 def test_a_documents_context_stands_before_it() -> None:
     document = Media("document", "base64", "JVBE", "application/pdf", "a.pdf", "about it")
-    (message,) = messages(user(document), manners=Manners(documents=True))
+    (message,) = messages(user(document), quirks=Quirks(documents=True))
     assert message["content"][0] == {"type": "text", "text": "about it"}
     assert message["content"][1]["type"] == "file"
 
 
 def test_moonshots_own_file_links_are_no_urls() -> None:
     (message,) = messages(
-        user(Media("image", "url", "ms://file-1")), manners=Manners(image_urls=False)
+        user(Media("image", "url", "ms://file-1")), quirks=Quirks(image_urls=False)
     )
     assert message["content"][0]["image_url"]["url"] == "ms://file-1"

@@ -39,7 +39,7 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Rejected
@@ -148,7 +148,7 @@ FRAMES = st.one_of(
     ),
     FRAGMENTS,
 )
-THINKING = Manners(inline_think=True, json_schema="tool")
+THINKING = Quirks(inline_think=True, json_schema="tool")
 
 
 @given(
@@ -157,8 +157,8 @@ THINKING = Manners(inline_think=True, json_schema="tool")
     ),
     st.sampled_from([PLAIN, THINKING]),
 )
-def test_hostile_frames_keep_the_grammar(frames: list[bytes], manners: Manners) -> None:
-    reader = Reader(manners)
+def test_hostile_frames_keep_the_grammar(frames: list[bytes], quirks: Quirks) -> None:
+    reader = Reader(quirks)
     events = [event for data in frames for event in reader.feed(data)] + reader.finish()
     grammar = Grammar()
     for event in events:
@@ -267,7 +267,7 @@ def test_usage_survives_the_way_there_and_back(usage: Usage) -> None:
 
 # --- requests --------------------------------------------------------------------------------
 
-EVERYTHING = Manners(
+EVERYTHING = Quirks(
     text_parts="parts",
     tool_media=True,
     efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
@@ -392,7 +392,7 @@ def test_a_request_survives_the_way_there_and_back(request: Request) -> None:
 
 
 MANNERS = st.builds(
-    Manners,
+    Quirks,
     mid_system=st.sampled_from(["native", "wrap"]),
     text_parts=st.sampled_from(["string", "parts"]),
     reasoning_in=st.sampled_from(["all", "tool_turns", "none"]),
@@ -403,27 +403,27 @@ MANNERS = st.builds(
 )
 
 
-def messages_of(turns: tuple[Turn, ...], manners: Manners) -> bytes:
-    body = jsonio.loads(render(Request("m", turns), manners, Losses()))
+def messages_of(turns: tuple[Turn, ...], quirks: Quirks) -> bytes:
+    body = jsonio.loads(render(Request("m", turns), quirks, Losses()))
     return jsonio.dumps(body["messages"])
 
 
 @given(conversations(st.integers(1, 4)), MANNERS)
 def test_a_longer_history_begins_with_the_bytes_of_the_shorter(
-    turns: tuple[Turn, ...], manners: Manners
+    turns: tuple[Turn, ...], quirks: Quirks
 ) -> None:
     """Providers cache prompts by their beginning."""
-    whole = messages_of(turns, manners)
+    whole = messages_of(turns, quirks)
     for end in range(1, len(turns)):
         if turns[end].role == "assistant":  # a request ends where an answer is expected
-            assert whole.startswith(messages_of(turns[:end], manners)[:-1])
+            assert whole.startswith(messages_of(turns[:end], quirks)[:-1])
 
 
 @settings(max_examples=30)
 @given(requests(), MANNERS)
-def test_the_same_request_gives_the_same_bytes(request: Request, manners: Manners) -> None:
+def test_the_same_request_gives_the_same_bytes(request: Request, quirks: Quirks) -> None:
     first, second = Losses(), Losses()
-    assert render(request, manners, first) == render(request, manners, second)
+    assert render(request, quirks, first) == render(request, quirks, second)
     assert list(first) == list(second)
 
 

@@ -21,7 +21,7 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from support.chat_wire import (
     DONE,
     PLAIN,
@@ -188,7 +188,7 @@ def test_a_refusal_in_words() -> None:
     assert reply.stop.reason is StopReason.REFUSAL
 
 
-THINKING = Manners(family="kimi", inline_think=True)
+THINKING = Quirks(family="kimi", inline_think=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The hub → Chat requests, by the upstream's manners."""
+"""The hub → Chat requests, by the upstream's quirks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from support.sending import sent
 
-OPEN = Manners()
-KIMI = Manners(
+OPEN = Quirks()
+KIMI = Quirks(
     family="kimi",
     mid_system="wrap",
     thinking_switch="thinking",
@@ -42,15 +42,15 @@ F, G = Tool("f"), Tool("g")
 
 
 def rendered(
-    manners: Manners = OPEN, turns: tuple[Turn, ...] = (HI,), **members: Any
+    quirks: Quirks = OPEN, turns: tuple[Turn, ...] = (HI,), **members: Any
 ) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
-    body = sent(Request("m", turns, **members), Dialect.CHAT, manners, losses)
+    body = sent(Request("m", turns, **members), Dialect.CHAT, quirks, losses)
     return json.loads(body), list(losses)
 
 
-def body_of(manners: Manners = OPEN, **members: Any) -> dict[str, Any]:
-    body, losses = rendered(manners, **members)
+def body_of(quirks: Quirks = OPEN, **members: Any) -> dict[str, Any]:
+    body, losses = rendered(quirks, **members)
     assert losses == []
     return body
 
@@ -66,7 +66,7 @@ def test_a_tool_without_parameters_takes_an_object() -> None:
 
 def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
     assert body_of(stream=True)["stream_options"] == {"include_usage": True}
-    body = body_of(Manners(usage_in_stream=False), stream=True)
+    body = body_of(Quirks(usage_in_stream=False), stream=True)
     assert body["stream"] is True and "stream_options" not in body
     assert not {"stream", "stream_options"} & set(body_of())
 
@@ -75,7 +75,7 @@ def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manners", "asked", "sent", "losses"),
+    ("quirks", "asked", "sent", "losses"),
     [
         (OPEN, 500, 500, []),
         (OPEN, None, None, []),
@@ -85,13 +85,13 @@ def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
         (KIMI, 500, 16_000, ["clamp:max_tokens=16000"]),
         (KIMI, 1, 1, []),
         (KIMI, 20_000, 20_000, []),
-        (Manners(min_output=16_000, max_output=8000), 500, 8000, ["clamp:max_tokens=8000"]),
+        (Quirks(min_output=16_000, max_output=8000), 500, 8000, ["clamp:max_tokens=8000"]),
     ],
 )
 def test_the_output_limit(
-    manners: Manners, asked: int | None, sent: int | None, losses: list[str]
+    quirks: Quirks, asked: int | None, sent: int | None, losses: list[str]
 ) -> None:
-    body, found = rendered(manners, max_tokens=asked)
+    body, found = rendered(quirks, max_tokens=asked)
     assert (body.get("max_tokens"), found) == (sent, losses)
 
 
@@ -101,8 +101,8 @@ def test_a_small_limit_is_enough_without_thinking() -> None:
 
 
 def test_the_name_of_the_limit() -> None:
-    manners = Manners(max_tokens_field="max_completion_tokens")
-    assert body_of(manners, max_tokens=5)["max_completion_tokens"] == 5
+    quirks = Quirks(max_tokens_field="max_completion_tokens")
+    assert body_of(quirks, max_tokens=5)["max_completion_tokens"] == 5
 
 
 def test_sampling_is_passed_or_dropped() -> None:
@@ -111,7 +111,7 @@ def test_sampling_is_passed_or_dropped() -> None:
     assert losses == ["drop:top_k"]
     assert (body["temperature"], body["top_p"], body["seed"]) == (0.7, 0.9, 3)
     assert (body["frequency_penalty"], body["presence_penalty"]) == (0.1, 0.2)
-    body, losses = rendered(Manners(sampling="drop"), sampling=sampling)
+    body, losses = rendered(Quirks(sampling="drop"), sampling=sampling)
     assert set(body) == {"model", "messages"}
     assert losses == [
         "drop:temperature",
@@ -127,30 +127,30 @@ def test_stop_sequences() -> None:
     assert body_of(stop=("a", "b"))["stop"] == ["a", "b"]
     body, losses = rendered(stop=("a", "b", "c", "d", "e"))
     assert (body["stop"], losses) == (["a", "b", "c", "d"], ["drop:stop"])
-    body, losses = rendered(Manners(stop_sequences=False), stop=("a",))
+    body, losses = rendered(Quirks(stop_sequences=False), stop=("a",))
     assert "stop" not in body and losses == ["drop:stop"]
 
 
 def test_who_asks() -> None:
     identity = Identity("ann", "session", None)
     assert rendered(identity=identity)[1] == ["drop:user"]
-    assert body_of(Manners(user_id="keep"), identity=identity)["user"] == "ann"
-    hashed = body_of(Manners(user_id="hash"), identity=identity)["user"]
+    assert body_of(Quirks(user_id="keep"), identity=identity)["user"] == "ann"
+    hashed = body_of(Quirks(user_id="hash"), identity=identity)["user"]
     assert len(hashed) == 64 and hashed != "ann"
     long = Identity("x" * 65)
-    assert len(body_of(Manners(user_id="keep"), identity=long)["user"]) == 64
+    assert len(body_of(Quirks(user_id="keep"), identity=long)["user"]) == 64
 
 
 def test_the_cache_key_is_the_same_for_one_conversation() -> None:
-    manners = Manners(prompt_cache_key=True)
-    key = body_of(manners, identity=Identity(session="s"))["prompt_cache_key"]
+    quirks = Quirks(prompt_cache_key=True)
+    key = body_of(quirks, identity=Identity(session="s"))["prompt_cache_key"]
     assert len(key) == 32
     more = (HI, Turn("assistant", (Text("a"),)), HI)
-    assert body_of(manners, turns=more, identity=Identity(session="s"))["prompt_cache_key"] == key
-    assert body_of(manners, identity=Identity(cache_key="k"))["prompt_cache_key"] == "k"
-    unnamed = body_of(manners)["prompt_cache_key"]
-    assert body_of(manners, turns=more)["prompt_cache_key"] == unnamed
-    assert body_of(manners, turns=(Turn("user", (Text("x"),)),))["prompt_cache_key"] != unnamed
+    assert body_of(quirks, turns=more, identity=Identity(session="s"))["prompt_cache_key"] == key
+    assert body_of(quirks, identity=Identity(cache_key="k"))["prompt_cache_key"] == "k"
+    unnamed = body_of(quirks)["prompt_cache_key"]
+    assert body_of(quirks, turns=more)["prompt_cache_key"] == unnamed
+    assert body_of(quirks, turns=(Turn("user", (Text("x"),)),))["prompt_cache_key"] != unnamed
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ BEGUN = (HI, Turn("assistant", (Text("{"),)))
 
 
 def test_an_anthropic_client_may_begin_the_answer() -> None:
-    body = body_of(Manners(prefill="partial"), turns=BEGUN, client=Dialect.ANTHROPIC)
+    body = body_of(Quirks(prefill="partial"), turns=BEGUN, client=Dialect.ANTHROPIC)
     assert body["messages"][-1] == {"role": "assistant", "content": "{", "partial": True}
     with pytest.raises(Unsupported, match="continue an answer"):
         rendered(turns=BEGUN, client=Dialect.ANTHROPIC)
@@ -200,7 +200,7 @@ def test_functions() -> None:
 
 
 def test_strictness_only_where_it_is_taken() -> None:
-    loose = Manners(strict_tools=False)
+    loose = Quirks(strict_tools=False)
     body, losses = rendered(loose, tools=(Tool("f", strict=True),))
     assert "strict" not in body["tools"][0]["function"] and losses == ["drop:tools.strict"]
     assert "strict" not in body_of(loose, tools=(Tool("f", strict=False),))["tools"][0]["function"]
@@ -286,22 +286,22 @@ def test_the_choice_of_a_tool_that_is_not_there() -> None:
 
 
 def test_the_flag_against_parallel_calls() -> None:
-    manners = Manners(parallel_flag=False)
-    body, losses = rendered(manners, tools=(F,), tool_choice=ToolChoice(parallel=False))
+    quirks = Quirks(parallel_flag=False)
+    body, losses = rendered(quirks, tools=(F,), tool_choice=ToolChoice(parallel=False))
     assert "parallel_tool_calls" not in body and losses == ["drop:parallel_tool_calls"]
-    assert rendered(manners, tools=(F,), tool_choice=ToolChoice(parallel=True))[1] == []
+    assert rendered(quirks, tools=(F,), tool_choice=ToolChoice(parallel=True))[1] == []
 
 
 # --- thinking --------------------------------------------------------------------------------
 
-FEW = Manners(efforts=("low", "high"))
-NONE = Manners(efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"))
-SWITCH = Manners(thinking_switch="thinking")
-MUTE = Manners(thinking_switch="none")
+FEW = Quirks(efforts=("low", "high"))
+NONE = Quirks(efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"))
+SWITCH = Quirks(thinking_switch="thinking")
+MUTE = Quirks(thinking_switch="none")
 
 
 @pytest.mark.parametrize(
-    ("manners", "thinking", "sent", "losses"),
+    ("quirks", "thinking", "sent", "losses"),
     [
         (OPEN, Thinking(), {}, []),
         (OPEN, Thinking("on"), {}, []),
@@ -358,9 +358,9 @@ MUTE = Manners(thinking_switch="none")
         (NONE, Thinking("off"), {"reasoning_effort": "none"}, []),
         (OPEN, Thinking("off"), {"reasoning_effort": "low"}, ["clamp:reasoning_effort=low"]),
         (OPEN, Thinking(None, "none"), {"reasoning_effort": "low"}, ["clamp:reasoning_effort=low"]),
-        (Manners(efforts=()), Thinking("off"), {}, ["drop:thinking"]),
-        (Manners(efforts=()), Thinking("on", "high"), {}, ["drop:reasoning_effort"]),
-        (Manners(thinking_always=True), Thinking("off"), {}, ["drop:thinking"]),
+        (Quirks(efforts=()), Thinking("off"), {}, ["drop:thinking"]),
+        (Quirks(efforts=()), Thinking("on", "high"), {}, ["drop:reasoning_effort"]),
+        (Quirks(thinking_always=True), Thinking("off"), {}, ["drop:thinking"]),
         (SWITCH, Thinking("off"), {"thinking": {"type": "disabled"}}, []),
         (SWITCH, Thinking("on"), {"thinking": {"type": "enabled"}}, []),
         (
@@ -382,9 +382,9 @@ MUTE = Manners(thinking_switch="none")
     ],
 )
 def test_thinking(
-    manners: Manners, thinking: Thinking, sent: dict[str, Any], losses: list[str]
+    quirks: Quirks, thinking: Thinking, sent: dict[str, Any], losses: list[str]
 ) -> None:
-    body, found = rendered(manners, thinking=thinking)
+    body, found = rendered(quirks, thinking=thinking)
     assert {name: body[name] for name in body if name not in ("model", "messages")} == sent
     assert found == losses
 
@@ -412,20 +412,20 @@ def test_thinking_is_on_by_default_and_so_is_switched_off_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "manners",
+    "quirks",
     [
-        Manners(forced_tools="auto"),
-        Manners(forced_tools="no_thinking", thinking_switch="thinking", thinking_always=True),
-        Manners(forced_tools="no_thinking", thinking_switch="none"),
+        Quirks(forced_tools="auto"),
+        Quirks(forced_tools="no_thinking", thinking_switch="thinking", thinking_always=True),
+        Quirks(forced_tools="no_thinking", thinking_switch="none"),
     ],
 )
-def test_a_model_that_always_thinks_is_asked_in_words(manners: Manners) -> None:
-    body, losses = rendered(manners, tools=(F, G), tool_choice=FORCED)
+def test_a_model_that_always_thinks_is_asked_in_words(quirks: Quirks) -> None:
+    body, losses = rendered(quirks, tools=(F, G), tool_choice=FORCED)
     assert body["tool_choice"] == "auto"
     assert [tool["function"]["name"] for tool in body["tools"]] == ["f"]
     assert body["messages"][-1] == {"role": "user", "content": "Answer by calling the tool `f`."}
     assert losses == ["emu:tool_choice"]
-    body, _ = rendered(manners, tools=(F, G), tool_choice=ToolChoice("any"))
+    body, _ = rendered(quirks, tools=(F, G), tool_choice=ToolChoice("any"))
     assert len(body["tools"]) == 2
     assert body["messages"][-1]["content"] == "Answer by calling one of the tools."
 
@@ -455,13 +455,13 @@ def test_a_format_is_said_natively() -> None:
 
 
 def test_a_format_is_said_as_a_tool() -> None:
-    manners = Manners(json_schema="tool")
-    body, losses = rendered(manners, output_format=TITLE)
+    quirks = Quirks(json_schema="tool")
+    body, losses = rendered(quirks, output_format=TITLE)
     (tool,) = body["tools"]
     assert tool["function"]["parameters"] == json.loads(SCHEMA)
     assert body["tool_choice"]["function"]["name"] == tool["function"]["name"] == "respond_json"
     assert "response_format" not in body and losses == ["emu:response_format"]
-    body, _ = rendered(manners, output_format=TITLE, tools=(F,))
+    body, _ = rendered(quirks, output_format=TITLE, tools=(F,))
     assert [tool["function"]["name"] for tool in body["tools"]] == ["f", "respond_json"]
     assert body["tool_choice"] == "required"
 

@@ -30,11 +30,11 @@ from gwproxy.translate.hub import (
     Text,
     Usage,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from support.chat_grammar import collect
 from support.generated import replies
 
-KIMI = Manners(family="kimi")
+KIMI = Quirks(family="kimi")
 ASKED = Asked(
     model="my-model", new_id=lambda prefix: prefix + "fresh", created=5, include_usage=True
 )
@@ -54,8 +54,8 @@ def completion(message: dict[str, Any], finish: str | None = "stop", **members: 
     ).encode()
 
 
-def reply_of(body: bytes, manners: Manners = KIMI) -> Reply:
-    events = lay_out(body, manners)
+def reply_of(body: bytes, quirks: Quirks = KIMI) -> Reply:
+    events = lay_out(body, quirks)
     grammar = Grammar(sequential=True)
     for event in events:
         grammar.check(event)
@@ -149,7 +149,7 @@ def test_two_calls_with_one_id_are_two_calls() -> None:
 
 def test_inline_thinking_of_a_whole_answer() -> None:
     body = completion({"content": "<think>hm</think>\n\na"})
-    assert reply_of(body, Manners(family="kimi", inline_think=True)).blocks == (
+    assert reply_of(body, Quirks(family="kimi", inline_think=True)).blocks == (
         Reasoning("hm", SEAL),
         Text("a"),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 KIMI_OVERFLOW = (
     "Invalid request: Your request exceeded model token limit: 262144 (requested: 300000)"
@@ -26,7 +26,7 @@ def answered(dialect: Dialect, status: int, body: bytes, *, rebuild: bool) -> Er
     bridge = Bridge(
         dialect,
         dialect,
-        Manners(rebuild=rebuild),
+        Quirks(rebuild=rebuild),
         asked=Peek("m"),
         model="m",
         streams=False,

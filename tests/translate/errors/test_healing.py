@@ -1,4 +1,4 @@
-"""Refusals and what they teach: words of real providers in, changes of manners out."""
+"""Refusals and what they teach: words of real providers in, changes of quirks out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gwproxy.profiles.quirks import check_quirk
 from gwproxy.translate.errors.healing import Remedy, heal
 from gwproxy.translate.errors.refusals import REFUSAL_RULES, RefusalRule
 from gwproxy.translate.hub import Failure, FailureKind
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
 def refusal(message: str, status: int = 400) -> Failure:
     return Failure(FailureKind.INVALID, message, status)
 
 
-def remedy(message: str, *, faithful: bool = False, **manners: Any) -> Remedy | None:
-    return heal(refusal(message), Manners(**manners), faithful=faithful)
+def remedy(message: str, *, faithful: bool = False, **quirks: Any) -> Remedy | None:
+    return heal(refusal(message), Quirks(**quirks), faithful=faithful)
 
 
-def changes(message: str, *, faithful: bool = False, **manners: Any) -> dict[str, Any] | None:
-    found = remedy(message, faithful=faithful, **manners)
+def changes(message: str, *, faithful: bool = False, **quirks: Any) -> dict[str, Any] | None:
+    found = remedy(message, faithful=faithful, **quirks)
     return None if found is None else found.changes
 
 
@@ -37,7 +37,7 @@ EFFORTS = (
     "Supported values are: 'low', 'high', and 'max'."
 )
 
-# What hosts say, the manners they say it to, and what is changed.
+# What hosts say, the quirks they say it to, and what is changed.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (MISSING, {}, {"reasoning_placeholder": " "}),
     (EFFORTS, {}, {"efforts": ("low", "high", "max")}),
@@ -190,20 +190,20 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("message", "manners", "expected"), CASES)
-def test_a_documented_refusal_changes_the_manners(
-    message: str, manners: dict[str, Any], expected: dict[str, Any]
+@pytest.mark.parametrize(("message", "quirks", "expected"), CASES)
+def test_a_documented_refusal_changes_the_quirks(
+    message: str, quirks: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert changes(message, **manners) == expected
+    assert changes(message, **quirks) == expected
 
 
-@pytest.mark.parametrize(("message", "manners", "expected"), CASES)
+@pytest.mark.parametrize(("message", "quirks", "expected"), CASES)
 def test_what_did_not_help_is_not_tried_again(
-    message: str, manners: dict[str, Any], expected: dict[str, Any]
+    message: str, quirks: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    tried = Manners(**{**manners, **expected})
+    tried = Quirks(**{**quirks, **expected})
     again = heal(refusal(message), tried, faithful=False)
-    assert again is None or again.applied(tried) not in (tried, Manners(**manners))
+    assert again is None or again.applied(tried) not in (tried, Quirks(**quirks))
 
 
 @pytest.mark.parametrize("rule", REFUSAL_RULES, ids=lambda rule: rule.words.pattern)
@@ -219,7 +219,7 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
         for name, value in step.items():
             assert check_quirk(name, value) == value
     failure = Failure(rule.kind, rule.example, 413 if rule.kind is FailureKind.TOO_LARGE else 400)
-    found = heal(failure, Manners(), faithful=True)
+    found = heal(failure, Quirks(), faithful=True)
     assert found is not None
     assert found.changes.items() <= {"rebuild": True, **steps[0]}.items()
     assert found.lasting is rule.lasting
@@ -245,7 +245,7 @@ def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
     assert found is not None
     assert found.changes == {"rebuild": True, "parallel_flag": False}
     assert found.lasting
-    # What the manners say already reaches a relayed request by the rebuilding alone.
+    # What the quirks say already reaches a relayed request by the rebuilding alone.
     known = remedy(MISSING, faithful=True, reasoning_placeholder=" ")
     assert known is not None
     assert known.changes == {"rebuild": True}
@@ -264,20 +264,20 @@ def test_the_fault_of_one_request_is_not_held_against_the_host() -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 408, 409, 413, 429, 500, 502, 503, 529])
 def test_only_a_refusal_that_cost_nothing_is_healed(status: int) -> None:
-    assert heal(refusal(MISSING, status), Manners(), faithful=True) is None
+    assert heal(refusal(MISSING, status), Quirks(), faithful=True) is None
 
 
 def test_a_request_too_large_is_asked_again_without_old_images() -> None:
     failure = Failure(FailureKind.TOO_LARGE, "Request Entity Too Large", 413)
-    remedy = heal(failure, Manners(), faithful=False)
+    remedy = heal(failure, Quirks(), faithful=False)
     assert remedy is not None
     assert (remedy.changes, remedy.lasting) == ({"old_media": False}, False)
-    assert heal(failure, Manners(old_media=False), faithful=False) is None
+    assert heal(failure, Quirks(old_media=False), faithful=False) is None
 
 
 def test_a_full_window_is_the_client_s_to_heal() -> None:
     full = Failure(FailureKind.CONTEXT, f"prompt is too long. {MISSING}", 400)
-    assert heal(full, Manners(), faithful=True) is None
+    assert heal(full, Quirks(), faithful=True) is None
 
 
 def test_a_remedy_reads_as_a_person_would_set_it() -> None:
@@ -289,7 +289,7 @@ def test_a_remedy_reads_as_a_person_would_set_it() -> None:
 
 @given(st.text(), st.booleans())
 def test_other_words_teach_nothing_and_break_nothing(message: str, faithful: bool) -> None:
-    found = heal(refusal(message), Manners(), faithful=faithful)
+    found = heal(refusal(message), Quirks(), faithful=faithful)
     assert found is None or any(rule.words.search(message) for rule in REFUSAL_RULES)
 
 
@@ -298,8 +298,8 @@ def test_a_remedy_always_changes_something(
     case: tuple[str, dict[str, Any], dict[str, Any]], faithful: bool
 ) -> None:
     message, known, _ = case
-    manners = Manners(**known)
-    found = heal(refusal(message), manners, faithful=faithful)
+    quirks = Quirks(**known)
+    found = heal(refusal(message), quirks, faithful=faithful)
     assert found is not None
-    assert found.applied(manners) != manners
-    assert structs.replace(manners, **found.changes) == found.applied(manners)
+    assert found.applied(quirks) != quirks
+    assert structs.replace(quirks, **found.changes) == found.applied(quirks)

@@ -23,7 +23,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names, escape_id, fit_name, unescape_id
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import FACTS
 from gwproxy.translate.stages.calls import Outward
 
@@ -31,7 +31,7 @@ ANTHROPIC_ID = re.compile(r"^[a-zA-Z0-9_-]+$")
 
 
 def names_for(upstream: Dialect = Dialect.CHAT, **flags: object) -> Names:
-    return Names(FACTS[upstream], structs.replace(Manners(), **flags))
+    return Names(FACTS[upstream], structs.replace(Quirks(), **flags))
 
 
 def conversation(*ids: str, **fields: object) -> Request:

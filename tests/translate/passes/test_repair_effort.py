@@ -9,7 +9,7 @@ import pytest
 from gwproxy.translate.hub import Dialect, Request, Text, Thinking, Tool, ToolChoice, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import effort
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 HISTORY = (Turn("user", (Text("one"),)),)
 TOOLS = (Tool("read"), Tool("write"))
@@ -17,7 +17,7 @@ TOOLS = (Tool("read"), Tool("write"))
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Manners(**flags), losses), list(losses)
+    return one(request, upstream, Quirks(**flags), losses), list(losses)
 
 
 # --- a forced tool -------------------------------------------------------------------------------

@@ -20,12 +20,12 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support import conversations as given_by
 
 slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-MANNERS = Manners(mid_system="native")
+MANNERS = Quirks(mid_system="native")
 
 CALL = Call("a", "read", "{}")
 OTHER = Call("b", "read", "{}")
@@ -48,10 +48,10 @@ def said(call_id: str, text: str) -> Result:
 
 
 def repaired(
-    *turns: Turn, upstream: Dialect = Dialect.CHAT, manners: Manners = MANNERS
+    *turns: Turn, upstream: Dialect = Dialect.CHAT, quirks: Quirks = MANNERS
 ) -> tuple[tuple[Turn, ...], list[str]]:
     losses = Losses()
-    request = repair(Request("m", turns), upstream, manners, losses)
+    request = repair(Request("m", turns), upstream, quirks, losses)
     return request.turns, [loss for loss in losses if loss != "synth:max_tokens"]
 
 
@@ -223,8 +223,8 @@ def test_messages_hosts_continue_an_answer_only_for_a_client_that_means_it() -> 
 
 
 def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
-    manners = Manners(mid_system="wrap")
-    turns, losses = repaired(system("A"), user(Text("Hi")), system("B"), manners=manners)
+    quirks = Quirks(mid_system="wrap")
+    turns, losses = repaired(system("A"), user(Text("Hi")), system("B"), quirks=quirks)
     assert turns[0] == system("A")
     assert turns[2] == user(Text("<system-reminder>\nB\n</system-reminder>"))
     assert losses == ["emu:messages.system"]
@@ -232,7 +232,7 @@ def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
 
 def test_what_is_a_reminder_already_is_not_wrapped_twice() -> None:
     note = "<system-reminder>\nx\n</system-reminder>"
-    turns, _ = repaired(user(Text("Hi")), system(note), manners=Manners(mid_system="wrap"))
+    turns, _ = repaired(user(Text("Hi")), system(note), quirks=Quirks(mid_system="wrap"))
     assert turns[1] == user(Text(note))
 
 
@@ -289,15 +289,15 @@ def says(block: Block) -> bool:
 def test_a_longer_history_begins_with_the_shorter_one_as_repaired(
     turns: tuple[Turn, ...], upstream: Dialect, mid_system: str
 ) -> None:
-    manners = Manners(mid_system="wrap" if mid_system == "wrap" else "native")
-    whole, _ = repaired(*turns, upstream=upstream, manners=manners)
+    quirks = Quirks(mid_system="wrap" if mid_system == "wrap" else "native")
+    whole, _ = repaired(*turns, upstream=upstream, quirks=quirks)
     for end in range(1, len(turns)):
         # A request ends where the model says something next; two answers in a row are one.
         answered = turns[end].role == "assistant" != turns[end - 1].role
         spoken = any(map(says, turns[end].blocks))
         asked = any(turn.role == "user" for turn in turns[:end])
         if answered and spoken and asked:
-            shorter, _ = repaired(*turns[:end], upstream=upstream, manners=manners)
+            shorter, _ = repaired(*turns[:end], upstream=upstream, quirks=quirks)
             assert whole[: len(shorter)] == shorter
 
 

@@ -9,12 +9,12 @@ import pytest
 from gwproxy.translate.hub import Dialect, Request, Text, Thinking, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import limits
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Manners(**flags), losses), list(losses)
+    return one(request, upstream, Quirks(**flags), losses), list(losses)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import media
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
 from support.conversations import PNG
 
@@ -30,7 +30,7 @@ def shown(*blocks: Block) -> Request:
 
 def fitted(request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return media.fit_media(request, upstream, Manners(**flags), losses), list(losses)
+    return media.fit_media(request, upstream, Quirks(**flags), losses), list(losses)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_types_are_told_by_their_first_bytes(data: str, kind: str | None) -> Non
 
 def test_addresses_are_asked_for_once_and_filled_in() -> None:
     request = Request("m", (asked(BY_URL).turns[0], shown(BY_URL, IMAGE).turns[0]))
-    manners = Manners(image_urls=False)
-    assert media.pending_urls(request, manners) == (BY_URL.data,)
+    quirks = Quirks(image_urls=False)
+    assert media.pending_urls(request, quirks) == (BY_URL.data,)
     found = {BY_URL.data: media.Fetched("image/png", PNG)}
     losses = Losses()
     filled = media.with_media(request, found, losses)
     assert list(losses) == ["emu:messages.image"]
     assert filled.turns[0].blocks == (IMAGE,)
-    assert media.pending_urls(filled, manners) == ()
-    assert media.fit_media(filled, Dialect.CHAT, manners, Losses()) is filled
+    assert media.pending_urls(filled, quirks) == ()
+    assert media.fit_media(filled, Dialect.CHAT, quirks, Losses()) is filled
 
 
 def test_an_address_is_told_without_what_may_be_secret() -> None:
@@ -164,7 +164,7 @@ def test_an_address_is_told_without_what_may_be_secret() -> None:
 
 @pytest.mark.parametrize("flags", [{"image_urls": True}, {"vision": False}])
 def test_nothing_is_fetched_for_a_host_that_fetches_or_cannot_see(flags: dict[str, Any]) -> None:
-    assert media.pending_urls(asked(BY_URL), Manners(**flags)) == ()
+    assert media.pending_urls(asked(BY_URL), Quirks(**flags)) == ()
 
 
 def test_images_of_tools_and_earlier_turns_can_be_left_out() -> None:

@@ -7,21 +7,21 @@ import pytest
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.native import fit_native
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire.fields import Unsupported
 
 WORDED = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}", '[web_search "q"]')
 MUTE = Opaque(Dialect.ANTHROPIC, "container_upload", "{}")
 IN_WORDS = Text('[web_search "q"]', apart=True)
-EXTENDED = Manners(tool_extras=True)
+EXTENDED = Quirks(tool_extras=True)
 
 
 def fitted(
-    *turns: Turn, upstream: Dialect = Dialect.CHAT, manners: Manners | None = None
+    *turns: Turn, upstream: Dialect = Dialect.CHAT, quirks: Quirks | None = None
 ) -> tuple[tuple[Turn, ...], list[str]]:
     losses = Losses()
-    out = fit_native(Request("m", turns), upstream, manners or Manners(), losses)
+    out = fit_native(Request("m", turns), upstream, quirks or Quirks(), losses)
     return out.turns, list(losses)
 
 
@@ -35,7 +35,7 @@ def told(*blocks: Block) -> Turn:
 
 def test_a_host_of_their_dialect_that_has_the_tools_gets_them_as_they_came() -> None:
     turns = (told(Text("u"), MUTE), said(WORDED, MUTE), told(Result("a", (MUTE,))))
-    assert fitted(*turns, upstream=Dialect.ANTHROPIC, manners=EXTENDED) == (turns, [])
+    assert fitted(*turns, upstream=Dialect.ANTHROPIC, quirks=EXTENDED) == (turns, [])
 
 
 @pytest.mark.parametrize("upstream", list(DIALECTS))
@@ -63,6 +63,6 @@ def test_what_a_person_shows_now_is_refused_and_what_was_answered_is_left_out() 
 def test_a_host_without_the_tools_of_its_own_dialect_does_without_what_they_gave() -> None:
     output = Opaque(Dialect.RESPONSES, "computer_call_output", "{}")
     turns, losses = fitted(
-        told(Text("a"), output), upstream=Dialect.RESPONSES, manners=Manners(hosted_tools=False)
+        told(Text("a"), output), upstream=Dialect.RESPONSES, quirks=Quirks(hosted_tools=False)
     )
     assert (turns, losses) == ((told(Text("a")),), ["drop:messages.computer_call_output"])

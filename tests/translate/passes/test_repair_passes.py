@@ -11,7 +11,7 @@ from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import PASSES, Pass, repair, repair_steps
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire.fields import Rejected
 from support import conversations as given_by
@@ -29,28 +29,28 @@ TIDY = Request(
 
 @pytest.mark.parametrize("one", PASSES, ids=lambda one: one.name)
 @slow
-@given(given_by.requests, given_by.manners, upstreams)
+@given(given_by.requests, given_by.quirks, upstreams)
 def test_a_pass_run_twice_changes_nothing_more(
-    one: Pass, request: Request, manners: Manners, upstream: Dialect
+    one: Pass, request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     try:
-        once = one.apply(request, upstream, manners, Losses())
+        once = one.apply(request, upstream, quirks, Losses())
     except Rejected:
         return
     losses = Losses()
-    assert one.apply(once, upstream, manners, losses) is once
+    assert one.apply(once, upstream, quirks, losses) is once
     assert list(losses) == []
 
 
 @pytest.mark.parametrize("one", PASSES, ids=lambda one: one.name)
 @slow
-@given(given_by.requests, given_by.manners, upstreams)
+@given(given_by.requests, given_by.quirks, upstreams)
 def test_a_pass_names_what_it_changed(
-    one: Pass, request: Request, manners: Manners, upstream: Dialect
+    one: Pass, request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     losses = Losses()
     try:
-        changed = one.apply(request, upstream, manners, losses)
+        changed = one.apply(request, upstream, quirks, losses)
     except Rejected:
         return
     if changed is request:
@@ -74,42 +74,42 @@ SILENT = {
 
 
 @slow
-@given(given_by.requests, given_by.manners, upstreams)
+@given(given_by.requests, given_by.quirks, upstreams)
 def test_a_repaired_request_needs_no_repair(
-    request: Request, manners: Manners, upstream: Dialect
+    request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     try:
-        once = repair(request, upstream, manners, Losses())
+        once = repair(request, upstream, quirks, Losses())
     except Rejected:
         return
-    assert repair(once, upstream, manners, Losses()) is once
+    assert repair(once, upstream, quirks, Losses()) is once
 
 
 @slow
-@given(given_by.requests, given_by.manners, upstreams)
+@given(given_by.requests, given_by.quirks, upstreams)
 def test_a_renderer_decides_nothing_about_settings(
-    request: Request, manners: Manners, upstream: Dialect
+    request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     losses = Losses()
     try:
-        repaired = repair(structs.replace(request, turns=TIDY.turns), upstream, manners, Losses())
+        repaired = repair(structs.replace(request, turns=TIDY.turns), upstream, quirks, Losses())
     except Rejected:
         return
-    CODECS[upstream].render_request(repaired, manners, losses)
+    CODECS[upstream].render_request(repaired, quirks, losses)
     assert [loss for loss in losses if loss.startswith(("synth:", "reorder:", "clamp:"))] == []
 
 
 @slow
-@given(given_by.requests, given_by.manners, upstreams)
+@given(given_by.requests, given_by.quirks, upstreams)
 def test_the_steps_lead_to_the_repaired_request(
-    request: Request, manners: Manners, upstream: Dialect
+    request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     losses, stepped = Losses(), Losses()
     try:
-        whole = repair(request, upstream, manners, losses)
+        whole = repair(request, upstream, quirks, losses)
     except Rejected:
         return
-    steps = list(repair_steps(request, upstream, manners, stepped))
+    steps = list(repair_steps(request, upstream, quirks, stepped))
     assert (steps[-1][1] if steps else request) == whole
     assert list(stepped) == list(losses)
 
@@ -117,8 +117,8 @@ def test_the_steps_lead_to_the_repaired_request(
 @pytest.mark.parametrize("upstream", list(DIALECTS))
 def test_a_tidy_request_stays_the_same_object(upstream: Dialect) -> None:
     losses = Losses()
-    manners = Manners(schema="moonshot", max_tools=128, mid_system="wrap", sampling="drop")
-    assert repair(TIDY, upstream, manners, losses) is TIDY
+    quirks = Quirks(schema="moonshot", max_tools=128, mid_system="wrap", sampling="drop")
+    assert repair(TIDY, upstream, quirks, losses) is TIDY
     assert list(losses) == []
 
 

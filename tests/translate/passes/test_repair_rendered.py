@@ -9,7 +9,7 @@ from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire.fields import Rejected
 from support import conversations as given_by
@@ -19,14 +19,14 @@ slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_to
 
 @pytest.mark.parametrize("upstream", list(DIALECTS))
 @slow
-@given(given_by.requests, given_by.manners)
+@given(given_by.requests, given_by.quirks)
 def test_a_repaired_request_is_rendered_without_repair(
-    upstream: Dialect, request: Request, manners: Manners
+    upstream: Dialect, request: Request, quirks: Quirks
 ) -> None:
     losses = Losses()
     try:
-        repaired = repair(request, upstream, manners, Losses())
-        CODECS[upstream].render_request(repaired, manners, losses)
+        repaired = repair(request, upstream, quirks, Losses())
+        CODECS[upstream].render_request(repaired, quirks, losses)
     except Rejected:
         return
     assert [loss for loss in losses if loss.startswith(("synth:", "reorder:"))] == []

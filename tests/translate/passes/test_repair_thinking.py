@@ -19,7 +19,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import thinking
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 THOUGHT = Reasoning("hm")
 CALLING = Turn("assistant", (THOUGHT, Call("a", "read", "{}")))
@@ -37,7 +37,7 @@ HISTORY = (
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Manners(**flags), losses), list(losses)
+    return one(request, upstream, Quirks(**flags), losses), list(losses)
 
 
 def thoughts(request: Request) -> list[bool]:
@@ -89,7 +89,7 @@ def test_a_tool_loop_that_lost_its_thought_goes_on_without_thinking() -> None:
     assert losses == ["drop:messages.thinking", "drop:thinking"]
 
 
-def test_a_placeholder_stands_in_where_the_manners_have_one() -> None:
+def test_a_placeholder_stands_in_where_the_quirks_have_one() -> None:
     bare = Turn("assistant", (Reasoning(""), Call("a", "read", "{}")))
     request = Request("m", (bare, ANSWERED, CALLING))
     out, losses = applied(thinking.fill_reasoning, request, reasoning_placeholder=" ")

@@ -21,7 +21,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tools
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 SEARCH = Tool(
@@ -36,7 +36,7 @@ PLACEHOLDER = Tool("DeferredToolPlaceholder", deferred=True)
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Manners(**flags), losses), list(losses)
+    return one(request, upstream, Quirks(**flags), losses), list(losses)
 
 
 def offering(*offered: Tool, choice: ToolChoice | None = None, turns: Any = ()) -> Request:
@@ -164,11 +164,11 @@ def test_an_open_host_gets_schemas_as_they_are() -> None:
 def test_calls_of_a_wrapped_tool_are_wrapped_in_the_history() -> None:
     turns = (Turn("assistant", (Text("x"), Call("a", "names", '["n"]'), Call("b", "read", "{}"))),)
     request = offering(LISTING, turns=turns)
-    manners = Manners(schema="moonshot")
-    assert tools.wrapped_tools(request, manners) == {"names": "value"}
+    quirks = Quirks(schema="moonshot")
+    assert tools.wrapped_tools(request, quirks) == {"names": "value"}
     out, _ = applied(tools.fit_schemas, request, schema="moonshot")
     assert [b.arguments for b in out.turns[0].blocks[1:]] == ['{"value":["n"]}', "{}"]
-    assert tools.wrapped_tools(request, Manners()) == {}
+    assert tools.wrapped_tools(request, Quirks()) == {}
 
 
 @pytest.mark.parametrize(("mode", "fitted"), [("native", True), ("prompt", False)])

@@ -10,11 +10,11 @@ import pytest
 
 from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.hub import Dialect, Failure
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from support import golden, responses_grammar
 
-KIMI = Manners(family="kimi")
+KIMI = Quirks(family="kimi")
 CODEX = json.loads((golden.FIXTURES / "responses" / "requests" / "codex-first.json").read_bytes())
 
 

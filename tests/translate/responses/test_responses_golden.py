@@ -14,7 +14,7 @@ from gwproxy.translate.events import Event, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import reply, request
 from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.stages.sequencer import Sequencer
@@ -69,11 +69,11 @@ def test_a_request(path: Path) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
     golden.agrees(beside(path, "hub.jsonl"), in_hub(parsed, losses))
-    manners = msgspec.structs.replace(
+    quirks = msgspec.structs.replace(
         UPSTREAM, prompt_cache_key=True, cache_marks=True, user_id="keep", efforts=("low", "high")
     )
     losses = Losses()
-    rendered = sent(parsed, Dialect.RESPONSES, manners, losses)
+    rendered = sent(parsed, Dialect.RESPONSES, quirks, losses)
     header = f"// {losses.header()}\n" if len(losses) else ""
     golden.agrees(beside(path, "rendered.jsonc"), header + golden.readable(rendered))
 
@@ -97,7 +97,7 @@ def test_a_stream(path: Path) -> None:
 
 @pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
 def test_a_whole_answer(path: Path) -> None:
-    events = checked(reply.lay_out(path.read_bytes(), Manners(family="up")))
+    events = checked(reply.lay_out(path.read_bytes(), Quirks(family="up")))
     golden.agrees(beside(path, "hub.jsonl"), lines(list(events)))
     folded = fold(events)
     if isinstance(folded, Reply):

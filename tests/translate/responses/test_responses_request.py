@@ -23,14 +23,14 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Rejected, Unsupported
 from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))
-PLAIN = Manners(family="up")
+PLAIN = Quirks(family="up")
 
 
 def parsed(**fields: Any) -> tuple[Request, list[str]]:
@@ -39,13 +39,13 @@ def parsed(**fields: Any) -> tuple[Request, list[str]]:
     return request.parse(jsonio.dumps(body), losses), list(losses)
 
 
-def rendered(asked_for: Request, manners: Manners = PLAIN) -> tuple[dict[str, Any], list[str]]:
+def rendered(asked_for: Request, quirks: Quirks = PLAIN) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
-    return json.loads(sent(asked_for, Dialect.RESPONSES, manners, losses)), list(losses)
+    return json.loads(sent(asked_for, Dialect.RESPONSES, quirks, losses)), list(losses)
 
 
-def body_of(*turns: Turn, manners: Manners = PLAIN, **fields: Any) -> dict[str, Any]:
-    return rendered(Request("m", turns or (USER,), **fields), manners)[0]
+def body_of(*turns: Turn, quirks: Quirks = PLAIN, **fields: Any) -> dict[str, Any]:
+    return rendered(Request("m", turns or (USER,), **fields), quirks)[0]
 
 
 # --- parse -------------------------------------------------------------------------------------
@@ -202,9 +202,9 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
             {"role": "user", "content": "bye"},
         ]
     )
-    manners, found = replace(PLAIN, hosted_tools=hosted), Losses()
-    repaired = repair(asked_for, Dialect.RESPONSES, manners, found)
-    body, losses = rendered(repaired, manners)
+    quirks, found = replace(PLAIN, hosted_tools=hosted), Losses()
+    repaired = repair(asked_for, Dialect.RESPONSES, quirks, found)
+    body, losses = rendered(repaired, quirks)
     losses = [*found, *losses]
     kinds = [item["type"] for item in body["input"]]
     if hosted:
@@ -284,7 +284,7 @@ def test_a_prompt_in_pieces_or_with_a_mark_is_a_message() -> None:
     assert "instructions" not in pieces
     assert [part["text"] for part in pieces["input"][0]["content"]] == ["a", "b"]
     marked = Turn("system", (Text("a", Cache("1h")),))
-    body = body_of(marked, USER, manners=replace(PLAIN, cache_marks=True))
+    body = body_of(marked, USER, quirks=replace(PLAIN, cache_marks=True))
     assert body["input"][0]["content"] == [
         {
             "type": "input_text",
@@ -379,8 +379,8 @@ def test_a_forced_tool_against_thinking(
         tool_choice=ToolChoice("any"),
         thinking=Thinking("on", "high"),
     )
-    manners = replace(PLAIN, forced_tools=forced_tools, efforts=efforts)
-    body, losses = rendered(asked_for, manners)
+    quirks = replace(PLAIN, forced_tools=forced_tools, efforts=efforts)
+    body, losses = rendered(asked_for, quirks)
     assert (body["tool_choice"], body["reasoning"]["effort"]) == (choice, effort)
     assert losses == loss
 
@@ -416,11 +416,11 @@ def test_cache_keys_go_where_they_are_understood() -> None:
 
 
 def test_a_conversation_without_a_name_has_a_cache_key_as_well() -> None:
-    manners = replace(PLAIN, prompt_cache_key=True)
+    quirks = replace(PLAIN, prompt_cache_key=True)
 
     def key(*turns: Turn, session: str | None = None) -> Any:
         request = Request("m", (USER, *turns), identity=Identity(session=session))
-        return rendered(request, manners)[0]["prompt_cache_key"]
+        return rendered(request, quirks)[0]["prompt_cache_key"]
 
     more = (Turn("assistant", (Text("hello"),)), Turn("user", (Text("go on"),)))
     assert key() == key(*more) != key(session="s") == key(*more, session="s")

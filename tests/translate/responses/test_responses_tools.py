@@ -10,14 +10,14 @@ from msgspec.structs import replace
 
 from gwproxy.translate.hub import Cache, Dialect, Request, Text, Tool, ToolChoice, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from support.sending import sent
 
 USER = Turn("user", (Text("hi"),))
-PLAIN = Manners(family="up")
+PLAIN = Quirks(family="up")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "number"}}}
 SEARCH = Tool(
     "web_search", "hosted", native='{"type":"web_search"}', native_dialect=Dialect.RESPONSES
@@ -36,11 +36,11 @@ def tools_of(*tools: Any) -> tuple[Tool, ...]:
 
 
 def rendered(
-    *tools: Tool, choice: ToolChoice | None = None, manners: Manners = PLAIN
+    *tools: Tool, choice: ToolChoice | None = None, quirks: Quirks = PLAIN
 ) -> tuple[dict[str, Any], list[str]]:
     losses = Losses()
     asked_for = Request("m", (USER,), tools, choice)
-    return json.loads(sent(asked_for, Dialect.RESPONSES, manners, losses)), list(losses)
+    return json.loads(sent(asked_for, Dialect.RESPONSES, quirks, losses)), list(losses)
 
 
 # --- what clients offer ------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_choices_that_are_none(given: Any) -> None:
 )
 def test_strict_is_never_left_unsaid(strict: bool | None, takes: bool, sent: bool) -> None:
     """Unsaid, the API tries strict mode, and most schemas are a 400 there."""
-    manners = replace(PLAIN, strict_tools=takes)
-    body, _ = rendered(Tool("f", strict=strict), manners=manners)
+    quirks = replace(PLAIN, strict_tools=takes)
+    body, _ = rendered(Tool("f", strict=strict), quirks=quirks)
     assert body["tools"] == [
         {
             "type": "function",
@@ -207,7 +207,7 @@ def test_namespaces_are_whole_again() -> None:
 
 def test_deferred_tools_are_shown_where_nobody_searches() -> None:
     assert rendered(Tool("f", deferred=True))[1] == ["emu:tools.defer_loading"]
-    body, losses = rendered(Tool("f", deferred=True), manners=replace(PLAIN, tool_extras=True))
+    body, losses = rendered(Tool("f", deferred=True), quirks=replace(PLAIN, tool_extras=True))
     assert (body["tools"][0]["defer_loading"], losses) == (True, [])
 
 
@@ -263,7 +263,7 @@ def test_choices_sent(choice: ToolChoice, sent: Any) -> None:
 def test_parallel_calls_sent() -> None:
     one = ToolChoice(parallel=False)
     assert rendered(Tool("f"), choice=one)[0]["parallel_tool_calls"] is False
-    body, losses = rendered(Tool("f"), choice=one, manners=replace(PLAIN, parallel_flag=False))
+    body, losses = rendered(Tool("f"), choice=one, quirks=replace(PLAIN, parallel_flag=False))
     assert ("parallel_tool_calls" in body, losses) == (False, ["drop:parallel_tool_calls"])
 
 

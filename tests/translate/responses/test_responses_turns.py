@@ -26,12 +26,12 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
-PLAIN = Manners(family="up", documents=True)
+PLAIN = Quirks(family="up", documents=True)
 CALL = {"type": "function_call", "call_id": "c1", "name": "run", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "done"}
 
@@ -48,11 +48,11 @@ def block_of(part: dict[str, Any]) -> Block:
 
 
 def items_of(
-    *turns: Turn, manners: Manners = PLAIN, losses: Losses | None = None
+    *turns: Turn, quirks: Quirks = PLAIN, losses: Losses | None = None
 ) -> list[dict[str, Any]]:
     given = Losses() if losses is None else losses
-    repaired = repair(Request("m", turns), Dialect.RESPONSES, manners, given)
-    body = json.loads(request.render(repaired, manners, given))
+    repaired = repair(Request("m", turns), Dialect.RESPONSES, quirks, given)
+    body = json.loads(request.render(repaired, quirks, given))
     found: list[dict[str, Any]] = body["input"]
     return found
 
@@ -256,7 +256,7 @@ def test_an_upstream_without_hosted_tools_gets_their_items_in_words_or_not_at_al
             {"type": "computer_call_output", "call_id": "c"},
             {"role": "user", "content": "b"},
         ),
-        manners=Manners(hosted_tools=False),
+        quirks=Quirks(hosted_tools=False),
         losses=losses,
     )
     assert shape(items) == ["user", "assistant", "user"]
@@ -381,10 +381,10 @@ def test_thoughts_that_led_to_nothing_are_left_out() -> None:
     ("wanted", "with_call", "without"), [("all", 1, 1), ("tool_turns", 1, 0), ("none", 0, 0)]
 )
 def test_upstreams_that_want_fewer_thoughts(wanted: Any, with_call: int, without: int) -> None:
-    manners = replace(PLAIN, reasoning_in=wanted)
+    quirks = replace(PLAIN, reasoning_in=wanted)
 
     def count(turn: Turn) -> int:
-        return [item["type"] for item in items_of(turn, manners=manners)].count("reasoning")
+        return [item["type"] for item in items_of(turn, quirks=quirks)].count("reasoning")
 
     assert count(said(OWN, Call("c", "run", "{}"))) == with_call
     assert count(said(OWN, Text("x"))) == without
@@ -547,7 +547,7 @@ def test_content_that_cannot_be_read(part: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "manners"),
+    ("block", "quirks"),
     [
         (Media("image", "base64", "AAAA", "image/png"), {"vision": False}),
         (Media("image", "url", "https://x.test/a.png"), {"image_urls": False}),
@@ -555,10 +555,10 @@ def test_content_that_cannot_be_read(part: dict[str, Any], words: str) -> None:
         (Media("audio", "base64", "AAAA", "audio/wav"), {}),
     ],
 )
-def test_what_the_upstream_cannot_read_is_refused(block: Block, manners: dict[str, Any]) -> None:
+def test_what_the_upstream_cannot_read_is_refused(block: Block, quirks: dict[str, Any]) -> None:
     """Left out in silence, the model would make it up."""
     with pytest.raises(Unsupported):
-        items_of(told(block), manners=replace(PLAIN, **manners))
+        items_of(told(block), quirks=replace(PLAIN, **quirks))
 
 
 def test_the_detail_of_a_document_is_kept() -> None:

@@ -14,7 +14,7 @@ from gwproxy.translate.bridge import Bridge, Peek
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Reasoning, Reply, Stop, StopReason, Text
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.leaked import LeakedCalls
 
 NAMES = frozenset({"ls", "mcp.read"})
@@ -115,12 +115,12 @@ def test_an_answer_that_was_cut_off_stays_one() -> None:
 # --- at the door ---------------------------------------------------------------------------------
 
 
-def answer_of(client: Dialect, manners: Manners, *, tools: bool, content: str) -> Any:
+def answer_of(client: Dialect, quirks: Quirks, *, tools: bool, content: str) -> Any:
     """What `client` reads of a Chat answer with that `content`."""
     bridge = Bridge(
         client,
         Dialect.CHAT,
-        manners,
+        quirks,
         asked=Peek("m"),
         model="kimi-k2",
         streams=False,
@@ -145,17 +145,17 @@ def answer_of(client: Dialect, manners: Manners, *, tools: bool, content: str) -
 
 
 def test_it_is_done_where_it_is_asked_for_and_tools_were_offered() -> None:
-    wanted = Manners(leaked_tools=True)
+    wanted = Quirks(leaked_tools=True)
     (used,) = answer_of(Dialect.ANTHROPIC, wanted, tools=True, content=LS)["content"]
     assert (used["type"], used["name"], used["input"]) == ("tool_use", "ls", {"a": "<|x|>"})
     (text,) = answer_of(Dialect.ANTHROPIC, wanted, tools=False, content=LS)["content"]
     assert text["text"] == LS
-    (text,) = answer_of(Dialect.ANTHROPIC, Manners(), tools=True, content=LS)["content"]
+    (text,) = answer_of(Dialect.ANTHROPIC, Quirks(), tools=True, content=LS)["content"]
     assert text["text"] == LS
 
 
 def test_words_are_read_also_where_both_sides_speak_the_same_dialect() -> None:
-    wanted = Manners(leaked_tools=True, inline_think=True)
+    wanted = Quirks(leaked_tools=True, inline_think=True)
     answer = answer_of(Dialect.CHAT, wanted, tools=True, content=f"<think>Hm.</think>{LS}")
     (choice,) = answer["choices"]
     assert choice["finish_reason"] == "tool_calls"

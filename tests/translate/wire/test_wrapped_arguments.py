@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gwproxy.translate.bridge import Bridge, peek
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 LIST = {"type": "array", "items": {"type": "string"}}
 OBJECT = {"type": "object", "properties": {"value": {"type": "string"}}}
@@ -22,7 +22,7 @@ def bridge_for(body: bytes, client: Dialect, *, streams: bool) -> Bridge:
     return Bridge(
         client,
         Dialect.CHAT,
-        Manners(schema="moonshot", rebuild=True),
+        Quirks(schema="moonshot", rebuild=True),
         asked=peek(body),
         model="kimi-k2.5",
         streams=streams,

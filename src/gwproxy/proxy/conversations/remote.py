@@ -58,7 +58,7 @@ async def ask(
     no such response, or keeps none. Raises Failed."""
     profile = routes.profile(address.profile)
     route = routes.find(profile.name, "", Dialect.RESPONSES)
-    if route.dialect != Dialect.RESPONSES or route.manners.rebuild:
+    if route.dialect != Dialect.RESPONSES or route.quirks.rebuild:
         return None
     if not _RESPONSE_ID.fullmatch(address.response_id):
         return None
@@ -124,7 +124,7 @@ def _bridge(route: Route, record: Record) -> Bridge:
     return Bridge(
         Dialect.RESPONSES,
         Dialect.RESPONSES,
-        route.manners,
+        route.quirks,
         asked=Peek(route.model, stream=True),
         model=route.model,
         streams=True,

@@ -122,7 +122,7 @@ async def ask_plain(
     question on)."""
     route = way.route
     head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
-    body = questions.plain(CODECS[route.dialect], route.model, route.manners, streams=streams)
+    body = questions.plain(CODECS[route.dialect], route.model, route.quirks, streams=streams)
     started = time.monotonic()
     answer = await upstream.send(Call(route.profile, route.url, head, body, {}, way.key, streams))
     parts: list[bytes] = []
@@ -149,7 +149,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
     bridge = Bridge(
         Dialect.ANTHROPIC,  # Claude Code's
         route.dialect,
-        route.manners,
+        route.quirks,
         asked=peek(request),
         model=route.model,
         streams=streams,

@@ -16,7 +16,7 @@ from gwproxy.proxy.upstream import Call, Upstream
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 CALLS_THROUGH_GATEWAY: Final = 1
 """How many questions that may be billed one check of the gateway asks."""
@@ -102,7 +102,7 @@ class GatewayProbe:
                 lower = {name.lower(): value for name, value in answer.headers.items()}
                 said = await answer.read_error(_MOST_BYTES)
                 raise Failed(codec.parse_failure(answer.status, lower, said))
-            reader = codec.reader(Manners())
+            reader = codec.reader(Quirks())
             result = fold(reader.feed(await answer.read_whole(_MOST_BYTES)) + reader.finish())
         finally:
             answer.close()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from gwproxy.errors import CredentialError
 from gwproxy.profiles.endpoints import host_of
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import manner_values
+from gwproxy.profiles.quirks import quirk_values
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.probe import questions
@@ -73,7 +73,7 @@ def most_calls(profile: Profile, depth: Depth) -> int:
     if depth is Depth.QUICK:
         return len(profile.dialects)
     plain = 2 if profile.stream == "auto" else 1
-    pictures = 1 if manner_values(profile)["vision"] else 0
+    pictures = 1 if quirk_values(profile)["vision"] else 0
     return len(profile.dialects) * (plain + 2) + pictures
 
 
@@ -156,7 +156,7 @@ class ProviderProbe:
         return Verdict("models", Outcome.NOTE, words, f"gwproxy models {way.profile.name}")
 
     async def _count(self, way: Way) -> Verdict:
-        expected = way.route.manners.count_tokens == "upstream"
+        expected = way.route.quirks.count_tokens == "upstream"
         question = questions.count(way.route.model)
         body = await ask_free(self._upstream, way, "count_tokens", question)
         counted = None if body is None else member(body, "input_tokens")
@@ -198,7 +198,7 @@ class ProviderProbe:
             return
         async for verdict in self._tools(way):
             yield verdict
-        if picture and way.route.manners.vision:
+        if picture and way.route.quirks.vision:
             yield await self._look(way.check("an image"), way, lambda: self._picture(way), calls=1)
 
     async def _with_address(self, verdict: Verdict, way: Way) -> Verdict:
@@ -305,12 +305,12 @@ def was_held_back(moments: Sequence[float], pieces: int) -> bool:
 
 def _reply(body: bytes, way: Way, *, is_stream: bool) -> Reply:
     """What `body` says. Raises Failed."""
-    codec, manners = CODECS[way.dialect], way.route.manners
+    codec, quirks = CODECS[way.dialect], way.route.quirks
     if is_stream:
-        reader = codec.reader(manners)
+        reader = codec.reader(quirks)
         result = fold(reader.feed(body) + reader.finish())
     else:
-        result = fold(codec.lay_out_reply(body, manners))
+        result = fold(codec.lay_out_reply(body, quirks))
     if isinstance(result, Failure):
         raise Failed(result)
     return result

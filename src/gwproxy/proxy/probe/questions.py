@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gwproxy.translate.codec import Codec
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 _SHORT: Final = "Reply with exactly OK."
@@ -43,10 +43,10 @@ _PICTURE: Final = (
 )
 
 
-def plain(codec: Codec, model: str, manners: Manners, *, streams: bool) -> bytes:
+def plain(codec: Codec, model: str, quirks: Quirks, *, streams: bool) -> bytes:
     """A question in the provider's own dialect; a longer answer where a stream is to be seen."""
     question, limit = (_LONGER, _SOME_TOKENS) if streams else (_SHORT, _FEW_TOKENS)
-    asked = codec.plain_question(question, limit, manners)
+    asked = codec.plain_question(question, limit, quirks)
     return jsonio.dumps({"model": model, "stream": streams, **asked})
 
 
@@ -97,5 +97,5 @@ def picture(model: str) -> dict[str, Any]:
 
 def as_client(codec: Codec, model: str) -> bytes:
     """What is asked through the gateway: a stream, as every coding tool asks for one."""
-    asked = codec.plain_question(_SHORT, _FEW_TOKENS, Manners())
+    asked = codec.plain_question(_SHORT, _FEW_TOKENS, Quirks())
     return jsonio.dumps({"model": model, "stream": True, **asked})

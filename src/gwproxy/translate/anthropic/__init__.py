@@ -21,7 +21,7 @@ from gwproxy.translate.dialect_facts import X_API_KEY, Dialect, DialectFacts
 
 if TYPE_CHECKING:
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.quirks import Manners
+    from gwproxy.translate.quirks import Quirks
 
 FACTS: Final = DialectFacts(
     name=Dialect.ANTHROPIC,
@@ -81,5 +81,5 @@ def codec() -> Codec:
     )
 
 
-def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+def _plain_question(question: str, limit: int, quirks: Quirks) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": question}], "max_tokens": limit}

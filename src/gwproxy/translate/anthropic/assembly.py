@@ -16,7 +16,7 @@ from gwproxy.translate.anthropic.frames import decode_head, decode_members
 from gwproxy.translate.anthropic.wire import said
 from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open
 from gwproxy.translate.hub import Seal
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 # What came of a block's start.
@@ -47,10 +47,10 @@ class _Block:
 class Blocks:
     """The blocks that are open, and the events they have made so far (`out`)."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, quirks: Quirks) -> None:
         self.out: list[Event] = []
         self.called = False
-        self._family = manners.family
+        self._family = quirks.family
         self._open: dict[int, _Block] = {}
         self._opened = 0
 

@@ -51,7 +51,7 @@ from gwproxy.translate.hub import (
     ToolReference,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments, jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
@@ -182,7 +182,7 @@ def _read_search_result(block: SearchResultBlock, losses: Losses) -> Text:
 # --- hub -> wire -------------------------------------------------------------------------------
 
 
-def write_block(block: Block, manners: Manners, losses: Losses) -> KnownBlock | Raw | None:
+def write_block(block: Block, quirks: Quirks, losses: Losses) -> KnownBlock | Raw | None:
     """A block as this upstream takes it, or None where nothing of it may go there.
 
     Every mark is kept here; how many of them an upstream takes is seen to at the end of the whole
@@ -194,16 +194,16 @@ def write_block(block: Block, manners: Manners, losses: Losses) -> KnownBlock | 
         case Call():
             return _write_call(block)
         case Result():
-            return _write_result(block, manners, losses)
+            return _write_result(block, quirks, losses)
         case Reasoning():
-            written = write_reasoning(block, manners)
+            written = write_reasoning(block, quirks)
             if written is None:
                 losses.drop("thinking")
             return written
         case Media():
             return _write_media(block)
         case ToolReference(name=name):
-            if manners.tool_references:
+            if quirks.tool_references:
                 return ToolReferenceBlock(name)
             return TextBlock(f"Tool loaded: {name}")
         case Refusal(text=text):
@@ -235,14 +235,14 @@ def object_text(text: str) -> str:
     return text
 
 
-def _write_result(result: Result, manners: Manners, losses: Losses) -> ToolResultBlock:
+def _write_result(result: Result, quirks: Quirks, losses: Losses) -> ToolResultBlock:
     """`content` is always there: Kimi Code answers an opaque 400 where it is left out."""
     content: str | list[ResultContent]
     match result.blocks:
         case (Text(text=text),):
             content = text
         case _:
-            written = (write_block(block, manners, losses) for block in result.blocks)
+            written = (write_block(block, quirks, losses) for block in result.blocks)
             content = [block for block in written if isinstance(block, ResultContent)]
     return ToolResultBlock(
         result.call_id,
@@ -253,22 +253,22 @@ def _write_result(result: Result, manners: Manners, losses: Losses) -> ToolResul
 
 
 def write_reasoning(
-    block: Reasoning, manners: Manners
+    block: Reasoning, quirks: Quirks
 ) -> ThinkingBlock | RedactedThinkingBlock | None:
     """A thought goes back only to who can read it. Real Claude checks signatures, so there it must
     be its own or one that we did not make; others take plain text and never look
     (farion1231/cc-switch#3377). A sealed thought of another family is not sent on."""
-    own = block.seal if block.seal is not None and block.seal.family == manners.family else None
+    own = block.seal if block.seal is not None and block.seal.family == quirks.family else None
     if block.hidden:
         if own is not None and own.kind == "redacted":
             return RedactedThinkingBlock(own.data)
-        if block.foreign_signature is not None and manners.signed_thinking:
+        if block.foreign_signature is not None and quirks.signed_thinking:
             return RedactedThinkingBlock(block.foreign_signature)
         return None
     signature = own.data if own is not None and own.kind == "signature" else ""
     signature = signature or block.foreign_signature or ""
-    said = block.text.strip() or block.text == manners.reasoning_placeholder != ""
-    if signature or (said and not manners.signed_thinking):
+    said = block.text.strip() or block.text == quirks.reasoning_placeholder != ""
+    if signature or (said and not quirks.signed_thinking):
         return ThinkingBlock(block.text, signature)
     return None
 

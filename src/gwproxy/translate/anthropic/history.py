@@ -17,15 +17,15 @@ from gwproxy.translate.anthropic.blocks import write_block
 from gwproxy.translate.anthropic.wire import Draft, TextBlock
 from gwproxy.translate.hub import Request, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
-def system_text(request: Request, manners: Manners, losses: Losses) -> list[TextBlock]:
+def system_text(request: Request, quirks: Quirks, losses: Losses) -> list[TextBlock]:
     """The prompt: the leading system turns, block by block."""
     written: list[TextBlock] = []
     for turn in _leading(request.turns):
         for block in turn.blocks:
-            wire = write_block(block, manners, losses)
+            wire = write_block(block, quirks, losses)
             if isinstance(wire, TextBlock):
                 written.append(wire)
     return written
@@ -36,11 +36,11 @@ def _leading(turns: Sequence[Turn]) -> Sequence[Turn]:
     return turns[:count]
 
 
-def messages(request: Request, manners: Manners, losses: Losses) -> list[Draft]:
+def messages(request: Request, quirks: Quirks, losses: Losses) -> list[Draft]:
     """The conversation after the prompt. Raises Unsupported for content that cannot be sent."""
     drafts: list[Draft] = []
     for turn in request.turns[len(_leading(request.turns)) :]:
-        written = (write_block(block, manners, losses) for block in turn.blocks)
+        written = (write_block(block, quirks, losses) for block in turn.blocks)
         blocks = [wire for wire in written if wire is not None]
         if drafts and drafts[-1].role == turn.role:
             drafts[-1].blocks.extend(blocks)

@@ -14,7 +14,7 @@ from gwproxy.translate.anthropic.tools import Definition
 from gwproxy.translate.anthropic.wire import CacheControl, Draft, Markable, TextBlock
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 MAX_MARKS: Final = 4  # a fifth is a 400
 
@@ -24,7 +24,7 @@ def settle(
     system: Sequence[TextBlock],
     conversation: Sequence[Draft],
     request: Request,
-    manners: Manners,
+    quirks: Quirks,
     losses: Losses,
 ) -> CacheControl | None:
     """Keeps the last four marks, the long-lived ones first, as the API demands. Where an OpenAI
@@ -39,14 +39,14 @@ def settle(
         for bearer in (*definitions, *system, *markable)
         if isinstance(bearer, Definition | Markable) and bearer.cache_control is not None
     ]
-    if not manners.cache_marks:
+    if not quirks.cache_marks:
         if bearers:
             losses.drop("cache_control")
         for bearer in bearers:
             bearer.cache_control = None
         return None
     if not bearers and request.client is not Dialect.ANTHROPIC:
-        if manners.tool_extras:
+        if quirks.tool_extras:
             return CacheControl()
         last = conversation[-1].blocks[-1]
         if isinstance(last, Markable):
@@ -58,7 +58,7 @@ def settle(
     for number, bearer in enumerate(bearers, MAX_MARKS - len(bearers)):
         if number < 0:
             bearer.cache_control = None
-        elif short_lived or not manners.tool_extras:  # `ttl` is the API's own
+        elif short_lived or not quirks.tool_extras:  # `ttl` is the API's own
             bearer.cache_control = CacheControl()
         else:
             short_lived = bearer.cache_control != CacheControl("1h")

@@ -43,16 +43,16 @@ from gwproxy.translate.events import (
     unreadable,
 )
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
 
 
 class Reader:
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, quirks: Quirks) -> None:
         self._decoder = sse.Decoder()
-        self._blocks = Blocks(manners)
+        self._blocks = Blocks(quirks)
         self._out = self._blocks.out
         self._started = False
         self._over = False

@@ -15,7 +15,7 @@ from gwproxy.translate.anthropic.frames import Frame, block_stop, decode_head
 from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
 
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":%b"content_block_delta"'
@@ -26,10 +26,10 @@ _CLOSED_BEFORE_AN_ERROR: Final = ("text", "thinking")
 class Tap(Reader):
     """The events of a relayed stream, less its blocks."""
 
-    def __init__(self, manners: Manners) -> None:
-        super().__init__(manners)
+    def __init__(self, quirks: Quirks) -> None:
+        super().__init__(quirks)
         self.decoder = self._decoder = sse.Decoder(_DULL)
-        self._blocks: _Outline = _Outline(manners)
+        self._blocks: _Outline = _Outline(quirks)
         self._out = self._blocks.out
 
     @property
@@ -56,8 +56,8 @@ class Tap(Reader):
 class _Outline(Blocks):
     """Which blocks are open, and whether one of them all was a call."""
 
-    def __init__(self, manners: Manners) -> None:
-        super().__init__(manners)
+    def __init__(self, quirks: Quirks) -> None:
+        super().__init__(quirks)
         self.kinds: dict[int, str] = {}
 
     def open(self, position: int, raw: Raw) -> None:

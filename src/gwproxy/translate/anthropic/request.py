@@ -45,7 +45,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
 from gwproxy.translate.wire.shapes import Shape
@@ -384,19 +384,19 @@ def _identity(metadata: Metadata | None) -> Identity:
 # --- render --------------------------------------------------------------------------------------
 
 
-def render(request: Request, manners: Manners, losses: Losses) -> bytes:
+def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """The body for an Anthropic upstream: what every server of this dialect takes, and of the rest
-    what `manners` says that this one takes. Raises Unsupported."""
-    definitions = tools.write_tools(request, manners, losses)
-    system = history.system_text(request, manners, losses)
-    conversation = history.messages(request, manners, losses)
+    what `quirks` says that this one takes. Raises Unsupported."""
+    definitions = tools.write_tools(request, quirks, losses)
+    system = history.system_text(request, quirks, losses)
+    conversation = history.messages(request, quirks, losses)
     effort = cast(settings.Effort | None, request.thinking.effort)
     wanted_format = settings.output_format(request)
     sampling = settings.sampling(request.sampling, losses)
-    user = settings.user_id(request, manners, losses)
+    user = settings.user_id(request, quirks, losses)
     if request.verbosity is not None:
         losses.drop("verbosity")
-    automatic = marks.settle(definitions, system, conversation, request, manners, losses)
+    automatic = marks.settle(definitions, system, conversation, request, quirks, losses)
     return jsonio.dumps(
         _Sent(
             model=request.model,
@@ -405,13 +405,13 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
-            thinking=settings.thinking(request.thinking, manners),
+            thinking=settings.thinking(request.thinking, quirks),
             output_config=OutputConfig(effort, wanted_format) if effort or wanted_format else None,
             metadata=Metadata(user) if user is not None else None,
             stop_sequences=list(request.stop) or None,
             service_tier=request.service_tier,
             cache_control=automatic,
-            tool_choice=tools.write_choice(request.tool_choice, manners) if definitions else None,
+            tool_choice=tools.write_choice(request.tool_choice, quirks) if definitions else None,
             tools=[Raw(jsonio.dumps(d)) if isinstance(d, Definition) else d for d in definitions]
             or None,
             system=system or None,

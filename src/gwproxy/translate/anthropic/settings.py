@@ -15,7 +15,7 @@ from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
 from gwproxy.translate.hub import Dialect, Request, Sampling, Thinking
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
@@ -41,13 +41,13 @@ class OutputConfig(Wire):
 # --- members -------------------------------------------------------------------------------------
 
 
-def thinking(wish: Thinking, manners: Manners) -> ThinkingConfig | None:
+def thinking(wish: Thinking, quirks: Quirks) -> ThinkingConfig | None:
     if wish.mode is None:
         return None
     if wish.mode == "off":
         return ThinkingConfig("disabled")
     shown: Literal["summarized", "omitted"] | None = None
-    if manners.signed_thinking and wish.show is not None:  # others do not know the member
+    if quirks.signed_thinking and wish.show is not None:  # others do not know the member
         shown = "omitted" if wish.show == "omitted" else "summarized"
     if wish.mode == "on":
         return ThinkingConfig("adaptive", display=shown)
@@ -77,7 +77,7 @@ def sampling(wish: Sampling, losses: Losses) -> SamplingMembers:
     return SamplingMembers(wish.temperature, wish.top_p, wish.top_k)
 
 
-def user_id(request: Request, manners: Manners, losses: Losses) -> str | None:
+def user_id(request: Request, quirks: Quirks, losses: Losses) -> str | None:
     """Claude Code's is a JSON text with its session, which many hosts refuse by a pattern
     (anthropics/claude-code#56643)."""
     if request.identity.cache_key is not None:
@@ -85,9 +85,9 @@ def user_id(request: Request, manners: Manners, losses: Losses) -> str | None:
     user = request.identity.user
     if user is None:
         return None
-    if manners.user_id == "hash":
+    if quirks.user_id == "hash":
         return hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()
-    if manners.user_id == "drop":
+    if quirks.user_id == "drop":
         losses.drop("metadata.user_id")
         return None
     return user

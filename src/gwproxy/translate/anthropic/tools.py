@@ -19,7 +19,7 @@ from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
 from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire, said
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape
@@ -290,34 +290,34 @@ def parse_choice(choice: Choice | None) -> ToolChoice | None:
 # --- rendering ---------------------------------------------------------------------------------
 
 
-def write_tools(request: Request, manners: Manners, losses: Losses) -> list[Definition | Raw]:
+def write_tools(request: Request, quirks: Quirks, losses: Losses) -> list[Definition | Raw]:
     """Tools of Anthropic's own sorts as the client wrote them, where the upstream knows them."""
     written: list[Definition | Raw] = []
     for tool in request.tools:
         native = tool.native if tool.native_dialect is Dialect.ANTHROPIC else None
-        if native is not None and (tool.kind == "hosted" or manners.tool_extras):
+        if native is not None and (tool.kind == "hosted" or quirks.tool_extras):
             written.append(Raw(native.encode()))
         else:
-            written.append(_write_function(tool, manners, losses))
+            written.append(_write_function(tool, quirks, losses))
     return written
 
 
-def _write_function(tool: Tool, manners: Manners, losses: Losses) -> Definition:
-    if tool.strict and not manners.tool_extras:
+def _write_function(tool: Tool, quirks: Quirks, losses: Losses) -> Definition:
+    if tool.strict and not quirks.tool_extras:
         losses.drop("tools.strict")
     return Definition(
         tool.name,
         tool.description,
         Raw(object_schema(tool.schema, losses).encode()),
-        strict=tool.strict if manners.tool_extras else None,
+        strict=tool.strict if quirks.tool_extras else None,
         defer_loading=True if tool.deferred else None,
         cache_control=write_mark(tool.cache),
     )
 
 
-def write_choice(choice: ToolChoice | None, manners: Manners) -> Choice | None:
+def write_choice(choice: ToolChoice | None, quirks: Quirks) -> Choice | None:
     """None where the default says it all. Only for requests with tools: without, it is a 400."""
     if choice is None:
         return None
-    serial = choice.parallel is False and manners.parallel_flag and choice.mode != "none"
+    serial = choice.parallel is False and quirks.parallel_flag and choice.mode != "none"
     return Choice(choice.mode, choice.name, True if serial else None)

@@ -10,7 +10,7 @@ from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 
 if TYPE_CHECKING:
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.quirks import Manners
+    from gwproxy.translate.quirks import Quirks
 
 FACTS: Final = DialectFacts(
     name=Dialect.CHAT,
@@ -50,8 +50,8 @@ def codec() -> Codec:
     )
 
 
-def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+def _plain_question(question: str, limit: int, quirks: Quirks) -> dict[str, Any]:
     return {
         "messages": [{"role": "user", "content": question}],
-        manners.max_tokens_field: limit,
+        quirks.max_tokens_field: limit,
     }

@@ -16,7 +16,7 @@ from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.think import Splitter
 from gwproxy.translate.events import Close, Delta, Event, Open
 from gwproxy.translate.hub import Seal
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 Prose: TypeAlias = Literal["text", "reasoning", "refusal"]
@@ -29,11 +29,11 @@ class Unreadable(ValueError):
 class Assembly:
     """The blocks of one answer, and the events they have made so far (`out`)."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, quirks: Quirks) -> None:
         self.out: list[Event] = []
         self.refused = False
-        self._family = manners.family
-        self._think = Splitter() if manners.inline_think else None
+        self._family = quirks.family
+        self._think = Splitter() if quirks.inline_think else None
         self._opened = 0
         self._prose: Prose | None = None
         self._block = 0

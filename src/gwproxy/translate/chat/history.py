@@ -44,7 +44,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
@@ -58,38 +58,38 @@ def _leading_systems(turns: Sequence[Turn]) -> int:
 
 
 def render_messages(
-    turns: tuple[Turn, ...], manners: Manners, losses: Losses
+    turns: tuple[Turn, ...], quirks: Quirks, losses: Losses
 ) -> list[dict[str, Any]]:
     """Raises Unsupported for content that no message can hold."""
     leading = _leading_systems(turns)
-    messages = _leading_messages(turns[:leading], manners)
-    writer = _HistoryWriter(manners, losses)
+    messages = _leading_messages(turns[:leading], quirks)
+    writer = _HistoryWriter(quirks, losses)
     for turn in turns[leading:]:
         messages += writer.turn(turn)
     return messages
 
 
-def _leading_messages(turns: Sequence[Turn], manners: Manners) -> list[dict[str, Any]]:
+def _leading_messages(turns: Sequence[Turn], quirks: Quirks) -> list[dict[str, Any]]:
     """The prompt. Hosts that refuse later instructions take one such message only."""
-    if manners.mid_system == "wrap":
+    if quirks.mid_system == "wrap":
         turns = [Turn("system", tuple(block for turn in turns for block in turn.blocks))]
     return [
-        {"role": manners.system_role, "content": content}
+        {"role": quirks.system_role, "content": content}
         for turn in turns
-        if (content := _prose(turn.blocks, manners))
+        if (content := _prose(turn.blocks, quirks))
     ]
 
 
-def _prose(blocks: Sequence[Block], manners: Manners) -> str | list[dict[str, Any]]:
+def _prose(blocks: Sequence[Block], quirks: Quirks) -> str | list[dict[str, Any]]:
     texts = [block.text for block in blocks if isinstance(block, Text) and block.text]
-    if manners.text_parts == "parts" and len(texts) > 1:
+    if quirks.text_parts == "parts" and len(texts) > 1:
         return [text_part(text) for text in texts]
     return GAP.join(texts)
 
 
 class _HistoryWriter:
-    def __init__(self, manners: Manners, losses: Losses) -> None:
-        self._manners = manners
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
+        self._quirks = quirks
         self._losses = losses
 
     def turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
@@ -97,8 +97,8 @@ class _HistoryWriter:
             case "assistant":
                 yield self._assistant(turn)
             case "system":
-                content = _prose(turn.blocks, self._manners)
-                yield {"role": self._manners.system_role, "content": content}
+                content = _prose(turn.blocks, self._quirks)
+                yield {"role": self._quirks.system_role, "content": content}
             case "user":
                 yield from self._user(turn)
 
@@ -112,7 +112,7 @@ class _HistoryWriter:
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
         if Reasoning in kinds and (reasoning := joined(turn.blocks, Reasoning)):
             # Text only: another family's seals say nothing to it, and what was hidden has no words.
-            message[self._manners.reasoning_field] = reasoning
+            message[self._quirks.reasoning_field] = reasoning
         if Call in kinds:
             calls = [self._tool_call(block) for block in turn.blocks if isinstance(block, Call)]
             message["tool_calls"] = calls
@@ -132,7 +132,7 @@ class _HistoryWriter:
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _result_content(self, result: Result) -> str | list[dict[str, Any]]:
-        inline = self._manners.tool_media
+        inline = self._quirks.tool_media
         lines = []
         parts: list[dict[str, Any]] = []
         media = 0
@@ -159,7 +159,7 @@ class _HistoryWriter:
 
     def _result_media(self, result: Result) -> list[dict[str, Any]]:
         """The pictures of a result, each after its label, for the next user message."""
-        if self._manners.tool_media:
+        if self._quirks.tool_media:
             return []
         media = [block for block in result.blocks if isinstance(block, Media)]
         return [
@@ -185,7 +185,7 @@ class _HistoryWriter:
 
     def _user_content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
         texts = [part["text"] for part in parts if part["type"] == "text"]
-        if len(texts) < len(parts) or (self._manners.text_parts == "parts" and len(parts) > 1):
+        if len(texts) < len(parts) or (self._quirks.text_parts == "parts" and len(parts) > 1):
             return parts
         return GAP.join(texts)
 

@@ -13,17 +13,17 @@ from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import sse
 
 
 class Tap(Reader):
     """The events of a relayed stream, less its blocks."""
 
-    def __init__(self, manners: Manners) -> None:
-        super().__init__(manners)
+    def __init__(self, quirks: Quirks) -> None:
+        super().__init__(quirks)
         self.decoder = self._decoder
-        self._blocks = _Outline(manners)
+        self._blocks = _Outline(quirks)
         self._out = self._blocks.out
 
     @property

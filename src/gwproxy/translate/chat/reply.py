@@ -13,13 +13,13 @@ from gwproxy.translate.chat.reader import Reader
 from gwproxy.translate.codec import Asked, message_id
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Text
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 
-def lay_out(body: bytes, manners: Manners) -> list[Event]:
+def lay_out(body: bytes, quirks: Quirks) -> list[Event]:
     """A whole body as the stream it would have been; an error body, or none, as a Fail."""
-    return Reader(manners).whole(body)
+    return Reader(quirks).whole(body)
 
 
 def build(reply: Reply, asked: Asked) -> bytes:

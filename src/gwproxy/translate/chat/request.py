@@ -4,7 +4,7 @@
 A member that asks for another kind of answer (several, log probabilities, sound) is refused by
 name; one that only tunes what nobody else has a knob for is a named loss.
 
-`render` writes what nearly every Chat server takes, and the rest only where the upstream's manners
+`render` writes what nearly every Chat server takes, and the rest only where the upstream's quirks
 say that it does: strict hosts answer 400 to a member that they do not know (decolua/9router#1442).
 
 https://platform.openai.com/docs/api-reference/chat/create
@@ -47,7 +47,7 @@ from gwproxy.translate.hub import (
     ToolChoice,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
 from gwproxy.translate.wire.shapes import Shape
@@ -163,7 +163,7 @@ def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | N
 # --- render ----------------------------------------------------------------------------------
 
 
-def render(request: Request, manners: Manners, losses: Losses) -> bytes:
+def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """The body for an upstream. Raises Unsupported for what it cannot be asked.
 
     The same request gives the same bytes, and one with a longer history begins its `messages` with
@@ -171,52 +171,52 @@ def render(request: Request, manners: Manners, losses: Losses) -> bytes:
     """
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": _messages(request, manners, losses),
+        "messages": _messages(request, quirks, losses),
     }
-    body |= _render_tools(request.tool_choice, request.tools, manners, losses)
+    body |= _render_tools(request.tool_choice, request.tools, quirks, losses)
     if request.max_tokens is not None:
-        body[manners.max_tokens_field] = request.max_tokens
+        body[quirks.max_tokens_field] = request.max_tokens
     body |= render_sampling(request.sampling, losses)
-    body |= render_thinking(request.thinking, manners)
+    body |= render_thinking(request.thinking, quirks)
     if request.output_format is not None:
         body["response_format"] = render_format(request.output_format)
     if request.stop:
         body["stop"] = list(request.stop)
-    body |= render_identity(request, manners, losses)
+    body |= render_identity(request, quirks, losses)
     if request.verbosity is not None:
         losses.drop("verbosity")
     if request.stream:
         body["stream"] = True
-        if manners.usage_in_stream:
+        if quirks.usage_in_stream:
             body["stream_options"] = {"include_usage": True}
     return jsonio.dumps(body)
 
 
-def _messages(request: Request, manners: Manners, losses: Losses) -> list[dict[str, Any]]:
+def _messages(request: Request, quirks: Quirks, losses: Losses) -> list[dict[str, Any]]:
     turns = request.turns
     if any(getattr(block, "cache", None) is not None for turn in turns for block in turn.blocks):
         losses.drop("cache_control")  # Chat servers cache by themselves
-    messages = render_messages(turns, manners, losses)
+    messages = render_messages(turns, quirks, losses)
     if request.client in (None, Dialect.ANTHROPIC):
-        _mark_prefill(messages, manners)
+        _mark_prefill(messages, quirks)
     return messages
 
 
-def _mark_prefill(messages: list[dict[str, Any]], manners: Manners) -> None:
+def _mark_prefill(messages: list[dict[str, Any]], quirks: Quirks) -> None:
     """An Anthropic client's last assistant turn is the beginning of the answer."""
     last = messages[-1] if messages else {}
     if last.get("role") != "assistant":
         return
-    if manners.prefill == "none":
+    if quirks.prefill == "none":
         raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
     last["partial"] = True
 
 
 def _render_tools(
-    choice: ToolChoice | None, tools: tuple[Tool, ...], manners: Manners, losses: Losses
+    choice: ToolChoice | None, tools: tuple[Tool, ...], quirks: Quirks, losses: Losses
 ) -> dict[str, Any]:
     """Nothing at all without tools: a choice among none is a 400 at OpenAI."""
-    listed, members = render_tools(tools, manners, losses)
+    listed, members = render_tools(tools, quirks, losses)
     if not listed:
         return members
     members["tools"] = listed
@@ -224,7 +224,7 @@ def _render_tools(
         return members
     members["tool_choice"] = render_choice(choice, tools)
     if choice.parallel is False:  # True is what every server does unasked
-        if manners.parallel_flag:
+        if quirks.parallel_flag:
             members["parallel_tool_calls"] = False
         else:
             losses.drop("parallel_tool_calls")

@@ -29,7 +29,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed
 
 # --- parse -----------------------------------------------------------------------------------
@@ -69,9 +69,9 @@ def _wanted(wish: Wish, knobs: Knobs) -> bool | None:
 # --- render ----------------------------------------------------------------------------------
 
 
-def render_thinking(thinking: Thinking, manners: Manners) -> dict[str, Any]:
+def render_thinking(thinking: Thinking, quirks: Quirks) -> dict[str, Any]:
     """The one member that says it, or none."""
-    if manners.thinking_switch == "thinking":
+    if quirks.thinking_switch == "thinking":
         if thinking.mode is None:
             return {}
         return {"thinking": {"type": "disabled" if thinking.mode == "off" else "enabled"}}
@@ -95,17 +95,17 @@ def render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+def render_identity(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
     identity = request.identity
     members: dict[str, Any] = {}
     if identity.user is not None:
-        if manners.user_id == "drop":
+        if quirks.user_id == "drop":
             losses.drop("user")
-        elif manners.user_id == "hash" or len(identity.user) > _LONGEST_USER:
+        elif quirks.user_id == "hash" or len(identity.user) > _LONGEST_USER:
             members["user"] = _digest(identity.user)
         else:
             members["user"] = identity.user
-    if manners.prompt_cache_key:
+    if quirks.prompt_cache_key:
         members["prompt_cache_key"] = cache_key(request)
     elif identity.cache_key is not None:
         losses.drop("prompt_cache_key")

@@ -21,7 +21,7 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape
@@ -153,7 +153,7 @@ def render_format(wanted: OutputFormat) -> dict[str, Any]:
 
 
 def render_tools(
-    tools: tuple[Tool, ...], manners: Manners, losses: Losses
+    tools: tuple[Tool, ...], quirks: Quirks, losses: Losses
 ) -> tuple[list[Any], dict[str, Any]]:
     """The `tools` list, and the members outside of it (`web_search_options`)."""
     listed: list[Any] = []
@@ -168,11 +168,11 @@ def render_tools(
         elif tool.kind == "custom":
             listed.append(_render_custom(tool))
         else:
-            listed.append(_render_function(tool, manners, losses))
+            listed.append(_render_function(tool, quirks, losses))
     return listed, beside
 
 
-def _render_function(tool: Tool, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_function(tool: Tool, quirks: Quirks, losses: Losses) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
@@ -180,7 +180,7 @@ def _render_function(tool: Tool, manners: Manners, losses: Losses) -> dict[str, 
     schema = _NO_PARAMETERS if tool.schema.strip() == "{}" else tool.schema
     function["parameters"] = Raw(schema.encode())
     if tool.strict is not None:
-        if manners.strict_tools:
+        if quirks.strict_tools:
             function["strict"] = tool.strict
         elif tool.strict:
             losses.drop("tools.strict")

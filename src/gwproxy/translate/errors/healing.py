@@ -1,8 +1,8 @@
 """What to change when an upstream refuses a request for the way it was spoken to.
 
-A refusal is recognised by one of the rules of `refusals` and answered by a change of `Manners`:
-flags and values, data like the manners themselves. Nothing here touches a request. The renderers
-and repair passes do what the changed manners say, for one repetition and, where the host and not
+A refusal is recognised by one of the rules of `refusals` and answered by a change of `Quirks`:
+flags and values, data like the quirks themselves. Nothing here touches a request. The renderers
+and repair passes do what the changed quirks say, for one repetition and, where the host and not
 the one request is the reason, for all requests that follow.
 """
 
@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from gwproxy.translate.errors.refusals import REFUSAL_RULES, Changes, Steps
 from gwproxy.translate.hub import Failure, FailureKind
-from gwproxy.translate.quirks import Manners, QuirkValue
+from gwproxy.translate.quirks import Quirks, QuirkValue
 
 # A refusal of the request as it is: nothing was worked on, so nothing was billed. FastAPI's
 # validation, which many hosts have in front of them, says 422 (https://fastapi.tiangolo.com).
@@ -27,15 +27,15 @@ REFUSED: Final = frozenset().union(*_STATUSES.values())
 
 
 class Remedy(Struct, frozen=True):
-    """`cause` in a few words for people, `changes` of manners by the flag's name. `lasting`: it is
+    """`cause` in a few words for people, `changes` of quirks by the flag's name. `lasting`: it is
     the host that wants it so; else the one request was at fault."""
 
     cause: str
     changes: dict[str, QuirkValue]
     lasting: bool
 
-    def applied(self, manners: Manners) -> Manners:
-        return structs.replace(manners, **self.changes)
+    def applied(self, quirks: Quirks) -> Quirks:
+        return structs.replace(quirks, **self.changes)
 
     @property
     def named(self) -> list[str]:
@@ -54,10 +54,10 @@ def flag_text(value: QuirkValue) -> str:
     return repr(value) if isinstance(value, str) and not value.strip() else str(value)
 
 
-def heal(failure: Failure, manners: Manners, *, faithful: bool) -> Remedy | None:
+def heal(failure: Failure, quirks: Quirks, *, faithful: bool) -> Remedy | None:
     """What to change before asking again, or None when nothing is known that could help.
 
-    `faithful`: the body was relayed as it came, so that the manners had no part in it.
+    `faithful`: the body was relayed as it came, so that the quirks had no part in it.
     """
     if failure.status not in _STATUSES.get(failure.kind, ()):
         return None
@@ -66,15 +66,15 @@ def heal(failure: Failure, manners: Manners, *, faithful: bool) -> Remedy | None
         if match is None or rule.kind is not failure.kind:
             continue
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
-        changes = _next_step(steps, manners, faithful=faithful)
+        changes = _next_step(steps, quirks, faithful=faithful)
         if changes is not None:
             return Remedy(rule.cause.format(*match.groups()), changes, rule.lasting)
     return None
 
 
-def _next_step(steps: Steps, manners: Manners, *, faithful: bool) -> dict[str, QuirkValue] | None:
+def _next_step(steps: Steps, quirks: Quirks, *, faithful: bool) -> dict[str, QuirkValue] | None:
     """The changes of the first step after those in force; in a relayed request none was."""
-    reached = [number for number, step in enumerate(steps) if _is_in_force(step, manners)]
+    reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
     if faithful:
         first = {} if reached or not steps else steps[0]
         return {"rebuild": True, **first}
@@ -82,8 +82,8 @@ def _next_step(steps: Steps, manners: Manners, *, faithful: bool) -> dict[str, Q
     if following >= len(steps):
         return None
     step = steps[following]
-    return {name: value for name, value in step.items() if getattr(manners, name) != value}
+    return {name: value for name, value in step.items() if getattr(quirks, name) != value}
 
 
-def _is_in_force(step: Changes, manners: Manners) -> bool:
-    return all(getattr(manners, name) == value for name, value in step.items())
+def _is_in_force(step: Changes, quirks: Quirks) -> bool:
+    return all(getattr(quirks, name) == value for name, value in step.items())

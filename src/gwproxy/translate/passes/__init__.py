@@ -1,4 +1,4 @@
-"""Named passes over a hub request, chosen by an upstream's manners.
+"""Named passes over a hub request, chosen by an upstream's quirks.
 
 Each pass is pure and idempotent: it mends what one upstream or another refuses, gives the same
 object back when there is nothing to mend, and names what it changed. They know the dialect of the
@@ -44,9 +44,9 @@ from gwproxy.translate.passes import (
     thinking,
     tools,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
-Apply: TypeAlias = Callable[[Request, Dialect, Manners, Losses], Request]
+Apply: TypeAlias = Callable[[Request, Dialect, Quirks, Losses], Request]
 
 
 class Pass(Struct, frozen=True):
@@ -89,19 +89,19 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-def repair(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
-    """The request with every pass applied that `manners` asks for. Raises fields.Rejected."""
+def repair(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+    """The request with every pass applied that `quirks` asks for. Raises fields.Rejected."""
     for one in PASSES:
-        request = one.apply(request, upstream, manners, losses)
+        request = one.apply(request, upstream, quirks, losses)
     return request
 
 
 def repair_steps(
-    request: Request, upstream: Dialect, manners: Manners, losses: Losses
+    request: Request, upstream: Dialect, quirks: Quirks, losses: Losses
 ) -> Iterator[tuple[Pass, Request]]:
     """The same, step by step: each pass that changed something with what came out of it."""
     for one in PASSES:
-        changed = one.apply(request, upstream, manners, losses)
+        changed = one.apply(request, upstream, quirks, losses)
         if changed is not request:
             request = changed
             yield one, request

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from gwproxy.translate.hub import EFFORTS, Dialect, Request, Text, Thinking, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 # What budget of thinking tokens is how much effort, at most.
 _EFFORT_OF_BUDGET: Final = ((4096, "low"), (16_384, "medium"), (65_535, "high"))
@@ -52,7 +52,7 @@ def effort_of(thinking: Thinking) -> str | None:
     return next((effort for most, effort in _EFFORT_OF_BUDGET if budget <= most), "xhigh")
 
 
-def nearest_effort(effort: str, manners: Manners) -> str | None:
+def nearest_effort(effort: str, quirks: Quirks) -> str | None:
     """The accepted effort nearest to `effort`, of two the stronger; None where none is taken.
 
     Kimi's own clients ask K3, which takes low, high and max, for high when medium is wanted and for
@@ -61,13 +61,13 @@ def nearest_effort(effort: str, manners: Manners) -> str | None:
     `none` is never a substitute for thinking, and an upstream that cannot be told not to think
     gets its least effort.
     """
-    if manners.thinking_switch != "effort":
+    if quirks.thinking_switch != "effort":
         return None
-    if effort == "none" and "none" in manners.efforts and not manners.thinking_always:
+    if effort == "none" and "none" in quirks.efforts and not quirks.thinking_always:
         return effort
     wanted = _rank(effort)
     return min(
-        (one for one in manners.efforts if one != "none"),
+        (one for one in quirks.efforts if one != "none"),
         key=lambda one: (abs(_rank(one) - wanted), -_rank(one)),
         default=None,
     )
@@ -77,17 +77,17 @@ def _rank(effort: str) -> int:
     return EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
 
 
-def can_switch_off(upstream: Dialect, manners: Manners) -> bool:
+def can_switch_off(upstream: Dialect, quirks: Quirks) -> bool:
     """Whether the host can be told not to think: by its `thinking` object, or by an effort."""
-    if manners.thinking_always or manners.thinking_switch == "none":
+    if quirks.thinking_always or quirks.thinking_switch == "none":
         return False
-    return _has_object(upstream, manners) or nearest_effort("none", manners) == "none"
+    return _has_object(upstream, quirks) or nearest_effort("none", quirks) == "none"
 
 
-def _has_object(upstream: Dialect, manners: Manners) -> bool:
+def _has_object(upstream: Dialect, quirks: Quirks) -> bool:
     """Whether the host takes a `thinking` object; the Responses dialect has none."""
     if upstream is Dialect.CHAT:
-        return manners.thinking_switch == "thinking"
+        return quirks.thinking_switch == "thinking"
     return upstream is Dialect.ANTHROPIC
 
 
@@ -103,7 +103,7 @@ def _asks(request: Request) -> bool:
 # --- a forced tool -------------------------------------------------------------------------------
 
 
-def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def force_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """A forced tool call and thinking do not go together at some hosts: the forced call wins, for
     it is the client's explicit choice, and most requests carry thinking by habit.
 
@@ -112,15 +112,15 @@ def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: L
     that cannot stop thinking is offered the forced tool alone, and asked for it in words. Real
     Claude thinks only when it is asked to; others may think unasked (deepseek-ai/DeepSeek-V3#1376).
     """
-    request = _alone(request, manners, losses)
+    request = _alone(request, quirks, losses)
     choice = request.tool_choice
-    if manners.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
+    if quirks.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
         return request
     asked = _asks(request)
-    stops = can_switch_off(upstream, manners)
-    if (manners.signed_thinking and not asked) or (stops and effort_of(request.thinking) == "none"):
+    stops = can_switch_off(upstream, quirks)
+    if (quirks.signed_thinking and not asked) or (stops and effort_of(request.thinking) == "none"):
         return request
-    if manners.forced_tools == "no_thinking" and stops:
+    if quirks.forced_tools == "no_thinking" and stops:
         if asked:
             losses.drop("thinking")
         else:
@@ -140,10 +140,10 @@ def force_tools(request: Request, upstream: Dialect, manners: Manners, losses: L
     )
 
 
-def _alone(request: Request, manners: Manners, losses: Losses) -> Request:
+def _alone(request: Request, quirks: Quirks, losses: Losses) -> Request:
     """A tool that is forced by name, as the only one of which any must be called."""
     choice = request.tool_choice
-    if manners.named_tool or choice is None or choice.mode != "tool":
+    if quirks.named_tool or choice is None or choice.mode != "tool":
         return request
     tools = tuple(tool for tool in request.tools if tool.name == choice.name) or request.tools
     losses.emulate("tool_choice")
@@ -154,7 +154,7 @@ def _alone(request: Request, manners: Manners, losses: Losses) -> Request:
 # --- thinking and effort -------------------------------------------------------------------------
 
 
-def set_thinking(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Thinking and effort in the one form that the host has for them.
 
     Hosts refuse both at once ("cannot specify both 'thinking' and 'reasoning_effort'",
@@ -164,17 +164,17 @@ def set_thinking(request: Request, upstream: Dialect, manners: Manners, losses: 
     wanted = _as_off(asked)
     if wanted.mode is None and wanted.effort is None:
         return request
-    if manners.thinking_switch == "none":
+    if quirks.thinking_switch == "none":
         wanted = _unsaid(asked)
     elif wanted.mode == "off":
-        wanted = _stopped(wanted, upstream, manners)
+        wanted = _stopped(wanted, upstream, quirks)
     elif upstream is Dialect.ANTHROPIC:
-        wanted = _for_anthropic(wanted, manners, thinks=_asks(request))
-    elif _has_object(upstream, manners):
+        wanted = _for_anthropic(wanted, quirks, thinks=_asks(request))
+    elif _has_object(upstream, quirks):
         wanted = structs.replace(wanted, mode="on", effort=None, budget_tokens=None)
     else:
         effort = effort_of(wanted)
-        effort = None if effort is None else nearest_effort(effort, manners)
+        effort = None if effort is None else nearest_effort(effort, quirks)
         wanted = structs.replace(wanted, mode="on", effort=effort, budget_tokens=None)
     if wanted == asked:
         return request
@@ -197,27 +197,27 @@ def _unsaid(thinking: Thinking) -> Thinking:
     return structs.replace(thinking, mode=None, effort=None, budget_tokens=None)
 
 
-def _stopped(wanted: Thinking, upstream: Dialect, manners: Manners) -> Thinking:
-    if manners.thinking_always:
+def _stopped(wanted: Thinking, upstream: Dialect, quirks: Quirks) -> Thinking:
+    if quirks.thinking_always:
         return _unsaid(wanted)
-    if _has_object(upstream, manners):
+    if _has_object(upstream, quirks):
         off = switched_off(wanted)
-        adaptive = upstream is Dialect.ANTHROPIC and manners.adaptive_thinking
+        adaptive = upstream is Dialect.ANTHROPIC and quirks.adaptive_thinking
         effort = wanted.effort if adaptive and wanted.effort != "none" else None
-        return structs.replace(off, effort=effort and nearest_effort(effort, manners))
-    least = nearest_effort("none", manners)
+        return structs.replace(off, effort=effort and nearest_effort(effort, quirks))
+    least = nearest_effort("none", quirks)
     if least is None:
         return _unsaid(wanted)
     mode: Literal["off", "on"] = "off" if least == "none" else "on"
     return structs.replace(wanted, mode=mode, effort=least, budget_tokens=None)
 
 
-def _for_anthropic(wanted: Thinking, manners: Manners, *, thinks: bool) -> Thinking:
+def _for_anthropic(wanted: Thinking, quirks: Quirks, *, thinks: bool) -> Thinking:
     """`set_budget` makes a budget of an effort where thinking is not adaptive."""
     mode = wanted.mode or ("on" if thinks else None)
     effort = wanted.effort
-    if manners.adaptive_thinking:
-        effort = effort and nearest_effort(effort, manners)
+    if quirks.adaptive_thinking:
+        effort = effort and nearest_effort(effort, quirks)
     elif mode != "on":
         effort = None
     return structs.replace(wanted, mode=mode, effort=effort)
@@ -249,17 +249,17 @@ def _name_effort(got: str | None, field: str, losses: Losses) -> None:
         losses.clamp(field, got)
 
 
-def set_budget(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def set_budget(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Thinking as a budget below the output limit, where Anthropic's dialect has no other word for
     it; without room for the least budget there is no thinking. A budget that the client set is
     taken to be weighed against its limit; ours leaves room for an answer."""
     thinking = request.thinking
     by_budget = thinking.mode == "budget" or (
-        thinking.mode == "on" and not manners.adaptive_thinking
+        thinking.mode == "on" and not quirks.adaptive_thinking
     )
     if upstream is not Dialect.ANTHROPIC or not by_budget:
         return request
-    limit = manners.max_output if request.max_tokens is None else request.max_tokens
+    limit = quirks.max_output if request.max_tokens is None else request.max_tokens
     own = thinking.budget_tokens if thinking.mode == "budget" else None
     asked = _BUDGETS.get(thinking.effort or "", _DEFAULT_BUDGET) if own is None else own
     budget = asked
@@ -268,10 +268,10 @@ def set_budget(request: Request, upstream: Dialect, manners: Manners, losses: Lo
         budget = min(max(asked, _LEAST_BUDGET), room)
     if budget < _LEAST_BUDGET:
         losses.drop("thinking")
-        stopped = _unsaid if manners.thinking_always else switched_off
+        stopped = _unsaid if quirks.thinking_always else switched_off
         return structs.replace(request, thinking=stopped(thinking))
     if own not in (None, budget):
         losses.clamp("thinking.budget_tokens", budget)
-    effort = thinking.effort if manners.adaptive_thinking else None
+    effort = thinking.effort if quirks.adaptive_thinking else None
     wanted = structs.replace(thinking, mode="budget", effort=effort, budget_tokens=budget)
     return request if wanted == thinking else structs.replace(request, thinking=wanted)

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from gwproxy.translate.hub import Dialect, OutputFormat, Request, Text, Tool, ToolChoice, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 ANSWER_TOOL: Final = "respond_json"
@@ -23,7 +23,7 @@ _ONE_OBJECT: Final = "Answer with one JSON object and nothing else, without code
 _FITTING: Final = " It must match this JSON Schema:\n"
 
 
-def fit_format(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_format(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """The wanted format as the upstream can be asked for it. To come before whatever looks at
     tools and at the choice among them. A tool's parameters are an object, so any other schema goes
     in words. Anthropic's dialect knows no JSON without a schema."""
@@ -31,11 +31,11 @@ def fit_format(request: Request, upstream: Dialect, manners: Manners, losses: Lo
     if wanted is None:
         return request
     schema = wanted.schema
-    if manners.json_schema == "native" and (schema or upstream is not Dialect.ANTHROPIC):
+    if quirks.json_schema == "native" and (schema or upstream is not Dialect.ANTHROPIC):
         return request
     losses.emulate("response_format")
     request = structs.replace(request, output_format=None)
-    if schema is not None and manners.json_schema == "tool" and _is_of_object(schema):
+    if schema is not None and quirks.json_schema == "tool" and _is_of_object(schema):
         return _by_tool(request, wanted, schema)
     words = _ONE_OBJECT
     if schema is not None:

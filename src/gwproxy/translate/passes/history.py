@@ -30,7 +30,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 NO_CONTENT: Final = "(no content)"
 _CONTINUE: Final = "Continue."
@@ -38,7 +38,7 @@ NO_RESULT: Final = "[no result recorded]"
 _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 
 
-def drop_blank(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def drop_blank(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """No blank text, no assistant turn without text or call, no user turn without content."""
     turns: list[Turn] = []
     for turn in request.turns:
@@ -89,7 +89,7 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
     return structs.replace(request, turns=tuple(turns))
 
 
-def begin_and_end(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def begin_and_end(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Something to answer. Messages hosts begin with a user's turn, and to end with the model's is
     to have it continued: an Anthropic client means that, an OpenAI client does not."""
     turns = list(request.turns)
@@ -104,7 +104,7 @@ def begin_and_end(request: Request, upstream: Dialect, manners: Manners, losses:
     return _with_turns(request, turns)
 
 
-def wrap_system(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def wrap_system(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Instructions in mid-conversation as a reminder in a user turn, where the host takes none or
     not at this place. Never moved to the beginning: order and cache would be lost."""
     turns: list[Turn] = []
@@ -112,7 +112,7 @@ def wrap_system(request: Request, upstream: Dialect, manners: Manners, losses: L
     for position, turn in enumerate(request.turns):
         leading = leading and turn.role == "system"
         if turn.role == "system" and not leading:
-            native = manners.mid_system == "native"
+            native = quirks.mid_system == "native"
             if native and upstream is Dialect.ANTHROPIC:
                 native = _may_stand(turns[-1], request.turns[position:])
             if not native:
@@ -139,7 +139,7 @@ def _reminding(block: Block) -> Block:
     return structs.replace(block, text=_REMINDER.format(block.text))
 
 
-def answer_calls(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def answer_calls(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Every call followed at once by one result, every result behind its call.
 
     Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
@@ -312,7 +312,7 @@ def as_text(result: Result) -> list[Block]:
     return [Text(said), *out]
 
 
-def calls_last(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def calls_last(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Calls behind all else in an assistant turn, for the dialect that refuses words behind them
     (BerriAI/litellm#24361)."""
     if upstream is not Dialect.ANTHROPIC:
@@ -333,7 +333,7 @@ def _with_calls_last(turn: Turn, losses: Losses) -> Turn:
     return structs.replace(turn, blocks=(*turn.blocks[:first], *others, *calls))
 
 
-def distinct_ids(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def distinct_ids(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """No call id twice, where the upstream pairs calls and results by id alone.
 
     Kimi counts anew in each answer (`functions.ls:0`). The Chat dialect pairs by position, so

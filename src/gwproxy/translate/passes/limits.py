@@ -14,7 +14,7 @@ from msgspec import structs
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tokens
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 # Below it is a 400. Anthropic's own API takes 0, to warm a cache; nobody else does.
 _LEAST: Final = 1
@@ -26,37 +26,37 @@ _ESTIMATE_MARGIN: Final = 1.1
 _LEAST_ROOM: Final = 1_024
 
 
-def fit_output(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_output(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """An output limit that thoughts do not use up, and none beyond what dialect and model take.
 
     The least limit is a probe for a sign of life, and is not raised for thoughts.
     """
     limit = request.max_tokens
     if limit is None:
-        if not manners.min_output and upstream is not Dialect.ANTHROPIC:
+        if not quirks.min_output and upstream is not Dialect.ANTHROPIC:
             return request
         # Where small limits hurt, the upstream's own default is one of them; Anthropic's dialect
         # has none.
-        return structs.replace(request, max_tokens=manners.max_output)
-    thinks = request.thinking.mode != "off" or manners.thinking_always
+        return structs.replace(request, max_tokens=quirks.max_output)
+    thinks = request.thinking.mode != "off" or quirks.thinking_always
     least = _LEAST_OF_RESPONSES if upstream is Dialect.RESPONSES else _LEAST
-    wanted = max(limit, manners.min_output) if thinks and limit > least else limit
-    possible = max(min(wanted, manners.max_output), least)
+    wanted = max(limit, quirks.min_output) if thinks and limit > least else limit
+    possible = max(min(wanted, quirks.max_output), least)
     if possible == limit:
         return request
     losses.clamp("max_tokens", possible)
     return structs.replace(request, max_tokens=possible)
 
 
-def fit_window(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_window(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """An output limit that fits into the window beside the input."""
     limit = request.max_tokens
     if limit is None or limit <= _LEAST_ROOM:
         return request
     estimated = request.estimate or tokens.estimate(request)
-    if estimated * _ESTIMATE_MARGIN + limit <= manners.context_window:
+    if estimated * _ESTIMATE_MARGIN + limit <= quirks.context_window:
         return request
-    room = int(manners.context_window - estimated * _ESTIMATE_MARGIN)
+    room = int(quirks.context_window - estimated * _ESTIMATE_MARGIN)
     fitting = min(limit, max(room, _LEAST_ROOM))
     if fitting == limit:
         return request

@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 
 from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
 
 # What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
@@ -41,16 +41,16 @@ _SIGNATURES: Final = (
 )
 
 
-def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_media(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Every image and document as the upstream takes it. Raises Unsupported."""
 
     def fitted(media: Media, is_new: bool) -> Block:
         media = _with_true_type(media)
         if media.kind == "document" and media.source == "text":
-            keeps = upstream is Dialect.ANTHROPIC and manners.documents
+            keeps = upstream is Dialect.ANTHROPIC and quirks.documents
             return media if keeps else _as_text(media, losses)
-        why = _refusal(media, request.model, upstream, manners)
-        if why is None and not (is_new or manners.old_media):
+        why = _refusal(media, request.model, upstream, quirks)
+        if why is None and not (is_new or quirks.old_media):
             why = "the upstream refused it"
         if why is None:
             return media
@@ -62,35 +62,33 @@ def fit_media(request: Request, upstream: Dialect, manners: Manners, losses: Los
     return replaced(request, fitted)
 
 
-def _refusal(media: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
+def _refusal(media: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
     """Why the upstream cannot have it; None when it can."""
     match media.kind:
         case "image":
-            return _image_refusal(media, model, upstream, manners)
+            return _image_refusal(media, model, upstream, quirks)
         case "document":
-            return _document_refusal(media, model, upstream, manners)
+            return _document_refusal(media, model, upstream, quirks)
     # https://platform.openai.com/docs/guides/audio: only Chat takes sound in a message.
     return None if upstream is Dialect.CHAT else f"audio input not supported by {model}"
 
 
-def _image_refusal(image: Media, model: str, upstream: Dialect, manners: Manners) -> str | None:
-    if not manners.vision:
+def _image_refusal(image: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
+    if not quirks.vision:
         return f"image input not supported by {model}"
-    if image.source == "url" and not (manners.image_urls or image.data.startswith("ms://")):
+    if image.source == "url" and not (quirks.image_urls or image.data.startswith("ms://")):
         return f"images by URL are not supported by {model}; send the image itself"
     if image.source == "base64" and image.media_type not in IMAGE_TYPES:
         known = ", ".join(IMAGE_TYPES)
         return f"images of type {image.media_type} are not supported; use one of {known}"
-    kept = upstream is Dialect.RESPONSES or (upstream is Dialect.ANTHROPIC and manners.tool_extras)
+    kept = upstream is Dialect.RESPONSES or (upstream is Dialect.ANTHROPIC and quirks.tool_extras)
     if image.source == "file" and not kept:
         return f"images by file id are not supported by {model}; send the image itself"
     return None
 
 
-def _document_refusal(
-    document: Media, model: str, upstream: Dialect, manners: Manners
-) -> str | None:
-    if not manners.documents:
+def _document_refusal(document: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
+    if not quirks.documents:
         return f"document input not supported by {model}; send its text instead"
     if upstream is Dialect.CHAT and document.source != "base64":
         return f"documents by URL or file id are not supported by {model}; send the document itself"
@@ -132,9 +130,9 @@ def sniffed(data: str) -> str | None:
     return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
 
 
-def pending_urls(request: Request, manners: Manners) -> tuple[str, ...]:
+def pending_urls(request: Request, quirks: Quirks) -> tuple[str, ...]:
     """Addresses of images that must be fetched for this upstream, each once, in order."""
-    if manners.image_urls or not manners.vision:
+    if quirks.image_urls or not quirks.vision:
         return ()
     urls = (
         media.data

@@ -22,7 +22,7 @@ from msgspec import structs
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import Block, Call, Request, Result, Tool, ToolReference, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments
 
 MARK: Final = "gwx_"
@@ -97,17 +97,17 @@ class Names:
 
     __slots__ = (
         "_known",
-        "_manners",
         "_natives",
+        "_quirks",
         "_seed",
         "_turn_ids",
         "_upstream",
         "_used",
     )
 
-    def __init__(self, upstream: DialectFacts, manners: Manners) -> None:
+    def __init__(self, upstream: DialectFacts, quirks: Quirks) -> None:
         self._upstream = upstream
-        self._manners = manners
+        self._quirks = quirks
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
         self._turn_ids: dict[str, str] = {}
@@ -202,9 +202,7 @@ class Names:
         return namespace + _NAMESPACE_JOINT + name
 
     def _fit(self, name: str) -> str:
-        return fit_name(
-            name, self._upstream.name_length, self._manners.tool_names == "letter_first"
-        )
+        return fit_name(name, self._upstream.name_length, self._quirks.tool_names == "letter_first")
 
     def _choice_name(self, name: str, request: Request) -> str:
         for tool in request.tools:

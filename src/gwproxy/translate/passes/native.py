@@ -13,15 +13,15 @@ from msgspec import structs
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.media import first_new
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
 
 
-def fit_native(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_native(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """No `Opaque` but those that the upstream takes. Raises Unsupported."""
     if not any(_holds_native(block) for turn in request.turns for block in turn.blocks):
         return request
-    fitting = _Fitting(upstream, manners, losses)
+    fitting = _Fitting(upstream, quirks, losses)
     new = first_new(request)
     turns: list[Turn] = []
     for place, turn in enumerate(request.turns):
@@ -39,9 +39,9 @@ def _holds_native(block: Block) -> bool:
 
 
 class _Fitting:
-    def __init__(self, upstream: Dialect, manners: Manners, losses: Losses) -> None:
+    def __init__(self, upstream: Dialect, quirks: Quirks, losses: Losses) -> None:
         self._upstream = upstream
-        self._takes = manners.tool_extras if upstream is Dialect.ANTHROPIC else manners.hosted_tools
+        self._takes = quirks.tool_extras if upstream is Dialect.ANTHROPIC else quirks.hosted_tools
         self._losses = losses
 
     def turn(self, turn: Turn, is_new: bool) -> Turn:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 # What each dialect calls the tiers that the other one knows, too.
 # https://docs.claude.com/en/api/service-tiers
@@ -20,7 +20,7 @@ _TIERS: Final[Mapping[str, str]] = {
 }
 
 
-def fit_tier(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_tier(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """The service tier by the upstream's name for it. Of Anthropic's dialect only the API itself
     has any, and a faster one of OpenAI's is `auto` there; other Chat servers know none."""
     wanted = request.service_tier
@@ -28,7 +28,7 @@ def fit_tier(request: Request, upstream: Dialect, manners: Manners, losses: Loss
         return request
     if upstream is Dialect.RESPONSES:
         tier: str | None = "default" if wanted == "standard_only" else wanted
-    elif upstream is Dialect.ANTHROPIC and manners.tool_extras:
+    elif upstream is Dialect.ANTHROPIC and quirks.tool_extras:
         tier = _TIERS.get(wanted, "auto")
         if wanted not in _TIERS:
             losses.clamp("service_tier", tier)

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from gwproxy.translate.hub import Dialect, Request, Sampling
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 # Values that ask for nothing: leaving them out loses nothing.
 _NEUTRAL: Final = Sampling(temperature=1.0, top_p=1.0, frequency_penalty=0.0, presence_penalty=0.0)
@@ -27,7 +27,7 @@ _NAMES: Final = (
 _MOST_OF_CHAT: Final = 4
 
 
-def fit_sampling(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_sampling(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Leaves out what the model fixes. What is out of range is clamped and never rescaled: 0.7
     must stay 0.7. Anthropic's models fix sampling while they think
     (https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
@@ -35,20 +35,20 @@ def fit_sampling(request: Request, upstream: Dialect, manners: Manners, losses: 
     if given == Sampling():
         return request
     thinks = request.thinking.mode in ("on", "budget")
-    if manners.sampling == "drop" or (upstream is Dialect.ANTHROPIC and thinks):
+    if quirks.sampling == "drop" or (upstream is Dialect.ANTHROPIC and thinks):
         wanted = _without(given, _NAMES, losses)
     elif upstream is Dialect.ANTHROPIC:
-        wanted = _for_anthropic(given, manners, losses)
+        wanted = _for_anthropic(given, quirks, losses)
     else:
         return request
     return request if wanted == given else structs.replace(request, sampling=wanted)
 
 
-def _for_anthropic(given: Sampling, manners: Manners, losses: Losses) -> Sampling:
+def _for_anthropic(given: Sampling, quirks: Quirks, losses: Losses) -> Sampling:
     if given.temperature is not None and given.temperature > 1:
         losses.clamp("temperature", 1)
         given = structs.replace(given, temperature=1.0)
-    if manners.signed_thinking and given.temperature is not None and given.top_p is not None:
+    if quirks.signed_thinking and given.temperature is not None and given.top_p is not None:
         # "`temperature` and `top_p` cannot both be specified" (real Claude)
         given = _without(given, ("top_p",), losses)
     return given
@@ -62,35 +62,35 @@ def _without(given: Sampling, names: tuple[str, ...], losses: Losses) -> Samplin
     return structs.replace(given, **dict.fromkeys(names))
 
 
-def limit_stops(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def limit_stops(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Stop sequences the upstream takes: no blank ones, no more and no longer ones than it knows.
 
     What is left out here is gone; who can match them in the answer takes them off before
     (`takes_stops`).
     """
-    kept = tuple(stop for stop in request.stop if _takes_stop(stop, manners))
-    kept = kept[: _most_stops(upstream, manners)]
+    kept = tuple(stop for stop in request.stop if _takes_stop(stop, quirks))
+    kept = kept[: _most_stops(upstream, quirks)]
     if kept == request.stop:
         return request
     losses.drop("stop")
     return structs.replace(request, stop=kept)
 
 
-def takes_stops(stops: tuple[str, ...], upstream: Dialect, manners: Manners) -> bool:
+def takes_stops(stops: tuple[str, ...], upstream: Dialect, quirks: Quirks) -> bool:
     """Whether the upstream can be given all of these."""
-    most = _most_stops(upstream, manners)
+    most = _most_stops(upstream, quirks)
     few = most is None or len(stops) <= most
-    return few and all(_takes_stop(stop, manners) for stop in stops)
+    return few and all(_takes_stop(stop, quirks) for stop in stops)
 
 
-def _most_stops(upstream: Dialect, manners: Manners) -> int | None:
+def _most_stops(upstream: Dialect, quirks: Quirks) -> int | None:
     """How many, None without a limit: as many as is known of the upstream, else as its dialect's
     inventor takes."""
-    if not manners.stop_sequences:
+    if not quirks.stop_sequences:
         return 0
-    return manners.max_stops or (_MOST_OF_CHAT if upstream is Dialect.CHAT else None)
+    return quirks.max_stops or (_MOST_OF_CHAT if upstream is Dialect.CHAT else None)
 
 
-def _takes_stop(stop: str, manners: Manners) -> bool:
-    most = manners.max_stop_bytes
+def _takes_stop(stop: str, quirks: Quirks) -> bool:
+    most = quirks.max_stop_bytes
     return bool(stop.strip()) and (not most or len(stop.encode("utf-8", "replace")) <= most)

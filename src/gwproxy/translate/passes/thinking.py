@@ -1,6 +1,6 @@
 """Reasoning of earlier turns: which of it goes back.
 
-Genuine reasoning is always preferred; it is never invented unless a host's manners hold a
+Genuine reasoning is always preferred; it is never invented unless a host's quirks hold a
 placeholder, which is data learned from that host's own error ("thinking is enabled but
 reasoning_content is missing in assistant tool call message", anomalyco/opencode#10996). Moonshot
 asked for the opposite as the rule (farion1231/cc-switch c82624761).
@@ -24,10 +24,10 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.effort import can_switch_off, switched_off
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 
 
-def keep_turns(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def keep_turns(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Leaves out reasoning that the client asked to forget (`Thinking.keep_turns`).
 
     Hosts that demand reasoning on every tool-call turn get it there all the same.
@@ -37,9 +37,9 @@ def keep_turns(request: Request, upstream: Dialect, manners: Manners, losses: Lo
         return request
     first_kept = _first_kept(request.turns, keep)
     demanded = (
-        manners.thinking_switch == "thinking"
-        or manners.thinking_always
-        or bool(manners.reasoning_placeholder)
+        quirks.thinking_switch == "thinking"
+        or quirks.thinking_always
+        or bool(quirks.reasoning_placeholder)
     )
     turns = tuple(
         turn if index >= first_kept or (demanded and _has_call(turn)) else _forgotten(turn)
@@ -73,12 +73,12 @@ def _forgotten(turn: Turn) -> Turn:
     return structs.replace(turn, blocks=tuple(b for b in turn.blocks if type(b) is not Reasoning))
 
 
-def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def replay(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Sends back the reasoning that the host takes (`reasoning_in`, `signed_thinking`)."""
     turns = []
     for turn in request.turns:
         if turn.role == "assistant":
-            kept = _replayed(turn, upstream, manners)
+            kept = _replayed(turn, upstream, quirks)
             if kept is not turn:
                 losses.drop("messages.thinking")
             turn = kept
@@ -87,27 +87,27 @@ def replay(request: Request, upstream: Dialect, manners: Manners, losses: Losses
         return request
     request = structs.replace(request, turns=tuple(turns))
     mode = request.thinking.mode
-    manual = mode == "budget" or (mode == "on" and not manners.adaptive_thinking)
-    lacking = manners.signed_thinking and manual and _loop_lacks(request)
-    if lacking and can_switch_off(upstream, manners):
+    manual = mode == "budget" or (mode == "on" and not quirks.adaptive_thinking)
+    lacking = quirks.signed_thinking and manual and _loop_lacks(request)
+    if lacking and can_switch_off(upstream, quirks):
         # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch, thinking rectifier)
         losses.drop("thinking")
         request = structs.replace(request, thinking=switched_off(request.thinking))
     return request
 
 
-def _replayed(turn: Turn, upstream: Dialect, manners: Manners) -> Turn:
-    wanted = manners.reasoning_in == "all" or (
-        manners.reasoning_in == "tool_turns" and _has_call(turn)
+def _replayed(turn: Turn, upstream: Dialect, quirks: Quirks) -> Turn:
+    wanted = quirks.reasoning_in == "all" or (
+        quirks.reasoning_in == "tool_turns" and _has_call(turn)
     )
     if not wanted:
         return _forgotten(turn)
     if upstream is Dialect.RESPONSES:
         turn = _led_on(turn)
-    if not manners.signed_thinking:
+    if not quirks.signed_thinking:
         return turn
     blocks = tuple(
-        block for block in turn.blocks if type(block) is not Reasoning or _is_own(block, manners)
+        block for block in turn.blocks if type(block) is not Reasoning or _is_own(block, quirks)
     )
     return turn if len(blocks) == len(turn.blocks) else structs.replace(turn, blocks=blocks)
 
@@ -123,14 +123,12 @@ def _led_on(turn: Turn) -> Turn:
     return structs.replace(turn, blocks=(*turn.blocks[: last + 1], *rest))
 
 
-def _is_own(block: Reasoning, manners: Manners) -> bool:
+def _is_own(block: Reasoning, quirks: Quirks) -> bool:
     if block.foreign_signature is not None:
         return True
     seal = block.seal
     return (
-        seal is not None
-        and seal.family == manners.family
-        and seal.kind in ("signature", "redacted")
+        seal is not None and seal.family == quirks.family and seal.kind in ("signature", "redacted")
     )
 
 
@@ -142,19 +140,17 @@ def _loop_lacks(request: Request) -> bool:
     return False
 
 
-def fill_reasoning(
-    request: Request, upstream: Dialect, manners: Manners, losses: Losses
-) -> Request:
-    """Puts the placeholder, where the manners have one, on tool-call turns that lost theirs."""
-    placeholder = manners.reasoning_placeholder
-    off = request.thinking.mode == "off" or manners.reasoning_in == "none"
+def fill_reasoning(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+    """Puts the placeholder, where the quirks have one, on tool-call turns that lost theirs."""
+    placeholder = quirks.reasoning_placeholder
+    off = request.thinking.mode == "off" or quirks.reasoning_in == "none"
     # Responses upstreams take no thought but their own, by its id.
-    if not placeholder or off or manners.signed_thinking or upstream is Dialect.RESPONSES:
+    if not placeholder or off or quirks.signed_thinking or upstream is Dialect.RESPONSES:
         return request
     turns = []
     changed = False
     for turn in request.turns:
-        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, upstream, manners):
+        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, upstream, quirks):
             changed = True
             others = tuple(b for b in turn.blocks if type(b) is not Reasoning or b.hidden)
             turn = structs.replace(turn, blocks=(Reasoning(placeholder), *others))
@@ -165,13 +161,13 @@ def fill_reasoning(
     return structs.replace(request, turns=tuple(turns))
 
 
-def _reads_any(turn: Turn, upstream: Dialect, manners: Manners) -> bool:
+def _reads_any(turn: Turn, upstream: Dialect, quirks: Quirks) -> bool:
     """Whether the host finds a thought there: words, or in Anthropic's dialect a signature."""
     for block in turn.blocks:
         if type(block) is not Reasoning or block.hidden:
             continue
-        signed = bool(block.foreign_signature) or _is_own(block, manners)
-        if block.text.strip() or block.text == manners.reasoning_placeholder:
+        signed = bool(block.foreign_signature) or _is_own(block, quirks)
+        if block.text.strip() or block.text == quirks.reasoning_placeholder:
             return True
         if signed and upstream is Dialect.ANTHROPIC:
             return True

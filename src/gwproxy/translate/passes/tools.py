@@ -30,7 +30,7 @@ from gwproxy.translate.passes.schema import (
     parameters,
     wrap_arguments,
 )
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # Claude Code lists a tool of this name so that deferred loading stays switched on; it is there to
@@ -40,7 +40,7 @@ _PLACEHOLDER: Final = "DeferredToolPlaceholder"
 _BUILTIN_MARK: Final = "$"
 
 
-def drop_repeated(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def drop_repeated(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Each tool once: two MCP servers may offer one of the same name. Calls would be told apart by
     nobody, and "tools: Tool names must be unique." is a 400."""
     kept: dict[tuple[str | None, str], Tool] = {}
@@ -54,10 +54,10 @@ def drop_repeated(request: Request, upstream: Dialect, manners: Manners, losses:
     return structs.replace(request, tools=tuple(kept.values()))
 
 
-def drop_hosted(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def drop_hosted(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Tools that somebody else's servers would run. One that the request is all about is refused
     by name; among others it is left out, so that an agent still works. Raises Unsupported."""
-    lost = [tool for tool in request.tools if _is_lost(tool, upstream, manners)]
+    lost = [tool for tool in request.tools if _is_lost(tool, upstream, quirks)]
     if not lost:
         return request
     choice = request.tool_choice
@@ -71,15 +71,15 @@ def drop_hosted(request: Request, upstream: Dialect, manners: Manners, losses: L
     return structs.replace(request, tools=kept)
 
 
-def _is_lost(tool: Tool, upstream: Dialect, manners: Manners) -> bool:
+def _is_lost(tool: Tool, upstream: Dialect, quirks: Quirks) -> bool:
     if tool.kind != "hosted":
         return False
     if tool.native_dialect is not upstream:
         return True
-    return not manners.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
+    return not quirks.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
 
 
-def narrow_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def narrow_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so:
     of the dialects Responses alone can on more than its inventor's server."""
     choice = request.tool_choice
@@ -90,7 +90,7 @@ def narrow_tools(request: Request, upstream: Dialect, manners: Manners, losses: 
     return structs.replace(request, tools=tools, tool_choice=structs.replace(choice, allowed=None))
 
 
-def show_deferred(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def show_deferred(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Deferred tools for an upstream that cannot load them later, as none can in Chat's words:
     declared from the first.
 
@@ -98,7 +98,7 @@ def show_deferred(request: Request, upstream: Dialect, manners: Manners, losses:
     the model asked for; a client that lists all of them from the first gets one list for the
     whole session, which a cache can keep. The placeholder is never shown.
     """
-    loads = manners.tool_extras and upstream is not Dialect.CHAT
+    loads = quirks.tool_extras and upstream is not Dialect.CHAT
     if loads or not any(tool.deferred for tool in request.tools):
         return request
     losses.emulate("tools.defer_loading")
@@ -110,12 +110,10 @@ def show_deferred(request: Request, upstream: Dialect, manners: Manners, losses:
     return structs.replace(request, tools=shown)
 
 
-def name_references(
-    request: Request, upstream: Dialect, manners: Manners, losses: Losses
-) -> Request:
+def name_references(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """What a tool search found, in words: "unsupported content type in ContentBlockParamUnion:
     tool_reference" (MoonshotAI/Kimi-K2#118). The tools themselves are declared by now."""
-    if manners.tool_references or not any(
+    if quirks.tool_references or not any(
         type(inner) is ToolReference
         for turn in request.turns
         for block in turn.blocks
@@ -145,10 +143,10 @@ def _without_references(block: Block) -> Block:
     return structs.replace(block, blocks=(*others, text))
 
 
-def limit_tools(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def limit_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """No more tools than the upstream takes: those that the conversation uses, those that are not
     deferred, then the first ones."""
-    most = manners.max_tools
+    most = quirks.max_tools
     if not most or len(request.tools) <= most:
         return request
     used = _used(request)
@@ -184,7 +182,7 @@ def _used(request: Request) -> set[str]:
     return names
 
 
-def settle_choice(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def settle_choice(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """No choice among no tools, nor of one that is not there: a 400 at most hosts."""
     choice = request.tool_choice
     if choice is None:
@@ -198,17 +196,17 @@ def settle_choice(request: Request, upstream: Dialect, manners: Manners, losses:
     return structs.replace(request, tool_choice=None)
 
 
-def fit_schemas(request: Request, upstream: Dialect, manners: Manners, losses: Losses) -> Request:
+def fit_schemas(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
     """Tool schemas, and the schema of the answer, in Moonshot's JSON Schema dialect.
 
     Arguments in the history of a tool whose schema had to be wrapped are wrapped like it; the
     bridge takes those of the answer out again (`wrapped_tools`).
     """
-    if manners.schema == "open":
+    if quirks.schema == "open":
         return request
-    if manners.schema == "words":
+    if quirks.schema == "words":
         return _with_schemas_in_words(request, losses)
-    plain = manners.schema == "moonshot_plain"
+    plain = quirks.schema == "moonshot_plain"
     tools = []
     wrappers: dict[str, str] = {}
     for tool in request.tools:
@@ -225,7 +223,7 @@ def fit_schemas(request: Request, upstream: Dialect, manners: Manners, losses: L
     if wrappers:
         turns = tuple(_with_wrapped_calls(turn, wrappers) for turn in request.turns)
         request = structs.replace(request, turns=turns)
-    return _with_answer_schema(request, plain, manners, losses)
+    return _with_answer_schema(request, plain, quirks, losses)
 
 
 def _with_schemas_in_words(request: Request, losses: Losses) -> Request:
@@ -257,9 +255,9 @@ def _with_wrapped_calls(turn: Turn, wrappers: dict[str, str]) -> Turn:
     return structs.replace(turn, blocks=blocks)
 
 
-def _with_answer_schema(request: Request, plain: bool, manners: Manners, losses: Losses) -> Request:
+def _with_answer_schema(request: Request, plain: bool, quirks: Quirks, losses: Losses) -> Request:
     wanted: OutputFormat | None = request.output_format
-    if wanted is None or wanted.schema is None or manners.json_schema != "native":
+    if wanted is None or wanted.schema is None or quirks.json_schema != "native":
         return request
     fitted = normalise(wanted.schema, plain=plain)
     if fitted == wanted.schema:
@@ -268,15 +266,15 @@ def _with_answer_schema(request: Request, plain: bool, manners: Manners, losses:
     return structs.replace(request, output_format=structs.replace(wanted, schema=fitted))
 
 
-def wrapped_tools(request: Request, manners: Manners) -> dict[str, str]:
+def wrapped_tools(request: Request, quirks: Quirks) -> dict[str, str]:
     """Tools whose arguments come back inside one property, by name: that property's name.
 
     To be asked before the repair, of the tools as the client declared them. Nearly always empty:
     only a schema that is no object's is wrapped.
     """
-    if manners.schema in ("open", "words"):
+    if quirks.schema in ("open", "words"):
         return {}
-    plain = manners.schema == "moonshot_plain"
+    plain = quirks.schema == "moonshot_plain"
     found = {}
     for tool in request.tools:
         if tool.kind == "function" and not tool.name.startswith(_BUILTIN_MARK):

@@ -24,7 +24,7 @@ from gwproxy.translate.responses import writer
 
 if TYPE_CHECKING:
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.quirks import Manners
+    from gwproxy.translate.quirks import Quirks
 
 FACTS: Final = DialectFacts(
     name=Dialect.RESPONSES,
@@ -68,5 +68,5 @@ def codec() -> Codec:
     )
 
 
-def _plain_question(question: str, limit: int, manners: Manners) -> dict[str, Any]:
+def _plain_question(question: str, limit: int, quirks: Quirks) -> dict[str, Any]:
     return {"input": question, "max_output_tokens": limit, "store": False}

@@ -26,7 +26,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import blocks, hosted, items, tools, wire
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
@@ -146,9 +146,9 @@ def _parse_message(item: wire.MessageItem, path: str, losses: Losses) -> Turn | 
 # --- render ------------------------------------------------------------------------------------
 
 
-def render(turns: Sequence[Turn], manners: Manners, losses: Losses) -> list[dict[str, Any] | Raw]:
+def render(turns: Sequence[Turn], quirks: Quirks, losses: Losses) -> list[dict[str, Any] | Raw]:
     """Items in the order of a repaired request (`passes/history.py`). Raises fields.Rejected."""
-    writer = _Writer(manners, losses)
+    writer = _Writer(quirks, losses)
     for index, turn in enumerate(turns):
         if turn.role == "assistant":
             writer.answer(turn)
@@ -158,9 +158,9 @@ def render(turns: Sequence[Turn], manners: Manners, losses: Losses) -> list[dict
 
 
 class _Writer:
-    def __init__(self, manners: Manners, losses: Losses) -> None:
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
         self.items: list[dict[str, Any] | Raw] = []
-        self._manners = manners
+        self._quirks = quirks
         self._losses = losses
         self._free_form: set[str] = set()
 
@@ -179,7 +179,7 @@ class _Writer:
                     self.items.append(_said(block))
 
     def _reasoning(self, block: Reasoning) -> None:
-        item = items.render_reasoning(block, self._manners.family)
+        item = items.render_reasoning(block, self._quirks.family)
         if item is not None:
             self.items.append(item)
         else:
@@ -204,11 +204,11 @@ class _Writer:
     def _output(self, result: Result, field: str) -> dict[str, Any]:
         """Of the kind of its call, which other dialects' clients do not name."""
         kind = "custom_tool_call" if result.call_id in self._free_form else "function_call"
-        output = blocks.render_output(result, field, self._manners)
+        output = blocks.render_output(result, field, self._quirks)
         return {"type": f"{kind}_output", "call_id": result.call_id, "output": output}
 
     def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
-        part = blocks.render_part(block, field, self._manners)
+        part = blocks.render_part(block, field, self._quirks)
         if isinstance(block, Media) and block.context is not None:
             return [{"type": "input_text", "text": block.context}, part]
         return [part]

@@ -30,7 +30,7 @@ from gwproxy.translate.hub import (
     Text,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.assembly import Assembly
 from gwproxy.translate.responses.ending import (
@@ -53,9 +53,9 @@ from gwproxy.translate.wire.fields import Malformed
 class Reader:
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, quirks: Quirks) -> None:
         self._decoder = sse.Decoder()
-        self._answer = Assembly(manners.family)
+        self._answer = Assembly(quirks.family)
         self._out = self._answer.out
         self._started = False
         self._over = False

@@ -14,7 +14,7 @@ from msgspec import Raw
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Call, Failure, Refusal, Text
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import items
 from gwproxy.translate.responses.assembly import CALLS, Assembly
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
@@ -38,10 +38,10 @@ _DULL: Final = tuple(
 class Tap(Reader):
     """The events of a relayed stream, less its items."""
 
-    def __init__(self, manners: Manners) -> None:
-        super().__init__(manners)
+    def __init__(self, quirks: Quirks) -> None:
+        super().__init__(quirks)
         self.decoder = self._decoder = sse.Decoder(_DULL)
-        self._answer = _Outline(manners.family)
+        self._answer = _Outline(quirks.family)
         self._out = self._answer.out
 
     @property

@@ -23,7 +23,7 @@ from gwproxy.translate.hub import (
     Text,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import output
 from gwproxy.translate.responses.echo import typed_tools
 from gwproxy.translate.responses.ending import PENDING, incomplete_reason
@@ -102,9 +102,9 @@ def _parts(group: list[Block]) -> list[dict[str, Any]]:
 # --- what an upstream sends --------------------------------------------------------------------
 
 
-def lay_out(body: bytes, manners: Manners) -> list[Event]:
+def lay_out(body: bytes, quirks: Quirks) -> list[Event]:
     """A whole body as the stream it would have been; what is no finished answer, as a Fail."""
-    return Reader(manners).whole(body)
+    return Reader(quirks).whole(body)
 
 
 def promises(body: bytes) -> bool:

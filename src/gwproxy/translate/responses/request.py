@@ -23,7 +23,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import echo, tools
 from gwproxy.translate.responses import history as wire_turns
 from gwproxy.translate.responses.settings import (
@@ -142,24 +142,24 @@ def _lose(wire: Body, losses: Losses) -> None:
 # --- render ------------------------------------------------------------------------------------
 
 
-def render(request: Request, manners: Manners, losses: Losses) -> bytes:
+def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """`input` is the last field, so that a longer history has the shorter one's bytes before it.
 
     Raises fields.Rejected.
     """
     _refuse_prefill(request)
-    system, turns = _leading_instructions(request.turns, manners)
+    system, turns = _leading_instructions(request.turns, quirks)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
     body["include"] = ["reasoning.encrypted_content"]
     body.update(render_limits(request, losses))
     body.update(render_reasoning(request.thinking))
     body.update(render_text(request))
-    body.update(render_identity(request, manners, losses))
-    body.update(_render_tools(request, manners, losses))
+    body.update(render_identity(request, quirks, losses))
+    body.update(_render_tools(request, quirks, losses))
     if system is not None:
         body["instructions"] = system
-    body["input"] = wire_turns.render(turns, manners, losses)
-    if not manners.cache_marks and _is_marked(request):
+    body["input"] = wire_turns.render(turns, quirks, losses)
+    if not quirks.cache_marks and _is_marked(request):
         losses.drop("cache_control")
     return jsonio.dumps(body)
 
@@ -172,11 +172,11 @@ def _refuse_prefill(request: Request) -> None:
 
 
 def _leading_instructions(
-    turns: tuple[Turn, ...], manners: Manners
+    turns: tuple[Turn, ...], quirks: Quirks
 ) -> tuple[str | None, tuple[Turn, ...]]:
     match turns:
         case (Turn(role="system", blocks=(Text(text=text, cache=cache),)), *_) if (
-            cache is None or not manners.cache_marks
+            cache is None or not quirks.cache_marks
         ):
             return text, turns[1:]
     return None, turns
@@ -187,16 +187,16 @@ def _is_marked(request: Request) -> bool:
     return marked or any(tool.cache is not None for tool in request.tools)
 
 
-def _render_tools(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+def _render_tools(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
     """Without tools a choice is a 400, so it goes with them."""
-    wire = tools.render(request.tools, manners)
+    wire = tools.render(request.tools, quirks)
     if not wire:
         return {}
     out: dict[str, Any] = {"tools": wire}
     choice = request.tool_choice
     if choice is not None:
         out["tool_choice"] = tools.render_choice(choice, {t.name: t for t in request.tools})
-        if choice.parallel is not None and manners.parallel_flag:
+        if choice.parallel is not None and quirks.parallel_flag:
             out["parallel_tool_calls"] = choice.parallel
         elif choice.parallel is False:
             losses.drop("parallel_tool_calls")

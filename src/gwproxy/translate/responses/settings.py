@@ -18,7 +18,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key
-from gwproxy.translate.quirks import Manners
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import tools
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
 from gwproxy.translate.wire import jsonio
@@ -105,17 +105,17 @@ def render_text(request: Request) -> dict[str, Any]:
     return {"text": text} if text else {}
 
 
-def render_identity(request: Request, manners: Manners, losses: Losses) -> dict[str, Any]:
+def render_identity(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
     identity = request.identity
     out: dict[str, Any] = {}
-    if manners.prompt_cache_key:
+    if quirks.prompt_cache_key:
         out["prompt_cache_key"] = _fit_identity(cache_key(request))
     elif identity.cache_key is not None:
         losses.drop("prompt_cache_key")
     if identity.user is not None:
-        if manners.user_id == "drop":
+        if quirks.user_id == "drop":
             losses.drop("user")
-        elif manners.user_id == "hash":
+        elif quirks.user_id == "hash":
             out["user"] = _digest(identity.user)
         else:
             out["user"] = _fit_identity(identity.user)
