@@ -7,6 +7,7 @@ of its dialect, behind that dialect's strict grammar.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable
 
@@ -63,7 +64,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, stream: bool, rebuild: boo
     bridge = Bridge(
         client,
         upstream,
-        structs.replace(Quirks(), rebuild=rebuild, family="kimi"),
+        dataclasses.replace(Quirks(), rebuild=rebuild, family="kimi"),
         asked=Peek(ASKED_MODEL, stream),
         model=MODEL,
         streams=stream,
@@ -105,12 +106,14 @@ def whole(dialect: Dialect, reply: Reply) -> bytes:
 
 
 def read_stream(dialect: Dialect, data: bytes) -> Reply | Failure:
-    reader = CODECS[dialect].reader(structs.replace(Quirks(), family="kimi"))
+    reader = CODECS[dialect].reader(dataclasses.replace(Quirks(), family="kimi"))
     return checked(reader.feed(data) + reader.finish())
 
 
 def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
-    return checked(CODECS[dialect].lay_out_reply(data, structs.replace(Quirks(), family="kimi")))
+    return checked(
+        CODECS[dialect].lay_out_reply(data, dataclasses.replace(Quirks(), family="kimi"))
+    )
 
 
 def checked(events: Iterable[Event]) -> Reply | Failure:

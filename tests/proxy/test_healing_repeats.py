@@ -255,7 +255,7 @@ async def test_a_lesson_has_its_day(gwproxy_home: Path) -> None:
         "up", "m", "reasoning_placeholder", " ", "2026-11-22", "reasoning is missing on a call"
     )
     assert learned.load() == (lesson,)
-    assert healing.informed(route).manners.reasoning_placeholder == " "
+    assert healing.informed(route).quirks.reasoning_placeholder == " "
 
 
 async def test_a_folder_that_cannot_be_written_stops_nobody(
@@ -281,7 +281,7 @@ async def test_memory_without_a_file_is_bounded() -> None:
         await healing.learn(healed)
     forgotten, known = replace(route, model="m4"), replace(route, model="m5")
     assert healing.informed(forgotten) is forgotten
-    assert healing.informed(known).manners.reasoning_placeholder == " "
+    assert healing.informed(known).quirks.reasoning_placeholder == " "
 
 
 async def test_a_refusal_without_a_reason_is_met_by_leaving_out_all_that_causes_it(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from gwproxy.translate.bridge import Bridge, peek
 from gwproxy.translate.hub import Dialect
@@ -221,7 +222,7 @@ def outcome(flip: Flip, quirks: Quirks) -> str:
     return told.decode()
 
 
-@pytest.mark.parametrize("name", Quirks.__struct_fields__)
+@pytest.mark.parametrize("name", Quirks.__dataclass_fields__)
 def test_a_quirk_is_obeyed(name: str) -> None:
     if name in OF_THE_SHELL:
         assert f'"{name}"' in (TESTS / OF_THE_SHELL[name]).read_text(encoding="utf-8")
@@ -229,7 +230,8 @@ def test_a_quirk_is_obeyed(name: str) -> None:
     flip = FLIPS[name]
     usual = Quirks(rebuild=name != "rebuild")
     before = outcome(flip, usual)
-    after = outcome(flip, structs.replace(usual, **{name: flip.value}))
+    flags: dict[str, Any] = {name: flip.value}
+    after = outcome(flip, dataclasses.replace(usual, **flags))
     assert before != after
     if flip.only:
         assert flip.only in after

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, cast
 
-from msgspec import structs
-
 from gwproxy import paths
 from gwproxy.errors import ConfigError, GwproxyError
 from gwproxy.profiles import learned
@@ -56,7 +54,7 @@ class Healing:
         if not lessons:
             return route
         flags = {lesson.quirk: lesson.value for lesson in lessons}
-        return replace(route, quirks=structs.replace(route.quirks, **cast(Any, flags)))
+        return replace(route, quirks=replace(route.quirks, **cast(Any, flags)))
 
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())

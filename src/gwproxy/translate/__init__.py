@@ -11,9 +11,9 @@ four ways through and no fifth:
 
 Who absorbs what: *readers* hide every disorder of an upstream, the sequencer makes interleaved
 blocks follow one another, `stages.calls` gives calls the ids, names and arguments that the client
-can take, *writers* guarantee the client's grammar. Requests go the other way: parse, `names.inward`,
-the `passes` that the upstream's `Quirks` ask for, render. What cannot be carried is a named
-loss or a 400 that names the field; what breaks is a `Failure`, and never looks finished.
+can take, *writers* guarantee the client's grammar. Requests go the other way: parse,
+`names.inward`, the `passes` that the upstream's `Quirks` ask for, render. What cannot be carried
+is a named loss or a 400 that names the field; what breaks is a `Failure`, and never looks finished.
 
 The same dialect on both sides is passthrough: bytes as they came (`relay.py`), unless the
 upstream's quirks say that it refuses what today's clients send.

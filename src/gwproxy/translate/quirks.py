@@ -9,14 +9,14 @@ model's name.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias
-
-from msgspec import Struct
 
 QuirkValue: TypeAlias = bool | int | str | tuple[str, ...]
 
 
-class About(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class About:
     """What a quirk means and who says so. `setting` names the profile setting that it follows,
     where there is one; such a quirk is not set by hand."""
 
@@ -30,7 +30,9 @@ _KIMI_CHAT: Final = "https://platform.kimi.ai/docs/api/chat"
 _OPENAI_CHAT: Final = "https://platform.openai.com/docs/api-reference/chat/create"
 
 
-class Quirks(Struct, frozen=True, kw_only=True):
+# A dataclass: `profile --help` reads this, and is not to wait for the hot path's decoder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
     """The defaults suit an unknown, reasonably modern upstream. Of the values of a choice the
     first is the default."""
 

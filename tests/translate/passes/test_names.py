@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,8 +32,8 @@ from gwproxy.translate.stages.calls import Outward
 ANTHROPIC_ID = re.compile(r"^[a-zA-Z0-9_-]+$")
 
 
-def names_for(upstream: Dialect = Dialect.CHAT, **flags: object) -> Names:
-    return Names(FACTS[upstream], structs.replace(Quirks(), **flags))
+def names_for(upstream: Dialect = Dialect.CHAT, **flags: Any) -> Names:
+    return Names(FACTS[upstream], dataclasses.replace(Quirks(), **flags))
 
 
 def conversation(*ids: str, **fields: object) -> Request:

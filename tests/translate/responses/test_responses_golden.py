@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_a_request(path: Path) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
     golden.agrees(beside(path, "hub.jsonl"), in_hub(parsed, losses))
-    quirks = msgspec.structs.replace(
+    quirks = dataclasses.replace(
         UPSTREAM, prompt_cache_key=True, cache_marks=True, user_id="keep", efforts=("low", "high")
     )
     losses = Losses()

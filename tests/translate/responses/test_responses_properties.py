@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from typing import Any
@@ -363,7 +364,9 @@ def requests(draw: st.DrawFn) -> Request:
     )
 
 
-OPEN = replace(UPSTREAM, efforts=("none", "low", "high"), max_output=10**9, context_window=10**10)
+OPEN = dataclasses.replace(
+    UPSTREAM, efforts=("none", "low", "high"), max_output=10**9, context_window=10**10
+)
 
 
 def rendered(asked_for: Request) -> bytes:

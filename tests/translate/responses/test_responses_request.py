@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 
 from gwproxy.translate.hub import (
     Cache,
@@ -447,4 +448,6 @@ def test_an_answer_that_was_begun_cannot_be_continued() -> None:
     begun = Request("m", (USER, Turn("assistant", (Text("{"),))), client=Dialect.ANTHROPIC)
     with pytest.raises(Unsupported, match="begun"):
         rendered(begun)
-    assert rendered(replace(begun, client=Dialect.CHAT))[0]["input"][-1]["role"] == "assistant"
+    assert (
+        rendered(structs.replace(begun, client=Dialect.CHAT))[0]["input"][-1]["role"] == "assistant"
+    )

@@ -16,7 +16,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from gwproxy.translate.anthropic import writer
 from gwproxy.translate.dialect_facts import X_API_KEY, Dialect, DialectFacts
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.anthropic import failure, reader, relay, reply, request
+    from gwproxy.translate.anthropic import failure, reader, relay, reply, request, writer
     from gwproxy.translate.codec import Codec
 
     return Codec(

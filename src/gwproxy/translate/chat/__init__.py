@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from gwproxy.translate.chat import writer
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.chat import failure, reader, relay, reply, request
+    from gwproxy.translate.chat import failure, reader, relay, reply, request, writer
     from gwproxy.translate.codec import Codec
 
     return Codec(

@@ -8,10 +8,11 @@ the one request is the reason, for all requests that follow.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, cast
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from gwproxy.translate.errors.refusals import REFUSAL_RULES, Changes, Steps
 from gwproxy.translate.hub import Failure, FailureKind
@@ -35,7 +36,7 @@ class Remedy(Struct, frozen=True):
     lasting: bool
 
     def applied(self, quirks: Quirks) -> Quirks:
-        return structs.replace(quirks, **self.changes)
+        return dataclasses.replace(quirks, **cast(Any, self.changes))
 
     @property
     def named(self) -> list[str]:

@@ -20,7 +20,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
-from gwproxy.translate.responses import writer
 
 if TYPE_CHECKING:
     from gwproxy.translate.codec import Codec
@@ -49,7 +48,7 @@ FACTS: Final = DialectFacts(
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.responses import failure, reader, relay, reply, request
+    from gwproxy.translate.responses import failure, reader, relay, reply, request, writer
 
     return Codec(
         facts=FACTS,
