@@ -269,6 +269,10 @@ def truncated(detail: str = "") -> Failure:
     return Failure(FailureKind.UPSTREAM, f"{words} ({detail})" if detail else words, 502)
 
 
+class Unreadable(ValueError):
+    """The pieces that an upstream sent do not make an answer; `str()` says why."""
+
+
 def unreadable(detail: str) -> Failure:
     """The upstream sent something that is not its dialect."""
     return Failure(

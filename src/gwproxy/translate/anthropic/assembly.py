@@ -13,19 +13,15 @@ from msgspec import Raw
 
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head, decode_members
-from gwproxy.translate.anthropic.wire import said
-from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open
+from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open, Unreadable
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.shapes import present
 
 # What came of a block's start.
 _Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "native"]
 _PROSE: Final = ("text", "reasoning")
-
-
-class Unreadable(ValueError):
-    """The upstream's pieces do not make a block; `str()` says why."""
 
 
 class _Block:
@@ -67,7 +63,7 @@ class Blocks:
                 self._put(position, "text")
                 if head.text:
                     self.prose(position, "text", head.text)
-                if said(head.citations) and bytes(head.citations) != b"[]":
+                if present(head.citations) and bytes(head.citations) != b"[]":
                     self.out.append(Lost("citations"))
             case "thinking":
                 self._put(position, "reasoning", head.signature)
@@ -79,7 +75,7 @@ class Blocks:
                 raise Unreadable("a tool call without a name")
             case "tool_use":
                 block = self._put(position, "call")
-                block.input = jsonio.raw(head.input) if said(head.input) else "{}"
+                block.input = jsonio.raw(head.input) if present(head.input) else "{}"
                 block.index = self._number()
                 self.called = True
                 self.out.append(Open(block.index, "call", head.id or "", head.name or ""))

@@ -15,7 +15,6 @@ from msgspec import Raw
 
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.wire import (
-    ABSENT,
     AnyBlock,
     Base64Source,
     CacheControl,
@@ -35,7 +34,6 @@ from gwproxy.translate.anthropic.wire import (
     ToolResultBlock,
     ToolUseBlock,
     UrlSource,
-    said,
 )
 from gwproxy.translate.hub import (
     Block,
@@ -54,6 +52,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments, jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
+from gwproxy.translate.wire.shapes import present
 
 _is_object: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -101,7 +100,7 @@ def _read_block(block: AnyBlock, losses: Losses) -> Block:
 
 
 def _read_text(block: TextBlock, losses: Losses) -> Text:
-    if block.citations is not ABSENT and bytes(block.citations) not in (b"null", b"[]"):
+    if present(block.citations) and bytes(block.citations) != b"[]":
         losses.drop("citations")
     return Text(block.text, cache(block.cache_control))
 
@@ -151,7 +150,7 @@ def _read_image(block: ImageBlock) -> Media:
 
 
 def _read_document(block: DocumentBlock, losses: Losses) -> list[Block]:
-    if said(block.citations) and b"true" in bytes(block.citations):
+    if present(block.citations) and b"true" in bytes(block.citations):
         losses.drop("citations")
     title, context, mark = block.title, block.context, cache(block.cache_control)
     match block.source:

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate.anthropic.wire import ABSENT, said
 from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Stop, StopReason, Text, Usage
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.shapes import present
 
 _REASONS: Final = {
     "end_turn": StopReason.END,
@@ -46,7 +46,7 @@ def stop_of(word: str | None, sequence: str | None, details: Raw, *, calls: bool
     if reason in (StopReason.END, StopReason.TOOL_USE):
         reason = StopReason.TOOL_USE if calls else StopReason.END
     explanation = None
-    if said(details):
+    if present(details):
         try:
             explanation = _details(bytes(details)).explanation
         except jsonio.NotJson:
@@ -93,7 +93,7 @@ _figures: Final = jsonio.decoder(Figures)
 
 def usage_of(raw: Raw) -> Usage | None:
     """None where there is no usage, or none that can be read: a figure is no reason to fail."""
-    if raw is ABSENT or not said(raw):
+    if not present(raw):
         return None
     try:
         figures = _figures(bytes(raw))

@@ -117,15 +117,6 @@ def _raw(value: Any) -> Raw:
     return ABSENT if value is None else Raw(jsonio.dumps(value))
 
 
-def is_torn(data: bytes) -> bool:
-    """Whether the end of the stream cut this event short."""
-    try:
-        jsonio.loads_torn(data)
-    except jsonio.NotJson:
-        return True
-    return False
-
-
 # --- towards a client ----------------------------------------------------------------------------
 
 PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'

@@ -16,19 +16,13 @@ from typing import Final
 from msgspec import Raw, structs
 
 from gwproxy.translate.anthropic import failure
-from gwproxy.translate.anthropic.assembly import Blocks, Unreadable
+from gwproxy.translate.anthropic.assembly import Blocks
 from gwproxy.translate.anthropic.ending import (
     stop_of,
     usage_of,
 )
-from gwproxy.translate.anthropic.frames import (
-    Answer,
-    Frame,
-    decode_answer,
-    decode_frame,
-    is_torn,
-)
-from gwproxy.translate.anthropic.wire import ABSENT, said
+from gwproxy.translate.anthropic.frames import Answer, Frame, decode_answer, decode_frame
+from gwproxy.translate.anthropic.wire import ABSENT
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     End,
@@ -38,6 +32,7 @@ from gwproxy.translate.events import (
     Lost,
     Ping,
     Start,
+    Unreadable,
     UsageUpdate,
     truncated,
     unreadable,
@@ -45,6 +40,7 @@ from gwproxy.translate.events import (
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.shapes import present
 
 
 class Reader:
@@ -77,7 +73,7 @@ class Reader:
         """The upstream has closed the stream."""
         cut = self._decoder.unfinished
         for name, data in self._decoder.finish():
-            if not is_torn(data):  # else what counts is what came before
+            if not sse.is_torn(data):
                 self._on_frame(name, data)
         if not self._over:
             if cut or self._stop_word is None:
@@ -123,7 +119,7 @@ class Reader:
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, frame)
-        elif said(frame.error):
+        elif present(frame.error):
             self._on_error(frame)
 
     def _on_message_start(self, frame: Frame) -> None:
@@ -152,7 +148,7 @@ class Reader:
             self._blocks.prose(frame.index or 0, "reasoning", piece.thinking)
         elif piece.signature:
             self._blocks.seal(frame.index or 0, piece.signature)
-        elif said(piece.citation):
+        elif present(piece.citation):
             self._out.append(Lost("citations"))
 
     def _on_content_block_stop(self, frame: Frame) -> None:
@@ -175,11 +171,11 @@ class Reader:
         self._out.append(Ping())
 
     def _on_error(self, frame: Frame) -> None:
-        error = jsonio.loads(bytes(frame.error)) if said(frame.error) else {}
+        error = jsonio.loads(bytes(frame.error)) if present(frame.error) else {}
         self._fail(failure.parse_event({"error": error}))
 
     def _on_whole(self, answer: Answer, body: bytes) -> None:
-        if answer.type == "error" or said(answer.error):
+        if answer.type == "error" or present(answer.error):
             self._fail(failure.parse(200, {}, body))
             return
         if answer.content is None:
@@ -203,7 +199,7 @@ class Reader:
     def _note_stop(self, word: str | None, sequence: str | None, details: Raw) -> None:
         self._stop_word = word or self._stop_word
         self._stop_sequence = sequence or self._stop_sequence
-        if said(details):
+        if present(details):
             self._stop_details = details
 
     def _note_usage(self, raw: Raw) -> None:

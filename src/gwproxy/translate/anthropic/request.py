@@ -27,7 +27,6 @@ from gwproxy.translate.anthropic.wire import (
     TextBlock,
     Wire,
     decode_content,
-    said,
 )
 from gwproxy.translate.hub import (
     Block,
@@ -48,7 +47,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 # Claude Code's first system block; its text changes from request to request and would spoil every
 # prefix cache but Anthropic's own (anthropics/claude-code#68900, sgl-project/sglang#21064).
@@ -173,7 +172,7 @@ def _decode(body: bytes, losses: Losses) -> Body:
 def _decode_message(raw: Raw, path: str, losses: Losses) -> Message:
     loose = _loose_message.read(raw, losses, path)
     members: dict[str, Any] = structs.asdict(loose)
-    has_content = said(loose.content)
+    has_content = present(loose.content)
     members["content"] = (
         decode_content(members["content"], f"{path}.content", losses) if has_content else None
     )
@@ -182,17 +181,17 @@ def _decode_message(raw: Raw, path: str, losses: Losses) -> Message:
 
 def _refuse(fields: Body) -> None:
     """What would be another answer, in another place or on another bill."""
-    if said(fields.container) and b'"skills"' in bytes(fields.container):
+    if present(fields.container) and b'"skills"' in bytes(fields.container):
         raise Unsupported("container.skills", "skills run on Anthropic's servers only")
-    if said(fields.inference_geo):
+    if present(fields.inference_geo):
         raise Unsupported("inference_geo", "this upstream does not promise a region")
-    if said(fields.billing_policy) and b'"user_profile"' in bytes(fields.billing_policy):
+    if present(fields.billing_policy) and b'"user_profile"' in bytes(fields.billing_policy):
         raise Unsupported("billing_policy", "this upstream cannot bill a user profile")
-    if said(fields.thread):
+    if present(fields.thread):
         raise Unsupported("thread", "threads are not kept here; send the whole conversation")
-    if said(fields.compaction):
+    if present(fields.compaction):
         raise Unsupported("compaction", "this upstream cannot compact; ask for a summary instead")
-    if said(fields.mcp_servers) and bytes(fields.mcp_servers).strip(b"[] \r\n\t"):
+    if present(fields.mcp_servers) and bytes(fields.mcp_servers).strip(b"[] \r\n\t"):
         raise Unsupported("mcp_servers", "this upstream cannot call MCP servers")
 
 
@@ -209,13 +208,13 @@ _LEFT_OUT: Final = (
 
 def _leave_out(fields: Body, losses: Losses) -> None:
     for name in _LEFT_OUT:
-        if said(getattr(fields, name)):
+        if present(getattr(fields, name)):
             losses.drop(name)
-    if said(fields.speed) and bytes(fields.speed) != b'"standard"':
+    if present(fields.speed) and bytes(fields.speed) != b'"standard"':
         losses.drop("speed")
-    if fields.output_config is not None and said(fields.output_config.task_budget):
+    if fields.output_config is not None and present(fields.output_config.task_budget):
         losses.drop("output_config.task_budget")
-    if fields.thinking is not None and said(fields.thinking.block_binding):
+    if fields.thinking is not None and present(fields.thinking.block_binding):
         losses.drop("thinking.block_binding")
 
 
@@ -333,7 +332,7 @@ _context_management: Final = jsonio.decoder(_ContextManagement)
 
 def _kept_turns(raw: Raw, losses: Losses) -> int | None:
     """`clear_thinking` is done here, on the history; the other edits run on the server only."""
-    if not said(raw):
+    if not present(raw):
         return None
     try:
         edits = _context_management(bytes(raw)).edits

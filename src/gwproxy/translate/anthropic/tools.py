@@ -16,13 +16,13 @@ from msgspec import Raw, Struct, structs
 
 from gwproxy.translate.anthropic.blocks import cache, write_mark
 from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
-from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire, said
+from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire
 from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 # Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
 # call ("Reserved placeholder"); without the search it would only tempt a model.
@@ -196,7 +196,7 @@ def _parse_function(tool: Definition, path: str, losses: Losses) -> Tool | None:
         return None
     if not tool.name:
         raise Malformed(f"{path}.name", "expected at least one character")
-    schema = jsonio.raw(tool.input_schema) if said(tool.input_schema) else EMPTY_SCHEMA
+    schema = jsonio.raw(tool.input_schema) if present(tool.input_schema) else EMPTY_SCHEMA
     if not schema.lstrip().startswith("{"):
         raise Malformed(f"{path}.input_schema", "expected object")
     if tool.allowed_callers and tool.allowed_callers != ["direct"]:
@@ -264,7 +264,7 @@ def _after(block: Opaque, offered: tuple[Tool, ...], losses: Losses) -> tuple[To
         raise Malformed("messages", f"{block.type}: {error}") from None
     if block.type == "tool_removal":
         return tuple(known for known in offered if known.name != tool.name)
-    if tool.type == "tool_definition" and said(tool.definition):
+    if tool.type == "tool_definition" and present(tool.definition):
         added = _parse_tool(tool.definition, "messages.tool_addition.definition", losses)
         others = tuple(k for k in offered if added is None or k.name != added.name)
         return others if added is None else (*others, added)

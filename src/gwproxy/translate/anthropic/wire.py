@@ -18,7 +18,7 @@ from msgspec import Raw, Struct
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 ABSENT: Final = Raw()
 _members: Final = msgspec.json.Decoder(dict[str, Raw])
@@ -192,7 +192,7 @@ def decode_block(raw: Raw, path: str, losses: Losses) -> AnyBlock:
         return NativeBlock(kind, raw)
     content = members.pop("content", ABSENT) if kind == "tool_result" else ABSENT
     block = shape.read(raw if content is ABSENT else jsonio.dumps(members), losses, path)
-    if isinstance(block, ToolResultBlock) and said(content):
+    if isinstance(block, ToolResultBlock) and present(content):
         inner = decode_content(content, f"{path}.content", losses)
         block.content = inner if isinstance(inner, str) else [_in_result(b) for b in inner]
     return block
@@ -204,11 +204,6 @@ def _in_result(block: AnyBlock) -> ResultContent:
     if isinstance(block, ThinkingBlock | RedactedThinkingBlock | ToolUseBlock | ToolResultBlock):
         return TextBlock(jsonio.dumps(block).decode())
     return block
-
-
-def said(raw: Raw) -> bool:
-    """Whether an optional raw member is there and not null."""
-    return raw is not ABSENT and bytes(raw) not in (b"", b"null")
 
 
 # --- messages ----------------------------------------------------------------------------------

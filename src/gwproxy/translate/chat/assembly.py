@@ -14,16 +14,12 @@ from typing import Literal, TypeAlias
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
 from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.think import Splitter
-from gwproxy.translate.events import Close, Delta, Event, Open
+from gwproxy.translate.events import Close, Delta, Event, Open, Unreadable
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 
 Prose: TypeAlias = Literal["text", "reasoning", "refusal"]
-
-
-class Unreadable(ValueError):
-    """The upstream's pieces do not make an answer; `str()` says why."""
 
 
 class Assembly:

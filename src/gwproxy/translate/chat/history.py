@@ -47,6 +47,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments
 from gwproxy.translate.wire.fields import Malformed, Unsupported
+from gwproxy.translate.wire.shapes import present
 
 _ERROR: Final = "[tool error] "
 
@@ -251,7 +252,7 @@ class _HistoryReader:
         return Result(call_id, blocks, custom=call_id in self._free_form)
 
     def _assistant(self, message: AssistantMessage, path: str) -> list[Block]:
-        if message.audio and bytes(message.audio) != b"null":
+        if present(message.audio):
             raise Unsupported(f"{path}.audio", "audio answers cannot be translated")
         if message.partial:
             self._losses.drop("messages.partial")

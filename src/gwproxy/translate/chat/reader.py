@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gwproxy.translate.chat import failure
-from gwproxy.translate.chat.assembly import Assembly, Unreadable
+from gwproxy.translate.chat.assembly import Assembly
 from gwproxy.translate.chat.ending import (
     broken_off,
     stop_of,
@@ -36,6 +36,7 @@ from gwproxy.translate.events import (
     Finish,
     Lost,
     Start,
+    Unreadable,
     UsageUpdate,
     truncated,
     unreadable,
@@ -72,8 +73,7 @@ class Reader:
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
         cut = self._decoder.unfinished
-        # Of a torn one, what counts is what came before.
-        self._on_frames(frame for frame in self._decoder.finish() if not _is_torn(frame[1]))
+        self._on_frames(frame for frame in self._decoder.finish() if not sse.is_torn(frame[1]))
         if not self._over:
             if cut or self._finish_reason is None:
                 self._give_up(truncated())
@@ -205,14 +205,3 @@ class Reader:
         if not self._over:
             self._over = True
             self._length = len(self._out)
-
-
-def _is_torn(data: bytes) -> bool:
-    """Whether the last frame is the beginning of one that the end of the stream cut off."""
-    if data.startswith(b"[DONE]"):
-        return False
-    try:
-        jsonio.loads_torn(data)
-    except jsonio.NotJson:
-        return True
-    return False

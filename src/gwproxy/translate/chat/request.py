@@ -50,7 +50,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 _body: Final = Shape(Body)
 
@@ -121,27 +121,28 @@ def _refuse(body: Body) -> None:
     if body.modalities is not None and any(kind != "text" for kind in body.modalities):
         raise Unsupported("modalities", "only text answers can be translated")
     for name, value in (("audio", body.audio), ("moderation", body.moderation)):
-        if _present(value):
+        if _asks(value):
             raise Unsupported(name, "not available when the request is translated")
 
 
 def _name_losses(body: Body, losses: Losses) -> None:
     dropped = {
         "store": bool(body.store),
-        "metadata": _present(body.metadata),
-        "logit_bias": _present(body.logit_bias),
-        "prediction": _present(body.prediction),
-        "prompt_cache_options": _present(body.prompt_cache_options),
+        "metadata": _asks(body.metadata),
+        "logit_bias": _asks(body.logit_bias),
+        "prediction": _asks(body.prediction),
+        "prompt_cache_options": _asks(body.prompt_cache_options),
         "prompt_cache_retention": body.prompt_cache_retention is not None,
         "user": None not in (body.user, body.safety_identifier),
     }
-    for name, present in dropped.items():
-        if present:
+    for name, was_asked in dropped.items():
+        if was_asked:
             losses.drop(name)
 
 
-def _present(value: Raw) -> bool:
-    return bytes(value) not in (b"", b"null", b"{}")
+def _asks(value: Raw) -> bool:
+    """Whether an optional member asks for anything."""
+    return present(value) and bytes(value) != b"{}"
 
 
 def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | None]:
@@ -155,7 +156,7 @@ def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | N
             choice = ToolChoice("tool", forced.name)
         elif forced is not None:
             choice = parse_choice(forced, None)
-    if _present(body.web_search_options) or bytes(body.web_search_options) == b"{}":
+    if present(body.web_search_options):
         tools = (*tools, parse_web_search(body.web_search_options))
     return tools, choice
 

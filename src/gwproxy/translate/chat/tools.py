@@ -24,7 +24,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 _NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 _ANY_OBJECT: Final = '{"type":"object"}'
@@ -70,7 +70,7 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
 
 def parse_function(function: FunctionDefinition) -> Tool:
     schema = _NO_PARAMETERS
-    if function.parameters and bytes(function.parameters) != b"null":
+    if present(function.parameters):
         schema = jsonio.raw(function.parameters)
     return Tool(
         function.name, description=function.description, schema=schema, strict=function.strict

@@ -17,7 +17,7 @@ from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Result, Seal,
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses import hosted
 from gwproxy.translate.responses.blocks import parse_content
-from gwproxy.translate.responses.tools import TYPED_CALLS, TypedTool, present
+from gwproxy.translate.responses.tools import TYPED_CALLS, TypedTool
 from gwproxy.translate.responses.wire import (
     CallItem,
     Item,
@@ -31,7 +31,7 @@ from gwproxy.translate.responses.wire import (
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.fields import Malformed, get_object, get_string
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 _object: Final = jsonio.decoder(dict[str, Raw])
 SUMMARY_JOINT: Final = "\n\n"

@@ -45,9 +45,9 @@ from gwproxy.translate.responses.frames import (
     head_shape,
     response_shape,
 )
-from gwproxy.translate.responses.tools import present
 from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import present
 
 
 class Reader:
@@ -73,7 +73,7 @@ class Reader:
     def finish(self) -> list[Event]:
         """The upstream has closed the stream."""
         for name, data in self._decoder.finish():
-            if not _is_torn(data):
+            if not sse.is_torn(data):
                 self._on_frame(name, data)
         self._give_up(truncated())
         return self._take()
@@ -240,12 +240,3 @@ def _response(frame: Frame) -> WireResponse:
     if not present(frame.response):
         return WireResponse()
     return response_shape.read(frame.response, Losses(), "response")
-
-
-def _is_torn(data: bytes) -> bool:
-    """Whether the last frame is the beginning of one that the end of the stream cut off."""
-    try:
-        decode(data)
-    except jsonio.NotJson:
-        return not data.startswith(b"[DONE]")
-    return False

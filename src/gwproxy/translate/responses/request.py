@@ -38,7 +38,7 @@ from gwproxy.translate.responses.settings import (
 from gwproxy.translate.responses.wire import Body, _Reasoning
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 # Fields that ask for something which lives on the vendor's servers, or for data that no other
 # dialect can give: leaving them out would change what the answer is.
@@ -67,7 +67,7 @@ def parse(body: bytes, losses: Losses) -> Request:
     """Raises fields.Rejected."""
     wire = _body.read(body, losses)
     _refuse(wire)
-    if not tools.present(wire.input):
+    if not present(wire.input):
         raise Malformed("input", "field required")
     request = _request(wire, body, losses)
     if not request.turns:

@@ -19,10 +19,10 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.responses import tools
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.shapes import present
 
 # Longer identifiers are a 400.
 _MAX_IDENTITY_CHARACTERS: Final = 64
@@ -55,7 +55,7 @@ def parse_format(form: Format | None) -> OutputFormat | None:
         return None
     if form.type == "json_object":
         return OutputFormat("json_object")
-    if not tools.present(form.schema):
+    if not present(form.schema):
         raise Malformed("text.format.schema", "field required")
     schema = jsonio.raw(form.schema)
     return OutputFormat("json_schema", schema, form.name, form.description, form.strict)

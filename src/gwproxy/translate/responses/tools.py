@@ -21,7 +21,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 
 class TypedTool(Struct, frozen=True):
@@ -161,11 +161,6 @@ _kind: Final = Shape(_Kind)
 _offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
 _typed: Final = Shape(_Typed)
 _choice: Final = Shape(_Choice)
-
-
-def present(raw: Raw) -> bool:
-    """Whether a member of raw JSON is there, and says something."""
-    return bytes(raw) not in (b"", b"null")
 
 
 # --- what the client offers --------------------------------------------------------------------

@@ -38,6 +38,11 @@ _PYTHON_WORD: Final = re.compile(r"\b(?:str|int|float|bool|Raw)\b")
 _LONGEST_NAME: Final = 60
 
 
+def present(raw: Raw) -> bool:
+    """Whether a member that a Struct keeps as raw JSON is there, and not null."""
+    return bytes(raw) not in (b"", b"null")
+
+
 class Shape(Generic[T]):
     """Reads one kind of body, or of a body's raw part."""
 

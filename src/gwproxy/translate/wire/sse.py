@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from operator import methodcaller
 from typing import Final
 
+from gwproxy.translate.wire import jsonio
+
 # A legal event of an image-making upstream has some MB; beyond this it is an attack or a bug.
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
@@ -155,3 +157,13 @@ def encode(name: str, data: bytes) -> bytes:
 def comment(words: str) -> bytes:
     """A line that every client ignores: the keep-alive of the OpenAI dialects."""
     return b": %b\n\n" % words.encode()
+
+
+def is_torn(data: bytes) -> bool:
+    """Whether the data of a last event, which nothing ended, is JSON that the end of the stream cut
+    off: of such an answer, what counts is what came before."""
+    try:
+        jsonio.loads_torn(data)
+    except jsonio.NotJson:
+        return not data.startswith(b"[DONE]")
+    return False
