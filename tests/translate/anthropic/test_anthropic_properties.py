@@ -233,7 +233,7 @@ USER_BLOCKS: st.SearchStrategy[Block] = st.one_of(
 )
 RESULT_BLOCKS = st.one_of(
     st.just(()),
-    st.builds(Text, TEXTS.filter(bool)).map(lambda text: (text,)),
+    st.builds(Text, VISIBLE).map(lambda text: (text,)),
     st.lists(st.one_of(USER_BLOCKS, st.builds(ToolReference, TOOL_NAMES)), max_size=3).map(tuple),
 )
 THOUGHTS = st.builds(Reasoning, VISIBLE, st.none(), st.just("EqQB"))

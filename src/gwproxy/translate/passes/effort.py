@@ -116,16 +116,18 @@ def force_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Los
     choice = request.tool_choice
     if quirks.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
         return request
-    asked = _asks(request)
+    # Not what the client said, but what the host will be told.
+    told = set_thinking(request, upstream, quirks, Losses()).thinking
+    asked = told.mode in ("on", "budget")
     stops = can_switch_off(upstream, quirks)
-    if (quirks.signed_thinking and not asked) or (stops and effort_of(request.thinking) == "none"):
+    if (quirks.signed_thinking and not asked) or (stops and told.mode == "off"):
         return request
     if quirks.forced_tools == "no_thinking" and stops:
         if asked:
             losses.drop("thinking")
         else:
             losses.emulate("tool_choice")
-        return structs.replace(request, thinking=switched_off(request.thinking))
+        return structs.replace(request, thinking=switched_off(told, upstream, quirks))
     losses.emulate("tool_choice")
     words, tools = _CALL_ANY, request.tools
     if choice.mode == "tool":
@@ -167,7 +169,7 @@ def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Lo
     if quirks.thinking_switch == "none":
         wanted = _unsaid(asked)
     elif wanted.mode == "off":
-        wanted = _stopped(wanted, upstream, quirks)
+        wanted = switched_off(wanted, upstream, quirks)
     elif upstream is Dialect.ANTHROPIC:
         wanted = _for_anthropic(wanted, quirks, thinks=_asks(request))
     elif _has_object(upstream, quirks):
@@ -182,10 +184,6 @@ def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Lo
     return structs.replace(request, thinking=wanted)
 
 
-def switched_off(thinking: Thinking) -> Thinking:
-    return structs.replace(thinking, mode="off", effort=None, budget_tokens=None)
-
-
 def _as_off(thinking: Thinking) -> Thinking:
     """An effort of none is thinking switched off."""
     if thinking.effort != "none" or thinking.mode == "off":
@@ -197,14 +195,15 @@ def _unsaid(thinking: Thinking) -> Thinking:
     return structs.replace(thinking, mode=None, effort=None, budget_tokens=None)
 
 
-def _stopped(wanted: Thinking, upstream: Dialect, quirks: Quirks) -> Thinking:
+def switched_off(wanted: Thinking, upstream: Dialect, quirks: Quirks) -> Thinking:
+    """Thinking off as the host is told so, or as little of it as it can be told."""
     if quirks.thinking_always:
         return _unsaid(wanted)
     if _has_object(upstream, quirks):
-        off = switched_off(wanted)
         adaptive = upstream is Dialect.ANTHROPIC and quirks.adaptive_thinking
         effort = wanted.effort if adaptive and wanted.effort != "none" else None
-        return structs.replace(off, effort=effort and nearest_effort(effort, quirks))
+        effort = effort and nearest_effort(effort, quirks)
+        return structs.replace(wanted, mode="off", effort=effort, budget_tokens=None)
     least = nearest_effort("none", quirks)
     if least is None:
         return _unsaid(wanted)
@@ -268,8 +267,7 @@ def set_budget(request: Request, upstream: Dialect, quirks: Quirks, losses: Loss
         budget = min(max(asked, _LEAST_BUDGET), room)
     if budget < _LEAST_BUDGET:
         losses.drop("thinking")
-        stopped = _unsaid if quirks.thinking_always else switched_off
-        return structs.replace(request, thinking=stopped(thinking))
+        return structs.replace(request, thinking=switched_off(thinking, upstream, quirks))
     if own not in (None, budget):
         losses.clamp("thinking.budget_tokens", budget)
     effort = thinking.effort if quirks.adaptive_thinking else None

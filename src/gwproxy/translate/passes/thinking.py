@@ -92,7 +92,9 @@ def replay(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) 
     if lacking and can_switch_off(upstream, quirks):
         # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch, thinking rectifier)
         losses.drop("thinking")
-        request = structs.replace(request, thinking=switched_off(request.thinking))
+        request = structs.replace(
+            request, thinking=switched_off(request.thinking, upstream, quirks)
+        )
     return request
 
 
