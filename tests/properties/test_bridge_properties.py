@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gwproxy.translate.bridge import CODECS, Bridge, Peek
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import Event, fold, unfold
+from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
+from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.events import Event, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
@@ -35,6 +35,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
+from support.unfolded import unfold
 
 PAIRS = list(itertools.product(DIALECTS, DIALECTS))
 ASKED_MODEL, MODEL = "asked-for", "the-model"
@@ -65,7 +66,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, stream: bool, rebuild: boo
         client,
         upstream,
         dataclasses.replace(Quirks(), rebuild=rebuild, family="kimi"),
-        asked=Peek(ASKED_MODEL, stream),
+        asked=RequestHead(ASKED_MODEL, stream),
         model=MODEL,
         streams=stream,
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
@@ -86,9 +87,9 @@ REQUESTS = {
 }
 
 
-def upstream_asked() -> Asked:
+def upstream_asked() -> ReplyContext:
     numbers = itertools.count()
-    return Asked(
+    return ReplyContext(
         model=MODEL,
         new_id=lambda prefix: f"{prefix}up{next(numbers)}",
         created=1_700_000_000,
@@ -111,9 +112,7 @@ def read_stream(dialect: Dialect, data: bytes) -> Reply | Failure:
 
 
 def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
-    return checked(
-        CODECS[dialect].lay_out_reply(data, dataclasses.replace(Quirks(), family="kimi"))
-    )
+    return checked(CODECS[dialect].reader(dataclasses.replace(Quirks(), family="kimi")).whole(data))
 
 
 def checked(events: Iterable[Event]) -> Reply | Failure:
@@ -169,8 +168,8 @@ def test_a_stream_means_the_same_in_any_chunking(
     bridge = bridge_for(client, upstream, stream=True, rebuild=True)
     out = fed(bridge, streamed(upstream, reply), cuts)
     assert meaning(read_stream(client, out)) == expected(reply)
-    assert bridge.usage.input_total == reply.usage.input_total
-    assert bridge.usage.output == reply.usage.output
+    assert bridge.tally.usage.input_total == reply.usage.input_total
+    assert bridge.tally.usage.output == reply.usage.output
 
 
 @EVERY_PAIR

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from gwproxy.translate.bridge import CODECS, Bridge
-from gwproxy.translate.events import Delta, Event, unfold
+from gwproxy.translate.events import Delta, Event
 from gwproxy.translate.hub import Call, Dialect, Reply, Stop, StopReason
 from gwproxy.translate.registry import DIALECTS
 from properties.test_bridge_properties import (
@@ -24,6 +24,7 @@ from properties.test_bridge_properties import (
 )
 from support import anthropic_grammar, chat_grammar, responses_grammar
 from support.generated import ARGUMENTS
+from support.unfolded import unfold
 
 CUT_WORDS = st.sampled_from((StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL))
 
@@ -62,9 +63,9 @@ def half_answers(draw: st.DrawFn) -> Reply:
 
 
 def whole_calls(bridge: Bridge, reply: Reply) -> int:
-    assert "drop:half_call" in bridge.losses
-    assert bridge.stop is not None
-    assert bridge.stop.reason in (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
+    assert "drop:half_call" in bridge.tally.losses
+    assert bridge.tally.stop is not None
+    assert bridge.tally.stop.reason in (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
     return sum(type(block) is Call for block in reply.blocks) - 1
 
 

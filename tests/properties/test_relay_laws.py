@@ -33,7 +33,7 @@ Noted = tuple[Usage, Stop | None, str]
 
 
 def noted(bridge: Bridge) -> Noted:
-    return bridge.usage, bridge.stop, bridge.upstream_model
+    return bridge.tally.usage, bridge.tally.stop, bridge.tally.model
 
 
 def of_a_stream(dialect: Dialect, data: bytes, *, rebuild: bool) -> Noted:
@@ -67,8 +67,8 @@ def test_the_same_is_noted_of_an_answer_whole_streamed_and_relayed(
     data = streamed(dialect, reply)
     relayed = of_a_stream(dialect, data, rebuild=False)
     translated = streamed_through(dialect, data, rebuild=True)
-    if "drop:half_call" in translated.losses:  # which a relay cannot take away
-        translated.stop = relayed[1]
+    if "drop:half_call" in translated.tally.losses:  # which a relay cannot take away
+        translated.tally.stop = relayed[1]
     assert relayed == noted(translated)
     assert relayed == of_a_body(dialect, whole(dialect, reply))
     assert relayed[2] == MODEL

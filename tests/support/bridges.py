@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 
@@ -16,7 +16,7 @@ def new_bridge(
         client,
         upstream,
         Quirks(rebuild=rebuild),
-        asked=Peek("m", stream),
+        asked=RequestHead("m", stream),
         model="up",
         streams=stream,
         new_id=lambda prefix: f"{prefix}1",

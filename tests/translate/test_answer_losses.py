@@ -68,7 +68,7 @@ def test_what_only_messages_can_say(
 ) -> None:
     whole = bridge(client, Dialect.ANTHROPIC, stream=False)
     assert isinstance(whole.reply(json.dumps(messages_answer(*content)).encode()), bytes)
-    assert list(whole.losses) == losses
+    assert list(whole.tally.losses) == losses
     if content[-1].get("citations", ()) is None:
         return  # a stream has no such delta
     streamed = bridge(client, Dialect.ANTHROPIC, stream=True)
@@ -76,7 +76,7 @@ def test_what_only_messages_can_say(
     stream.feed(messages_events(*content))
     assert stream.over
     assert stream.failure is None
-    assert list(streamed.losses) == losses
+    assert list(streamed.tally.losses) == losses
 
 
 @pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:annotations"]), ([], []), (None, [])])
@@ -86,14 +86,14 @@ def test_what_only_chat_can_say(found: Any, losses: list[str]) -> None:
     whole = bridge(Dialect.ANTHROPIC, Dialect.CHAT, stream=False)
     choice = {"index": 0, "message": words, "finish_reason": "stop"}
     assert isinstance(whole.reply(json.dumps(head | {"choices": [choice]}).encode()), bytes)
-    assert list(whole.losses) == losses
+    assert list(whole.tally.losses) == losses
     streamed = bridge(Dialect.ANTHROPIC, Dialect.CHAT, stream=True)
     stream = streamed.stream()
     choice = {"index": 0, "delta": words, "finish_reason": "stop"}
     stream.feed(b"data: " + json.dumps(head | {"choices": [choice]}).encode() + b"\n\n")
     stream.finish()
     assert stream.failure is None
-    assert list(streamed.losses) == losses
+    assert list(streamed.tally.losses) == losses
 
 
 @pytest.mark.parametrize("client", list(DIALECTS))
@@ -104,7 +104,7 @@ def test_what_only_responses_can_say(client: Dialect, found: Any, losses: list[s
     answer = {"id": "resp_1", "model": "up", "status": "completed", "output": [item]}
     whole = bridge(client, Dialect.RESPONSES, stream=False)
     assert isinstance(whole.reply(json.dumps(answer).encode()), bytes)
-    assert list(whole.losses) == losses
+    assert list(whole.tally.losses) == losses
     streamed = bridge(client, Dialect.RESPONSES, stream=True)
     stream = streamed.stream()
     for event in (
@@ -114,4 +114,4 @@ def test_what_only_responses_can_say(client: Dialect, found: Any, losses: list[s
     ):
         stream.feed(b"data: " + json.dumps(event).encode() + b"\n\n")
     assert (stream.over, stream.failure) == (True, None)
-    assert list(streamed.losses) == losses
+    assert list(streamed.tally.losses) == losses

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import CODECS, Bridge, peek
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.bridge import CODECS, Bridge, request_head
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.hub import Block, Call, Dialect, Reply, Stop, StopReason, Text
 from gwproxy.translate.quirks import Quirks
@@ -18,7 +18,7 @@ from gwproxy.translate.wire import jsonio
 MANNERS = Quirks(rebuild=True, json_schema="tool")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 TITLE = '{"title":"x"}'
-ASKED = Asked(model="m", new_id=lambda prefix: f"{prefix}1")
+CONTEXT = ReplyContext(model="m", new_id=lambda prefix: f"{prefix}1")
 ANSWERED = Call("c1", "respond_json", TITLE)
 LOOKED_UP = Call("c2", "f", "{}")
 
@@ -47,9 +47,9 @@ def bridge_for(client: Dialect, upstream: Dialect, body: bytes, quirks: Quirks) 
         client,
         upstream,
         quirks,
-        asked=peek(body),
+        asked=request_head(body),
         model="m",
-        streams=peek(body).stream,
+        streams=request_head(body).stream,
         new_id=lambda prefix: f"{prefix}1",
         created=0,
         request_id="req_1",
@@ -72,14 +72,14 @@ def told(
 ) -> tuple[list[Block], StopReason]:
     """What the client reads where the upstream made these calls."""
     bridge = bridge_for(client, upstream, body, quirks)
-    if not peek(body).stream:
+    if not request_head(body).stream:
         reply = Reply("1", "m", calls, Stop(StopReason.TOOL_USE))
-        answer = bridge.reply(CODECS[upstream].build_reply(reply, ASKED))
+        answer = bridge.reply(CODECS[upstream].build_reply(reply, CONTEXT))
         assert isinstance(answer, bytes)
-        read = fold(CODECS[client].lay_out_reply(answer, Quirks()))
+        read = fold(CODECS[client].reader(Quirks()).whole(answer))
     else:
         stream, reader = bridge.stream(), CODECS[client].reader(Quirks())
-        sent = CODECS[upstream].writer(ASKED).write(events_of(calls))
+        sent = CODECS[upstream].writer(CONTEXT).write(events_of(calls))
         received = stream.feed(sent) + stream.finish()
         read = fold(itertools.chain(reader.feed(received), reader.finish()))
     assert isinstance(read, Reply)

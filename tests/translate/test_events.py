@@ -22,11 +22,11 @@ from gwproxy.translate.events import (
     fold,
     pieces,
     truncated,
-    unfold,
 )
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Text, Usage
 from support.generated import replies
+from support.unfolded import unfold
 
 STOP = Finish(Stop(StopReason.END))
 WHOLE: list[Event] = [Start("a"), Open(0, "text"), Delta(0, "hi"), Close(0), STOP, End()]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from gwproxy.translate.bridge import Bridge, peek
+from gwproxy.translate.bridge import Bridge, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks, QuirkValue
 from gwproxy.translate.wire.fields import Rejected
@@ -199,7 +199,7 @@ FLIPS: dict[str, Flip] = {
 def outcome(flip: Flip, quirks: Quirks) -> str:
     """What the upstream gets, or the client when there is an answer or a refusal of ours."""
     body = json.dumps(flip.request).encode()
-    asked = peek(body)
+    asked = request_head(body)
     bridge = Bridge(
         flip.client,
         flip.upstream,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.hub import Dialect, Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
@@ -28,7 +28,7 @@ def claude() -> Bridge:
         Dialect.ANTHROPIC,
         Dialect.ANTHROPIC,
         Quirks(family="claude", signed_thinking=True, adaptive_thinking=True),
-        asked=Peek("m", stream=True),
+        asked=RequestHead("m", stream=True),
         model="m",
         streams=True,
         new_id=lambda prefix: f"{prefix}{next(numbers)}",

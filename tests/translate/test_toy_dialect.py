@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from gwproxy.translate.bridge import CODECS, Bridge, Peek
-from gwproxy.translate.codec import Asked, Codec
+from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
+from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.dialect_facts import Dialect
-from gwproxy.translate.events import Fail, fold, unfold
+from gwproxy.translate.events import Fail, fold
 from gwproxy.translate.hub import (
     Call,
     Failure,
@@ -29,6 +29,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
+from support.unfolded import unfold
 from translate import toy_dialect
 from translate.toy_dialect import TOY
 
@@ -54,8 +55,8 @@ every_way = pytest.mark.parametrize(
 )
 
 
-def asked(model: str) -> Asked:
-    return Asked(model=model, new_id=lambda prefix: f"{prefix}1", include_usage=True)
+def asked(model: str) -> ReplyContext:
+    return ReplyContext(model=model, new_id=lambda prefix: f"{prefix}1", include_usage=True)
 
 
 def bridge_for(client: Dialect, upstream: Dialect, *, asks: bool, streams: bool) -> Bridge:
@@ -63,7 +64,7 @@ def bridge_for(client: Dialect, upstream: Dialect, *, asks: bool, streams: bool)
         client,
         upstream,
         Quirks(),
-        asked=Peek("asked", asks),
+        asked=RequestHead("asked", asks),
         model="theirs",
         streams=streams,
         new_id=lambda prefix: f"{prefix}1",
@@ -83,7 +84,7 @@ def request_of(dialect: Dialect, *, stream: bool) -> bytes:
 
 def read(codec: Codec, data: bytes, *, stream: bool) -> Reply | Failure:
     if not stream:
-        return fold(codec.lay_out_reply(data, Quirks()))
+        return fold(codec.reader(Quirks()).whole(data))
     reader = codec.reader(Quirks())
     return fold([*reader.feed(data), *reader.finish()])
 
@@ -125,7 +126,7 @@ def test_a_conversation_with_a_tool_arrives_both_ways(
         (Call, '{"path":"b"}'),
     ]
     assert (reply.usage.input_total, reply.usage.output) == (11, 7)
-    assert (bridge.usage.input_total, bridge.usage.output) == (11, 7)
+    assert (bridge.tally.usage.input_total, bridge.tally.usage.output) == (11, 7)
 
 
 @every_pair

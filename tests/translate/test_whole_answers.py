@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproxy.translate.bridge import CODECS
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, fold, unfold
+from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Failure, Reply, Stop, StopReason, Text
 from gwproxy.translate.quirks import Quirks
@@ -22,14 +22,17 @@ from gwproxy.translate.registry import DIALECTS
 from support import anthropic_wire, chat_wire, responses_wire
 from support.bridges import new_bridge
 from support.generated import replies
+from support.unfolded import unfold
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANNERS = Quirks(family="up")
 
 
-def asked() -> Asked:
+def asked() -> ReplyContext:
     numbers = itertools.count()
-    return Asked(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", include_usage=True)
+    return ReplyContext(
+        model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", include_usage=True
+    )
 
 
 def result(events: list[Event]) -> Reply | Failure:
@@ -41,7 +44,7 @@ def result(events: list[Event]) -> Reply | Failure:
 
 
 def whole(dialect: Dialect, body: bytes) -> Any:
-    return result(CODECS[dialect].lay_out_reply(body, MANNERS))
+    return result(CODECS[dialect].reader(MANNERS).whole(body))
 
 
 def streamed(dialect: Dialect, *chunks: bytes) -> Any:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gwproxy.translate import hub
-from gwproxy.translate.codec import Asked, Codec
+from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 from gwproxy.translate.events import (
     Close,
@@ -26,12 +26,12 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
     truncated,
-    unfold,
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.fields import get_list, get_object, get_string
+from support.unfolded import unfold
 
 TOY = Dialect("toy")
 FACTS = DialectFacts(
@@ -105,6 +105,10 @@ class Reader:
         events = self.read(self.decoder.finish())
         return events if self.over else [*events, Fail(truncated())]
 
+    def whole(self, body: bytes) -> list[Event]:
+        value = jsonio.loads(body)
+        return self.said([{"model": value["model"]}, *value["said"]])
+
     def closing(self) -> bytes:
         return b""
 
@@ -131,8 +135,8 @@ class Reader:
 
 
 class Writer:
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
         self._open = Open(0, "text")
         self._text = ""
 
@@ -146,7 +150,7 @@ class Writer:
         for event in events:
             match event:
                 case Start():
-                    yield {"model": self._asked.model}
+                    yield {"model": self._context.model}
                 case Open():
                     self._open, self._text = event, ""
                 case Delta(text=text):
@@ -163,14 +167,9 @@ class Writer:
                     yield {"error": failure.message}
 
 
-def lay_out(body: bytes, quirks: Quirks) -> list[Event]:
-    value = jsonio.loads(body)
-    return Reader(quirks).said([{"model": value["model"]}, *value["said"]])
-
-
-def build_reply(reply: hub.Reply, asked: Asked) -> bytes:
-    _, *said = Writer(asked).items(unfold(reply))
-    return jsonio.dumps({"model": asked.model, "said": said})
+def build_reply(reply: hub.Reply, context: ReplyContext) -> bytes:
+    _, *said = Writer(context).items(unfold(reply))
+    return jsonio.dumps({"model": context.model, "said": said})
 
 
 def parse_failure(status: int, headers: Mapping[str, str], body: bytes) -> hub.Failure:
@@ -189,7 +188,6 @@ CODEC = Codec(
     facts=FACTS,
     parse_request=parse_request,
     render_request=render_request,
-    lay_out_reply=lay_out,
     build_reply=build_reply,
     reader=Reader,
     writer=Writer,

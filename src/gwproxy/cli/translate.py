@@ -59,8 +59,8 @@ def translate(
         "model": model,
         "relayed": bridge.faithful,
         "body": body,
-        "passes": [{"name": name, "why": why} for name, why in bridge.repaired],
-        "losses": list(bridge.losses),
+        "passes": [{"name": name, "why": why} for name, why in bridge.tally.repaired],
+        "losses": list(bridge.tally.losses),
     }
     output.result(data, lambda: _print(output, bridge, body))
 
@@ -90,12 +90,12 @@ def _bridge(
     client: Dialect, wanted: Dialect | None, profile: str | None, request: bytes
 ) -> tuple[Bridge, str]:
     from gwproxy.profiles import store
-    from gwproxy.translate.bridge import Bridge, peek
+    from gwproxy.translate.bridge import Bridge, request_head
     from gwproxy.translate.quirks import Quirks
     from gwproxy.translate.wire.fields import Rejected
 
     try:
-        asked = peek(request)
+        asked = request_head(request)
     except Rejected as error:
         raise UsageError("the request cannot be read", why=str(error)) from None
     quirks, model, dialect, streams = Quirks(), asked.model, wanted, asked.stream
@@ -157,7 +157,7 @@ def _print(output: Output, bridge: Bridge, body: Any) -> None:
     output.line(json.dumps(body, ensure_ascii=False, indent=2))
     if bridge.faithful:
         output.talk("relayed as it came, but for the model's name")
-    for name, why in bridge.repaired:
+    for name, why in bridge.tally.repaired:
         output.talk(f"repaired: {name} ({why})")
-    for loss in bridge.losses:
+    for loss in bridge.tally.losses:
         output.talk(f"not carried: {loss}")

@@ -21,7 +21,7 @@ from gwproxy.proxy.question import begin_turn
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
-from gwproxy.translate.bridge import Bridge, Peek, peek
+from gwproxy.translate.bridge import Bridge, RequestHead, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.registry import FACTS
@@ -46,7 +46,7 @@ async def count(
     """The answer to a `count_tokens` request. Raises Failed for what is not JSON at all."""
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
     try:
-        asked = peek(body)
+        asked = request_head(body)
     except Rejected as error:
         raise Failed(rejected(error)) from None
     route = services.healing.informed(routes.find(pinned, asked.model, Dialect.ANTHROPIC))
@@ -70,7 +70,7 @@ async def count_input(
     providers none is known to have the route. Raises Failed."""
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
     try:
-        asked = peek(body)
+        asked = request_head(body)
         route = routes.find(pinned, asked.model, Dialect.RESPONSES)
         bridge = _bridge(services, route, Dialect.RESPONSES, asked, record)
         turn = await begin_turn(services, routes, route, body, native=False)
@@ -86,7 +86,7 @@ async def count_input(
 
 
 def _bridge(
-    services: Services, route: Route, client: Dialect, asked: Peek, record: Record
+    services: Services, route: Route, client: Dialect, asked: RequestHead, record: Record
 ) -> Bridge:
     record.model_asked = asked.model
     record.follow(route)

@@ -26,9 +26,8 @@ from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call
-from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek
+from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer, RequestHead
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
-from gwproxy.translate.streams import FaithfulStream, StreamBridge
 from gwproxy.translate.wire import sse
 from gwproxy.translate.wire.fields import Rejected
 from gwproxy.translate.wire.jsonio import NotJson
@@ -70,7 +69,7 @@ class Exchange:
         self._answer: Answer | None = None
         self._question: Question
 
-    async def run(self, route: Route, asked: Peek, body: bytes) -> web.StreamResponse:
+    async def run(self, route: Route, asked: RequestHead, body: bytes) -> web.StreamResponse:
         """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
         asked at all; PassedOver; ConnectionError and CancelledError when the client has gone."""
         question = Question(self._services, self._request, self._client, self._record, route, asked)
@@ -125,7 +124,7 @@ class Exchange:
         return outlet.response
 
     async def _relayed(
-        self, bridge: Bridge, stream: StreamBridge | FaithfulStream, outlet: Outlet, call: Call
+        self, bridge: Bridge, stream: AnswerStream, outlet: Outlet, call: Call
     ) -> ErrorAnswer | None:
         """Relay the upstream's answer; an error that the stream itself has not told of."""
         try:
@@ -151,7 +150,7 @@ class Exchange:
 
     async def _relay_events(
         self,
-        stream: StreamBridge | FaithfulStream,
+        stream: AnswerStream,
         outlet: Outlet,
         answer: Answer,
         chunk: bytes,
@@ -173,9 +172,7 @@ class Exchange:
                 return await answer.read()
         return b""
 
-    async def _pass_on(
-        self, stream: StreamBridge | FaithfulStream, outlet: Outlet, out: bytes
-    ) -> None:
+    async def _pass_on(self, stream: AnswerStream, outlet: Outlet, out: bytes) -> None:
         if stream.failure is not None and not outlet.opened:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
@@ -320,8 +317,8 @@ class Exchange:
             head |= headers.towards_client(self._answer.headers)
         question = self._question
         head["x-gwproxy-route"] = headers.printable(question.route.header)
-        if len(question.bridge.losses):
-            head["x-gwproxy-loss"] = question.bridge.losses.header()
+        if len(question.bridge.tally.losses):
+            head["x-gwproxy-loss"] = question.bridge.tally.losses.header()
         return head
 
     def _stream_head(self) -> dict[str, str]:

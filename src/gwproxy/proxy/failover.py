@@ -19,7 +19,7 @@ from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.standing import Standing
-from gwproxy.translate.bridge import peek
+from gwproxy.translate.bridge import request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.wire.fields import Rejected
 
@@ -41,7 +41,7 @@ async def exchange(
         query = headers.forwarded_query(request.query.items(), client, faithful=True)
         record.tape = Tape(record.path, query, request.headers, body)
     try:
-        asked = peek(body)
+        asked = request_head(body)
     except Rejected as error:
         raise Failed(rejected(error)) from None
     record.model_asked, record.streamed = asked.model, asked.stream

@@ -19,7 +19,7 @@ from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Answer, Call
-from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, Peek, rejection
+from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
 from gwproxy.translate.errors.healing import REFUSED
 from gwproxy.translate.hub import Dialect, FailureKind
 from gwproxy.translate.wire.fields import Rejected
@@ -46,7 +46,7 @@ class Question:
         client: Dialect,
         record: Record,
         route: Route,
-        asked: Peek,
+        asked: RequestHead,
     ) -> None:
         self.route = services.healing.informed(route)
         self.bridge: Bridge
@@ -102,7 +102,7 @@ class Question:
         ):
             return False  # it would be refused again
         for change in healed.remedy.named:
-            mended.losses.heal(change)
+            mended.tally.losses.heal(change)
         self.healed, self.route, self.bridge = healed, healed.route, mended
         self.call = self._new_call(healed.route, mended, outgoing, refused.key)
         self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")
@@ -111,11 +111,11 @@ class Question:
     def settle(self) -> None:
         """Keep what the exchange taught."""
         bridge, record = self.bridge, self._record
-        record.usage = bridge.usage
-        record.losses = tuple(bridge.losses)
+        usage = record.usage = bridge.tally.usage
+        record.losses = tuple(bridge.tally.losses)
         if not bridge.faithful and bridge.input_estimate:
             self._services.calibration.learn(
-                record.profile, self.factor, bridge.input_estimate, bridge.usage.input_total
+                record.profile, self.factor, bridge.input_estimate, usage.input_total
             )
 
     def _new_bridge(self, route: Route) -> Bridge:
@@ -154,8 +154,9 @@ class Question:
         return self._request.headers.get("x-gwproxy-strict") == "1"
 
     def _refuse_losses(self) -> None:
-        if len(self.bridge.losses) and self._is_strict:
-            lost = ", ".join(self.bridge.losses)
+        losses = self.bridge.tally.losses
+        if len(losses) and self._is_strict:
+            lost = ", ".join(losses)
             raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
 
     async def _translated(self, bridge: Bridge) -> bytes:

@@ -5,8 +5,8 @@ translators. A whole answer is defined as the fold of its event stream (`events.
 four ways through and no fifth:
 
     stream → stream     Writer ∘ stages ∘ sequencer ∘ Reader
-    whole  → whole      build ∘ fold ∘ … ∘ lay_out
-    whole  → stream     Writer ∘ … ∘ lay_out            the upstream cannot stream
+    whole  → whole      build ∘ fold ∘ … ∘ Reader.whole
+    whole  → stream     Writer ∘ … ∘ Reader.whole       the upstream cannot stream
     stream → whole      build ∘ fold ∘ … ∘ Reader       the upstream only streams
 
 Who absorbs what: *readers* hide every disorder of an upstream, the sequencer makes interleaved

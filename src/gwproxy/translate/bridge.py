@@ -16,76 +16,60 @@ bytes pass through (`Bridge.faithful`, settled by `request`), behind the same do
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
-import msgspec
 from msgspec import Struct, structs
 
 from gwproxy.translate import registry, relay
-from gwproxy.translate.codec import Asked, Codec, Reader, Tap, Writer
+from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.errors import complaints
-from gwproxy.translate.events import (
-    Event,
-    Fail,
-    Finish,
-    Start,
-    UsageUpdate,
-    fold,
-)
-from gwproxy.translate.hub import Dialect, Failure, FailureKind, Reply, Request, Stop, Usage
+from gwproxy.translate.expected import Expected, Tally
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes import repair_steps, tokens
-from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
+from gwproxy.translate.outgoing import Outgoing
+from gwproxy.translate.passes.media import Fetched
 from gwproxy.translate.passes.names import Names
-from gwproxy.translate.passes.recall import Thoughts, recalled, session_of
-from gwproxy.translate.passes.sampling import takes_stops
-from gwproxy.translate.passes.tools import wrapped_tools
+from gwproxy.translate.passes.recall import Thoughts
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.stages.calls import Outward
-from gwproxy.translate.stages.leaked import LeakedCalls
-from gwproxy.translate.stages.listener import Listener
-from gwproxy.translate.stages.stops import StopMatcher
-from gwproxy.translate.streams import Collector, FaithfulStream, Pipe, StreamBridge
-from gwproxy.translate.wire import jsonio, seal
-from gwproxy.translate.wire.fields import Malformed, Rejected
+from gwproxy.translate.relay import FaithfulStream
+from gwproxy.translate.streams import Collector, StreamBridge
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape
 
 CODECS: Final = registry.codecs()
 
 NO_IMAGES: Final[Mapping[str, Fetched]] = MappingProxyType({})
 
-# Nearly no request has one; a body with a conversation about addresses has them escaped.
-_NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
-
+AnswerStream: TypeAlias = StreamBridge | FaithfulStream
 
 # What clients know by status and type, which third parties choose at will.
 _ACTED_UPON: Final = frozenset({FailureKind.BILLING, FailureKind.OVERLOADED})
 
 
-class Peek(Struct, frozen=True):
+class RequestHead(Struct, frozen=True):
     """What routing needs to know of a request, read without understanding the rest."""
 
     model: str = ""
     stream: bool = False
 
 
-class _Peeked(Struct):
+class _Head(Struct):
     model: str = ""
     stream: bool | None = False
 
 
-_peeked: Final = Shape(_Peeked)
+_head: Final = Shape(_Head)
 
 
-def peek(body: bytes) -> Peek:
+def request_head(body: bytes) -> RequestHead:
     """The model and the wish for a stream. Raises fields.Malformed."""
     if not body:
         raise Malformed("", "the body is empty; it must be a JSON object")
-    peeked = _peeked.read(body, Losses())
-    return Peek(peeked.model, bool(peeked.stream))
+    head = _head.read(body, Losses())
+    return RequestHead(head.model, bool(head.stream))
 
 
 class ErrorAnswer(Struct, frozen=True):
@@ -98,12 +82,14 @@ class ErrorAnswer(Struct, frozen=True):
 
 
 class Bridge:
-    """Translates one exchange.
+    """Translates one exchange; its `tally` is for the log and the ledger.
 
     `model` is the upstream's name for the model, `streams` whether the upstream is asked to
     stream. `input_factor` calibrates the token estimate. `thoughts` remembers the reasoning before
     calls, for clients that lose it. Ids and time come from the shell. `codecs` are the dialects.
     """
+
+    __slots__ = ("_expected", "_outgoing", "tally")
 
     def __init__(
         self,
@@ -111,7 +97,7 @@ class Bridge:
         upstream: Dialect,
         quirks: Quirks,
         *,
-        asked: Peek,
+        asked: RequestHead,
         model: str,
         streams: bool,
         new_id: Callable[[str], str],
@@ -121,191 +107,87 @@ class Bridge:
         thoughts: MutableMapping[str, Thoughts] | None = None,
         codecs: Mapping[Dialect, Codec] = CODECS,
     ) -> None:
-        self._client = codecs[client]
-        self._upstream = codecs[upstream]
-        self.client = self._client.facts.name
-        self.upstream = self._upstream.facts.name
-        reads_words = quirks.leaked_tools or (
-            quirks.inline_think and self._upstream.facts.think_tags
-        )
-        self.faithful = (
-            client == upstream
+        facts = codecs[upstream].facts
+        reads_words = quirks.leaked_tools or (quirks.inline_think and facts.think_tags)
+        self._expected = Expected(
+            client=codecs[client],
+            upstream=codecs[upstream],
+            quirks=quirks,
+            context=ReplyContext(
+                model=asked.model,
+                new_id=new_id,
+                created=created,
+                request_id=request_id,
+                family=quirks.family,
+            ),
+            faithful=client == upstream
             and not (quirks.rebuild or reads_words)
-            and (not asked.stream or streams)
-            and not (streams and not asked.stream)
+            and asked.stream == streams,
+            names=Names(facts, quirks),
+            input_factor=input_factor,
+            thoughts=thoughts if quirks.reasoning_in != "none" else None,
         )
-        self.losses = Losses()
-        self.repaired: list[tuple[str, str]] = []
-        self.input_estimate = 0
-        self.usage = Usage()
-        self.stop: Stop | None = None
-        self.upstream_model = ""
-        self._quirks = quirks
-        self._model = model
-        self._streams = streams
-        self._factor = input_factor
-        self._thoughts = thoughts if quirks.reasoning_in != "none" else None
-        self._session = ""
-        self._names = Names(self._upstream.facts, quirks)
-        self._asked = Asked(
-            model=asked.model,
-            new_id=new_id,
-            created=created,
-            request_id=request_id,
-            family=quirks.family,
-        )
-        self._stops: tuple[str, ...] = ()
-        self._wrapped: dict[str, str] = {}
-        self._leaks: frozenset[str] = frozenset()
-        self._relayed = b""
+        self._outgoing = Outgoing(self._expected, model, streams)
+        self.tally = Tally()
+
+    @property
+    def upstream(self) -> Dialect:
+        return self._expected.upstream.facts.name
+
+    @property
+    def faithful(self) -> bool:
+        """Whether the bytes pass as they are."""
+        return self._expected.faithful
+
+    @property
+    def input_estimate(self) -> int:
+        """The tokens of a translated request, as we count them."""
+        return self._expected.context.input_estimate
 
     # --- towards the upstream ----------------------------------------------------------------
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
         """Addresses of images that `request` wants fetched. Raises as `request` does."""
-        if self._quirks.image_urls or not _NAMES_ADDRESS.search(body):
-            return ()
-        self._open_seals(body)
-        if self.faithful:
-            return ()
-        return pending_urls(self._client.parse_request(body, Losses()), self._quirks)
+        return self._outgoing.image_addresses(body)
 
     def request(self, body: bytes, images: Mapping[str, Fetched] = NO_IMAGES) -> bytes:
         """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
-        self._open_seals(body)
-        if self.faithful:
-            self._relayed = body
-            self.input_estimate = self._calibrate(len(body) / tokens.BYTES_PER_TOKEN)
-            return (
-                body if self._asked.model == self._model else relay.replace_model(body, self._model)
-            )
-        request = self._parse(body, self.losses)
-        if images:
-            request = with_media(request, images, self.losses)
-            self.repaired.append(("images", "hosts that take an image only as data"))
-        return self._render(request)
+        outgoing, self._expected = self._outgoing.request(body, images, self.tally)
+        return outgoing
 
     def count_request(self, body: bytes) -> bytes:
-        """A body for the upstream's `count_tokens` route, which takes no other fields."""
-        self._open_seals(body)
-        if self.faithful:
-            return self.request(body)
-        rendered = self._render(self._parse_countable(body))
-        fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
-        counted = self._upstream.facts.counted
-        return jsonio.dumps({k: v for k, v in fields.items() if k in counted})
-
-    def _open_seals(self, body: bytes) -> None:
-        """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
-        such a history goes through the hub."""
-        if self.faithful and seal.is_in(body):
-            self.faithful = False
+        """A body for the upstream's `count_tokens` route. Raises as `request` does."""
+        outgoing, self._expected = self._outgoing.count_request(body, self.tally)
+        return outgoing
 
     def estimate(self, body: bytes) -> int:
         """A local token count of a `count_tokens` body. Raises as `request` does."""
-        return self._calibrate(tokens.estimate(self._parse_countable(body)))
-
-    def _parse_countable(self, body: bytes) -> Request:
-        codec = self._client
-        return (codec.parse_countable or codec.parse_request)(body, self.losses)
-
-    def read_relayed(self) -> None:
-        """Learn from a relayed request what an answer must be told that is translated after all:
-        a Chat client's wish for usage, the fields that a Responses answer repeats."""
-        try:
-            self._parse(self._relayed, Losses())
-        except (Rejected, jsonio.NotJson):
-            return  # the upstream took it; the answer does without
-
-    def _parse(self, body: bytes, losses: Losses) -> Request:
-        request = self._client.parse_request(body, losses)
-        estimate = tokens.estimate(request)
-        self.input_estimate = self._calibrate(estimate)
-        thinking = request.thinking
-        self._asked = structs.replace(
-            self._asked,
-            input_estimate=self.input_estimate,
-            include_usage=request.include_usage,
-            legacy_functions=request.legacy_functions,
-            show_reasoning=thinking.show != "omitted",
-            echo=request.echo,
-        )
-        return structs.replace(request, estimate=estimate)
-
-    def _render(self, request: Request) -> bytes:
-        if request.stop and self._matches(request.stop):
-            self._stops = request.stop
-            self.losses.emulate("stop_sequences")
-            request = structs.replace(request, stop=())
-        request = structs.replace(request, model=self._model, stream=self._streams)
-        if self._thoughts is not None:
-            self._session = session_of(request)
-            request = recalled(request, self._thoughts)
-        request = self._names.inward(request, self.losses)
-        if self._client.facts.arguments != "object":
-            self._wrapped = wrapped_tools(request, self._quirks)
-        if self._quirks.leaked_tools:
-            self._leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
-        steps = repair_steps(request, self.upstream, self._quirks, self.losses)
-        for step, changed in steps:
-            self.repaired.append((step.name, step.why))
-            request = changed
-        self._asked = structs.replace(self._asked, answer_tool=request.answer_tool)
-        return self._upstream.render_request(request, self._quirks, self.losses)
-
-    def _matches(self, stops: tuple[str, ...]) -> bool:
-        """Whether stop sequences are looked for here: some upstreams know none, some take few, and
-        some do not tell which one it was to a client that asks."""
-        upstream = self._upstream.facts
-        if not (upstream.stops and takes_stops(stops, self.upstream, self._quirks)):
-            return True
-        return self._client.facts.names_stop and not upstream.names_stop
-
-    def _calibrate(self, estimated: float) -> int:
-        return max(1, round(estimated * self._factor))
+        return self._outgoing.estimate(body, self.tally)
 
     # --- towards the client ------------------------------------------------------------------
 
     def reply(self, body: bytes) -> bytes | Failure:
         """A whole answer for a client that wants one."""
         if self.faithful:
-            return self._relay_whole(body)
-        events = self._upstream.lay_out_reply(body, self._quirks)
-        return self.build(fold(self.pipe().feed(events)))
+            return relay.whole(self._expected, self.tally, body)
+        return self.collect().whole(body)
 
-    def _relay_whole(self, body: bytes) -> bytes | Failure:
-        codec = self._upstream
-        for event in codec.lay_out_reply(body, self._quirks):
-            if not isinstance(event, Fail):
-                self.note(event)
-            elif codec.promises is not None and codec.promises(body):
-                return relay.replace_model(body, self._asked.model)
-            else:
-                return event.failure
-        if self.upstream_model in ("", self._asked.model):
-            return body
-        return relay.replace_model(body, self._asked.model)
-
-    def build(self, result: Reply | Failure) -> bytes | Failure:
-        if isinstance(result, Failure):
-            return result
-        return self._client.build_reply(result, self._asked)
-
-    def stream(self) -> StreamBridge | FaithfulStream:
+    def stream(self) -> AnswerStream:
         if self.faithful:
-            return FaithfulStream(self)
-        return StreamBridge(self)
+            return FaithfulStream(self._expected, self.tally)
+        return StreamBridge(self._expected, self.tally)
 
     def collect(self) -> Collector:
-        return Collector(self)
+        return Collector(self._expected, self.tally)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorAnswer:
         """The upstream's refusal in the client's dialect; verbatim where both speak the same and
         the client can act on it."""
+        client, upstream = self._expected.client, self._expected.upstream
         lower = {name.lower(): value for name, value in headers.items()}
-        failure = self._upstream.parse_failure(status, lower, body)
+        failure = upstream.parse_failure(status, lower, body)
         answer = self.render(failure)
-        same = self.client == self.upstream and jsonio.is_object(body)
+        same = client.facts.name == upstream.facts.name and jsonio.is_object(body)
         if same and self._speaks_for_itself(failure, answer):
             return structs.replace(answer, status=status, body=body)
         return answer
@@ -320,49 +202,8 @@ class Bridge:
         return self.faithful or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
-        return _error_answer(self._client, failure, self._asked.request_id)
-
-    # --- for the streams -----------------------------------------------------------------
-
-    def pipe(self) -> Pipe:
-        outward = Outward(
-            self._names,
-            self.losses,
-            self._client.facts,
-            wrapped=self._wrapped,
-            answer_tool=self._asked.answer_tool,
-        )
-        return Pipe(self, LeakedCalls(self._leaks), outward, StopMatcher(self._stops))
-
-    def listener(self) -> Listener | None:
-        """Whoever keeps the answer's thoughts for the next request."""
-        return None if self._thoughts is None else Listener(self._session, self._thoughts)
-
-    def reader(self) -> Reader:
-        return self._upstream.reader(self._quirks)
-
-    def writer(self) -> Writer:
-        return self._client.writer(self._asked)
-
-    def tap(self) -> Tap:
-        return self._upstream.tap(self._quirks)
-
-    def lay_out(self, body: bytes) -> list[Event]:
-        return self._upstream.lay_out_reply(body, self._quirks)
-
-    @property
-    def asked_model(self) -> str:
-        return self._asked.model
-
-    def note(self, event: Event) -> None:
-        """Keep what the log and the ledger want to know."""
-        match event:
-            case UsageUpdate(usage=usage):
-                self.usage = self.usage.merged(usage)
-            case Finish(stop=stop):
-                self.stop = stop
-            case Start(model=model):
-                self.upstream_model = model
+        expected = self._expected
+        return _error_answer(expected.client, failure, expected.context.request_id)
 
 
 def render_failure(client: Dialect, failure: Failure, request_id: str) -> ErrorAnswer:

@@ -1,12 +1,11 @@
-"""The shape that every dialect's folder has: six files, the same names in each.
+"""The shape that every dialect's folder has: seven files, the same names in each.
 
     blocks.py    wire pieces <-> hub blocks, for history and answers alike
     request.py   parse(body, losses) -> Request              raises fields.Rejected
                  render(request, quirks, losses) -> bytes   raises fields.Rejected
-    reply.py     lay_out(body, quirks) -> list[Event]       Reader(quirks).whole(body)
-                 build(reply, asked) -> bytes                 the folded answer as a whole body
-    stream.py    Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
-                 Writer(asked).write(events) -> bytes, .ping() -> bytes
+    reply.py     build(reply, context) -> bytes             the folded answer as a whole body
+    reader.py    Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
+    writer.py    Writer(context).write(events) -> bytes, .ping() -> bytes
     relay.py     Tap(quirks).read(frames) / .finish() -> list[Event]
     failure.py   parse(status, headers, body) -> Failure
                  render(failure, request_id) -> (status, body)
@@ -16,10 +15,10 @@ any chunking; an upstream that stops without its terminator, or sends what canno
 ends in Fail. After End or Fail they emit nothing. Blocks may interleave.
 
 *Writers guarantee*: given a sequential stream they emit what a strict client accepts. They name
-the model as the client asked (`Asked.model`), close what is open before an error, and never end a
-failed stream like a finished one. A call is closed by its Close alone, not by an error or an end,
-for clients run what is closed. `ping()` is legal at any time, also before Start, and then opens the
-stream; the Start that comes later is swallowed.
+the model as the client asked (`ReplyContext.model`), close what is open before an error, and never
+end a failed stream like a finished one. A call is closed by its Close alone, not by an error or an
+end, for clients run what is closed. `ping()` is legal at any time, also before Start, and then
+opens the stream; the Start that comes later is swallowed.
 
 *Taps* are readers of what passes by: of an answer whose bytes are relayed they give Start,
 UsageUpdate, Finish, End, and Fail where the upstream itself told of it. What they cannot
@@ -44,9 +43,13 @@ from gwproxy.translate.wire.sse import Decoder, Frame
 
 
 class Reader(Protocol):
+    """Of a stream, by `feed` and `finish`, or of the one body that `whole` gets."""
+
     def feed(self, chunk: bytes) -> list[Event]: ...
 
     def finish(self) -> list[Event]: ...
+
+    def whole(self, body: bytes) -> list[Event]: ...
 
 
 class Tap(Protocol):
@@ -85,10 +88,9 @@ class Codec(Struct, frozen=True):
     facts: DialectFacts
     parse_request: Callable[[bytes, Losses], Request]
     render_request: Callable[[Request, Quirks, Losses], bytes]
-    lay_out_reply: Callable[[bytes, Quirks], list[Event]]
-    build_reply: Callable[[Reply, Asked], bytes]
+    build_reply: Callable[[Reply, ReplyContext], bytes]
     reader: Callable[[Quirks], Reader]
-    writer: Callable[[Asked], Writer]
+    writer: Callable[[ReplyContext], Writer]
     tap: Callable[[Quirks], Tap]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
@@ -97,8 +99,10 @@ class Codec(Struct, frozen=True):
     promises: Callable[[bytes], bool] | None = None
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """`model` is the name the client asked for and reads back. `new_id("msg_")` gives a fresh id
+class ReplyContext(Struct, frozen=True, kw_only=True):
+    """What an answer must be told of its request.
+
+    `model` is the name the client asked for and reads back. `new_id("msg_")` gives a fresh id
     with that prefix. `created` is Unix seconds. `input_estimate` stands in the first stream event
     until the upstream's own figure comes. `show_reasoning` False keeps reasoning text out of sight
     (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
@@ -119,10 +123,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     family: str = "upstream"
 
 
-def message_id(prefix: str, upstream_id: str, asked: Asked) -> str:
+def message_id(prefix: str, upstream_id: str, context: ReplyContext) -> str:
     """The upstream's id under the client dialect's prefix, so that both sides' logs meet in it."""
     tail = upstream_id
     for known in ("msg_", "chatcmpl-", "resp_"):
         tail = tail.removeprefix(known)
     legal = "".join(c for c in tail if c.isascii() and (c.isalnum() or c in "-_"))
-    return prefix + legal if legal else asked.new_id(prefix)
+    return prefix + legal if legal else context.new_id(prefix)

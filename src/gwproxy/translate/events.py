@@ -9,8 +9,9 @@ Blocks are numbered 0, 1, 2 … in the order of their Open. *Readers* may keep s
 one open block at a time. Usage may come anywhere after Start and accumulates field by field. What
 a reader emits after End or Fail is a bug of the reader.
 
-A whole answer is the `fold` of its stream, and `unfold` is its inverse: that is how an upstream
-that cannot stream serves a client that wants a stream, and the other way round.
+A whole answer is the `fold` of its stream, and a reader lays a whole body out as the stream that it
+would have been: that is how an upstream that cannot stream serves a client that wants a stream, and
+the other way round.
 """
 
 from __future__ import annotations
@@ -191,42 +192,6 @@ def fold(events: Iterable[Event]) -> Reply | Failure:
     for event in events:
         folding.add(event)
     return folding.result()
-
-
-def unfold(reply: Reply) -> Iterator[Event]:
-    """The stream that `reply` would have been, texts cut into readable pieces."""
-    yield Start(reply.id, reply.model, reply.created)
-    for index, block in enumerate(reply.blocks):
-        yield from _unfold_block(index, block)
-    yield UsageUpdate(reply.usage)
-    yield Finish(reply.stop)
-    yield End()
-
-
-def _unfold_block(index: int, block: Block) -> Iterator[Event]:
-    match block:
-        case Text(text=text):
-            yield Open(index, "text")
-            yield from (Delta(index, piece) for piece in pieces(text))
-            yield Close(index)
-        case Refusal(text=text):
-            yield Open(index, "refusal")
-            yield from (Delta(index, piece) for piece in pieces(text))
-            yield Close(index)
-        case Reasoning():
-            yield Open(index, "reasoning")
-            yield from (Delta(index, piece) for piece in pieces(block.text))
-            yield Close(index, block.seal, block.foreign_signature, block.hidden)
-        case Call():
-            yield Open(index, "call", block.id, block.name, block.custom, block.namespace)
-            if block.arguments:
-                yield Delta(index, block.arguments)
-            yield Close(index)
-        case Opaque():
-            yield Open(index, "opaque", native=block)
-            yield Close(index)
-        case _:
-            raise GrammarError(f"{type(block).__name__} cannot stand in an answer")
 
 
 def paced(events: Iterable[Event]) -> Iterator[Event]:

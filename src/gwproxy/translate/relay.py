@@ -11,13 +11,20 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gwproxy.translate.wire import jsonio
+from gwproxy.translate.events import Event, Fail, truncated
+from gwproxy.translate.expected import NOTED, Expected, Tally
+from gwproxy.translate.hub import Failure
+from gwproxy.translate.streams import StreamBridge
+from gwproxy.translate.wire import jsonio, sse
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _MODEL_FIRST: Final = re.compile(rb'\s*\{\s*"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MODEL_ANYWHERE: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 # A terminator at the end of what has come; SDKs stop reading there.
 _DONE: Final = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?\[DONE\][ \r\n]*\Z")
+
+_LINE_ENDS: Final = b"\r\n"
+_AT_DONE: Final = tuple(b"[DONE]" + end for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
 
 
 def replace_model(body: bytes, model: str) -> bytes:
@@ -84,3 +91,102 @@ class ModelSplicer:
 def without_done(events: bytes) -> bytes:
     """`events` less the `[DONE]` at their end, for an answer that has not finished."""
     return _DONE.sub(b"", events)
+
+
+def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
+    """A whole answer as it came, but for the model's name; a failure where it is none."""
+    asked, codec = expected.context.model, expected.upstream
+    for event in codec.reader(expected.quirks).whole(body):
+        if not isinstance(event, Fail):
+            tally.note(event)
+        elif codec.promises is not None and codec.promises(body):
+            return replace_model(body, asked)
+        else:
+            return event.failure
+    if tally.model in ("", asked):
+        return body
+    return replace_model(body, asked)
+
+
+class FaithfulStream:
+    """The upstream's own bytes, event by event, with the model's name as the client asked for it.
+
+    `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
+    """
+
+    __slots__ = (
+        "_decoder",
+        "_expected",
+        "_splicer",
+        "_tally",
+        "_tap",
+        "failure",
+        "over",
+        "said_all",
+        "told",
+    )
+
+    def __init__(self, expected: Expected, tally: Tally) -> None:
+        self._expected = expected
+        self._tally = tally
+        self._splicer = ModelSplicer(expected.context.model)
+        self._tap = expected.upstream.tap(expected.quirks)
+        self._decoder = self._tap.decoder
+        self.over = False
+        self.said_all = False  # the upstream's last event has come; its body's end may be far
+        self.failure: Failure | None = None
+        self.told: Failure | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The events that are whole. Raises sse.TooLong."""
+        if frames := self._decoder.feed(chunk):
+            self._note(self._tap.read(frames))
+        events = self._decoder.whole
+        if not self.said_all and events.endswith(_AT_DONE):
+            events = without_done(events)
+        return self._splicer.splice(events)
+
+    def finish(self) -> bytes:
+        """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
+        closing = self._tap.closing()  # before it reads of a block that the client never sees
+        last = self._tap.finish()
+        self._note(last)
+        if not self.said_all:
+            return closing + self._tell(truncated())
+        self.over = True
+        rest = self._decoder.whole
+        if rest.strip(_LINE_ENDS):
+            rest = rest + b"\n\n" if last else b""
+        return self._splicer.splice(rest)
+
+    def whole(self, body: bytes) -> bytes:
+        """JSON in answer to a stream request: the one case in which even equals are translated."""
+        self.over = True
+        translated = StreamBridge(self._expected.translated(), self._tally)
+        out = translated.whole(body)
+        self.failure = self.told = translated.failure
+        return out
+
+    def fail(self, failure: Failure) -> bytes:
+        """An error event after the upstream's own."""
+        return self._tap.closing() + self._tell(failure)
+
+    def _tell(self, failure: Failure) -> bytes:
+        self.over = True
+        self.failure = self.told = failure
+        return self._expected.client.writer(self._expected.context).write([Fail(failure)])
+
+    def ping(self) -> bytes:
+        # A comment and no event: the upstream's own first event must stay the first.
+        return b"" if self.over else sse.comment("ping")
+
+    def leave(self) -> None:
+        """Nothing more comes of it; its usage was noted as it came."""
+
+    def _note(self, events: list[Event]) -> None:
+        for event in events:
+            if type(event) is Fail:
+                self.told = event.failure
+            elif type(event) in NOTED:
+                self._tally.note(event)
+        self.said_all = self._tap.over

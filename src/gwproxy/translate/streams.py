@@ -1,36 +1,22 @@
-"""What a bridge gives for one answer: the client's stream, or the collector of a whole answer.
+"""A translated answer, streamed or whole, out of what the upstream sends.
 
-`StreamBridge` translates, `FaithfulStream` relays, `Collector` folds a stream into one body. They
-have the same doors (`bridge.py` says when each is used), and hold what is true of one answer only;
-what is known of the exchange stays in their bridge.
+`StreamBridge` gives the client's stream, `Collector` its whole answer; between reader and client
+stands the `Pipe`. They hold what is true of one answer only; what is known of the exchange stands
+in its `Expected`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
 
-from gwproxy.translate import relay
-from gwproxy.translate.events import (
-    End,
-    Event,
-    Fail,
-    Finish,
-    Fold,
-    Start,
-    UsageUpdate,
-    paced,
-    truncated,
-)
+from gwproxy.translate.events import End, Event, Fail, Fold, paced, truncated
+from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.stages.calls import Outward
 from gwproxy.translate.stages.leaked import LeakedCalls
+from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.stops import StopMatcher
-from gwproxy.translate.wire import sse
-
-if TYPE_CHECKING:
-    from gwproxy.translate.bridge import Bridge
 
 
 class Pipe:
@@ -38,25 +24,31 @@ class Pipe:
     keeps."""
 
     __slots__ = (
-        "_bridge",
         "_leaked",
         "_listener",
         "_outward",
         "_sequencer",
         "_stops",
+        "_tally",
         "failure",
         "over",
     )
 
-    def __init__(
-        self, bridge: Bridge, leaked: LeakedCalls, outward: Outward, stops: StopMatcher
-    ) -> None:
-        self._bridge = bridge
+    def __init__(self, expected: Expected, tally: Tally) -> None:
+        leaked, stops = LeakedCalls(expected.leaks), StopMatcher(expected.stops)
+        thoughts = expected.thoughts
+        self._tally = tally
         self._sequencer = Sequencer()
         self._leaked = leaked if leaked.active else None
-        self._outward = outward
+        self._outward = Outward(
+            expected.names,
+            tally.losses,
+            expected.client.facts,
+            wrapped=expected.wrapped,
+            answer_tool=expected.context.answer_tool,
+        )
         self._stops = stops if stops.active else None
-        self._listener = bridge.listener()
+        self._listener = None if thoughts is None else Listener(expected.session, thoughts)
         self.failure: Failure | None = None
         self.over = False
 
@@ -71,16 +63,13 @@ class Pipe:
             self._listener.feed(out)
         for event in out:
             kind = type(event)
-            if kind in _NOTED:
-                self._bridge.note(event)
+            if kind in NOTED:
+                self._tally.note(event)
             elif kind is End or kind is Fail:
                 self.over = True
                 if kind is Fail:
                     self.failure = event.failure  # type: ignore[union-attr]
         return out
-
-
-_NOTED: Final = frozenset({UsageUpdate, Finish, Start})
 
 
 class StreamBridge:
@@ -90,13 +79,12 @@ class StreamBridge:
     the shell has sent anything, `failure` may still become an answer with an honest status.
     """
 
-    __slots__ = ("_bridge", "_pipe", "_reader", "_writer")
+    __slots__ = ("_pipe", "_reader", "_writer")
 
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self._pipe = bridge.pipe()
-        self._reader = bridge.reader()
-        self._writer = bridge.writer()
+    def __init__(self, expected: Expected, tally: Tally) -> None:
+        self._pipe = Pipe(expected, tally)
+        self._reader = expected.upstream.reader(expected.quirks)
+        self._writer = expected.client.writer(expected.context)
 
     @property
     def over(self) -> bool:
@@ -124,7 +112,7 @@ class StreamBridge:
 
     def whole(self, body: bytes) -> bytes:
         """The upstream answered with one JSON body."""
-        return self._send(list(paced(self._bridge.lay_out(body))))
+        return self._send(list(paced(self._reader.whole(body))))
 
     def fail(self, failure: Failure) -> bytes:
         """Trouble on the way: the error in the client's words."""
@@ -142,105 +130,16 @@ class StreamBridge:
         return self._writer.write(self._pipe.feed(events))
 
 
-class FaithfulStream:
-    """The upstream's own bytes, event by event, with the model's name as the client asked for it.
-
-    `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
-    """
-
-    __slots__ = (
-        "_bridge",
-        "_decoder",
-        "_splicer",
-        "_tap",
-        "failure",
-        "over",
-        "said_all",
-        "told",
-    )
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self._splicer = relay.ModelSplicer(bridge.asked_model)
-        self._tap = bridge.tap()
-        self._decoder = self._tap.decoder
-        self.over = False
-        self.said_all = False  # the upstream's last event has come; its body's end may be far
-        self.failure: Failure | None = None
-        self.told: Failure | None = None
-
-    def feed(self, chunk: bytes) -> bytes:
-        """The events that are whole. Raises sse.TooLong."""
-        if frames := self._decoder.feed(chunk):
-            self._note(self._tap.read(frames))
-        events = self._decoder.whole
-        if not self.said_all and events.endswith(_AT_DONE):
-            events = relay.without_done(events)
-        return self._splicer.splice(events)
-
-    def finish(self) -> bytes:
-        """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
-        closing = self._tap.closing()  # before it reads of a block that the client never sees
-        last = self._tap.finish()
-        self._note(last)
-        if not self.said_all:
-            return closing + self._tell(truncated())
-        self.over = True
-        rest = self._decoder.whole
-        if rest.strip(_LINE_ENDS):
-            rest = rest + b"\n\n" if last else b""
-        return self._splicer.splice(rest)
-
-    def whole(self, body: bytes) -> bytes:
-        """JSON in answer to a stream request: the one case in which even equals are translated."""
-        self.over = True
-        self._bridge.read_relayed()
-        translated = StreamBridge(self._bridge)
-        out = translated.whole(body)
-        self.failure = self.told = translated.failure
-        return out
-
-    def fail(self, failure: Failure) -> bytes:
-        """An error event after the upstream's own."""
-        return self._tap.closing() + self._tell(failure)
-
-    def _tell(self, failure: Failure) -> bytes:
-        self.over = True
-        self.failure = self.told = failure
-        return self._bridge.writer().write([Fail(failure)])
-
-    def ping(self) -> bytes:
-        # A comment and no event: the upstream's own first event must stay the first.
-        return b"" if self.over else sse.comment("ping")
-
-    def leave(self) -> None:
-        """Nothing more comes of it; its usage was noted as it came."""
-
-    def _note(self, events: list[Event]) -> None:
-        for event in events:
-            if type(event) is Fail:
-                self.told = event.failure
-            elif type(event) in _NOTED:
-                self._bridge.note(event)
-        self.said_all = self._tap.over
-
-
-_LINE_ENDS: Final = b"\r\n"
-_AT_DONE: Final = tuple(b"[DONE]" + end for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
-
-
 class Collector:
-    """A whole answer for the client, out of a stream of the upstream."""
+    """A whole answer for the client, out of a stream or a whole answer of the upstream."""
 
-    __slots__ = ("_bridge", "_folding", "_pipe", "_reader")
+    __slots__ = ("_expected", "_folding", "_pipe", "_reader")
 
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        if bridge.faithful:
-            bridge.read_relayed()
+    def __init__(self, expected: Expected, tally: Tally) -> None:
+        self._expected = expected = expected.translated()
         self._folding = Fold()
-        self._pipe = bridge.pipe()
-        self._reader = bridge.reader()
+        self._pipe = Pipe(expected, tally)
+        self._reader = expected.upstream.reader(expected.quirks)
 
     @property
     def over(self) -> bool:
@@ -251,9 +150,20 @@ class Collector:
 
     def finish(self) -> bytes | Failure:
         self._add(self._reader.finish())
-        return self._bridge.build(self._folding.result())
+        return self._built()
+
+    def whole(self, body: bytes) -> bytes | Failure:
+        """The upstream answered with one JSON body."""
+        self._add(self._reader.whole(body))
+        return self._built()
 
     def _add(self, events: list[Event]) -> None:
         if not self.over:
             for event in self._pipe.feed(events):
                 self._folding.add(event)
+
+    def _built(self) -> bytes | Failure:
+        result, expected = self._folding.result(), self._expected
+        if isinstance(result, Failure):
+            return result
+        return expected.client.build_reply(result, expected.context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 
@@ -18,7 +18,7 @@ def bridge(upstream: Dialect, quirks: Quirks) -> Bridge:
         Dialect.ANTHROPIC,
         upstream,
         quirks,
-        asked=Peek("m"),
+        asked=RequestHead("m"),
         model="kimi-k2.5",
         streams=False,
         new_id=str,

@@ -15,7 +15,7 @@ import pytest
 from gwproxy.translate.anthropic import request
 from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.anthropic.writer import Writer
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
@@ -50,7 +50,7 @@ MANNERS = {
         max_output=64_000,
     ),
 }
-ASKED = Asked(
+CONTEXT = ReplyContext(
     model="claude-sonnet-5",
     new_id=lambda prefix: f"{prefix}fresh",
     request_id="req_1",
@@ -77,7 +77,7 @@ def test_requests(path: Path, quirks: str) -> None:
 
 @pytest.mark.parametrize("path", STREAMS, ids=name_of)
 def test_streams(path: Path) -> None:
-    reader, writer = Reader(MANNERS["plain"]), Writer(ASKED)
+    reader, writer = Reader(MANNERS["plain"]), Writer(CONTEXT)
     events = reader.feed(path.read_bytes()) + reader.finish()
     data = writer.write(Sequencer().feed(events))
 

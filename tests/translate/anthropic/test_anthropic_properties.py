@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gwproxy.translate.anthropic import reply, request
 from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.anthropic.writer import Writer
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import Delta, Event, Fail, fold, unfold
+from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.events import Delta, Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
@@ -45,9 +45,12 @@ from support.anthropic_sdk import accumulated, bare, whole
 from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped
 from support.generated import ARGUMENTS, OBJECTS, TEXTS, TOOL_NAMES, replies
 from support.sending import sent
+from support.unfolded import unfold
 
-ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
-HIDING = Asked(model="asked", new_id=lambda p: f"{p}fresh", family="kimi", show_reasoning=False)
+CONTEXT = ReplyContext(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
+HIDING = ReplyContext(
+    model="asked", new_id=lambda p: f"{p}fresh", family="kimi", show_reasoning=False
+)
 EVERYTHING = Quirks(
     family="claude",
     adaptive_thinking=True,
@@ -83,7 +86,7 @@ def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
 
 def stream_of(answer: Reply) -> bytes:
     """The stream of an upstream, made by our own writer, which the SDK judges below."""
-    return Writer(ASKED).write(unfold(answer))
+    return Writer(CONTEXT).write(unfold(answer))
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -166,7 +169,7 @@ def test_hostile_frames_never_break_the_grammar(frames: list[bytes], places: lis
 @given(st.binary(max_size=200))
 def test_any_body_is_an_answer_or_a_failure(body: bytes) -> None:
     grammar = Grammar(sequential=True)
-    for event in reply.lay_out(body, PLAIN):
+    for event in Reader(PLAIN).whole(body):
         grammar.check(event)
     grammar.close()
 
@@ -174,9 +177,9 @@ def test_any_body_is_an_answer_or_a_failure(body: bytes) -> None:
 # --- writing -------------------------------------------------------------------------------------
 
 
-@given(replies(), st.sampled_from([ASKED, HIDING]))
+@given(replies(), st.sampled_from([CONTEXT, HIDING]))
 def test_a_strict_client_reads_every_stream_as_the_whole_answer(
-    answer: Reply, asked: Asked
+    answer: Reply, asked: ReplyContext
 ) -> None:
     collected = collect(Writer(asked).write(unfold(answer)))
 
@@ -184,8 +187,8 @@ def test_a_strict_client_reads_every_stream_as_the_whole_answer(
 
 
 @settings(max_examples=40, deadline=None)
-@given(replies(), st.sampled_from([ASKED, HIDING]))
-def test_the_sdk_reads_every_stream_as_the_whole_answer(answer: Reply, asked: Asked) -> None:
+@given(replies(), st.sampled_from([CONTEXT, HIDING]))
+def test_the_sdk_reads_every_stream_as_the_whole_answer(answer: Reply, asked: ReplyContext) -> None:
     stream = Writer(asked).write(unfold(answer))
 
     assert accumulated(stream) == whole(reply.build(answer, asked))
@@ -197,13 +200,13 @@ def test_a_failure_anywhere_is_a_legal_end(answer: Reply, place: int) -> None:
     failing = events[: place % len(events)]
     failure = Failure(kind=fold([]).kind, message="x", status=502)  # type: ignore[union-attr]
 
-    assert collect(Writer(ASKED).write([*failing, Fail(failure)])).error is not None
+    assert collect(Writer(CONTEXT).write([*failing, Fail(failure)])).error is not None
 
 
 @given(replies())
 def test_what_was_written_is_read_again(answer: Reply) -> None:
     """Thoughts apart, which come back in their seal, and refusals, which are text here."""
-    again = fold(Reader(PLAIN).whole(reply.build(answer, ASKED)))
+    again = fold(Reader(PLAIN).whole(reply.build(answer, CONTEXT)))
     assert isinstance(again, Reply)
     said = [Text(b.text) if isinstance(b, Refusal) else b for b in answer.blocks]
 

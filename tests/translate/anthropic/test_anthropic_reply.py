@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.anthropic import reply
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.anthropic.reader import Reader
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
@@ -30,12 +31,12 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 from support.anthropic_sdk import whole
 
-ASKED = Asked(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
+CONTEXT = ReplyContext(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
 PLAIN = Quirks(family="kimi")
 
 
 def laid_out(body: dict[str, Any], quirks: Quirks = PLAIN) -> list[Event]:
-    events = reply.lay_out(json.dumps(body).encode(), quirks)
+    events = Reader(quirks).whole(json.dumps(body).encode())
     grammar = Grammar(sequential=True)
     for event in events:
         grammar.check(event)
@@ -62,7 +63,7 @@ def read(body: dict[str, Any]) -> Reply:
     return result
 
 
-def build(*blocks: Any, stop: Stop | None = None, asked: Asked = ASKED) -> Any:
+def build(*blocks: Any, stop: Stop | None = None, asked: ReplyContext = CONTEXT) -> Any:
     stop = stop or Stop(StopReason.END)
     return json.loads(reply.build(Reply("x1", "up", blocks, stop, Usage(3, output=4)), asked))
 
@@ -96,7 +97,7 @@ def test_a_whole_answer() -> None:
 def test_numbers_in_arguments_are_not_printed_anew() -> None:
     given = '{"n":1.10,"i":12345678901234567890123}'
     body = b'{"content":[{"type":"tool_use","id":"a","name":"A","input":%b}]}' % given.encode()
-    result = fold(reply.lay_out(body, PLAIN))
+    result = fold(Reader(PLAIN).whole(body))
 
     assert isinstance(result, Reply)
     assert result.blocks == (Call("a", "A", given),)
@@ -119,7 +120,7 @@ def test_an_answer_without_a_reason_to_stop() -> None:
     ],
 )
 def test_what_is_no_answer(body: bytes, kind: str, words: str) -> None:
-    (*_, last) = reply.lay_out(body, PLAIN)
+    (*_, last) = Reader(PLAIN).whole(body)
 
     assert isinstance(last, Fail)
     assert last.failure.kind is FailureKind(kind)
@@ -183,7 +184,7 @@ def test_input_is_always_an_object(arguments: str, given: dict[str, Any]) -> Non
 
 
 def test_a_hidden_thought_is_carried_unseen() -> None:
-    hiding = Asked(model="m", new_id=str, show_reasoning=False, family="kimi")
+    hiding = ReplyContext(model="m", new_id=str, show_reasoning=False, family="kimi")
     (shown,) = build(Reasoning("secret"), asked=hiding)["content"]
 
     assert shown["thinking"] == ""
@@ -202,7 +203,7 @@ def test_native_blocks_return_as_they_came() -> None:
             ),
             Stop(StopReason.PAUSE),
         ),
-        ASKED,
+        CONTEXT,
     )
 
     assert b'"content":[' + native.encode() + b"]" in built

@@ -10,7 +10,7 @@ import anthropic
 import pytest
 
 from gwproxy.translate.anthropic.writer import Writer
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -23,7 +23,6 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
     truncated,
-    unfold,
 )
 from gwproxy.translate.hub import (
     Call,
@@ -43,15 +42,18 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.wire import seal
 from support.anthropic_grammar import Collected, collect
 from support.anthropic_sdk import accumulated
+from support.unfolded import unfold
 
-ASKED = Asked(
+CONTEXT = ReplyContext(
     model="claude-sonnet-5",
     new_id=lambda prefix: f"{prefix}fresh",
     input_estimate=77,
     request_id="req_1",
     family="kimi",
 )
-HIDING = Asked(model="m", new_id=lambda prefix: f"{prefix}x", show_reasoning=False, family="kimi")
+HIDING = ReplyContext(
+    model="m", new_id=lambda prefix: f"{prefix}x", show_reasoning=False, family="kimi"
+)
 ENDING: tuple[Event, ...] = (Finish(Stop(StopReason.END)), End())
 
 
@@ -59,13 +61,13 @@ def reply(*blocks: Any, reason: StopReason = StopReason.END, usage: Usage | None
     return Reply("chatcmpl-9", "up", blocks, Stop(reason), usage or Usage(fresh=5, output=3))
 
 
-def written(events: Iterable[Event], asked: Asked = ASKED) -> bytes:
+def written(events: Iterable[Event], asked: ReplyContext = CONTEXT) -> bytes:
     """The stream, one event a write, as a slow upstream gives them."""
     writer = Writer(asked)
     return b"".join(writer.write([event]) for event in events)
 
 
-def seen(events: Iterable[Event], asked: Asked = ASKED) -> Collected:
+def seen(events: Iterable[Event], asked: ReplyContext = CONTEXT) -> Collected:
     events = list(events)
     data = written(events, asked)
     at_once = Writer(asked).write(events)
@@ -99,7 +101,7 @@ def test_the_exact_bytes_of_a_small_stream() -> None:
     """Claude Code needs `event:` lines, and nothing that it does not know."""
     events: list[Event] = [Start("msg_a"), Open(0, "text"), Delta(0, 'a"\n'), Close(0)]
 
-    assert Writer(ASKED).write([*events, UsageUpdate(Usage(2)), *ENDING]).decode() == (
+    assert Writer(CONTEXT).write([*events, UsageUpdate(Usage(2)), *ENDING]).decode() == (
         'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_a",'
         '"type":"message","role":"assistant","model":"claude-sonnet-5","content":[],'
         '"stop_reason":null,"stop_sequence":null,'
@@ -121,7 +123,7 @@ def test_the_exact_bytes_of_a_small_stream() -> None:
 
 def test_the_first_event_has_the_true_figures_if_they_came_with_the_start() -> None:
     usage = UsageUpdate(Usage(fresh=5, cache_read=2, output=1))
-    stream = collect(Writer(ASKED).write([Start("a"), usage, *ENDING]))
+    stream = collect(Writer(CONTEXT).write([Start("a"), usage, *ENDING]))
 
     assert stream.first_usage == {
         "input_tokens": 5,
@@ -131,11 +133,11 @@ def test_the_first_event_has_the_true_figures_if_they_came_with_the_start() -> N
 
 
 def test_the_first_event_goes_out_with_the_start() -> None:
-    assert Writer(ASKED).write([Start("a")]).startswith(b"event: message_start")
+    assert Writer(CONTEXT).write([Start("a")]).startswith(b"event: message_start")
 
 
 def test_a_ping_before_the_start_opens_the_stream() -> None:
-    writer = Writer(ASKED)
+    writer = Writer(CONTEXT)
     data = writer.ping() + writer.ping() + writer.write([Ping(), Start("late"), Ping()])
     stream = collect(data + writer.write(ENDING))
 
@@ -145,7 +147,7 @@ def test_a_ping_before_the_start_opens_the_stream() -> None:
 
 
 def test_pings_in_the_middle_keep_their_place() -> None:
-    writer = Writer(ASKED)
+    writer = Writer(CONTEXT)
     events: list[Event] = [Start(), Open(0, "text"), Delta(0, "a"), Ping(), Delta(0, "b")]
     data = writer.write(events) + writer.ping() + writer.write([Close(0), *ENDING])
 
@@ -159,7 +161,7 @@ def test_pings_in_the_middle_keep_their_place() -> None:
 
 
 def test_after_the_end_there_is_nothing() -> None:
-    writer = Writer(ASKED)
+    writer = Writer(CONTEXT)
     collect(writer.write([Start(), *ENDING]))
 
     assert writer.ping() == b""
@@ -338,7 +340,7 @@ def test_cached_input_alone_is_not_topped_up_by_the_estimate() -> None:
 )
 def test_a_failure_closes_what_is_open_and_ends_as_one(before: list[Event]) -> None:
     failure = Failure(FailureKind.OVERLOADED, "busy", 503)
-    writer = Writer(ASKED)
+    writer = Writer(CONTEXT)
     data = writer.write([*before, Fail(failure), *ENDING]) + writer.ping()
     stream = collect(data)
 
@@ -351,14 +353,14 @@ def test_a_failure_closes_what_is_open_and_ends_as_one(before: list[Event]) -> N
 def test_a_failure_leaves_a_call_open() -> None:
     """Claude Code runs a call whose block was stopped, and ignores the error after it."""
     before: list[Event] = [Start(), Open(0, "call", "a", "A"), Delta(0, '{"a')]
-    data = Writer(ASKED).write([*before, Fail(Failure(FailureKind.UPSTREAM, "cut", 502))])
+    data = Writer(CONTEXT).write([*before, Fail(Failure(FailureKind.UPSTREAM, "cut", 502))])
     assert b"content_block_stop" not in data
     assert collect(data).half_call
 
 
 def test_an_overflow_in_the_stream_has_the_words_that_make_claude_code_compact() -> None:
     failure = Failure(FailureKind.CONTEXT, "x", 400, context_tokens=9, context_limit=8)
-    stream = collect(Writer(ASKED).write([Fail(failure)]))
+    stream = collect(Writer(CONTEXT).write([Fail(failure)]))
 
     assert stream.error is not None
     assert stream.error["message"] == "prompt is too long: 9 tokens > 8 maximum"

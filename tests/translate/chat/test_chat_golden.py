@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gwproxy.translate.bridge import CODECS
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply
@@ -27,7 +27,7 @@ CHAT = FIXTURES / "chat"
 REQUESTS = sorted(p for p in (CHAT / "requests").glob("*.json") if ".to-" not in p.name)
 REPLIES = sorted(p for p in (CHAT / "replies").glob("*.json") if ".to-" not in p.name)
 STREAMS = sorted(p for p in (CHAT / "streams").glob("*.sse") if ".to-" not in p.name)
-ASKED = Asked(
+CONTEXT = ReplyContext(
     model="my-model", new_id=lambda prefix: prefix + "fresh", created=5, include_usage=True
 )
 MANNERS = {
@@ -58,15 +58,15 @@ def test_requests(path: Path, upstream: str) -> None:
 
 @pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
 def test_replies(path: Path) -> None:
-    reply = fold(CODEC.lay_out_reply(path.read_bytes(), MANNERS["kimi"]))
+    reply = fold(CODEC.reader(MANNERS["kimi"]).whole(path.read_bytes()))
     assert isinstance(reply, Reply)
-    agrees(path.with_suffix(".to-client.json"), readable(CODEC.build_reply(reply, ASKED)))
+    agrees(path.with_suffix(".to-client.json"), readable(CODEC.build_reply(reply, CONTEXT)))
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_streams(path: Path) -> None:
     quirks = MANNERS["kimi"]
-    reader, writer = CODEC.reader(quirks), CODEC.writer(ASKED)
+    reader, writer = CODEC.reader(quirks), CODEC.writer(CONTEXT)
     outward = Outward(Names(CODEC.facts, quirks), Losses(), CODEC.facts)
     events = [*reader.feed(path.read_bytes()), *reader.finish()]
     agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))

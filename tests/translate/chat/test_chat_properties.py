@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.chat.reply import build, lay_out
+from gwproxy.translate.chat.reply import build
 from gwproxy.translate.chat.request import parse, render
 from gwproxy.translate.chat.writer import Writer
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Delta, End, Event, Fail, Open, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
@@ -52,7 +52,7 @@ from support.sending import sent
 STREAMS = sorted(
     path for path in (FIXTURES / "chat" / "streams").glob("*.sse") if ".to-" not in path.name
 )
-ASKED = Asked(model="m", new_id=lambda prefix: prefix + "fresh", include_usage=True)
+CONTEXT = ReplyContext(model="m", new_id=lambda prefix: prefix + "fresh", include_usage=True)
 
 # --- streams ---------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ def test_hostile_frames_keep_the_grammar(frames: list[bytes], quirks: Quirks) ->
     for event in events:
         grammar.check(event)
     grammar.close()
-    written = Writer(ASKED).write(one_id_each(Sequencer().feed(events)))
+    written = Writer(CONTEXT).write(one_id_each(Sequencer().feed(events)))
     assert collect(written, include_usage=True).ended == isinstance(events[-1], End)
 
 
@@ -235,9 +235,9 @@ ANSWERS = st.builds(
 @given(ANSWERS)
 def test_an_answer_survives_the_way_there_and_back(reply: Reply) -> None:
     """What Chat can say; whose thoughts they are is what the reading side puts to them."""
-    body = build(reply, ASKED)
-    stream_of_it = Writer(ASKED).write(read_back(body))
-    for result in (fold(lay_out(body, PLAIN)), fold(read(stream_of_it))):
+    body = build(reply, CONTEXT)
+    stream_of_it = Writer(CONTEXT).write(read_back(body))
+    for result in (fold(Reader(PLAIN).whole(body)), fold(read(stream_of_it))):
         assert isinstance(result, Reply)
         assert [strip(block) for block in result.blocks] == list(reply.blocks)
         assert (result.id, result.model, result.created) == ("chatcmpl-1", "m", 7)
@@ -248,7 +248,7 @@ def test_an_answer_survives_the_way_there_and_back(reply: Reply) -> None:
 
 
 def read_back(body: bytes) -> list[Event]:
-    events = lay_out(body, PLAIN)
+    events = Reader(PLAIN).whole(body)
     assert not isinstance(events[-1], Fail)
     return events
 
@@ -260,7 +260,7 @@ def strip(block: Block) -> Block:
 @given(st.builds(Usage, fresh=COUNT, cache_read=COUNT, output=COUNT, reasoning=COUNT))
 def test_usage_survives_the_way_there_and_back(usage: Usage) -> None:
     reply = Reply("x", "m", (Text("a"),), Stop(StopReason.END), usage)
-    result = fold(lay_out(build(reply, ASKED), PLAIN))
+    result = fold(Reader(PLAIN).whole(build(reply, CONTEXT)))
     assert isinstance(result, Reply)
     assert result.usage == usage
 

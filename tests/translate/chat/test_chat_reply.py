@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from gwproxy.translate.chat.reply import build, lay_out
+from gwproxy.translate.chat.reader import Reader
+from gwproxy.translate.chat.reply import build
 from gwproxy.translate.chat.writer import Writer
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import Fail, fold, unfold
+from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.events import Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Call,
@@ -33,9 +34,10 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.quirks import Quirks
 from support.chat_grammar import collect
 from support.generated import replies
+from support.unfolded import unfold
 
 KIMI = Quirks(family="kimi")
-ASKED = Asked(
+CONTEXT = ReplyContext(
     model="my-model", new_id=lambda prefix: prefix + "fresh", created=5, include_usage=True
 )
 SEAL = Seal("kimi", "text", "")
@@ -55,7 +57,7 @@ def completion(message: dict[str, Any], finish: str | None = "stop", **members: 
 
 
 def reply_of(body: bytes, quirks: Quirks = KIMI) -> Reply:
-    events = lay_out(body, quirks)
+    events = Reader(quirks).whole(body)
     grammar = Grammar(sequential=True)
     for event in events:
         grammar.check(event)
@@ -65,7 +67,7 @@ def reply_of(body: bytes, quirks: Quirks = KIMI) -> Reply:
     return reply
 
 
-def built(reply: Reply, asked: Asked = ASKED) -> Any:
+def built(reply: Reply, asked: ReplyContext = CONTEXT) -> Any:
     return json.loads(build(reply, asked))
 
 
@@ -142,7 +144,9 @@ def test_two_calls_with_one_id_are_two_calls() -> None:
         {"id": "call_0", "type": "function", "function": {"name": "f", "arguments": arguments}}
         for arguments in ('{"a":1}', '{"a":2}')
     ]
-    reply = fold(lay_out(completion({"content": None, "tool_calls": calls}, "tool_calls"), KIMI))
+    reply = fold(
+        Reader(KIMI).whole(completion({"content": None, "tool_calls": calls}, "tool_calls"))
+    )
     assert isinstance(reply, Reply)
     assert reply.blocks == (Call("call_0", "f", '{"a":1}'), Call("call_0", "f", '{"a":2}'))
 
@@ -174,7 +178,7 @@ def test_inline_thinking_of_a_whole_answer() -> None:
     ],
 )
 def test_what_is_no_answer_is_a_failure(body: bytes, kind: FailureKind) -> None:
-    (*_, event) = lay_out(body, KIMI)
+    (*_, event) = Reader(KIMI).whole(body)
     assert isinstance(event, Fail)
     assert event.failure.kind is kind
 
@@ -230,15 +234,15 @@ def test_unknown_usage_is_left_out() -> None:
 
 
 def test_half_known_usage_is_filled_up_by_the_estimate() -> None:
-    asked = Asked(model="m", new_id=str, input_estimate=40)
+    asked = ReplyContext(model="m", new_id=str, input_estimate=40)
     usage = built(Reply("x", "m", (), Stop(StopReason.END), Usage(output=2)), asked)["usage"]
     assert usage == {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}
 
 
 # --- streamed = whole ------------------------------------------------------------------------
 
-LEGACY = Asked(model="m", new_id=lambda prefix: prefix + "fresh", legacy_functions=True)
-HIDING = Asked(model="m", new_id=lambda prefix: prefix + "fresh", show_reasoning=False)
+LEGACY = ReplyContext(model="m", new_id=lambda prefix: prefix + "fresh", legacy_functions=True)
+HIDING = ReplyContext(model="m", new_id=lambda prefix: prefix + "fresh", show_reasoning=False)
 
 
 def unique_calls(reply: Reply) -> bool:
@@ -246,8 +250,8 @@ def unique_calls(reply: Reply) -> bool:
     return len(ids) == len(set(ids))
 
 
-@given(replies().filter(unique_calls), st.sampled_from([ASKED, LEGACY, HIDING]))
-def test_a_stream_collects_to_the_whole_answer(reply: Reply, asked: Asked) -> None:
+@given(replies().filter(unique_calls), st.sampled_from([CONTEXT, LEGACY, HIDING]))
+def test_a_stream_collects_to_the_whole_answer(reply: Reply, asked: ReplyContext) -> None:
     seen = collect(Writer(asked).write(unfold(reply)), include_usage=asked.include_usage)
     whole = built(reply, asked)
     choice = whole["choices"][0]
@@ -304,7 +308,7 @@ def test_the_official_sdk_collects_the_same(sdk: Sdk, reply: Reply) -> None:
     order are an IndexError, and a repeated role is `assistantassistant`."""
     # The helper raises on `length` and `content_filter` by design, after it has collected all.
     reply = Reply(reply.id, reply.model, reply.blocks, Stop(StopReason.END), reply.usage)
-    collected = sdk.collects(Writer(ASKED).write(unfold(reply)))
+    collected = sdk.collects(Writer(CONTEXT).write(unfold(reply)))
     whole = ChatCompletion.model_validate(built(reply))
     got, wanted = collected.model_dump(), whole.model_dump()
     for one in (got, wanted):
@@ -331,6 +335,6 @@ def test_the_official_sdk_collects_the_same(sdk: Sdk, reply: Reply) -> None:
 def test_the_official_sdk_sees_a_failed_stream_fail(sdk: Sdk) -> None:
     reply = Reply("x", "m", (Text("a"),), Stop(StopReason.END))
     events = list(unfold(reply))[:3]
-    (failed,) = lay_out(b'{"error":{"message":"cut off by thunder"}}', KIMI)
+    (failed,) = Reader(KIMI).whole(b'{"error":{"message":"cut off by thunder"}}')
     with pytest.raises(openai.APIError, match="cut off by thunder"):
-        sdk.collects(Writer(ASKED).write([*events, failed]))
+        sdk.collects(Writer(CONTEXT).write([*events, failed]))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.chat.writer import Writer
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -21,7 +21,6 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
     truncated,
-    unfold,
 )
 from gwproxy.translate.hub import (
     Block,
@@ -39,12 +38,13 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.wire.seal import unwrap
 from support.chat_grammar import Collected, collect
+from support.unfolded import unfold
 
-ASKED = Asked(model="my-model", new_id=lambda prefix: prefix + "fresh", created=5)
+CONTEXT = ReplyContext(model="my-model", new_id=lambda prefix: prefix + "fresh", created=5)
 END = Stop(StopReason.END)
 
 
-def written(*blocks: Block, asked: Asked = ASKED, stop: Stop = END) -> Collected:
+def written(*blocks: Block, asked: ReplyContext = CONTEXT, stop: Stop = END) -> Collected:
     reply = Reply("msg_1", "upstream-model", blocks, stop, Usage(fresh=3, output=2))
     data = Writer(asked).write(unfold(reply))
     seen = collect(data, include_usage=asked.include_usage)
@@ -83,7 +83,7 @@ def test_an_ordinary_answer() -> None:
 
 
 def test_the_bytes_of_a_small_answer() -> None:
-    data = Writer(ASKED).write(unfold(Reply("x", "m", (Text('"é'),), END, created=9)))
+    data = Writer(CONTEXT).write(unfold(Reply("x", "m", (Text('"é'),), END, created=9)))
     head = (
         'data: {"id":"chatcmpl-x","object":"chat.completion.chunk","created":9,'
         '"model":"my-model","choices":[{"index":0,"delta":'
@@ -143,7 +143,7 @@ def test_a_refusal_in_words_and_one_with_an_explanation() -> None:
 
 
 def test_usage_comes_last_and_only_if_asked_for() -> None:
-    asked = Asked(model="m", new_id=str, include_usage=True)
+    asked = ReplyContext(model="m", new_id=str, include_usage=True)
     assert written(Text("a")).usage is None
     assert written(Text("a"), asked=asked).usage == {
         "prompt_tokens": 3,
@@ -153,7 +153,7 @@ def test_usage_comes_last_and_only_if_asked_for() -> None:
 
 
 def test_usage_counts_cached_tokens_inside() -> None:
-    asked = Asked(model="m", new_id=str, include_usage=True)
+    asked = ReplyContext(model="m", new_id=str, include_usage=True)
     usage = Usage(fresh=200, cache_read=800, cache_write=100, output=5, reasoning=2)
     data = Writer(asked).write(unfold(Reply("x", "m", (Text("a"),), END, usage)))
     assert collect(data, include_usage=True).usage == {
@@ -166,14 +166,14 @@ def test_usage_counts_cached_tokens_inside() -> None:
 
 
 def test_unknown_usage_is_left_out() -> None:
-    asked = Asked(model="m", new_id=str, include_usage=True)
+    asked = ReplyContext(model="m", new_id=str, include_usage=True)
     data = Writer(asked).write(unfold(Reply("x", "m", (Text("a"),), END)))
     seen = collect(data, include_usage=True)
     assert seen.ended and seen.usage is None
 
 
 def test_usage_after_the_finish_is_the_one_that_counts() -> None:
-    asked = Asked(model="m", new_id=str, include_usage=True)
+    asked = ReplyContext(model="m", new_id=str, include_usage=True)
     events: list[Event] = [
         Start(),
         UsageUpdate(Usage(fresh=1)),
@@ -199,7 +199,7 @@ def test_a_seal_rides_beside_the_reasoning_that_is_shown() -> None:
 
 @pytest.mark.parametrize("seal", [SIGNED, Seal("kimi", "text", "")])
 def test_hidden_reasoning_travels_inside_the_seal(seal: Seal) -> None:
-    asked = Asked(model="m", new_id=str, show_reasoning=False)
+    asked = ReplyContext(model="m", new_id=str, show_reasoning=False)
     message = written(Reasoning("hm", seal), Text("a"), asked=asked).message
     assert "reasoning_content" not in message
     opened = unwrap(message["reasoning_seal"])
@@ -225,7 +225,7 @@ def test_a_free_form_call_comes_in_one_piece() -> None:
 
 
 def test_a_client_of_functions_gets_one_function_call() -> None:
-    asked = Asked(model="m", new_id=str, legacy_functions=True)
+    asked = ReplyContext(model="m", new_id=str, legacy_functions=True)
     seen = written(Call("c", "f", '{"a":1}'), Call("d", "g", "{}"), asked=asked)
     assert seen.message["function_call"] == {"name": "f", "arguments": '{"a":1}'}
     assert "tool_calls" not in seen.message
@@ -251,7 +251,7 @@ def test_native_blocks_of_others_are_not_for_chat_clients() -> None:
     ],
 )
 def test_a_failed_stream_does_not_look_finished(before: list[Event]) -> None:
-    data = Writer(ASKED).write([*before, Fail(truncated())])
+    data = Writer(CONTEXT).write([*before, Fail(truncated())])
     seen = collect(data)
     assert not seen.ended
     assert seen.finish_reason is None
@@ -259,27 +259,27 @@ def test_a_failed_stream_does_not_look_finished(before: list[Event]) -> None:
 
 
 def test_a_ping_is_a_comment_at_any_time() -> None:
-    writer = Writer(ASKED)
+    writer = Writer(CONTEXT)
     events = list(unfold(Reply("x", "m", (Text("a"),), END)))
     data = writer.ping()
     for event in events:
         data += writer.write([event]) + (writer.ping() if not isinstance(event, End) else b"")
     assert collect(data).message["content"] == "a"
     assert collect(data).comments == len(events)
-    assert Writer(ASKED).write([Ping()]) == writer.ping()
+    assert Writer(CONTEXT).write([Ping()]) == writer.ping()
 
 
 def test_an_upstream_without_an_id_gets_a_fresh_one() -> None:
-    data = Writer(ASKED).write([Start("functions/ü"), Finish(END), End()])
+    data = Writer(CONTEXT).write([Start("functions/ü"), Finish(END), End()])
     assert collect(data).id == "chatcmpl-functions"
-    data = Writer(ASKED).write([Start(), Finish(END), End()])
+    data = Writer(CONTEXT).write([Start(), Finish(END), End()])
     assert collect(data).id == "chatcmpl-fresh"
 
 
 def test_half_a_character_becomes_a_mark_of_its_loss() -> None:
     text: list[Event] = [Open(0, "text"), Delta(0, "a\ud83d"), Close(0)]
     events = [Start(), *text, Finish(END), End()]
-    assert collect(Writer(ASKED).write(events)).message["content"] == "a\ufffd"
+    assert collect(Writer(CONTEXT).write(events)).message["content"] == "a\ufffd"
 
 
 def test_empty_deltas_say_nothing() -> None:
@@ -293,4 +293,4 @@ def test_empty_deltas_say_nothing() -> None:
         Finish(END),
         End(),
     ]
-    assert len(frames(Writer(ASKED).write(events))) == 3
+    assert len(frames(Writer(CONTEXT).write(events))) == 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, ErrorAnswer, Peek
+from gwproxy.translate.bridge import Bridge, ErrorAnswer, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 
@@ -27,7 +27,7 @@ def answered(dialect: Dialect, status: int, body: bytes, *, rebuild: bool) -> Er
         dialect,
         dialect,
         Quirks(rebuild=rebuild),
-        asked=Peek("m"),
+        asked=RequestHead("m"),
         model="m",
         streams=False,
         new_id=lambda prefix: f"{prefix}1",

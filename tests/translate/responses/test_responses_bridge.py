@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.hub import Dialect, Failure
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
@@ -24,7 +24,7 @@ def bridge_to(upstream: Dialect, *, stream: bool = True) -> Bridge:
         Dialect.RESPONSES,
         upstream,
         KIMI,
-        asked=Peek("asked-for", stream),
+        asked=RequestHead("asked-for", stream),
         model="the-model",
         streams=stream,
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
@@ -72,8 +72,8 @@ def test_codex_to_a_chat_upstream() -> None:
         "get_goal",
     ]
     assert "*** Begin Patch" in functions["apply_patch"]["description"]
-    assert "drop:tools.web_search" in bridge.losses
-    assert "drop:client_metadata" in bridge.losses
+    assert "drop:tools.web_search" in bridge.tally.losses
+    assert "drop:client_metadata" in bridge.tally.losses
 
 
 def test_a_patch_comes_back_as_free_text_while_it_streams() -> None:

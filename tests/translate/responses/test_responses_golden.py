@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Event, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import reply, request
+from gwproxy.translate.responses.reader import Reader
 from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.wire import jsonio
@@ -32,9 +33,9 @@ STREAMS = sorted(path for path in (FIXTURES / "streams").glob("*.sse") if len(pa
 REPLIES = sorted(path for path in (FIXTURES / "replies").glob("*.json") if len(path.suffixes) == 1)
 
 
-def asked(echo: str | None = None) -> Asked:
+def asked(echo: str | None = None) -> ReplyContext:
     numbers = itertools.count(1)
-    return Asked(
+    return ReplyContext(
         model="asked-for",
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
         created=1_763_800_000,
@@ -98,7 +99,7 @@ def test_a_stream(path: Path) -> None:
 
 @pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
 def test_a_whole_answer(path: Path) -> None:
-    events = checked(reply.lay_out(path.read_bytes(), Quirks(family="up")))
+    events = checked(Reader(Quirks(family="up")).whole(path.read_bytes()))
     golden.agrees(beside(path, "hub.jsonl"), lines(list(events)))
     folded = fold(events)
     if isinstance(folded, Reply):

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import unfold
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Stop, StopReason, Text, Usage
 from gwproxy.translate.responses.writer import Writer
 from support import responses_grammar
 from support.responses_grammar import StreamError
+from support.unfolded import unfold
 
 ANSWER = Reply(
     "resp_1",
@@ -32,7 +32,7 @@ ANSWER = Reply(
 
 def stream() -> bytes:
     numbers = itertools.count()
-    asked = Asked(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
+    asked = ReplyContext(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
     return Writer(asked).write(unfold(ANSWER))
 
 

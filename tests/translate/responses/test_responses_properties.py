@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import Event, Fail, fold, unfold
+from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.events import Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
@@ -46,6 +46,7 @@ from support import responses_grammar, responses_sdk
 from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES, replies
 from support.responses_wire import UPSTREAM, read
 from support.sending import sent
+from support.unfolded import unfold
 
 WORDS = TEXTS.filter(str.strip)
 # Shared machines stall; what is judged here is meaning, never time.
@@ -53,9 +54,9 @@ untimed = settings(deadline=None)
 STREAM_EVENTS = sorted(responses_grammar.EVENT_TYPES)
 
 
-def asked(*, shown: bool = True, echo: str | None = None) -> Asked:
+def asked(*, shown: bool = True, echo: str | None = None) -> ReplyContext:
     numbers = itertools.count()
-    return Asked(
+    return ReplyContext(
         model="asked-for",
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
         created=7,
@@ -144,7 +145,7 @@ def words(answer: Reply) -> list[Block]:
 def test_what_is_written_is_read_again(answer: Reply) -> None:
     written = Writer(asked()).write(unfold(answer))
     streamed = fold(read(written))
-    whole = fold(reply.lay_out(reply.build(answer, asked()), UPSTREAM))
+    whole = fold(Reader(UPSTREAM).whole(reply.build(answer, asked())))
     assert isinstance(streamed, Reply)
     assert streamed == whole
     assert words(normal(streamed)) == words(normal(answer))
@@ -247,7 +248,7 @@ def test_bytes_that_are_no_stream_end_in_a_failure(data: bytes) -> None:
 @untimed
 @given(st.one_of(st.binary(max_size=60), st.builds(lambda v: json.dumps(v).encode(), _ITEMS)))
 def test_a_body_that_is_no_answer_is_a_failure(body: bytes) -> None:
-    assert isinstance(reply.lay_out(body, UPSTREAM)[-1], Fail)
+    assert isinstance(Reader(UPSTREAM).whole(body)[-1], Fail)
 
 
 # --- requests ----------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import unfold
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import Call, Reply, Stop, StopReason, Text
 from gwproxy.translate.responses import reply
 from gwproxy.translate.responses.kept import record, state
@@ -23,15 +22,16 @@ from gwproxy.translate.wire import sse
 from support import responses_grammar, responses_sdk
 from support.generated import replies
 from support.responses_wire import added, completed, created, done, frame, said
+from support.unfolded import unfold
 
 # Shared machines stall; what is judged here is meaning, never time.
 untimed = settings(deadline=None)
 END = Stop(StopReason.END)
 
 
-def asked() -> Asked:
+def asked() -> ReplyContext:
     numbers = itertools.count()
-    return Asked(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
+    return ReplyContext(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
 
 
 def written(answer: Reply) -> bytes:

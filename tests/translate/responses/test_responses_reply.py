@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Fail, fold
 from gwproxy.translate.hub import (
     Call,
@@ -25,23 +25,24 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.responses import reply
+from gwproxy.translate.responses.reader import Reader
 from gwproxy.translate.wire import jsonio
 from support import responses_grammar, responses_sdk
 from support.responses_wire import UPSTREAM
 
-ASKED = Asked(model="my-model", new_id=lambda prefix: prefix + "1", created=7, family="up")
+CONTEXT = ReplyContext(model="my-model", new_id=lambda prefix: prefix + "1", created=7, family="up")
 
 
 def failure_of(body: Any) -> Failure:
     data = body if isinstance(body, bytes) else jsonio.dumps(body)
-    (*_, event) = reply.lay_out(data, UPSTREAM)
+    (*_, event) = Reader(UPSTREAM).whole(data)
     assert isinstance(event, Fail)
     return event.failure
 
 
 def read(**response: Any) -> Reply:
     body = {"id": "resp_1", "model": "m", "status": "completed", "output": [], **response}
-    result = fold(reply.lay_out(jsonio.dumps(body), UPSTREAM))
+    result = fold(Reader(UPSTREAM).whole(jsonio.dumps(body)))
     assert isinstance(result, Reply)
     return result
 
@@ -111,7 +112,7 @@ def test_the_official_sdk_reads_the_whole_answer() -> None:
         Stop(StopReason.TOOL_USE),
         Usage(3, 1, 1, None, 2, 1),
     )
-    body = reply.build(answer, ASKED)
+    body = reply.build(answer, CONTEXT)
     responses_grammar.check_response(json.loads(body))
     assert responses_sdk.whole(body) == responses_sdk.bare(json.loads(body))
 
@@ -121,18 +122,18 @@ def test_native_and_foreign_items_in_a_whole_answer() -> None:
     native = Opaque(Dialect.RESPONSES, "web_search_call", json.dumps(item))
     foreign = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}")
     answer = Reply("", "", (Text("a"), foreign, Text("b"), native), Stop(StopReason.END))
-    output = json.loads(reply.build(answer, ASKED))["output"]
+    output = json.loads(reply.build(answer, CONTEXT))["output"]
     assert [one["type"] for one in output] == ["message", "message", "web_search_call"]
 
 
 def test_a_filtered_whole_answer_says_why() -> None:
     stop = Stop(StopReason.REFUSAL, explanation="Policy.")
-    body = json.loads(reply.build(Reply("", "", (), stop), ASKED))
+    body = json.loads(reply.build(Reply("", "", (), stop), CONTEXT))
     assert body["status"] == "incomplete"
     assert body["output"][0]["content"] == [{"type": "refusal", "refusal": "Policy."}]
 
 
 def test_an_unknown_input_figure_is_estimated_where_the_output_is_known() -> None:
-    estimated = Asked(model="m", new_id=lambda prefix: prefix, input_estimate=40)
+    estimated = ReplyContext(model="m", new_id=lambda prefix: prefix, input_estimate=40)
     answer = Reply("", "", (), Stop(StopReason.END), Usage(output=2))
     assert json.loads(reply.build(answer, estimated))["usage"]["total_tokens"] == 42

@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import pytest
 
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -23,7 +23,6 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
     truncated,
-    unfold,
 )
 from gwproxy.translate.hub import (
     Block,
@@ -46,13 +45,14 @@ from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.seal import unwrap
 from support import responses_grammar, responses_sdk
+from support.unfolded import unfold
 
 END = Stop(StopReason.END)
 
 
-def asked(*, shown: bool = True, request: dict[str, Any] | None = None) -> Asked:
+def asked(*, shown: bool = True, request: dict[str, Any] | None = None) -> ReplyContext:
     numbers = itertools.count(1)
-    return Asked(
+    return ReplyContext(
         model="my-model",
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
         created=7,
@@ -62,7 +62,7 @@ def asked(*, shown: bool = True, request: dict[str, Any] | None = None) -> Asked
     )
 
 
-def written(*blocks: Block, stop: Stop = END, to: Asked | None = None) -> dict[str, Any]:
+def written(*blocks: Block, stop: Stop = END, to: ReplyContext | None = None) -> dict[str, Any]:
     answer = Reply("msg_up", "upstream-model", blocks, stop, Usage(3, 1, None, None, 2))
     return responses_grammar.check(Writer(to or asked()).write(unfold(answer)))
 

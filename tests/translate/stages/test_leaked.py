@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Reasoning, Reply, Stop, StopReason, Text
@@ -121,7 +121,7 @@ def answer_of(client: Dialect, quirks: Quirks, *, tools: bool, content: str) -> 
         client,
         Dialect.CHAT,
         quirks,
-        asked=Peek("m"),
+        asked=RequestHead("m"),
         model="kimi-k2",
         streams=False,
         new_id=lambda prefix: f"{prefix}1",

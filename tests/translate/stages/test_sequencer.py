@@ -16,12 +16,12 @@ from gwproxy.translate.events import (
     Start,
     fold,
     truncated,
-    unfold,
 )
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply, Stop, StopReason
 from gwproxy.translate.stages.sequencer import MAX_WAITING_CHARACTERS, Sequencer
 from support.generated import replies
+from support.unfolded import unfold
 
 
 @st.composite

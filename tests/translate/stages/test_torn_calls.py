@@ -82,7 +82,7 @@ def test_half_a_call_is_left_out_and_told(
         body = asked.reply(chat("message", arguments, word))
     assert isinstance(body, bytes)
     assert (b'"rm"' in body) is whole
-    assert ("drop:half_call" in asked.losses) is not whole
+    assert ("drop:half_call" in asked.tally.losses) is not whole
 
 
 def test_what_follows_half_a_call_is_not_told() -> None:
@@ -131,11 +131,11 @@ def test_an_answer_is_as_complete_as_its_calls(
 ) -> None:
     asked = bridge(client, stream=True)
     failure = streamed(asked, chat("delta", arguments, word))
-    assert (failure is None, reason_of(asked.stop)) == (reason is not None, reason)
+    assert (failure is None, reason_of(asked.tally.stop)) == (reason is not None, reason)
     whole = bridge(client, stream=False)
     result = whole.reply(chat("message", arguments, word))
     assert isinstance(result, Failure) is (reason is None)
-    assert reason_of(whole.stop) == reason
+    assert reason_of(whole.tally.stop) == reason
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_an_answer_is_as_complete_as_its_calls(
 def test_half_a_text_for_a_free_form_tool(arguments: str, reason: StopReason) -> None:
     asked = bridge(Dialect.RESPONSES, stream=True)
     assert streamed(asked, chat("delta", arguments, "tool_calls", "patch")) is None
-    assert reason_of(asked.stop) == reason
+    assert reason_of(asked.tally.stop) == reason

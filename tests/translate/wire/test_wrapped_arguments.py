@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from gwproxy.translate.bridge import Bridge, peek
+from gwproxy.translate.bridge import Bridge, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 
@@ -23,7 +23,7 @@ def bridge_for(body: bytes, client: Dialect, *, streams: bool) -> Bridge:
         client,
         Dialect.CHAT,
         Quirks(schema="moonshot", rebuild=True),
-        asked=peek(body),
+        asked=request_head(body),
         model="kimi-k2.5",
         streams=streams,
         new_id=lambda prefix: f"{prefix}1",

@@ -23,7 +23,7 @@ from gwproxy.proxy.outlet import Outlet
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Answer, Call
-from gwproxy.translate.bridge import Bridge, Peek
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.responses import failure
 
@@ -125,7 +125,7 @@ def _bridge(route: Route, record: Record) -> Bridge:
         Dialect.RESPONSES,
         Dialect.RESPONSES,
         route.quirks,
-        asked=Peek(route.model, stream=True),
+        asked=RequestHead(route.model, stream=True),
         model=route.model,
         streams=True,
         new_id=answers.new_id,

@@ -17,7 +17,7 @@ from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.sniff import is_event_stream
 from gwproxy.proxy.upstream import Answer, Call, Upstream
-from gwproxy.translate.bridge import CODECS, Bridge, peek
+from gwproxy.translate.bridge import CODECS, Bridge, request_head
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.registry import FACTS
@@ -150,7 +150,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
         Dialect.ANTHROPIC,  # Claude Code's
         route.dialect,
         route.quirks,
-        asked=peek(request),
+        asked=request_head(request),
         model=route.model,
         streams=streams,
         new_id=answers.new_id,

@@ -310,7 +310,7 @@ def _reply(body: bytes, way: Way, *, is_stream: bool) -> Reply:
         reader = codec.reader(quirks)
         result = fold(reader.feed(body) + reader.finish())
     else:
-        result = fold(codec.lay_out_reply(body, quirks))
+        result = fold(codec.reader(quirks).whole(body))
     if isinstance(result, Failure):
         raise Failed(result)
     return result

@@ -68,7 +68,6 @@ def codec() -> Codec:
         facts=FACTS,
         parse_request=request.parse,
         render_request=request.render,
-        lay_out_reply=reply.lay_out,
         build_reply=reply.build,
         reader=reader.Reader,
         writer=writer.Writer,

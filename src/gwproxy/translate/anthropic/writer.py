@@ -34,7 +34,7 @@ from gwproxy.translate.anthropic.frames import (
     delta_prefix,
     encode,
 )
-from gwproxy.translate.codec import Asked, message_id
+from gwproxy.translate.codec import ReplyContext, message_id
 from gwproxy.translate.events import (
     BlockKind,
     Close,
@@ -55,8 +55,8 @@ from gwproxy.translate.wire import arguments, jsonio, sse
 class Writer:
     """A sequential stream → what Claude Code and the official SDKs accept."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
         self._out: list[bytes] = []
         self._begun: Start | None = None
         self._open_stream = False
@@ -135,14 +135,14 @@ class Writer:
         begun = self._begun or Start()
         known = structs.replace(self._usage, output=None, reasoning=None)
         message: dict[str, Any] = {
-            "id": message_id("msg_", begun.id, self._asked),
+            "id": message_id("msg_", begun.id, self._context),
             "type": "message",
             "role": "assistant",
-            "model": self._asked.model,
+            "model": self._context.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": usage_object(known, self._asked.input_estimate, 0),
+            "usage": usage_object(known, self._context.input_estimate, 0),
         }
         self._out += (encode("message_start", message=message), PING)
 
@@ -150,7 +150,7 @@ class Writer:
         self._over = True
         assert self._stop is not None
         estimate = output_estimate(self._characters)
-        usage = usage_object(self._usage, self._asked.input_estimate, estimate)
+        usage = usage_object(self._usage, self._context.input_estimate, estimate)
         self._out += (
             encode("message_delta", delta=stop_members(self._stop), usage=usage),
             MESSAGE_STOP,
@@ -165,7 +165,7 @@ class Writer:
         # Claude Code runs a call whose block was stopped, and does not look at the error.
         if self._prefix is not None and self._kind != "call":
             self._stop_block()
-        _, body = failure.render(what, self._asked.request_id)
+        _, body = failure.render(what, self._context.request_id)
         self._out.append(sse.encode("error", body))
 
     # --- blocks ----------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Writer:
             head = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
             self._begin_block(jsonio.dumps(head))
         elif event.kind == "reasoning":
-            self._held = None if self._asked.show_reasoning else []
+            self._held = None if self._context.show_reasoning else []
         elif event.kind == "opaque" and event.native is not None:
             self._write_native(event.native)
 
@@ -208,7 +208,7 @@ class Writer:
         """The one signature of the thought. A thought without words and without a seal was none."""
         sealed, foreign = event.seal, event.foreign_signature
         if event.hidden and self._prefix is None:
-            data = carried_redaction(sealed, foreign, self._asked.family)
+            data = carried_redaction(sealed, foreign, self._context.family)
             self._begin_block(jsonio.dumps({"type": "redacted_thinking", "data": data}))
             return
         if self._prefix is None:
@@ -216,7 +216,7 @@ class Writer:
                 return
             self._begin_block(SHAPES["reasoning"][0])
         signature = carried_signature(
-            text, sealed, foreign, self._asked.family, hide_text=self._held is not None
+            text, sealed, foreign, self._context.family, hide_text=self._held is not None
         )
         prefix = delta_prefix(self._index, SIGNATURE)
         self._out += (prefix, jsonio.text(signature), DELTA_END)

@@ -18,7 +18,7 @@ from gwproxy.translate.chat.ending import (
     finish_word,
     usage_object,
 )
-from gwproxy.translate.codec import Asked, message_id
+from gwproxy.translate.codec import ReplyContext, message_id
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -40,8 +40,8 @@ _REASONING: Final = b'{"reasoning_content":'
 class Writer:
     """A sequential stream of events → the chunks of a client."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
         self._out: list[bytes] = []
         self._head = b""  # of a chunk, up to the delta
         self._tail = b""  # of a chunk, after the delta
@@ -95,19 +95,19 @@ class Writer:
                 self._out.append(self.ping())
 
     def _start(self, event: Start) -> None:
-        asked = self._asked
-        created = event.created if event.created is not None else asked.created
+        context = self._context
+        created = event.created if event.created is not None else context.created
         self._head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,' % (
-            jsonio.text(message_id("chatcmpl-", event.id, asked)),
+            jsonio.text(message_id("chatcmpl-", event.id, context)),
             created,
-            jsonio.text(asked.model),
+            jsonio.text(context.model),
         )
         self._head += b'"choices":[{"index":0,"delta":'
         self._tail = b',"finish_reason":null}]%b}\n\n' % self._no_usage
 
     @property
     def _no_usage(self) -> bytes:
-        return b',"usage":null' if self._asked.include_usage else b""
+        return b',"usage":null' if self._context.include_usage else b""
 
     def _chunk(self, delta: bytes) -> None:
         self._out += (self._head, delta, self._tail)
@@ -134,7 +134,7 @@ class Writer:
             self._gap = True
 
     def _open_call(self, event: Open) -> None:
-        name, legacy = jsonio.text(event.name), self._asked.legacy_functions
+        name, legacy = jsonio.text(event.name), self._context.legacy_functions
         if event.custom or (legacy and self._calls):
             # OpenAI's accumulators take a free-form call only in one piece, and a client of
             # `functions` knows of one call only: these deltas are kept.
@@ -155,7 +155,7 @@ class Writer:
 
     def _delta(self, text: str) -> None:
         """The first words of a block, or such as the client gets only at its end, or never."""
-        kind, shown = self._open_block.kind, self._asked.show_reasoning
+        kind, shown = self._open_block.kind, self._context.show_reasoning
         if kind == "text":
             self._begin(b'{"content":', text if self._first or not self._gap else GAP + text)
             self._gap = False
@@ -175,7 +175,7 @@ class Writer:
         opened, held = self._open_block, "".join(self._held)
         self._prefix = None
         if opened.kind == "reasoning":
-            shown = self._asked.show_reasoning
+            shown = self._context.show_reasoning
             carried = carried_seal(event.seal, held, shown=shown, first=self._first)
             if carried:
                 self._chunk(b'{"reasoning_seal":%b}' % jsonio.text(carried))
@@ -200,7 +200,7 @@ class Writer:
             stop,
             calls=self._calls > 0,
             refused=refused,
-            legacy=self._asked.legacy_functions,
+            legacy=self._context.legacy_functions,
         )
         # vLLM's member; OpenAI has no way to say which stop sequence matched.
         sequence = b""
@@ -212,8 +212,8 @@ class Writer:
         )
 
     def _end(self) -> None:
-        usage = usage_object(self._usage, self._asked.input_estimate)
-        if self._asked.include_usage and usage is not None:
+        usage = usage_object(self._usage, self._context.input_estimate)
+        if self._context.include_usage and usage is not None:
             start = self._head.removesuffix(b'{"index":0,"delta":')
             self._out += (start, b'],"usage":', jsonio.dumps(usage), b"}\n\n")
         self._out.append(b"data: [DONE]\n\n")

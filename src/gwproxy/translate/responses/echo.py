@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses.tools import TYPED
 from gwproxy.translate.wire import jsonio
@@ -103,15 +103,15 @@ class _EchoedTools(Struct):
 _echoed_tools: Final = Shape(_EchoedTools)
 
 
-def typed_tools(asked: Asked) -> frozenset[str]:
+def typed_tools(context: ReplyContext) -> frozenset[str]:
     """The client-run tools that the client declared in a type of their own."""
-    if asked.echo is None:
+    if context.echo is None:
         return frozenset()
-    declared = _echoed_tools.read(asked.echo.encode(), Losses()).tools
+    declared = _echoed_tools.read(context.echo.encode(), Losses()).tools
     return frozenset(tool.type for tool in declared or ()) & TYPED.keys()
 
 
-def members(asked: Asked) -> bytes:
+def members(context: ReplyContext) -> bytes:
     """The members of the response object that repeat the request, comma-separated."""
-    said = {} if asked.echo is None else _members.read(asked.echo.encode(), Losses())
+    said = {} if context.echo is None else _members.read(context.echo.encode(), Losses())
     return b",".join(b'"%b":%b' % (k.encode(), bytes(said.get(k, v))) for k, v in _ECHOED.items())

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from gwproxy.translate.codec import Asked, message_id
+from gwproxy.translate.codec import ReplyContext, message_id
 from gwproxy.translate.hub import Call, Reasoning, Seal, Usage
 from gwproxy.translate.responses import echo
 from gwproxy.translate.responses.ending import usage_object
@@ -29,15 +29,15 @@ class Response:
 
     __slots__ = ("_created", "_estimate", "_head", "_tail", "id")
 
-    def __init__(self, asked: Asked, upstream_id: str, created: int | None) -> None:
-        self.id = message_id("resp_", upstream_id, asked)
-        self._estimate = asked.input_estimate
-        self._created = b"%d" % (asked.created if created is None else created)
+    def __init__(self, context: ReplyContext, upstream_id: str, created: int | None) -> None:
+        self.id = message_id("resp_", upstream_id, context)
+        self._estimate = context.input_estimate
+        self._created = b"%d" % (context.created if created is None else created)
         self._head = b'{"id":%b,"object":"response","created_at":%b' % (
             jsonio.text(self.id),
             self._created,
         )
-        self._tail = b',"model":%b,%b}' % (jsonio.text(asked.model), echo.members(asked))
+        self._tail = b',"model":%b,%b}' % (jsonio.text(context.model), echo.members(context))
 
     def render(
         self,

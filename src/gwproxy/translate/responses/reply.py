@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from gwproxy.translate.codec import Asked
-from gwproxy.translate.events import Event
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -23,28 +22,26 @@ from gwproxy.translate.hub import (
     Text,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import output
 from gwproxy.translate.responses.echo import typed_tools
 from gwproxy.translate.responses.ending import PENDING, incomplete_reason
 from gwproxy.translate.responses.frames import response_shape
-from gwproxy.translate.responses.reader import Reader
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 
 
-def build(reply: Reply, asked: Asked) -> bytes:
+def build(reply: Reply, context: ReplyContext) -> bytes:
     """The folded answer as a whole body: what the stream's last event would hold."""
-    response = output.Response(asked, reply.id, reply.created)
+    response = output.Response(context, reply.id, reply.created)
     refused = any(isinstance(block, Refusal) for block in reply.blocks)
     reason = incomplete_reason(reply.stop, refused=refused)
     groups = list(_grouped(reply))
-    typed = typed_tools(asked)
+    typed = typed_tools(context)
     printed = []
     for index, group in enumerate(groups):
         last = index == len(groups) - 1 and not reply.half_call
         cut = reason is not None and last
-        printed.append(_item(group, "incomplete" if cut else "completed", asked, typed))
+        printed.append(_item(group, "incomplete" if cut else "completed", context, typed))
     status = "completed" if reason is None else "incomplete"
     return response.render(status, printed, reply.usage, incomplete=reason)
 
@@ -68,27 +65,27 @@ def _grouped(reply: Reply) -> Iterator[list[Block]]:
         yield message
 
 
-def _item(group: list[Block], status: str, asked: Asked, typed: frozenset[str]) -> bytes:
+def _item(group: list[Block], status: str, context: ReplyContext, typed: frozenset[str]) -> bytes:
     match group[0]:
         case Opaque(native=native):
             return native.encode()
         case Reasoning() as block:
-            text = jsonio.text(block.text) if _is_shown(block, asked) else None
-            sealed = output.sealed_for_client(block, asked.family)
-            return output.reasoning_item(asked.new_id("rs_"), status, text, sealed)
+            text = jsonio.text(block.text) if _is_shown(block, context) else None
+            sealed = output.sealed_for_client(block, context.family)
+            return output.reasoning_item(context.new_id("rs_"), status, text, sealed)
         case Call() as call:
             return output.call_item(
-                asked.new_id(output.call_prefix(call, typed)),
+                context.new_id(output.call_prefix(call, typed)),
                 status,
                 call,
                 jsonio.text(call.arguments),
                 typed,
             )
-    return output.message_item(asked.new_id("msg_"), status, _parts(group))
+    return output.message_item(context.new_id("msg_"), status, _parts(group))
 
 
-def _is_shown(block: Reasoning, asked: Asked) -> bool:
-    return asked.show_reasoning and not block.hidden and block.text != ""
+def _is_shown(block: Reasoning, context: ReplyContext) -> bool:
+    return context.show_reasoning and not block.hidden and block.text != ""
 
 
 def _parts(group: list[Block]) -> list[dict[str, Any]]:
@@ -100,11 +97,6 @@ def _parts(group: list[Block]) -> list[dict[str, Any]]:
 
 
 # --- what an upstream sends --------------------------------------------------------------------
-
-
-def lay_out(body: bytes, quirks: Quirks) -> list[Event]:
-    """A whole body as the stream it would have been; what is no finished answer, as a Fail."""
-    return Reader(quirks).whole(body)
 
 
 def promises(body: bytes) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gwproxy.translate.codec import Asked
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import (
     Close,
     Delta,
@@ -53,9 +53,9 @@ from gwproxy.translate.wire import jsonio, sse
 class Writer:
     """A sequential stream of events → the events of a client."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._typed = echo.typed_tools(asked)
+    def __init__(self, context: ReplyContext) -> None:
+        self._context = context
+        self._typed = echo.typed_tools(context)
         self._out: list[bytes] = []
         self._sequence = 0
         self._response: output.Response | None = None
@@ -108,7 +108,7 @@ class Writer:
         self._sequence += 1
 
     def _start(self, event: Start) -> None:
-        self._response = output.Response(self._asked, event.id, event.created)
+        self._response = output.Response(self._context, event.id, event.created)
         members = b'"response":' + self._response.render("in_progress")
         self._emit(b"response.created", members)
         self._emit(b"response.in_progress", members)
@@ -120,10 +120,10 @@ class Writer:
         self._settle("completed")
         emit, index = self._emit, self._place
         if event.kind == "reasoning":
-            asked = self._asked
-            item_id = asked.new_id("rs_")
+            context = self._context
+            item_id = context.new_id("rs_")
             self._draft = Thoughts(
-                emit, index, item_id, shown=asked.show_reasoning, family=asked.family
+                emit, index, item_id, shown=context.show_reasoning, family=context.family
             )
         elif event.kind == "call":
             self._open_call(event)
@@ -136,14 +136,14 @@ class Writer:
         self._refused = self._refused or kind == "refusal"
         if not isinstance(self._draft, Message):
             self._settle("completed")
-            self._draft = Message(self._emit, self._place, self._asked.new_id("msg_"))
+            self._draft = Message(self._emit, self._place, self._context.new_id("msg_"))
         self._draft.speak(kind)
         return self._draft
 
     def _open_call(self, event: Open) -> None:
         emit, index = self._emit, self._place
         call = Call(event.id, event.name, "", event.custom, event.namespace)
-        item_id = self._asked.new_id(output.call_prefix(call, self._typed))
+        item_id = self._context.new_id(output.call_prefix(call, self._typed))
         if output.is_typed(call, self._typed):
             self._draft = TypedCalling(emit, index, item_id, call, self._typed)
         else:
@@ -197,7 +197,7 @@ class Writer:
         self, status: str, *, incomplete: str | None = None, error: bytes = b"null"
     ) -> None:
         if self._response is None:
-            self._response = output.Response(self._asked, "", None)
+            self._response = output.Response(self._context, "", None)
         response = self._response.render(
             status, self._items, self._usage, incomplete=incomplete, error=error
         )

@@ -1,0 +1,102 @@
+"""What a request says of its answer, and what the exchange came to: data for both ways.
+
+`outgoing` settles an `Expected` when it has put the request into words; the streams and collectors
+read it. The `Tally` fills as request and answer pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct, structs
+
+from gwproxy.translate.codec import Codec, ReplyContext
+from gwproxy.translate.events import Event, Finish, Start, UsageUpdate
+from gwproxy.translate.hub import Request, Stop, Usage
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes import tokens
+from gwproxy.translate.passes.names import Names
+from gwproxy.translate.passes.recall import Thoughts
+from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
+
+NOTED: Final = frozenset({UsageUpdate, Finish, Start})
+"""The events that a tally takes."""
+
+_NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Tally:
+    """What the log and the ledger read of one exchange: what was lost and repaired on the way up,
+    and the answer's usage, reason to stop and model as the upstream told them."""
+
+    __slots__ = ("losses", "model", "repaired", "stop", "usage")
+
+    def __init__(self) -> None:
+        self.losses = Losses()
+        self.repaired: list[tuple[str, str]] = []
+        self.usage = Usage()
+        self.stop: Stop | None = None
+        self.model = ""
+
+    def note(self, event: Event) -> None:
+        match event:
+            case UsageUpdate(usage=usage):
+                self.usage = self.usage.merged(usage)
+            case Finish(stop=stop):
+                self.stop = stop
+            case Start(model=model):
+                self.model = model
+
+
+class Expected(Struct, frozen=True, kw_only=True):
+    """All that an answer is read and told by.
+
+    `faithful` is whether its bytes pass as they come; `relayed` is then the request. `names` maps
+    its calls, `stops` are the sequences looked for here, `wrapped` the tools whose arguments stand
+    in one property, `leaks` those whose calls may stand in the text. `thoughts` remembers what was
+    thought before calls, under `session`; None where nothing is to be remembered. `input_factor`
+    calibrates estimates of tokens.
+    """
+
+    client: Codec
+    upstream: Codec
+    quirks: Quirks
+    context: ReplyContext
+    faithful: bool
+    names: Names
+    input_factor: float = 1.0
+    relayed: bytes = b""
+    stops: tuple[str, ...] = ()
+    wrapped: Mapping[str, str] = _NOTHING_WRAPPED
+    leaks: frozenset[str] = frozenset()
+    thoughts: MutableMapping[str, Thoughts] | None = None
+    session: str = ""
+
+    def of(self, request: Request) -> Expected:
+        """The same for a translated answer, with what `request` says of it: a Chat client's wish
+        for usage, the fields that a Responses answer repeats."""
+        context = structs.replace(
+            self.context,
+            input_estimate=self.calibrated(request.estimate or tokens.estimate(request)),
+            include_usage=request.include_usage,
+            legacy_functions=request.legacy_functions,
+            show_reasoning=request.thinking.show != "omitted",
+            echo=request.echo,
+        )
+        return structs.replace(self, context=context, faithful=False)
+
+    def translated(self) -> Expected:
+        """The same for an answer that is translated, though its request may have been relayed."""
+        if not self.faithful:
+            return self
+        try:
+            return self.of(self.client.parse_request(self.relayed, Losses()))
+        except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without
+            return structs.replace(self, faithful=False)
+
+    def calibrated(self, estimate: int) -> int:
+        return max(1, round(estimate * self.input_factor))

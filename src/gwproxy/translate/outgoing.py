@@ -1,0 +1,128 @@
+"""A request on its way up: parsed, passed through the repairs and rendered; or relayed, with the
+model's name spliced in.
+
+What it says of its answer is an `Expected`, beside the body for the upstream.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from gwproxy.translate import relay
+from gwproxy.translate.expected import Expected, Tally
+from gwproxy.translate.hub import Request
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes import repair_steps, tokens
+from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
+from gwproxy.translate.passes.recall import recalled, session_of
+from gwproxy.translate.passes.sampling import takes_stops
+from gwproxy.translate.passes.tools import wrapped_tools
+from gwproxy.translate.wire import jsonio, seal
+
+# Nearly no request has one; a body with a conversation about addresses has them escaped.
+_NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
+
+
+class Outgoing(Struct, frozen=True):
+    """One exchange's way up. `unread` is what its answer is expected to be before the request is
+    read, `model` the upstream's name for the model, `streams` whether it is asked to stream.
+
+    Whatever takes a body raises fields.Rejected and jsonio.NotJson.
+    """
+
+    unread: Expected
+    model: str
+    streams: bool
+
+    def image_addresses(self, body: bytes) -> tuple[str, ...]:
+        """Addresses of images that `request` wants fetched."""
+        client, quirks = self.unread.client, self.unread.quirks
+        if quirks.image_urls or not _NAMES_ADDRESS.search(body) or self._is_relayed(body):
+            return ()
+        return pending_urls(client.parse_request(body, Losses()), quirks)
+
+    def request(
+        self, body: bytes, images: Mapping[str, Fetched], tally: Tally
+    ) -> tuple[bytes, Expected]:
+        """The body for the upstream, and what to expect of its answer."""
+        if self._is_relayed(body):
+            return self._relayed(body)
+        request = _estimated(self.unread.client.parse_request(body, tally.losses))
+        if images:
+            request = with_media(request, images, tally.losses)
+            tally.repaired.append(("images", "hosts that take an image only as data"))
+        return self._rendered(request, tally)
+
+    def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
+        """A body for the upstream's `count_tokens` route, which takes no other fields."""
+        if self._is_relayed(body):
+            return self._relayed(body)
+        rendered, expected = self._rendered(self._countable(body, tally), tally)
+        fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
+        counted = expected.upstream.facts.counted
+        return jsonio.dumps({k: v for k, v in fields.items() if k in counted}), expected
+
+    def estimate(self, body: bytes, tally: Tally) -> int:
+        """A local token count of a `count_tokens` body."""
+        return self.unread.calibrated(tokens.estimate(self._countable(body, tally)))
+
+    def _countable(self, body: bytes, tally: Tally) -> Request:
+        client = self.unread.client
+        return (client.parse_countable or client.parse_request)(body, tally.losses)
+
+    def _is_relayed(self, body: bytes) -> bool:
+        """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
+        such a history goes through the hub."""
+        return self.unread.faithful and not seal.is_in(body)
+
+    def _relayed(self, body: bytes) -> tuple[bytes, Expected]:
+        same = self.unread.context.model == self.model
+        outgoing = body if same else relay.replace_model(body, self.model)
+        return outgoing, structs.replace(self.unread, relayed=body)
+
+    def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
+        expected, losses = self.unread.of(request), tally.losses
+        upstream, quirks = expected.upstream, expected.quirks
+        stops = request.stop if self._matches(request.stop) else ()
+        if stops:
+            losses.emulate("stop_sequences")
+            request = structs.replace(request, stop=())
+        request = structs.replace(request, model=self.model, stream=self.streams)
+        session = ""
+        if expected.thoughts is not None:
+            session = session_of(request)
+            request = recalled(request, expected.thoughts)
+        request = expected.names.inward(request, losses)
+        wraps = expected.client.facts.arguments != "object"
+        functions = [tool.name for tool in request.tools if tool.kind == "function"]
+        expected = structs.replace(
+            expected,
+            stops=stops,
+            session=session,
+            wrapped=wrapped_tools(request, quirks) if wraps else expected.wrapped,
+            leaks=frozenset(functions if quirks.leaked_tools else ()),
+        )
+        for step, changed in repair_steps(request, upstream.facts.name, quirks, losses):
+            tally.repaired.append((step.name, step.why))
+            request = changed
+        context = structs.replace(expected.context, answer_tool=request.answer_tool)
+        expected = structs.replace(expected, context=context)
+        return upstream.render_request(request, quirks, losses), expected
+
+    def _matches(self, stops: tuple[str, ...]) -> bool:
+        """Whether stop sequences are looked for here: some upstreams know none, some take few, and
+        some do not tell which one it was to a client that asks."""
+        upstream, quirks = self.unread.upstream.facts, self.unread.quirks
+        if not (upstream.stops and takes_stops(stops, upstream.name, quirks)):
+            return True
+        return self.unread.client.facts.names_stop and not upstream.names_stop
+
+
+def _estimated(request: Request) -> Request:
+    """The request with its input tokens counted: once, before a pass has changed it."""
+    return structs.replace(request, estimate=tokens.estimate(request))
