@@ -27,7 +27,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.registry import FACTS
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
@@ -140,7 +140,7 @@ requests = st.builds(
         )
     ),
     service_tier=st.sampled_from((None, "auto", "standard_only", "priority")),
-    client=st.sampled_from((None, *DIALECTS)),
+    client=st.sampled_from((None, *FACTS.values())),
 )
 quirks = st.builds(
     Quirks,

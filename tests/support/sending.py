@@ -7,9 +7,10 @@ from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 
 def sent(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> bytes:
     """Raises fields.Rejected."""
-    repaired = repair(request, upstream, quirks, losses)
+    repaired = repair(request, FACTS[upstream], quirks, losses)
     return CODECS[upstream].render_request(repaired, quirks, losses)

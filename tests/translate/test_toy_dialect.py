@@ -22,7 +22,9 @@ from gwproxy.translate.hub import (
     Stop,
     StopReason,
     Text,
+    Thinking,
     Tool,
+    ToolChoice,
     Turn,
     Usage,
 )
@@ -46,7 +48,10 @@ REQUEST = Request(
         Turn("user", (Result("call_1", (Text("nothing"),)),)),
     ),
     (Tool("read", schema='{"type":"object","properties":{"path":{"type":"string"}}}'),),
+    ToolChoice("tool", "read"),
     max_tokens=900,
+    stop=("END",),
+    thinking=Thinking("on", "high"),
 )
 
 every_pair = pytest.mark.parametrize(("client", "upstream"), PAIRS)
@@ -112,6 +117,10 @@ def test_a_conversation_with_a_tool_arrives_both_ways(
         (turn.role, turn.blocks) for turn in REQUEST.turns
     ]
     assert [tool.name for tool in sent.tools] == ["read"]
+    assert (sent.tool_choice and sent.tool_choice.name) == "read"
+    assert sent.thinking.mode in ("on", "budget")
+    matched = client == Dialect.RESPONSES or "emu:stop_sequences" in bridge.tally.losses
+    assert sent.stop == (() if matched else ("END",))
     codec = ALL[upstream]
     told = asked("theirs")
     stream = codec.writer(told).write(unfold(ANSWER))

@@ -1,9 +1,9 @@
 """A fourth dialect, as small as one can be: what a folder must bring, and nothing else.
 
-A request is `{"model", "stream", "turns": [[role, [piece, …]], …], "tools": [{"name", "schema"}]}`;
-a piece is `{"text"}`, `{"call": [id, name, arguments]}` or `{"result": [id, text]}`. An answer is a
-list of `{"model"}`, pieces, `{"usage": [in, out]}` and `{"end"}` or `{"error"}`, streamed one by
-one; a whole one is `{"model", "said": […]}`.
+A request is `{"model", "stream", "turns": [[role, [piece, …]], …], "tools": [{"name", "schema"}],
+"forced", "effort", "stop": […]}`; a piece is `{"text"}`, `{"call": [id, name, arguments]}` or
+`{"result": [id, text]}`. An answer is a list of `{"model"}`, pieces, `{"usage": [in, out]}` and
+`{"end"}` or `{"error"}`, streamed one by one; a whole one is `{"model", "said": […]}`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gwproxy.translate import events as ev
 from gwproxy.translate import hub
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
-from gwproxy.translate.events import (
-    Close,
-    Delta,
-    End,
-    Event,
-    Fail,
-    Finish,
-    Open,
-    Start,
-    UsageUpdate,
-    truncated,
-)
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
@@ -58,6 +47,9 @@ def parse_request(body: bytes, losses: Losses) -> hub.Request:
             for role, pieces in get_list(value.get("turns"), "turns")
         ),
         tuple(hub.Tool(one["name"], schema=one["schema"]) for one in value.get("tools", ())),
+        hub.ToolChoice("tool", value["forced"]) if "forced" in value else None,
+        stop=tuple(value.get("stop", ())),
+        thinking=hub.Thinking("on" if "effort" in value else None, value.get("effort")),
         stream=bool(value.get("stream")),
     )
 
@@ -72,9 +64,13 @@ def _block(piece: dict[str, Any]) -> hub.Block:
 
 
 def render_request(request: hub.Request, quirks: Quirks, losses: Losses) -> bytes:
-    turns = [[turn.role, [_piece(block) for block in turn.blocks]] for turn in request.turns]
-    tools = [{"name": tool.name, "schema": tool.schema} for tool in request.tools]
-    asked = {"model": request.model, "stream": request.stream, "turns": turns, "tools": tools}
+    asked: dict[str, Any] = {"model": request.model, "stream": request.stream, "stop": request.stop}
+    asked["turns"] = [[turn.role, list(map(_piece, turn.blocks))] for turn in request.turns]
+    asked["tools"] = [{"name": tool.name, "schema": tool.schema} for tool in request.tools]
+    if request.tool_choice is not None and request.tool_choice.mode == "tool":
+        asked["forced"] = request.tool_choice.name
+    if request.thinking.effort is not None:
+        asked["effort"] = request.thinking.effort
     return jsonio.dumps(asked)
 
 
@@ -95,75 +91,75 @@ class Reader:
         self.over = False
         self._blocks = 0
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> list[ev.Event]:
         return self.read(self.decoder.feed(chunk))
 
-    def read(self, frames: list[sse.Frame]) -> list[Event]:
+    def read(self, frames: list[sse.Frame]) -> list[ev.Event]:
         return self.said([jsonio.loads(data) for _, data in frames])
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[ev.Event]:
         events = self.read(self.decoder.finish())
-        return events if self.over else [*events, Fail(truncated())]
+        return events if self.over else [*events, ev.Fail(ev.truncated())]
 
-    def whole(self, body: bytes) -> list[Event]:
+    def whole(self, body: bytes) -> list[ev.Event]:
         value = jsonio.loads(body)
         return self.said([{"model": value["model"]}, *value["said"]])
 
     def closing(self) -> bytes:
         return b""
 
-    def said(self, items: list[dict[str, Any]]) -> list[Event]:
+    def said(self, items: list[dict[str, Any]]) -> list[ev.Event]:
         return [event for item in items if not self.over for event in self._events(item)]
 
-    def _events(self, item: dict[str, Any]) -> list[Event]:
+    def _events(self, item: dict[str, Any]) -> list[ev.Event]:
         if "model" in item:
-            return [Start(model=item["model"])]
+            return [ev.Start(model=item["model"])]
         if "usage" in item:
             fresh, output = item["usage"]
-            return [UsageUpdate(hub.Usage(fresh=fresh, output=output))]
+            return [ev.UsageUpdate(hub.Usage(fresh=fresh, output=output))]
         if "end" in item:
             self.over = True
-            return [Finish(hub.Stop(hub.StopReason(item["end"]), item["end"])), End()]
+            return [ev.Finish(hub.Stop(hub.StopReason(item["end"]), item["end"])), ev.End()]
         if "error" in item:
             self.over = True
-            return [Fail(parse_failure(500, {}, jsonio.dumps(item)))]
+            return [ev.Fail(parse_failure(500, {}, jsonio.dumps(item)))]
         index, self._blocks = self._blocks, self._blocks + 1
         if "text" in item:
-            return [Open(index, "text"), Delta(index, item["text"]), Close(index)]
+            return [ev.Open(index, "text"), ev.Delta(index, item["text"]), ev.Close(index)]
         call_id, name, arguments = item["call"]
-        return [Open(index, "call", call_id, name), Delta(index, arguments), Close(index)]
+        return [ev.Open(index, "call", call_id, name), ev.Delta(index, arguments), ev.Close(index)]
 
 
 class Writer:
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
-        self._open = Open(0, "text")
+        self._open = ev.Open(0, "text")
         self._text = ""
 
-    def write(self, events: Iterable[Event]) -> bytes:
+    def write(self, events: Iterable[ev.Event]) -> bytes:
         return b"".join(b"data: %b\n\n" % jsonio.dumps(item) for item in self.items(events))
 
     def ping(self) -> bytes:
         return sse.comment("ping")
 
-    def items(self, events: Iterable[Event]) -> Iterable[dict[str, Any]]:
+    def items(self, events: Iterable[ev.Event]) -> Iterable[dict[str, Any]]:
         for event in events:
             match event:
-                case Start():
+                case ev.Start():
                     yield {"model": self._context.model}
-                case Open():
+                case ev.Open():
                     self._open, self._text = event, ""
-                case Delta(text=text):
+                case ev.Delta(text=text):
                     self._text += text
-                case Close() if self._open.kind == "call":
+                case ev.Close() if self._open.kind == "call":
                     yield {"call": [self._open.id, self._open.name, self._text]}
-                case Close() if self._open.kind == "text":
+                case ev.Close() if self._open.kind == "text":
                     yield {"text": self._text}
-                case UsageUpdate(usage=usage):
+                case ev.UsageUpdate(usage=usage):
                     yield {"usage": [usage.input_total, usage.output]}
-                case Finish(stop=stop):
+                case ev.Finish(stop=stop):
                     yield {"end": stop.reason}
-                case Fail(failure=failure):
+                case ev.Fail(failure=failure):
                     yield {"error": failure.message}
 
 

@@ -6,7 +6,8 @@ Light on purpose: the profiles read it at every start of the command line.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 
@@ -31,6 +32,10 @@ X_API_KEY: Final = "x-api-key"
 BEARER: Final = "bearer"
 
 
+Condition = Literal["never", "always", "documents", "hosted_tools", "tool_extras"]
+"""When an upstream takes a thing of its dialect: the quirk that says so, where it is one's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectFacts:
     """What is true of one dialect, whoever speaks it; `FACTS` in the `__init__` of its folder.
@@ -47,10 +52,33 @@ class DialectFacts:
     it knows `custom_tools` and `namespaces`; `arguments` as an object, as JSON text, or raw: text
     that a client parses on its own, and expects as the model wrote it.
 
-    Settings: `stops`, whether it takes stop sequences, and `names_stop`, whether an answer says
-    which one it was; `think_tags`, whether upstreams leave reasoning in the text; `effort`, the
-    field's path in the name of a loss. `counted` are the fields that its `count_tokens` route
-    takes.
+    Turns: with `strict_turns` a conversation begins with the user's, calls end the model's,
+    instructions in between stand right before the model's, and one that ends with the model's is
+    continued. `pairs_by_place`, whether results are told by their place and not by the call's id.
+
+    Content: `native`, blocks of its own; `sound`, `file_ids` of images, `text_documents`,
+    `addressed_documents` (by URL or file id) and `pdf_only`, documents of no other type.
+
+    Thoughts that go back: `signatures`, whether a signature without words is one;
+    `reasoning_items`, whether they are items of the server's own, each followed by what it led to.
+
+    Tools: `deferred`, to be loaded later; `allowed_tools`, a choice among some of them.
+
+    Thinking is asked for by a `budget`, or adaptively; by the `switch` that a host has for it
+    (`Quirks.thinking_switch`); or by an `effort` alone. `effort` is that field's path in the name
+    of a loss, `think_tags` whether upstreams leave reasoning in the text.
+
+    Settings: `needs_limit`, whether a request must limit its answer, and `least_limit`,
+    below which is a 400 (Anthropic's own API takes 0, to warm a cache; nobody else does);
+    `most_stops` in a request, None without a limit, and `names_stop`, whether an answer says which
+    one it was; `fixed_while_thinking`, whether models fix sampling then, and `most_temperature`;
+    `plain_json`, whether JSON can be asked for without a schema; `tiers` of service, `tier_names`,
+    what it calls those of others, and `other_tier`, what it takes for the rest. `counted` are the
+    fields that its `count_tokens` route takes.
+
+    Its clients: `begins_answers`, whether a last turn of the model's is meant to be continued;
+    `sets_marks`, whether they set the marks of the prompt cache themselves, as far as they want
+    any.
     """
 
     name: Dialect
@@ -70,11 +98,34 @@ class DialectFacts:
     custom_tools: bool = False
     namespaces: bool = False
     arguments: Literal["object", "json", "raw"]
-    stops: bool = True
-    names_stop: bool = False
-    think_tags: bool = False
+    strict_turns: bool = False
+    pairs_by_place: bool = False
+    native: Condition = "hosted_tools"
+    sound: bool = False
+    file_ids: Condition = "never"
+    text_documents: Condition = "never"
+    addressed_documents: bool = True
+    pdf_only: bool = False
+    signatures: bool = False
+    reasoning_items: bool = False
+    deferred: Condition = "never"
+    allowed_tools: bool = False
+    thinking: Literal["budget", "switch", "effort"] = "effort"
     effort: str
+    think_tags: bool = False
+    needs_limit: bool = False
+    least_limit: int = 1
+    most_stops: int | None = None
+    names_stop: bool = False
+    fixed_while_thinking: bool = False
+    most_temperature: float | None = None
+    plain_json: bool = True
+    tiers: Condition = "never"
+    tier_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    other_tier: str | None = None
     counted: frozenset[str] = frozenset()
+    begins_answers: bool = False
+    sets_marks: bool = False
 
     @property
     def endpoint(self) -> str:

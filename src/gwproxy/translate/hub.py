@@ -20,6 +20,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct, structs
 
 from gwproxy.translate.dialect_facts import Dialect as Dialect
+from gwproxy.translate.dialect_facts import DialectFacts
 
 # --- blocks ----------------------------------------------------------------------------------
 
@@ -241,9 +242,7 @@ class Request(Struct, frozen=True):
     estimate: int | None = None  # input tokens as the bridge has counted them
     answer_tool: str | None = None  # the upstream's tool whose call the client reads as text
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
-    # Whose habits the client has, where they matter: an Anthropic client sets its own cache marks
-    # and may begin the answer itself; OpenAI clients expect automatic caching and do not.
-    client: Dialect | None = None
+    client: DialectFacts | None = None  # whose habits the client has, as the bridge knows it
 
 
 # --- answers ---------------------------------------------------------------------------------

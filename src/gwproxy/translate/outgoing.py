@@ -92,7 +92,9 @@ class Outgoing(Struct, frozen=True):
         if stops:
             losses.emulate("stop_sequences")
             request = structs.replace(request, stop=())
-        request = structs.replace(request, model=self.model, stream=self.streams)
+        request = structs.replace(
+            request, model=self.model, stream=self.streams, client=expected.client.facts
+        )
         session = ""
         if expected.thoughts is not None:
             session = session_of(request)
@@ -107,7 +109,7 @@ class Outgoing(Struct, frozen=True):
             wrapped=wrapped_tools(request, quirks) if wraps else expected.wrapped,
             leaks=frozenset(functions if quirks.leaked_tools else ()),
         )
-        for step, changed in repair_steps(request, upstream.facts.name, quirks, losses):
+        for step, changed in repair_steps(request, upstream.facts, quirks, losses):
             tally.repaired.append((step.name, step.why))
             request = changed
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
@@ -118,7 +120,7 @@ class Outgoing(Struct, frozen=True):
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and
         some do not tell which one it was to a client that asks."""
         upstream, quirks = self.unread.upstream.facts, self.unread.quirks
-        if not (upstream.stops and takes_stops(stops, upstream.name, quirks)):
+        if not takes_stops(stops, upstream, quirks):
             return True
         return self.unread.client.facts.names_stop and not upstream.names_stop
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias
 
+from gwproxy.translate.dialect_facts import Condition
+
 QuirkValue: TypeAlias = bool | int | str | tuple[str, ...]
 
 
@@ -292,3 +294,7 @@ class Quirks:
             "NousResearch/hermes-agent#24534, vllm-project/vllm#31207",
         ),
     ] = False
+
+    def allow(self, when: Condition) -> bool:
+        """Whether a thing is taken under this condition."""
+        return when == "always" if when in ("never", "always") else bool(getattr(self, when))

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gwproxy.translate.anthropic import request
 from gwproxy.translate.anthropic.reader import Reader
@@ -19,6 +20,7 @@ from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.stages.sequencer import Sequencer
 from support.anthropic_grammar import collect
 from support.golden import FIXTURES, agrees
@@ -68,6 +70,7 @@ def name_of(path: Path) -> str:
 def test_requests(path: Path, quirks: str) -> None:
     losses = Losses()
     parsed = request.parse(path.read_bytes(), losses)
+    parsed = structs.replace(parsed, client=FACTS[Dialect.ANTHROPIC])
     body = sent(parsed, Dialect.ANTHROPIC, MANNERS[quirks], losses)
     shown = {"losses": list(losses), "body": json.loads(body)}
 

@@ -24,6 +24,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 PLAIN = Quirks(family="kimi", mid_system="wrap")
 CLAUDE = Quirks(
@@ -35,8 +36,8 @@ def rendered(
     *turns: Turn, quirks: Quirks = PLAIN, lost: tuple[str, ...] | None = None, **more: Any
 ) -> Any:
     losses = Losses()
-    wanted = Request("m", turns, max_tokens=9000, client=Dialect.ANTHROPIC, **more)
-    repaired = repair(wanted, Dialect.ANTHROPIC, quirks, losses)
+    wanted = Request("m", turns, max_tokens=9000, client=FACTS[Dialect.ANTHROPIC], **more)
+    repaired = repair(wanted, FACTS[Dialect.ANTHROPIC], quirks, losses)
     data = request.render(repaired, quirks, losses)
     assert lost is None or tuple(losses) == lost
     return json.loads(data)

@@ -9,11 +9,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gwproxy.translate.anthropic import reply, request
 from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.anthropic.writer import Writer
 from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.events import Delta, Event, Fail, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
@@ -40,6 +42,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from support.anthropic_grammar import collect
 from support.anthropic_sdk import accumulated, bare, whole
 from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped
@@ -316,7 +319,7 @@ def requests(draw: st.DrawFn) -> Request:
         draw(st.booleans()),
         identity=draw(st.sampled_from([Identity(), Identity("u")])),
         service_tier=draw(st.sampled_from([None, "auto", "standard_only"])),
-        client=Dialect.ANTHROPIC,
+        client=FACTS[Dialect.ANTHROPIC],
     )
 
 
@@ -324,7 +327,7 @@ def requests(draw: st.DrawFn) -> Request:
 def test_what_is_rendered_is_parsed_to_the_same(wanted: Request) -> None:
     losses = Losses()
     body = sent(wanted, Dialect.ANTHROPIC, EVERYTHING, losses)
-    again = request.parse(body, losses)
+    again = structs.replace(request.parse(body, losses), client=wanted.client)
 
     assert set(losses) <= {"clamp:cache_control=4"}
     if not losses:
@@ -344,7 +347,7 @@ def test_a_longer_conversation_keeps_the_bytes_of_the_shorter_one(
         told.append(turn)
         if turn.role == "user":
             told.append(Turn("system", (Text("reminder"),)))
-            wanted = Request("m", tuple(told), client=Dialect.ANTHROPIC)
+            wanted = Request("m", tuple(told), client=FACTS[Dialect.ANTHROPIC])
             bodies.append(sent(wanted, Dialect.ANTHROPIC, quirks, Losses()))
 
     for shorter, longer in itertools.pairwise(bodies):
@@ -375,15 +378,19 @@ ANY_TURNS = st.lists(st.builds(placed, ROLES, st.lists(ANY_BLOCKS, max_size=4)),
 )
 
 
-@given(ANY_TURNS, st.sampled_from(["native", "wrap"]), st.sampled_from([None, Dialect.ANTHROPIC]))
+@given(
+    ANY_TURNS,
+    st.sampled_from(["native", "wrap"]),
+    st.sampled_from([None, FACTS[Dialect.ANTHROPIC]]),
+)
 def test_any_history_becomes_one_that_the_api_accepts(
-    turns: tuple[Turn, ...], mid_system: Any, client: Dialect | None
+    turns: tuple[Turn, ...], mid_system: Any, client: DialectFacts | None
 ) -> None:
     quirks = Quirks(documents=True, mid_system=mid_system, family="kimi")
     body = sent(Request("m", turns, client=client), Dialect.ANTHROPIC, quirks, Losses())
 
     check_lawful(json.loads(body)["messages"])
-    again = request.parse(body, Losses())
+    again = structs.replace(request.parse(body, Losses()), client=client)
     assert sent(again, Dialect.ANTHROPIC, quirks, Losses()) == body or client is None
 
 

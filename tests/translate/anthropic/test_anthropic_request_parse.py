@@ -67,7 +67,6 @@ def test_a_small_request() -> None:
         (Turn("user", (Text("hello"),)),),
         max_tokens=100,
         stream=True,
-        client=Dialect.ANTHROPIC,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.anthropic import request
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import (
     Block,
     Cache,
@@ -29,6 +30,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire.fields import Unsupported
 from support.sending import sent
 
@@ -55,7 +57,7 @@ def rendered(
     quirks: Quirks = PLAIN,
     *lost: str,
     turns: tuple[Turn, ...] = HELLO,
-    client: Dialect | None = Dialect.ANTHROPIC,
+    client: DialectFacts | None = FACTS[Dialect.ANTHROPIC],
     max_tokens: int | None = 9000,
     **members: Any,
 ) -> Any:
@@ -67,7 +69,7 @@ def rendered(
 
 
 def content(block: Block, quirks: Quirks = PLAIN) -> Any:
-    wanted = Request("m", (Turn("user", (block,)),), client=Dialect.ANTHROPIC)
+    wanted = Request("m", (Turn("user", (block,)),), client=FACTS[Dialect.ANTHROPIC])
     body = sent(wanted, Dialect.ANTHROPIC, quirks, Losses())
     return json.loads(body)["messages"][0]["content"]
 
@@ -424,8 +426,8 @@ def test_display_is_for_those_who_know_it(show: Any, display: str) -> None:
         ("medium", {"type": "enabled", "budget_tokens": 12_288}),
     ],
 )
-def test_openai_clients_ask_by_an_effort_alone(effort: str, sent: Any) -> None:
-    wish = Thinking(None, effort)
+def test_an_effort_becomes_a_budget(effort: str, sent: Any) -> None:
+    wish = Thinking("on", effort)
 
     assert rendered(thinking=wish, client=None, max_tokens=20_000)["thinking"] == sent
 
@@ -487,7 +489,7 @@ WANTED = OutputFormat("json_schema", SCHEMA, "name", "about", True)
 
 def test_a_native_format() -> None:
     data = request.render(
-        Request("m", HELLO, output_format=WANTED, client=Dialect.ANTHROPIC), PLAIN, Losses()
+        Request("m", HELLO, output_format=WANTED, client=FACTS[Dialect.ANTHROPIC]), PLAIN, Losses()
     )
 
     sent = b'"output_config":{"format":{"type":"json_schema","schema":' + SCHEMA.encode() + b"}}"
@@ -501,7 +503,7 @@ def test_a_schema_for_openai_follows_the_rules_here() -> None:
         '"$defs":{"not":{"type":"string"}},"not":{"const":1},"enum":[{"oneOf":1}]}'
     )
     wanted = OutputFormat("json_schema", schema)
-    body = rendered(output_format=wanted, client=Dialect.CHAT)
+    body = rendered(output_format=wanted, client=FACTS[Dialect.CHAT])
 
     assert body["output_config"]["format"]["schema"] == {
         "type": "object",
@@ -626,7 +628,8 @@ def test_stop_sequences() -> None:
 )
 def test_service_tiers_are_the_apis_own(tier: str, sent: str, lost: list[str]) -> None:
     assert rendered(CLAUDE, *lost, service_tier=tier)["service_tier"] == sent
-    assert "service_tier" not in rendered(PLAIN, "drop:service_tier", service_tier=tier)
+    plain = () if tier in ("auto", "default") else ("drop:service_tier",)
+    assert "service_tier" not in rendered(PLAIN, *plain, service_tier=tier)
 
 
 def test_verbosity_is_lost() -> None:
@@ -683,14 +686,17 @@ def test_long_marks_come_before_short_ones() -> None:
 
 
 def test_openai_clients_expect_caching_without_marks() -> None:
-    claude = rendered(CLAUDE, client=Dialect.CHAT)
+    claude = rendered(CLAUDE, client=FACTS[Dialect.CHAT])
     assert claude["cache_control"] == SHORT
     assert marks(claude) == [None]
     # Hosts that are not the API know marks on blocks only.
-    other = rendered(MARKED, client=Dialect.CHAT)
+    other = rendered(MARKED, client=FACTS[Dialect.CHAT])
     assert "cache_control" not in other
     assert marks(other) == [SHORT]
-    assert marks(rendered(MARKED, client=Dialect.CHAT, turns=texts(None, None))) == [SHORT, SHORT]
+    assert marks(rendered(MARKED, client=FACTS[Dialect.CHAT], turns=texts(None, None))) == [
+        SHORT,
+        SHORT,
+    ]
 
 
 def test_an_anthropic_client_marks_for_itself() -> None:

@@ -24,6 +24,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 OPEN = Quirks(family="kimi")
 PNG = Media("image", "base64", "iVBORw0KGgo=", "image/png")
@@ -48,7 +49,7 @@ def result(call_id: str, *blocks: Block | str, is_error: bool = False) -> Result
 
 def rendered(*turns: Turn, quirks: Quirks = OPEN) -> tuple[list[dict[str, Any]], list[str]]:
     losses = Losses()
-    repaired = repair(Request("m", turns), Dialect.CHAT, quirks, losses)
+    repaired = repair(Request("m", turns), FACTS[Dialect.CHAT], quirks, losses)
     return render_messages(repaired.turns, quirks, losses), list(losses)
 
 

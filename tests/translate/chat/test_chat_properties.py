@@ -380,7 +380,6 @@ def requests(draw: st.DrawFn) -> Request:
         stream=stream,
         include_usage=stream,
         identity=Identity(draw(st.one_of(st.none(), st.just("ann"))), None, "key"),
-        client=Dialect.CHAT,
     )
 
 

@@ -23,6 +23,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from support.sending import sent
 
@@ -174,15 +175,15 @@ BEGUN = (HI, Turn("assistant", (Text("{"),)))
 
 
 def test_an_anthropic_client_may_begin_the_answer() -> None:
-    body = body_of(Quirks(prefill="partial"), turns=BEGUN, client=Dialect.ANTHROPIC)
+    body = body_of(Quirks(prefill="partial"), turns=BEGUN, client=FACTS[Dialect.ANTHROPIC])
     assert body["messages"][-1] == {"role": "assistant", "content": "{", "partial": True}
     with pytest.raises(Unsupported, match="continue an answer"):
-        rendered(turns=BEGUN, client=Dialect.ANTHROPIC)
+        rendered(turns=BEGUN, client=FACTS[Dialect.ANTHROPIC])
 
 
 @pytest.mark.parametrize("client", [Dialect.CHAT, Dialect.RESPONSES])
 def test_others_do_not(client: Dialect) -> None:
-    body = body_of(turns=BEGUN, client=client)
+    body = body_of(turns=BEGUN, client=FACTS[client])
     assert body["messages"][-1] == {"role": "assistant", "content": "{"}
 
 

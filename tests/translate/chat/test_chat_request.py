@@ -86,7 +86,6 @@ def test_every_message_is_a_turn_where_it_stands() -> None:
         ("user", (Text("u"),)),
         ("user", (Text("v"),)),
     ]
-    assert request.client is Dialect.CHAT
 
 
 def test_a_tool_loop() -> None:

@@ -10,6 +10,7 @@ from gwproxy.translate.hub import Dialect, Request, Text, Thinking, Tool, ToolCh
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import effort
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 HISTORY = (Turn("user", (Text("one"),)),)
 TOOLS = (Tool("read"), Tool("write"))
@@ -17,7 +18,7 @@ TOOLS = (Tool("read"), Tool("write"))
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Quirks(**flags), losses), list(losses)
+    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 # --- a forced tool -------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def test_a_model_that_always_thinks_is_not_told_to_stop(asked: Thinking) -> None
         (Thinking("on"), Thinking("budget", None, 24_576)),
         (Thinking("on", "low"), Thinking("budget", None, 4096)),
         (Thinking("budget", None, 9000), Thinking("budget", None, 9000)),
-        (Thinking(effort="max"), Thinking("budget", None, 63_999)),
+        (Thinking("on", "max"), Thinking("budget", None, 63_999)),
     ],
 )
 def test_a_messages_host_without_adaptive_thinking_gets_a_budget(

@@ -21,7 +21,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.registry import DIALECTS, FACTS
 from support import conversations as given_by
 
 slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -51,7 +51,7 @@ def repaired(
     *turns: Turn, upstream: Dialect = Dialect.CHAT, quirks: Quirks = MANNERS
 ) -> tuple[tuple[Turn, ...], list[str]]:
     losses = Losses()
-    request = repair(Request("m", turns), upstream, quirks, losses)
+    request = repair(Request("m", turns), FACTS[upstream], quirks, losses)
     return request.turns, [loss for loss in losses if loss != "synth:max_tokens"]
 
 
@@ -210,13 +210,13 @@ def test_a_user_begins_with_messages_hosts_and_elsewhere_whoever_did(
 
 def test_messages_hosts_continue_an_answer_only_for_a_client_that_means_it() -> None:
     turns = (user(Text("Hi")), assistant(Text("Well")))
-    asked = Request("m", turns, max_tokens=9, client=Dialect.CHAT)
+    asked = Request("m", turns, max_tokens=9, client=FACTS[Dialect.CHAT])
     losses = Losses()
-    sent = repair(asked, Dialect.ANTHROPIC, MANNERS, losses).turns
+    sent = repair(asked, FACTS[Dialect.ANTHROPIC], MANNERS, losses).turns
     assert sent == (*turns, user(Text("Continue.")))
     assert list(losses) == ["synth:messages"]
-    meant = structs.replace(asked, client=Dialect.ANTHROPIC)
-    assert repair(meant, Dialect.ANTHROPIC, MANNERS, Losses()) is meant
+    meant = structs.replace(asked, client=FACTS[Dialect.ANTHROPIC])
+    assert repair(meant, FACTS[Dialect.ANTHROPIC], MANNERS, Losses()) is meant
 
 
 # --- instructions --------------------------------------------------------------------------------
@@ -303,4 +303,4 @@ def test_a_longer_history_begins_with_the_shorter_one_as_repaired(
 
 def test_nothing_is_done_to_a_history_that_needs_nothing() -> None:
     request = Request("m", (user(Text("Hi")), assistant(Text("x"), CALL), user(said("a", "1"))))
-    assert repair(request, Dialect.CHAT, MANNERS, Losses()) is request
+    assert repair(request, FACTS[Dialect.CHAT], MANNERS, Losses()) is request

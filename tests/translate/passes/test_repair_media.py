@@ -10,6 +10,7 @@ from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text, 
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import media
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire.fields import Unsupported
 from support.conversations import PNG
 
@@ -30,7 +31,7 @@ def shown(*blocks: Block) -> Request:
 
 def fitted(request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return media.fit_media(request, upstream, Quirks(**flags), losses), list(losses)
+    return media.fit_media(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_addresses_are_asked_for_once_and_filled_in() -> None:
     assert list(losses) == ["emu:messages.image"]
     assert filled.turns[0].blocks == (IMAGE,)
     assert media.pending_urls(filled, quirks) == ()
-    assert media.fit_media(filled, Dialect.CHAT, quirks, Losses()) is filled
+    assert media.fit_media(filled, FACTS[Dialect.CHAT], quirks, Losses()) is filled
 
 
 def test_an_address_is_told_without_what_may_be_secret() -> None:

@@ -8,7 +8,7 @@ from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Result, Text,
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.native import fit_native
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.wire.fields import Unsupported
 
 WORDED = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}", '[web_search "q"]')
@@ -21,7 +21,7 @@ def fitted(
     *turns: Turn, upstream: Dialect = Dialect.CHAT, quirks: Quirks | None = None
 ) -> tuple[tuple[Turn, ...], list[str]]:
     losses = Losses()
-    out = fit_native(Request("m", turns), upstream, quirks or Quirks(), losses)
+    out = fit_native(Request("m", turns), FACTS[upstream], quirks or Quirks(), losses)
     return out.turns, list(losses)
 
 

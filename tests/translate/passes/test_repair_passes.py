@@ -12,7 +12,7 @@ from gwproxy.translate.hub import Dialect, Request, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import PASSES, Pass, repair, repair_steps
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.wire.fields import Rejected
 from support import conversations as given_by
 
@@ -34,11 +34,11 @@ def test_a_pass_run_twice_changes_nothing_more(
     one: Pass, request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     try:
-        once = one.apply(request, upstream, quirks, Losses())
+        once = one.apply(request, FACTS[upstream], quirks, Losses())
     except Rejected:
         return
     losses = Losses()
-    assert one.apply(once, upstream, quirks, losses) is once
+    assert one.apply(once, FACTS[upstream], quirks, losses) is once
     assert list(losses) == []
 
 
@@ -50,7 +50,7 @@ def test_a_pass_names_what_it_changed(
 ) -> None:
     losses = Losses()
     try:
-        changed = one.apply(request, upstream, quirks, losses)
+        changed = one.apply(request, FACTS[upstream], quirks, losses)
     except Rejected:
         return
     if changed is request:
@@ -79,10 +79,10 @@ def test_a_repaired_request_needs_no_repair(
     request: Request, quirks: Quirks, upstream: Dialect
 ) -> None:
     try:
-        once = repair(request, upstream, quirks, Losses())
+        once = repair(request, FACTS[upstream], quirks, Losses())
     except Rejected:
         return
-    assert repair(once, upstream, quirks, Losses()) is once
+    assert repair(once, FACTS[upstream], quirks, Losses()) is once
 
 
 @slow
@@ -92,7 +92,9 @@ def test_a_renderer_decides_nothing_about_settings(
 ) -> None:
     losses = Losses()
     try:
-        repaired = repair(structs.replace(request, turns=TIDY.turns), upstream, quirks, Losses())
+        repaired = repair(
+            structs.replace(request, turns=TIDY.turns), FACTS[upstream], quirks, Losses()
+        )
     except Rejected:
         return
     CODECS[upstream].render_request(repaired, quirks, losses)
@@ -106,10 +108,10 @@ def test_the_steps_lead_to_the_repaired_request(
 ) -> None:
     losses, stepped = Losses(), Losses()
     try:
-        whole = repair(request, upstream, quirks, losses)
+        whole = repair(request, FACTS[upstream], quirks, losses)
     except Rejected:
         return
-    steps = list(repair_steps(request, upstream, quirks, stepped))
+    steps = list(repair_steps(request, FACTS[upstream], quirks, stepped))
     assert (steps[-1][1] if steps else request) == whole
     assert list(stepped) == list(losses)
 
@@ -118,7 +120,7 @@ def test_the_steps_lead_to_the_repaired_request(
 def test_a_tidy_request_stays_the_same_object(upstream: Dialect) -> None:
     losses = Losses()
     quirks = Quirks(schema="moonshot", max_tools=128, mid_system="wrap", sampling="drop")
-    assert repair(TIDY, upstream, quirks, losses) is TIDY
+    assert repair(TIDY, FACTS[upstream], quirks, losses) is TIDY
     assert list(losses) == []
 
 

@@ -10,7 +10,7 @@ from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import DIALECTS
+from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.wire.fields import Rejected
 from support import conversations as given_by
 
@@ -25,7 +25,7 @@ def test_a_repaired_request_is_rendered_without_repair(
 ) -> None:
     losses = Losses()
     try:
-        repaired = repair(request, upstream, quirks, Losses())
+        repaired = repair(request, FACTS[upstream], quirks, Losses())
         CODECS[upstream].render_request(repaired, quirks, losses)
     except Rejected:
         return

@@ -10,11 +10,12 @@ from gwproxy.translate.hub import Dialect, Request, Sampling
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import sampling
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Quirks(**flags), losses), list(losses)
+    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 def test_what_the_model_fixes_is_left_out_and_named() -> None:
@@ -46,4 +47,6 @@ def test_stop_sequences_are_as_few_and_short_as_the_host_takes(
     out, losses = applied(sampling.limit_stops, request, **flags)
     assert out.stop == kept
     assert losses == (["drop:stop"] if flags else [])
-    assert sampling.takes_stops(request.stop, Dialect.CHAT, Quirks(**flags)) is not bool(flags)
+    assert sampling.takes_stops(request.stop, FACTS[Dialect.CHAT], Quirks(**flags)) is not bool(
+        flags
+    )

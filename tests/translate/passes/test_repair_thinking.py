@@ -20,6 +20,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import thinking
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 
 THOUGHT = Reasoning("hm")
 CALLING = Turn("assistant", (THOUGHT, Call("a", "read", "{}")))
@@ -37,7 +38,7 @@ HISTORY = (
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Quirks(**flags), losses), list(losses)
+    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 def thoughts(request: Request) -> list[bool]:

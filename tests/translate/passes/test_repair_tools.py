@@ -22,6 +22,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tools
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 SEARCH = Tool(
@@ -36,7 +37,7 @@ PLACEHOLDER = Tool("DeferredToolPlaceholder", deferred=True)
 
 def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
     losses = Losses()
-    return one(request, upstream, Quirks(**flags), losses), list(losses)
+    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 def offering(*offered: Tool, choice: ToolChoice | None = None, turns: Any = ()) -> Request:

@@ -361,7 +361,6 @@ def requests(draw: st.DrawFn) -> Request:
         ),
         stream=draw(st.booleans()),
         verbosity=draw(st.sampled_from([None, "low"])),
-        client=Dialect.RESPONSES,
     )
 
 

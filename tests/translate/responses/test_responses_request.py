@@ -25,6 +25,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Rejected, Unsupported
@@ -56,7 +57,6 @@ def test_the_least_request() -> None:
     asked_for, losses = parsed()
     assert asked_for.turns == (USER,)
     assert asked_for.thinking == Thinking(show="omitted")
-    assert asked_for.client is Dialect.RESPONSES
     assert losses == []
 
 
@@ -204,7 +204,7 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
         ]
     )
     quirks, found = replace(PLAIN, hosted_tools=hosted), Losses()
-    repaired = repair(asked_for, Dialect.RESPONSES, quirks, found)
+    repaired = repair(asked_for, FACTS[Dialect.RESPONSES], quirks, found)
     body, losses = rendered(repaired, quirks)
     losses = [*found, *losses]
     kinds = [item["type"] for item in body["input"]]
@@ -318,11 +318,11 @@ def test_limits() -> None:
     assert body["service_tier"] == "default"
     assert losses == [
         "clamp:max_tokens=16",
+        "drop:stop",
         "drop:top_k",
         "drop:frequency_penalty",
         "drop:presence_penalty",
         "drop:seed",
-        "drop:stop",
     ]
 
 
@@ -445,9 +445,10 @@ def test_formats() -> None:
 
 
 def test_an_answer_that_was_begun_cannot_be_continued() -> None:
-    begun = Request("m", (USER, Turn("assistant", (Text("{"),))), client=Dialect.ANTHROPIC)
+    begun = Request("m", (USER, Turn("assistant", (Text("{"),))), client=FACTS[Dialect.ANTHROPIC])
     with pytest.raises(Unsupported, match="begun"):
         rendered(begun)
     assert (
-        rendered(structs.replace(begun, client=Dialect.CHAT))[0]["input"][-1]["role"] == "assistant"
+        rendered(structs.replace(begun, client=FACTS[Dialect.CHAT]))[0]["input"][-1]["role"]
+        == "assistant"
     )

@@ -27,6 +27,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import FACTS
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
@@ -51,7 +52,7 @@ def items_of(
     *turns: Turn, quirks: Quirks = PLAIN, losses: Losses | None = None
 ) -> list[dict[str, Any]]:
     given = Losses() if losses is None else losses
-    repaired = repair(Request("m", turns), Dialect.RESPONSES, quirks, given)
+    repaired = repair(Request("m", turns), FACTS[Dialect.RESPONSES], quirks, given)
     body = json.loads(request.render(repaired, quirks, given))
     found: list[dict[str, Any]] = body["input"]
     return found

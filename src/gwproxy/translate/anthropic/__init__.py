@@ -50,7 +50,27 @@ FACTS: Final = DialectFacts(
     plain_ids=True,  # `tool_use.id`: ^[a-zA-Z0-9_-]+$
     name_length=128,
     arguments="object",
+    # https://docs.claude.com/en/api/messages
+    strict_turns=True,
+    native="tool_extras",
+    file_ids="tool_extras",
+    text_documents="documents",
+    pdf_only=True,
+    signatures=True,
+    deferred="tool_extras",
+    thinking="budget",
+    needs_limit=True,
     names_stop=True,
+    # https://docs.claude.com/en/docs/build-with-claude/extended-thinking
+    fixed_while_thinking=True,
+    most_temperature=1.0,
+    plain_json=False,
+    # https://docs.claude.com/en/api/service-tiers: a faster one of OpenAI's is `auto` there.
+    tiers="tool_extras",
+    tier_names=MappingProxyType({"default": "standard_only", "standard_only": "standard_only"}),
+    other_tier="auto",
+    begins_answers=True,
+    sets_marks=True,
     effort="output_config.effort",
     # https://docs.claude.com/en/api/messages-count-tokens
     counted=frozenset(

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from gwproxy.translate.anthropic.tools import Definition
 from gwproxy.translate.anthropic.wire import CacheControl, Draft, Markable, TextBlock
-from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 
@@ -27,9 +27,9 @@ def settle(
     quirks: Quirks,
     losses: Losses,
 ) -> CacheControl | None:
-    """Keeps the last four marks, the long-lived ones first, as the API demands. Where an OpenAI
-    client set none it expects caching all the same: returns the mark for the whole request, or
-    sets one on the last block for hosts that know only those.
+    """Keeps the last four marks, the long-lived ones first, as the API demands. Where a
+    client that knows no marks expects caching all the same: returns the mark for the whole request,
+    or sets one on the last block for hosts that know only those.
 
     Marks move from request to request; they are no part of what is cached.
     """
@@ -45,7 +45,8 @@ def settle(
         for bearer in bearers:
             bearer.cache_control = None
         return None
-    if not bearers and request.client is not Dialect.ANTHROPIC:
+    marks_itself = request.client is not None and request.client.sets_marks
+    if not bearers and not marks_itself:
         if quirks.tool_extras:
             return CacheControl()
         last = conversation[-1].blocks[-1]

@@ -31,7 +31,6 @@ from gwproxy.translate.anthropic.wire import (
 from gwproxy.translate.hub import (
     Block,
     Call,
-    Dialect,
     Identity,
     Media,
     OutputFormat,
@@ -153,7 +152,6 @@ def _request(fields: Body, losses: Losses) -> Request:
         bool(fields.stream),
         identity=_identity(fields.metadata),
         service_tier=fields.service_tier,
-        client=Dialect.ANTHROPIC,
     )
 
 

@@ -59,7 +59,7 @@ def output_format(request: Request) -> Format | None:
     wanted = request.output_format
     if wanted is None or wanted.schema is None:
         return None
-    own = request.client is Dialect.ANTHROPIC
+    own = request.client is not None and request.client.name == Dialect.ANTHROPIC
     schema = wanted.schema if own else answer_schema(wanted.schema)
     return Format("json_schema", Raw(schema.encode()))
 

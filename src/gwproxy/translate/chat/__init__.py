@@ -24,7 +24,12 @@ FACTS: Final = DialectFacts(
     id_length=40,  # of a `tool_call.id`
     name_length=64,  # [a-zA-Z0-9_-]{1,64}
     arguments="raw",
+    pairs_by_place=True,
+    sound=True,  # https://platform.openai.com/docs/guides/audio
+    addressed_documents=False,
+    thinking="switch",
     think_tags=True,
+    most_stops=4,  # https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
     effort="reasoning_effort",
 )
 

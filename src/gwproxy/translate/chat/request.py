@@ -39,7 +39,6 @@ from gwproxy.translate.chat.wire import (
     Wish,
 )
 from gwproxy.translate.hub import (
-    Dialect,
     Identity,
     Request,
     Sampling,
@@ -106,7 +105,6 @@ def _request(body: Body, losses: Losses) -> Request:
         identity=Identity(body.safety_identifier or body.user, None, body.prompt_cache_key),
         service_tier=body.service_tier,
         verbosity=body.verbosity,
-        client=Dialect.CHAT,
     )
 
 
@@ -198,13 +196,13 @@ def _messages(request: Request, quirks: Quirks, losses: Losses) -> list[dict[str
     if any(getattr(block, "cache", None) is not None for turn in turns for block in turn.blocks):
         losses.drop("cache_control")  # Chat servers cache by themselves
     messages = render_messages(turns, quirks, losses)
-    if request.client in (None, Dialect.ANTHROPIC):
+    if request.client is not None and request.client.begins_answers:
         _mark_prefill(messages, quirks)
     return messages
 
 
 def _mark_prefill(messages: list[dict[str, Any]], quirks: Quirks) -> None:
-    """An Anthropic client's last assistant turn is the beginning of the answer."""
+    """The last assistant turn is the beginning of the answer."""
     last = messages[-1] if messages else {}
     if last.get("role") != "assistant":
         return

@@ -30,7 +30,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import (
     effort,
@@ -46,7 +47,7 @@ from gwproxy.translate.passes import (
 )
 from gwproxy.translate.quirks import Quirks
 
-Apply: TypeAlias = Callable[[Request, Dialect, Quirks, Losses], Request]
+Apply: TypeAlias = Callable[[Request, DialectFacts, Quirks, Losses], Request]
 
 
 class Pass(Struct, frozen=True):
@@ -89,19 +90,19 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-def repair(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def repair(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """The request with every pass applied that `quirks` asks for. Raises fields.Rejected."""
     for one in PASSES:
-        request = one.apply(request, upstream, quirks, losses)
+        request = one.apply(request, facts, quirks, losses)
     return request
 
 
 def repair_steps(
-    request: Request, upstream: Dialect, quirks: Quirks, losses: Losses
+    request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 ) -> Iterator[tuple[Pass, Request]]:
     """The same, step by step: each pass that changed something with what came out of it."""
     for one in PASSES:
-        changed = one.apply(request, upstream, quirks, losses)
+        changed = one.apply(request, facts, quirks, losses)
         if changed is not request:
             request = changed
             yield one, request

@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from msgspec import structs
 
-from gwproxy.translate.hub import EFFORTS, Dialect, Request, Text, Thinking, Turn
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import EFFORTS, Request, Text, Thinking, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 
@@ -34,12 +35,6 @@ _ROOM_FOR_ANSWER: Final = 1_024
 
 _CALL_THIS: Final = "Answer by calling the tool `{}`."
 _CALL_ANY: Final = "Answer by calling one of the tools."
-# What each dialect's clients know an effort as.
-_EFFORT_FIELD: Final = {
-    Dialect.ANTHROPIC: "output_config.effort",
-    Dialect.CHAT: "reasoning_effort",
-    Dialect.RESPONSES: "reasoning.effort",
-}
 
 
 def effort_of(thinking: Thinking) -> str | None:
@@ -77,33 +72,23 @@ def _rank(effort: str) -> int:
     return EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
 
 
-def can_switch_off(upstream: Dialect, quirks: Quirks) -> bool:
+def can_switch_off(facts: DialectFacts, quirks: Quirks) -> bool:
     """Whether the host can be told not to think: by its `thinking` object, or by an effort."""
     if quirks.thinking_always or quirks.thinking_switch == "none":
         return False
-    return _has_object(upstream, quirks) or nearest_effort("none", quirks) == "none"
+    return _has_object(facts, quirks) or nearest_effort("none", quirks) == "none"
 
 
-def _has_object(upstream: Dialect, quirks: Quirks) -> bool:
-    """Whether the host takes a `thinking` object; the Responses dialect has none."""
-    if upstream is Dialect.CHAT:
-        return quirks.thinking_switch == "thinking"
-    return upstream is Dialect.ANTHROPIC
-
-
-def _asks(request: Request) -> bool:
-    """Whether the client wants the model to think. OpenAI clients say so with an effort alone; to
-    Anthropic's an effort is how much to spend on the answer, with thoughts or without."""
-    thinking = request.thinking
-    if thinking.mode is None and request.client is not Dialect.ANTHROPIC:
-        return thinking.effort not in (None, "none")
-    return thinking.mode in ("on", "budget")
+def _has_object(facts: DialectFacts, quirks: Quirks) -> bool:
+    """Whether the host takes a `thinking` object."""
+    by_switch = facts.thinking == "switch" and quirks.thinking_switch == "thinking"
+    return by_switch or facts.thinking == "budget"
 
 
 # --- a forced tool -------------------------------------------------------------------------------
 
 
-def force_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def force_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """A forced tool call and thinking do not go together at some hosts: the forced call wins, for
     it is the client's explicit choice, and most requests carry thinking by habit.
 
@@ -117,9 +102,9 @@ def force_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Los
     if quirks.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
         return request
     # Not what the client said, but what the host will be told.
-    told = set_thinking(request, upstream, quirks, Losses()).thinking
+    told = set_thinking(request, facts, quirks, Losses()).thinking
     asked = told.mode in ("on", "budget")
-    stops = can_switch_off(upstream, quirks)
+    stops = can_switch_off(facts, quirks)
     if (quirks.signed_thinking and not asked) or (stops and told.mode == "off"):
         return request
     if quirks.forced_tools == "no_thinking" and stops:
@@ -127,7 +112,7 @@ def force_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Los
             losses.drop("thinking")
         else:
             losses.emulate("tool_choice")
-        return structs.replace(request, thinking=switched_off(told, upstream, quirks))
+        return structs.replace(request, thinking=switched_off(told, facts, quirks))
     losses.emulate("tool_choice")
     words, tools = _CALL_ANY, request.tools
     if choice.mode == "tool":
@@ -156,7 +141,7 @@ def _alone(request: Request, quirks: Quirks, losses: Losses) -> Request:
 # --- thinking and effort -------------------------------------------------------------------------
 
 
-def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def set_thinking(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Thinking and effort in the one form that the host has for them.
 
     Hosts refuse both at once ("cannot specify both 'thinking' and 'reasoning_effort'",
@@ -169,10 +154,10 @@ def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Lo
     if quirks.thinking_switch == "none":
         wanted = _unsaid(asked)
     elif wanted.mode == "off":
-        wanted = switched_off(wanted, upstream, quirks)
-    elif upstream is Dialect.ANTHROPIC:
-        wanted = _for_anthropic(wanted, quirks, thinks=_asks(request))
-    elif _has_object(upstream, quirks):
+        wanted = switched_off(wanted, facts, quirks)
+    elif facts.thinking == "budget":
+        wanted = _for_budget(wanted, quirks)
+    elif _has_object(facts, quirks):
         wanted = structs.replace(wanted, mode="on", effort=None, budget_tokens=None)
     else:
         effort = effort_of(wanted)
@@ -180,7 +165,7 @@ def set_thinking(request: Request, upstream: Dialect, quirks: Quirks, losses: Lo
         wanted = structs.replace(wanted, mode="on", effort=effort, budget_tokens=None)
     if wanted == asked:
         return request
-    _name_losses(asked, wanted, _EFFORT_FIELD.get(upstream, "effort"), losses)
+    _name_losses(asked, wanted, facts.effort, losses)
     return structs.replace(request, thinking=wanted)
 
 
@@ -195,12 +180,12 @@ def _unsaid(thinking: Thinking) -> Thinking:
     return structs.replace(thinking, mode=None, effort=None, budget_tokens=None)
 
 
-def switched_off(wanted: Thinking, upstream: Dialect, quirks: Quirks) -> Thinking:
+def switched_off(wanted: Thinking, facts: DialectFacts, quirks: Quirks) -> Thinking:
     """Thinking off as the host is told so, or as little of it as it can be told."""
     if quirks.thinking_always:
         return _unsaid(wanted)
-    if _has_object(upstream, quirks):
-        adaptive = upstream is Dialect.ANTHROPIC and quirks.adaptive_thinking
+    if _has_object(facts, quirks):
+        adaptive = facts.thinking == "budget" and quirks.adaptive_thinking
         effort = wanted.effort if adaptive and wanted.effort != "none" else None
         effort = effort and nearest_effort(effort, quirks)
         return structs.replace(wanted, mode="off", effort=effort, budget_tokens=None)
@@ -211,15 +196,15 @@ def switched_off(wanted: Thinking, upstream: Dialect, quirks: Quirks) -> Thinkin
     return structs.replace(wanted, mode=mode, effort=least, budget_tokens=None)
 
 
-def _for_anthropic(wanted: Thinking, quirks: Quirks, *, thinks: bool) -> Thinking:
-    """`set_budget` makes a budget of an effort where thinking is not adaptive."""
-    mode = wanted.mode or ("on" if thinks else None)
+def _for_budget(wanted: Thinking, quirks: Quirks) -> Thinking:
+    """`set_budget` makes a budget of an effort where thinking is not adaptive. An effort alone is
+    how much to spend on the answer, with thoughts or without."""
     effort = wanted.effort
     if quirks.adaptive_thinking:
         effort = effort and nearest_effort(effort, quirks)
-    elif mode != "on":
+    elif wanted.mode != "on":
         effort = None
-    return structs.replace(wanted, mode=mode, effort=effort)
+    return structs.replace(wanted, effort=effort)
 
 
 def _name_losses(asked: Thinking, got: Thinking, field: str, losses: Losses) -> None:
@@ -248,15 +233,15 @@ def _name_effort(got: str | None, field: str, losses: Losses) -> None:
         losses.clamp(field, got)
 
 
-def set_budget(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
-    """Thinking as a budget below the output limit, where Anthropic's dialect has no other word for
-    it; without room for the least budget there is no thinking. A budget that the client set is
-    taken to be weighed against its limit; ours leaves room for an answer."""
+def set_budget(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Thinking as a budget below the output limit, where there is no other word for it; without
+    room for the least budget there is no thinking. A budget that the client set is taken to be
+    weighed against its limit; ours leaves room for an answer."""
     thinking = request.thinking
     by_budget = thinking.mode == "budget" or (
         thinking.mode == "on" and not quirks.adaptive_thinking
     )
-    if upstream is not Dialect.ANTHROPIC or not by_budget:
+    if facts.thinking != "budget" or not by_budget:
         return request
     limit = quirks.max_output if request.max_tokens is None else request.max_tokens
     own = thinking.budget_tokens if thinking.mode == "budget" else None
@@ -267,7 +252,7 @@ def set_budget(request: Request, upstream: Dialect, quirks: Quirks, losses: Loss
         budget = min(max(asked, _LEAST_BUDGET), room)
     if budget < _LEAST_BUDGET:
         losses.drop("thinking")
-        return structs.replace(request, thinking=switched_off(thinking, upstream, quirks))
+        return structs.replace(request, thinking=switched_off(thinking, facts, quirks))
     if own not in (None, budget):
         losses.clamp("thinking.budget_tokens", budget)
     effort = thinking.effort if quirks.adaptive_thinking else None

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from gwproxy.translate.hub import Dialect, OutputFormat, Request, Text, Tool, ToolChoice, Turn
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import OutputFormat, Request, Text, Tool, ToolChoice, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
@@ -23,15 +24,15 @@ _ONE_OBJECT: Final = "Answer with one JSON object and nothing else, without code
 _FITTING: Final = " It must match this JSON Schema:\n"
 
 
-def fit_format(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """The wanted format as the upstream can be asked for it. To come before whatever looks at
     tools and at the choice among them. A tool's parameters are an object, so any other schema goes
-    in words. Anthropic's dialect knows no JSON without a schema."""
+    in words."""
     wanted = request.output_format
     if wanted is None:
         return request
     schema = wanted.schema
-    if quirks.json_schema == "native" and (schema or upstream is not Dialect.ANTHROPIC):
+    if quirks.json_schema == "native" and (schema or facts.plain_json):
         return request
     losses.emulate("response_format")
     request = structs.replace(request, output_format=None)

@@ -17,10 +17,10 @@ from typing import Final
 
 from msgspec import structs
 
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import (
     Block,
     Call,
-    Dialect,
     Reasoning,
     Refusal,
     Request,
@@ -38,7 +38,7 @@ NO_RESULT: Final = "[no result recorded]"
 _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 
 
-def drop_blank(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def drop_blank(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """No blank text, no assistant turn without text or call, no user turn without content."""
     turns: list[Turn] = []
     for turn in request.turns:
@@ -89,22 +89,23 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
     return structs.replace(request, turns=tuple(turns))
 
 
-def begin_and_end(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
-    """Something to answer. Messages hosts begin with a user's turn, and to end with the model's is
-    to have it continued: an Anthropic client means that, an OpenAI client does not."""
+def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Something to answer. Where turns are strict the first is a user's, and to end with the
+    model's is to have it continued, which not every client means."""
     turns = list(request.turns)
     first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    strict = upstream is Dialect.ANTHROPIC
+    strict = facts.strict_turns
     if not turns or (strict and (first == len(turns) or turns[first].role == "assistant")):
         losses.synthesize("messages")
         turns.insert(first, Turn("user", (Text(NO_CONTENT),)))
-    if strict and turns[-1].role == "assistant" and request.client is not Dialect.ANTHROPIC:
+    begins = request.client is not None and request.client.begins_answers
+    if strict and turns[-1].role == "assistant" and not begins:
         losses.synthesize("messages")
         turns.append(Turn("user", (Text(_CONTINUE),)))
     return _with_turns(request, turns)
 
 
-def wrap_system(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def wrap_system(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Instructions in mid-conversation as a reminder in a user turn, where the host takes none or
     not at this place. Never moved to the beginning: order and cache would be lost."""
     turns: list[Turn] = []
@@ -113,7 +114,7 @@ def wrap_system(request: Request, upstream: Dialect, quirks: Quirks, losses: Los
         leading = leading and turn.role == "system"
         if turn.role == "system" and not leading:
             native = quirks.mid_system == "native"
-            if native and upstream is Dialect.ANTHROPIC:
+            if native and facts.strict_turns:
                 native = _may_stand(turns[-1], request.turns[position:])
             if not native:
                 losses.emulate("messages.system")
@@ -139,7 +140,7 @@ def _reminding(block: Block) -> Block:
     return structs.replace(block, text=_REMINDER.format(block.text))
 
 
-def answer_calls(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def answer_calls(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Every call followed at once by one result, every result behind its call.
 
     Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
@@ -312,10 +313,10 @@ def as_text(result: Result) -> list[Block]:
     return [Text(said), *out]
 
 
-def calls_last(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
-    """Calls behind all else in an assistant turn, for the dialect that refuses words behind them
+def calls_last(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Calls behind all else in an assistant turn, where words behind them are refused
     (BerriAI/litellm#24361)."""
-    if upstream is not Dialect.ANTHROPIC:
+    if not facts.strict_turns:
         return request
     return _with_turns(request, [_with_calls_last(turn, losses) for turn in request.turns])
 
@@ -333,11 +334,11 @@ def _with_calls_last(turn: Turn, losses: Losses) -> Turn:
     return structs.replace(turn, blocks=(*turn.blocks[:first], *others, *calls))
 
 
-def distinct_ids(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def distinct_ids(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """No call id twice, where the upstream pairs calls and results by id alone.
 
-    Kimi counts anew in each answer (`functions.ls:0`). The Chat dialect pairs by position, so
-    there the ids stay as the model was trained to see them, unless one answer repeats its own.
+    Kimi counts anew in each answer (`functions.ls:0`). Where they are paired by place the ids stay
+    as the model was trained to see them, unless one answer repeats its own.
     """
     ids = [block.id for turn in request.turns for block in turn.blocks if type(block) is Call]
     if len(set(ids)) == len(ids):
@@ -349,7 +350,7 @@ def distinct_ids(request: Request, upstream: Dialect, quirks: Quirks, losses: Lo
         blocks: list[Block] = []
         if turn.role == "assistant":
             renamed = {}
-            used = set() if upstream is Dialect.CHAT else used
+            used = set() if facts.pairs_by_place else used
         for block in turn.blocks:
             if type(block) is Call:
                 unique = _unused(block.id, used)

@@ -11,35 +11,31 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.hub import Dialect, Request
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.quirks import Quirks
 
-# Below it is a 400. Anthropic's own API takes 0, to warm a cache; nobody else does.
-_LEAST: Final = 1
-# https://platform.openai.com/docs/api-reference/responses/create
-_LEAST_OF_RESPONSES: Final = 16
 # What an estimate may be short of the upstream's own count.
 _ESTIMATE_MARGIN: Final = 1.1
 # With less room than this the prompt does not fit, and the client is to hear so and compact.
 _LEAST_ROOM: Final = 1_024
 
 
-def fit_output(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_output(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """An output limit that thoughts do not use up, and none beyond what dialect and model take.
 
     The least limit is a probe for a sign of life, and is not raised for thoughts.
     """
     limit = request.max_tokens
     if limit is None:
-        if not quirks.min_output and upstream is not Dialect.ANTHROPIC:
+        if not quirks.min_output and not facts.needs_limit:
             return request
-        # Where small limits hurt, the upstream's own default is one of them; Anthropic's dialect
-        # has none.
+        # Where small limits hurt, the upstream's own default is one of them.
         return structs.replace(request, max_tokens=quirks.max_output)
     thinks = request.thinking.mode != "off" or quirks.thinking_always
-    least = _LEAST_OF_RESPONSES if upstream is Dialect.RESPONSES else _LEAST
+    least = facts.least_limit
     wanted = max(limit, quirks.min_output) if thinks and limit > least else limit
     possible = max(min(wanted, quirks.max_output), least)
     if possible == limit:
@@ -48,7 +44,7 @@ def fit_output(request: Request, upstream: Dialect, quirks: Quirks, losses: Loss
     return structs.replace(request, max_tokens=possible)
 
 
-def fit_window(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_window(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """An output limit that fits into the window beside the input."""
     limit = request.max_tokens
     if limit is None or limit <= _LEAST_ROOM:

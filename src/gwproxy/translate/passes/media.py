@@ -19,7 +19,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from gwproxy.translate.hub import Block, Dialect, Media, Request, Result, Text
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Block, Media, Request, Result, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
@@ -41,15 +42,14 @@ _SIGNATURES: Final = (
 )
 
 
-def fit_media(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Every image and document as the upstream takes it. Raises Unsupported."""
 
     def fitted(media: Media, is_new: bool) -> Block:
         media = _with_true_type(media)
         if media.kind == "document" and media.source == "text":
-            keeps = upstream is Dialect.ANTHROPIC and quirks.documents
-            return media if keeps else _as_text(media, losses)
-        why = _refusal(media, request.model, upstream, quirks)
+            return media if quirks.allow(facts.text_documents) else _as_text(media, losses)
+        why = _refusal(media, request.model, facts, quirks)
         if why is None and not (is_new or quirks.old_media):
             why = "the upstream refused it"
         if why is None:
@@ -62,18 +62,17 @@ def fit_media(request: Request, upstream: Dialect, quirks: Quirks, losses: Losse
     return replaced(request, fitted)
 
 
-def _refusal(media: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
+def _refusal(media: Media, model: str, facts: DialectFacts, quirks: Quirks) -> str | None:
     """Why the upstream cannot have it; None when it can."""
     match media.kind:
         case "image":
-            return _image_refusal(media, model, upstream, quirks)
+            return _image_refusal(media, model, facts, quirks)
         case "document":
-            return _document_refusal(media, model, upstream, quirks)
-    # https://platform.openai.com/docs/guides/audio: only Chat takes sound in a message.
-    return None if upstream is Dialect.CHAT else f"audio input not supported by {model}"
+            return _document_refusal(media, model, facts, quirks)
+    return None if facts.sound else f"audio input not supported by {model}"
 
 
-def _image_refusal(image: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
+def _image_refusal(image: Media, model: str, facts: DialectFacts, quirks: Quirks) -> str | None:
     if not quirks.vision:
         return f"image input not supported by {model}"
     if image.source == "url" and not (quirks.image_urls or image.data.startswith("ms://")):
@@ -81,19 +80,20 @@ def _image_refusal(image: Media, model: str, upstream: Dialect, quirks: Quirks) 
     if image.source == "base64" and image.media_type not in IMAGE_TYPES:
         known = ", ".join(IMAGE_TYPES)
         return f"images of type {image.media_type} are not supported; use one of {known}"
-    kept = upstream is Dialect.RESPONSES or (upstream is Dialect.ANTHROPIC and quirks.tool_extras)
-    if image.source == "file" and not kept:
+    if image.source == "file" and not quirks.allow(facts.file_ids):
         return f"images by file id are not supported by {model}; send the image itself"
     return None
 
 
-def _document_refusal(document: Media, model: str, upstream: Dialect, quirks: Quirks) -> str | None:
+def _document_refusal(
+    document: Media, model: str, facts: DialectFacts, quirks: Quirks
+) -> str | None:
     if not quirks.documents:
         return f"document input not supported by {model}; send its text instead"
-    if upstream is Dialect.CHAT and document.source != "base64":
+    if document.source != "base64" and not facts.addressed_documents:
         return f"documents by URL or file id are not supported by {model}; send the document itself"
     kind = document.media_type or _PDF
-    if upstream is Dialect.ANTHROPIC and document.source == "base64" and kind != _PDF:
+    if facts.pdf_only and document.source == "base64" and kind != _PDF:
         return f"documents of type {kind} are not supported by {model}; send a PDF"
     return None
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Result, Text, Turn
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Block, Opaque, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.media import first_new
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Unsupported
 
 
-def fit_native(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_native(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """No `Opaque` but those that the upstream takes. Raises Unsupported."""
     if not any(_holds_native(block) for turn in request.turns for block in turn.blocks):
         return request
-    fitting = _Fitting(upstream, quirks, losses)
+    fitting = _Fitting(facts, quirks, losses)
     new = first_new(request)
     turns: list[Turn] = []
     for place, turn in enumerate(request.turns):
@@ -39,9 +40,9 @@ def _holds_native(block: Block) -> bool:
 
 
 class _Fitting:
-    def __init__(self, upstream: Dialect, quirks: Quirks, losses: Losses) -> None:
-        self._upstream = upstream
-        self._takes = quirks.tool_extras if upstream is Dialect.ANTHROPIC else quirks.hosted_tools
+    def __init__(self, facts: DialectFacts, quirks: Quirks, losses: Losses) -> None:
+        self._upstream = facts.name
+        self._takes = quirks.allow(facts.native)
         self._losses = losses
 
     def turn(self, turn: Turn, is_new: bool) -> Turn:
@@ -74,13 +75,13 @@ class _Fitting:
             return [block]
         if block.text is not None:
             return [self._worded(block, block.text)]
-        if is_shown and block.dialect is not self._upstream:
+        if is_shown and block.dialect != self._upstream:
             raise Unsupported("messages", f"`{block.type}` blocks cannot be sent to this upstream")
         self._losses.drop(f"messages.{block.type}")
         return []
 
     def _is_taken(self, block: Opaque) -> bool:
-        return block.dialect is self._upstream and self._takes
+        return block.dialect == self._upstream and self._takes
 
     def _worded(self, block: Opaque, words: str) -> Text:
         self._losses.emulate(f"messages.{block.type}")

@@ -9,7 +9,8 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.hub import Dialect, Request, Sampling
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Request, Sampling
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 
@@ -23,31 +24,27 @@ _NAMES: Final = (
     "presence_penalty",
     "seed",
 )
-# https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
-_MOST_OF_CHAT: Final = 4
 
 
-def fit_sampling(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_sampling(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Leaves out what the model fixes. What is out of range is clamped and never rescaled: 0.7
-    must stay 0.7. Anthropic's models fix sampling while they think
-    (https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
+    must stay 0.7."""
     given = request.sampling
     if given == Sampling():
         return request
     thinks = request.thinking.mode in ("on", "budget")
-    if quirks.sampling == "drop" or (upstream is Dialect.ANTHROPIC and thinks):
+    if quirks.sampling == "drop" or (facts.fixed_while_thinking and thinks):
         wanted = _without(given, _NAMES, losses)
-    elif upstream is Dialect.ANTHROPIC:
-        wanted = _for_anthropic(given, quirks, losses)
     else:
-        return request
+        wanted = _in_range(given, facts, quirks, losses)
     return request if wanted == given else structs.replace(request, sampling=wanted)
 
 
-def _for_anthropic(given: Sampling, quirks: Quirks, losses: Losses) -> Sampling:
-    if given.temperature is not None and given.temperature > 1:
-        losses.clamp("temperature", 1)
-        given = structs.replace(given, temperature=1.0)
+def _in_range(given: Sampling, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Sampling:
+    most = facts.most_temperature
+    if most is not None and given.temperature is not None and given.temperature > most:
+        losses.clamp("temperature", f"{most:g}")
+        given = structs.replace(given, temperature=most)
     if quirks.signed_thinking and given.temperature is not None and given.top_p is not None:
         # "`temperature` and `top_p` cannot both be specified" (real Claude)
         given = _without(given, ("top_p",), losses)
@@ -62,33 +59,33 @@ def _without(given: Sampling, names: tuple[str, ...], losses: Losses) -> Samplin
     return structs.replace(given, **dict.fromkeys(names))
 
 
-def limit_stops(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def limit_stops(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Stop sequences the upstream takes: no blank ones, no more and no longer ones than it knows.
 
     What is left out here is gone; who can match them in the answer takes them off before
     (`takes_stops`).
     """
     kept = tuple(stop for stop in request.stop if _takes_stop(stop, quirks))
-    kept = kept[: _most_stops(upstream, quirks)]
+    kept = kept[: _most_stops(facts, quirks)]
     if kept == request.stop:
         return request
     losses.drop("stop")
     return structs.replace(request, stop=kept)
 
 
-def takes_stops(stops: tuple[str, ...], upstream: Dialect, quirks: Quirks) -> bool:
+def takes_stops(stops: tuple[str, ...], facts: DialectFacts, quirks: Quirks) -> bool:
     """Whether the upstream can be given all of these."""
-    most = _most_stops(upstream, quirks)
+    most = _most_stops(facts, quirks)
     few = most is None or len(stops) <= most
     return few and all(_takes_stop(stop, quirks) for stop in stops)
 
 
-def _most_stops(upstream: Dialect, quirks: Quirks) -> int | None:
+def _most_stops(facts: DialectFacts, quirks: Quirks) -> int | None:
     """How many, None without a limit: as many as is known of the upstream, else as its dialect's
     inventor takes."""
-    if not quirks.stop_sequences:
+    if not quirks.stop_sequences or facts.most_stops == 0:
         return 0
-    return quirks.max_stops or (_MOST_OF_CHAT if upstream is Dialect.CHAT else None)
+    return quirks.max_stops or facts.most_stops
 
 
 def _takes_stop(stop: str, quirks: Quirks) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import (
     Call,
-    Dialect,
     Reasoning,
     Refusal,
     Request,
@@ -27,7 +27,7 @@ from gwproxy.translate.passes.effort import can_switch_off, switched_off
 from gwproxy.translate.quirks import Quirks
 
 
-def keep_turns(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def keep_turns(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Leaves out reasoning that the client asked to forget (`Thinking.keep_turns`).
 
     Hosts that demand reasoning on every tool-call turn get it there all the same.
@@ -73,12 +73,12 @@ def _forgotten(turn: Turn) -> Turn:
     return structs.replace(turn, blocks=tuple(b for b in turn.blocks if type(b) is not Reasoning))
 
 
-def replay(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def replay(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Sends back the reasoning that the host takes (`reasoning_in`, `signed_thinking`)."""
     turns = []
     for turn in request.turns:
         if turn.role == "assistant":
-            kept = _replayed(turn, upstream, quirks)
+            kept = _replayed(turn, facts, quirks)
             if kept is not turn:
                 losses.drop("messages.thinking")
             turn = kept
@@ -89,22 +89,20 @@ def replay(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) 
     mode = request.thinking.mode
     manual = mode == "budget" or (mode == "on" and not quirks.adaptive_thinking)
     lacking = quirks.signed_thinking and manual and _loop_lacks(request)
-    if lacking and can_switch_off(upstream, quirks):
+    if lacking and can_switch_off(facts, quirks):
         # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch, thinking rectifier)
         losses.drop("thinking")
-        request = structs.replace(
-            request, thinking=switched_off(request.thinking, upstream, quirks)
-        )
+        request = structs.replace(request, thinking=switched_off(request.thinking, facts, quirks))
     return request
 
 
-def _replayed(turn: Turn, upstream: Dialect, quirks: Quirks) -> Turn:
+def _replayed(turn: Turn, facts: DialectFacts, quirks: Quirks) -> Turn:
     wanted = quirks.reasoning_in == "all" or (
         quirks.reasoning_in == "tool_turns" and _has_call(turn)
     )
     if not wanted:
         return _forgotten(turn)
-    if upstream is Dialect.RESPONSES:
+    if facts.reasoning_items:
         turn = _led_on(turn)
     if not quirks.signed_thinking:
         return turn
@@ -142,17 +140,18 @@ def _loop_lacks(request: Request) -> bool:
     return False
 
 
-def fill_reasoning(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fill_reasoning(
+    request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
+) -> Request:
     """Puts the placeholder, where the quirks have one, on tool-call turns that lost theirs."""
     placeholder = quirks.reasoning_placeholder
     off = request.thinking.mode == "off" or quirks.reasoning_in == "none"
-    # Responses upstreams take no thought but their own, by its id.
-    if not placeholder or off or quirks.signed_thinking or upstream is Dialect.RESPONSES:
+    if not placeholder or off or quirks.signed_thinking or facts.reasoning_items:
         return request
     turns = []
     changed = False
     for turn in request.turns:
-        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, upstream, quirks):
+        if turn.role == "assistant" and _has_call(turn) and not _reads_any(turn, facts, quirks):
             changed = True
             others = tuple(b for b in turn.blocks if type(b) is not Reasoning or b.hidden)
             turn = structs.replace(turn, blocks=(Reasoning(placeholder), *others))
@@ -163,14 +162,14 @@ def fill_reasoning(request: Request, upstream: Dialect, quirks: Quirks, losses: 
     return structs.replace(request, turns=tuple(turns))
 
 
-def _reads_any(turn: Turn, upstream: Dialect, quirks: Quirks) -> bool:
-    """Whether the host finds a thought there: words, or in Anthropic's dialect a signature."""
+def _reads_any(turn: Turn, facts: DialectFacts, quirks: Quirks) -> bool:
+    """Whether the host finds a thought there: words, or a signature."""
     for block in turn.blocks:
         if type(block) is not Reasoning or block.hidden:
             continue
         signed = bool(block.foreign_signature) or _is_own(block, quirks)
         if block.text.strip() or block.text == quirks.reasoning_placeholder:
             return True
-        if signed and upstream is Dialect.ANTHROPIC:
+        if signed and facts.signatures:
             return True
     return False

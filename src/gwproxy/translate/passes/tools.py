@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec import structs
 
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import (
     Block,
     Call,
-    Dialect,
     OutputFormat,
     Request,
     Result,
@@ -40,7 +40,7 @@ _PLACEHOLDER: Final = "DeferredToolPlaceholder"
 _BUILTIN_MARK: Final = "$"
 
 
-def drop_repeated(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def drop_repeated(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Each tool once: two MCP servers may offer one of the same name. Calls would be told apart by
     nobody, and "tools: Tool names must be unique." is a 400."""
     kept: dict[tuple[str | None, str], Tool] = {}
@@ -54,10 +54,10 @@ def drop_repeated(request: Request, upstream: Dialect, quirks: Quirks, losses: L
     return structs.replace(request, tools=tuple(kept.values()))
 
 
-def drop_hosted(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Tools that somebody else's servers would run. One that the request is all about is refused
     by name; among others it is left out, so that an agent still works. Raises Unsupported."""
-    lost = [tool for tool in request.tools if _is_lost(tool, upstream, quirks)]
+    lost = [tool for tool in request.tools if _is_lost(tool, facts, quirks)]
     if not lost:
         return request
     choice = request.tool_choice
@@ -71,35 +71,32 @@ def drop_hosted(request: Request, upstream: Dialect, quirks: Quirks, losses: Los
     return structs.replace(request, tools=kept)
 
 
-def _is_lost(tool: Tool, upstream: Dialect, quirks: Quirks) -> bool:
+def _is_lost(tool: Tool, facts: DialectFacts, quirks: Quirks) -> bool:
     if tool.kind != "hosted":
         return False
-    if tool.native_dialect is not upstream:
+    if tool.native_dialect != facts.name:
         return True
     return not quirks.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
 
 
-def narrow_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
-    """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so:
-    of the dialects Responses alone can on more than its inventor's server."""
+def narrow_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so."""
     choice = request.tool_choice
-    if choice is None or choice.allowed is None or upstream is Dialect.RESPONSES:
+    if choice is None or choice.allowed is None or facts.allowed_tools:
         return request
     losses.emulate("tool_choice.allowed_tools")
     tools = tuple(tool for tool in request.tools if tool.name in choice.allowed)
     return structs.replace(request, tools=tools, tool_choice=structs.replace(choice, allowed=None))
 
 
-def show_deferred(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
-    """Deferred tools for an upstream that cannot load them later, as none can in Chat's words:
-    declared from the first.
+def show_deferred(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Deferred tools for an upstream that cannot load them later: declared from the first.
 
     Claude Code lists a deferred tool only once its search has found it, so its list grows by what
     the model asked for; a client that lists all of them from the first gets one list for the
     whole session, which a cache can keep. The placeholder is never shown.
     """
-    loads = quirks.tool_extras and upstream is not Dialect.CHAT
-    if loads or not any(tool.deferred for tool in request.tools):
+    if quirks.allow(facts.deferred) or not any(tool.deferred for tool in request.tools):
         return request
     losses.emulate("tools.defer_loading")
     shown = tuple(
@@ -110,7 +107,9 @@ def show_deferred(request: Request, upstream: Dialect, quirks: Quirks, losses: L
     return structs.replace(request, tools=shown)
 
 
-def name_references(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def name_references(
+    request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
+) -> Request:
     """What a tool search found, in words: "unsupported content type in ContentBlockParamUnion:
     tool_reference" (MoonshotAI/Kimi-K2#118). The tools themselves are declared by now."""
     if quirks.tool_references or not any(
@@ -143,7 +142,7 @@ def _without_references(block: Block) -> Block:
     return structs.replace(block, blocks=(*others, text))
 
 
-def limit_tools(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def limit_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """No more tools than the upstream takes: those that the conversation uses, those that are not
     deferred, then the first ones."""
     most = quirks.max_tools
@@ -182,7 +181,7 @@ def _used(request: Request) -> set[str]:
     return names
 
 
-def settle_choice(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def settle_choice(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """No choice among no tools, nor of one that is not there: a 400 at most hosts."""
     choice = request.tool_choice
     if choice is None:
@@ -196,7 +195,7 @@ def settle_choice(request: Request, upstream: Dialect, quirks: Quirks, losses: L
     return structs.replace(request, tool_choice=None)
 
 
-def fit_schemas(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) -> Request:
+def fit_schemas(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Tool schemas, and the schema of the answer, in Moonshot's JSON Schema dialect.
 
     Arguments in the history of a tool whose schema had to be wrapped are wrapped like it; the

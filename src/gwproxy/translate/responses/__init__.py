@@ -40,7 +40,15 @@ FACTS: Final = DialectFacts(
     custom_tools=True,
     namespaces=True,
     arguments="json",
-    stops=False,
+    file_ids="always",
+    reasoning_items=True,
+    deferred="tool_extras",
+    allowed_tools=True,
+    # https://platform.openai.com/docs/api-reference/responses/create
+    least_limit=16,
+    most_stops=0,
+    tiers="always",
+    tier_names=MappingProxyType({"standard_only": "default"}),
     effort="reasoning.effort",
 )
 

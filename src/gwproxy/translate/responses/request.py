@@ -16,7 +16,6 @@ from typing import Any, Final
 from msgspec import Raw
 
 from gwproxy.translate.hub import (
-    Dialect,
     Request,
     Sampling,
     Text,
@@ -112,7 +111,6 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
         identity=parse_identity(wire),
         service_tier=wire.service_tier,
         verbosity=wire.text.verbosity if wire.text else None,
-        client=Dialect.RESPONSES,
         echo=echo.of(body),
     )
 
@@ -165,9 +163,8 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
 
 
 def _refuse_prefill(request: Request) -> None:
-    """OpenAI clients end with an answer by chance, Anthropic ones so that it is continued."""
     begun = bool(request.turns) and request.turns[-1].role == "assistant"
-    if begun and request.client is Dialect.ANTHROPIC:
+    if begun and request.client is not None and request.client.begins_answers:
         raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
 
 

@@ -71,8 +71,6 @@ def render_limits(request: Request, losses: Losses) -> dict[str, Any]:
     for name in ("top_k", "frequency_penalty", "presence_penalty", "seed"):
         if getattr(request.sampling, name) is not None:
             losses.drop(name)
-    if request.stop:
-        losses.drop("stop")
     if request.service_tier is not None:
         out["service_tier"] = request.service_tier
     return out
