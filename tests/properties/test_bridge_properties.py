@@ -7,7 +7,6 @@ of its dialect, behind that dialect's strict grammar.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable
 
@@ -16,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
+from gwproxy.translate.bridge import CODECS, Bridge
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Event, fold
 from gwproxy.translate.grammar import Grammar
@@ -34,6 +33,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
+from support.bridges import bridge_of
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
 from support.unfolded import unfold
 
@@ -61,18 +61,8 @@ def answers(draw: st.DrawFn) -> Reply:
 
 
 def bridge_for(client: Dialect, upstream: Dialect, *, stream: bool, rebuild: bool) -> Bridge:
-    numbers = itertools.count()
-    bridge = Bridge(
-        client,
-        upstream,
-        dataclasses.replace(Quirks(), rebuild=rebuild, family="kimi"),
-        asked=RequestHead(ASKED_MODEL, stream),
-        model=MODEL,
-        streams=stream,
-        new_id=lambda prefix: f"{prefix}{next(numbers)}",
-        created=1_700_000_000,
-        request_id="req_1",
-    )
+    quirks = Quirks(rebuild=rebuild, family="kimi")
+    bridge = bridge_of(client, upstream, quirks, stream=stream, asked=ASKED_MODEL, model=MODEL)
     bridge.request(REQUESTS[client].replace(b"STREAM", b"true" if stream else b"false"))
     return bridge
 
@@ -87,7 +77,7 @@ REQUESTS = {
 }
 
 
-def upstream_asked() -> ReplyContext:
+def upstream_context() -> ReplyContext:
     numbers = itertools.count()
     return ReplyContext(
         model=MODEL,
@@ -99,20 +89,20 @@ def upstream_asked() -> ReplyContext:
 
 
 def streamed(dialect: Dialect, reply: Reply) -> bytes:
-    return CODECS[dialect].writer(upstream_asked()).write(list(unfold(reply)))
+    return CODECS[dialect].writer(upstream_context()).write(list(unfold(reply)))
 
 
 def whole(dialect: Dialect, reply: Reply) -> bytes:
-    return CODECS[dialect].build_reply(reply, upstream_asked())
+    return CODECS[dialect].build_reply(reply, upstream_context())
 
 
 def read_stream(dialect: Dialect, data: bytes) -> Reply | Failure:
-    reader = CODECS[dialect].reader(dataclasses.replace(Quirks(), family="kimi"))
+    reader = CODECS[dialect].reader(Quirks(family="kimi"))
     return checked(reader.feed(data) + reader.finish())
 
 
 def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
-    return checked(CODECS[dialect].reader(dataclasses.replace(Quirks(), family="kimi")).whole(data))
+    return checked(CODECS[dialect].reader(Quirks(family="kimi")).whole(data))
 
 
 def checked(events: Iterable[Event]) -> Reply | Failure:

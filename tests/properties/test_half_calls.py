@@ -19,7 +19,7 @@ from properties.test_bridge_properties import (
     answers,
     bridge_for,
     read_whole,
-    upstream_asked,
+    upstream_context,
     whole,
 )
 from support import anthropic_grammar, chat_grammar, responses_grammar
@@ -71,7 +71,7 @@ def whole_calls(bridge: Bridge, reply: Reply) -> int:
 
 def as_upstream(upstream: Dialect, reply: Reply) -> bytes:
     """Upstreams end a call that they cut: `content_block_stop`, `output_item.done`."""
-    return CODECS[upstream].writer(upstream_asked()).write(list(unfold(reply)))
+    return CODECS[upstream].writer(upstream_context()).write(list(unfold(reply)))
 
 
 @EVERY_PAIR
@@ -129,7 +129,7 @@ def test_a_stream_that_is_cut_off_within_a_call(client: Dialect, reply: Reply) -
     upstream = Dialect.CHAT if client is not Dialect.CHAT else Dialect.ANTHROPIC
     events: list[Event] = list(unfold(reply))
     end = max(at for at, event in enumerate(events) if type(event) is Delta or at == 0)
-    data = CODECS[upstream].writer(upstream_asked()).write(events[: end + 1])
+    data = CODECS[upstream].writer(upstream_context()).write(events[: end + 1])
     bridge = bridge_for(client, upstream, stream=True, rebuild=True)
     stream = bridge.stream()
     out = stream.feed(data) + stream.finish()

@@ -1,10 +1,44 @@
-"""A bridge with everything that the shell would hand in, fixed."""
+"""Bridges with everything that the shell would hand in, fixed: no test makes one otherwise."""
 
 from __future__ import annotations
 
-from gwproxy.translate.bridge import Bridge, RequestHead
+import itertools
+from collections.abc import Mapping
+
+from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
+from gwproxy.translate.codec import Codec
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
+
+REQUEST_ID = "req_1"
+
+
+def bridge_of(
+    client: Dialect,
+    upstream: Dialect,
+    quirks: Quirks,
+    *,
+    stream: bool,
+    streams: bool | None = None,
+    asked: str = "m",
+    model: str = "up",
+    codecs: Mapping[Dialect, Codec] = CODECS,
+) -> Bridge:
+    """One exchange whose request is still to come; the upstream streams where the client does,
+    unless `streams` says otherwise."""
+    numbers = itertools.count(1)
+    return Bridge(
+        client,
+        upstream,
+        quirks,
+        asked=RequestHead(asked, stream),
+        model=model,
+        streams=stream if streams is None else streams,
+        new_id=lambda prefix: f"{prefix}{next(numbers)}",
+        created=1_700_000_000,
+        request_id=REQUEST_ID,
+        codecs=codecs,
+    )
 
 
 def new_bridge(
@@ -12,16 +46,6 @@ def new_bridge(
 ) -> Bridge:
     """One exchange of the model `m`, whose `request` is sent; same dialects are rebuilt, or else
     relayed."""
-    made = Bridge(
-        client,
-        upstream,
-        Quirks(rebuild=rebuild),
-        asked=RequestHead("m", stream),
-        model="up",
-        streams=stream,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    made = bridge_of(client, upstream, Quirks(rebuild=rebuild), stream=stream)
     made.request(request)
     return made

@@ -14,6 +14,7 @@ from gwproxy.translate.hub import Block, Call, Dialect, Reply, Stop, StopReason,
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire import jsonio
+from support.bridges import bridge_of
 
 MANNERS = Quirks(rebuild=True, json_schema="tool")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
@@ -43,17 +44,7 @@ def request_of(client: Dialect, tool: str | None, *, stream: bool) -> bytes:
 
 
 def bridge_for(client: Dialect, upstream: Dialect, body: bytes, quirks: Quirks) -> Bridge:
-    bridge = Bridge(
-        client,
-        upstream,
-        quirks,
-        asked=request_head(body),
-        model="m",
-        streams=request_head(body).stream,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    bridge = bridge_of(client, upstream, quirks, stream=request_head(body).stream, model="m")
     bridge.request(body)
     return bridge
 

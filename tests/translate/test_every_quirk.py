@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from gwproxy.translate.bridge import Bridge, request_head
+from gwproxy.translate.bridge import request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks, QuirkValue
 from gwproxy.translate.wire.fields import Rejected
+from support.bridges import bridge_of
 
 TESTS = Path(__file__).parent.parent
 # Obeyed by the shell alone, and flipped in the tests named here.
@@ -199,18 +200,8 @@ FLIPS: dict[str, Flip] = {
 def outcome(flip: Flip, quirks: Quirks) -> str:
     """What the upstream gets, or the client when there is an answer or a refusal of ours."""
     body = json.dumps(flip.request).encode()
-    asked = request_head(body)
-    bridge = Bridge(
-        flip.client,
-        flip.upstream,
-        quirks,
-        asked=asked,
-        model="up",
-        streams=asked.stream,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    head = request_head(body)
+    bridge = bridge_of(flip.client, flip.upstream, quirks, stream=head.stream, asked=head.model)
     try:
         sent = bridge.request(body)
     except Rejected as error:

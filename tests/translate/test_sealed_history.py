@@ -6,16 +6,16 @@ Bytes that pass through would bear our envelope to a maker who takes it for a ba
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, RequestHead
+from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
+from support.bridges import bridge_of
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}
@@ -23,18 +23,8 @@ TOOL = {"name": "look", "input_schema": {"type": "object"}}
 
 
 def claude() -> Bridge:
-    numbers = itertools.count()
-    return Bridge(
-        Dialect.ANTHROPIC,
-        Dialect.ANTHROPIC,
-        Quirks(family="claude", signed_thinking=True, adaptive_thinking=True),
-        asked=RequestHead("m", stream=True),
-        model="m",
-        streams=True,
-        new_id=lambda prefix: f"{prefix}{next(numbers)}",
-        created=1_700_000_000,
-        request_id="req_1",
-    )
+    quirks = Quirks(family="claude", signed_thinking=True, adaptive_thinking=True)
+    return bridge_of(Dialect.ANTHROPIC, Dialect.ANTHROPIC, quirks, stream=True, model="m")
 
 
 def history(signature: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
+from gwproxy.translate.bridge import CODECS, Bridge
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.events import Fail, fold
@@ -31,6 +31,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
+from support.bridges import bridge_of
 from support.unfolded import unfold
 from translate import toy_dialect
 from translate.toy_dialect import TOY
@@ -60,21 +61,19 @@ every_way = pytest.mark.parametrize(
 )
 
 
-def asked(model: str) -> ReplyContext:
+def context(model: str) -> ReplyContext:
     return ReplyContext(model=model, new_id=lambda prefix: f"{prefix}1", include_usage=True)
 
 
 def bridge_for(client: Dialect, upstream: Dialect, *, asks: bool, streams: bool) -> Bridge:
-    return Bridge(
+    return bridge_of(
         client,
         upstream,
         Quirks(),
-        asked=RequestHead("asked", asks),
-        model="theirs",
+        stream=asks,
         streams=streams,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
+        asked="asked",
+        model="theirs",
         codecs=ALL,
     )
 
@@ -122,7 +121,7 @@ def test_a_conversation_with_a_tool_arrives_both_ways(
     matched = client == Dialect.RESPONSES or "emu:stop_sequences" in bridge.tally.losses
     assert sent.stop == (() if matched else ("END",))
     codec = ALL[upstream]
-    told = asked("theirs")
+    told = context("theirs")
     stream = codec.writer(told).write(unfold(ANSWER))
     data = stream if streams else codec.build_reply(ANSWER, told)
     got = answered(bridge, data, asks=asks, streams=streams)
@@ -145,7 +144,7 @@ def test_a_refusal_and_a_broken_stream_are_told(client: Dialect, upstream: Diale
     bridge = bridge_for(client, upstream, asks=True, streams=True)
     bridge.request(request_of(client, stream=True))
     assert b"the oven is cold" in bridge.error(status, {}, body).body
-    writer = ALL[upstream].writer(asked("theirs"))
+    writer = ALL[upstream].writer(context("theirs"))
     begun = writer.write(list(unfold(ANSWER))[:4])
     for rest, words in ((b"", "cut off"), (writer.write([Fail(failure)]), "the oven is cold")):
         bridge = bridge_for(client, upstream, asks=True, streams=True)

@@ -28,7 +28,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANNERS = Quirks(family="up")
 
 
-def asked() -> ReplyContext:
+def context() -> ReplyContext:
     numbers = itertools.count()
     return ReplyContext(
         model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", include_usage=True
@@ -58,9 +58,9 @@ def streamed(dialect: Dialect, *chunks: bytes) -> Any:
 @given(answer=replies(), places=st.lists(st.integers(0), max_size=8))
 def test_a_generated_answer(dialect: Dialect, answer: Reply, places: list[int]) -> None:
     # A body of Chat keeps no order among its kinds: what is streamed is what such a body says.
-    answer = whole(dialect, CODECS[dialect].build_reply(answer, asked()))
-    body = CODECS[dialect].build_reply(answer, asked())
-    stream = CODECS[dialect].writer(asked()).write(unfold(answer))
+    answer = whole(dialect, CODECS[dialect].build_reply(answer, context()))
+    body = CODECS[dialect].build_reply(answer, context())
+    stream = CODECS[dialect].writer(context()).write(unfold(answer))
     ends = sorted(place % (len(stream) + 1) for place in places)
     chunks = [stream[a:b] for a, b in itertools.pairwise([0, *ends, len(stream)])]
     assert streamed(dialect, *chunks) == whole(dialect, body)
@@ -193,7 +193,7 @@ def test_long_texts_come_in_pieces_like_a_stream_and_arguments_whole(upstream: D
     answer = Reply("", "", (Text(words), Call("c", "f", arguments)), Stop(StopReason.TOOL_USE))
     request = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
     bridge = new_bridge(Dialect.CHAT, upstream, request, stream=True)
-    out = bridge.stream().whole(CODECS[upstream].build_reply(answer, asked()))
+    out = bridge.stream().whole(CODECS[upstream].build_reply(answer, context()))
     deltas = [event for event in chat_wire.read(out) if isinstance(event, Delta)]
     pieces = [event.text for event in deltas if event.index == 0]
     assert "".join(pieces) == words

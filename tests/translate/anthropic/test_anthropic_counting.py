@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from gwproxy.translate.bridge import Bridge, RequestHead
+from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
+from support.bridges import bridge_of
 
 BODY = json.dumps(
     {"model": "m", "messages": [{"role": "user", "content": "foo " * 370}], "tools": []}
@@ -14,17 +15,7 @@ BODY = json.dumps(
 
 
 def bridge(upstream: Dialect, quirks: Quirks) -> Bridge:
-    return Bridge(
-        Dialect.ANTHROPIC,
-        upstream,
-        quirks,
-        asked=RequestHead("m"),
-        model="kimi-k2.5",
-        streams=False,
-        new_id=str,
-        created=0,
-        request_id="req_1",
-    )
+    return bridge_of(Dialect.ANTHROPIC, upstream, quirks, stream=False, model="kimi-k2.5")
 
 
 def test_it_is_estimated_from_what_it_says() -> None:

@@ -182,19 +182,21 @@ def test_any_body_is_an_answer_or_a_failure(body: bytes) -> None:
 
 @given(replies(), st.sampled_from([CONTEXT, HIDING]))
 def test_a_strict_client_reads_every_stream_as_the_whole_answer(
-    answer: Reply, asked: ReplyContext
+    answer: Reply, context: ReplyContext
 ) -> None:
-    collected = collect(Writer(asked).write(unfold(answer)))
+    collected = collect(Writer(context).write(unfold(answer)))
 
-    assert bare(collected.message) == bare(json.loads(reply.build(answer, asked)))
+    assert bare(collected.message) == bare(json.loads(reply.build(answer, context)))
 
 
 @settings(max_examples=40, deadline=None)
 @given(replies(), st.sampled_from([CONTEXT, HIDING]))
-def test_the_sdk_reads_every_stream_as_the_whole_answer(answer: Reply, asked: ReplyContext) -> None:
-    stream = Writer(asked).write(unfold(answer))
+def test_the_sdk_reads_every_stream_as_the_whole_answer(
+    answer: Reply, context: ReplyContext
+) -> None:
+    stream = Writer(context).write(unfold(answer))
 
-    assert accumulated(stream) == whole(reply.build(answer, asked))
+    assert accumulated(stream) == whole(reply.build(answer, context))
 
 
 @given(replies(), st.integers(0))

@@ -63,9 +63,9 @@ def read(body: dict[str, Any]) -> Reply:
     return result
 
 
-def build(*blocks: Any, stop: Stop | None = None, asked: ReplyContext = CONTEXT) -> Any:
+def build(*blocks: Any, stop: Stop | None = None, context: ReplyContext = CONTEXT) -> Any:
     stop = stop or Stop(StopReason.END)
-    return json.loads(reply.build(Reply("x1", "up", blocks, stop, Usage(3, output=4)), asked))
+    return json.loads(reply.build(Reply("x1", "up", blocks, stop, Usage(3, output=4)), context))
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_input_is_always_an_object(arguments: str, given: dict[str, Any]) -> Non
 
 def test_a_hidden_thought_is_carried_unseen() -> None:
     hiding = ReplyContext(model="m", new_id=str, show_reasoning=False, family="kimi")
-    (shown,) = build(Reasoning("secret"), asked=hiding)["content"]
+    (shown,) = build(Reasoning("secret"), context=hiding)["content"]
 
     assert shown["thinking"] == ""
     assert seal.unwrap(shown["signature"]) == seal.Opened(Seal("kimi", "text", ""), "secret")

@@ -61,16 +61,16 @@ def reply(*blocks: Any, reason: StopReason = StopReason.END, usage: Usage | None
     return Reply("chatcmpl-9", "up", blocks, Stop(reason), usage or Usage(fresh=5, output=3))
 
 
-def written(events: Iterable[Event], asked: ReplyContext = CONTEXT) -> bytes:
+def written(events: Iterable[Event], context: ReplyContext = CONTEXT) -> bytes:
     """The stream, one event a write, as a slow upstream gives them."""
-    writer = Writer(asked)
+    writer = Writer(context)
     return b"".join(writer.write([event]) for event in events)
 
 
-def seen(events: Iterable[Event], asked: ReplyContext = CONTEXT) -> Collected:
+def seen(events: Iterable[Event], context: ReplyContext = CONTEXT) -> Collected:
     events = list(events)
-    data = written(events, asked)
-    at_once = Writer(asked).write(events)
+    data = written(events, context)
+    at_once = Writer(context).write(events)
     assert collect(at_once).content == collect(data).content
     return collect(data)
 

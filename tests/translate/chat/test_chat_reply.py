@@ -67,8 +67,8 @@ def reply_of(body: bytes, quirks: Quirks = KIMI) -> Reply:
     return reply
 
 
-def built(reply: Reply, asked: ReplyContext = CONTEXT) -> Any:
-    return json.loads(build(reply, asked))
+def built(reply: Reply, context: ReplyContext = CONTEXT) -> Any:
+    return json.loads(build(reply, context))
 
 
 # --- a whole body as a stream ----------------------------------------------------------------
@@ -234,8 +234,8 @@ def test_unknown_usage_is_left_out() -> None:
 
 
 def test_half_known_usage_is_filled_up_by_the_estimate() -> None:
-    asked = ReplyContext(model="m", new_id=str, input_estimate=40)
-    usage = built(Reply("x", "m", (), Stop(StopReason.END), Usage(output=2)), asked)["usage"]
+    context = ReplyContext(model="m", new_id=str, input_estimate=40)
+    usage = built(Reply("x", "m", (), Stop(StopReason.END), Usage(output=2)), context)["usage"]
     assert usage == {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}
 
 
@@ -251,9 +251,9 @@ def unique_calls(reply: Reply) -> bool:
 
 
 @given(replies().filter(unique_calls), st.sampled_from([CONTEXT, LEGACY, HIDING]))
-def test_a_stream_collects_to_the_whole_answer(reply: Reply, asked: ReplyContext) -> None:
-    seen = collect(Writer(asked).write(unfold(reply)), include_usage=asked.include_usage)
-    whole = built(reply, asked)
+def test_a_stream_collects_to_the_whole_answer(reply: Reply, context: ReplyContext) -> None:
+    seen = collect(Writer(context).write(unfold(reply)), include_usage=context.include_usage)
+    whole = built(reply, context)
     choice = whole["choices"][0]
     assert seen.ended
     assert (seen.id, seen.model, seen.created) == (whole["id"], whole["model"], whole["created"])
@@ -264,7 +264,7 @@ def test_a_stream_collects_to_the_whole_answer(reply: Reply, asked: ReplyContext
         choice["finish_reason"],
         choice.get("stop_reason"),
     )
-    assert seen.usage == (whole.get("usage") if asked.include_usage else None)
+    assert seen.usage == (whole.get("usage") if context.include_usage else None)
 
 
 class Sdk:

@@ -44,10 +44,10 @@ CONTEXT = ReplyContext(model="my-model", new_id=lambda prefix: prefix + "fresh",
 END = Stop(StopReason.END)
 
 
-def written(*blocks: Block, asked: ReplyContext = CONTEXT, stop: Stop = END) -> Collected:
+def written(*blocks: Block, context: ReplyContext = CONTEXT, stop: Stop = END) -> Collected:
     reply = Reply("msg_1", "upstream-model", blocks, stop, Usage(fresh=3, output=2))
-    data = Writer(asked).write(unfold(reply))
-    seen = collect(data, include_usage=asked.include_usage)
+    data = Writer(context).write(unfold(reply))
+    seen = collect(data, include_usage=context.include_usage)
     assert seen.ended
     return seen
 
@@ -143,9 +143,9 @@ def test_a_refusal_in_words_and_one_with_an_explanation() -> None:
 
 
 def test_usage_comes_last_and_only_if_asked_for() -> None:
-    asked = ReplyContext(model="m", new_id=str, include_usage=True)
+    context = ReplyContext(model="m", new_id=str, include_usage=True)
     assert written(Text("a")).usage is None
-    assert written(Text("a"), asked=asked).usage == {
+    assert written(Text("a"), context=context).usage == {
         "prompt_tokens": 3,
         "completion_tokens": 2,
         "total_tokens": 5,
@@ -153,9 +153,9 @@ def test_usage_comes_last_and_only_if_asked_for() -> None:
 
 
 def test_usage_counts_cached_tokens_inside() -> None:
-    asked = ReplyContext(model="m", new_id=str, include_usage=True)
+    context = ReplyContext(model="m", new_id=str, include_usage=True)
     usage = Usage(fresh=200, cache_read=800, cache_write=100, output=5, reasoning=2)
-    data = Writer(asked).write(unfold(Reply("x", "m", (Text("a"),), END, usage)))
+    data = Writer(context).write(unfold(Reply("x", "m", (Text("a"),), END, usage)))
     assert collect(data, include_usage=True).usage == {
         "prompt_tokens": 1100,
         "completion_tokens": 5,
@@ -166,14 +166,14 @@ def test_usage_counts_cached_tokens_inside() -> None:
 
 
 def test_unknown_usage_is_left_out() -> None:
-    asked = ReplyContext(model="m", new_id=str, include_usage=True)
-    data = Writer(asked).write(unfold(Reply("x", "m", (Text("a"),), END)))
+    context = ReplyContext(model="m", new_id=str, include_usage=True)
+    data = Writer(context).write(unfold(Reply("x", "m", (Text("a"),), END)))
     seen = collect(data, include_usage=True)
     assert seen.ended and seen.usage is None
 
 
 def test_usage_after_the_finish_is_the_one_that_counts() -> None:
-    asked = ReplyContext(model="m", new_id=str, include_usage=True)
+    context = ReplyContext(model="m", new_id=str, include_usage=True)
     events: list[Event] = [
         Start(),
         UsageUpdate(Usage(fresh=1)),
@@ -181,7 +181,7 @@ def test_usage_after_the_finish_is_the_one_that_counts() -> None:
         UsageUpdate(Usage(fresh=7, output=8)),
         End(),
     ]
-    seen = collect(Writer(asked).write(events), include_usage=True)
+    seen = collect(Writer(context).write(events), include_usage=True)
     assert seen.usage is not None and seen.usage["total_tokens"] == 15
 
 
@@ -199,8 +199,8 @@ def test_a_seal_rides_beside_the_reasoning_that_is_shown() -> None:
 
 @pytest.mark.parametrize("seal", [SIGNED, Seal("kimi", "text", "")])
 def test_hidden_reasoning_travels_inside_the_seal(seal: Seal) -> None:
-    asked = ReplyContext(model="m", new_id=str, show_reasoning=False)
-    message = written(Reasoning("hm", seal), Text("a"), asked=asked).message
+    context = ReplyContext(model="m", new_id=str, show_reasoning=False)
+    message = written(Reasoning("hm", seal), Text("a"), context=context).message
     assert "reasoning_content" not in message
     opened = unwrap(message["reasoning_seal"])
     assert opened is not None
@@ -225,8 +225,8 @@ def test_a_free_form_call_comes_in_one_piece() -> None:
 
 
 def test_a_client_of_functions_gets_one_function_call() -> None:
-    asked = ReplyContext(model="m", new_id=str, legacy_functions=True)
-    seen = written(Call("c", "f", '{"a":1}'), Call("d", "g", "{}"), asked=asked)
+    context = ReplyContext(model="m", new_id=str, legacy_functions=True)
+    seen = written(Call("c", "f", '{"a":1}'), Call("d", "g", "{}"), context=context)
     assert seen.message["function_call"] == {"name": "f", "arguments": '{"a":1}'}
     assert "tool_calls" not in seen.message
     assert seen.finish_reason == "function_call"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, ErrorAnswer, RequestHead
+from gwproxy.translate.bridge import ErrorAnswer
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
+from support.bridges import bridge_of
 
 KIMI_OVERFLOW = (
     "Invalid request: Your request exceeded model token limit: 262144 (requested: 300000)"
@@ -23,17 +24,7 @@ def envelope(kind: str, message: str, **more: Any) -> bytes:
 
 
 def answered(dialect: Dialect, status: int, body: bytes, *, rebuild: bool) -> ErrorAnswer:
-    bridge = Bridge(
-        dialect,
-        dialect,
-        Quirks(rebuild=rebuild),
-        asked=RequestHead("m"),
-        model="m",
-        streams=False,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    bridge = bridge_of(dialect, dialect, Quirks(rebuild=rebuild), stream=False)
     return bridge.error(status, {}, body)
 
 

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
 import pytest
 
-from gwproxy.translate.bridge import Bridge, RequestHead
+from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Failure
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from support import golden, responses_grammar
+from support.bridges import bridge_of
 
 KIMI = Quirks(family="kimi")
 CODEX = json.loads((golden.FIXTURES / "responses" / "requests" / "codex-first.json").read_bytes())
 
 
 def bridge_to(upstream: Dialect, *, stream: bool = True) -> Bridge:
-    numbers = itertools.count(1)
-    return Bridge(
-        Dialect.RESPONSES,
-        upstream,
-        KIMI,
-        asked=RequestHead("asked-for", stream),
-        model="the-model",
-        streams=stream,
-        new_id=lambda prefix: f"{prefix}{next(numbers)}",
-        created=7,
-        request_id="req_1",
+    return bridge_of(
+        Dialect.RESPONSES, upstream, KIMI, stream=stream, asked="asked-for", model="the-model"
     )
 
 

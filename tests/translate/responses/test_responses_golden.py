@@ -33,7 +33,7 @@ STREAMS = sorted(path for path in (FIXTURES / "streams").glob("*.sse") if len(pa
 REPLIES = sorted(path for path in (FIXTURES / "replies").glob("*.json") if len(path.suffixes) == 1)
 
 
-def asked(echo: str | None = None) -> ReplyContext:
+def context(echo: str | None = None) -> ReplyContext:
     numbers = itertools.count(1)
     return ReplyContext(
         model="asked-for",
@@ -92,7 +92,7 @@ def checked(events: list[Event]) -> list[Event]:
 def test_a_stream(path: Path) -> None:
     events = read(path.read_bytes())
     golden.agrees(beside(path, "hub.jsonl"), lines(list(events)))
-    written = Writer(asked()).write(Sequencer().feed(events))
+    written = Writer(context()).write(Sequencer().feed(events))
     responses_grammar.check(written)
     golden.agrees(beside(path, "rendered.sse"), written.decode())
 
@@ -103,4 +103,6 @@ def test_a_whole_answer(path: Path) -> None:
     golden.agrees(beside(path, "hub.jsonl"), lines(list(events)))
     folded = fold(events)
     if isinstance(folded, Reply):
-        golden.agrees(beside(path, "rendered.json"), golden.readable(reply.build(folded, asked())))
+        golden.agrees(
+            beside(path, "rendered.json"), golden.readable(reply.build(folded, context()))
+        )

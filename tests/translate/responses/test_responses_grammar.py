@@ -32,8 +32,8 @@ ANSWER = Reply(
 
 def stream() -> bytes:
     numbers = itertools.count()
-    asked = ReplyContext(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
-    return Writer(asked).write(unfold(ANSWER))
+    context = ReplyContext(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
+    return Writer(context).write(unfold(ANSWER))
 
 
 FRAMES = stream().split(b"\n\n")[:-1]

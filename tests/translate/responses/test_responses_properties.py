@@ -54,7 +54,7 @@ untimed = settings(deadline=None)
 STREAM_EVENTS = sorted(responses_grammar.EVENT_TYPES)
 
 
-def asked(*, shown: bool = True, echo: str | None = None) -> ReplyContext:
+def context(*, shown: bool = True, echo: str | None = None) -> ReplyContext:
     numbers = itertools.count()
     return ReplyContext(
         model="asked-for",
@@ -74,9 +74,9 @@ def asked(*, shown: bool = True, echo: str | None = None) -> ReplyContext:
 def test_a_stream_follows_the_grammar_and_ends_in_the_whole_answer(
     answer: Reply, shown: bool
 ) -> None:
-    written = Writer(asked(shown=shown)).write(unfold(answer))
+    written = Writer(context(shown=shown)).write(unfold(answer))
     terminal = responses_grammar.check(written)
-    assert terminal == json.loads(reply.build(answer, asked(shown=shown)))
+    assert terminal == json.loads(reply.build(answer, context(shown=shown)))
 
 
 def _has_one_identity_each(answer: Reply) -> bool:
@@ -92,8 +92,8 @@ def _has_one_identity_each(answer: Reply) -> bool:
     .filter(_has_one_identity_each)
 )
 def test_the_official_accumulator_agrees_with_the_whole_answer(answer: Reply) -> None:
-    written = Writer(asked()).write(unfold(answer))
-    assert responses_sdk.accumulated(written) == responses_sdk.whole(reply.build(answer, asked()))
+    written = Writer(context()).write(unfold(answer))
+    assert responses_sdk.accumulated(written) == responses_sdk.whole(reply.build(answer, context()))
 
 
 @untimed
@@ -102,7 +102,7 @@ def test_a_failed_stream_is_legal_and_no_success(answer: Reply, data: st.DataObj
     events = list(unfold(answer))
     cut = data.draw(st.integers(0, len(events) - 2))
     broken: list[Event] = [*events[:cut], Fail(_failure())]
-    writer = Writer(asked())
+    writer = Writer(context())
     written = b"".join(writer.write([event]) + writer.ping() for event in broken)
     terminal = responses_grammar.check(written)
     assert terminal["status"] == "failed"
@@ -143,9 +143,9 @@ def words(answer: Reply) -> list[Block]:
 @untimed
 @given(replies())
 def test_what_is_written_is_read_again(answer: Reply) -> None:
-    written = Writer(asked()).write(unfold(answer))
+    written = Writer(context()).write(unfold(answer))
     streamed = fold(read(written))
-    whole = fold(Reader(UPSTREAM).whole(reply.build(answer, asked())))
+    whole = fold(Reader(UPSTREAM).whole(reply.build(answer, context())))
     assert isinstance(streamed, Reply)
     assert streamed == whole
     assert words(normal(streamed)) == words(normal(answer))
@@ -156,7 +156,7 @@ def test_what_is_written_is_read_again(answer: Reply) -> None:
 @untimed
 @given(replies(), st.data())
 def test_any_chunking_reads_the_same(answer: Reply, data: st.DataObject) -> None:
-    written = Writer(asked()).write(unfold(answer))
+    written = Writer(context()).write(unfold(answer))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=12)))
     chunks = [written[a:b] for a, b in itertools.pairwise([0, *cuts, len(written)])]
     assert read(b"", chunks=chunks) == read(written)
@@ -165,7 +165,7 @@ def test_any_chunking_reads_the_same(answer: Reply, data: st.DataObject) -> None
 @untimed
 @given(replies(), st.data())
 def test_a_stream_cut_anywhere_is_never_a_success(answer: Reply, data: st.DataObject) -> None:
-    written = Writer(asked()).write(unfold(answer))
+    written = Writer(context()).write(unfold(answer))
     whole = written.index(b"\n\ndata: [DONE]")
     cut = data.draw(st.integers(0, whole - 1))
     assert isinstance(read(written[:cut])[-1], Fail)
@@ -175,8 +175,8 @@ def test_a_stream_cut_anywhere_is_never_a_success(answer: Reply, data: st.DataOb
 @untimed
 @given(replies())
 def test_the_same_answer_gives_the_same_bytes(answer: Reply) -> None:
-    assert Writer(asked()).write(unfold(answer)) == Writer(asked()).write(unfold(answer))
-    assert reply.build(answer, asked()) == reply.build(answer, asked())
+    assert Writer(context()).write(unfold(answer)) == Writer(context()).write(unfold(answer))
+    assert reply.build(answer, context()) == reply.build(answer, context())
 
 
 # --- hostile upstreams -------------------------------------------------------------------------
@@ -466,7 +466,7 @@ def test_a_hostile_request_is_refused_with_words(body: dict[str, Any]) -> None:
 @untimed
 @given(replies(), USAGES)
 def test_usage_counts_cached_tokens_once(answer: Reply, usage: Usage) -> None:
-    body = json.loads(reply.build(replace(answer, usage=usage), asked()))["usage"]
+    body = json.loads(reply.build(replace(answer, usage=usage), context()))["usage"]
     if usage == Usage():
         assert body is None
     else:
@@ -477,4 +477,4 @@ def test_usage_counts_cached_tokens_once(answer: Reply, usage: Usage) -> None:
 def test_stops_have_a_place() -> None:
     for reason in StopReason:
         answer = Reply("", "m", (Text("x"),), Stop(reason))
-        assert json.loads(reply.build(answer, asked()))["status"] in ("completed", "incomplete")
+        assert json.loads(reply.build(answer, context()))["status"] in ("completed", "incomplete")

@@ -29,13 +29,13 @@ untimed = settings(deadline=None)
 END = Stop(StopReason.END)
 
 
-def asked() -> ReplyContext:
+def context() -> ReplyContext:
     numbers = itertools.count()
     return ReplyContext(model="m", new_id=lambda prefix: f"{prefix}{next(numbers)}", created=7)
 
 
 def written(answer: Reply) -> bytes:
-    return Writer(asked()).write(unfold(answer))
+    return Writer(context()).write(unfold(answer))
 
 
 def heard(parts: Iterable[bytes]) -> tuple[list[bytes], list[Moment]]:
@@ -68,7 +68,7 @@ def test_a_stream_goes_through_unchanged_in_any_chunking(
     assert responses_grammar.events(b"".join(out)) == responses_grammar.events(stream)
     assert [moment.record.finished for moment in moments] == [False, False, True]
     kept = moments[-1].record
-    whole = json.loads(reply.build(answer, asked()))
+    whole = json.loads(reply.build(answer, context()))
     assert kept.id == whole["id"]
     assert [json.loads(item) for item in kept.output] == whole["output"]
 
@@ -170,18 +170,18 @@ def test_what_has_not_come_to_an_end_is_not_finished(status: str) -> None:
 @untimed
 @given(replies())
 def test_a_replay_follows_the_grammar_and_ends_in_the_kept_answer(answer: Reply) -> None:
-    whole = reply.build(answer, asked())
+    whole = reply.build(answer, context())
     assert responses_grammar.check(replay(whole)) == json.loads(whole)
 
 
 def test_a_replay_is_the_same_answer_to_the_official_sdk() -> None:
     calls = (Text("let me see"), Call("call_1", "f", '{"a":1}'), Call("call_2", "p", "x", True))
-    whole = reply.build(Reply("", "m", calls, Stop(StopReason.TOOL_USE)), asked())
+    whole = reply.build(Reply("", "m", calls, Stop(StopReason.TOOL_USE)), context())
     assert responses_sdk.accumulated(replay(whole)) == responses_sdk.whole(whole)
 
 
 def test_a_replay_goes_on_where_the_client_was() -> None:
-    whole = reply.build(Reply("", "m", (Text("hello"),), END), asked())
+    whole = reply.build(Reply("", "m", (Text("hello"),), END), context())
     events = responses_grammar.events(replay(whole))
     for number in (0, 3, len(events) - 2):
         rest = responses_grammar.events(replay(whole, starting_after=number))

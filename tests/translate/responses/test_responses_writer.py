@@ -50,7 +50,7 @@ from support.unfolded import unfold
 END = Stop(StopReason.END)
 
 
-def asked(*, shown: bool = True, request: dict[str, Any] | None = None) -> ReplyContext:
+def context(*, shown: bool = True, request: dict[str, Any] | None = None) -> ReplyContext:
     numbers = itertools.count(1)
     return ReplyContext(
         model="my-model",
@@ -64,7 +64,7 @@ def asked(*, shown: bool = True, request: dict[str, Any] | None = None) -> Reply
 
 def written(*blocks: Block, stop: Stop = END, to: ReplyContext | None = None) -> dict[str, Any]:
     answer = Reply("msg_up", "upstream-model", blocks, stop, Usage(3, 1, None, None, 2))
-    return responses_grammar.check(Writer(to or asked()).write(unfold(answer)))
+    return responses_grammar.check(Writer(to or context()).write(unfold(answer)))
 
 
 def kinds(stream: bytes) -> list[str]:
@@ -72,7 +72,7 @@ def kinds(stream: bytes) -> list[str]:
 
 
 def failed(events: Iterable[Event], failure: Failure | None = None) -> tuple[bytes, dict[str, Any]]:
-    stream = Writer(asked()).write([*events, Fail(failure or truncated())])
+    stream = Writer(context()).write([*events, Fail(failure or truncated())])
     return stream, responses_grammar.check(stream)
 
 
@@ -87,7 +87,7 @@ def test_ids_and_names_meet_the_client() -> None:
 
 
 def test_a_response_without_an_upstream_id_gets_a_fresh_one() -> None:
-    stream = Writer(asked()).write([Start(), Finish(END), End()])
+    stream = Writer(context()).write([Start(), Finish(END), End()])
     assert responses_grammar.check(stream)["id"] == "resp_1"
 
 
@@ -106,7 +106,7 @@ def test_the_request_is_repeated_in_every_lifecycle_event() -> None:
         "store": True,
         "previous_response_id": "resp_0",
     }
-    stream = Writer(asked(request=request)).write(unfold(Reply("", "", (Text("x"),), END)))
+    stream = Writer(context(request=request)).write(unfold(Reply("", "", (Text("x"),), END)))
     responses_grammar.check(stream)
     responses = [e["response"] for e in responses_grammar.events(stream) if "response" in e]
     assert len(responses) == 3
@@ -125,7 +125,7 @@ def test_the_request_is_repeated_in_every_lifecycle_event() -> None:
 
 def test_usage_counts_inclusively_with_every_detail() -> None:
     answer = Reply("", "", (Text("x"),), END, Usage(200, 800, 100, 40, 50, 20))
-    usage = responses_grammar.check(Writer(asked()).write(unfold(answer)))["usage"]
+    usage = responses_grammar.check(Writer(context()).write(unfold(answer)))["usage"]
     assert usage == {
         "input_tokens": 1100,
         "input_tokens_details": {
@@ -141,8 +141,8 @@ def test_usage_counts_inclusively_with_every_detail() -> None:
 
 def test_usage_may_come_last_and_may_be_missing() -> None:
     late: list[Event] = [Start(), Finish(END), UsageUpdate(Usage(output=4)), End()]
-    assert responses_grammar.check(Writer(asked()).write(late))["usage"]["output_tokens"] == 4
-    none = Writer(asked()).write([Start(), Finish(END), End()])
+    assert responses_grammar.check(Writer(context()).write(late))["usage"]["output_tokens"] == 4
+    none = Writer(context()).write([Start(), Finish(END), End()])
     assert responses_grammar.check(none)["usage"] is None
 
 
@@ -175,7 +175,7 @@ def test_the_whole_sequence_of_an_agents_turn() -> None:
         (Reasoning("hm", Seal("kimi", "text", "")), Text("Hi"), Call("call_1", "ls", "{}")),
         Stop(StopReason.TOOL_USE),
     )
-    assert kinds(Writer(asked()).write(unfold(answer))) == [
+    assert kinds(Writer(context()).write(unfold(answer))) == [
         "response.created",
         "response.in_progress",
         "response.output_item.added",
@@ -228,7 +228,7 @@ def test_a_free_form_call_streams_as_it_comes() -> None:
         Finish(Stop(StopReason.TOOL_USE)),
         End(),
     ]
-    stream = Writer(asked()).write(events)
+    stream = Writer(context()).write(events)
     (item,) = responses_grammar.check(stream)["output"]
     assert (item["type"], item["input"]) == ("custom_tool_call", "".join(pieces))
     assert item["id"].startswith("ctc_")
@@ -275,7 +275,7 @@ def test_item_ids_and_call_ids_differ() -> None:
 def test_a_typed_tools_call_has_the_clients_own_item_type(
     declared: dict[str, Any], arguments: str, expected: dict[str, Any]
 ) -> None:
-    to = asked(request={"model": "m", "input": "x", "tools": [declared]})
+    to = context(request={"model": "m", "input": "x", "tools": [declared]})
     call = Call("call_1", declared["type"], arguments)
     stream = Writer(to).write(unfold(Reply("", "", (Text("Now:"), call), END)))
     item = responses_grammar.check(stream)["output"][1]
@@ -284,7 +284,7 @@ def test_a_typed_tools_call_has_the_clients_own_item_type(
 
 
 def test_a_typed_tools_call_without_an_object_stays_a_function_call() -> None:
-    to = asked(request={"model": "m", "input": "x", "tools": [{"type": "local_shell"}]})
+    to = context(request={"model": "m", "input": "x", "tools": [{"type": "local_shell"}]})
     events: list[Event] = [
         Start(),
         Open(0, "call", "c", "local_shell"),
@@ -303,7 +303,7 @@ def test_a_typed_tools_call_without_an_object_stays_a_function_call() -> None:
 
 
 def test_a_function_that_is_called_like_a_typed_tool_stays_a_function() -> None:
-    to = asked(
+    to = context(
         request={"model": "m", "input": "x", "tools": [{"type": "function", "name": "shell"}]}
     )
     (item,) = written(Call("call_1", "shell", "{}"), to=to)["output"]
@@ -320,7 +320,7 @@ def test_an_item_of_this_dialect_passes_as_it_came() -> None:
 
 def test_a_block_of_another_dialect_is_a_loss_said_aloud() -> None:
     opaque = Opaque(Dialect.ANTHROPIC, "server_tool_use", "{}")
-    stream = Writer(asked()).write(unfold(Reply("", "", (opaque, Text("x")), END)))
+    stream = Writer(context()).write(unfold(Reply("", "", (opaque, Text("x")), END)))
     assert [item["type"] for item in responses_grammar.check(stream)["output"]] == ["message"]
     assert b": gwproxy-loss drop:server_tool_use\n\n" in stream
 
@@ -341,7 +341,7 @@ def test_plain_thoughts_are_shown_as_a_summary_and_sealed_with_their_text() -> N
 
 
 def test_thoughts_that_the_client_did_not_ask_for_travel_in_the_seal_alone() -> None:
-    item = written(Reasoning("hm", Seal("kimi", "text", "")), to=asked(shown=False))["output"][0]
+    item = written(Reasoning("hm", Seal("kimi", "text", "")), to=context(shown=False))["output"][0]
     assert item["summary"] == []
     assert opened(item) == (Seal("kimi", "text", ""), "hm")
 
@@ -389,7 +389,7 @@ def test_an_answer_that_was_cut_has_an_incomplete_last_item() -> None:
         Finish(Stop(StopReason.MAX_TOKENS)),
         End(),
     ]
-    response = responses_grammar.check(Writer(asked()).write(events))
+    response = responses_grammar.check(Writer(context()).write(events))
     assert [item["status"] for item in response["output"]] == ["completed", "incomplete"]
     assert response["output"][1]["arguments"] == '{"path":"a'
 
@@ -425,7 +425,7 @@ def test_a_half_call_is_never_done(custom: bool) -> None:
 def test_half_a_call_is_not_done_at_an_end_either(explanation: str | None) -> None:
     stop = Stop(StopReason.REFUSAL, "content_filter", explanation=explanation)
     events: list[Event] = [Start(), Open(0, "call", "call_1", "rm"), Delta(0, '{"path":"/')]
-    stream = Writer(asked()).write([*events, Finish(stop), End()])
+    stream = Writer(context()).write([*events, Finish(stop), End()])
     response = responses_grammar.check(stream)
     assert response["status"] == "incomplete"
     assert [item["type"] for item in response["output"]] == ["message"] * bool(explanation)
@@ -474,7 +474,7 @@ def test_a_wait_is_said_in_words_that_codex_reads() -> None:
 
 
 def test_pings_are_comments_at_any_time() -> None:
-    writer = Writer(asked())
+    writer = Writer(context())
     stream = writer.ping()
     for event in unfold(Reply("resp_1", "m", (Text("Hello"), Call("c", "f", "{}")), END)):
         stream += writer.write([Ping(), event]) + writer.ping()

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
 from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Reasoning, Reply, Stop, StopReason, Text
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.leaked import LeakedCalls
+from support.bridges import bridge_of
 
 NAMES = frozenset({"ls", "mcp.read"})
 LS = '<|tool_call_begin|>functions.ls:0<|tool_call_argument_begin|>{"a": "<|x|>"}<|tool_call_end|>'
@@ -117,17 +117,7 @@ def test_an_answer_that_was_cut_off_stays_one() -> None:
 
 def answer_of(client: Dialect, quirks: Quirks, *, tools: bool, content: str) -> Any:
     """What `client` reads of a Chat answer with that `content`."""
-    bridge = Bridge(
-        client,
-        Dialect.CHAT,
-        quirks,
-        asked=RequestHead("m"),
-        model="kimi-k2",
-        streams=False,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    bridge = bridge_of(client, Dialect.CHAT, quirks, stream=False)
     body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "go"}]}
     if client is Dialect.ANTHROPIC:
         tool: dict[str, Any] = {"name": "ls", "input_schema": {"type": "object"}}

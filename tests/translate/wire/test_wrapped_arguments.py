@@ -13,23 +13,15 @@ from hypothesis import strategies as st
 from gwproxy.translate.bridge import Bridge, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
+from support.bridges import bridge_of
 
 LIST = {"type": "array", "items": {"type": "string"}}
 OBJECT = {"type": "object", "properties": {"value": {"type": "string"}}}
 
 
 def bridge_for(body: bytes, client: Dialect, *, streams: bool) -> Bridge:
-    return Bridge(
-        client,
-        Dialect.CHAT,
-        Quirks(schema="moonshot", rebuild=True),
-        asked=request_head(body),
-        model="kimi-k2.5",
-        streams=streams,
-        new_id=lambda prefix: f"{prefix}1",
-        created=0,
-        request_id="req_1",
-    )
+    quirks, head = Quirks(schema="moonshot", rebuild=True), request_head(body)
+    return bridge_of(client, Dialect.CHAT, quirks, stream=head.stream, streams=streams)
 
 
 def request(client: Dialect, *, stream: bool) -> bytes:
