@@ -145,6 +145,8 @@ def read_value(value: object, depth: int = 0) -> Complaint:
     """The complaint in decoded JSON: an envelope, an error object, or a string with JSON in it."""
     if isinstance(value, str):
         return _read_text(value, depth)
+    if isinstance(value, list):  # Gemini's `[{"error": …}]` (liliMozi/openhanako#394)
+        value = _first(value)
     if not isinstance(value, dict):
         return Complaint("")
     error = value.get("error") or _first(value.get("errors"))

@@ -1,0 +1,370 @@
+"""Which members of a request a refusal names, read by the grammar of whoever wrote it.
+
+Hosts differ in their sentences; the parsers and validators behind them are few, and each has one
+way to say where it stumbled and over what. A table: a form, an example of it with what it names,
+and its source. A form is read at the beginning of a complaint and nowhere else: a moderation's
+words may quote anything, also a prompt that talks of refusals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.jsonio import NotJson
+from gwproxy.translate.wire.splice import Path
+
+
+class Named(Struct, frozen=True):
+    """A member by its path, as the host has it (its validators put the names of variants between
+    the steps), and the `value` that it does not take, where the words tell. With `header` it is
+    one value of that header."""
+
+    path: Path
+    value: str | None = None
+    header: str = ""
+
+
+class Grammar(Struct, frozen=True):
+    """`form` of one complaint, whose groups are `path`, or `at` with `names` below it, and `value`,
+    `header`. `example` names `named`. `writer` is for people: whose grammar it is."""
+
+    writer: str
+    form: re.Pattern[str]
+    example: str
+    named: tuple[Named, ...]
+    source: str
+
+
+class Reading(Struct, frozen=True):
+    """What a refusal names, and whose grammar said so."""
+
+    writer: str
+    named: tuple[Named, ...]
+
+
+_PATH: Final = r"[A-Za-z_$][\w$-]*(?:\.[\w$-]+|\[\d*\])*"
+_QUOTE: Final = r"[`'\"]"
+# `{path}`, `{at}`, `{value}` and `{names}` in a form.
+_PARTS: Final = {
+    "{path}": rf"{_QUOTE}?(?P<path>{_PATH}){_QUOTE}?",
+    "{at}": rf"{_QUOTE}?(?P<at>{_PATH}){_QUOTE}?",
+    "{pointer}": r"#?(?P<at>(?:/[\w$-]+)*)",
+    "{value}": rf"{_QUOTE}?(?P<value>[\w.:-]+){_QUOTE}?",
+    "{names}": r"(?P<names>[`'\"]?[\w$-]+[`'\"]?(?:(?:, | and )[`'\"]?[\w$-]+[`'\"]?)*)",
+    "{keys}": r"\[(?P<names>[\w$-]+)\]",
+}
+
+
+def _grammar(
+    writer: str, form: str, example: str, named: Named | tuple[Named, ...], source: str
+) -> Grammar:
+    for part, pattern in _PARTS.items():
+        form = form.replace(part, pattern)
+    listed = named if isinstance(named, tuple) else (named,)
+    return Grammar(writer, re.compile(form, re.IGNORECASE), example, listed, source)
+
+
+_PYDANTIC: Final = "https://docs.pydantic.dev/latest/errors/validation_errors/"
+_SERDE: Final = "https://docs.rs/serde/latest/serde/de/trait.Error.html"
+
+GRAMMARS: Final[tuple[Grammar, ...]] = (
+    # FastAPI's 422 is a list; `complaints` writes it as pydantic would, under `body`.
+    _grammar(
+        "FastAPI",
+        r"body\.{path}: Extra inputs are not permitted",
+        "body.messages.31.assistant.reasoning_content: Extra inputs are not permitted",
+        Named(("messages", 31, "assistant", "reasoning_content")),
+        "https://fastapi.tiangolo.com/tutorial/handling-errors/, charmbracelet/crush#1590",
+    ),
+    _grammar(
+        "pydantic",
+        r"{path}: Extra inputs are not permitted",
+        "system.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
+        Named(("system", 0, "cache_control", "ephemeral", "scope")),
+        f"{_PYDANTIC}#extra_forbidden, horselock/claude-code-proxy#14",
+    ),
+    _grammar(
+        "pydantic",
+        r"Extra inputs are not permitted, field: {path}",
+        "Extra inputs are not permitted, field: 'client_metadata', value: {}",
+        Named(("client_metadata",)),
+        "decolua/9router#1442",
+    ),
+    _grammar(
+        "pydantic",
+        r"{path}: Input tag '(?P<value>[\w.-]+)' found using",
+        "tools.1: Input tag 'advisor_20260301' found using 'type' does not match any of the "
+        "expected tags: 'custom', 'web_search_20250305'",
+        Named(("tools", 1), "advisor_20260301"),
+        f"{_PYDANTIC}#union_tag_invalid, MoonshotAI/Kimi-K2.5#27",
+    ),
+    _grammar(
+        "pydantic",
+        r"{path}: Input should be '",
+        "messages.3.content.1.image_url.detail: Input should be 'auto', 'low' or 'high'",
+        Named(("messages", 3, "content", 1, "image_url", "detail")),
+        f"{_PYDANTIC}#literal_error",
+    ),
+    _grammar(
+        "serde",
+        r"{path}: unknown variant {value}, expected",
+        "tools[1]: unknown variant `advisor_20260301`, expected `web_search_20250305` or "
+        "`web_search_20260209` at line 1 column 143873",
+        Named(("tools", 1), "advisor_20260301"),
+        f"{_SERDE}#method.unknown_variant, SaladDay/cc-switch-cli#468",
+    ),
+    _grammar(
+        "serde",
+        r"(?:{at}: )?unknown field {names}, (?:expected|there are no fields)",
+        "tools[0]: unknown field `strict`, expected one of `name`, `description`, `input_schema`",
+        Named(("tools", 0, "strict")),
+        f"{_SERDE}#method.unknown_field",
+    ),
+    _grammar(
+        "a discriminated union",
+        r"{path}: unknown discriminator value: {value}",
+        "tools[0]: unknown discriminator value: custom",
+        Named(("tools", 0), "custom"),
+        "duolahypercho/codex-router#450",
+    ),
+    _grammar(
+        "Go",
+        r"json: unknown field \"(?P<path>[\w.-]+)\"",
+        'json: unknown field "context_management"',
+        Named(("context_management",)),
+        "https://pkg.go.dev/encoding/json#Decoder.DisallowUnknownFields",
+    ),
+    _grammar(
+        "Jackson",
+        r"Unrecognized field \"(?P<path>[\w.-]+)\" \(class ",
+        'Unrecognized field "tool_calls" (class host.ChatMessage), not marked as ignorable',
+        Named(("tool_calls",)),
+        "JiRaska/open-bank-oss PR#6256",
+    ),
+    _grammar(
+        "zod",
+        r"Unrecognized key(?:s|\(s\))?(?: in object)?: {names}(?: at {at})?",
+        "Unrecognized key(s) in object: 'strict', 'defer_loading' at \"tools[0]\"",
+        (Named(("tools", 0, "strict")), Named(("tools", 0, "defer_loading"))),
+        "https://zod.dev/error-formatting",
+    ),
+    _grammar(
+        "OpenAI",
+        r"(?:unknown|unsupported|unrecognized) parameters?: {path}",
+        "Unsupported parameter: metadata",
+        Named(("metadata",)),
+        "https://platform.openai.com/docs/guides/error-codes, tiylabs/tiygate#52",
+    ),
+    _grammar(
+        "OpenAI",
+        r"Unrecognized request arguments? supplied: {names}",
+        "Unrecognized request arguments supplied: prompt_cache_key, store",
+        (Named(("prompt_cache_key",)), Named(("store",))),
+        "zed-industries/zed#52000",
+    ),
+    _grammar(
+        "OpenAI",
+        r"Unsupported value: {path} does not support {value}",
+        "Unsupported value: 'messages[0].content[1].image_url.detail' does not support 'original' "
+        "with this model.",
+        Named(("messages", 0, "content", 1, "image_url", "detail"), "original"),
+        "https://platform.openai.com/docs/guides/error-codes, liliMozi/openhanako#2092",
+    ),
+    _grammar(
+        "JSON Schema",
+        r"Additional properties are not allowed \({names} (?:was|were) unexpected\)(?: - {at})?",
+        "Additional properties are not allowed ('parsed', 'refusal' were unexpected) - "
+        "'messages.2'",
+        (Named(("messages", 2, "parsed")), Named(("messages", 2, "refusal"))),
+        "openai/openai-node#1161",
+    ),
+    _grammar(
+        "DashScope",
+        r"{path}: invalid value:? {value}, supported values are",
+        "messages[3].content[1].image_url.detail: invalid value 'original', supported values are: "
+        "'low', 'high', 'auto'",
+        Named(("messages", 3, "content", 1, "image_url", "detail"), "original"),
+        "https://help.aliyun.com/zh/model-studio/error-code",
+    ),
+    _grammar(
+        "Ark",
+        r"The parameter {path} specified in the request (?:is|are) not valid: "
+        r"invalid value: {value}, supported values are",
+        "The parameter `messages.content.type` specified in the request are not valid: invalid "
+        "value: `document`, supported values are: `text`, `image` and `tool_result`.",
+        Named(("messages", "content", "type"), "document"),
+        "farion1231/cc-switch#1519",
+    ),
+    _grammar(
+        "Gemini",
+        r"Invalid JSON payload received\. Unknown name {names}(?: at {at})?: Cannot find field",
+        "Invalid JSON payload received. Unknown name \"strict\" at 'tools[0]': Cannot find field.\n"
+        'Invalid JSON payload received. Unknown name "store": Cannot find field.',
+        (Named(("tools", 0, "strict")), Named(("store",))),
+        "liliMozi/openhanako#394, MinLL/SkyrimNet-GamePlugin#77",
+    ),
+    _grammar(
+        "Bedrock",
+        r"Malformed input request: (?:{pointer}: )?extraneous key {keys} is not permitted",
+        "Malformed input request: #/tools/0: extraneous key [strict] is not permitted#: extraneous "
+        "key [context_management] is not permitted, please reformat your input and try again.",
+        (Named(("tools", 0, "strict")), Named(("context_management",))),
+        "crmne/ruby_llm#586, BerriAI/litellm#9106",
+    ),
+    _grammar(
+        "Groq",
+        r"(?:for 'role:\w+' the following must be satisfied\[\()?{at} : property {names} is "
+        "unsupported",
+        "'messages.0' : for 'role:user' the following must be satisfied[('messages.0' : property "
+        "'cache_control' is unsupported)]",
+        Named(("messages", 0, "cache_control")),
+        "https://console.groq.com/docs/errors",
+    ),
+    _grammar(
+        "Groq",
+        r"property {path} is unsupported",
+        "property 'reasoning' is unsupported",
+        Named(("reasoning",)),
+        "https://console.groq.com/docs/errors",
+    ),
+    _grammar(
+        "Anthropic",
+        r"Unexpected value\(s\) (?P<names>`[\w.-]+`(?:,? (?:and )?`[\w.-]+`)*) for the "
+        r"`(?P<header>[\w-]+)` header",
+        "Unexpected value(s) `effort-2025-11-24`, `x-2026-01-01` for the `anthropic-beta` header.",
+        (
+            Named((), "effort-2025-11-24", "anthropic-beta"),
+            Named((), "x-2026-01-01", "anthropic-beta"),
+        ),
+        "anthropics/claude-code#11672, #21625, #53855",
+    ),
+)
+
+# What resellers and frameworks put before the words; nothing else may stand there.
+_PREAMBLE: Final = re.compile(
+    r"(?:(?:litellm\.)?BadRequestError: \w+Exception - |Error code: 4\d\d - |<4\d\d> |"
+    r"(?:Error from provider(?: \([\w .-]+\))?|Provider returned error|Upstream error|"
+    r"Invalid request(?: body)?|Input error|Validation (?:error|failed)|Request validation failed|"
+    r"ValidationException|The model returned the following errors|Bad request|invalid params|"
+    r"Failed to deserialize the JSON body into the target type|"
+    r"Failed to parse the request body as JSON|"
+    r"InternalError\.Algo\.InvalidParameter|InvalidParameter|\d+ request validation errors?"
+    r")[:.,] ?)+",
+    re.IGNORECASE,
+)
+_PYDANTIC_REPORT: Final = re.compile(r"\d+ validation errors? for [\w.\[\], ]+\n")
+_PYDANTIC_ITEM: Final = re.compile(
+    rf"(?P<path>{_PATH})\n +(?P<words>[^\n\[]+?)(?: \[type=[^\n]*)?(?:\n|$)"
+)
+_PYDANTIC_LINK: Final = re.compile(r" +For further information visit [^\n]*\n?")
+_GROQ_SUBJECT: Final = re.compile(r"'[\w.]+' : (?=for 'role:)")
+_NEXT: Final = re.compile(r"\n|; ")
+_BEDROCK: Final = "Malformed input request: "
+_BEDROCK_ITEM: Final = re.compile(r"#[^#]+")
+_NAME: Final = re.compile(r"[\w$.-]+")
+_STEP: Final = re.compile(r"[^.\[\]/]+")
+_BARE_VALUE: Final = re.compile(
+    rf"invalid value:? {_QUOTE}(?P<value>[\w.:-]+){_QUOTE}[.,]? supported values are", re.IGNORECASE
+)
+_MOST_NAMED: Final = 64
+
+
+def read(message: str, param: str | None = None) -> Reading | None:
+    """What `message` names, None when no grammar reads it. `param` is where the host says that a
+    value without a place stands."""
+    text = message.strip()
+    issues = _zod_issues(text)
+    if issues:
+        return Reading("zod", issues)
+    text = _PREAMBLE.sub("", text, count=1) if _PREAMBLE.match(text) else text
+    text = _GROQ_SUBJECT.sub("", text, count=1)
+    writer = ""
+    named: list[Named] = []
+    for complaint in _complaints(text):
+        found = _form_of(complaint) or _bare_value(complaint, param)
+        if found is None:
+            break  # what follows is prose, and prose may quote
+        writer = writer or found.writer
+        named += [one for one in found.named if one not in named]
+        if len(named) >= _MOST_NAMED:
+            break
+    return Reading(writer, tuple(named)) if named else None
+
+
+def _complaints(text: str) -> Iterator[str]:
+    """The complaints of one message, each by itself."""
+    report = _PYDANTIC_REPORT.match(text)
+    if report is not None:
+        at = report.end()
+        while item := _PYDANTIC_ITEM.match(text, at):
+            yield f"{item['path']}: {item['words']}"
+            link = _PYDANTIC_LINK.match(text, item.end())
+            at = link.end() if link is not None else item.end()
+        return
+    if text.startswith(_BEDROCK) and (items := _BEDROCK_ITEM.findall(text)):
+        yield from (_BEDROCK + item for item in items if "extraneous key" in item)
+        return
+    yield from (part.strip() for part in _NEXT.split(text) if part.strip())
+
+
+def _form_of(complaint: str) -> Reading | None:
+    for grammar in GRAMMARS:
+        match = grammar.form.match(complaint)
+        if match is not None:
+            return Reading(grammar.writer, tuple(_named(match)))
+    return None
+
+
+def _named(match: re.Match[str]) -> Iterator[Named]:
+    groups = match.groupdict()
+    if header := groups.get("header"):
+        for value in _NAME.findall(groups["names"].replace(" and ", " ")):
+            yield Named((), value, header.lower())
+    elif path := groups.get("path"):
+        yield Named(_steps(path), groups.get("value"))
+    else:
+        above = _steps(groups.get("at") or "")
+        for name in _NAME.findall(groups["names"].replace(" and ", " ")):
+            yield Named((*above, name))
+
+
+def _bare_value(complaint: str, param: str | None) -> Reading | None:
+    """OpenAI says the place beside the words (https://platform.openai.com/docs/guides/error-codes):
+    `Invalid value: 'original'. Supported values are: …`."""
+    match = _BARE_VALUE.match(complaint)
+    if match is None or not param or re.fullmatch(_PATH, param) is None:
+        return None
+    return Reading("OpenAI", (Named(_steps(param), match["value"]),))
+
+
+def _steps(path: str) -> Path:
+    steps = [int(step) if step.isdigit() else step for step in _STEP.findall(path)]
+    return tuple(steps[1:] if steps[:1] in (["body"], ["root"]) else steps)
+
+
+def _zod_issues(text: str) -> tuple[Named, ...]:
+    """Zod's own list of issues as JSON, which servers send on as their message
+    (https://zod.dev/error-formatting)."""
+    if not text.startswith("[") or '"path"' not in text:
+        return ()
+    try:
+        issues = jsonio.loads(text)
+    except NotJson:
+        return ()
+    named: list[Named] = []
+    for issue in issues if isinstance(issues, list) else ():
+        if not isinstance(issue, dict) or not isinstance(issue.get("path"), list):
+            continue
+        path = tuple(step for step in issue["path"] if isinstance(step, str | int))
+        keys = issue.get("keys")
+        if issue.get("code") == "unrecognized_keys" and isinstance(keys, list):
+            named += [Named((*path, key)) for key in keys if isinstance(key, str)]
+        elif issue.get("code") in ("invalid_enum_value", "invalid_value"):
+            received = issue.get("received")
+            named.append(Named(path, received if isinstance(received, str) else None))
+    return tuple(named[:_MOST_NAMED])
