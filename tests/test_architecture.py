@@ -21,7 +21,7 @@ MAY_IMPORT = {
 # The simulator is the independent judge of our translators, so it may borrow their framing alone.
 FRAMING = {"gwproxy.translate.wire.sse"}
 # Profiles say which quirks an upstream has; what quirks there are is declared in the pure core.
-DECLARATIONS = {"gwproxy.translate.quirks"}
+DECLARATIONS = {"gwproxy.translate.quirks", "gwproxy.translate.omittable"}
 # What a dialect is called, where it is spoken and how it takes a key.
 NAMES = {"gwproxy.translate.dialect_facts", "gwproxy.translate.registry"}
 PURE_FORBIDDEN = {

@@ -99,6 +99,7 @@ FLIPS: dict[str, Flip] = {
         "other", A, C, ask(thinking=THINKS), answer=said(content="yes", reasoning_content="hm-hm")
     ),
     "rebuild": Flip(True, A, A, ask(novelty=1), never="novelty"),
+    "omit": Flip(("seed",), C, C, ask(seed=7), never='"seed"'),
     # --- reasoning
     "reasoning_in": Flip("none", C, C, thoughtful(reasoning_content="hm-hm"), never="hm-hm"),
     "reasoning_field": Flip(

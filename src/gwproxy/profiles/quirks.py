@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hin
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.suggest import did_you_mean
+from gwproxy.translate.omittable import check as check_pattern
 from gwproxy.translate.quirks import About, Quirks, QuirkValue
 
 QuirkKind = Literal["bool", "int", "str", "choice", "list"]
@@ -51,6 +52,8 @@ def _declared() -> Iterable[Quirk]:
 
 QUIRKS: Final[Mapping[str, Quirk]] = MappingProxyType({quirk.name: quirk for quirk in _declared()})
 
+_LISTS: Final = {"omit": "members such as context_management,tools[].strict"}
+
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
 
@@ -81,10 +84,21 @@ def check_quirk(name: str, value: object) -> QuirkValue:
         case "list", list() | tuple():
             words = tuple(value)
             if all(isinstance(word, str) and word for word in words):
+                _check_words(quirk.name, words)
                 return words
         case _:
             pass
     raise BadQuirk(f"{name} must be {_what_would_do(quirk)}, not {value!r}")
+
+
+def _check_words(name: str, words: Iterable[str]) -> None:
+    if name != "omit":
+        return
+    for word in words:
+        try:
+            check_pattern(word)
+        except ValueError as error:
+            raise BadQuirk(str(error)) from None
 
 
 def find_quirk(name: str) -> Quirk:
@@ -151,4 +165,4 @@ def _what_would_do(quirk: Quirk) -> str:
         case "choice":
             return " or ".join(quirk.choices)
         case "list":
-            return "a list such as " + ",".join(str(word) for word in ("low", "high"))
+            return _LISTS.get(quirk.name, "a list such as low,high")

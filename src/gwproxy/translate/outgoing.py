@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from gwproxy.translate import relay
+from gwproxy.translate import omit, relay
 from gwproxy.translate.expected import Expected, Tally
 from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
@@ -51,7 +51,7 @@ class Outgoing(Struct, frozen=True):
     ) -> tuple[bytes, Expected]:
         """The body for the upstream, and what to expect of its answer."""
         if self._is_relayed(body):
-            return self._relayed(body)
+            return self._relayed(body, tally)
         request = _estimated(self.unread.client.parse_request(body, tally.losses))
         if images:
             request = with_media(request, images, tally.losses)
@@ -61,7 +61,7 @@ class Outgoing(Struct, frozen=True):
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""
         if self._is_relayed(body):
-            return self._relayed(body)
+            return self._relayed(body, tally)
         rendered, expected = self._rendered(self._countable(body, tally), tally)
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
         counted = expected.upstream.facts.counted
@@ -80,9 +80,10 @@ class Outgoing(Struct, frozen=True):
         such a history goes through the hub."""
         return self.unread.faithful and not seal.is_in(body)
 
-    def _relayed(self, body: bytes) -> tuple[bytes, Expected]:
+    def _relayed(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         same = self.unread.context.model == self.model
         outgoing = body if same else relay.replace_model(body, self.model)
+        outgoing = omit.without(outgoing, self.unread.quirks.omit, tally.losses)
         return outgoing, structs.replace(self.unread, relayed=body)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
@@ -114,7 +115,8 @@ class Outgoing(Struct, frozen=True):
             request = changed
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
         expected = structs.replace(expected, context=context)
-        return upstream.render_request(request, quirks, losses), expected
+        rendered = upstream.render_request(request, quirks, losses)
+        return omit.without(rendered, quirks.omit, losses), expected
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and

@@ -54,6 +54,14 @@ class Quirks:
             "anthropics/claude-code#21612, MoonshotAI/Kimi-K2#118",
         ),
     ] = False
+    omit: Annotated[
+        tuple[str, ...],
+        About(
+            "members that it refuses and that are left out: `context_management`, "
+            "`tools[].strict`, `anthropic-beta:NAME`, `detail=original>high` at its path",
+            "anthropics/claude-code#21612, horselock/claude-code-proxy#14, BerriAI/litellm#39355",
+        ),
+    ] = ()
 
     # --- reasoning
     reasoning_in: Annotated[

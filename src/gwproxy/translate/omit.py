@@ -1,0 +1,92 @@
+"""Taking out of a body what an upstream is known to refuse, on the bytes as they are.
+
+What may go is declared in `omittable`. A relayed body is edited as it came, a rendered one after
+its last pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.omittable import Omittable, Pattern, allows, check, rows_of
+from gwproxy.translate.wire.splice import Change, Edit, edited, found, path_of
+
+
+def edits(patterns: Iterable[str]) -> tuple[Edit, ...]:
+    """The edits that take out what `patterns` name, with what belongs to it. Raises ValueError."""
+    return tuple(_edit(one, row) for text in patterns for one, row in _members(check(text)))
+
+
+def without(body: bytes, patterns: Iterable[str], losses: Losses) -> bytes:
+    """`body` less what `patterns` name; each member that was there is a loss. Raises NotJson and
+    ValueError."""
+    for text in patterns:
+        for one, row in _members(check(text)):
+            after = edited(body, [_edit(one, row)])
+            if after is body:
+                continue
+            body = after
+            if one.instead:
+                losses.clamp(one.path, one.instead)
+            else:
+                losses.drop(one.text)
+    return body
+
+
+def _members(pattern: Pattern) -> Iterator[tuple[Pattern, Omittable]]:
+    """What goes by `pattern`. Where a row allows a family, the pattern says which of it goes."""
+    for row in rows_of(pattern):
+        own = bool(pattern.path) and allows(row, pattern.text)
+        yield (pattern if own else check(row.pattern)), row
+
+
+def _edit(pattern: Pattern, row: Omittable) -> Edit:
+    if pattern.instead:
+        return Edit(path_of(pattern.path), _replacing(pattern.value, pattern.instead))
+    if pattern.element:
+        return Edit(path_of(pattern.path), _less_elements(pattern.element, pattern.value))
+    return Edit(path_of(pattern.path), _taking_out(row))
+
+
+def _replacing(old: str, new: str) -> Change:
+    def change(value: bytes) -> bytes:
+        return msgspec.json.encode(new) if _is(value, old) else value
+
+    return change
+
+
+def _less_elements(member: str, wanted: str) -> Change:
+    """Not the last element: a list that was offered is not to become none."""
+
+    def change(value: bytes) -> bytes:
+        inner = path_of(member)
+
+        def gone(element: bytes) -> bytes | None:
+            said = [text for _, text in found(element, inner)]
+            return None if said and _is(said[-1], wanted) else element
+
+        rest = edited(value, [Edit((None,), gone)])
+        return rest if next(found(rest, (None,)), None) is not None else value
+
+    return change
+
+
+def _taking_out(row: Omittable) -> Change:
+    def change(value: bytes) -> bytes | None:
+        if value.decode("utf-8", "replace") in row.kept_as:
+            return value
+        if row.kept_with and next(found(value, path_of(row.kept_with)), None) is not None:
+            return value
+        return None
+
+    return change
+
+
+def _is(value: bytes, text: str) -> bool:
+    try:
+        return bool(msgspec.json.decode(value) == text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
