@@ -20,5 +20,6 @@ upstream's quirks say that it refuses what today's clients send.
 
 Nothing here may touch a socket, the clock, randomness, files, the environment or a log. Ids and
 time come in as values or callables, so that the same input gives the same bytes. `bridge.py` is
-the only door; the streams that it gives are in `streams.py`.
+the only door; behind it a request goes up (`outgoing.py`), says what its answer must be told
+(`expected.py`), and the answer comes down translated (`streams.py`) or as it is (`relay.py`).
 """
