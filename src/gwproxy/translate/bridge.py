@@ -188,17 +188,18 @@ class Bridge:
         failure = upstream.parse_failure(status, lower, body)
         answer = self.render(failure)
         same = client.facts.name == upstream.facts.name and jsonio.is_object(body)
-        if same and self._speaks_for_itself(failure, answer):
+        if same and self._speaks_for_itself(failure, status, answer):
             return structs.replace(answer, status=status, body=body)
         return answer
 
-    def _speaks_for_itself(self, failure: Failure, answer: ErrorAnswer) -> bool:
+    def _speaks_for_itself(self, failure: Failure, status: int, answer: ErrorAnswer) -> bool:
         """Whether the upstream's own words make a client compact, stop or wait. Kimi's hosts speak
         a dialect without its words ("exceeded model token limit", MoonshotAI/kimi-cli#2011); a
         relayed request is answered by somebody who knows them, but for the window."""
         if failure.kind is FailureKind.CONTEXT:
             told = complaints.read(answer.body)
-            return (told.message, told.code) == (failure.message, failure.code)
+            words = (told.message, told.code) == (failure.message, failure.code)
+            return words and status < 500
         return self.faithful or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:

@@ -104,7 +104,8 @@ def test_an_overflow_is_known_by_its_code_and_members() -> None:
 
 
 def test_a_server_error_that_quotes_an_overflow_is_none() -> None:
-    assert failure(500, openai("maximum context length")).kind is FailureKind.INTERNAL
+    quoted = 'cannot parse {"role": "user", "content": "why is the prompt is too long?"}'
+    assert failure(500, openai(quoted)).kind is FailureKind.INTERNAL
 
 
 @pytest.mark.parametrize(

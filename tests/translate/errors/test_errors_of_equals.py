@@ -101,3 +101,8 @@ def test_third_parties_status_becomes_the_one_that_the_client_knows(
     assert error_of(answer)["message"] == message
     relayed = answered(Dialect.ANTHROPIC, status, body, rebuild=False)
     assert (relayed.status, relayed.body) == (status, body)
+
+
+def test_a_full_window_that_was_called_a_servers_error_is_not_tried_again() -> None:
+    body = envelope("invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum")
+    assert answered(Dialect.ANTHROPIC, 500, body, rebuild=False).status == 400

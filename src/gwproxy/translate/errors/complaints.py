@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gwproxy.translate.errors.failure_words import figures_in, kind_in
+from gwproxy.translate.errors.failure_words import figures_in, is_overflow, kind_in
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import int_of
@@ -250,8 +250,7 @@ def judge(status: int, headers: Mapping[str, str], complaint: Complaint) -> Fail
 def _kind(status: int, complaint: Complaint) -> FailureKind:
     labels = {label for label in (complaint.type, complaint.code) if label is not None}
     text = complaint.message
-    # Only a refusal of the request is an overflow; a 500 that quotes one is not.
-    if status < 500 and (labels & _CONTEXT_LABELS or kind_in(text, FailureKind.CONTEXT)):
+    if labels & _CONTEXT_LABELS or is_overflow(text, status):
         return FailureKind.CONTEXT
     if status < 500 and (labels & _BILLING_LABELS or kind_in(text, FailureKind.BILLING)):
         return FailureKind.BILLING

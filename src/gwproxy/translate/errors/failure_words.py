@@ -15,6 +15,8 @@ from msgspec import Struct
 from gwproxy.translate.hub import FailureKind
 
 _NUMBER: Final = r"\d[\d,]*"
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PI_LIST: Final = "badlogic/pi-mono packages/ai/src/utils/overflow.ts"
 
 
 class KindRule(Struct, frozen=True):
@@ -32,6 +34,15 @@ class KindRule(Struct, frozen=True):
 def kind_in(message: str, kind: FailureKind) -> bool:
     """Whether `message` says `kind` in words that are known."""
     return any(rule.kind is kind and rule.words.search(message) for rule in KIND_RULES)
+
+
+def is_overflow(message: str, status: int) -> bool:
+    """Whether the upstream says that the window is full. Some say it as a server's error, where
+    the words may as well be part of a request that is quoted: there they count outside of quotes,
+    or with the figures that belong to them."""
+    if status < 500:
+        return kind_in(message, FailureKind.CONTEXT)
+    return kind_in(_QUOTED.sub("", message), FailureKind.CONTEXT) or bool(figures_in(message))
 
 
 def figures_in(message: str) -> dict[str, int]:
@@ -63,6 +74,8 @@ def _of(kind: FailureKind, rows: Mapping[str, tuple[str, str]]) -> Iterator[Kind
         yield KindRule(kind, _pattern(words), example, source)
 
 
+_MAXIMUM_CONTEXT: Final = "maximum context length (?:is|of) |exceed.{0,40}maximum context length"
+
 # Where several name figures, the first that finds some is believed.
 _OVERFLOWS: Final = (
     _full(
@@ -79,7 +92,7 @@ _OVERFLOWS: Final = (
         r"context limit: {input} \+ {output} > {limit}",
     ),
     _full(
-        "maximum context length",
+        _MAXIMUM_CONTEXT,
         "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens "
         "(8500 in the messages, 500 in the completion). Please reduce the length.",
         "vllm-project/vllm#20409",
@@ -87,7 +100,7 @@ _OVERFLOWS: Final = (
         "completion",
     ),
     _full(
-        "maximum context length",
+        _MAXIMUM_CONTEXT,
         "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum "
         "context length is 40960 tokens and your request has 12000 input tokens "
         "(32000 > 40960 - 12000).",
@@ -95,7 +108,41 @@ _OVERFLOWS: Final = (
         r"context length is {limit} tokens.*?request has {input} input tokens \({output} >",
     ),
     _full(
-        "maximum context length",
+        _MAXIMUM_CONTEXT,
+        "Requested token count exceeds the model's maximum context length of 131072 tokens. You "
+        "requested a total of 135168 tokens: 103168 tokens from the input messages and 32000 "
+        "tokens for the completion.",
+        "https://github.com/sgl-project/sglang (tokenizer_manager.py)",
+        "context length of {limit} tokens.*?: {input} tokens from the input messages and {output} ",
+    ),
+    _full(
+        "longer than the model'?s context length",
+        "The input (345516 tokens) is longer than the model's context length (262144 tokens).",
+        "Alishahryar1/free-claude-code#263, fuergaosi233/claude-code-proxy#60",
+        r"input \({input} tokens\) is longer than the model'?s context length \({limit} tokens",
+    ),
+    _full(
+        r"decoder prompt.{0,40}longer than the maximum model length",
+        "The decoder prompt (length 70000) is longer than the maximum model length of 65536. Make "
+        "sure that `max_model_len` is no smaller than the number of text tokens.",
+        "unslothai/unsloth#2666",
+        r"prompt \(length {input}\) is longer than the maximum model length of {limit}",
+    ),
+    _full(
+        "context length (?:is|of) only",
+        "You passed 40961 input tokens and requested 1 output tokens. However, the model's context "
+        "length is only 40960 tokens, resulting in a maximum input length of 40959 tokens.",
+        "https://github.com/vllm-project/vllm (serving_engine.py)",
+        "passed {input} input tokens and requested {output} .*?context length is only {limit} ",
+    ),
+    # What is left for the answer, once the prompt has taken more than there is.
+    _full(
+        r"max_tokens must be at least 1, got -\d",
+        "max_tokens must be at least 1, got -3912.",
+        "vllm-project/vllm#5700",
+    ),
+    _full(
+        _MAXIMUM_CONTEXT,
         "This model's maximum context length is 4,097 tokens. However, your messages resulted in "
         "5,000 tokens.",
         "https://platform.openai.com/docs/guides/error-codes",
@@ -119,7 +166,7 @@ _OVERFLOWS: Final = (
         r"token count \({input}\) exceeds the maximum number of tokens allowed \({limit}",
     ),
     _full(
-        "maximum context length",
+        _MAXIMUM_CONTEXT,
         "This model's maximum context length is 8192 tokens.",
         "https://platform.openai.com/docs/guides/error-codes",
         "context length is {limit} tokens",
@@ -130,6 +177,12 @@ _OVERFLOWS: Final = (
         "code-yeongyu/oh-my-openagent#96",
     ),
     _full(
+        "prompt too long: .{1,20} tokens",
+        "Prompt too long: 32799 tokens exceeds max context window of 32768 tokens",
+        "jundot/omlx#26",
+        "too long: {input} tokens exceeds max context window of {limit} tokens",
+    ),
+    _full(
         "exceeds the available context size",
         "request (124071 tokens) exceeds the available context size (123904 tokens), try "
         "increasing it",
@@ -137,12 +190,80 @@ _OVERFLOWS: Final = (
         r"context (?:window|size)[^.]{0,20}?{limit} tokens",
     ),
     _full(
+        r"range of input length should be \[1,",
+        "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 258048]",
+        "https://www.alibabacloud.com/help/en/model-studio/error-code, QwenLM/qwen-code#3652",
+        r"input length should be \[1, ?{limit}\]",
+    ),
+    _full(
+        "prompt exceeds max(?:imum)? length",
+        "Prompt exceeds max length",
+        "https://docs.z.ai/api-reference/api-code (1261)",
+    ),
+    _full(
+        "context window exceeds limit",
+        "invalid params, context window exceeds limit (2013)",
+        f"{_PI_LIST} (MiniMax)",
+    ),
+    _full(
+        r"maximum prompt length is \d",
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+        f"{_PI_LIST} (xAI)",
+        "maximum prompt length is {limit} but the request contains {input} tokens",
+    ),
+    _full(
+        "prompt token count of .{1,20} exceeds the limit",
+        "prompt token count of 130000 exceeds the limit of 128000",
+        f"{_PI_LIST} (GitHub Copilot)",
+        "token count of {input} exceeds the limit of {limit}",
+    ),
+    _full(
+        "greater than the context length",
+        "The number of tokens to keep from the initial prompt is greater than the context length.",
+        f"{_PI_LIST} (LM Studio)",
+    ),
+    _full(
+        "context length of only",
+        "Trying to keep the first 14231 tokens when context the overflows. However, the model is "
+        "loaded with context length of only 4096 tokens, which is not enough.",
+        "lmstudio-ai/lmstudio-bug-tracker#237",
+        "keep the first {input} tokens.*?context length of only {limit} tokens",
+    ),
+    _full(
+        "prompt too long; exceeded (?:max )?context length",
+        "prompt too long; exceeded max context length by 1043 tokens",
+        "https://github.com/ollama/ollama/blob/main/llm/server.go",
+    ),
+    _full(
+        "total tokens of (?:image and )?text exceed max message tokens",
+        "Total tokens of image and text exceed max message tokens. Request id: 0217",
+        "https://www.volcengine.com/docs/82379/1299023",
+    ),
+    _full(
+        "input length .{1,20} exceeds the maximum",
+        "Input length 131393 exceeds the maximum allowed input length of 131040 tokens.",
+        f"{_PI_LIST} (OpenRouter), https://www.volcengine.com/docs/82379/1299023",
+        "input length {input} exceeds the maximum (?:allowed input )?length (?:of )?{limit}",
+    ),
+    _full(
+        "reduce the length of the messages or completion",
+        "Please reduce the length of the messages or completion.",
+        f"{_PI_LIST} (Groq)",
+    ),
+    _full(
+        r"too large for model with {limit} maximum context length",
+        "Prompt contains 140000 tokens and 0 draft tokens, too large for model with 131072 maximum "
+        "context length",
+        f"{_PI_LIST} (Mistral)",
+        "prompt contains {input} tokens.*?too large for model with {limit} maximum context length",
+    ),
+    _full(
         "input is too long",
         "Input is too long for requested model.",
         "aws-samples/bedrock-chat#95",
     ),
     _full(
-        "context length exceeded|context_length_exceeded",
+        "(?:model_)?context(?:_window|[_ ]length)[_ ]exceeded",
         "Error code: 400 (context_length_exceeded)",
         "anomalyco/opencode#8089",
     ),
