@@ -16,7 +16,7 @@ from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire import jsonio, sieve, sse
 
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":%b"content_block_delta"'
 _DULL: Final = (_DELTA % b"", _DELTA % b" ")
@@ -28,7 +28,7 @@ class Tap(Reader):
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
-        self.decoder = self._decoder = sse.Decoder(_DULL)
+        self.decoder = self._decoder = sse.Decoder(sieve.Beginnings(_DULL))
         self._blocks: _Outline = _Outline(quirks)
         self._out = self._blocks.out
 

@@ -6,15 +6,22 @@ the same code as in a translated answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from gwproxy.translate.chat.assembly import Assembly, Prose
 from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.events import Event
+from gwproxy.translate.events import Event, Start
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import sse
+from gwproxy.translate.wire import sieve, sse
+
+# The members whose strings the outline does not look into, with something in them.
+_WORDS: Final = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|reasoning_text|arguments)": ?"(?!")'
+)
 
 
 class Tap(Reader):
@@ -22,7 +29,8 @@ class Tap(Reader):
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
-        self.decoder = self._decoder
+        self._quirks = quirks
+        self.decoder = self._decoder = sse.Decoder(sieve.Repeats(_WORDS, self._is_dull))
         self._blocks = _Outline(quirks)
         self._out = self._blocks.out
 
@@ -37,6 +45,14 @@ class Tap(Reader):
     def closing(self) -> bytes:
         """Nothing is open in a Chat stream."""
         return b""
+
+    def _is_dull(self, data: bytes) -> bool:
+        """Whether the event does no more than to begin the answer and say or call something: what
+        it does so need not be done twice."""
+        alone = Tap(self._quirks)
+        events = alone.read([(b"", data)])
+        begun = len(events) == 1 and isinstance(events[0], Start)
+        return begun and not alone.over and not alone._finish_reason
 
     def _give_up(self, why: Failure) -> None:
         """The client gets it all the same, and may understand it."""

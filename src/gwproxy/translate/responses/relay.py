@@ -19,7 +19,7 @@ from gwproxy.translate.responses import items
 from gwproxy.translate.responses.assembly import CALLS, Assembly
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
 from gwproxy.translate.responses.reader import Reader
-from gwproxy.translate.wire import sse
+from gwproxy.translate.wire import sieve, sse
 from gwproxy.translate.wire.fields import Malformed
 
 _DULL: Final = tuple(
@@ -40,7 +40,7 @@ class Tap(Reader):
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
-        self.decoder = self._decoder = sse.Decoder(_DULL)
+        self.decoder = self._decoder = sse.Decoder(sieve.Beginnings(_DULL))
         self._answer = _Outline(quirks.family)
         self._out = self._answer.out
 

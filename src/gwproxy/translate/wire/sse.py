@@ -11,7 +11,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import methodcaller
 from typing import Final
 
@@ -36,33 +36,32 @@ class TooLong(ValueError):
 
 class Decoder:
     """Bytes in any chunking → frames that carry data. `whole` are the bytes of the events of the
-    latest feed, every byte as it came, with what carries no data. Events that begin with one of
-    `dull` are not looked into."""
+    latest feed, every byte as it came, with what carries no data. Of events whose lines end in LF
+    only those that `sieve` gives are looked into."""
 
-    __slots__ = ("_dull", "_parts", "_size", "_started", "_tail", "whole")
+    __slots__ = ("_parts", "_sieve", "_size", "_started", "_tail", "whole")
 
-    def __init__(self, dull: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, sieve: Callable[[bytes], bytes] | None = None) -> None:
         self._parts: list[bytes] = []  # an unfinished event, as it came
         self._size = 0
         self._tail = b""  # its last bytes: a blank line may be cut by the network
         self._started = False
-        self._dull = dull
+        self._sieve = sieve
         self.whole = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames completed by `chunk`. Raises TooLong."""
-        self.whole = whole = self._cut(chunk)
+        usual = not self._parts and chunk.endswith(b"\n\n") and b"\r" not in chunk
+        self.whole = whole = chunk if usual else self._cut(chunk)
         if not whole:
             return []
         if not self._started:
             self._started = True
             whole = whole.removeprefix(_BOM)
-        if b"\r" in whole:
+        if not usual and b"\r" in whole:
             return _parsed(_BLANK.split(whole))
-        if dull := self._dull:
-            if whole.startswith(dull) and whole.find(b"\n\n") == len(whole) - 2:
-                return []  # one event at a time, as nearly always
-            return _parsed([e for e in whole.split(b"\n\n") if not e.startswith(dull)])
+        if self._sieve is not None and not (whole := self._sieve(whole)):
+            return []
         frames = _usual(whole[:-2])
         return _parsed(whole.split(b"\n\n")) if frames is None else frames
 
@@ -80,8 +79,6 @@ class Decoder:
             # Joining only when an event ends keeps a 16 MiB event linear in its chunks.
             self._keep(chunk)
             return b""
-        if end == len(chunk) and not self._parts:
-            return chunk
         end -= len(self._tail)
         whole = b"".join((*self._parts, chunk[:end]))
         self._parts, self._size, self._tail = [], 0, b""
