@@ -31,7 +31,10 @@ def test_the_body_is_data_and_the_losses_are_talk(command: InProcess) -> None:
         {"role": "user", "content": "hi"},
     ]
     assert sent["max_tokens"] == 100
-    assert ran.stderr == "not carried: drop:top_k\n"
+    assert ran.stderr.splitlines() == [
+        "repaired: sampling (what the model fixes or its host does not know)",
+        "not carried: drop:top_k",
+    ]
 
 
 @pytest.mark.parametrize("source", ["anthropic", "chat", "responses"])

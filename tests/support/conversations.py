@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from gwproxy.translate.hub import (
     Block,
+    Cache,
     Call,
     Dialect,
+    Identity,
     Media,
     Opaque,
     OutputFormat,
@@ -69,7 +71,8 @@ results = st.builds(
     st.lists(inside_results, max_size=2).map(tuple),
     st.booleans(),
 )
-texts_of_turns = st.builds(Text, texts)
+marks = st.sampled_from((None, Cache(), Cache("1h")))
+texts_of_turns = st.builds(Text, texts, marks)
 natives = st.builds(
     Opaque,
     st.sampled_from((Dialect.ANTHROPIC, Dialect.RESPONSES)),
@@ -100,7 +103,9 @@ tools = st.lists(
         Tool,
         st.sampled_from((*NAMES, "DeferredToolPlaceholder")),
         schema=st.sampled_from(SCHEMAS),
+        strict=st.sampled_from((None, True, False)),
         deferred=st.booleans(),
+        cache=marks,
     ),
     max_size=5,
     unique_by=lambda tool: tool.name,
@@ -109,6 +114,7 @@ choices = st.one_of(
     st.none(),
     st.just(ToolChoice("auto")),
     st.just(ToolChoice("any")),
+    st.just(ToolChoice("auto", parallel=False)),
     st.just(ToolChoice("tool", "read")),
     st.just(ToolChoice("any", allowed=("read", "list_names"))),
 )
@@ -128,7 +134,7 @@ requests = st.builds(
     st.sampled_from((None, 0, 1, 500, 20_000, 900_000)),
     st.lists(st.sampled_from(("END", " ", "x" * 40, "STOP")), max_size=6).map(tuple),
     st.sampled_from(
-        (Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(1.7), Sampling(seed=1))
+        (Sampling(), Sampling(temperature=0.3, top_p=1.0), Sampling(1.7), Sampling(top_k=4, seed=1))
     ),
     thoughts,
     st.sampled_from(
@@ -139,6 +145,8 @@ requests = st.builds(
             OutputFormat("json_schema", '{"type":"object","properties":{}}'),
         )
     ),
+    identity=st.sampled_from((Identity(), Identity("ann", cache_key="key"))),
+    verbosity=st.sampled_from((None, "low")),
     service_tier=st.sampled_from((None, "auto", "standard_only", "priority")),
     client=st.sampled_from((None, *FACTS.values())),
 )
@@ -165,6 +173,12 @@ quirks = st.builds(
     schema=st.sampled_from(("open", "moonshot", "moonshot_plain")),
     json_schema=st.sampled_from(("native", "tool", "prompt")),
     named_tool=st.booleans(),
+    strict_tools=st.booleans(),
+    parallel_flag=st.booleans(),
+    cache_marks=st.booleans(),
+    prompt_cache_key=st.booleans(),
+    prefill=st.sampled_from(("none", "partial")),
+    user_id=st.sampled_from(("drop", "keep", "hash")),
 )
 
 

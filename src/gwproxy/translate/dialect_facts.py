@@ -32,7 +32,17 @@ X_API_KEY: Final = "x-api-key"
 BEARER: Final = "bearer"
 
 
-Condition = Literal["never", "always", "documents", "hosted_tools", "tool_extras"]
+Condition = Literal[
+    "never",
+    "always",
+    "cache_marks",
+    "documents",
+    "hosted_tools",
+    "prefill",
+    "prompt_cache_key",
+    "strict_tools",
+    "tool_extras",
+]
 """When an upstream takes a thing of its dialect: the quirk that says so, where it is one's."""
 
 
@@ -54,7 +64,8 @@ class DialectFacts:
 
     Turns: with `strict_turns` a conversation begins with the user's, calls end the model's,
     instructions in between stand right before the model's, and one that ends with the model's is
-    continued. `pairs_by_place`, whether results are told by their place and not by the call's id.
+    continued; `continues`, whether that can be asked for. `pairs_by_place`, whether results are
+    told by their place and not by the call's id.
 
     Content: `native`, blocks of its own; `sound`, `file_ids` of images, `text_documents`,
     `addressed_documents` (by URL or file id) and `pdf_only`, documents of no other type.
@@ -62,14 +73,19 @@ class DialectFacts:
     Thoughts that go back: `signatures`, whether a signature without words is one;
     `reasoning_items`, whether they are items of the server's own, each followed by what it led to.
 
-    Tools: `deferred`, to be loaded later; `allowed_tools`, a choice among some of them.
+    Tools: `deferred`, to be loaded later; `allowed_tools`, a choice among some of them; `strict`.
+
+    Prompt cache: `marks` after a block, `most_marks` in a request, None without a limit, and
+    `lasting_marks`, for an hour; `cache_key`, the name of a conversation. `user` is the path of the
+    end user's id in the name of a loss.
 
     Thinking is asked for by a `budget`, or adaptively; by the `switch` that a host has for it
     (`Quirks.thinking_switch`); or by an `effort` alone. `effort` is that field's path in the name
     of a loss, `think_tags` whether upstreams leave reasoning in the text.
 
-    Settings: `needs_limit`, whether a request must limit its answer, and `least_limit`,
-    below which is a 400 (Anthropic's own API takes 0, to warm a cache; nobody else does);
+    Settings: the members of `sampling` that it has; `verbosity`; `needs_limit`, whether a request
+    must limit its answer, and `least_limit`, below which is a 400 (Anthropic's own API takes 0, to
+    warm a cache; nobody else does);
     `most_stops` in a request, None without a limit, and `names_stop`, whether an answer says which
     one it was; `fixed_while_thinking`, whether models fix sampling then, and `most_temperature`;
     `plain_json`, whether JSON can be asked for without a schema; `tiers` of service, `tier_names`,
@@ -99,6 +115,7 @@ class DialectFacts:
     namespaces: bool = False
     arguments: Literal["object", "json", "raw"]
     strict_turns: bool = False
+    continues: Condition = "never"
     pairs_by_place: bool = False
     native: Condition = "hosted_tools"
     sound: bool = False
@@ -110,9 +127,17 @@ class DialectFacts:
     reasoning_items: bool = False
     deferred: Condition = "never"
     allowed_tools: bool = False
+    strict: Condition = "strict_tools"
+    marks: Condition = "never"
+    most_marks: int | None = None
+    lasting_marks: Condition = "always"
+    cache_key: Condition = "never"
+    user: str = "user"
     thinking: Literal["budget", "switch", "effort"] = "effort"
     effort: str
     think_tags: bool = False
+    sampling: frozenset[str] = frozenset({"temperature", "top_p"})
+    verbosity: bool = False
     needs_limit: bool = False
     least_limit: int = 1
     most_stops: int | None = None

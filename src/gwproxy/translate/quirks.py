@@ -305,4 +305,6 @@ class Quirks:
 
     def allow(self, when: Condition) -> bool:
         """Whether a thing is taken under this condition."""
-        return when == "always" if when in ("never", "always") else bool(getattr(self, when))
+        if when in ("never", "always"):
+            return when == "always"
+        return getattr(self, when) not in (False, "none")

@@ -70,6 +70,9 @@ SILENT = {
     "thinking budget",
     "media",
     "service tier",
+    "strict tools",
+    "parallel calls",
+    "cache marks",
 }
 
 

@@ -318,11 +318,11 @@ def test_limits() -> None:
     assert body["service_tier"] == "default"
     assert losses == [
         "clamp:max_tokens=16",
-        "drop:stop",
         "drop:top_k",
         "drop:frequency_penalty",
         "drop:presence_penalty",
         "drop:seed",
+        "drop:stop",
     ]
 
 

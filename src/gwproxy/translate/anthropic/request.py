@@ -389,11 +389,9 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     conversation = history.messages(request, quirks, losses)
     effort = cast(settings.Effort | None, request.thinking.effort)
     wanted_format = settings.output_format(request)
-    sampling = settings.sampling(request.sampling, losses)
-    user = settings.user_id(request, quirks, losses)
-    if request.verbosity is not None:
-        losses.drop("verbosity")
-    automatic = marks.settle(definitions, system, conversation, request, quirks, losses)
+    sampling = settings.sampling(request.sampling)
+    user = settings.user_id(request, quirks)
+    automatic = marks.automatic(definitions, system, conversation, request, quirks)
     return jsonio.dumps(
         _Sent(
             model=request.model,
@@ -408,7 +406,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
             stop_sequences=list(request.stop) or None,
             service_tier=request.service_tier,
             cache_control=automatic,
-            tool_choice=tools.write_choice(request.tool_choice, quirks) if definitions else None,
+            tool_choice=tools.write_choice(request.tool_choice) if definitions else None,
             tools=[Raw(jsonio.dumps(d)) if isinstance(d, Definition) else d for d in definitions]
             or None,
             system=system or None,

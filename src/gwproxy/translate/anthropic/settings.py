@@ -6,7 +6,6 @@ https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal, TypeAlias
 
 from msgspec import Raw
@@ -14,7 +13,7 @@ from msgspec import Raw
 from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
 from gwproxy.translate.hub import Dialect, Request, Sampling, Thinking
-from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.quirks import Quirks
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
@@ -70,24 +69,10 @@ class SamplingMembers(Wire):
     top_k: int | None = None
 
 
-def sampling(wish: Sampling, losses: Losses) -> SamplingMembers:
-    for name in ("frequency_penalty", "presence_penalty", "seed"):
-        if getattr(wish, name) is not None:
-            losses.drop(name)
+def sampling(wish: Sampling) -> SamplingMembers:
     return SamplingMembers(wish.temperature, wish.top_p, wish.top_k)
 
 
-def user_id(request: Request, quirks: Quirks, losses: Losses) -> str | None:
-    """Claude Code's is a JSON text with its session, which many hosts refuse by a pattern
-    (anthropics/claude-code#56643)."""
-    if request.identity.cache_key is not None:
-        losses.drop("prompt_cache_key")
+def user_id(request: Request, quirks: Quirks) -> str | None:
     user = request.identity.user
-    if user is None:
-        return None
-    if quirks.user_id == "hash":
-        return hashlib.sha256(user.encode("utf-8", "replace")).hexdigest()
-    if quirks.user_id == "drop":
-        losses.drop("metadata.user_id")
-        return None
-    return user
+    return digest(user) if user is not None and quirks.user_id == "hash" else user

@@ -298,26 +298,24 @@ def write_tools(request: Request, quirks: Quirks, losses: Losses) -> list[Defini
         if native is not None and (tool.kind == "hosted" or quirks.tool_extras):
             written.append(Raw(native.encode()))
         else:
-            written.append(_write_function(tool, quirks, losses))
+            written.append(_write_function(tool, losses))
     return written
 
 
-def _write_function(tool: Tool, quirks: Quirks, losses: Losses) -> Definition:
-    if tool.strict and not quirks.tool_extras:
-        losses.drop("tools.strict")
+def _write_function(tool: Tool, losses: Losses) -> Definition:
     return Definition(
         tool.name,
         tool.description,
         Raw(object_schema(tool.schema, losses).encode()),
-        strict=tool.strict if quirks.tool_extras else None,
+        strict=tool.strict,
         defer_loading=True if tool.deferred else None,
         cache_control=write_mark(tool.cache),
     )
 
 
-def write_choice(choice: ToolChoice | None, quirks: Quirks) -> Choice | None:
+def write_choice(choice: ToolChoice | None) -> Choice | None:
     """None where the default says it all. Only for requests with tools: without, it is a 400."""
     if choice is None:
         return None
-    serial = choice.parallel is False and quirks.parallel_flag and choice.mode != "none"
+    serial = choice.parallel is False and choice.mode != "none"
     return Choice(choice.mode, choice.name, True if serial else None)

@@ -172,18 +172,16 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
         "model": request.model,
         "messages": _messages(request, quirks, losses),
     }
-    body |= _render_tools(request.tool_choice, request.tools, quirks, losses)
+    body |= _render_tools(request.tool_choice, request.tools)
     if request.max_tokens is not None:
         body[quirks.max_tokens_field] = request.max_tokens
-    body |= render_sampling(request.sampling, losses)
+    body |= render_sampling(request.sampling)
     body |= render_thinking(request.thinking, quirks)
     if request.output_format is not None:
         body["response_format"] = render_format(request.output_format)
     if request.stop:
         body["stop"] = list(request.stop)
-    body |= render_identity(request, quirks, losses)
-    if request.verbosity is not None:
-        losses.drop("verbosity")
+    body |= render_identity(request, quirks)
     if request.stream:
         body["stream"] = True
         if quirks.usage_in_stream:
@@ -192,30 +190,16 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
 
 
 def _messages(request: Request, quirks: Quirks, losses: Losses) -> list[dict[str, Any]]:
-    turns = request.turns
-    if any(getattr(block, "cache", None) is not None for turn in turns for block in turn.blocks):
-        losses.drop("cache_control")  # Chat servers cache by themselves
-    messages = render_messages(turns, quirks, losses)
-    if request.client is not None and request.client.begins_answers:
-        _mark_prefill(messages, quirks)
+    messages = render_messages(request.turns, quirks, losses)
+    begins = request.client is not None and request.client.begins_answers
+    if begins and messages[-1]["role"] == "assistant":
+        messages[-1]["partial"] = True
     return messages
 
 
-def _mark_prefill(messages: list[dict[str, Any]], quirks: Quirks) -> None:
-    """The last assistant turn is the beginning of the answer."""
-    last = messages[-1] if messages else {}
-    if last.get("role") != "assistant":
-        return
-    if quirks.prefill == "none":
-        raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
-    last["partial"] = True
-
-
-def _render_tools(
-    choice: ToolChoice | None, tools: tuple[Tool, ...], quirks: Quirks, losses: Losses
-) -> dict[str, Any]:
+def _render_tools(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> dict[str, Any]:
     """Nothing at all without tools: a choice among none is a 400 at OpenAI."""
-    listed, members = render_tools(tools, quirks, losses)
+    listed, members = render_tools(tools)
     if not listed:
         return members
     members["tools"] = listed
@@ -223,8 +207,5 @@ def _render_tools(
         return members
     members["tool_choice"] = render_choice(choice, tools)
     if choice.parallel is False:  # True is what every server does unasked
-        if quirks.parallel_flag:
-            members["parallel_tool_calls"] = False
-        else:
-            losses.drop("parallel_tool_calls")
+        members["parallel_tool_calls"] = False
     return members

@@ -11,7 +11,6 @@ https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model, https://openrout
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final
 
 from msgspec import structs
@@ -27,8 +26,7 @@ from gwproxy.translate.hub import (
     Sampling,
     Thinking,
 )
-from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes.cache_key import cache_key
+from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed
 
@@ -82,9 +80,7 @@ def render_thinking(thinking: Thinking, quirks: Quirks) -> dict[str, Any]:
 _LONGEST_USER: Final = 64
 
 
-def render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
-    if sampling.top_k is not None:
-        losses.drop("top_k")
+def render_sampling(sampling: Sampling) -> dict[str, Any]:
     wanted = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -95,22 +91,12 @@ def render_sampling(sampling: Sampling, losses: Losses) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def render_identity(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
+def render_identity(request: Request, quirks: Quirks) -> dict[str, Any]:
     identity = request.identity
     members: dict[str, Any] = {}
     if identity.user is not None:
-        if quirks.user_id == "drop":
-            losses.drop("user")
-        elif quirks.user_id == "hash" or len(identity.user) > _LONGEST_USER:
-            members["user"] = _digest(identity.user)
-        else:
-            members["user"] = identity.user
+        hashed = quirks.user_id == "hash" or len(identity.user) > _LONGEST_USER
+        members["user"] = digest(identity.user) if hashed else identity.user
     if quirks.prompt_cache_key:
         members["prompt_cache_key"] = cache_key(request)
-    elif identity.cache_key is not None:
-        losses.drop("prompt_cache_key")
     return members
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

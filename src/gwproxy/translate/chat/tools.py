@@ -21,7 +21,6 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -152,9 +151,7 @@ def render_format(wanted: OutputFormat) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def render_tools(
-    tools: tuple[Tool, ...], quirks: Quirks, losses: Losses
-) -> tuple[list[Any], dict[str, Any]]:
+def render_tools(tools: tuple[Tool, ...]) -> tuple[list[Any], dict[str, Any]]:
     """The `tools` list, and the members outside of it (`web_search_options`)."""
     listed: list[Any] = []
     beside: dict[str, Any] = {}
@@ -168,11 +165,11 @@ def render_tools(
         elif tool.kind == "custom":
             listed.append(_render_custom(tool))
         else:
-            listed.append(_render_function(tool, quirks, losses))
+            listed.append(_render_function(tool))
     return listed, beside
 
 
-def _render_function(tool: Tool, quirks: Quirks, losses: Losses) -> dict[str, Any]:
+def _render_function(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
@@ -180,10 +177,7 @@ def _render_function(tool: Tool, quirks: Quirks, losses: Losses) -> dict[str, An
     schema = _NO_PARAMETERS if tool.schema.strip() == "{}" else tool.schema
     function["parameters"] = Raw(schema.encode())
     if tool.strict is not None:
-        if quirks.strict_tools:
-            function["strict"] = tool.strict
-        elif tool.strict:
-            losses.drop("tools.strict")
+        function["strict"] = tool.strict
     return {"type": "function", "function": function}
 
 

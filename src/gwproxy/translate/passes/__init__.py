@@ -15,6 +15,7 @@ upstream, never its provider or model. Renderers spell what comes out of here an
     limits.py     the length of the answer
     sampling.py   sampling and stop sequences
     omit.py       what has no place at all
+    marks.py      where a prompt cache ends
 
 `PASSES` is their order: tools and their choice before the history, which may get one more turn
 by them; a budget of thoughts after the limit that it is a part of, and sampling after whether the
@@ -38,6 +39,7 @@ from gwproxy.translate.passes import (
     format,
     history,
     limits,
+    marks,
     media,
     native,
     omit,
@@ -84,9 +86,14 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("output limit", limits.fit_output, "thoughts use up small limits"),
     Pass("window", limits.fit_window, "input and output must fit the window together"),
     Pass("thinking budget", effort.set_budget, "a budget stays below the output limit"),
-    Pass("sampling", sampling.fit_sampling, "models that fix temperature and the like"),
+    Pass("sampling", sampling.fit_sampling, "what the model fixes or its host does not know"),
     Pass("stop sequences", sampling.limit_stops, "hosts take few and short ones"),
     Pass("service tier", omit.fit_tier, "tiers that the host knows"),
+    Pass("verbosity", omit.fit_verbosity, "hosts that cannot be told how wordy to be"),
+    Pass("strict tools", omit.fit_strict, "hosts that know no strict tools"),
+    Pass("parallel calls", omit.fit_parallel, "hosts that know no flag against them"),
+    Pass("identity", omit.fit_identity, "what the host may know of who asks"),
+    Pass("cache marks", marks.fit_marks, "as many marks as the host takes"),
 )
 
 

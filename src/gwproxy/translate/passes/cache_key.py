@@ -15,7 +15,7 @@ _CHARACTERS: Final = 32
 def cache_key(request: Request) -> str:
     """What the client calls it, or a digest of what stays the same from one turn to the next."""
     identity = request.identity
-    return identity.cache_key or _digest(identity.session or _opening(request))
+    return identity.cache_key or digest(identity.session or _opening(request))[:_CHARACTERS]
 
 
 def _opening(request: Request) -> str:
@@ -23,5 +23,6 @@ def _opening(request: Request) -> str:
     return repr((first, [tool.name for tool in request.tools]))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_CHARACTERS]
+def digest(text: str) -> str:
+    """Letters and digits that stand for `text` and do not tell it."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

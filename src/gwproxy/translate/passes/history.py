@@ -31,6 +31,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire.fields import Unsupported
 
 NO_CONTENT: Final = "(no content)"
 _CONTINUE: Final = "Continue."
@@ -91,7 +92,7 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
 
 def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Something to answer. Where turns are strict the first is a user's, and to end with the
-    model's is to have it continued, which not every client means."""
+    model's is to have it continued, which not every client means. Raises Unsupported."""
     turns = list(request.turns)
     first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
     strict = facts.strict_turns
@@ -99,6 +100,8 @@ def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses:
         losses.synthesize("messages")
         turns.insert(first, Turn("user", (Text(NO_CONTENT),)))
     begins = request.client is not None and request.client.begins_answers
+    if turns[-1].role == "assistant" and begins and not quirks.allow(facts.continues):
+        raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
     if strict and turns[-1].role == "assistant" and not begins:
         losses.synthesize("messages")
         turns.append(Turn("user", (Text(_CONTINUE),)))

@@ -29,3 +29,44 @@ def fit_tier(request: Request, facts: DialectFacts, quirks: Quirks, losses: Loss
     elif wanted not in _NO_TIER:
         losses.drop("service_tier")
     return request if tier == wanted else structs.replace(request, service_tier=tier)
+
+
+def fit_verbosity(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """How wordy the answer is to be, where that can be said."""
+    if request.verbosity is None or facts.verbosity:
+        return request
+    losses.drop("verbosity")
+    return structs.replace(request, verbosity=None)
+
+
+def fit_strict(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Strict tools for who knows the word."""
+    if quirks.allow(facts.strict) or all(tool.strict is None for tool in request.tools):
+        return request
+    if any(tool.strict for tool in request.tools):
+        losses.drop("tools.strict")
+    tools = (structs.replace(tool, strict=None) for tool in request.tools)
+    return structs.replace(request, tools=tuple(tools))
+
+
+def fit_parallel(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """The flag against parallel calls for who knows it."""
+    choice = request.tool_choice
+    if quirks.parallel_flag or choice is None or choice.parallel is None:
+        return request
+    if not choice.parallel:
+        losses.drop("parallel_tool_calls")
+    return structs.replace(request, tool_choice=structs.replace(choice, parallel=None))
+
+
+def fit_identity(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """What the host may know of who asks. Claude Code's user is a JSON text with its session, which
+    many refuse by a pattern (anthropics/claude-code#56643)."""
+    given = identity = request.identity
+    if identity.cache_key is not None and not quirks.allow(facts.cache_key):
+        losses.drop("prompt_cache_key")
+        identity = structs.replace(identity, cache_key=None)
+    if identity.user is not None and quirks.user_id == "drop":
+        losses.drop(facts.user)
+        identity = structs.replace(identity, user=None)
+    return request if identity is given else structs.replace(request, identity=identity)

@@ -41,6 +41,7 @@ def fit_sampling(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
 
 
 def _in_range(given: Sampling, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Sampling:
+    given = _without(given, tuple(n for n in _NAMES if n not in facts.sampling), losses)
     most = facts.most_temperature
     if most is not None and given.temperature is not None and given.temperature > most:
         losses.clamp("temperature", f"{most:g}")

@@ -44,6 +44,9 @@ FACTS: Final = DialectFacts(
     reasoning_items=True,
     deferred="tool_extras",
     allowed_tools=True,
+    marks="cache_marks",
+    cache_key="prompt_cache_key",
+    verbosity=True,
     # https://platform.openai.com/docs/api-reference/responses/create
     least_limit=16,
     most_stops=0,

@@ -24,7 +24,6 @@ from gwproxy.translate.hub import (
     ToolReference,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import (
     Content,
     InputAudio,
@@ -132,26 +131,26 @@ def _decode_text(data: str, path: str) -> str:
 # --- blocks -> parts ---------------------------------------------------------------------------
 
 
-def render_part(block: Block, field: str, quirks: Quirks) -> dict[str, Any]:
+def render_part(block: Block, field: str) -> dict[str, Any]:
     """A block of a user's or developer's message, or of a tool's output, as a content part.
 
     Raises Unsupported for what this upstream cannot read: left out in silence, it would be made up.
     """
     match block:
         case Text(text=text, cache=cache):
-            return {"type": "input_text", "text": text, **_mark(cache, quirks)}
+            return {"type": "input_text", "text": text, **_mark(cache)}
         case Refusal(text=text):
             return {"type": "input_text", "text": text}
         case Media():
-            return {**_render_media(block, field), **_mark(block.cache, quirks)}
+            return {**_render_media(block, field), **_mark(block.cache)}
         case ToolReference(name=name):
             reference = {"type": "tool_reference", "tool_name": name}
             return {"type": "input_text", "text": jsonio.dumps(reference).decode()}
     raise Unsupported(field, f"a {type(block).__name__} cannot stand in a message")
 
 
-def _mark(cache: Cache | None, quirks: Quirks) -> dict[str, Any]:
-    if cache is None or not quirks.cache_marks:
+def _mark(cache: Cache | None) -> dict[str, Any]:
+    if cache is None:
         return {}
     mark = {"mode": "explicit", "ttl": "12h"} if cache.ttl == "1h" else {"mode": "explicit"}
     return {"prompt_cache_breakpoint": mark}
@@ -181,14 +180,14 @@ def _data_url(media: Media, default: str) -> str:
     return f"data:{media.media_type or default};base64,{media.data}"
 
 
-def render_output(result: Result, field: str, quirks: Quirks) -> str | list[dict[str, Any]]:
+def render_output(result: Result, field: str) -> str | list[dict[str, Any]]:
     """What a tool gave back: one string wherever that says it all."""
     blocks = list(result.blocks)
     if result.is_error:
         first = blocks[0] if blocks and isinstance(blocks[0], Text) else Text("")
         marked = replace(first, text=TOOL_ERROR + first.text)
         blocks = [marked, *(blocks[1:] if blocks and isinstance(blocks[0], Text) else blocks)]
-    parts = [render_part(block, field, quirks) for block in blocks]
+    parts = [render_part(block, field) for block in blocks]
     if not parts:
         return ""
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:

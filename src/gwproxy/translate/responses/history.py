@@ -204,11 +204,11 @@ class _Writer:
     def _output(self, result: Result, field: str) -> dict[str, Any]:
         """Of the kind of its call, which other dialects' clients do not name."""
         kind = "custom_tool_call" if result.call_id in self._free_form else "function_call"
-        output = blocks.render_output(result, field, self._quirks)
+        output = blocks.render_output(result, field)
         return {"type": f"{kind}_output", "call_id": result.call_id, "output": output}
 
     def _parts(self, block: Block, field: str) -> list[dict[str, Any]]:
-        part = blocks.render_part(block, field, self._quirks)
+        part = blocks.render_part(block, field)
         if isinstance(block, Media) and block.context is not None:
             return [{"type": "input_text", "text": block.context}, part]
         return [part]

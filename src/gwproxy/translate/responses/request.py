@@ -145,56 +145,38 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
 
     Raises fields.Rejected.
     """
-    _refuse_prefill(request)
     system, turns = _leading_instructions(request.turns, quirks)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
     body["include"] = ["reasoning.encrypted_content"]
-    body.update(render_limits(request, losses))
+    body.update(render_limits(request))
     body.update(render_reasoning(request.thinking))
     body.update(render_text(request))
-    body.update(render_identity(request, quirks, losses))
-    body.update(_render_tools(request, quirks, losses))
+    body.update(render_identity(request, quirks))
+    body.update(_render_tools(request))
     if system is not None:
         body["instructions"] = system
     body["input"] = wire_turns.render(turns, quirks, losses)
-    if not quirks.cache_marks and _is_marked(request):
-        losses.drop("cache_control")
     return jsonio.dumps(body)
-
-
-def _refuse_prefill(request: Request) -> None:
-    begun = bool(request.turns) and request.turns[-1].role == "assistant"
-    if begun and request.client is not None and request.client.begins_answers:
-        raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
 
 
 def _leading_instructions(
     turns: tuple[Turn, ...], quirks: Quirks
 ) -> tuple[str | None, tuple[Turn, ...]]:
     match turns:
-        case (Turn(role="system", blocks=(Text(text=text, cache=cache),)), *_) if (
-            cache is None or not quirks.cache_marks
-        ):
+        case (Turn(role="system", blocks=(Text(text=text, cache=None),)), *_):
             return text, turns[1:]
     return None, turns
 
 
-def _is_marked(request: Request) -> bool:
-    marked = any(getattr(b, "cache", None) is not None for t in request.turns for b in t.blocks)
-    return marked or any(tool.cache is not None for tool in request.tools)
-
-
-def _render_tools(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
+def _render_tools(request: Request) -> dict[str, Any]:
     """Without tools a choice is a 400, so it goes with them."""
-    wire = tools.render(request.tools, quirks)
+    wire = tools.render(request.tools)
     if not wire:
         return {}
     out: dict[str, Any] = {"tools": wire}
     choice = request.tool_choice
     if choice is not None:
         out["tool_choice"] = tools.render_choice(choice, {t.name: t for t in request.tools})
-        if choice.parallel is not None and quirks.parallel_flag:
+        if choice.parallel is not None:
             out["parallel_tool_calls"] = choice.parallel
-        elif choice.parallel is False:
-            losses.drop("parallel_tool_calls")
     return out

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/responses/create
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final
 
 from msgspec import Raw
@@ -17,7 +16,7 @@ from gwproxy.translate.hub import (
     Thinking,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes.cache_key import cache_key
+from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
 from gwproxy.translate.wire import jsonio
@@ -61,16 +60,13 @@ def parse_format(form: Format | None) -> OutputFormat | None:
     return OutputFormat("json_schema", schema, form.name, form.description, form.strict)
 
 
-def render_limits(request: Request, losses: Losses) -> dict[str, Any]:
+def render_limits(request: Request) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if request.max_tokens is not None:
         out["max_output_tokens"] = request.max_tokens
     for name in ("temperature", "top_p"):
         if (value := getattr(request.sampling, name)) is not None:
             out[name] = value
-    for name in ("top_k", "frequency_penalty", "presence_penalty", "seed"):
-        if getattr(request.sampling, name) is not None:
-            losses.drop(name)
     if request.service_tier is not None:
         out["service_tier"] = request.service_tier
     return out
@@ -103,26 +99,16 @@ def render_text(request: Request) -> dict[str, Any]:
     return {"text": text} if text else {}
 
 
-def render_identity(request: Request, quirks: Quirks, losses: Losses) -> dict[str, Any]:
+def render_identity(request: Request, quirks: Quirks) -> dict[str, Any]:
     identity = request.identity
     out: dict[str, Any] = {}
     if quirks.prompt_cache_key:
         out["prompt_cache_key"] = _fit_identity(cache_key(request))
-    elif identity.cache_key is not None:
-        losses.drop("prompt_cache_key")
     if identity.user is not None:
-        if quirks.user_id == "drop":
-            losses.drop("user")
-        elif quirks.user_id == "hash":
-            out["user"] = _digest(identity.user)
-        else:
-            out["user"] = _fit_identity(identity.user)
+        hashed = quirks.user_id == "hash"
+        out["user"] = digest(identity.user) if hashed else _fit_identity(identity.user)
     return out
 
 
 def _fit_identity(value: str) -> str:
-    return value if len(value) <= _MAX_IDENTITY_CHARACTERS else _digest(value)
-
-
-def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+    return value if len(value) <= _MAX_IDENTITY_CHARACTERS else digest(value)

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from gwproxy.translate.hub import Dialect, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -256,7 +255,7 @@ def _choice_name(tool: _Choice | _Allowed, path: str) -> str:
 # --- what the upstream is offered --------------------------------------------------------------
 
 
-def render(tools: Iterable[Tool], quirks: Quirks) -> list[Any]:
+def render(tools: Iterable[Tool]) -> list[Any]:
     """Tools of one namespace stand together, where the first of them stood."""
     out: list[Any] = []
     namespaces: dict[str, list[dict[str, Any]]] = {}
@@ -264,7 +263,7 @@ def render(tools: Iterable[Tool], quirks: Quirks) -> list[Any]:
         if tool.kind == "hosted" and tool.native is not None:
             out.append(Raw(tool.native.encode()))
             continue
-        wire = _render_offered(tool, quirks)
+        wire = _render_offered(tool)
         if tool.namespace is None:
             out.append(wire)
         elif tool.namespace in namespaces:
@@ -277,7 +276,7 @@ def render(tools: Iterable[Tool], quirks: Quirks) -> list[Any]:
     return out
 
 
-def _render_offered(tool: Tool, quirks: Quirks) -> dict[str, Any]:
+def _render_offered(tool: Tool) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": tool.kind, "name": tool.name}
     if tool.description is not None:
         wire["description"] = tool.description
@@ -289,7 +288,7 @@ def _render_offered(tool: Tool, quirks: Quirks) -> dict[str, Any]:
         wire["parameters"] = Raw(tool.schema.encode())
         # Never left out: the API tries strict mode when it is unsaid, and most schemas that were
         # not written for it are a 400 there.
-        wire["strict"] = bool(tool.strict) and quirks.strict_tools
+        wire["strict"] = bool(tool.strict)
     if tool.deferred:
         wire["defer_loading"] = True
     return wire

@@ -1,0 +1,71 @@
+"""The marks of a prompt cache, as many and as lasting as the host takes.
+
+They move from request to request and are no part of what is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import structs
+
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Block, Cache, Request, Result, Tool, Turn
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Quirks
+
+
+def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """The last marks, those that last before the others, as the API demands."""
+    blocks = (block for turn in request.turns for block in turn.blocks)
+    given = list(_marks((*request.tools, *blocks)))
+    takes = quirks.allow(facts.marks)
+    most = facts.most_marks if takes else 0
+    if not given or most is None:
+        return request
+    kept = _kept(given, most, lasting=quirks.allow(facts.lasting_marks))
+    if kept == given:
+        return request
+    if not takes:
+        losses.drop("cache_control")
+    elif len(given) > most:
+        losses.clamp("cache_control", most)
+    rest = iter(kept)
+    tools = tuple(
+        tool if tool.cache is None else structs.replace(tool, cache=next(rest))
+        for tool in request.tools
+    )
+    turns = tuple(Turn(turn.role, _marked(turn.blocks, rest)) for turn in request.turns)
+    return structs.replace(request, tools=tools, turns=turns)
+
+
+def _marks(bearers: Iterable[Tool | Block]) -> Iterator[Cache]:
+    for bearer in bearers:
+        if isinstance(bearer, Result):
+            yield from _marks(bearer.blocks)
+        mark = getattr(bearer, "cache", None)
+        if mark is not None:
+            yield mark
+
+
+def _kept(given: list[Cache], most: int, *, lasting: bool) -> list[Cache | None]:
+    kept: list[Cache | None] = []
+    for left, mark in zip(range(len(given), 0, -1), given, strict=True):
+        if left > most:
+            kept.append(None)
+            continue
+        lasts = lasting and mark.ttl == "1h"
+        lasting = lasts
+        kept.append(mark if lasts or mark.ttl != "1h" else Cache())
+    return kept
+
+
+def _marked(blocks: tuple[Block, ...], marks: Iterator[Cache | None]) -> tuple[Block, ...]:
+    out: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Result):
+            block = structs.replace(block, blocks=_marked(block.blocks, marks))
+        if getattr(block, "cache", None) is not None:
+            block = structs.replace(block, cache=next(marks))
+        out.append(block)
+    return tuple(out)
