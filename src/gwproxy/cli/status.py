@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -21,6 +21,21 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 
 _INDENT = 4
+
+# What nobody but the server can say.
+_TOLD: Final = (
+    "version",
+    "pid",
+    "started",
+    "uptime_s",
+    "answered",
+    "failed",
+    "ledger",
+    "workers",
+    "captures",
+    "config_trouble",
+    "moved",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -80,22 +95,7 @@ async def _ask(config: Any) -> dict[str, Any]:
         "held_by": held_by or None,
         "default": told.get("default", config.default) or None,
         "profiles": profiles,
-        **{
-            name: told.get(name)
-            for name in (
-                "version",
-                "pid",
-                "started",
-                "uptime_s",
-                "answered",
-                "failed",
-                "ledger",
-                "workers",
-                "captures",
-                "config_trouble",
-                "moved",
-            )
-        },
+        **{name: told.get(name) for name in _TOLD},
         "in_flight": told.get("in_flight", []),
         "last_errors": told.get("last_errors", []),
     }

@@ -124,39 +124,18 @@ async def running(options: Options) -> AsyncIterator[Running]:
     """
     refuse_remote(options)
     listener = await bind(options.host, options.port)
-    upstream = None
+    services = None
     try:
         host, port = listener.getsockname()[:2]
         first = options.load().serve
         plan = Live(paths.config_file(), lambda: _plan(options, port, first), _report, _welcome)
         token = Live(paths.token_file(), options.read_token, _report)
-        upstream = Upstream(options.limits)
-        images = Images(options.limits, options.may_reach)
-        keys = Keys(options.find_key)
-        ledger = Ledger(options.ledger)
-        conversations = Conversations(options.responses)
-        captures = Captures(options.captures)
-        healing, thoughts = Healing(keeps=options.learns), ThoughtMemory()
         following = Worker(
             "edits of config.toml cannot be followed",
             "what was in force stays so",
             "edits of config.toml are followed again",
         )
-        services = Services(
-            upstream,
-            keys,
-            options.limits,
-            Calibration(),
-            ledger,
-            conversations,
-            healing=healing,
-            thoughts=thoughts,
-            standing=Standing(),
-            lanes=Lanes(),
-            captures=captures,
-            images=images,
-            workers=(ledger.worker, conversations.worker, captures.worker, following),
-        )
+        services = _services(options, following)
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
             Server(gateway.handle, options.limits),
@@ -168,21 +147,43 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await site.start()
         follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
         try:
-            yield Running(host, port, gateway, keys)
+            yield Running(host, port, gateway, services.keys)
         finally:
             follower.cancel()
             await site.stop()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
             # After the last stream: its row is to be in it.
-            await asyncio.to_thread(ledger.close)
-            await asyncio.to_thread(conversations.close)
-            await asyncio.to_thread(captures.close)
+            await asyncio.to_thread(services.ledger.close)
+            await asyncio.to_thread(services.conversations.close)
+            await asyncio.to_thread(services.captures.close)
     finally:
         listener.close()
-        if upstream is not None:
-            await upstream.close()
-            await images.close()
+        if services is not None:
+            await services.upstream.close()
+            await services.images.close()
+
+
+def _services(options: Options, following: Worker) -> Services:
+    """What all exchanges share; `following` is the worker that does not belong to any of it."""
+    ledger = Ledger(options.ledger)
+    conversations = Conversations(options.responses)
+    captures = Captures(options.captures)
+    return Services(
+        Upstream(options.limits),
+        Keys(options.find_key),
+        options.limits,
+        Calibration(),
+        ledger,
+        conversations,
+        healing=Healing(keeps=options.learns),
+        thoughts=ThoughtMemory(),
+        standing=Standing(),
+        lanes=Lanes(),
+        captures=captures,
+        images=Images(options.limits, options.may_reach),
+        workers=(ledger.worker, conversations.worker, captures.worker, following),
+    )
 
 
 def _plan(options: Options, port: int, first: ServeSettings) -> Plan:

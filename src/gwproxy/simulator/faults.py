@@ -2,7 +2,7 @@
 
 Three kinds, freely combined for one request: a `Refusal` instead of an answer, a `Delivery`
 that goes wrong on the wire, a `Disorder` in the shape of the answer. Each one was met at a real
-provider; the line at each member says where. Nothing here acts: `disorder.py` and `delivery.py`
+provider; the line at each member says where. Nothing here acts: `disorder/` and `delivery.py`
 play them.
 """
 

@@ -15,6 +15,12 @@ can take, *writers* guarantee the client's grammar. Requests go the other way: p
 `names.inward`, the `passes` that the upstream's `Quirks` ask for, render. What cannot be carried
 is a named loss or a 400 that names the field; what breaks is a `Failure`, and never looks finished.
 
+    wire/      what all wires share: JSON, server-sent events, shapes, seals, tool arguments
+    passes/    a request on its way up: what it may be sent, and the only place of repairs
+    stages/    an answer on its way down
+    errors/    a refusal: what it says, and what to do about it
+    anthropic/ chat/ responses/    the same files in each; `codec.py` says which and what they give
+
 The same dialect on both sides is passthrough: bytes as they came (`relay.py`), unless the
 upstream's quirks say that it refuses what today's clients send.
 

@@ -1,14 +1,22 @@
-"""The shape that every dialect's folder has: seven files, the same names in each.
+"""What a dialect is, as data and functions. Every dialect's folder has these files, and each says
+the same thing in each; further ones are its own.
 
-    blocks.py    wire pieces <-> hub blocks, for history and answers alike
-    request.py   parse(body, losses) -> Request              raises fields.Rejected
-                 render(request, quirks, losses) -> bytes   raises fields.Rejected
-    reply.py     build(reply, context) -> bytes             the folded answer as a whole body
-    reader.py    Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
-    writer.py    Writer(context).write(events) -> bytes, .ping() -> bytes
-    relay.py     Tap(quirks).read(frames) / .finish() -> list[Event]
-    failure.py   parse(status, headers, body) -> Failure
+    wire         what a client sends, as Structs
+    blocks       pieces of content <-> hub blocks, for history and answers alike
+    history      the turns of a conversation
+    tools        the tools on offer, and the choice among them
+    settings     thinking, sampling, limits, format
+    request      parse(body, losses) -> Request              raises fields.Rejected
+                 render(request, quirks, losses) -> bytes    raises fields.Rejected
+    frames       what an upstream sends, typed and tolerant
+    assembly     its pieces put together, as events
+    reader       Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
+    writer       Writer(context).write(events) -> bytes, .ping() -> bytes
+    ending       how an answer ends, both ways: reason to stop and usage
+    reply        build(reply, context) -> bytes              the folded answer as a whole body
+    failure      parse(status, headers, body) -> Failure
                  render(failure, request_id) -> (status, body)
+    relay        Tap(quirks).read(frames) / .finish() -> list[Event]
 
 *Readers absorb*: they emit a stream that satisfies `events.Grammar` whatever the upstream does, in
 any chunking; an upstream that stops without its terminator, or sends what cannot be understood,

@@ -1,8 +1,8 @@
 """Quirks: how one upstream wants to be spoken to, as named flags.
 
 Each is declared once, with the values it can have, what it means for people and the source that
-this rests on: vendor pages or public threads (owner/repository#number). Renderers, readers and
-repair passes look a flag up; `profiles.quirks` reads the same declaration to say what values an
+this rests on: vendor pages or public threads (owner/repository#number). Passes, renderers
+and readers look a flag up; `profiles.quirks` reads the same declaration to say what values an
 upstream has and to understand what a person types. Nothing anywhere asks for a provider's or a
 model's name.
 """

@@ -1,12 +1,10 @@
 """Anthropic Messages: what Claude Code and the Anthropic SDKs speak.
 
-    wire      the shapes of requests and content blocks, as Structs
-    blocks    content blocks <-> hub blocks; hosted says server tools in words
-    request   parse and render; with history (order of turns), tools, schemas, settings
-              (thinking, sampling, format) and marks (prompt cache)
-    reply     whole answers; ending has stop reasons and token counts
-    stream    Reader and Writer; relay reads a stream whose bytes pass
-    failure   the error envelope
+`codec` says what each file is for; three more are this dialect's own:
+
+    marks     which blocks the prompt cache is to remember
+    schemas   JSON Schemas that this dialect's strict tools and formats take
+    hosted    tools that run at the upstream, and what came of them, in words
 
 https://docs.claude.com/en/api/messages
 """

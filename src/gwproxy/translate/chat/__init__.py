@@ -1,4 +1,12 @@
-"""OpenAI Chat Completions, both directions."""
+"""OpenAI Chat Completions: what most hosts and the OpenAI SDKs speak.
+
+`codec` says what each file is for; two more are this dialect's own:
+
+    calls     tool calls as their deltas come, one after another or all at once
+    think     reasoning that a model left in the text, as `<think>…</think>`
+
+https://platform.openai.com/docs/api-reference/chat
+"""
 
 from __future__ import annotations
 

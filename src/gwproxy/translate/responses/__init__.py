@@ -1,17 +1,15 @@
-"""The OpenAI Responses dialect.
+"""OpenAI Responses: what Codex and the newer OpenAI SDKs speak.
 
-blocks.py     content parts <-> hub blocks
-items.py      single items <-> hub blocks; hosted.py: those that only this dialect has
-history.py      the items of an input <-> turns
-tools.py      tools and the choice among them
-request.py    whole requests; state.py: what they expect a server to remember
-record.py     what there is to remember of an answer; replay.py: that answer as a stream again
-output.py     the response object and its items, as a client gets them; echo.py: what of the
-              request is repeated in it; drafts.py: items that grow in a stream
-frames.py     an upstream's events, typed; assembly.py: how they become items
-ending.py     how an answer ends: reason to stop and usage, both ways
-reply.py      whole answers; reader.py: streamed ones, relay.py: those whose bytes pass;
-              failure.py: errors
+`codec` says what each file is for; the others are this dialect's own:
+
+    items     single items of an input <-> hub blocks
+    hosted    items that only this dialect has
+    output    the response object and its items, as a client gets them
+    drafts    items that grow in a stream
+    echo      what of the request is repeated in the answer
+    kept/     what a server is expected to remember of an answer
+
+https://platform.openai.com/docs/api-reference/responses
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Parsing reads what Codex, OpenCode, OpenClaw and the SDKs send, in any legal order of items; what it
 cannot carry is a named loss, what would change the kind of answer a `Rejected` that names the
-field. State is not kept here, see `state.py`.
+field. State is not kept here, see `kept/state.py`.
 
 https://platform.openai.com/docs/api-reference/responses/create
 https://www.openresponses.org/specification

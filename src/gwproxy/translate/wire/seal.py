@@ -39,7 +39,7 @@ class _Envelope(Struct, omit_defaults=True):
     t: str | None = None
 
 
-_decode = jsonio.decoder(_Envelope)
+_decode: Final = jsonio.decoder(_Envelope)
 
 
 class Opened(Struct, frozen=True):

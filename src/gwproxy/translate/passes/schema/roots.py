@@ -41,7 +41,7 @@ from gwproxy.translate.wire.arguments import ArgumentsEnd, end_of
 WRAPPER: Final = "value"
 _WHOLE: Final = "whole"
 
-_members = jsonio.decoder(dict[str, msgspec.Raw])
+_members: Final = jsonio.decoder(dict[str, msgspec.Raw])
 
 
 class Parameters(Struct, frozen=True):
