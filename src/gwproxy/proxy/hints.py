@@ -25,6 +25,7 @@ def hint(failure: Failure, route: Route, agent: str, *, ever_answered: bool) -> 
     profile = route.profile
     if _GATE.search(failure.message):
         words = f"the provider lets in tools that it knows by their User-Agent, not {agent!r}"
+        # Who lets in known tools alone knows Claude Code, and this is how it speaks.
         if route.dialect != Dialect.ANTHROPIC and Dialect.ANTHROPIC in profile.dialects:
             words += f"; gwproxy profile set {profile.name} dialects=anthropic goes another way in"
         return words

@@ -58,6 +58,7 @@ async def ask(
     no such response, or keeps none. Raises Failed."""
     profile = routes.profile(address.profile)
     route = routes.find(profile.name, "", Dialect.RESPONSES)
+    # Of the vendors' routes this dialect's alone gives an answer again (product.md §5).
     if route.dialect != Dialect.RESPONSES or route.quirks.rebuild:
         return None
     if not _RESPONSE_ID.fullmatch(address.response_id):
