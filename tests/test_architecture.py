@@ -124,11 +124,11 @@ LAYOUT: Mapping[str, Set[str]] = {
         "dialect_facts", "registry", "bridge", "outgoing", "expected", "streams", "relay",
     },
     "wire": {
-        "__init__", "jsonio", "sse", "shapes", "fields", "seal", "arguments", "splice",
+        "__init__", "jsonio", "sse", "shapes", "fields", "seal", "arguments", "splice", "sieve",
     },
     "passes": {
         "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",
-        "effort", "sampling", "limits", "omit", "cache_key", "tokens",
+        "effort", "sampling", "limits", "omit", "marks", "cache_key", "tokens",
     },
     "passes/schema": {
         "__init__", "normaliser", "references", "roots", "combine", "siblings", "shapes", "values",
