@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.anthropic.wire import ABSENT
 from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.shapes import raw_of
 
 
 class Piece(Struct):
@@ -101,7 +102,7 @@ def _tolerant(value: Any) -> Frame:
         kind if isinstance(kind, str) else "",
         index if isinstance(index, int) else None,
         _piece(value.get("delta")),
-        *(_raw(value.get(name)) for name in ("content_block", "message", "usage", "error")),
+        *(raw_of(value.get(name)) for name in ("content_block", "message", "usage", "error")),
     )
 
 
@@ -109,12 +110,8 @@ def _piece(value: Any) -> Piece | None:
     if not isinstance(value, dict):
         return None
     words = {name: value[name] for name in _WORDS if isinstance(value.get(name), str)}
-    details, citation = _raw(value.get("stop_details")), _raw(value.get("citation"))
+    details, citation = raw_of(value.get("stop_details")), raw_of(value.get("citation"))
     return Piece(**words, citation=citation, stop_details=details)
-
-
-def _raw(value: Any) -> Raw:
-    return ABSENT if value is None else Raw(jsonio.dumps(value))
 
 
 # --- towards a client ----------------------------------------------------------------------------

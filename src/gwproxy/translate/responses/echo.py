@@ -18,7 +18,7 @@ from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses.tools import TYPED
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 # Every key is always present; these are the API's own values where the client said nothing.
 _ECHOED: Final[Mapping[str, bytes]] = {
@@ -76,7 +76,7 @@ def of(body: bytes) -> str:
     fields = _members.read(body, Losses())
     kept: dict[str, Any] = {}
     for name, raw in fields.items():
-        if name not in _ECHOED or name in _STATE or bytes(raw) == b"null":
+        if name not in _ECHOED or name in _STATE or not present(raw):
             continue
         if name in _NESTED:
             kept[name] = {**_NESTED[name], **_members.read(raw, Losses(), name)}

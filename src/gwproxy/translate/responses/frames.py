@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import int_of
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, raw_of
 
 
 class Frame(Struct, gc=False):
@@ -93,16 +93,12 @@ def tolerant(data: bytes) -> Frame:
         output_index=int_of(value.get("output_index")),
         content_index=int_of(value.get("content_index")) or 0,
         summary_index=int_of(value.get("summary_index")) or 0,
-        item=_raw(value.get("item")),
-        response=_raw(value.get("response")),
-        error=_raw(value.get("error")),
+        item=raw_of(value.get("item")),
+        response=raw_of(value.get("response")),
+        error=raw_of(value.get("error")),
         **texts,
     )
 
 
 def _string(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _raw(value: Any) -> Raw:
-    return Raw() if value is None else Raw(jsonio.dumps(value))

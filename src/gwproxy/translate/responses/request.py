@@ -79,7 +79,7 @@ def parse_countable(body: bytes, losses: Losses) -> Request:
 
     https://platform.openai.com/docs/api-reference/responses/input-tokens
     """
-    fields = {k: raw for k, raw in _fields.read(body, losses).items() if bytes(raw) != b"null"}
+    fields = {k: raw for k, raw in _fields.read(body, losses).items() if present(raw)}
     body = jsonio.dumps({"model": "", "input": [], **fields})
     wire = _body.read(body, losses)
     _refuse(wire)

@@ -43,6 +43,11 @@ def present(raw: Raw) -> bool:
     return bytes(raw) not in (b"", b"null")
 
 
+def raw_of(value: Any) -> Raw:
+    """A decoded value as such a member; null is none."""
+    return Raw() if value is None else Raw(jsonio.dumps(value))
+
+
 class Shape(Generic[T]):
     """Reads one kind of body, or of a body's raw part."""
 
@@ -116,7 +121,7 @@ def _known_members(data: bytes, structs: list[type[Struct]], path: str, losses: 
         elif name == chosen.__struct_config__.tag_field:
             inner = bytes(value)
         else:
-            if bytes(value) != b"null":  # which asks for nothing
+            if present(value):  # null asks for nothing
                 losses.drop(_INDEX.sub("", place)[:_LONGEST_NAME])
             continue
         kept.append(jsonio.text(name) + b":" + inner)

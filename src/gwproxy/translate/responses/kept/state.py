@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio, seal
-from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.shapes import Shape, present
 
 _STATE_FIELDS: Final = frozenset({"previous_response_id", "store", "input"})
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
@@ -86,7 +86,7 @@ def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[by
     given = _input.read(body, Losses()).input
     if bytes(given).startswith(b'"'):
         return [b'{"type":"message","role":"user","content":%b}' % bytes(given)]
-    if bytes(given) == b"null":  # some clients print what they leave out
+    if not present(given):  # some clients print what they leave out
         return []
     found = [bytes(raw) for raw in _list.read(given, Losses(), "input")]
     if not referenced:
@@ -110,7 +110,7 @@ def resolve(body: bytes, whole: Sequence[bytes], *, sealed: bool = False) -> byt
 
 
 def _including(asked: Raw | None) -> list[str]:
-    wanted = [] if asked is None or bytes(asked) == b"null" else _texts.read(asked, Losses())
+    wanted = [] if asked is None or not present(asked) else _texts.read(asked, Losses())
     return wanted if _SEALED_REASONING in wanted else [*wanted, _SEALED_REASONING]
 
 
