@@ -47,8 +47,8 @@ class Tap(Reader):
         return b""
 
     def _is_dull(self, data: bytes) -> bool:
-        """Whether the event does no more than to begin the answer and say or call something: what
-        it does so need not be done twice."""
+        """Whether the event is JSON that does no more than to begin the answer and say or call
+        something: what it does so need not be done twice."""
         alone = Tap(self._quirks)
         events = alone.read([(b"", data)])
         begun = len(events) == 1 and isinstance(events[0], Start)

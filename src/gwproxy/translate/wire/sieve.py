@@ -18,8 +18,8 @@ from typing import Final
 _END: Final = b"\n\n"
 # A mixed read is judged in parts of this size, so that what is dull of it is passed over together.
 _PART_BYTES: Final = 4096
-# Up to here the general way of judging them is the faster one.
-_FEW_BYTES: Final = 1024
+# Beyond this, counting quotes is faster than looking at the texts.
+_MANY_BYTES: Final = 1024
 # The inside of a JSON string, or of several with _JOINT between them. No line ends: one would end
 # the event's line. Where a backslash is its end, the event is not JSON.
 _TEXTS: Final = re.compile(rb'[^"\\\n]*(?:\\[^\n][^"\\\n]*)*')
@@ -69,8 +69,8 @@ class Repeats:
     """Passes over events that differ from one before them in the letters of one string alone.
 
     `member` matches the name, and the opening quote, of a member whose string decides nothing.
-    `is_dull(data)` says of an event whether another like it would change nothing; it is asked of
-    events that are kept, of which the next may be a repeat.
+    `is_dull(data)` says of an event whether it is JSON, and another like it would change nothing;
+    it is asked of events that are kept, of which the next may be a repeat.
     """
 
     __slots__ = ("_after", "_before", "_is_dull", "_member", "_quotes", "_seam", "_tries")
@@ -90,14 +90,15 @@ class Repeats:
     def _sift(self, events: bytes) -> bytes:
         before, after = self._before, self._after
         if before and events.startswith(before) and events.endswith(after):
+            if len(events) > _MANY_BYTES and self._only_plain_texts(events):
+                return self._hit()
             first, last = len(before), len(events) - len(after)
-            if (
-                _TEXTS.fullmatch(events, first, last)  # one event at a time, as nearly always
-                or (len(events) > _FEW_BYTES and self._only_plain_texts(events))
-                or _TEXTS.fullmatch(events[first:last].replace(self._seam, _JOINT))
-            ):
-                self._tries = _TRIES
-                return b""
+            if last - first < len(self._seam):  # one event, as nearly always
+                found = _TEXTS.fullmatch(events, first, last)
+            else:
+                found = _TEXTS.fullmatch(events[first:last].replace(self._seam, _JOINT))
+            if found is not None:
+                return self._hit()
         kept = self._split(events) if before else events
         end = self._learn(kept) if kept and self._tries else 0
         return kept[:end] + self._sift(kept[end:]) if 0 < end < len(kept) else kept
@@ -121,8 +122,12 @@ class Repeats:
         kept += [before + piece + after for piece in between if not _TEXTS.fullmatch(piece)]
         kept.append(before + last)
         if len(kept) < len(pieces):
-            self._tries = _TRIES
+            self._hit()
         return b"".join(kept)
+
+    def _hit(self) -> bytes:
+        self._tries = _TRIES
+        return b""
 
     def _learn(self, kept: bytes) -> int:
         """Where an event of those that are `kept` ends of which more are now passed over."""
