@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Raw
 
 from gwproxy.translate.anthropic import hosted
@@ -176,9 +175,10 @@ class Blocks:
                 text = "".join(block.parts)
                 jsonio.loads(text)
                 members["input"] = Raw(text.encode())
-            # On one line, for it may be an event's data again.
-            native = msgspec.json.format(jsonio.dumps(members), indent=-1).decode()
         except jsonio.NotJson as error:
             raise Unreadable(f"a server tool's input: {error}") from None
         index = self._number()
-        self.out += [Open(index, "opaque", native=hosted.opaque(native)), Close(index)]
+        self.out += [
+            Open(index, "opaque", native=hosted.opaque(jsonio.dumps(members))),
+            Close(index),
+        ]

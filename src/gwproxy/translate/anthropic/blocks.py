@@ -95,7 +95,7 @@ def _read_block(block: AnyBlock, losses: Losses) -> Block:
         case SearchResultBlock():
             return _read_search_result(block, losses)
         case NativeBlock(native=native):
-            return hosted.opaque(jsonio.raw(native))
+            return hosted.opaque(native)
     raise Malformed("messages", f"{type(block).__name__} cannot stand alone")
 
 

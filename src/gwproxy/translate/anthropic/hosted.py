@@ -15,8 +15,9 @@ from gwproxy.translate.hub import Dialect, Opaque
 from gwproxy.translate.wire import jsonio
 
 
-def opaque(native: str) -> Opaque:
+def opaque(block: bytes) -> Opaque:
     """A block of its raw text, which must be a JSON object."""
+    native = jsonio.one_line(block)
     value: dict[str, Any] = jsonio.loads(native)
     kind = value.get("type")
     name = kind if isinstance(kind, str) else ""

@@ -84,7 +84,7 @@ def of(body: bytes) -> str:
             kept[name] = [_echo_tool(tool) for tool in _list.read(raw, Losses(), name)]
         else:
             kept[name] = raw
-    return jsonio.dumps(kept).decode()
+    return jsonio.one_line(jsonio.dumps(kept))
 
 
 def _echo_tool(raw: Raw) -> Any:

@@ -19,7 +19,7 @@ from gwproxy.translate.wire import jsonio
 
 def opaque(kind: str, raw: Raw) -> Opaque:
     """An item of its raw text, which must be a JSON object."""
-    native = jsonio.raw(raw)
+    native = jsonio.one_line(raw)
     return Opaque(Dialect.RESPONSES, kind, native, _in_words(kind, jsonio.loads(native)))
 
 

@@ -131,3 +131,12 @@ def raw(value: msgspec.Raw | bytes | str) -> str:
         except msgspec.DecodeError:
             return _ascii(json.loads(data)).decode()
     return data.decode()
+
+
+def one_line(value: msgspec.Raw | bytes | str) -> str:
+    """Raw JSON as text without line breaks, for what may become an event's data: several hosts
+    print their answers over many lines. Breaks are only between its tokens."""
+    found = raw(value)
+    if "\n" not in found and "\r" not in found:
+        return found
+    return msgspec.json.format(found, indent=-1)

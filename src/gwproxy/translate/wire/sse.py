@@ -145,7 +145,10 @@ def _parse(block: bytes) -> Frame | None:
 
 
 def encode(name: str, data: bytes) -> bytes:
-    """One frame; `name` empty for dialects without `event:` lines. `data` has no line breaks."""
+    """One frame; `name` empty for dialects without `event:` lines. `data` is JSON, in which an
+    upstream's own may be printed over many lines."""
+    if b"\n" in data or b"\r" in data:
+        data = jsonio.one_line(data).encode()
     if name:
         return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
     return b"data: %b\n\n" % data
