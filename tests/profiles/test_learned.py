@@ -42,6 +42,36 @@ def test_only_one_profile_is_forgotten(gwproxy_home: Path) -> None:
     assert learned.load() == (OTHER,)
 
 
+OMITS = tuple(
+    replace(LESSON, quirk="omit", value=(pattern,))
+    for pattern in ("context_management", "tools[].strict")
+)
+
+
+def test_each_member_left_out_is_a_lesson_that_is_forgotten_alone(
+    command: InProcess, gwproxy_home: Path
+) -> None:
+    add = ("profile", "add", "kimi", "--preset", "kimi-code", "--key-env", "KIMI_KEY")
+    assert command(*add).code == 0
+    learned.add([LESSON, *OMITS])
+    learned.add(OMITS)
+    assert learned.load() == (LESSON, *OMITS)
+    assert "1 lesson is" in command("profile", "forget", "kimi", "tools[].strict").stderr
+    assert learned.load() == (LESSON, OMITS[0])
+    assert "nothing was learned" in command("profile", "forget", "kimi", "tools[].strict").stderr
+    assert "1 lesson is" in command("profile", "forget", "kimi", "sampling").stderr
+    assert learned.load() == (OMITS[0],)
+
+
+@pytest.mark.parametrize(("quirk", "value"), [("rebuild", True), ("cache_marks", False)])
+def test_what_once_changed_too_much_is_not_carried_over(
+    gwproxy_home: Path, quirk: str, value: bool
+) -> None:
+    learned.add([LESSON, replace(LESSON, quirk=quirk, value=value)])
+    assert learned.load() == (LESSON,)
+    assert learned.count_too_wide() == 1
+
+
 def test_lessons_follow_a_new_name(gwproxy_home: Path) -> None:
     learned.add([LESSON, OTHER])
     learned.rename("kimi", "moon")

@@ -151,7 +151,6 @@ def test_a_value_gives_way_to_the_nearest_older_one_alone() -> None:
     [
         ("tools[type=advisor_20260301]", {"tools": [{"type": "advisor_20260301"}]}),
         ("output_config", {"output_config": {"format": {"type": "json_schema"}}}),
-        ("store", {"store": False}),
         ("reasoning_effort", {"reasoning_effort": "none"}),
         ("reasoning.effort", {"reasoning": {"effort": "none"}}),
     ],

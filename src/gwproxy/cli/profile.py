@@ -174,13 +174,26 @@ def set_settings(
 
 
 @profile_app.command()
-def forget(context: typer.Context, name: ProfileName, quiet: QuietFlag = False) -> None:
+def forget(
+    context: typer.Context,
+    name: ProfileName,
+    lesson: Annotated[
+        str,
+        typer.Argument(
+            metavar="[LESSON]",
+            show_default=False,
+            help="Only this one: a quirk (sampling), or what is left out (tools[].strict).",
+        ),
+    ] = "",
+    quiet: QuietFlag = False,
+) -> None:
     """Forget what the upstream of a profile taught by refusing requests."""
     store.load().profile(name)
-    count = learned.forget(name)
+    count = learned.forget(name, lesson)
     lessons = "1 lesson is" if count == 1 else f"{count} lessons are"
     words = f"{lessons} forgotten; a running server takes it over by itself"
-    output_of(context).talk(words if count else f"nothing was learned about {name}")
+    about = f"{name}: {lesson}" if lesson else name
+    output_of(context).talk(words if count else f"nothing was learned about {about}")
 
 
 @profile_app.command()

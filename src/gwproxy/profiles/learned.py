@@ -25,8 +25,10 @@ _MOST_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """`quirk` has `value` for `model` of `profile`. `day` is ISO 8601; `why` names the refusal in
-    our words, never in the upstream's, which may quote anything."""
+    """`quirk` has `value` for `model` of `profile`; of what is left out (`omit`) a lesson has one
+    pattern, so that each can be forgotten alone. `day` is ISO 8601; `why` names the refusal in
+    our words, never in the upstream's, which may quote anything. `relayed`: a relayed request
+    taught it, so that the next one, too, has to be rebuilt to follow it."""
 
     profile: str
     model: str
@@ -34,44 +36,79 @@ class Lesson:
     value: QuirkValue
     day: str
     why: str
+    relayed: bool = False
 
 
 def load() -> tuple[Lesson, ...]:
-    """Every lesson that can be read."""
+    """Every lesson that can be read and still counts."""
+    lessons = (_lesson(value) for value in _listed())
+    return tuple(lesson for lesson in lessons if lesson is not None)
+
+
+def _listed() -> list[Any]:
     try:
         with paths.learned_file().open("rb") as file:
             values = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError):
-        return ()
+        return []
     listed = values.get("lessons") if isinstance(values, dict) else None
-    lessons = (_lesson(value) for value in (listed if isinstance(listed, list) else ()))
-    return tuple(lesson for lesson in lessons if lesson is not None)
+    return listed if isinstance(listed, list) else []
+
+
+def _is_too_wide(value: dict[str, Any]) -> bool:
+    """What was once learned of one refused member: to rebuild all, to send no marks."""
+    return (value.get("quirk"), value.get("value")) in (("rebuild", True), ("cache_marks", False))
+
+
+def count_too_wide() -> int:
+    """How many lessons of older versions are not carried over."""
+    return sum(isinstance(one, dict) and _is_too_wide(one) for one in _listed())
 
 
 def _lesson(value: Any) -> Lesson | None:
     try:
         words = {name: value[name] for name in ("profile", "model", "quirk", "day", "why")}
-        if not all(isinstance(word, str) for word in words.values()):
+        if not all(isinstance(word, str) for word in words.values()) or _is_too_wide(value):
             return None
-        return Lesson(**words, value=check_quirk(words["quirk"], value["value"]))
+        known = check_quirk(words["quirk"], value["value"])
+        return Lesson(**words, value=known, relayed=value.get("relayed") is True)
     except (TypeError, KeyError, BadQuirk):
         return None
 
 
 def add(lessons: Iterable[Lesson]) -> None:
     """Keep `lessons`; a newer one replaces what was known of the same quirk. Raises ConfigError."""
-    new = {_place(lesson): lesson for lesson in lessons}
+    new = {place(lesson): lesson for lesson in lessons}
     with paths.exclusive_lock(_LOCK):
-        _write([*(one for one in load() if _place(one) not in new), *new.values()])
+        _write([*(one for one in load() if place(one) not in new), *new.values()])
 
 
-def _place(lesson: Lesson) -> tuple[str, str, str]:
-    return lesson.profile, lesson.model, lesson.quirk
+def place(lesson: Lesson) -> tuple[str, str, str, QuirkValue]:
+    """What there can be one lesson of."""
+    own = lesson.value if lesson.quirk == "omit" else ""
+    return lesson.profile, lesson.model, lesson.quirk, own
 
 
-def forget(profile: str) -> int:
-    """Drop what was learned of `profile`; how many lessons that were. Raises ConfigError."""
-    return _change(profile, None)
+def forget(profile: str, name: str = "") -> int:
+    """Drop what was learned of `profile`, or of that the lessons called `name`; how many lessons
+    that were. Raises ConfigError."""
+    if not name:
+        return _change(profile, None)
+    with paths.exclusive_lock(_LOCK):
+        known = load()
+        kept = [one for one in known if one.profile != profile or name not in names(one)]
+        if len(kept) < len(known):
+            _write(kept)
+    return len(known) - len(kept)
+
+
+def names(lesson: Lesson) -> tuple[str, ...]:
+    """What a person calls `lesson`: `sampling`, or what it leaves out."""
+    return (
+        lesson.value
+        if isinstance(lesson.value, tuple) and lesson.quirk == "omit"
+        else (lesson.quirk,)
+    )
 
 
 def rename(profile: str, new_name: str) -> None:
@@ -108,5 +145,5 @@ def in_force(lessons: Iterable[Lesson], profile: Profile) -> tuple[Lesson, ...]:
 
 
 def is_set_by_hand(profile: Profile, quirk: str) -> bool:
-    """Whether config.toml says what `quirk` is."""
-    return f"quirks.{quirk}" in profile.overridden
+    """Whether config.toml says what `quirk` is. Of what is left out it says a part."""
+    return quirk != "omit" and f"quirks.{quirk}" in profile.overridden

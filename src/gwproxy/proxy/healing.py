@@ -1,17 +1,17 @@
-"""What refusals have taught, for each profile and model, and the one repetition that they earn.
+"""What refusals have taught, for each profile and model, and the repetitions that they earn.
 
-`translate.healing` knows what a refusal means; here is what is done about it: the quirks of a
-route with what was learned, a remedy that a person's own settings do not forbid, and the memory
+`translate.errors.healing` knows what a refusal means; here is what is done about it: the quirks of
+a route with what was learned, a remedy that a person's own settings do not forbid, and the memory
 of what helped, in the state folder's file of lessons where one is given.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError, GwproxyError
@@ -20,8 +20,9 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.route import Route
-from gwproxy.translate.errors.healing import Remedy, heal
+from gwproxy.translate.errors.healing import Remedy, heal, is_refused_again
 from gwproxy.translate.hub import Failure
+from gwproxy.translate.quirks import QuirkValue
 
 _MOST_LESSONS: Final = 1000
 """In memory, for servers that keep no file: a client can name any number of models."""
@@ -29,10 +30,11 @@ _MOST_LESSONS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """A route whose quirks `remedy` has changed."""
+    """A route whose quirks `remedy` has changed, since what was `said`."""
 
     route: Route
     remedy: Remedy
+    said: str
 
 
 class Healing:
@@ -41,8 +43,11 @@ class Healing:
 
     def __init__(self, *, keeps: bool, today: Callable[[], date] = date.today) -> None:
         self._today = today
-        self._own: dict[tuple[str, str, str], Lesson] = {}
+        self._own: dict[tuple[str, str, str, QuirkValue], Lesson] = {}
+        self._guesses: dict[tuple[str, str, tuple[str, ...]], None] = {}
         self._file = Live(paths.learned_file(), learned.load, _report) if keeps else None
+        if keeps and (count := learned.count_too_wide()):
+            LOGGER.info("%d lessons of an older version are not used: they changed too much", count)
 
     def informed(self, route: Route) -> Route:
         """`route` with what its upstream has taught."""
@@ -53,49 +58,91 @@ class Healing:
         ]
         if not lessons:
             return route
-        flags = {lesson.quirk: lesson.value for lesson in lessons}
-        return replace(route, quirks=replace(route.quirks, **cast(Any, flags)))
+        flags: dict[str, QuirkValue] = {
+            one.quirk: one.value for one in lessons if one.quirk != "omit"
+        }
+        # Bytes cannot follow it: such a request is rebuilt as the one that taught it was.
+        if any(one.relayed for one in lessons) and "rebuild" not in flags:
+            flags["rebuild"] = True
+        omits = tuple(p for one in lessons if one.quirk == "omit" for p in learned.names(one))
+        known = Remedy("", flags, omits)
+        return replace(route, quirks=known.applied(route.quirks))
 
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())
 
-    def remedy(self, failure: Failure, route: Route, *, faithful: bool) -> Healed | None:
-        """The route on which to ask once more. What a person has set by hand stays as it is: the
-        refusal is then theirs to read."""
-        found = heal(failure, route.quirks, faithful=faithful)
-        if found is None:
-            return None
-        if any(learned.is_set_by_hand(route.profile, name) for name in found.changes):
-            return None
-        return Healed(replace(route, quirks=found.applied(route.quirks)), found)
+    def remedies(self, failure: Failure, route: Route, *, faithful: bool) -> Iterator[Healed]:
+        """The routes on which to ask once more, the one with the mildest change first. What a
+        person has set by hand stays as it is: the refusal is then theirs to read."""
+        quirks = route.quirks
+        found = list(heal(failure, quirks, upstream=route.dialect, faithful=faithful))
+        if any(self._is_a_persons(remedy, route) for remedy in found):
+            return
+        for remedy in found:
+            applied = replace(route, quirks=remedy.applied(quirks))
+            yield Healed(applied, remedy, failure.message)
+
+    @staticmethod
+    def _is_a_persons(remedy: Remedy, route: Route) -> bool:
+        return any(
+            learned.is_set_by_hand(route.profile, name)
+            for name, value in remedy.changes.items()
+            if getattr(route.quirks, name) != value
+        )
 
     async def judge(self, healed: Healed, failure: Failure) -> None:
         """The repetition was refused as well. When the upstream now complains of something else
-        that can be mended, the first change has helped, and the next request brings the other."""
-        other = heal(failure, healed.route.quirks, faithful=False)
-        if other is not None and other.cause != healed.remedy.cause:
+        that can be mended, the change has helped."""
+        route, remedy = healed.route, healed.remedy
+        if failure.message == healed.said or is_refused_again(remedy, failure, route.dialect):
+            return
+        others = heal(failure, route.quirks, upstream=route.dialect, faithful=False)
+        other = next(others, None)
+        if other is not None and other.cause != remedy.cause:
             await self.learn(healed)
 
     async def learn(self, healed: Healed) -> None:
         """It helped: keep it, if it is the upstream that wants it so."""
         route, remedy = healed.route, healed.remedy
         LOGGER.warning("%s (%s): %s; %s", route.profile.name, route.model, remedy.cause, remedy)
-        if not remedy.lasting:
+        if not remedy.lasting or (remedy.guessed and self._is_new_guess(route, remedy)):
             return
         day = self._today().isoformat()
-        lessons = [
-            Lesson(route.profile.name, route.model, name, value, day, remedy.cause)
-            for name, value in remedy.changes.items()
+        relayed = route.quirks.rebuild
+        kept: list[tuple[str, QuirkValue, bool]] = [
+            ("omit", (pattern,), False) for pattern in remedy.omits
         ]
+        kept += [(n, value, relayed) for n, value in remedy.changes.items() if n != "rebuild"]
+        await self._keep(
+            [
+                Lesson(route.profile.name, route.model, quirk, value, day, remedy.cause, rebuilt)
+                for quirk, value, rebuilt in kept
+            ]
+        )
+
+    def _is_new_guess(self, route: Route, remedy: Remedy) -> bool:
+        """What only seems to have helped may have been chance: it has to be seen twice."""
+        guess = (route.profile.name, route.model, remedy.omits)
+        if guess in self._guesses:
+            return False
+        self._guesses[guess] = None
+        _bound(self._guesses)
+        return True
+
+    async def _keep(self, lessons: list[Lesson]) -> None:
         if self._file is None:
-            self._own |= {(one.profile, one.model, one.quirk): one for one in lessons}
-            while len(self._own) > _MOST_LESSONS:
-                del self._own[next(iter(self._own))]
+            self._own |= {learned.place(one): one for one in lessons}
+            _bound(self._own)
             return
         try:
             await asyncio.to_thread(learned.add, lessons)
         except ConfigError as error:
             LOGGER.warning("what was learned cannot be kept: %s: %s", error.what, error.why)
+
+
+def _bound(known: dict[Any, Any]) -> None:
+    while len(known) > _MOST_LESSONS:
+        del known[next(iter(known))]
 
 
 def _report(error: GwproxyError) -> None:

@@ -27,6 +27,9 @@ from gwproxy.translate.wire.jsonio import NotJson
 
 T = TypeVar("T")
 
+_MOST_ROUNDS: Final = 6
+"""Repetitions of one request: each is a refusal more that the client waits for."""
+
 _AN_IMAGE_BYTES: Final = 64 * 1024
 """Bodies that hosts refuse as too large have megabytes: one that is smaller by less than an image
 is too large again."""
@@ -36,7 +39,7 @@ class Question:
     """One request on one route: the bridge that translated it, and the call that carries it.
 
     `factor` is what the bridge's token estimate was multiplied by. `turn` is there for the
-    Responses dialect alone, `healed` once the request was mended.
+    Responses dialect alone, `healed` what mended it last.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Question:
         self.factor = services.calibration.factor(route.profile.name)
         self.turn: Turn | None = None
         self.healed: Healed | None = None
+        self._rounds = 0
+        self._healed_by: list[str] = []
         self._services = services
         self._request = request
         self._client = client
@@ -81,14 +86,25 @@ class Question:
         self.call = self._new_call(route, self.bridge, outgoing, key)
 
     async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
-        """Put it as the upstream says that it wants it: once, and only after a refusal, for which
-        nobody is billed. False leaves everything as it was."""
-        if self.healed is not None or self._is_strict or answer.status not in REFUSED:
+        """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
+        billed, and while each refusal says something new. False leaves everything as it was."""
+        if self._rounds == _MOST_ROUNDS or self._is_strict or answer.status not in REFUSED:
             return False
         faithful = self.bridge.faithful
-        healed = self._services.healing.remedy(error.failure, self.route, faithful=faithful)
-        if healed is None:
-            return False
+        healing = self._services.healing
+        for healed in healing.remedies(error.failure, self.route, faithful=faithful):
+            if await self._is_mended(healed, error.failure.kind):
+                self._rounds += 1
+                remedy = healed.remedy
+                self._healed_by += remedy.named
+                for change in self._healed_by:
+                    self.bridge.tally.losses.heal(change)
+                self._record.add_remark(f"asked again, since {remedy.cause}: {remedy}")
+                return True
+        return False
+
+    async def _is_mended(self, healed: Healed, kind: FailureKind) -> bool:
+        """Whether the question is now another one; the same would be refused again."""
         mended, refused = self._new_bridge(healed.route), self.call
         try:
             outgoing = await self._translated(mended)
@@ -96,16 +112,13 @@ class Question:
             # The client hears the upstream; what stood in the way of mending it is for the log.
             self._record.add_remark(f"not mended: {obstacle}")
             return False
-        if outgoing == refused.body or (
-            error.failure.kind is FailureKind.TOO_LARGE
-            and len(refused.body) - len(outgoing) < _AN_IMAGE_BYTES
+        call = self._new_call(healed.route, mended, outgoing, refused.key)
+        saved = len(refused.body) - len(outgoing)
+        if (call.body, call.headers) == (refused.body, refused.headers) or (
+            kind is FailureKind.TOO_LARGE and saved < _AN_IMAGE_BYTES
         ):
-            return False  # it would be refused again
-        for change in healed.remedy.named:
-            mended.tally.losses.heal(change)
-        self.healed, self.route, self.bridge = healed, healed.route, mended
-        self.call = self._new_call(healed.route, mended, outgoing, refused.key)
-        self._record.add_remark(f"asked again, since {healed.remedy.cause}: {healed.remedy}")
+            return False
+        self.healed, self.route, self.bridge, self.call = healed, healed.route, mended, call
         return True
 
     def settle(self) -> None:

@@ -10,7 +10,7 @@ A pattern says what goes:
 
 The list is closed. Not on it stands what says which answer is wanted, of which kind and under whose
 rules: model, messages, instructions, tools as a whole and the choice among them, output formats,
-stop sequences, limits, `n`, logprobs, safeguards, `store: false`, `inference_geo`,
+stop sequences, limits, `n`, logprobs, safeguards, the `store: false` of Responses, `inference_geo`,
 `previous_response_id`, thinking that was switched off. Of a member that may go in most
 requests but not in all, `kept_with` and `kept_as` say which of its values stay.
 """
@@ -164,7 +164,8 @@ _CHAT_ROWS: Final = (
             "messages[].name",
         )
     ),
-    Omittable("store", _CHAT, kept_as=("false",)),
+    # Here `false` is the default, so that it goes without saying; of Responses it is not.
+    Omittable("store", _CHAT),
     Omittable("reasoning_effort", _CHAT, kept_as=('"none"',)),
     Omittable("reasoning_effort=max>high", "liliMozi/openhanako#2092"),
     Omittable("reasoning_effort=xhigh>high", "liliMozi/openhanako#2092"),

@@ -272,6 +272,19 @@ _BARE_VALUE: Final = re.compile(
     rf"invalid value:? {_QUOTE}(?P<value>[\w.:-]+){_QUOTE}[.,]? supported values are", re.IGNORECASE
 )
 _MOST_NAMED: Final = 64
+_REFUSES: Final = re.compile(
+    r"not (?:supported|allowed|permitted|recogni[sz]ed|accepted|available|expected|implemented)"
+    r"|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|(?:does|do)(?: not|n't) support",
+    re.IGNORECASE,
+)
+# Who refuses what was said, or who pays for it, may speak of anything.
+_OF_CONTENT: Final = re.compile(
+    r"\b(?:polic\w+|moderat\w+|flagged|safety|unsafe|risk|sensitive|prompt|quot\w+|plan|guardrail"
+    r"|message|read\w*|declined|permit discussion|injection|terms|violat\w+|tokens?)\b",
+    re.IGNORECASE,
+)
+_IDENTIFIER: Final = re.compile(r"(?<![\w/.])(?:[a-z]+(?:_[a-z]+)+(?:\.[a-z_]+)*)(?![\w/(])")
+_LONGEST_MENTION: Final = 200
 
 
 def read(message: str, param: str | None = None) -> Reading | None:
@@ -368,3 +381,12 @@ def _zod_issues(text: str) -> tuple[Named, ...]:
             received = issue.get("received")
             named.append(Named(path, received if isinstance(received, str) else None))
     return tuple(named[:_MOST_NAMED])
+
+
+def mentioned(message: str) -> tuple[str, ...]:
+    """The members that a short refusal speaks of without any grammar: what may be tried once."""
+    if len(message) > _LONGEST_MENTION or _OF_CONTENT.search(message):
+        return ()
+    if not _REFUSES.search(message):
+        return ()
+    return tuple(dict.fromkeys(_IDENTIFIER.findall(message)))

@@ -1,21 +1,26 @@
 """What to change when an upstream refuses a request for the way it was spoken to.
 
-A refusal is recognised by one of the rules of `refusals` and answered by a change of `Quirks`:
-flags and values, data like the quirks themselves. Nothing here touches a request. The renderers
-and repair passes do what the changed quirks say, for one repetition and, where the host and not
-the one request is the reason, for all requests that follow.
+A refusal is read by the grammar of its writer (`grammars`) or known by its words (`refusals`), and
+answered by a change of `Quirks`: members left out, flags and values, data like the quirks
+themselves. Nothing here touches a request. The edits and repair passes do what the changed quirks
+say, for one repetition and, where the host and not the one request is the reason, for all requests
+that follow.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from gwproxy.translate.errors.refusals import REFUSAL_RULES, Changes, Steps
+from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.errors import grammars
+from gwproxy.translate.errors.grammars import Named, Reading
+from gwproxy.translate.errors.refusals import REFUSAL_RULES, Changes, Steps, steps_of_member
 from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.omittable import pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue
 
 # A refusal of the request as it is: nothing was worked on, so nothing was billed. FastAPI's
@@ -28,19 +33,24 @@ REFUSED: Final = frozenset().union(*_STATUSES.values())
 
 
 class Remedy(Struct, frozen=True):
-    """`cause` in a few words for people, `changes` of quirks by the flag's name. `lasting`: it is
-    the host that wants it so; else the one request was at fault."""
+    """`cause` in a few words for people, `omits` what is left out from now on, `changes` of quirks
+    by the flag's name. `lasting`: it is the host that wants it so; else the one request was at
+    fault. `guessed`: no grammar said so, the words only name what is left out."""
 
     cause: str
-    changes: dict[str, QuirkValue]
-    lasting: bool
+    changes: dict[str, QuirkValue] = field(default_factory=dict)
+    omits: tuple[str, ...] = ()
+    lasting: bool = True
+    guessed: bool = False
 
     def applied(self, quirks: Quirks) -> Quirks:
-        return dataclasses.replace(quirks, **cast(Any, self.changes))
+        omit = tuple(dict.fromkeys((*quirks.omit, *self.omits)))
+        return dataclasses.replace(quirks, **cast(Any, {"omit": omit, **self.changes}))
 
     @property
     def named(self) -> list[str]:
-        return [f"{name}={flag_text(value)}" for name, value in self.changes.items()]
+        flags = [f"{name}={flag_text(value)}" for name, value in self.changes.items()]
+        return [*(f"omit={pattern}" for pattern in self.omits), *flags]
 
     def __str__(self) -> str:
         return ", ".join(self.named)
@@ -55,13 +65,73 @@ def flag_text(value: QuirkValue) -> str:
     return repr(value) if isinstance(value, str) and not value.strip() else str(value)
 
 
-def heal(failure: Failure, quirks: Quirks, *, faithful: bool) -> Remedy | None:
-    """What to change before asking again, or None when nothing is known that could help.
+def heal(
+    failure: Failure, quirks: Quirks, *, upstream: Dialect, faithful: bool
+) -> Iterator[Remedy]:
+    """What to change before asking again, the mildest first; nothing where nothing is known that
+    could help.
 
-    `faithful`: the body was relayed as it came, so that the quirks had no part in it.
+    `faithful`: the body was relayed as it came, so that the quirks had no part in it but for what
+    they leave out.
     """
     if failure.status not in _STATUSES.get(failure.kind, ()):
-        return None
+        return
+    known = list(_of_words(failure, quirks, faithful=faithful))
+    if failure.kind is not FailureKind.INVALID:
+        yield from known
+        return
+    reading = grammars.read(failure.message, failure.param)
+    left_out = [] if reading is None else list(_less(reading, quirks, upstream))
+    # A member that goes is less of a change than all that a rebuilt request loses.
+    yield from (*left_out, *known) if faithful else (*known, *left_out)
+    if reading is not None:
+        yield from _instead(reading, quirks, faithful=faithful)
+    elif not known:
+        yield from _guessed(failure.message, quirks, upstream)
+
+
+def is_refused_again(remedy: Remedy, failure: Failure, upstream: Dialect) -> bool:
+    """Whether `failure` still names what `remedy` has left out."""
+    reading = grammars.read(failure.message, failure.param)
+    named = () if reading is None else reading.named
+    return any(_pattern(one, upstream) in remedy.omits for one in named)
+
+
+def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
+    """Every member of the message that may go, at once."""
+    earned = (_pattern(named, upstream) for named in reading.named)
+    new = [pattern for pattern in earned if pattern is not None and pattern not in quirks.omit]
+    if new:
+        patterns = tuple(dict.fromkeys(new))
+        yield Remedy(f"{', '.join(patterns)} is refused ({reading.writer})", omits=patterns)
+
+
+def _instead(reading: Reading, quirks: Quirks, *, faithful: bool) -> Iterator[Remedy]:
+    """What spares a member that may not just go; in the end the rebuilding, for this request."""
+    for named in reading.named:
+        changes = _next_step(steps_of_member(named.path), quirks, faithful=faithful)
+        if changes is not None and changes != {"rebuild": True}:
+            yield Remedy(f"{_words(named)} is refused ({reading.writer})", changes)
+    if faithful:
+        yield Remedy(f"{_words(reading.named[0])} is refused", {"rebuild": True}, lasting=False)
+
+
+def _pattern(named: Named, upstream: Dialect) -> str | None:
+    return pattern_of(upstream, _words(named), named.value)
+
+
+def _words(named: Named) -> str:
+    return named.header or ".".join(str(step) for step in named.path)
+
+
+def _guessed(message: str, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
+    for name in grammars.mentioned(message):
+        pattern = pattern_of(upstream, name)
+        if pattern is not None and pattern not in quirks.omit:
+            yield Remedy(f"{pattern} may be refused", omits=(pattern,), guessed=True)
+
+
+def _of_words(failure: Failure, quirks: Quirks, *, faithful: bool) -> Iterator[Remedy]:
     for rule in REFUSAL_RULES:
         match = rule.words.search(failure.message)
         if match is None or rule.kind is not failure.kind:
@@ -69,16 +139,16 @@ def heal(failure: Failure, quirks: Quirks, *, faithful: bool) -> Remedy | None:
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
         changes = _next_step(steps, quirks, faithful=faithful)
         if changes is not None:
-            return Remedy(rule.cause.format(*match.groups()), changes, rule.lasting)
-    return None
+            lasting = rule.lasting and changes != {"rebuild": True}
+            yield Remedy(rule.cause.format(*match.groups()), changes, lasting=lasting)
 
 
 def _next_step(steps: Steps, quirks: Quirks, *, faithful: bool) -> dict[str, QuirkValue] | None:
-    """The changes of the first step after those in force; in a relayed request none was."""
+    """The changes of the first step after those in force; in a relayed request none was, so that
+    the last of them is still to be tried."""
     reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
     if faithful:
-        first = {} if reached or not steps else steps[0]
-        return {"rebuild": True, **first}
+        return {"rebuild": True, **(steps[reached[-1] if reached else 0] if steps else {})}
     following = reached[-1] + 1 if reached else 0
     if following >= len(steps):
         return None

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from gwproxy.translate.hub import FailureKind
 from gwproxy.translate.quirks import QuirkValue
+from gwproxy.translate.wire.splice import Path
 
 Changes: TypeAlias = Mapping[str, QuirkValue]
 Steps: TypeAlias = tuple[Changes, ...]
@@ -71,52 +72,33 @@ def _steps_of_number(quirk: str) -> Callable[[str], Steps]:
     return lambda number: ({quirk: int(number)},)
 
 
-_FIELDS: Final[Mapping[str, Steps]] = {
-    "cache_control": _off("cache_marks"),
-    "prompt_cache_key": _off("prompt_cache_key"),
-    "stream_options": _off("usage_in_stream"),
-    "include_usage": _off("usage_in_stream"),
-    "parallel_tool_calls": _off("parallel_flag"),
-    "disable_parallel_tool_use": _off("parallel_flag"),
-    "strict": _off("strict_tools", "tool_extras"),
-    "input_examples": _off("tool_extras"),
-    "eager_input_streaming": _off("tool_extras"),
-    "allowed_callers": _off("tool_extras"),
-    "defer_loading": _off("tool_extras", "tool_references"),
-    "output_config": _off("adaptive_thinking"),
+_MEMBERS: Final[Mapping[str, Steps]] = {
+    "output_config": ({"json_schema": "prompt"},),
+    "response_format": ({"json_schema": "prompt"},),
+    "format": ({"json_schema": "prompt"},),
     "stop": _off("stop_sequences"),
     "stop_sequences": _off("stop_sequences"),
-    "user": ({"user_id": "drop"},),
-    "user_id": ({"user_id": "hash"}, {"user_id": "drop"}),
-    "metadata": ({"user_id": "drop"},),
-    "safety_identifier": ({"user_id": "drop"},),
-    "response_format": ({"json_schema": "prompt"},),
     "reasoning_content": ({"reasoning_in": "none"},),
-    "reasoning_effort": ({"thinking_switch": "none"},),
     "thinking": ({"thinking_switch": "none"},),
     # Which of the two a host takes is not to be told from its name (can1357/oh-my-pi#2289).
     "max_tokens": ({"max_tokens_field": "max_completion_tokens"},),
     "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
-    **dict.fromkeys(
-        ("temperature", "top_p", "top_k", "n", "seed", "frequency_penalty", "presence_penalty"),
-        ({"sampling": "drop"},),
-    ),
+    "n": ({"sampling": "drop"},),
 }
 
 
-# What may be meant inside a message: `thinking` and `user` are other things there.
-_IN_MESSAGES: Final = frozenset({"cache_control", "reasoning_content"})
+# What may be meant inside a message: `thinking` is another thing there.
+_IN_MESSAGES: Final = frozenset({"reasoning_content"})
 
 
-def _steps_of_field(field: str) -> Steps:
-    """By the innermost member that is known: `tools.0.custom.defer_loading`. Members that the hub
-    sends to nobody, such as `context_management`, are gone once the request is rebuilt."""
-    path = re.split(r"[.\[\]]+", field)
-    inside = path[0] in ("messages", "input")
-    for member in reversed(path):
-        if member in _FIELDS and (not inside or member in _IN_MESSAGES):
-            return _FIELDS[member]
-    return _REBUILD
+def steps_of_member(path: Path) -> Steps:
+    """What spares a refusal of the member at `path` that may not just be left out: by its innermost
+    name that is known."""
+    inside = path[:1] in (("messages",), ("input",))
+    for step in reversed(path):
+        if isinstance(step, str) and step in _MEMBERS and (not inside or step in _IN_MESSAGES):
+            return _MEMBERS[step]
+    return ()
 
 
 # --- the table -------------------------------------------------------------------------------
@@ -205,16 +187,12 @@ _OF_FIELDS: Final = (
             ),
         },
     ),
-    # Only relayed requests bear a client's betas.
+    # Which of them, the host does not say (Bedrock). Only relayed requests bear a client's betas.
     *_rules(
-        "anthropic-beta is refused",
+        "a beta is refused",
         _REBUILD,
-        "anthropics/claude-code#11672, #21625, #53855",
-        {
-            r"unexpected value\(s\).*anthropic-beta": "Unexpected value(s) `effort-2025-11-24` "
-            "for the `anthropic-beta` header.",
-            "invalid beta flag": "invalid beta flag",
-        },
+        "anthropics/claude-code#11672",
+        {"invalid beta flag": "invalid beta flag"},
     ),
     *_rules(
         "the user's id is refused",
@@ -222,23 +200,7 @@ _OF_FIELDS: Final = (
         "anthropics/claude-code#56643",
         {
             "invalid '?user_id": "Invalid 'user_id': string does not match pattern.",
-            r"metadata\.user_id": "metadata.user_id: should match pattern",
-        },
-    ),
-    *_rules(
-        "the field {} is refused",
-        _steps_of_field,
-        "decolua/9router#1442, anthropics/claude-code#21612, "
-        "https://platform.openai.com/docs/guides/error-codes",
-        {
-            "extra inputs are not permitted, field: '([^']+)'": "Extra inputs are not permitted, "
-            "field: 'parallel_tool_calls'",
-            r"([\w.\[\]-]+): extra inputs are not permitted": "tools.0.custom.input_examples: "
-            "Extra inputs are not permitted",
-            r"unrecognized request arguments? supplied: ([\w.]+)": "Unrecognized request argument "
-            "supplied: stream_options",
-            "(?:unknown|unsupported|unrecognized) parameter: '([^']+)'": "Unsupported parameter: "
-            "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            r"^metadata\.user_id": "metadata.user_id: should match pattern",
         },
     ),
 )
