@@ -52,6 +52,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
         "wire.fields", "wire.jsonio", "wire.sse",
     },
     # What the shell keeps for the pure room, one file for each.
+    "proxy/headers.py": {"omittable"},
     "proxy/images.py": {"passes.media"},
     "proxy/thoughts.py": {"passes.recall"},
     "proxy/calibration.py": {"passes.tokens"},
@@ -139,7 +140,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "refusals", "grammars", "failure_words", "healing", "complaints",
         "openai_error",
     },
-    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
+    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "sealed"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
     "responses": IN_EACH_DIALECT | {"items", "output", "drafts", "echo", "hosted"},
     "responses/kept": {"__init__", "record", "replay", "state"},

@@ -85,6 +85,21 @@ def test_every_header_of_the_family_passes_and_all_of_its_lines() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("omitted", "kept"),
+    [
+        (["output_config.effort"], "claude-code-20250219"),
+        (["anthropic-beta:claude-code-20250219"], "effort-2025-11-24"),
+        (["output_config.effort", "anthropic-beta:claude-code-20250219"], None),
+    ],
+)
+def test_a_beta_goes_with_the_members_that_are_left_out(
+    omitted: list[str], kept: str | None
+) -> None:
+    got = sent({**CLAUDE, "quirks": {"omit": omitted}}, faithful=True)
+    assert got.get("anthropic-beta") == kept
+
+
 def test_a_third_party_gets_the_version_it_knows() -> None:
     got = sent(THIRD_PARTY, faithful=True)
     assert got["anthropic-version"] == "2023-06-01"

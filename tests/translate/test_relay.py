@@ -51,6 +51,31 @@ def test_replacing_the_model_keeps_every_other_member(
     assert json.loads(relay.replace_model(body, new)) == dict(fields) | {"model": new}
 
 
+USAGE = '{"include_usage":true}'
+
+
+@pytest.mark.parametrize(
+    ("body", "streams", "usage", "sent"),
+    [
+        (b'{"a":1.10, "stream": true,"b":[]}', False, "", b'{"a":1.10, "b":[]}'),
+        (b'{"stream":true,"stream_options":{"x":1},"a":1}', False, "", b'{"a":1}'),
+        (b'{"a":1.10 }', True, "", b'{"stream":true,"a":1.10 }'),
+        (b'{ "stream":false,"a":1}', True, "", b'{ "stream":true,"a":1}'),
+        (b'{"a":1}', True, USAGE, b'{"stream":true,"stream_options":{"include_usage":true},"a":1}'),
+        (
+            b'{"stream":null,"stream_options":{}}',
+            True,
+            USAGE,
+            b'{"stream":true,"stream_options":{}}',
+        ),
+    ],
+)
+def test_a_request_for_a_stream_changes_in_that_alone(
+    body: bytes, streams: bool, usage: str, sent: bytes
+) -> None:
+    assert relay.with_stream(body, streams=streams, usage=usage) == sent
+
+
 def relayed(events: list[bytes], asked: str) -> bytes:
     splicer = relay.ModelSplicer(asked)
     return b"".join(splicer.splice(event) for event in events)

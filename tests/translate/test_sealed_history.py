@@ -22,8 +22,8 @@ RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}
 TOOL = {"name": "look", "input_schema": {"type": "object"}}
 
 
-def claude() -> Bridge:
-    quirks = Quirks(family="claude", signed_thinking=True, adaptive_thinking=True)
+def claude(*, signed: bool = True) -> Bridge:
+    quirks = Quirks(family="claude", signed_thinking=signed, adaptive_thinking=True)
     return bridge_of(Dialect.ANTHROPIC, Dialect.ANTHROPIC, quirks, stream=True, model="m")
 
 
@@ -55,17 +55,50 @@ def test_a_signature_of_its_own_passes_through() -> None:
     assert bridge.faithful
 
 
-def test_what_another_model_thought_is_not_sent_on() -> None:
+THOUGHT = b'{"type": "thinking", "thinking": "hm", "signature": "%b"}, '
+
+
+@pytest.mark.parametrize("family", ["kimi", "claude"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_every_byte_but_the_sealed_thought_stays(family: str, signed: bool) -> None:
+    """Marks, betas' members and what nobody knows are in a history as before."""
+    marked = b'"max_tokens":2000, "safeguards" : [{"type":"x"}],"n":1.10,\n'
+    body = history(seal.wrap(Seal(family, "signature", "EqQBCkYIARgCKkD")))
+    body = body.replace(b'"max_tokens": 2000, ', marked)
+    sealed = THOUGHT % seal.wrap(Seal(family, "signature", "EqQBCkYIARgCKkD")).encode()
+    assert body.count(sealed) == 1
+    bridge = claude(signed=signed)
+    sent = bridge.request(body)
+    assert bridge.faithful
+    if family == "kimi":
+        assert sent == body.replace(sealed, b"")
+        assert "drop:messages.thinking" in bridge.tally.losses
+    else:
+        before, after = body.split(sealed)
+        assert sent.startswith(before)
+        assert sent.endswith(after)
+        assert [block["signature"] for block in thoughts(sent)] == ["EqQBCkYIARgCKkD"]
+        assert not bridge.tally.losses
+
+
+def test_a_message_of_nothing_else_goes_too() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": seal.wrap(Seal("k", "text", ""))}
+    turns = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [thought]},
+        {"role": "user", "content": "b"},
+    ]
+    sent = claude().request(json.dumps({"model": "m", "messages": turns}).encode())
+    assert sent == json.dumps({"model": "m", "messages": [turns[0], turns[2]]}).encode()
+
+
+def test_a_tool_loop_without_its_thoughts_goes_on_without_manual_thinking() -> None:
+    body = history(seal.wrap(Seal("kimi", "text", ""))).replace(
+        b'"stream": true', b'"stream": true, "thinking": {"type": "enabled", "budget_tokens": 1024}'
+    )
     bridge = claude()
-    sent = bridge.request(history(seal.wrap(Seal("kimi", "text", ""))))
-    assert not bridge.faithful
-    assert thoughts(sent) == []
-    assert seal.MARK.encode() not in sent
-
-
-def test_what_it_thought_itself_gets_its_signature_back() -> None:
-    sent = claude().request(history(seal.wrap(Seal("claude", "signature", "EqQBCkYIARgCKkD"))))
-    assert [block["signature"] for block in thoughts(sent)] == ["EqQBCkYIARgCKkD"]
+    assert json.loads(bridge.request(body))["thinking"] == {"type": "disabled"}
+    assert "drop:thinking" in bridge.tally.losses
 
 
 def test_a_quotation_of_an_envelope_is_none() -> None:
@@ -83,4 +116,3 @@ def test_counting_opens_it_too() -> None:
     bridge = claude()
     sent = bridge.count_request(history(seal.wrap(Seal("kimi", "text", ""))))
     assert seal.MARK.encode() not in sent
-    assert "max_tokens" not in json.loads(sent)

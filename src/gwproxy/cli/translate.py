@@ -57,7 +57,7 @@ def translate(
         "from": client,
         "to": bridge.upstream,
         "model": model,
-        "relayed": bridge.faithful,
+        "relayed": bridge.relays,
         "body": body,
         "passes": [{"name": name, "why": why} for name, why in bridge.tally.repaired],
         "losses": list(bridge.tally.losses),
@@ -155,7 +155,7 @@ def _print(output: Output, bridge: Bridge, body: Any) -> None:
     import json
 
     output.line(json.dumps(body, ensure_ascii=False, indent=2))
-    if bridge.faithful:
+    if bridge.relays:
         output.talk("relayed as it came, but for the model's name")
     for name, why in bridge.tally.repaired:
         output.talk(f"repaired: {name} ({why})")

@@ -128,7 +128,7 @@ async def _ask(
             key = await services.keys.get(route.profile)
             outgoing = bridge.count_request(body)
             sent = headers.towards_upstream(
-                client, route, faithful=bridge.faithful, streams=False, key=key
+                client, route, faithful=bridge.relays, streams=False, key=key
             )
             call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)

@@ -15,6 +15,7 @@ from typing import Final
 from gwproxy import __version__
 from gwproxy.proxy.route import Route
 from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect, DialectFacts
+from gwproxy.translate.omittable import BETA_HEADER, betas
 from gwproxy.translate.registry import FACTS
 
 _ALWAYS: Final = ("idempotency-key",)
@@ -46,7 +47,7 @@ def towards_upstream(
     key: str | None,
 ) -> dict[str, str]:
     """The headers of the request to `route`. `client` are the client's own; `faithful` says that
-    both sides speak the same dialect and the body goes through as it came."""
+    both sides speak the same dialect and the body goes up as it came, but for edits."""
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if streams else "application/json",
@@ -61,6 +62,11 @@ def towards_upstream(
         asked = client.get(version) if faithful and _is_claude(route) else None
         headers[version] = asked or default
     headers |= _relayed(client, facts, faithful=faithful)
+    if BETA_HEADER in headers:
+        kept = betas(headers[BETA_HEADER], route.quirks.omit)
+        headers[BETA_HEADER] = kept
+        if not kept:
+            del headers[BETA_HEADER]
     for name, value in route.profile.headers.items():
         headers[name.lower()] = value
     if key is not None:

@@ -90,7 +90,7 @@ class Question:
         billed, and while each refusal says something new. False leaves everything as it was."""
         if self._rounds == _MOST_ROUNDS or self._is_strict or answer.status not in REFUSED:
             return False
-        faithful = self.bridge.faithful
+        faithful = self.bridge.relays
         healing = self._services.healing
         for healed in healing.remedies(error.failure, self.route, faithful=faithful):
             if await self._is_mended(healed, error.failure.kind):
@@ -126,7 +126,7 @@ class Question:
         bridge, record = self.bridge, self._record
         usage = record.usage = bridge.tally.usage
         record.losses = tuple(bridge.tally.losses)
-        if not bridge.faithful and bridge.input_estimate:
+        if not bridge.relays and bridge.input_estimate:
             self._services.calibration.learn(
                 record.profile, self.factor, bridge.input_estimate, usage.input_total
             )
@@ -152,11 +152,11 @@ class Question:
             route.profile,
             route.url,
             headers.towards_upstream(
-                self._request.headers, route, faithful=bridge.faithful, streams=streams, key=key
+                self._request.headers, route, faithful=bridge.relays, streams=streams, key=key
             ),
             outgoing,
             headers.forwarded_query(
-                self._request.query.items(), route.dialect, faithful=bridge.faithful
+                self._request.query.items(), route.dialect, faithful=bridge.relays
             ),
             key,
             streams,

@@ -10,8 +10,9 @@
     upstream said no                  bridge.error(status, headers, body) -> ErrorAnswer
 
 No sockets, no clock, no `await`: the shell feeds bytes, sends what comes out, and calls `ping()`
-on silence and `fail()` on trouble. With the same dialect on both sides and nothing to repair the
-bytes pass through (`Bridge.faithful`, settled by `request`), behind the same doors.
+on silence and `fail()` on trouble. With the same dialect on both sides the request's bytes pass
+but for edits (`Bridge.relays`, settled by `request`), and mostly the answer's, too
+(`Bridge.faithful`), behind the same doors.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class Bridge:
     ) -> None:
         facts = codecs[upstream].facts
         reads_words = quirks.leaked_tools or (quirks.inline_think and facts.think_tags)
+        relays = client == upstream and not quirks.rebuild
         self._expected = Expected(
             client=codecs[client],
             upstream=codecs[upstream],
@@ -120,14 +122,13 @@ class Bridge:
                 request_id=request_id,
                 family=quirks.family,
             ),
-            faithful=client == upstream
-            and not (quirks.rebuild or reads_words)
-            and asked.stream == streams,
+            relays=relays,
+            faithful=relays and not reads_words and asked.stream == streams,
             names=Names(facts, quirks),
             input_factor=input_factor,
             thoughts=thoughts if quirks.reasoning_in != "none" else None,
         )
-        self._outgoing = Outgoing(self._expected, model, streams)
+        self._outgoing = Outgoing(self._expected, model, streams, asked.stream != streams)
         self.tally = Tally()
 
     @property
@@ -136,8 +137,13 @@ class Bridge:
 
     @property
     def faithful(self) -> bool:
-        """Whether the bytes pass as they are."""
+        """Whether the bytes of the answer pass as they are."""
         return self._expected.faithful
+
+    @property
+    def relays(self) -> bool:
+        """Whether the request goes up as it came, but for edits."""
+        return self._expected.relays
 
     @property
     def input_estimate(self) -> int:
@@ -200,7 +206,7 @@ class Bridge:
             told = complaints.read(answer.body)
             words = (told.message, told.code) == (failure.message, failure.code)
             return words and status < 500
-        return self.faithful or failure.kind not in _ACTED_UPON
+        return self.relays or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
         expected = self._expected

@@ -89,8 +89,9 @@ class Codec(Struct, frozen=True):
 
     `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
-    such a request and its body is not quite the other's. `promises` says whether a body that is no
-    answer yet is a promise of one, where the dialect knows such a thing.
+    such a request and its body is not quite the other's. `open_seals` rids a relayed body of our
+    envelopes; without it such a history goes through the hub. `promises` says whether a body that
+    is no answer yet is a promise of one, where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -104,6 +105,7 @@ class Codec(Struct, frozen=True):
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
     plain_question: Callable[[str, int, Quirks], dict[str, Any]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
+    open_seals: Callable[[bytes, Quirks, Losses], bytes] | None = None
     promises: Callable[[bytes], bool] | None = None
 
 

@@ -90,7 +90,8 @@ class DialectFacts:
     one it was; `fixed_while_thinking`, whether models fix sampling then, and `most_temperature`;
     `plain_json`, whether JSON can be asked for without a schema; `tiers` of service, `tier_names`,
     what it calls those of others, and `other_tier`, what it takes for the rest. `counted` are the
-    fields that its `count_tokens` route takes.
+    fields that its `count_tokens` route takes. `stream_usage`: the `stream_options` without which a
+    stream tells no usage.
 
     Its clients: `begins_answers`, whether a last turn of the model's is meant to be continued;
     `sets_marks`, whether they set the marks of the prompt cache themselves, as far as they want
@@ -149,6 +150,7 @@ class DialectFacts:
     tier_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     other_tier: str | None = None
     counted: frozenset[str] = frozenset()
+    stream_usage: str = ""
     begins_answers: bool = False
     sets_marks: bool = False
 

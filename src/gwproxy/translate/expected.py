@@ -55,10 +55,11 @@ class Tally:
 class Expected(Struct, frozen=True, kw_only=True):
     """All that an answer is read and told by.
 
-    `faithful` is whether its bytes pass as they come; `relayed` is then the request. `names` maps
-    its calls, `stops` are the sequences looked for here, `wrapped` the tools whose arguments stand
-    in one property, `leaks` those whose calls may stand in the text. `thoughts` remembers what was
-    thought before calls, under `session`; None where nothing is to be remembered. `input_factor`
+    `relays` is whether the request goes up as it came, but for edits; `relayed` is then what came.
+    `faithful` is whether the answer's bytes pass as they come, too. `names` maps its calls, `stops`
+    are the sequences looked for here, `wrapped` the tools whose arguments stand in one property,
+    `leaks` those whose calls may stand in the text. `thoughts` remembers what was thought before
+    calls, under `session`; None where nothing is to be remembered. `input_factor`
     calibrates estimates of tokens.
     """
 
@@ -66,6 +67,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     upstream: Codec
     quirks: Quirks
     context: ReplyContext
+    relays: bool
     faithful: bool
     names: Names
     input_factor: float = 1.0
@@ -87,16 +89,22 @@ class Expected(Struct, frozen=True, kw_only=True):
             show_reasoning=request.thinking.show != "omitted",
             echo=request.echo,
         )
-        return structs.replace(self, context=context, faithful=False)
+        return structs.replace(self, context=context, relays=False, faithful=False)
 
     def translated(self) -> Expected:
         """The same for an answer that is translated, though its request may have been relayed."""
-        if not self.faithful:
+        if not self.relayed:
             return self
+        names, leaks = Names(self.upstream.facts, self.quirks, keeps_ids=True), self.leaks
         try:
-            return self.of(self.client.parse_request(self.relayed, Losses()))
+            request = self.client.parse_request(self.relayed, Losses())
         except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without
-            return structs.replace(self, faithful=False)
+            told = structs.replace(self, relays=False, faithful=False)
+        else:
+            told = self.of(request)
+            if self.quirks.leaked_tools:
+                leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
+        return structs.replace(told, relayed=b"", names=names, leaks=leaks, thoughts=None)
 
     def calibrated(self, estimate: int) -> int:
         return max(1, round(estimate * self.input_factor))

@@ -30,7 +30,8 @@ _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
 
 class Outgoing(Struct, frozen=True):
     """One exchange's way up. `unread` is what its answer is expected to be before the request is
-    read, `model` the upstream's name for the model, `streams` whether it is asked to stream.
+    read, `model` the upstream's name for the model, `streams` whether it is asked to stream,
+    `remade` whether that is not what the client asks.
 
     Whatever takes a body raises fields.Rejected and jsonio.NotJson.
     """
@@ -38,6 +39,7 @@ class Outgoing(Struct, frozen=True):
     unread: Expected
     model: str
     streams: bool
+    remade: bool
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
         """Addresses of images that `request` wants fetched."""
@@ -77,13 +79,21 @@ class Outgoing(Struct, frozen=True):
 
     def _is_relayed(self, body: bytes) -> bool:
         """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
-        such a history goes through the hub."""
-        return self.unread.faithful and not seal.is_in(body)
+        where a dialect does not open it by edits, such a history goes through the hub."""
+        if not self.unread.relays:
+            return False
+        return self.unread.upstream.open_seals is not None or not seal.is_in(body)
 
     def _relayed(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         same = self.unread.context.model == self.model
         outgoing = body if same else relay.replace_model(body, self.model)
-        outgoing = omit.without(outgoing, self.unread.quirks.omit, tally.losses)
+        unread, quirks = self.unread, self.unread.quirks
+        if self.remade:
+            usage = unread.upstream.facts.stream_usage if quirks.usage_in_stream else ""
+            outgoing = relay.with_stream(outgoing, streams=self.streams, usage=usage)
+        if unread.upstream.open_seals is not None and seal.is_in(outgoing):
+            outgoing = unread.upstream.open_seals(outgoing, quirks, tally.losses)
+        outgoing = omit.without(outgoing, quirks.omit, tally.losses)
         return outgoing, structs.replace(self.unread, relayed=body)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:

@@ -15,7 +15,7 @@ from gwproxy.translate.events import Event, Fail, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.streams import StreamBridge
-from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire import jsonio, splice, sse
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _MODEL_FIRST: Final = re.compile(rb'\s*\{\s*"model"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -41,6 +41,23 @@ def replace_model(body: bytes, model: str) -> bytes:
         pieces += (body[kept:start], jsonio.text(model))
         kept = end
     return b"".join((*pieces, body[kept:]))
+
+
+def with_stream(body: bytes, *, streams: bool, usage: str) -> bytes:
+    """`body` asking for a stream or for none; `usage` are the `stream_options` that a stream needs
+    to tell its usage. Raises jsonio.NotJson."""
+    if not streams:
+        # Where no stream is asked for its options are a 400, too.
+        return splice.edited(body, [splice.omit("stream"), splice.omit("stream_options")])
+    begun = splice.edited(body, [splice.put("stream", b"true")])
+    wanted = [("stream", "true"), ("stream_options", usage)]
+    missing = b"".join(
+        b'"%b":%b,' % (name.encode(), text.encode())
+        for name, text in wanted
+        if text and not splice.has(begun, (name,))
+    )
+    opening = begun.index(b"{") + 1
+    return begun[:opening] + missing + begun[opening:] if missing else begun
 
 
 def _model_spans(body: bytes) -> list[tuple[int, int]]:
@@ -162,7 +179,7 @@ class FaithfulStream:
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""
         self.over = True
-        translated = StreamBridge(self._expected.translated(), self._tally)
+        translated = StreamBridge(self._expected, self._tally)
         out = translated.whole(body)
         self.failure = self.told = translated.failure
         return out

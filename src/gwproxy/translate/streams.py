@@ -82,6 +82,7 @@ class StreamBridge:
     __slots__ = ("_pipe", "_reader", "_writer")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
+        expected = expected.translated()
         self._pipe = Pipe(expected, tally)
         self._reader = expected.upstream.reader(expected.quirks)
         self._writer = expected.client.writer(expected.context)

@@ -161,9 +161,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
         outgoing = bridge.request(request)
     except Rejected as error:
         raise Failed(rejected(error)) from error
-    head = headers.towards_upstream(
-        {}, route, faithful=bridge.faithful, streams=streams, key=way.key
-    )
+    head = headers.towards_upstream({}, route, faithful=bridge.relays, streams=streams, key=way.key)
     call = Call(route.profile, route.url, head, outgoing, {}, way.key, streams)
     answer = await upstream.send(call)
     try:

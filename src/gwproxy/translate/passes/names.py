@@ -96,6 +96,7 @@ class Names:
     """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
 
     __slots__ = (
+        "_keeps_ids",
         "_known",
         "_natives",
         "_quirks",
@@ -105,9 +106,10 @@ class Names:
         "_used",
     )
 
-    def __init__(self, upstream: DialectFacts, quirks: Quirks) -> None:
+    def __init__(self, upstream: DialectFacts, quirks: Quirks, *, keeps_ids: bool = False) -> None:
         self._upstream = upstream
         self._quirks = quirks
+        self._keeps_ids = keeps_ids  # nobody maps them back in a request that is relayed
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
         self._turn_ids: dict[str, str] = {}
@@ -245,6 +247,8 @@ class Names:
         if not native:
             digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
             native = f"call_{digest}"
+        if self._keeps_ids:
+            return native
         carried = escape_id(native)
         if carried in self._used:
             stem = carried if carried.startswith(MARK) else _force_escape(native)
