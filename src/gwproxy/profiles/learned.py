@@ -28,7 +28,8 @@ class Lesson:
     """`quirk` has `value` for `model` of `profile`; of what is left out (`omit`) a lesson has one
     pattern, so that each can be forgotten alone. `day` is ISO 8601; `why` names the refusal in
     our words, never in the upstream's, which may quote anything. `relayed`: a relayed request
-    taught it, so that the next one, too, has to be rebuilt to follow it."""
+    taught it, so that the next one, too, has to be rebuilt to follow it. It was `tried` anew on
+    that day, the last of so many `trials`, and refused again."""
 
     profile: str
     model: str
@@ -37,6 +38,8 @@ class Lesson:
     day: str
     why: str
     relayed: bool = False
+    tried: str = ""
+    trials: int = 0
 
 
 def load() -> tuple[Lesson, ...]:
@@ -71,7 +74,11 @@ def _lesson(value: Any) -> Lesson | None:
         if not all(isinstance(word, str) for word in words.values()) or _is_too_wide(value):
             return None
         known = check_quirk(words["quirk"], value["value"])
-        return Lesson(**words, value=known, relayed=value.get("relayed") is True)
+        tried, trials = value.get("tried", ""), value.get("trials", 0)
+        if not isinstance(tried, str) or not isinstance(trials, int):
+            return None
+        relayed = value.get("relayed") is True
+        return Lesson(**words, value=known, relayed=relayed, tried=tried, trials=trials)
     except (TypeError, KeyError, BadQuirk):
         return None
 
@@ -100,6 +107,12 @@ def forget(profile: str, name: str = "") -> int:
         if len(kept) < len(known):
             _write(kept)
     return len(known) - len(kept)
+
+
+def drop(lesson: Lesson) -> None:
+    """Forget `lesson` alone. Raises ConfigError."""
+    with paths.exclusive_lock(_LOCK):
+        _write([one for one in load() if place(one) != place(lesson)])
 
 
 def names(lesson: Lesson) -> tuple[str, ...]:

@@ -245,8 +245,8 @@ class Exchange:
         if answer.ok:
             standing.answered(profile)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
-        if (healed := self._question.healed) is not None and answer.ok:
-            await self._services.healing.learn(healed)
+        if answer.ok:
+            await self._question.answered()
         return answer
 
     async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:

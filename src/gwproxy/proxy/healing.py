@@ -8,21 +8,24 @@ of what helped, in the state folder's file of lessons where one is given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError, GwproxyError
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
+from gwproxy.proxy.ageing import Sessions, begins
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.route import Route
 from gwproxy.translate.errors.healing import Remedy, heal, is_refused_again
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import QuirkValue
+
+T = TypeVar("T")
 
 _MOST_LESSONS: Final = 1000
 """In memory, for servers that keep no file: a client can name any number of models."""
@@ -37,6 +40,15 @@ class Healed:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A route on which `session` does without `lesson`."""
+
+    route: Route
+    lesson: Lesson
+    session: str
+
+
 class Healing:
     """`keeps` says that lessons are written to the state folder and followed there: a person may
     have them forgotten while we run."""
@@ -44,29 +56,57 @@ class Healing:
     def __init__(self, *, keeps: bool, today: Callable[[], date] = date.today) -> None:
         self._today = today
         self._own: dict[tuple[str, str, str, QuirkValue], Lesson] = {}
+        self._sessions = Sessions()
         self._guesses: dict[tuple[str, str, tuple[str, ...]], None] = {}
         self._file = Live(paths.learned_file(), learned.load, _report) if keeps else None
         if keeps and (count := learned.count_too_wide()):
             LOGGER.info("%d lessons of an older version are not used: they changed too much", count)
 
-    def informed(self, route: Route) -> Route:
-        """`route` with what its upstream has taught."""
-        lessons = [
+    def informed(self, route: Route, session: str = "") -> Route:
+        """`route` with what its upstream has taught, and taught when `session` began."""
+        return _following(route, self._sessions.pinned(route, session, self._of(route)))
+
+    def trial(self, route: Route, session: str, body: bytes) -> Trial | None:
+        """The lesson that the first request of a new session tries without, when one is due."""
+        if not (self._sessions.is_new(route, session) and begins(body)):
+            return None
+        lessons = self._of(route)
+        lesson = self._sessions.due(lessons, self._today())
+        if lesson is None:
+            return None
+        rest = [one for one in lessons if one is not lesson]
+        return Trial(_following(route, rest), lesson, session)
+
+    def begin(self, trial: Trial) -> bool:
+        """Whether `trial` may begin; it is then to be left."""
+        return self._sessions.begin_trial(trial.lesson)
+
+    def leave(self, trial: Trial) -> None:
+        """It is over, whatever came of it."""
+        self._sessions.end_trial(trial.lesson)
+
+    async def outgrown(self, trial: Trial) -> None:
+        """The host took it: the lesson is not followed any more by who begins now."""
+        lesson = trial.lesson
+        LOGGER.info("%s (%s): %s no longer", lesson.profile, lesson.model, lesson.why)
+        self._sessions.outgrow(lesson, trial.route, trial.session)
+        if self._file is None:
+            self._own.pop(learned.place(lesson), None)
+            return
+        await self._change(learned.drop, lesson)
+
+    async def still_refused(self, trial: Trial) -> None:
+        """The host refused again: the lesson stays, and rests for longer."""
+        lesson = trial.lesson
+        day = self._today().isoformat()
+        await self._keep([replace(lesson, tried=day, trials=lesson.trials + 1)])
+
+    def _of(self, route: Route) -> list[Lesson]:
+        return [
             lesson
             for lesson in learned.in_force(self._lessons(), route.profile)
             if lesson.model == route.model
         ]
-        if not lessons:
-            return route
-        flags: dict[str, QuirkValue] = {
-            one.quirk: one.value for one in lessons if one.quirk != "omit"
-        }
-        # Bytes cannot follow it: such a request is rebuilt as the one that taught it was.
-        if any(one.relayed for one in lessons) and "rebuild" not in flags:
-            flags["rebuild"] = True
-        omits = tuple(p for one in lessons if one.quirk == "omit" for p in learned.names(one))
-        known = Remedy("", flags, omits)
-        return replace(route, quirks=known.applied(route.quirks))
 
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())
@@ -134,10 +174,25 @@ class Healing:
             self._own |= {learned.place(one): one for one in lessons}
             _bound(self._own)
             return
+        await self._change(learned.add, lessons)
+
+    @staticmethod
+    async def _change(change: Callable[[T], None], what: T) -> None:
         try:
-            await asyncio.to_thread(learned.add, lessons)
+            await asyncio.to_thread(change, what)
         except ConfigError as error:
             LOGGER.warning("what was learned cannot be kept: %s: %s", error.what, error.why)
+
+
+def _following(route: Route, lessons: Sequence[Lesson]) -> Route:
+    if not lessons:
+        return route
+    flags: dict[str, QuirkValue] = {one.quirk: one.value for one in lessons if one.quirk != "omit"}
+    # Bytes cannot follow it: such a request is rebuilt as the one that taught it was.
+    if any(one.relayed for one in lessons) and "rebuild" not in flags:
+        flags["rebuild"] = True
+    omits = tuple(p for one in lessons if one.quirk == "omit" for p in learned.names(one))
+    return replace(route, quirks=Remedy("", flags, omits).applied(route.quirks))
 
 
 def _bound(known: dict[Any, Any]) -> None:

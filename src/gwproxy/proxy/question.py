@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from gwproxy.proxy import answers, headers
+from gwproxy.proxy.ageing import session_named
 from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.healing import Healed
+from gwproxy.proxy.healing import Healed, Trial
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
@@ -51,7 +52,10 @@ class Question:
         route: Route,
         asked: RequestHead,
     ) -> None:
-        self.route = services.healing.informed(route)
+        self._session = session_named(request.headers)
+        self._trial: Trial | None = None
+        self._taught: tuple[Route, Bridge, Call] | None = None
+        self.route = route
         self.bridge: Bridge
         self.call: Call
         self.factor = services.calibration.factor(route.profile.name)
@@ -68,7 +72,9 @@ class Question:
 
     async def put(self, routes: Routes, body: bytes) -> None:
         """Translate it; nothing else is there before. Raises Failed, Rejected and NotJson."""
-        services, route, record = self._services, self.route, self._record
+        services, record = self._services, self._record
+        trial = None if self._is_strict else services.healing.trial(self.route, self._session, body)
+        route = self.route = services.healing.informed(self.route, self._session)
         record.follow(route)
         record.generating = True
         if route.quirks.rebuild and self._client == route.dialect:
@@ -84,16 +90,50 @@ class Question:
         self._refuse_losses()
         key = await services.keys.get(route.profile)
         self.call = self._new_call(route, self.bridge, outgoing, key)
+        if trial is not None:
+            await self._do_without(trial)
+
+    async def _do_without(self, trial: Trial) -> None:
+        """Put it without a lesson that is due, where that makes a difference."""
+        if not self._services.healing.begin(trial):
+            return
+        self._trial = trial
+        taught = self.route, self.bridge, self.call
+        if await self._is_put_on(trial.route, FailureKind.INVALID):
+            self._taught = taught
+            self._record.add_remark(f"tried anew: {trial.lesson.why}?")
+        else:
+            self._leave_trial()
+
+    def _leave_trial(self) -> None:
+        if self._trial is not None:
+            self._services.healing.leave(self._trial)
+            self._trial = None
+
+    async def answered(self) -> None:
+        """The upstream takes it as it is: what was changed for that is learned, or unlearned."""
+        healing = self._services.healing
+        if self.healed is not None:
+            await healing.learn(self.healed)
+        elif self._trial is not None:
+            await healing.outgrown(self._trial)
+        self._leave_trial()
 
     async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
         """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
         billed, and while each refusal says something new. False leaves everything as it was."""
         if self._rounds == _MOST_ROUNDS or self._is_strict or answer.status not in REFUSED:
             return False
+        if self._trial is not None and self._taught is not None:
+            await self._services.healing.still_refused(self._trial)
+            self._leave_trial()
+            self.route, self.bridge, self.call = self._taught
+            return True
         faithful = self.bridge.relays
         healing = self._services.healing
         for healed in healing.remedies(error.failure, self.route, faithful=faithful):
-            if await self._is_mended(healed, error.failure.kind):
+            if await self._is_put_on(healed.route, error.failure.kind):
+                self.healed = healed
                 self._rounds += 1
                 remedy = healed.remedy
                 self._healed_by += remedy.named
@@ -103,26 +143,27 @@ class Question:
                 return True
         return False
 
-    async def _is_mended(self, healed: Healed, kind: FailureKind) -> bool:
+    async def _is_put_on(self, route: Route, kind: FailureKind) -> bool:
         """Whether the question is now another one; the same would be refused again."""
-        mended, refused = self._new_bridge(healed.route), self.call
+        mended, refused = self._new_bridge(route), self.call
         try:
             outgoing = await self._translated(mended)
         except (Rejected, NotJson) as obstacle:
             # The client hears the upstream; what stood in the way of mending it is for the log.
             self._record.add_remark(f"not mended: {obstacle}")
             return False
-        call = self._new_call(healed.route, mended, outgoing, refused.key)
+        call = self._new_call(route, mended, outgoing, refused.key)
         saved = len(refused.body) - len(outgoing)
         if (call.body, call.headers) == (refused.body, refused.headers) or (
             kind is FailureKind.TOO_LARGE and saved < _AN_IMAGE_BYTES
         ):
             return False
-        self.healed, self.route, self.bridge, self.call = healed, healed.route, mended, call
+        self.route, self.bridge, self.call = route, mended, call
         return True
 
     def settle(self) -> None:
         """Keep what the exchange taught."""
+        self._leave_trial()
         bridge, record = self.bridge, self._record
         usage = record.usage = bridge.tally.usage
         record.losses = tuple(bridge.tally.losses)
