@@ -140,7 +140,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "refusals", "grammars", "failure_words", "healing", "complaints",
         "openai_error",
     },
-    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "sealed"},
+    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "sealed", "remade"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
     "responses": IN_EACH_DIALECT | {"items", "output", "drafts", "echo", "hosted"},
     "responses/kept": {"__init__", "record", "replay", "state"},

@@ -26,7 +26,7 @@ from msgspec import Struct, structs
 from gwproxy.translate import registry, relay
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.errors import complaints
-from gwproxy.translate.expected import Expected, Tally
+from gwproxy.translate.expected import Expected, Tally, reads_words
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.outgoing import Outgoing
@@ -109,7 +109,6 @@ class Bridge:
         codecs: Mapping[Dialect, Codec] = CODECS,
     ) -> None:
         facts = codecs[upstream].facts
-        reads_words = quirks.leaked_tools or (quirks.inline_think and facts.think_tags)
         relays = client == upstream and not quirks.rebuild
         self._expected = Expected(
             client=codecs[client],
@@ -123,7 +122,9 @@ class Bridge:
                 family=quirks.family,
             ),
             relays=relays,
-            faithful=relays and not reads_words and asked.stream == streams,
+            faithful=relays
+            and not reads_words(codecs[upstream], quirks)
+            and asked.stream == streams,
             names=Names(facts, quirks),
             input_factor=input_factor,
             thoughts=thoughts if quirks.reasoning_in != "none" else None,

@@ -77,6 +77,12 @@ class Tap(Protocol):
     def closing(self) -> bytes: ...
 
 
+class Folding(Protocol):
+    def feed(self, chunk: bytes) -> None: ...
+
+    def finish(self, model: str) -> bytes: ...
+
+
 class Writer(Protocol):
     def write(self, events: Iterable[Event]) -> bytes: ...
 
@@ -90,8 +96,9 @@ class Codec(Struct, frozen=True):
     `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
     such a request and its body is not quite the other's. `open_seals` rids a relayed body of our
-    envelopes; without it such a history goes through the hub. `promises` says whether a body that
-    is no answer yet is a promise of one, where the dialect knows such a thing.
+    envelopes, `unfold` and `folding` change the form of an answer between equals and keep members
+    that nobody knows; without them such a history or answer goes through the hub. `promises` says
+    whether a body that is no answer yet is a promise of one, where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -106,6 +113,8 @@ class Codec(Struct, frozen=True):
     plain_question: Callable[[str, int, Quirks], dict[str, Any]]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     open_seals: Callable[[bytes, Quirks, Losses], bytes] | None = None
+    unfold: Callable[[bytes, str], bytes] | None = None
+    folding: Callable[[], Folding] | None = None
     promises: Callable[[bytes], bool] | None = None
 
 

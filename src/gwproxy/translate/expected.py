@@ -29,6 +29,11 @@ NOTED: Final = frozenset({UsageUpdate, Finish, Start})
 _NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+def reads_words(upstream: Codec, quirks: Quirks) -> bool:
+    """Whether the text of an answer is searched for what does not belong there."""
+    return quirks.leaked_tools or (quirks.inline_think and upstream.facts.think_tags)
+
+
 class Tally:
     """What the log and the ledger read of one exchange: what was lost and repaired on the way up,
     and the answer's usage, reason to stop and model as the upstream told them."""
@@ -90,6 +95,12 @@ class Expected(Struct, frozen=True, kw_only=True):
             echo=request.echo,
         )
         return structs.replace(self, context=context, relays=False, faithful=False)
+
+    @property
+    def is_told_raw(self) -> bool:
+        """Whether an answer between equals may keep its bytes, whatever its form becomes: nobody
+        looks for calls or thoughts in its text."""
+        return bool(self.relayed) and not reads_words(self.upstream, self.quirks)
 
     def translated(self) -> Expected:
         """The same for an answer that is translated, though its request may have been relayed."""

@@ -17,6 +17,7 @@ from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.stops import StopMatcher
+from gwproxy.translate.wire import jsonio, sse
 
 
 class Pipe:
@@ -79,9 +80,11 @@ class StreamBridge:
     the shell has sent anything, `failure` may still become an answer with an honest status.
     """
 
-    __slots__ = ("_pipe", "_reader", "_writer")
+    __slots__ = ("_model", "_pipe", "_reader", "_unfold", "_writer")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
+        self._unfold = expected.upstream.unfold if expected.is_told_raw else None
+        self._model = expected.context.model
         expected = expected.translated()
         self._pipe = Pipe(expected, tally)
         self._reader = expected.upstream.reader(expected.quirks)
@@ -113,14 +116,20 @@ class StreamBridge:
 
     def whole(self, body: bytes) -> bytes:
         """The upstream answered with one JSON body."""
-        return self._send(list(paced(self._reader.whole(body))))
+        told = self._send(list(paced(self._reader.whole(body))))
+        if self._unfold is None or self.failure is not None:
+            return told
+        return self._unfold(body, self._model)
 
     def fail(self, failure: Failure) -> bytes:
         """Trouble on the way: the error in the client's words."""
         return self._send([Fail(failure)])
 
     def ping(self) -> bytes:
-        return b"" if self.over else self._writer.ping()
+        if self.over:
+            return b""
+        # A comment and no event: what is told raw brings its own first event.
+        return self._writer.ping() if self._unfold is None else sse.comment("ping")
 
     def leave(self) -> None:
         """Nothing more comes of it; its usage was noted as it came."""
@@ -134,9 +143,11 @@ class StreamBridge:
 class Collector:
     """A whole answer for the client, out of a stream or a whole answer of the upstream."""
 
-    __slots__ = ("_expected", "_folding", "_pipe", "_reader")
+    __slots__ = ("_expected", "_folding", "_pipe", "_raw", "_reader")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
+        folding = expected.upstream.folding if expected.is_told_raw else None
+        self._raw = None if folding is None else folding()
         self._expected = expected = expected.translated()
         self._folding = Fold()
         self._pipe = Pipe(expected, tally)
@@ -148,10 +159,18 @@ class Collector:
 
     def feed(self, chunk: bytes) -> None:
         self._add(self._reader.feed(chunk))
+        if self._raw is not None:
+            self._raw.feed(chunk)
 
     def finish(self) -> bytes | Failure:
         self._add(self._reader.finish())
-        return self._built()
+        built = self._built()
+        if self._raw is None or isinstance(built, Failure):
+            return built
+        try:
+            return self._raw.finish(self._expected.context.model)
+        except jsonio.NotJson:  # half a call, which a whole answer is not to hold
+            return built
 
     def whole(self, body: bytes) -> bytes | Failure:
         """The upstream answered with one JSON body."""

@@ -1,0 +1,144 @@
+"""An answer between equals that changes its form: a whole one laid out as the stream that it would
+have been, and a stream put together.
+
+Not by way of the hub, for members stay that nobody here knows: `container`, `safeguard_results`,
+`context_management` with its `applied_edits`.
+
+https://docs.claude.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from gwproxy.translate.anthropic.frames import (
+    MESSAGE_STOP,
+    block_start,
+    block_stop,
+    decode_members,
+    encode,
+)
+from gwproxy.translate.events import pieces
+from gwproxy.translate.wire import jsonio, sse
+
+_LATE: Final = ("stop_reason", "stop_sequence", "stop_details", "container", "safeguard_results")
+"""What a stream tells in the `delta` of its end; beside that stand usage and applied edits."""
+
+_SPOKEN: Final = ("text", "thinking", "signature")
+_blocks: Final = jsonio.decoder(list[Raw])
+
+
+def unfold(body: bytes, model: str) -> bytes:
+    """The whole answer `body` as a stream. Raises jsonio.NotJson."""
+    message = decode_members(jsonio.one_line(body))
+    content = _blocks(bytes(message.pop("content")))
+    late = {name: message.pop(name) for name in _LATE if name in message}
+    beside = {"usage": message["usage"]} if "usage" in message else {}
+    if "context_management" in message:
+        beside["context_management"] = message.pop("context_management")
+    begun = {"stop_reason": None, "stop_sequence": None}
+    out = [encode("message_start", message={**message, "model": model, "content": [], **begun})]
+    for index, block in enumerate(content):
+        out += _unfolded(index, decode_members(bytes(block)))
+    out += (encode("message_delta", delta=late, **beside), MESSAGE_STOP)
+    return b"".join(out)
+
+
+def _unfolded(index: int, block: dict[str, Raw]) -> Iterator[bytes]:
+    start: dict[str, Any] = dict(block)
+    deltas: list[dict[str, Any]] = []
+    for name in _SPOKEN:
+        if bytes(block.get(name, b""))[:1] == b'"':
+            start[name] = ""
+            said = jsonio.loads(bytes(block[name]))
+            parts = pieces(said) if name != "signature" else [said]
+            deltas += [{"type": f"{name}_delta", name: part} for part in parts if part]
+    if "input" in block:
+        start["input"] = {}
+        deltas.append({"type": "input_json_delta", "partial_json": jsonio.raw(block["input"])})
+    yield block_start(index, jsonio.dumps(start))
+    for delta in deltas:
+        yield encode("content_block_delta", index=index, delta=delta)
+    yield block_stop(index)
+
+
+class Folding:
+    """A stream's events as they come → the whole answer. What is no event says nothing; whether the
+    answer is whole is the reader's to judge."""
+
+    def __init__(self) -> None:
+        self._decoder = sse.Decoder()
+        self._message: dict[str, Any] = {}
+        self._usage: dict[str, Raw] = {}
+        self._content: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, list[str]] = {}
+
+    def feed(self, chunk: bytes) -> None:
+        for _, data in self._decoder.feed(chunk):
+            self._add(data)
+
+    def finish(self, model: str) -> bytes:
+        """The whole answer. Raises jsonio.NotJson where the input of a call is none."""
+        for _, data in self._decoder.finish():
+            self._add(data)
+        for index, parts in self._inputs.items():
+            text = "".join(parts)
+            decode_members(text)
+            self._content[index]["input"] = Raw(text.encode())
+        content = [self._content[index] for index in sorted(self._content)]
+        usage = {"usage": self._usage} if self._usage else {}
+        return jsonio.dumps({**self._message, "model": model, "content": content, **usage})
+
+    def _add(self, data: bytes) -> None:
+        try:
+            event = decode_members(data)
+            kind = jsonio.loads(bytes(event.pop("type", b'""')))
+            index = int(bytes(event.pop("index", b"0")))
+            if kind == "message_start":
+                self._begin(decode_members(bytes(event["message"])))
+            elif kind == "content_block_start":
+                self._content[index] = dict(decode_members(bytes(event["content_block"])))
+            elif kind == "content_block_delta":
+                self._grow(index, decode_members(bytes(event["delta"])))
+            elif kind == "message_delta":
+                self._message |= decode_members(bytes(event.pop("delta", b"{}")))
+                self._count(event.pop("usage", None))
+                self._message |= event
+        except (jsonio.NotJson, KeyError, ValueError, msgspec.DecodeError):
+            return
+
+    def _begin(self, message: dict[str, Raw]) -> None:
+        self._count(message.pop("usage", None))
+        given = _blocks(bytes(message.pop("content", b"[]")))
+        self._content = {n: dict(decode_members(bytes(raw))) for n, raw in enumerate(given)}
+        self._message = dict(message)
+
+    def _count(self, usage: Raw | None) -> None:
+        if usage is not None:
+            told = decode_members(bytes(usage))
+            self._usage |= {name: value for name, value in told.items() if bytes(value) != b"null"}
+
+    def _grow(self, index: int, delta: dict[str, Raw]) -> None:
+        block = self._content.setdefault(index, {})
+        for name, value in delta.items():
+            if name == "type":
+                continue
+            if name == "partial_json":
+                self._inputs.setdefault(index, []).append(jsonio.loads(bytes(value)))
+            elif name == "citation":
+                before = block.get("citations")
+                block["citations"] = [*(before if isinstance(before, list) else ()), value]
+            elif name in _SPOKEN:
+                block[name] = _text(block.get(name)) + jsonio.loads(bytes(value))
+            else:
+                block[name] = value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return jsonio.loads(bytes(value)) if value is not None and bytes(value)[:1] == b'"' else ""
