@@ -409,3 +409,19 @@ async def test_a_guess_is_a_lesson_when_it_is_seen_again(
     assert statuses(provider) == [400, 200, 400, 200]
     assert (await ask(gateway, body))[0] == 200
     assert "service_tier" not in provider.generations[-1].body
+
+
+async def test_a_refused_beta_goes_alone(start_gateway: StartGateway, provider: Running) -> None:
+    gateway = await start_gateway({"up": record(provider)})
+    provider.will(
+        Refusal(400, "Unexpected value(s) `x-2026-01-01` for the `anthropic-beta` header.")
+    )
+    betas = "context-1m-2025-08-07,x-2026-01-01"
+    for _ in range(2):
+        headers = {"anthropic-beta": betas}
+        async with gateway.post("/v1/messages", messages(), headers=headers) as response:
+            assert response.status == 200
+    assert statuses(provider) == [400, 200, 200]
+    first, *others = provider.generations
+    assert [dict(one.headers)["anthropic-beta"] for one in others] == ["context-1m-2025-08-07"] * 2
+    assert [one.body for one in others] == [first.body] * 2
