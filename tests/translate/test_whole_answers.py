@@ -199,3 +199,103 @@ def test_long_texts_come_in_pieces_like_a_stream_and_arguments_whole(upstream: D
     assert "".join(pieces) == words
     assert max(map(len, pieces)) <= DELTA_CHARACTERS
     assert [event.text for event in deltas if event.index == 1] == [arguments]
+
+
+def sse_of(*events: dict[str, Any]) -> bytes:
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+
+
+FIRST_HOLDS_ALL: dict[Dialect, tuple[dict[str, Any], Callable[[dict[str, Any]], bytes]]] = {
+    Dialect.ANTHROPIC: (
+        {
+            "id": "msg_1",
+            "model": "m",
+            "content": [
+                {"type": "text", "text": "Hello"},
+                {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}},
+            ],
+            "stop_reason": "tool_use",
+            "usage": {"input_tokens": 11, "output_tokens": 4},
+        },
+        lambda body: sse_of({"type": "message_start", "message": body}, {"type": "message_stop"}),
+    ),
+    Dialect.CHAT: (
+        {
+            "id": "c1",
+            "model": "m",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {
+                        "content": "Hello",
+                        "tool_calls": [
+                            {"id": "t1", "function": {"name": "f", "arguments": '{"a":1}'}}
+                        ],
+                    },
+                    "finish_reason": "tool_calls",
+                }
+            ],
+            "usage": {"prompt_tokens": 11, "completion_tokens": 4},
+        },
+        lambda body: sse_of(
+            {**body, "choices": [{**body["choices"][0], "delta": {"role": "assistant"}}]}
+        ),
+    ),
+    Dialect.RESPONSES: (
+        {
+            "id": "r1",
+            "model": "m",
+            "status": "completed",
+            "output": [
+                {"type": "message", "content": [{"type": "output_text", "text": "Hello"}]},
+                {"type": "function_call", "call_id": "t1", "name": "f", "arguments": '{"a":1}'},
+            ],
+            "usage": {"input_tokens": 11, "output_tokens": 4},
+        },
+        lambda body: sse_of(
+            {"type": "response.created", "response": {**body, "status": "in_progress"}},
+            {"type": "response.completed", "response": {"id": "r1", "status": "completed"}},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_first_event_that_holds_the_answer_is_the_answer(dialect: Dialect) -> None:
+    body, stream = FIRST_HOLDS_ALL[dialect]
+    read = streamed(dialect, stream(body))
+    assert isinstance(read, Reply)
+    assert [type(block) for block in read.blocks] == [Text, Call]
+    assert read.stop.reason is StopReason.TOOL_USE
+    assert read == whole(dialect, json.dumps(body).encode())
+
+
+def test_what_the_first_event_holds_and_others_say_again_comes_once() -> None:
+    head = {"type": "text", "text": "Hel"}
+    begun = {"id": "msg_1", "content": [{"type": "text", "text": "First"}, head]}
+    read = streamed(
+        Dialect.ANTHROPIC,
+        sse_of(
+            {"type": "message_start", "message": begun},
+            {"type": "content_block_start", "index": 1, "content_block": head},
+            {
+                "type": "content_block_delta",
+                "index": 1,
+                "delta": {"type": "text_delta", "text": "lo"},
+            },
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+            {"type": "message_stop"},
+        ),
+    )
+    assert [block.text for block in read.blocks] == ["First", "Hello"]
+    chunks = [
+        {"choices": [{"delta": {"content": "Hello"}}]},
+        {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]},
+    ]
+    assert [b.text for b in streamed(Dialect.CHAT, sse_of(*chunks)).blocks] == ["Hello"]
+
+
+def test_a_stop_in_the_first_event_does_not_make_a_cut_answer_whole() -> None:
+    body, _ = FIRST_HOLDS_ALL[Dialect.ANTHROPIC]
+    begun = sse_of({"type": "message_start", "message": body})
+    assert isinstance(streamed(Dialect.ANTHROPIC, begun), Failure)

@@ -56,6 +56,8 @@ class Reader:
         self._stop_word: str | None = None
         self._stop_sequence: str | None = None
         self._stop_details = ABSENT
+        self._begun = Answer()  # what the message held at its start
+        self._told = 0  # of its blocks, those that are told or come as events
 
     def feed(self, chunk: bytes) -> list[Event]:
         if self._over:
@@ -132,6 +134,7 @@ class Reader:
 
     def _on_content_block_start(self, frame: Frame) -> None:
         self._ensure_begun()
+        self._tell_begun(frame.index or 0)
         self._blocks.open(frame.index or 0, frame.content_block)
 
     def _on_content_block_delta(self, frame: Frame) -> None:
@@ -140,6 +143,8 @@ class Reader:
             return
         if not self._started:
             self._begin(Answer())
+        if self._begun.content:
+            self._tell_begun(frame.index or 0)
         if piece.text:
             self._blocks.prose(frame.index or 0, "text", piece.text)
         elif piece.partial_json:
@@ -163,6 +168,9 @@ class Reader:
 
     def _on_message_stop(self, _frame: Frame) -> None:
         if self._started:
+            begun = self._begun
+            if self._stop_word is None:
+                self._note_stop(begun.stop_reason, begun.stop_sequence, begun.stop_details)
             self._end()
         else:
             self._give_up(truncated("it has no beginning"))
@@ -181,16 +189,23 @@ class Reader:
         if answer.content is None:
             raise Unreadable("a message without content")
         self._begin(answer)
-        for position, raw in enumerate(answer.content):
-            self._blocks.open(position, raw)
-            self._blocks.close(position)
         self._note_stop(answer.stop_reason, answer.stop_sequence, answer.stop_details)
         self._end()
 
     def _begin(self, answer: Answer) -> None:
         self._started = True
+        self._begun = answer
         self._out.append(Start(answer.id or "", answer.model or ""))
         self._note_usage(answer.usage)
+
+    def _tell_begun(self, until: int) -> None:
+        """Blocks before `until` that the start held whole: those that no event brings again
+        (programmatic tool calling: vercel/ai's recorded answers). Raises Unreadable."""
+        content = self._begun.content or ()
+        for position in range(self._told, min(until, len(content))):
+            self._blocks.open(position, content[position])
+            self._blocks.close(position)
+        self._told = max(self._told, until + 1)
 
     def _ensure_begun(self) -> None:
         if not self._started:
@@ -217,6 +232,7 @@ class Reader:
     def _end(self) -> None:
         try:
             self._blocks.close_all()
+            self._tell_begun(len(self._begun.content or ()))
         except Unreadable as error:
             self._give_up(unreadable(str(error)))
             return

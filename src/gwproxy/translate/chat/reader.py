@@ -123,9 +123,11 @@ class Reader:
         for choice in choices:
             if choice.index:
                 continue  # a second answer was never asked for
-            words = choice.delta or choice.message
-            if words is not None:
-                self._on_words(words)
+            if choice.delta is not None:
+                self._on_words(choice.delta)
+            # The whole message: all of the answer, or what its deltas have said already.
+            if choice.message is not None and self._blocks.empty:
+                self._on_words(choice.message)
             if choice.finish_reason:
                 self._on_finish_reason(choice.finish_reason, choice.stop_reason)
             if choice.usage is not None:

@@ -59,6 +59,7 @@ class Reader:
         self._out = self._answer.out
         self._started = False
         self._over = False
+        self._begun = WireResponse()  # the response as its first event held it
 
     def feed(self, chunk: bytes) -> list[Event]:
         try:
@@ -129,6 +130,7 @@ class Reader:
     def _start(self, response: WireResponse) -> None:
         if not self._started:
             self._started = True
+            self._begun = response
             created = None if response.created_at is None else int(response.created_at)
             self._out.append(Start(response.id or "", response.model or "", created))
 
@@ -181,15 +183,20 @@ class Reader:
             self._fail(trouble)
             return
         self._start(response)
-        self._answer.repeat(response.output or ())
+        self._answer.repeat(response.output or self._begun.output or ())
         self._answer.close()
         stop = stop_of(response, calls=self._answer.called, refused=self._answer.refused)
-        self._out += (UsageUpdate(usage_of(response.usage)), Finish(stop), End())
+        self._out += (
+            UsageUpdate(usage_of(response.usage or self._begun.usage)),
+            Finish(stop),
+            End(),
+        )
         self._over = True
 
     def _nothing(self, response: WireResponse, raw: bytes) -> Failure | None:
         """An object without output, before which nothing came, is somebody's own error."""
-        if response.output is not None or response.status == "incomplete" or not self._answer.empty:
+        told = response.output is not None or self._begun.output or not self._answer.empty
+        if told or response.status == "incomplete":
             return None
         complaint = complaints.read(raw)
         if complaint.message:
