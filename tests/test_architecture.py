@@ -137,7 +137,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "stages": {"__init__", "sequencer", "leaked", "calls", "stops", "listener"},
     "errors": {
-        "__init__", "refusals", "grammars", "failure_words", "healing", "complaints",
+        "__init__", "refusals", "remedies", "grammars", "failure_words", "healing", "complaints",
         "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "sealed", "remade"},

@@ -288,7 +288,7 @@ def test_what_the_first_event_holds_and_others_say_again_comes_once() -> None:
         ),
     )
     assert [block.text for block in read.blocks] == ["First", "Hello"]
-    chunks = [
+    chunks: list[dict[str, Any]] = [
         {"choices": [{"delta": {"content": "Hello"}}]},
         {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]},
     ]

@@ -18,7 +18,8 @@ from msgspec import Struct, field
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import grammars
 from gwproxy.translate.errors.grammars import Named, Reading
-from gwproxy.translate.errors.refusals import REFUSAL_RULES, Changes, Steps, steps_of_member
+from gwproxy.translate.errors.refusals import REFUSAL_RULES
+from gwproxy.translate.errors.remedies import Changes, Steps, steps_of_member
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.omittable import pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue

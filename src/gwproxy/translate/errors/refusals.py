@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
+from gwproxy.translate.errors.remedies import (
+    REBUILD,
+    Steps,
+    off,
+    steps_of_efforts,
+    steps_of_number,
+)
 from gwproxy.translate.hub import FailureKind
-from gwproxy.translate.quirks import QuirkValue
-from gwproxy.translate.wire.splice import Path
-
-Changes: TypeAlias = Mapping[str, QuirkValue]
-Steps: TypeAlias = tuple[Changes, ...]
-
-_NOTHING: Final[Changes] = MappingProxyType({})
-# What to do when the hub already sends the thing in no form: let it render what was relayed.
-_REBUILD: Final[Steps] = (_NOTHING,)
 
 
 class RefusalRule(Struct, frozen=True):
@@ -56,51 +53,6 @@ def _rules(
         yield RefusalRule(cause, pattern, steps, example, source, lasting, kind)
 
 
-# --- remedies --------------------------------------------------------------------------------
-
-
-def _off(*names: str) -> Steps:
-    return (dict.fromkeys(names, False),)
-
-
-def _steps_of_efforts(listed: str) -> Steps:
-    efforts = tuple(re.findall(r"'([a-z]+)'", listed))
-    return ({"efforts": efforts},) if efforts else ()
-
-
-def _steps_of_number(quirk: str) -> Callable[[str], Steps]:
-    return lambda number: ({quirk: int(number)},)
-
-
-_MEMBERS: Final[Mapping[str, Steps]] = {
-    "output_config": ({"json_schema": "prompt"},),
-    "response_format": ({"json_schema": "prompt"},),
-    "format": ({"json_schema": "prompt"},),
-    "stop": _off("stop_sequences"),
-    "stop_sequences": _off("stop_sequences"),
-    "reasoning_content": ({"reasoning_in": "none"},),
-    "thinking": ({"thinking_switch": "none"},),
-    # Which of the two a host takes is not to be told from its name (can1357/oh-my-pi#2289).
-    "max_tokens": ({"max_tokens_field": "max_completion_tokens"},),
-    "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
-    "n": ({"sampling": "drop"},),
-}
-
-
-# What may be meant inside a message: `thinking` is another thing there.
-_IN_MESSAGES: Final = frozenset({"reasoning_content"})
-
-
-def steps_of_member(path: Path) -> Steps:
-    """What spares a refusal of the member at `path` that may not just be left out: by its innermost
-    name that is known."""
-    inside = path[:1] in (("messages",), ("input",))
-    for step in reversed(path):
-        if isinstance(step, str) and step in _MEMBERS and (not inside or step in _IN_MESSAGES):
-            return _MEMBERS[step]
-    return ()
-
-
 # --- the table -------------------------------------------------------------------------------
 
 _OF_THINKING: Final = (
@@ -112,12 +64,26 @@ _OF_THINKING: Final = (
         "anomalyco/opencode#10996, QuantumNous/new-api#3121, MoonshotAI/Kimi-K2.5#13",
         {
             "reasoning_content is missing in assistant tool call": "thinking is enabled but "
-            "reasoning_content is missing in assistant tool call message at index 2"
+            "reasoning_content is missing in assistant tool call message at index 2",
+            r"`?reasoning_content`? in the thinking mode must be passed back": "The "
+            "`reasoning_content` in the thinking mode must be passed back to the API.",
         },
+    ),
+    # The thoughts of a loop that was begun without any, or elsewhere, cannot come back: of that
+    # loop's requests alone, thinking is switched off.
+    *_rules(
+        "thinking is missing on a call",
+        ({"signed_thinking": True},),
+        "openclaw/openclaw#71998, TencentCloud/TencentDB-Agent-Memory#990, SuperJJ007/CSSwitch#73",
+        {
+            r"thinking`? in the thinking mode must be passed back": "The `content[].thinking` in "
+            "the thinking mode must be passed back to the API."
+        },
+        lasting=False,
     ),
     *_rules(
         "adaptive thinking is refused",
-        _off("adaptive_thinking"),
+        off("adaptive_thinking"),
         "jundot/omlx#56, anthropics/claude-code#29531",
         {
             r"'adaptive'\W+is not supported": "Only 'enabled' and 'disabled' are supported for "
@@ -142,16 +108,18 @@ _OF_THINKING: Final = (
     # Of the two, the hub sends one.
     *_rules(
         "thinking and effort exclude each other",
-        _REBUILD,
-        "HKUDS/nanobot#3939",
+        REBUILD,
+        "HKUDS/nanobot#3939, anthropics/claude-code#65863, ding113/claude-code-hub#1257",
         {
+            "cannot be disabled when '?reasoning_effort'? is set": "thinking options type cannot "
+            "be disabled when reasoning_effort is set",
             "cannot specify both '?thinking'? and '?reasoning_effort": "cannot specify both "
-            "'thinking' and 'reasoning_effort'"
+            "'thinking' and 'reasoning_effort'",
         },
     ),
     *_rules(
         "other efforts are taken",
-        _steps_of_efforts,
+        steps_of_efforts,
         "liliMozi/openhanako#2092, Kilo-Org/cloud PR#3807",
         {
             "unsupported value: '[a-z_.]*effort'.*supported values are:(.*)": "Unsupported value: "
@@ -162,8 +130,10 @@ _OF_THINKING: Final = (
     *_rules(
         "a forced tool excludes thinking",
         ({"forced_tools": "no_thinking"}, {"forced_tools": "auto"}),
-        "can1357/oh-my-pi#1077, can1357/oh-my-pi#341",
+        "can1357/oh-my-pi#1077, can1357/oh-my-pi#341, deepseek-ai/DeepSeek-V3#1376",
         {
+            "thinking mode does not support (?:this )?tool_choice": "Thinking mode does not "
+            "support this tool_choice",
             r"tool_choice\W+\w+\W+is incompatible with thinking": "tool_choice 'required' is "
             "incompatible with thinking enabled",
             "thinking may not be enabled when tool_choice forces": "Thinking may not be enabled "
@@ -190,7 +160,7 @@ _OF_FIELDS: Final = (
     # Which of them, the host does not say (Bedrock). Only relayed requests bear a client's betas.
     *_rules(
         "a beta is refused",
-        _REBUILD,
+        REBUILD,
         "anthropics/claude-code#11672",
         {"invalid beta flag": "invalid beta flag"},
     ),
@@ -225,12 +195,15 @@ _OF_CONTENT: Final = (
             "role_unspecified": "unsupported role ROLE_UNSPECIFIED",
             "role: input should be 'user' or 'assistant'": "messages.2.role: Input should be "
             "'user' or 'assistant'",
+            r"role: unknown variant `(?:system|developer)`, expected": "Failed to deserialize the "
+            "JSON body into the target type: messages[1].role: unknown variant `system`, expected "
+            "`user` or `assistant` at line 1 column 33985",
             "'developer' is not one of": "'developer' is not one of ['system', 'user']",
         },
     ),
     *_rules(
         "tool_reference is refused",
-        _off("tool_references", "tool_extras"),
+        off("tool_references", "tool_extras"),
         "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
         {
             "(?:unsupported content type|input tag).*tool_reference": "failed to convert tool "
@@ -239,16 +212,21 @@ _OF_CONTENT: Final = (
     ),
     *_rules(
         "documents are refused",
-        _off("documents"),
-        "MoonshotAI/Kimi-K2.5#27",
+        off("documents"),
+        "MoonshotAI/Kimi-K2.5#27, farion1231/cc-switch#1519",
         {
+            "(?:invalid value: |unknown variant )`(?:document|file)`, (?:supported|expected)": (
+                "The parameter `messages.content.type` specified in the request are not valid: "
+                "invalid value: `document`, supported values are: `text`, `thinking`, `image`, "
+                "'tool_use' and `tool_result`."
+            ),
             "input tag 'document'": "messages.0.content.0: Input tag 'document' found using 'type' "
-            "does not match any of the expected tags"
+            "does not match any of the expected tags",
         },
     ),
     *_rules(
         "a kind of item is refused",
-        _off("hosted_tools"),
+        off("hosted_tools"),
         "openai/codex#45393, router-for-me/CLIProxyAPI#5647",
         {
             r"item type \W*\w+\W* is not supported": 'input.12: item type "compaction" is not '
@@ -257,7 +235,7 @@ _OF_CONTENT: Final = (
     ),
     *_rules(
         "a kind of block is refused",
-        _REBUILD,
+        REBUILD,
         "https://docs.pydantic.dev/latest/errors/validation_errors/#union_tag_invalid",
         {
             r"input tag '\w+' found using": "messages.1.content.0: Input tag 'server_tool_use' "
@@ -267,7 +245,7 @@ _OF_CONTENT: Final = (
     # Fetched here from then on.
     *_rules(
         "images by URL are refused",
-        _off("image_urls"),
+        off("image_urls"),
         "OpenHands/software-agent-sdk#3155",
         {
             "unsupported image url": "Invalid request: unsupported image url: "
@@ -278,7 +256,7 @@ _OF_CONTENT: Final = (
     # not taken away: the refusal says why there is no answer.
     *_rules(
         "an image is refused",
-        _off("old_media"),
+        off("old_media"),
         "MoonshotAI/kimi-code#2362",
         {
             "unsupported image": "Unsupported image. Please try another one.",
@@ -291,7 +269,7 @@ _OF_CONTENT: Final = (
     # A body of more than 100 MB, mostly screenshots.
     *_rules(
         "the request is too large",
-        _off("old_media"),
+        off("old_media"),
         "MoonshotAI/kimi-cli#1222",
         {"": "Request Entity Too Large"},
         lasting=False,
@@ -316,7 +294,7 @@ _OF_CONTENT: Final = (
     # The hub sends no such history.
     *_rules(
         "the history is out of order",
-        _REBUILD,
+        REBUILD,
         "MoonshotAI/kimi-code#1985, MoonshotAI/kimi-code#1292, lidge-jun/opencodex#4726, "
         "openclaw/openclaw PR#43867, moeru-ai/airi#1768",
         {
@@ -340,6 +318,26 @@ _OF_CONTENT: Final = (
 
 _OF_TOOLS: Final = (
     *_rules(
+        "deferred tools are refused",
+        off("tool_extras", "tool_references"),
+        "anthropics/claude-code#89211",
+        {
+            "deferred (?:custom )?tools are (?:only|not) supported": "Deferred custom tools are "
+            "only supported on Anthropic models and on Anthropic-compatible provider endpoints "
+            "that implement deferral."
+        },
+    ),
+    # The schema is then told in the prompt.
+    *_rules(
+        "an answer's format is refused",
+        ({"json_schema": "prompt"},),
+        "decolua/9router#4050",
+        {
+            r"response_format(?: type)?\W+is (?:unavailable|not (?:supported|available))": "This "
+            "response_format type is unavailable now"
+        },
+    ),
+    *_rules(
         "a tool's schema is refused",
         ({"schema": "moonshot"}, {"schema": "moonshot_plain"}, {"schema": "words"}),
         "https://github.com/MoonshotAI/walle",
@@ -361,7 +359,7 @@ _OF_TOOLS: Final = (
     ),
     *_rules(
         "too many tools",
-        _steps_of_number("max_tools"),
+        steps_of_number("max_tools"),
         "https://platform.kimi.ai/docs/api/chat",
         {
             r"number of tools must not exceed (\d+)": "Invalid request: the number of tools must "
@@ -370,13 +368,13 @@ _OF_TOOLS: Final = (
     ),
     *_rules(
         "too many stop sequences",
-        _steps_of_number("max_stops"),
+        steps_of_number("max_stops"),
         "https://platform.kimi.ai/docs/api/chat",
         {r"stop must have at most (\d+)": "Invalid request: stop must have at most 5 items"},
     ),
     *_rules(
         "a stop sequence is too long",
-        _steps_of_number("max_stop_bytes"),
+        steps_of_number("max_stop_bytes"),
         "https://platform.kimi.ai/docs/api/chat",
         {r"stop must not exceed (\d+) bytes": "Invalid request: stop must not exceed 32 bytes"},
     ),

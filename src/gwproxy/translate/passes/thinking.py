@@ -83,9 +83,8 @@ def replay(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
                 losses.drop("messages.thinking")
             turn = kept
         turns.append(turn)
-    if all(new is old for new, old in zip(turns, request.turns, strict=True)):
-        return request
-    request = structs.replace(request, turns=tuple(turns))
+    if any(new is not old for new, old in zip(turns, request.turns, strict=True)):
+        request = structs.replace(request, turns=tuple(turns))
     mode = request.thinking.mode
     manual = mode == "budget" or (mode == "on" and not quirks.adaptive_thinking)
     lacking = quirks.signed_thinking and manual and _loop_lacks(request)

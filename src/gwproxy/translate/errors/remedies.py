@@ -1,0 +1,62 @@
+"""What spares a refusal, as changes of quirks: fixed ones, those of a field's name, and those that
+hold a value out of the refusal's words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from gwproxy.translate.quirks import QuirkValue
+from gwproxy.translate.wire.splice import Path
+
+Changes: TypeAlias = Mapping[str, QuirkValue]
+Steps: TypeAlias = tuple[Changes, ...]
+
+_NOTHING: Final[Changes] = MappingProxyType({})
+# What to do when the hub already sends the thing in no form: let it render what was relayed.
+REBUILD: Final[Steps] = (_NOTHING,)
+
+
+def off(*names: str) -> Steps:
+    return (dict.fromkeys(names, False),)
+
+
+def steps_of_efforts(listed: str) -> Steps:
+    efforts = tuple(re.findall(r"'([a-z]+)'", listed))
+    return ({"efforts": efforts},) if efforts else ()
+
+
+def steps_of_number(quirk: str) -> Callable[[str], Steps]:
+    return lambda number: ({quirk: int(number)},)
+
+
+_MEMBERS: Final[Mapping[str, Steps]] = {
+    "output_config": ({"json_schema": "prompt"},),
+    "response_format": ({"json_schema": "prompt"},),
+    "format": ({"json_schema": "prompt"},),
+    "stop": off("stop_sequences"),
+    "stop_sequences": off("stop_sequences"),
+    "reasoning_content": ({"reasoning_in": "none"},),
+    "thinking": ({"thinking_switch": "none"},),
+    # Which of the two a host takes is not to be told from its name (can1357/oh-my-pi#2289).
+    "max_tokens": ({"max_tokens_field": "max_completion_tokens"},),
+    "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
+    "n": ({"sampling": "drop"},),
+}
+
+
+# What may be meant inside a message: `thinking` is another thing there.
+_IN_MESSAGES: Final = frozenset({"reasoning_content"})
+
+
+def steps_of_member(path: Path) -> Steps:
+    """What spares a refusal of the member at `path` that may not just be left out: by its innermost
+    name that is known."""
+    inside = path[:1] in (("messages",), ("input",))
+    for step in reversed(path):
+        if isinstance(step, str) and step in _MEMBERS and (not inside or step in _IN_MESSAGES):
+            return _MEMBERS[step]
+    return ()
