@@ -150,7 +150,7 @@ FLIPS: dict[str, Flip] = {
     ),
     "vision": Flip(False, A, C, ask(user(IMAGE)), only="image input not supported"),
     "documents": Flip(
-        True, A, A, ask(user({"type": "document", "source": PDF})), only='"document"'
+        False, A, A, ask(user({"type": "document", "source": PDF})), never='"document"'
     ),
     "image_urls": Flip(False, A, C, ask(user(BY_URL)), only="images by URL are not supported"),
     "old_media": Flip(False, A, C, ask(user(IMAGE), assistant(), HELLO), never=PNG),

@@ -365,7 +365,9 @@ def _key_origin(profile: Profile, key: KeyStatus) -> str:
     return "config.toml" if named else f"preset {profile.preset}"
 
 
-def _quirk_text(value: QuirkValue) -> str:
+def _quirk_text(value: QuirkValue | None) -> str:
+    if value is None:
+        return "unknown (sent)"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
@@ -378,7 +380,7 @@ def _number(value: object) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _plain(values: Mapping[str, QuirkValue]) -> dict[str, object]:
+def _plain(values: Mapping[str, QuirkValue | None]) -> dict[str, object]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }

@@ -32,7 +32,11 @@ class ModelFacts:
 
 _OVERVIEW: Final = "https://platform.kimi.ai/docs/api/models-overview"
 
+_NO_PDF: Final[Mapping[str, QuirkValue]] = {
+    "documents": False,  # text, pictures and video (models-overview; MoonshotAI/Kimi-K2.5#27)
+}
 _THINKS: Final[Mapping[str, QuirkValue]] = {
+    **_NO_PDF,
     "sampling": "drop",  # "invalid temperature: only 1 is allowed" (opencode#10811)
     # Thoughts alone can use up a small budget; the vendor advises 16000 and more
     # (https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model).
@@ -40,6 +44,7 @@ _THINKS: Final[Mapping[str, QuirkValue]] = {
 }
 _ALWAYS_THINKS: Final[Mapping[str, QuirkValue]] = {
     **_THINKS,
+    "adaptive_thinking": False,  # "'adaptive' is not supported" (jundot/omlx#56)
     "thinking_switch": "thinking",
     "thinking_always": True,  # "only type=enabled is allowed for this model" (Kimi-K2#141)
     "forced_tools": "auto",
@@ -54,6 +59,8 @@ _K3: Final[Mapping[str, QuirkValue]] = {
     "named_tool": False,  # `required` is fine, a named tool is a 400 (can1357/oh-my-pi#1077)
 }
 _NO_THOUGHTS: Final[Mapping[str, QuirkValue]] = {
+    **_NO_PDF,
+    "adaptive_thinking": False,
     "thinking_switch": "none",
     "forced_tools": "allow",
     "min_output": 0,
@@ -76,7 +83,12 @@ _TABLE: Final = (
     ModelFacts(
         ("kimi-k2.5*", "kimi-k2.6*", "k2p5", "k2p6", "kimi-for-coding*"),
         _OVERVIEW,
-        {**_THINKS, "thinking_switch": "thinking", "forced_tools": "no_thinking"},
+        {
+            **_THINKS,
+            "thinking_switch": "thinking",
+            "adaptive_thinking": False,  # as above
+            "forced_tools": "no_thinking",
+        },
         262_144,
         32_768,
     ),

@@ -63,8 +63,14 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     "min_output": 16_000,
     "max_stops": 5,  # of 32 bytes: https://platform.kimi.ai/docs/api/chat
     "max_stop_bytes": 32,
-    # Nobody there runs Anthropic's tools; their own routes ignore or refuse them (Kimi-K2.5#27).
+    # Nobody there runs Anthropic's tools; their own routes ignore or refuse them (Kimi-K2.5#27),
+    # and a PDF is not among the blocks that the same list names.
     "hosted_tools": False,
+    "documents": False,
+    "adaptive_thinking": False,  # "Only 'enabled' and 'disabled' are supported" (jundot/omlx#56)
+    "tool_extras": False,  # "Extra inputs are not permitted" (claude-code#89211)
+    "tool_references": False,  # any is "Invalid request Error" (cc-switch#2941)
+    "cache_marks": False,  # their pages have none; refused at some (cc-switch#3841)
     "max_tools": 128,  # https://platform.kimi.ai/docs/api/chat
     # Codex sends it always; "Extra inputs are not permitted" (decolua/9router#1442).
     "parallel_flag": False,

@@ -21,17 +21,18 @@ from gwproxy.translate.quirks import About, Quirks, QuirkValue
 QuirkKind = Literal["bool", "int", "str", "choice", "list"]
 
 _KINDS: Final[Mapping[object, QuirkKind]] = MappingProxyType(
-    {bool: "bool", int: "int", str: "str", tuple[str, ...]: "list"}
+    {bool: "bool", bool | None: "bool", int: "int", str: "str", tuple[str, ...]: "list"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Quirk:
-    """One quirk as it is declared. `choices` is there for the kind `choice` only."""
+    """One quirk as it is declared. `choices` is there for the kind `choice` only; a `default` of
+    None is not known."""
 
     name: str
     kind: QuirkKind
-    default: QuirkValue
+    default: QuirkValue | None
     choices: tuple[str, ...]
     about: About
 
@@ -117,12 +118,13 @@ def settable_quirks() -> tuple[Quirk, ...]:
     return tuple(quirk for quirk in QUIRKS.values() if not quirk.about.setting)
 
 
-def quirk_values(profile: Profile, model: str = "") -> dict[str, QuirkValue]:
-    """Every quirk with the value it has for `profile` and its model, or another one:
-    the arguments of `Quirks`. A model's own facts come before the preset's, a person's wishes
-    before both."""
+def quirk_values(profile: Profile, model: str = "") -> dict[str, QuirkValue | None]:
+    """Every quirk with the value it has for `profile` and its model, or another one: the arguments
+    of `Quirks`, None where nobody knows. A model's own facts come before the preset's, a person's
+    wishes before both."""
     facts = facts_of(model or profile.model)
-    values = {quirk.name: quirk.default for quirk in QUIRKS.values()} | dict(profile.quirks)
+    values: dict[str, QuirkValue | None] = {quirk.name: quirk.default for quirk in QUIRKS.values()}
+    values |= profile.quirks
     if facts is not None:
         values |= {
             name: value

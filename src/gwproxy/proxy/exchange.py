@@ -76,7 +76,7 @@ class Exchange:
         try:
             await question.put(self._routes, body)
         except (Rejected, NotJson) as error:
-            raise Failed(failures.rejected(error)) from None
+            raise Failed(failures.rejected(error, route.profile.name)) from None
         self._question = question
         try:
             return await self._answered()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from gwproxy.errors import GwproxyError
 from gwproxy.translate.bridge import rejection
 from gwproxy.translate.hub import Failure, FailureKind
-from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.fields import Rejected, Unsupported
 from gwproxy.translate.wire.jsonio import NotJson
 
 
@@ -245,8 +245,12 @@ def oversized_answer(host: str, limit_bytes: int) -> Failure:
     )
 
 
-def rejected(error: Rejected | NotJson) -> Failure:
-    """A request that cannot be read, or not be carried."""
+def rejected(error: Rejected | NotJson, profile: str = "") -> Failure:
+    """A request that cannot be read, or not be carried to the upstream of `profile`."""
+    if profile and isinstance(error, Unsupported) and error.quirk:
+        # A person may know better than we do.
+        way_out = f"if it is taken after all: gwproxy profile set {profile} quirk.{error.quirk}"
+        return rejection(error.field, f"{error.why}; {way_out}")
     if isinstance(error, Rejected):
         return rejection(error.field, error.why)
     return rejection("", str(error))

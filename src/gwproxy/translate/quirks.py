@@ -5,12 +5,15 @@ this rests on: vendor pages or public threads (owner/repository#number). Passes,
 and readers look a flag up; `profiles.quirks` reads the same declaration to say what values an
 upstream has and to understand what a person types. Nothing anywhere asks for a provider's or a
 model's name.
+
+Where nobody knows whether an upstream takes something, the quirk's value is None, and it is sent:
+a refusal teaches better than a guess (`known_to_refuse`, `Quirks.decided`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 from gwproxy.translate.dialect_facts import Condition
 
@@ -99,12 +102,12 @@ class Quirks:
         ),
     ] = ("low", "medium", "high")
     adaptive_thinking: Annotated[
-        bool,
+        bool | None,
         About(
             "an Anthropic upstream takes `thinking: {type: adaptive}` and an effort",
             "anthropics/claude-code#29531",
         ),
-    ] = False
+    ] = None
     signed_thinking: Annotated[
         bool,
         About(
@@ -188,7 +191,9 @@ class Quirks:
         bool, About("images may stand in `tool` messages (Chat)", "farion1231/cc-switch 6c9d444c8")
     ] = False
     vision: Annotated[bool, About("takes images", _KIMI_MODELS)] = True
-    documents: Annotated[bool, About("takes documents (PDF)", "MoonshotAI/Kimi-K2.5#27")] = False
+    documents: Annotated[bool | None, About("takes documents (PDF)", "MoonshotAI/Kimi-K2.5#27")] = (
+        None
+    )
     image_urls: Annotated[
         bool,
         About(
@@ -225,26 +230,26 @@ class Quirks:
         ),
     ] = "open"
     tool_extras: Annotated[
-        bool,
+        bool | None,
         About(
             "an Anthropic upstream takes defer_loading, strict, input_examples on tools",
             "anthropics/claude-agent-sdk-python#694, anthropics/claude-code#89211",
         ),
-    ] = False
+    ] = None
     tool_references: Annotated[
-        bool,
+        bool | None,
         About(
             "an Anthropic upstream takes tool_reference blocks",
             "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
         ),
-    ] = False
+    ] = None
     hosted_tools: Annotated[
-        bool,
+        bool | None,
         About(
             "runs hosted tools of its own dialect, such as web_search",
             "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool",
         ),
-    ] = True
+    ] = None
     schema: Annotated[
         Literal["open", "moonshot", "moonshot_plain", "words"],
         About(
@@ -265,8 +270,8 @@ class Quirks:
 
     # --- caching and identity
     cache_marks: Annotated[
-        bool, About("takes Anthropic's cache_control marks", "farion1231/cc-switch#3841")
-    ] = False
+        bool | None, About("takes Anthropic's cache_control marks", "farion1231/cc-switch#3841")
+    ] = None
     prompt_cache_key: Annotated[
         bool,
         About(
@@ -307,4 +312,20 @@ class Quirks:
         """Whether a thing is taken under this condition."""
         if when in ("never", "always"):
             return when == "always"
-        return getattr(self, when) not in (False, "none")
+        value = getattr(self, when)
+        return when not in _EXTRAS if value is None else value not in (False, "none")
+
+    def decided(self, *, own: bool) -> Quirks:
+        """The same for one exchange, where nobody knows of extras: what a client says in the
+        upstream's own dialect (`own`) goes as it came, and nothing that it cannot have meant is put
+        into another one."""
+        unknown = {name: own for name in _EXTRAS if getattr(self, name) is None}
+        return replace(self, **cast(Any, unknown)) if unknown else self
+
+
+_EXTRAS: Final = ("adaptive_thinking", "tool_extras", "tool_references", "cache_marks")
+
+
+def known_to_refuse(capability: bool | None) -> bool:
+    """Whether an upstream is known not to take what the quirk is about."""
+    return capability is False

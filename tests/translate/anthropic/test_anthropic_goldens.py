@@ -31,6 +31,7 @@ REQUESTS = sorted(p for p in HERE.glob("*.json") if p.name.count(".") == 1)
 STREAMS = sorted(p for p in HERE.glob("*.sse") if p.name.count(".") == 1)
 MANNERS = {
     "plain": Quirks(
+        documents=False,
         family="kimi",
         mid_system="wrap",
         thinking_switch="thinking",

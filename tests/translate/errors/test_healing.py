@@ -173,7 +173,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "Invalid request Error",
         {"hosted_tools": False},
-        {"mid_system": "wrap"},
+        {
+            "tool_references": False,
+            "tool_extras": False,
+            "documents": False,
+            "adaptive_thinking": False,
+            "mid_system": "wrap",
+        },
     ),
 ]
 

@@ -40,7 +40,11 @@ def fitted(request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> 
         (IMAGE, {"vision": False}, "image input not supported by kimi-k2.5"),
         (BY_URL, {"image_urls": False}, "images by URL are not supported by kimi-k2.5"),
         (SVG, {}, "images of type image/svg"),
-        (PDF, {}, "document input not supported by kimi-k2.5"),
+        (
+            PDF,
+            {"documents": False},
+            "document input not supported by kimi-k2.5: it is known not to",
+        ),
         (Media("image", "file", "f"), {}, "images by file id are not supported by kimi-k2.5"),
         (
             Media("document", "file", "f"),
@@ -66,12 +70,13 @@ def test_what_was_shown_before_the_latest_answer_is_noted_and_ends_no_session() 
     """It was refused when it was new, or another model has seen it."""
     answer, more = Turn("assistant", (Text("a PDF"),)), Turn("user", (Text("go on"),))
     begun = Turn("assistant", (Text("{"),))
-    out, losses = fitted(Request("m", (*asked(PDF).turns, answer, more)))
+    refuses: dict[str, Any] = {"documents": False}
+    out, losses = fitted(Request("m", (*asked(PDF).turns, answer, more)), **refuses)
     assert out.turns[0].blocks[0].text.startswith("[document r.pdf left out: document input not")
     assert (out.turns[1:], losses) == ((answer, more), ["drop:messages.document"])
     for later in ((), (begun,)):
         with pytest.raises(Unsupported, match="document input"):
-            fitted(Request("m", (more, answer, *asked(PDF).turns, *later)))
+            fitted(Request("m", (more, answer, *asked(PDF).turns, *later)), **refuses)
 
 
 WORD = Media("document", "base64", "0M8R", "application/msword")
@@ -95,7 +100,7 @@ def test_what_a_dialect_has_no_part_for(
         assert fitted(request, upstream, documents=True)[0] is request
     for upstream in refuses:
         with pytest.raises(Unsupported, match="not supported"):
-            fitted(asked(block), upstream, documents=True)
+            fitted(asked(block), upstream, tool_extras=False)
     request = asked(BY_ID)
     assert fitted(request, Dialect.ANTHROPIC, tool_extras=True)[0] is request
 
@@ -105,8 +110,42 @@ def test_what_the_host_takes_stays() -> None:
     assert fitted(request, documents=True)[0] is request
 
 
+def test_what_nobody_knows_to_be_refused_stays() -> None:
+    request = asked(PDF)
+    for upstream in (Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES):
+        assert fitted(request, upstream)[0] is request
+
+
+@pytest.mark.parametrize(
+    ("block", "quirk", "acted_upon"),
+    [
+        (PDF, "documents", "does not support PDF input"),
+        (IMAGE, "vision", "could not process image"),
+        (BY_URL, "image_urls", ""),
+    ],
+    ids=["document", "image", "address"],
+)
+def test_a_refusal_names_the_setting_that_lifts_it_in_words_that_claude_code_acts_upon(
+    block: Media, quirk: str, acted_upon: str
+) -> None:
+    refuses: dict[str, Any] = {quirk: False}
+    takes: dict[str, Any] = {quirk: True}
+    with pytest.raises(Unsupported) as refused:
+        fitted(asked(block), **refuses)
+    assert acted_upon in refused.value.why
+    assert refused.value.quirk == f"{quirk}=true"
+    assert fitted(asked(block), **takes)[0].turns[0].blocks == (block,)
+
+
+def test_what_stands_beside_a_result_is_the_tools_and_ends_no_session() -> None:
+    """An older Claude Code puts a PDF that it has read there."""
+    out, losses = fitted(asked(Result("a", (Text("read"),)), PDF), documents=False)
+    assert out.turns[0].blocks[1].text.startswith("[document r.pdf left out: ")
+    assert losses == ["drop:messages.document"]
+
+
 def test_a_text_document_is_text_where_there_are_no_documents() -> None:
-    out, losses = fitted(asked(NOTES), Dialect.ANTHROPIC)
+    out, losses = fitted(asked(NOTES), Dialect.ANTHROPIC, documents=False)
     said = '<document title="n.txt">\nRead this.\nplain\n</document>'
     assert out.turns[0].blocks == (Text(said),)
     assert losses == ["emu:messages.document"]
@@ -180,7 +219,8 @@ def test_images_of_tools_and_earlier_turns_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "flags"), [(IMAGE, {"vision": False}), (PDF, {}), (BY_URL, {"image_urls": False})]
+    ("block", "flags"),
+    [(IMAGE, {"vision": False}), (PDF, {"documents": False}), (BY_URL, {"image_urls": False})],
 )
 def test_what_was_answered_once_never_ends_the_session(block: Media, flags: dict[str, Any]) -> None:
     turns = (*asked(block).turns, Turn("assistant", (Text("A cat."),)), *asked(Text("Why?")).turns)

@@ -40,7 +40,8 @@ def test_a_host_of_their_dialect_that_has_the_tools_gets_them_as_they_came() -> 
 
 @pytest.mark.parametrize("upstream", list(DIALECTS))
 def test_others_get_them_in_words_or_not_at_all(upstream: Dialect) -> None:
-    turns, losses = fitted(said(WORDED, MUTE), told(WORDED), upstream=upstream)
+    refuses = Quirks(tool_extras=False)
+    turns, losses = fitted(said(WORDED, MUTE), told(WORDED), upstream=upstream, quirks=refuses)
     assert turns == (said(IN_WORDS), told(IN_WORDS))
     assert losses == ["emu:messages.server_tool_use", "drop:messages.container_upload"]
 

@@ -297,7 +297,8 @@ def test_a_prompt_in_pieces_or_with_a_mark_is_a_message() -> None:
 
 def test_marks_that_the_upstream_does_not_take_are_one_loss() -> None:
     marked = Turn("system", (Text("a", Cache()),))
-    body, losses = rendered(Request("m", (marked, Turn("user", (Text("b", Cache()),)))))
+    asked_for = Request("m", (marked, Turn("user", (Text("b", Cache()),))))
+    body, losses = rendered(asked_for, Quirks(cache_marks=False))
     assert body["instructions"] == "a"
     assert losses == ["drop:cache_control"]
 

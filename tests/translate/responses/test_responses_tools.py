@@ -206,13 +206,16 @@ def test_namespaces_are_whole_again() -> None:
 
 
 def test_deferred_tools_are_shown_where_nobody_searches() -> None:
-    assert rendered(Tool("f", deferred=True))[1] == ["emu:tools.defer_loading"]
+    refuses = replace(PLAIN, tool_extras=False)
+    _, losses = rendered(Tool("f", deferred=True), quirks=refuses)
+    assert losses == ["emu:tools.defer_loading"]
     body, losses = rendered(Tool("f", deferred=True), quirks=replace(PLAIN, tool_extras=True))
     assert (body["tools"][0]["defer_loading"], losses) == (True, [])
 
 
 def test_a_mark_on_a_tool_is_a_loss() -> None:
-    assert rendered(Tool("f", cache=Cache()))[1] == ["drop:cache_control"]
+    refuses = replace(PLAIN, cache_marks=False)
+    assert rendered(Tool("f", cache=Cache()), quirks=refuses)[1] == ["drop:cache_control"]
 
 
 def test_own_hosted_tools_pass_and_foreign_ones_are_named() -> None:

@@ -22,7 +22,7 @@ from msgspec import Struct, structs
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import Block, Media, Request, Result, Text
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire.fields import Unsupported
 
 # What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
@@ -49,53 +49,65 @@ def fit_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
         media = _with_true_type(media)
         if media.kind == "document" and media.source == "text":
             return media if quirks.allow(facts.text_documents) else _as_text(media, losses)
-        why = _refusal(media, request.model, facts, quirks)
-        if why is None and not (is_new or quirks.old_media):
+        why, quirk = _refusal(media, request.model, facts, quirks)
+        if not (why or is_new or quirks.old_media):
             why = "the upstream refused it"
-        if why is None:
+        if not why:
             return media
         if is_new:
-            raise Unsupported("messages", why)
+            raise Unsupported("messages", why, quirk)
         losses.drop(f"messages.{media.kind}")
         return Text(_note(media, why))
 
     return replaced(request, fitted)
 
 
-def _refusal(media: Media, model: str, facts: DialectFacts, quirks: Quirks) -> str | None:
-    """Why the upstream cannot have it; None when it can."""
+def _refusal(media: Media, model: str, facts: DialectFacts, quirks: Quirks) -> tuple[str, str]:
+    """Why the upstream cannot have it, and the setting by which it would get it; "" when it can.
+
+    "could not process image" and "does not support PDF input" are what Claude Code acts upon: it
+    takes the block out and asks again, and tells the model how to read the file instead
+    (2.1.330).
+    """
     match media.kind:
         case "image":
             return _image_refusal(media, model, facts, quirks)
         case "document":
             return _document_refusal(media, model, facts, quirks)
-    return None if facts.sound else f"audio input not supported by {model}"
+    return ("" if facts.sound else f"audio input not supported by {model}"), ""
 
 
-def _image_refusal(image: Media, model: str, facts: DialectFacts, quirks: Quirks) -> str | None:
+def _image_refusal(
+    image: Media, model: str, facts: DialectFacts, quirks: Quirks
+) -> tuple[str, str]:
     if not quirks.vision:
-        return f"image input not supported by {model}"
+        why = "it is known not to take images (could not process image)"
+        return f"image input not supported by {model}: {why}", "vision=true"
     if image.source == "url" and not (quirks.image_urls or image.data.startswith("ms://")):
-        return f"images by URL are not supported by {model}; send the image itself"
+        why = f"images by URL are not supported by {model}; send the image itself"
+        return why, "image_urls=true"
     if image.source == "base64" and image.media_type not in IMAGE_TYPES:
         known = ", ".join(IMAGE_TYPES)
-        return f"images of type {image.media_type} are not supported; use one of {known}"
+        return f"images of type {image.media_type} are not supported; use one of {known}", ""
     if image.source == "file" and not quirks.allow(facts.file_ids):
-        return f"images by file id are not supported by {model}; send the image itself"
-    return None
+        why = f"images by file id are not supported by {model}; send the image itself"
+        return why, "" if facts.file_ids == "never" else f"{facts.file_ids}=true"
+    return "", ""
 
 
 def _document_refusal(
     document: Media, model: str, facts: DialectFacts, quirks: Quirks
-) -> str | None:
-    if not quirks.documents:
-        return f"document input not supported by {model}; send its text instead"
+) -> tuple[str, str]:
+    if known_to_refuse(quirks.documents):
+        why = "it is known not to take documents (does not support PDF input); send the text"
+        return f"document input not supported by {model}: {why}", "documents=true"
     if document.source != "base64" and not facts.addressed_documents:
-        return f"documents by URL or file id are not supported by {model}; send the document itself"
+        why = f"documents by URL or file id are not supported by {model}; send the document itself"
+        return why, ""
     kind = document.media_type or _PDF
     if facts.pdf_only and document.source == "base64" and kind != _PDF:
-        return f"documents of type {kind} are not supported by {model}; send a PDF"
-    return None
+        return f"documents of type {kind} are not supported by {model}; send a PDF", ""
+    return "", ""
 
 
 def _as_text(media: Media, losses: Losses) -> Text:
@@ -186,13 +198,16 @@ def _media(request: Request) -> Iterator[Media]:
 
 def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
     """The request with `change(media, is_new)` made to each Media; the same request when that
-    gives each one back. New is what a person shows and the model has not answered yet."""
+    gives each one back. New is what a person shows and the model has not answered yet; what stands
+    beside a tool's result is the tool's (a PDF that an older Claude Code has read,
+    Alishahryar1/free-claude-code#357)."""
     if next(_media(request), None) is None:
         return request
     new = first_new(request)
     turns = []
     for number, turn in enumerate(request.turns):
-        blocks = _replaced(turn.blocks, change, number >= new)
+        shown = number >= new and not any(type(block) is Result for block in turn.blocks)
+        blocks = _replaced(turn.blocks, change, shown)
         turns.append(turn if blocks is turn.blocks else structs.replace(turn, blocks=blocks))
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request

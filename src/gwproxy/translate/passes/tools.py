@@ -30,7 +30,7 @@ from gwproxy.translate.passes.schema import (
     parameters,
     wrap_arguments,
 )
-from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # Claude Code lists a tool of this name so that deferred loading stays switched on; it is there to
@@ -65,7 +65,8 @@ def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
     for tool in lost:
         if len(lost) == len(request.tools) or tool.name == forced:
             why = f'server tool "{tool.name}" is not available on this upstream'
-            raise Unsupported("tools", why)
+            quirk = "hosted_tools=true" if tool.native_dialect == facts.name else ""
+            raise Unsupported("tools", why, quirk)
         losses.drop(f"tools.{tool.name}")
     kept = tuple(tool for tool in request.tools if tool not in lost)
     return structs.replace(request, tools=kept)
@@ -76,7 +77,7 @@ def _is_lost(tool: Tool, facts: DialectFacts, quirks: Quirks) -> bool:
         return False
     if tool.native_dialect != facts.name:
         return True
-    return not quirks.hosted_tools and not tool.name.startswith(_BUILTIN_MARK)
+    return known_to_refuse(quirks.hosted_tools) and not tool.name.startswith(_BUILTIN_MARK)
 
 
 def narrow_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

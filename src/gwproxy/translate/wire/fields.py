@@ -25,7 +25,11 @@ class Malformed(Rejected):
 
 
 class Unsupported(Rejected):
-    pass
+    """`quirk` is the setting that would have it sent, as `profile set` takes it, "" without one."""
+
+    def __init__(self, field: str, why: str, quirk: str = "") -> None:
+        super().__init__(field, why)
+        self.quirk = quirk
 
 
 def kind_of(value: object) -> str:
