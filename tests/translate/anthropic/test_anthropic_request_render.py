@@ -200,7 +200,7 @@ def test_documents() -> None:
         "media_type": "text/plain",
         "data": "words",
     }
-    assert content(words) == [
+    assert content(words, Quirks(documents=False)) == [
         {"type": "text", "text": '<document title="T">\nC\nwords\n</document>'}
     ]
 
