@@ -49,12 +49,22 @@ def test_show_tells_where_each_value_comes_from(kimi: Ran, command: InProcess) -
     assert origin["quirk.schema"] == "preset kimi-code"
     assert origin["quirk.sampling"] == origin["context_window"] == "model kimi-k2.5"
     assert "quirk.leaked_tools" not in origin
-    assert "quirk.leaked_tools" in command("profile", "show", "kimi", "--all").stdout
-
+    everything = command("profile", "show", "kimi", "--all").stdout
+    assert "quirk.leaked_tools" in everything
+    extras = next(line for line in everything.splitlines() if "quirk.cache_marks" in line)
+    assert "unknown" not in extras  # its preset knows
     data = command("profile", "show", "kimi", "--json").envelope["data"]
     assert data["quirks"]["vision"] is False
     assert data["endpoints"]["messages"] == "https://api.kimi.com/coding/v1/messages"
     assert set(data["overridden"]) == {"preset", "stream", "quirks.vision", "headers.X-Team"}
+
+
+def test_show_tells_what_nobody_knows_of_a_host(command: InProcess) -> None:
+    url = "https://provider.example"
+    command("profile", "add", "own", "--anthropic-url", url, "--model", "m", "--no-key")
+    shown = command("profile", "show", "own", "--all").stdout
+    documents = next(line for line in shown.splitlines() if "quirk.documents" in line)
+    assert "unknown (sent)" in documents
 
 
 def test_an_unknown_setting_is_remarked_upon(
