@@ -56,6 +56,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     "proxy/images.py": {"passes.media"},
     "proxy/thoughts.py": {"passes.recall"},
     "proxy/calibration.py": {"passes.tokens"},
+    "proxy/counters.py": {"losses", "passes.tokens"},
     "proxy/counting.py": {"passes.tokens"},
     "proxy/healing.py": {"errors.healing"},
     "proxy/question.py": {"errors.healing"},

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gwproxy.proxy.counters import Counters
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, messages
 from support.scripted import Script, ScriptedUpstream, StartScripted, Visit, chat_answer
 
@@ -53,9 +54,9 @@ async def refuse(visit: Visit) -> None:
 ASKING = {"quirks": {"count_tokens": "upstream"}}
 
 
-async def test_the_local_estimate_asks_nobody(start: Start) -> None:
-    for kind in ("anthropic", "openai"):
-        gateway, upstream = await start(refuse, kind=kind)
+async def test_where_the_estimate_is_wanted_nobody_is_asked(start: Start) -> None:
+    for kind, wanted in (("anthropic", "local"), ("openai", "auto"), ("openai", "upstream")):
+        gateway, upstream = await start(refuse, kind=kind, quirks={"count_tokens": wanted})
         counted, lost = await count(gateway)
         assert 80 <= counted <= 320
         assert lost == "synth:count"
@@ -101,11 +102,113 @@ async def test_any_trouble_there_gives_the_estimate(start: Start, script: Script
     assert len(upstream.visits) == 1
 
 
-async def test_twenty_five_at_once(start: Start) -> None:
-    gateway, upstream = await start(refuse, kind="openai")
-    counts = await asyncio.gather(*(count(gateway) for _ in range(25)))
-    assert len(set(counts)) == 1
-    assert not upstream.visits
+def counts_as(word: object, *, then: object = 4711) -> Script:
+    """Counts the one word of a host that nobody knows as `word`, anything longer as `then`."""
+
+    async def script(visit: Visit) -> None:
+        asked = visit.json["messages"] == [{"role": "user", "content": "Hello"}]
+        await visit.answer(json.dumps({"input_tokens": word if asked else then}).encode())
+
+    return script
+
+
+def refuses(status: int) -> Script:
+    async def script(visit: Visit) -> None:
+        await visit.answer(b'{"error":{"message":"no"}}', status=status)
+
+    return script
+
+
+async def burst(gateway: TestGateway) -> list[tuple[int, str]]:
+    """Twenty-five counts at once, as Claude Code wants them for /context."""
+    return await asyncio.gather(*(count(gateway) for _ in range(25)))
+
+
+async def test_an_unknown_host_that_counts_one_word_well_counts_all_from_then_on(
+    start: Start,
+) -> None:
+    gateway, upstream = await start(counts_as(8))
+    assert set(await burst(gateway)) == {(4711, "")}
+    assert await count(gateway) == (4711, "")
+    first, *others = [visit.json for visit in upstream.visits]
+    assert first == {"model": "up-model", "messages": [{"role": "user", "content": "Hello"}]}
+    assert [body["messages"] for body in others] == [COUNT["messages"]] * 26
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        *map(refuses, (404, 405, 501)),
+        *map(counts_as, (0, 2, 25, -8, 4711, True, "8", 8.5, None)),
+        nonsense,
+        another_shape,
+    ],
+)
+async def test_an_unknown_host_that_does_not_count_is_asked_once(
+    start: Start, script: Script
+) -> None:
+    gateway, upstream = await start(script)
+    assert {lost for _, lost in await burst(gateway)} == {"synth:count"}
+    assert 80 <= (await count(gateway))[0] <= 320
+    assert len(upstream.visits) == 1
+    async with gateway.post("/v1/messages/count_tokens", COUNT | {"model": "up/other"}) as response:
+        assert response.status == 200
+    assert [visit.json["model"] for visit in upstream.visits] == ["up-model", "other"]
+
+
+@pytest.mark.parametrize(
+    "script", [*map(refuses, (400, 401, 403, 429, 500, 503)), silence, hang_up]
+)
+async def test_what_says_nothing_of_the_route_teaches_nothing(start: Start, script: Script) -> None:
+    """All who wait share one question; the next one asks again."""
+    gateway, upstream = await start(script)
+    assert {lost for _, lost in await burst(gateway)} == {"synth:count"}
+    assert len(upstream.visits) == 1
+    assert (await count(gateway))[1] == "synth:count"
+    assert len(upstream.visits) == 2
+
+
+async def test_a_route_that_goes_away_is_not_asked_again(start: Start) -> None:
+    async def script(visit: Visit) -> None:
+        is_word = visit.json["messages"] != COUNT["messages"]
+        await (counts_as(8) if is_word else refuse)(visit)
+
+    gateway, upstream = await start(script)
+    for _ in range(3):
+        assert (await count(gateway))[1] == "synth:count"
+    assert len(upstream.visits) == 2
+
+
+async def test_whoever_waits_asks_where_the_first_one_has_gone() -> None:
+    counters, asked = Counters(), asyncio.Event()
+
+    async def never() -> bool | None:
+        asked.set()
+        await asyncio.Event().wait()
+        return None
+
+    async def yes() -> bool | None:
+        return True
+
+    first = asyncio.create_task(counters.has(("url", "m"), never))
+    await asked.wait()
+    second = asyncio.create_task(counters.has(("url", "m"), yes))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second
+    assert await counters.has(("url", "m"), never)
+
+
+async def test_hosts_that_were_not_asked_of_for_long_are_forgotten() -> None:
+    counters = Counters()
+    for number in range(300):
+        counters.learn(("url", f"m{number}"), counts=True)
+
+    async def no() -> bool | None:
+        return False
+
+    assert await counters.has(("url", "m299"), no)
+    assert not await counters.has(("url", "m0"), no)
 
 
 async def test_unknown_blocks_have_a_size_too(start: Start) -> None:

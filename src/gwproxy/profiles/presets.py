@@ -106,7 +106,8 @@ _TABLE: Final = (
         model="kimi-k2.5",
         stream="never",  # "Streaming responses are not currently supported."
         auth=MappingProxyType({Dialect.ANTHROPIC: X_API_KEY, Dialect.CHAT: BEARER}),
-        quirks=MappingProxyType({**_KIMI_K25, "usage_in_stream": False}),
+        # Its page lists no count_tokens.
+        quirks=MappingProxyType({**_KIMI_K25, "usage_in_stream": False, "count_tokens": "local"}),
         context_window=262_144,
         max_output_tokens=32_768,
         # "longer queue times during peak periods". The page has clients wait for 600 s; ours is

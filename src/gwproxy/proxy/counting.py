@@ -1,8 +1,8 @@
 """`count_tokens` and `input_tokens`: always answered, never billed.
 
-Where the profile says that the upstream has an endpoint for it, that one is asked first; any
-trouble there, and every other profile, gets the local estimate, corrected by what the upstream
-has counted so far. Claude Code sends about 25 of these at once for `/context`.
+The upstream's own endpoint is asked first where it has one, as the profile says or as one word has
+shown (`counters`); any trouble there, and every other profile, gets the local estimate, corrected
+by what the upstream has counted so far. Claude Code sends about 25 of these at once for `/context`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from gwproxy.proxy import answers, headers, inbound
+from gwproxy.proxy.counters import NO_ROUTE, one_word, plausible
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.question import begin_turn
@@ -53,9 +54,7 @@ async def count(
     bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)
     head = answers.head(Dialect.ANTHROPIC, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)
-    counted = None
-    if route.quirks.count_tokens == "upstream" and FACTS[route.dialect].counted:
-        counted = await _ask(services, route, request.headers, bridge, body)
+    counted = await _Upstream(services, route, request.headers, bridge).count(body)
     if counted is None:
         counted = _estimated(bridge, body)
         head["x-gwproxy-loss"] = "synth:count"
@@ -112,31 +111,56 @@ def _estimated(bridge: Bridge, body: bytes) -> int:
         return max(1, round(len(body) / tokens.BYTES_PER_TOKEN))
 
 
-async def _ask(
-    services: Services,
-    route: Route,
-    client: Mapping[str, str],
-    bridge: Bridge,
-    body: bytes,
-) -> int | None:
-    """The upstream's own count; None when it cannot be had."""
-    url = route.profile.url("count_tokens")
-    if url is None:
-        return None
-    try:
+class _Upstream(Struct, frozen=True):
+    """The upstream's own endpoint, asked with the headers of one `client` request."""
+
+    services: Services
+    route: Route
+    client: Mapping[str, str]
+    bridge: Bridge
+
+    async def count(self, body: bytes) -> int | None:
+        """The upstream's own count; None when it cannot be had or is not to be believed."""
+        wanted, url = self.route.quirks.count_tokens, self.route.profile.url("count_tokens")
+        if wanted == "local" or url is None or not FACTS[self.route.dialect].counted:
+            return None
+        counters, counter = self.services.counters, (url, self.route.model)
+        if wanted == "auto" and not await counters.has(counter, lambda: self._counts(url)):
+            return None
+        try:
+            status, counted = await self._ask(url, self.bridge.count_request(body))
+        except (Failed, Rejected, NotJson, TimeoutError):
+            return None
+        if wanted == "auto" and status in NO_ROUTE:
+            counters.learn(counter, counts=False)
+        return counted
+
+    async def _counts(self, url: str) -> bool | None:
+        """Whether the endpoint is there and counts as a tokenizer does; None where one try does
+        not show it: a key, a limit or a fault says nothing about the route."""
+        try:
+            status, counted = await self._ask(url, one_word(self.route.model))
+        except NotJson:
+            return False
+        except (Failed, TimeoutError):
+            return None
+        return plausible(counted) if status == 200 else False if status in NO_ROUTE else None
+
+    async def _ask(self, url: str, outgoing: bytes) -> tuple[int, int | None]:
+        """The status, and the count of an answer that is one. Raises Failed, NotJson and
+        TimeoutError."""
+        services, route = self.services, self.route
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(route.profile)
-            outgoing = bridge.count_request(body)
             sent = headers.towards_upstream(
-                client, route, faithful=bridge.relays, streams=False, key=key
+                self.client, route, faithful=self.bridge.relays, streams=False, key=key
             )
             call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)
             try:
                 if not answer.ok:
-                    return None
-                return _read_count(await answer.read_whole(_LARGEST_COUNT_BYTES)).input_tokens
+                    return answer.status, None
+                body = await answer.read_whole(_LARGEST_COUNT_BYTES)
+                return answer.status, _read_count(body).input_tokens
             finally:
                 answer.close()
-    except (Failed, Rejected, NotJson, TimeoutError):
-        return None

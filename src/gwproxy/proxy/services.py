@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.conversations import Conversations
+from gwproxy.proxy.counters import Counters
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.images import Images
 from gwproxy.proxy.keys import Keys
@@ -27,6 +28,7 @@ class Services:
     keys: Keys
     limits: Limits
     calibration: Calibration
+    counters: Counters
     ledger: Ledger
     conversations: Conversations
     healing: Healing

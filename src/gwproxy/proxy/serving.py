@@ -41,6 +41,7 @@ from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
 from gwproxy.proxy.connection import Server
 from gwproxy.proxy.conversations import Conversations
+from gwproxy.proxy.counters import Counters
 from gwproxy.proxy.healing import Healing
 from gwproxy.proxy.images import Address, Images, is_public
 from gwproxy.proxy.keys import Keys
@@ -174,6 +175,7 @@ def _services(options: Options, following: Worker) -> Services:
         Keys(options.find_key),
         options.limits,
         Calibration(),
+        Counters(),
         ledger,
         conversations,
         healing=Healing(keeps=options.learns),

@@ -289,12 +289,13 @@ class Quirks:
 
     # --- side routes
     count_tokens: Annotated[
-        Literal["local", "upstream"],
+        Literal["auto", "local", "upstream"],
         About(
-            "who counts tokens: gwproxy by estimate, or the upstream's own free endpoint",
+            "who counts tokens: the upstream's own free endpoint once it has counted one word "
+            "plausibly, gwproxy by estimate, or that endpoint in any case",
             "https://kimi-k25.com, https://docs.anthropic.com/en/api/messages-count-tokens",
         ),
-    ] = "local"
+    ] = "auto"
 
     # --- streams
     usage_in_stream: Annotated[bool, About("takes stream_options.include_usage", _OPENAI_CHAT)] = (

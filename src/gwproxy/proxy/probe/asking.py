@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gwproxy.profiles.profile import Profile
 from gwproxy.proxy import answers, headers
+from gwproxy.proxy.counters import NO_ROUTE, one_word
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.addresses import other_bases
@@ -26,8 +27,6 @@ from gwproxy.translate.wire.fields import Rejected
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 """Lists of models of a reseller reach one megabyte."""
-
-_NOT_THERE: Final = frozenset({404, 405, 501})
 
 _FREE_PATIENCE_S: Final = 15.0
 """No model has to think for a list or a count."""
@@ -83,7 +82,7 @@ async def ask_free(
     method: Any = "GET" if body is None else "POST"
     answer = await upstream.send(Call(profile, url, sent, body or b"", {}, way.key, False, method))
     try:
-        return None if answer.status in _NOT_THERE else await _read_ok(answer, way.dialect)
+        return None if answer.status in NO_ROUTE else await _read_ok(answer, way.dialect)
     finally:
         answer.close()
 
@@ -109,7 +108,7 @@ async def _answers(upstream: Upstream, way: Way) -> bool:
             return True
         if not FACTS[way.dialect].counted:
             return False
-        body = await ask_free(upstream, way, "count_tokens", questions.count(way.route.model))
+        body = await ask_free(upstream, way, "count_tokens", one_word(way.route.model))
     except Failed:
         return False
     return body is not None and isinstance(member(body, "input_tokens"), int)

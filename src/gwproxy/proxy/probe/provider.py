@@ -15,6 +15,7 @@ from gwproxy.errors import CredentialError
 from gwproxy.profiles.endpoints import host_of
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
+from gwproxy.proxy.counters import one_word, plausible
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.probe import questions
@@ -156,16 +157,14 @@ class ProviderProbe:
         return Verdict("models", Outcome.NOTE, words, f"gwproxy models {way.profile.name}")
 
     async def _count(self, way: Way) -> Verdict:
-        expected = way.route.quirks.count_tokens == "upstream"
-        question = questions.count(way.route.model)
-        body = await ask_free(self._upstream, way, "count_tokens", question)
-        counted = None if body is None else member(body, "input_tokens")
-        if isinstance(counted, int):
-            learned = None if expected else Learned("quirk.count_tokens", "upstream")
-            words = "the provider counts, for nothing"
-            return Verdict("count_tokens", Outcome.GOOD, words, learned=learned)
-        learned = Learned("quirk.count_tokens", "local") if expected else None
-        return Verdict("count_tokens", Outcome.GOOD, _NO_COUNT, learned=learned)
+        wanted = way.route.quirks.count_tokens
+        body = await ask_free(self._upstream, way, "count_tokens", one_word(way.route.model))
+        counted = body is not None and plausible(member(body, "input_tokens"))
+        words = "the provider counts, for nothing" if counted else _NO_COUNT
+        right = "upstream" if counted else "local"
+        # With `auto` the gateway finds it out by itself.
+        learned = None if wanted in ("auto", right) else Learned("quirk.count_tokens", right)
+        return Verdict("count_tokens", Outcome.GOOD, words, learned=learned)
 
     # --- one dialect -------------------------------------------------------------------------
 

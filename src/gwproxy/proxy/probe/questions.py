@@ -50,11 +50,6 @@ def plain(codec: Codec, model: str, quirks: Quirks, *, streams: bool) -> bytes:
     return jsonio.dumps({"model": model, "stream": streams, **asked})
 
 
-def count(model: str) -> bytes:
-    """A `count_tokens` request."""
-    return jsonio.dumps({"model": model, "messages": [{"role": "user", "content": _SHORT}]})
-
-
 def tool_call(model: str) -> dict[str, Any]:
     """A Messages request that a model answers by calling `TOOL`."""
     return {
