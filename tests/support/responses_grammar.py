@@ -3,7 +3,7 @@
 Two judges in one. Each event must be what the official SDK's type says, and the events together
 must follow the Open Responses specification: numbers without gaps, items before parts before
 deltas, every `.done` present and equal to the sum of its deltas, the terminal response equal to
-what was streamed, one terminal event, `[DONE]` last.
+what was streamed, one terminal event. A `[DONE]` behind it is the upstream's own, and relayed.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 https://www.openresponses.org/specification
@@ -88,23 +88,18 @@ def require(condition: object, rule: str) -> None:
 def events(stream: bytes) -> list[dict[str, Any]]:
     """The events of a stream, after its framing has been checked."""
     require(stream.endswith(b"\n\n"), "the stream ends within a frame")
-    found = []
-    done = False
-    for frame in stream[:-2].split(b"\n\n"):
+    found: list[dict[str, Any]] = []
+    for frame in stream.removesuffix(b"data: [DONE]\n\n")[:-2].split(b"\n\n"):
         if frame.startswith(b":"):
             require(b"\n" not in frame, "a comment is one line")
             continue
-        require(not done, "[DONE] is the last frame")
-        if frame == b"data: [DONE]":
-            done = True
-            continue
+        require(not found or found[-1]["type"] not in TERMINAL, "nothing follows the end")
         match = _FRAME.fullmatch(frame)
         require(match, f"a frame is an event line and a data line: {frame[:80]!r}")
         assert match is not None
         event = json.loads(match[2])
         require(event["type"] == match[1].decode(), "the event line names the type")
         found.append(event)
-    require(done, "[DONE] is there")
     return found
 
 

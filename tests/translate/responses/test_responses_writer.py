@@ -41,6 +41,7 @@ from gwproxy.translate.hub import (
     Usage,
 )
 from gwproxy.translate.responses import echo
+from gwproxy.translate.responses.kept.replay import replay
 from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.seal import unwrap
@@ -440,7 +441,15 @@ def test_a_failure_before_anything_else_is_an_error_and_a_failed_response() -> N
     stream, response = failed([])
     assert kinds(stream) == ["error", "response.failed"]
     assert response["id"] == "resp_1"
-    assert stream.endswith(b"data: [DONE]\n\n")
+
+
+def test_nothing_follows_the_terminal_event() -> None:
+    """Clients that read every event as JSON stumble over a `[DONE]`, which the vendor does not
+    send (openai-python and Codex need none)."""
+    whole = Writer(context()).write([Start(), Finish(Stop(StopReason.END)), End()])
+    assert kinds(whole)[-1] == "response.completed"
+    for stream in (whole, failed([Start()])[0], replay(b'{"id":"resp_1","output":[]}')):
+        assert b"[DONE]" not in stream
 
 
 def test_the_official_sdk_raises_on_the_error_event() -> None:

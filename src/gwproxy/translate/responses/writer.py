@@ -4,7 +4,8 @@
 texts and refusals follow one another. The `.done` events of an item wait for the event after its
 Close: only then is it known whether the answer was cut there, and what was cut is `incomplete`. A
 failed stream ends in `error` and `response.failed`; a call that was open is then never `.done`,
-for Codex runs what is.
+for Codex runs what is. Nothing follows the terminal event: the vendor's own streams end with it,
+and clients that read every event as JSON stumble over a `[DONE]`.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 https://www.openresponses.org/specification
@@ -202,7 +203,6 @@ class Writer:
             status, self._items, self._usage, incomplete=incomplete, error=error
         )
         self._emit(b"response." + status.encode(), b'"response":' + response)
-        self._out.append(b"data: [DONE]\n\n")
 
     def _fail(self, reason: Failure) -> None:
         self._leave_half_call()

@@ -20,12 +20,11 @@ _Event: TypeAlias = tuple[str, _Json]
 def replay(response: bytes, starting_after: int = -1) -> bytes:
     """The whole stream, from the event after number `starting_after` on."""
     whole: _Json = jsonio.loads(response)
-    frames = [
+    return b"".join(
         sse.encode(kind, jsonio.dumps({"type": kind, "sequence_number": number, **members}))
         for number, (kind, members) in enumerate(_events(whole))
         if number > starting_after
-    ]
-    return b"".join(frames) + b"data: [DONE]\n\n"
+    )
 
 
 def _events(whole: _Json) -> Iterator[_Event]:
