@@ -27,7 +27,6 @@ from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     End,
     Event,
-    Fail,
     Finish,
     Lost,
     Ping,
@@ -37,52 +36,24 @@ from gwproxy.translate.events import (
     truncated,
     unreadable,
 )
-from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.reading import Reading
+from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.shapes import present
 
 
-class Reader:
+class Reader(Reading):
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
     def __init__(self, quirks: Quirks) -> None:
-        self._decoder = sse.Decoder()
         self._blocks = Blocks(quirks)
-        self._out = self._blocks.out
-        self._started = False
-        self._over = False
+        super().__init__(self._blocks.out)
         self._input_known = False
         self._stop_word: str | None = None
         self._stop_sequence: str | None = None
         self._stop_details = ABSENT
         self._begun = Answer()  # what the message held at its start
         self._told = 0  # of its blocks, those that are told or come as events
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        if self._over:
-            return []
-        try:
-            frames = self._decoder.feed(chunk)
-        except sse.TooLong as error:
-            self._give_up(unreadable(str(error)))
-            return self._take()
-        for name, data in frames:
-            self._on_frame(name, data)
-        return self._take()
-
-    def finish(self) -> list[Event]:
-        """The upstream has closed the stream."""
-        cut = self._decoder.unfinished
-        for name, data in self._decoder.finish():
-            if not sse.is_torn(data):
-                self._on_frame(name, data)
-        if not self._over:
-            if cut or self._stop_word is None:
-                self._give_up(truncated())
-            else:
-                self._end()
-        return self._take()
 
     def whole(self, body: bytes) -> list[Event]:
         """A body that is no stream, as the stream it would have been."""
@@ -94,14 +65,7 @@ class Reader:
             self._give_up(unreadable(str(error)))
         return self._take()
 
-    def _take(self) -> list[Event]:
-        out = self._out.copy()
-        self._out.clear()
-        return out
-
     def _on_frame(self, name: bytes, data: bytes) -> None:
-        if self._over:
-            return
         try:
             frame = decode_frame(data)
             if frame.type == "content_block_delta":
@@ -229,6 +193,9 @@ class Reader:
             usage = structs.replace(usage, fresh=None, cache_read=None, cache_write=None)
         self._out.append(UsageUpdate(usage))
 
+    def _may_end(self) -> bool:
+        return self._stop_word is not None
+
     def _end(self) -> None:
         try:
             self._blocks.close_all()
@@ -239,14 +206,6 @@ class Reader:
         called = self._blocks.called
         stop = stop_of(self._stop_word, self._stop_sequence, self._stop_details, calls=called)
         self._out += [Finish(stop), End()]
-        self._over = True
-
-    def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
-        self._fail(why)
-
-    def _fail(self, what: Failure) -> None:
-        self._out.append(Fail(what))
         self._over = True
 
 

@@ -13,9 +13,8 @@ from msgspec import Raw
 from gwproxy.translate.anthropic.assembly import Blocks
 from gwproxy.translate.anthropic.frames import Frame, block_stop, decode_head
 from gwproxy.translate.anthropic.reader import Reader
-from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.reading import Tapping
 from gwproxy.translate.wire import jsonio, sieve, sse
 
 _DELTA: Final = b'event: content_block_delta\ndata: {"type":%b"content_block_delta"'
@@ -23,23 +22,14 @@ _DULL: Final = (_DELTA % b"", _DELTA % b" ")
 _CLOSED_BEFORE_AN_ERROR: Final = ("text", "thinking")
 
 
-class Tap(Reader):
+class Tap(Tapping, Reader):
     """The events of a relayed stream, less its blocks."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
-        self.decoder = self._decoder = sse.Decoder(sieve.Beginnings(_DULL))
+        self.decoder = sse.Decoder(sieve.Beginnings(_DULL))
         self._blocks: _Outline = _Outline(quirks)
         self._out = self._blocks.out
-
-    @property
-    def over(self) -> bool:
-        return self._over
-
-    def read(self, frames: list[sse.Frame]) -> list[Event]:
-        for name, data in frames:
-            self._on_frame(name, data)
-        return self._take()
 
     def closing(self) -> bytes:
         """What ends the open blocks before an error; a call stays open, for clients run it."""
@@ -48,9 +38,6 @@ class Tap(Reader):
 
     def _on_content_block_delta(self, frame: Frame) -> None:
         """Text, and arguments, of which the client makes what it can."""
-
-    def _give_up(self, why: Failure) -> None:
-        """The client gets it all the same, and may understand it."""
 
 
 class _Outline(Blocks):

@@ -9,8 +9,6 @@ https://platform.openai.com/docs/api-reference/chat/streaming
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from gwproxy.translate.chat import failure
 from gwproxy.translate.chat.assembly import Assembly
 from gwproxy.translate.chat.ending import (
@@ -32,54 +30,26 @@ from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     End,
     Event,
-    Fail,
     Finish,
     Lost,
     Start,
     Unreadable,
     UsageUpdate,
-    truncated,
     unreadable,
 )
-from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.reading import Reading
+from gwproxy.translate.wire import jsonio
 
 
-class Reader:
+class Reader(Reading):
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
     def __init__(self, quirks: Quirks) -> None:
-        self._decoder = sse.Decoder()
         self._blocks = Assembly(quirks)
-        self._out = self._blocks.out
-        self._length: int | None = None
-        self._started = False
-        self._over = False
+        super().__init__(self._blocks.out)
         self._finish_reason: str | None = None
         self._sequence: str | int | None = None
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        if self._over:
-            return []
-        try:
-            frames = self._decoder.feed(chunk)
-        except sse.TooLong as error:
-            self._give_up(unreadable(str(error)))
-            return self._take()
-        self._on_frames(frames)
-        return self._take()
-
-    def finish(self) -> list[Event]:
-        """The upstream has closed the stream."""
-        cut = self._decoder.unfinished
-        self._on_frames(frame for frame in self._decoder.finish() if not sse.is_torn(frame[1]))
-        if not self._over:
-            if cut or self._finish_reason is None:
-                self._give_up(truncated())
-            else:
-                self._end()
-        return self._take()
 
     def whole(self, body: bytes) -> list[Event]:
         """A body that is no stream, as the stream it would have been."""
@@ -88,21 +58,13 @@ class Reader:
             self._end()
         return self._take()
 
-    def _take(self) -> list[Event]:
-        out = self._out[: self._length]
-        self._out.clear()
-        return out
-
-    def _on_frames(self, frames: Iterable[sse.Frame]) -> None:
-        for _name, data in frames:
-            if self._over:
-                return  # some upstreams go on talking after [DONE]
-            try:
-                self._on_chunk(typed(data), data)
-            except MISFITS:
-                self._on_misfit(data)
-            except Unreadable as error:
-                self._give_up(unreadable(str(error)))
+    def _on_frame(self, name: bytes, data: bytes) -> None:
+        try:
+            self._on_chunk(typed(data), data)
+        except MISFITS:
+            self._on_misfit(data)
+        except Unreadable as error:
+            self._give_up(unreadable(str(error)))
 
     def _on_misfit(self, data: bytes) -> None:
         """The terminator, a chunk of another shape, or what is not JSON."""
@@ -121,7 +83,7 @@ class Reader:
         if choices is None or chunk.error is not None or not self._started:
             choices = self._on_first_or_other(chunk, data)
         for choice in choices:
-            if choice.index:
+            if choice.index or self._over:
                 continue  # a second answer was never asked for
             if choice.delta is not None:
                 self._on_words(choice.delta)
@@ -168,7 +130,8 @@ class Reader:
             self._out.append(Lost("annotations"))
 
     def _on_usage(self, figures: Figures) -> None:
-        self._out.append(UsageUpdate(usage_of(figures)))
+        if not self._over:
+            self._out.append(UsageUpdate(usage_of(figures)))
 
     def _on_finish_reason(self, word: str, sequence: str | int | None) -> None:
         broken = broken_off(word)
@@ -177,6 +140,9 @@ class Reader:
         else:
             self._finish_reason = word
             self._sequence = sequence
+
+    def _may_end(self) -> bool:
+        return self._finish_reason is not None
 
     def _end(self) -> None:
         blocks = self._blocks
@@ -192,18 +158,4 @@ class Reader:
             self._finish_reason, self._sequence, calls=blocks.called, refused=blocks.refused
         )
         self._out += [Finish(stop), End()]
-        self._be_over()
-
-    def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
-        self._fail(why)
-
-    def _fail(self, reason: Failure) -> None:
-        self._out.append(Fail(reason))
-        self._be_over()
-
-    def _be_over(self) -> None:
-        """Nothing counts any more of what else the event says that ended the stream."""
-        if not self._over:
-            self._over = True
-            self._length = len(self._out)
+        self._over = True

@@ -13,9 +13,9 @@ from typing import Final
 from gwproxy.translate.chat.assembly import Assembly, Prose
 from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.events import Event, Start
-from gwproxy.translate.hub import Failure
+from gwproxy.translate.events import Start
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.reading import Tapping
 from gwproxy.translate.wire import sieve, sse
 
 # The members whose strings the outline does not look into, with something in them.
@@ -24,27 +24,15 @@ _WORDS: Final = re.compile(
 )
 
 
-class Tap(Reader):
+class Tap(Tapping, Reader):
     """The events of a relayed stream, less its blocks."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
         self._quirks = quirks
-        self.decoder = self._decoder = sse.Decoder(sieve.Repeats(_WORDS, self._is_dull))
+        self.decoder = sse.Decoder(sieve.Repeats(_WORDS, self._is_dull))
         self._blocks = _Outline(quirks)
         self._out = self._blocks.out
-
-    @property
-    def over(self) -> bool:
-        return self._over
-
-    def read(self, frames: list[sse.Frame]) -> list[Event]:
-        self._on_frames(frames)
-        return self._take()
-
-    def closing(self) -> bytes:
-        """Nothing is open in a Chat stream."""
-        return b""
 
     def _is_dull(self, data: bytes) -> bool:
         """Whether the event is JSON that does no more than to begin the answer and say or call
@@ -53,9 +41,6 @@ class Tap(Reader):
         events = alone.read([(b"", data)])
         begun = len(events) == 1 and isinstance(events[0], Start)
         return begun and not alone.over and not alone._finish_reason
-
-    def _give_up(self, why: Failure) -> None:
-        """The client gets it all the same, and may understand it."""
 
 
 class _Outline(Assembly):

@@ -17,7 +17,6 @@ from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     End,
     Event,
-    Fail,
     Finish,
     Start,
     UsageUpdate,
@@ -31,6 +30,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.reading import Reading
 from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.assembly import Assembly
 from gwproxy.translate.responses.ending import (
@@ -45,39 +45,18 @@ from gwproxy.translate.responses.frames import (
     head_shape,
     response_shape,
 )
-from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import present
 
 
-class Reader:
+class Reader(Reading):
     """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
 
     def __init__(self, quirks: Quirks) -> None:
-        self._decoder = sse.Decoder()
         self._answer = Assembly(quirks.family)
-        self._out = self._answer.out
-        self._started = False
-        self._over = False
+        super().__init__(self._answer.out)
         self._begun = WireResponse()  # the response as its first event held it
-
-    def feed(self, chunk: bytes) -> list[Event]:
-        try:
-            frames = self._decoder.feed(chunk)
-        except sse.TooLong as error:
-            self._give_up(unreadable(str(error)))
-            return self._take()
-        for name, data in frames:
-            self._on_frame(name, data)
-        return self._take()
-
-    def finish(self) -> list[Event]:
-        """The upstream has closed the stream."""
-        for name, data in self._decoder.finish():
-            if not sse.is_torn(data):
-                self._on_frame(name, data)
-        self._give_up(truncated())
-        return self._take()
 
     def whole(self, body: bytes) -> list[Event]:
         """A body that is no stream, as the stream it would have been: its last event alone."""
@@ -87,14 +66,7 @@ class Reader:
             self._fail(unreadable(str(error)))
         return self._take()
 
-    def _take(self) -> list[Event]:
-        out = self._out.copy()
-        self._out.clear()
-        return out
-
     def _on_frame(self, name: bytes, data: bytes) -> None:
-        if self._over:
-            return
         try:
             frame = decode(data)
         except jsonio.NotJson:
@@ -202,15 +174,6 @@ class Reader:
         if complaint.message:
             return complaints.judge(200, {}, complaint)
         return unreadable("a response without output")
-
-    def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
-        self._fail(why)
-
-    def _fail(self, reason: Failure) -> None:
-        if not self._over:
-            self._out.append(Fail(reason))
-            self._over = True
 
 
 _TEXT: Final = Text("")

@@ -1,7 +1,8 @@
 """What the relay must know of a Responses stream whose bytes it passes on.
 
 It is the reader with its eyes shut to what the items say: usage, model, status and end are read by
-the same code as in a translated answer.
+the same code as in a translated answer. Items are not closed before an error, since the events that
+end one repeat all that it said.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Final
 
 from msgspec import Raw
 
-from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Call, Failure, Refusal, Text
+from gwproxy.translate.hub import Call, Refusal, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.reading import Tapping
 from gwproxy.translate.responses import items
 from gwproxy.translate.responses.assembly import CALLS, Assembly
 from gwproxy.translate.responses.frames import Frame, Head, head_shape
@@ -35,30 +36,14 @@ _DULL: Final = tuple(
 )
 
 
-class Tap(Reader):
+class Tap(Tapping, Reader):
     """The events of a relayed stream, less its items."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
-        self.decoder = self._decoder = sse.Decoder(sieve.Beginnings(_DULL))
+        self.decoder = sse.Decoder(sieve.Beginnings(_DULL))
         self._answer = _Outline(quirks.family)
         self._out = self._answer.out
-
-    @property
-    def over(self) -> bool:
-        return self._over
-
-    def read(self, frames: list[sse.Frame]) -> list[Event]:
-        for name, data in frames:
-            self._on_frame(name, data)
-        return self._take()
-
-    def closing(self) -> bytes:
-        """Nothing: the events that end an item repeat all that it said."""
-        return b""
-
-    def _give_up(self, why: Failure) -> None:
-        """The client gets it all the same, and may understand it."""
 
 
 class _Outline(Assembly):
