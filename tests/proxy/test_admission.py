@@ -346,6 +346,39 @@ async def test_a_wrong_method_is_told_the_right_one(
         assert (response.status, response.headers["allow"]) == (405, allowed)
 
 
+_UPGRADE = "Connection: Upgrade\r\nUpgrade: {}\r\n"
+
+
+@pytest.mark.parametrize("offer", ["websocket", "WebSocket", "h2c, websocket"])
+async def test_whoever_wants_a_websocket_is_sent_back_to_http_at_once(
+    gateway: TestGateway, upstream: ScriptedUpstream, offer: str
+) -> None:
+    dial = _UPGRADE.format(offer)
+    async with connected(gateway.server.port) as client:
+        await client.send(request("/v1/responses", method="GET", extra=dial, body=b""))
+        answer = await client.answer()
+        assert (answer.status, answer.headers["connection"]) == (426, "upgrade")
+        assert answer.headers["upgrade"]
+        assert b"HTTP POST" in answer.body
+        await client.send(request("/healthz", method="GET", body=b""))
+        assert (await client.answer()).status == 200
+    status, _, _ = await answered(
+        gateway,
+        request("/v1/responses", method="GET", extra=f"{dial}Origin: https://evil.example\r\n"),
+    )
+    assert status == 403
+    assert not upstream.visits
+
+
+@pytest.mark.parametrize("offer", ["h2c", "TLS/1.0", "websocket"])
+async def test_an_offer_to_upgrade_does_not_keep_a_question_from_its_answer(
+    gateway: TestGateway, upstream: ScriptedUpstream, offer: str
+) -> None:
+    extra = _UPGRADE.format(offer)
+    status, _, _ = await answered(gateway, request("/v1/chat/completions", extra=extra))
+    assert (status, len(upstream.visits)) == (200, 1)
+
+
 async def test_many_routes_without_a_version_or_with_two(
     gateway: TestGateway, upstream: ScriptedUpstream
 ) -> None:

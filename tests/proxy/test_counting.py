@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.counters import Counters
-from support.gateway import KEY, QUICK, StartGateway, TestGateway, messages
+from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, messages
 from support.scripted import Script, ScriptedUpstream, StartScripted, Visit, chat_answer
 
 Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
@@ -302,7 +302,7 @@ async def test_one_model(start_gateway: StartGateway) -> None:
     for headers, has_type in (({}, False), ({"anthropic-version": "2023-06-01"}, True)):
         async with gateway.session.get(
             f"{gateway.url}/v1/models/gpt-5",
-            headers={"authorization": "Bearer local-token-for-tests-0123456789", **headers},
+            headers={"authorization": f"Bearer {TOKEN}", **headers},
         ) as response:
             assert response.status == 404
             assert ("type" in await response.json()) is has_type
@@ -315,12 +315,25 @@ async def test_heads_have_no_body(start_gateway: StartGateway) -> None:
         assert await response.read() == b""
 
 
-async def test_what_is_not_offered_and_what_is_nowhere(start_gateway: StartGateway) -> None:
+@pytest.mark.parametrize("path", ["/v1/messages/batches", "/v1/files", "/v1/skills/s_1"])
+async def test_what_is_not_offered_is_told_in_the_callers_dialect(
+    start_gateway: StartGateway, path: str
+) -> None:
     gateway = await start_gateway(TWO)
-    async with gateway.post("/v1/messages/batches", {}) as response:
+    anthropic = {"anthropic-version": "2023-06-01"}
+    async with gateway.post(path, {}, headers=anthropic) as response:
         assert response.status == 501
         assert response.headers["x-should-retry"] == "false"
         assert (await response.json())["error"]["type"] == "not_supported"
+    openai = {"authorization": f"Bearer {TOKEN}"}
+    async with gateway.session.post(gateway.url + path, headers=openai) as response:
+        assert (response.status, response.headers["x-should-retry"]) == (404, "false")
+        told = await response.json()
+        assert ("type" in told, told["error"]["code"]) == (False, "unknown_url")
+
+
+async def test_what_is_nowhere(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(TWO)
     async with gateway.post("/v1/embeddings", {}) as response:
         assert response.status == 404
     async with gateway.get("/v1/messages") as response:

@@ -166,12 +166,17 @@ class Gateway:
             self._admit(request, plan, address)
             if address is None:
                 raise Failed(failures.unknown_route(request.method, record.path))
+            if request.method == "GET" and headers.asks_for_websocket(request.headers):
+                raise Failed(failures.no_websocket())
             return await self._dispatch(request, plan, address, record, started)
         except Failed as failed:
             record.fail(failed.failure)
             response = answers.refusal(caller, failed.failure, record.request_id)
             if response.status == 405 and address is not None:
                 response.headers["allow"] = ", ".join(address.allowed)  # RFC 9110, 15.5.6
+            elif response.status == 426:
+                response.headers["upgrade"] = "HTTP/1.1"  # RFC 9110, 15.5.22
+                response.headers["connection"] = "upgrade"
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence: JSON here, a traceback there
@@ -202,7 +207,9 @@ class Gateway:
     ) -> web.StreamResponse:
         endpoint = address.endpoint
         if endpoint is Endpoint.NOT_OFFERED:
-            raise Failed(failures.not_offered(record.path))
+            if record.client_dialect is Dialect.ANTHROPIC:
+                raise Failed(failures.not_offered(record.path))
+            raise Failed(failures.unknown_route(request.method, record.path))
         if request.method not in address.allowed:
             raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
         if address.answers is not None:

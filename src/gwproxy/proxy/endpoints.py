@@ -71,7 +71,8 @@ _KEPT_BY_TAIL: Final = {
 _COMPACT: Final = "compact"
 """A route of the vendor's, and no id: https://platform.openai.com/docs/api-reference/responses"""
 
-# https://docs.anthropic.com/en/api: what the vendor has and a gateway for other providers has not
+# https://docs.anthropic.com/en/api: what the vendor has and a gateway for other providers has not.
+# OpenAI has files and skills, too: of those only the caller's headers say who is meant.
 _VENDOR_ONLY: Final = (
     "/messages/batches",
     "/complete",
@@ -106,7 +107,7 @@ class Address:
     def dialect(self) -> Dialect | None:
         """The dialect of whoever calls this endpoint; None where any may. Two vendors have routes
         that no other dialect has (product.md §5)."""
-        if self.endpoint is Endpoint.COUNT_TOKENS or self.endpoint is Endpoint.NOT_OFFERED:
+        if self.endpoint is Endpoint.COUNT_TOKENS:
             return Dialect.ANTHROPIC
         if self.endpoint is Endpoint.INPUT_TOKENS or self.endpoint in KEPT:
             return Dialect.RESPONSES

@@ -60,6 +60,17 @@ def wrong_method(method: str, allowed: str) -> Failure:
     )
 
 
+def no_websocket() -> Failure:
+    """Codex dials `/v1/responses` first: at a 426 it goes on over HTTP at once and in silence, at
+    any other status after five to seven dials (openai/codex#43353)."""
+    return Failure(
+        FailureKind.INVALID,
+        "gwproxy: there is no WebSocket here; send the request as an HTTP POST",
+        426,
+        retryable=False,
+    )
+
+
 def not_offered(path: str) -> Failure:
     """An endpoint of the vendor's API that no gateway of ours has.
 

@@ -131,6 +131,13 @@ def request_id_header(client: Dialect) -> str:
     return FACTS[client].request_id
 
 
+def asks_for_websocket(client: Mapping[str, str]) -> bool:
+    """Whether a request wants to go on as a WebSocket. Every other offer to upgrade may be passed
+    over (RFC 9110, 7.8): JDK and Ktor make one, for HTTP/2, with each POST."""
+    offers = (offer.strip().lower() for offer in client.get("upgrade", "").split(","))
+    return "websocket" in offers
+
+
 def printable(text: str) -> str:
     """`text` as a header value: a model's name may hold anything."""
     if _PRINTABLE.fullmatch(text):

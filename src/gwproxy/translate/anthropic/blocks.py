@@ -52,7 +52,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments, jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
-from gwproxy.translate.wire.shapes import present
+from gwproxy.translate.wire.shapes import arguments_of, present
 
 _is_object: Final = msgspec.json.Decoder(dict[str, Raw])
 
@@ -78,7 +78,9 @@ def read_content(content: str | list[AnyBlock] | None, losses: Losses) -> tuple[
 def _read_block(block: AnyBlock, losses: Losses) -> Block:
     match block:
         case ToolUseBlock(id=identity, name=name):
-            return Call(identity, name, jsonio.raw(block.input), cache=cache(block.cache_control))
+            printed = bytes(block.input).startswith(b'"')  # as the other dialects have it
+            text = arguments_of(block.input, "input") if printed else jsonio.raw(block.input)
+            return Call(identity, name, text, cache=cache(block.cache_control))
         case ToolResultBlock():
             return _read_result(block, losses)
         case ThinkingBlock(thinking=text, signature=signature):

@@ -47,7 +47,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments
 from gwproxy.translate.wire.fields import Malformed, Unsupported
-from gwproxy.translate.wire.shapes import present
+from gwproxy.translate.wire.shapes import arguments_of, present
 
 _ERROR: Final = "[tool error] "
 
@@ -264,17 +264,21 @@ class _HistoryReader:
         for number, call in enumerate(message.tool_calls or ()):
             blocks.append(self._call(call, f"{path}.tool_calls[{number}]"))
         if message.function_call is not None:
-            blocks.append(self._legacy_call(message.function_call))
+            blocks.append(self._legacy_call(message.function_call, f"{path}.function_call"))
         return blocks
 
     def _call(self, call: ToolCall, path: str) -> Call:
         if call.function is not None:
-            return Call(call.id, call.function.name, call.function.arguments or "")
+            return self._function_call(call.id, call.function, f"{path}.function")
         if call.custom is None:
             raise Malformed(f"{path}.function", "field required")
         self._free_form.add(call.id)
         return Call(call.id, call.custom.name, call.custom.input, custom=True)
 
-    def _legacy_call(self, function: _Function) -> Call:
+    def _legacy_call(self, function: _Function, path: str) -> Call:
         call_id = self._legacy[function.name] = f"call_{len(self._turns)}"
-        return Call(call_id, function.name, function.arguments or "")
+        return self._function_call(call_id, function, path)
+
+    def _function_call(self, call_id: str, function: _Function, path: str) -> Call:
+        text = arguments_of(function.arguments, f"{path}.arguments")
+        return Call(call_id, function.name, text)

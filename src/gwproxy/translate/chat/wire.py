@@ -80,7 +80,7 @@ class UserMessage(Struct, forbid_unknown_fields=True, tag_field="role", tag="use
 
 class _Function(Struct, forbid_unknown_fields=True):
     name: str
-    arguments: str | None = None
+    arguments: Raw = Raw()
 
 
 class _Custom(Struct, forbid_unknown_fields=True):

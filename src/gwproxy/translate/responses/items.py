@@ -31,7 +31,7 @@ from gwproxy.translate.responses.wire import (
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.fields import Malformed, get_object, get_string
-from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.shapes import Shape, arguments_of, present
 
 _object: Final = jsonio.decoder(dict[str, Raw])
 SUMMARY_JOINT: Final = "\n\n"
@@ -50,7 +50,8 @@ def parse_call(item: CallItem, path: str) -> Call:
         raise Malformed(f"{path}.name", "field required")
     if item.type == "custom_tool_call":
         return Call(call_id, item.name, item.input or "", custom=True, namespace=item.namespace)
-    return Call(call_id, item.name, _arguments(item.arguments, path), namespace=item.namespace)
+    text = arguments_of(item.arguments, f"{path}.arguments")
+    return Call(call_id, item.name, text, namespace=item.namespace)
 
 
 def _call_id(call_id: str | None, item: Item, path: str) -> str:
@@ -58,14 +59,6 @@ def _call_id(call_id: str | None, item: Item, path: str) -> str:
     if known is None:
         raise Malformed(f"{path}.call_id", "field required")
     return known
-
-
-def _arguments(raw: Raw, path: str) -> str:
-    if not present(raw):
-        return ""
-    if bytes(raw).startswith(b"{"):  # some servers forget to print the object
-        return jsonio.raw(raw)
-    return get_string(jsonio.loads(bytes(raw)), f"{path}.arguments")
 
 
 def _typed_arguments(typed: TypedTool, item: CallItem, path: str) -> str:

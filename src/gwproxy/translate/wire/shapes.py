@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.fields import Malformed, get_string
 
 T = TypeVar("T")
 
@@ -46,6 +46,15 @@ def present(raw: Raw) -> bool:
 def raw_of(value: Any) -> Raw:
     """A decoded value as such a member; null is none."""
     return Raw() if value is None else Raw(jsonio.dumps(value))
+
+
+def arguments_of(raw: Raw, path: str) -> str:
+    """The arguments of a call in a request, as text: a string of JSON or the object itself, of which
+    each dialect has the one and some clients of each the other. Raises Malformed."""
+    if not present(raw):
+        return ""
+    text = bytes(raw)
+    return jsonio.raw(raw) if text.startswith(b"{") else get_string(jsonio.loads(text), path)
 
 
 class Shape(Generic[T]):
