@@ -30,7 +30,7 @@ from gwproxy.translate.responses.wire import (
 )
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.arguments import as_object
-from gwproxy.translate.wire.fields import Malformed, get_object, get_string
+from gwproxy.translate.wire.fields import Malformed, get_object
 from gwproxy.translate.wire.shapes import Shape, arguments_of, present
 
 _object: Final = jsonio.decoder(dict[str, Raw])

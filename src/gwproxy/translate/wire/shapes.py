@@ -49,8 +49,8 @@ def raw_of(value: Any) -> Raw:
 
 
 def arguments_of(raw: Raw, path: str) -> str:
-    """The arguments of a call in a request, as text: a string of JSON or the object itself, of which
-    each dialect has the one and some clients of each the other. Raises Malformed."""
+    """The arguments of a call in a request, as text: some clients of each dialect print the object,
+    others send it as it is. Raises Malformed."""
     if not present(raw):
         return ""
     text = bytes(raw)
