@@ -118,7 +118,8 @@ LIBRARIES: Mapping[str, Set[str]] = {
 
 IN_EACH_DIALECT = {
     "__init__", "wire", "blocks", "history", "tools", "settings", "request", "frames",
-    "assembly", "reader", "writer", "ending", "reply", "failure", "relay",
+    "assembly", "reader", "writer", "ending", "reply", "sealed", "failure",
+    "relay",
 }  # fmt: skip
 LAYOUT: Mapping[str, Set[str]] = {
     "": {
@@ -142,7 +143,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "refusals", "remedies", "grammars", "failure_words", "healing", "complaints",
         "openai_error",
     },
-    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "sealed", "remade"},
+    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "remade"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
     "responses": IN_EACH_DIALECT | {"items", "output", "drafts", "echo", "hosted"},
     "responses/kept": {"__init__", "record", "replay", "state"},

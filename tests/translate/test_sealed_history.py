@@ -1,7 +1,8 @@
 """A history with reasoning that we sealed, towards an upstream of the client's own dialect.
 
 Bytes that pass through would bear our envelope to a maker who takes it for a bad signature
-(https://docs.claude.com/en/docs/build-with-claude/extended-thinking: a 400).
+(https://docs.claude.com/en/docs/build-with-claude/extended-thinking: a 400). What goes is the
+envelope; every other byte stays.
 """
 
 from __future__ import annotations
@@ -116,3 +117,90 @@ def test_counting_opens_it_too() -> None:
     bridge = claude()
     sent = bridge.count_request(history(seal.wrap(Seal("kimi", "text", ""))))
     assert seal.MARK.encode() not in sent
+
+
+# --- the OpenAI dialects -------------------------------------------------------------------------
+
+ODD = b'"n":1.10 , "novelty":[{"x":\n1}]'
+KIMI = Seal("kimi", "text", "", "rs_up")
+SECRET = Seal("claude", "encrypted", "gAAA", "rs_up")
+
+
+def sent_by(dialect: Dialect, body: bytes, family: str = "claude") -> tuple[bytes, Bridge]:
+    bridge = bridge_of(dialect, dialect, Quirks(family=family), stream=False, model="m")
+    sent = bridge.request(body)
+    assert bridge.faithful
+    return sent, bridge
+
+
+def chat(message: bytes) -> bytes:
+    return b'{"model":"m",%b,"messages":[{"role":"user","content":"a"},%b]}' % (ODD, message)
+
+
+def responses(item: bytes) -> bytes:
+    return b'{"model":"m",%b,"input":[{"role":"user","content":"a"},%b]}' % (ODD, item)
+
+
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [
+        (
+            b'{"role":"assistant","reasoning_content":"hm", "content":"b","reasoning_seal":"%b"}',
+            b'{"role":"assistant","reasoning_content":"hm", "content":"b"}',
+        ),
+        (
+            b'{"role":"assistant", "reasoning_seal":"%b","reasoning":"hm","x":1.0}',
+            b'{"role":"assistant", "reasoning":"hm","x":1.0}',
+        ),
+    ],
+)
+def test_a_chat_message_loses_its_envelope_and_nothing_else(message: bytes, sent: bytes) -> None:
+    for made in (KIMI, SECRET):
+        assert sent_by(Dialect.CHAT, chat(message % seal.wrap(made).encode()))[0] == chat(sent)
+
+
+def test_thoughts_that_were_hidden_go_as_words() -> None:
+    message = b'{"role":"assistant","content":"b","reasoning_seal":"%b","x":1.0}'
+    sent, _ = sent_by(Dialect.CHAT, chat(message % seal.wrap(KIMI, "h\u00e9").encode()), "kimi")
+    opened = '{"reasoning_content":"h\u00e9","role":"assistant","content":"b","x":1.0}'
+    assert sent == chat(opened.encode())
+
+
+def test_a_chat_message_of_nothing_but_a_secret_goes_too() -> None:
+    message = b'{"role":"assistant","content":null,"reasoning_seal":"%b"}'
+    redacted = seal.wrap(Seal("claude", "redacted", "x")).encode()
+    sent, bridge = sent_by(Dialect.CHAT, chat(message % redacted))
+    assert sent == chat(b"").replace(b",]", b"]")
+    assert "drop:messages.thinking" in bridge.tally.losses
+
+
+ITEM = b'{"type":"reasoning", "id":"rs_ours","summary":[ ],"encrypted_content":"%b","x":1.0}'
+CALLED = b',{"type":"function_call","id":"fc_1","call_id":"c","name":"a","arguments":"{}"}'
+
+
+def test_a_reasoning_item_is_opened_for_its_owner_byte_by_byte() -> None:
+    body = responses(ITEM % seal.wrap(SECRET).encode() + CALLED)
+    sent, bridge = sent_by(Dialect.RESPONSES, body)
+    assert sent == responses((ITEM % b"gAAA").replace(b"rs_ours", b"rs_up") + CALLED)
+    assert not bridge.tally.losses
+
+
+def test_an_item_without_its_id_gets_the_one_that_its_maker_gave() -> None:
+    """Codex leaves ids out where nothing is stored."""
+    item = ITEM.replace(b' "id":"rs_ours",', b"")
+    sent, _ = sent_by(Dialect.RESPONSES, responses(item % seal.wrap(SECRET).encode() + CALLED))
+    assert sent == responses(item.replace(b"{", b'{"id":"rs_up",', 1) % b"gAAA" + CALLED)
+
+
+def test_plain_thoughts_go_back_as_thoughts() -> None:
+    body = responses(ITEM % seal.wrap(KIMI, "hm").encode() + CALLED)
+    (_, item, _) = json.loads(sent_by(Dialect.RESPONSES, body, "kimi")[0])["input"]
+    thoughts = {"content": [{"type": "reasoning_text", "text": "hm"}], "summary": []}
+    assert item == {"type": "reasoning", "id": "rs_up", "x": 1.0, **thoughts}
+
+
+@pytest.mark.parametrize("made", [KIMI, Seal("claude", "encrypted", "gAAA")])
+def test_an_item_of_somebody_elses_is_taken_away(made: Seal) -> None:
+    sent, bridge = sent_by(Dialect.RESPONSES, responses(ITEM % seal.wrap(made).encode() + CALLED))
+    assert sent == responses(CALLED[1:])
+    assert list(bridge.tally.losses) == ["drop:messages.thinking"]

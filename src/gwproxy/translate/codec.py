@@ -14,6 +14,7 @@ the same thing in each; further ones are its own.
     writer       Writer(context).write(events) -> bytes, .ping() -> bytes
     ending       how an answer ends, both ways: reason to stop and usage
     reply        build(reply, context) -> bytes              the folded answer as a whole body
+    sealed       open_seals(body, quirks, losses) -> bytes  our envelopes in a relayed history
     failure      parse(status, headers, body) -> Failure
                  render(failure, request_id) -> (status, body)
     relay        Tap(quirks).read(frames) / .finish() -> list[Event]
@@ -95,9 +96,9 @@ class Codec(Struct, frozen=True):
 
     `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
-    such a request and its body is not quite the other's. `open_seals` rids a relayed body of our
-    envelopes, `unfold` and `folding` change the form of an answer between equals and keep members
-    that nobody knows; without them such a history or answer goes through the hub. `promises` says
+    such a request and its body is not quite the other's. `unfold` and `folding` change the form of
+    an answer between equals and keep members that nobody knows; without them such an answer goes
+    through the hub. `promises` says
     whether a body that is no answer yet is a promise of one, where the dialect knows such a thing.
     """
 
@@ -111,8 +112,8 @@ class Codec(Struct, frozen=True):
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
     plain_question: Callable[[str, int, Quirks], dict[str, Any]]
+    open_seals: Callable[[bytes, Quirks, Losses], bytes]
     parse_countable: Callable[[bytes, Losses], Request] | None = None
-    open_seals: Callable[[bytes, Quirks, Losses], bytes] | None = None
     unfold: Callable[[bytes, str], bytes] | None = None
     folding: Callable[[], Folding] | None = None
     promises: Callable[[bytes], bool] | None = None

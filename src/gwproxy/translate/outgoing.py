@@ -44,7 +44,7 @@ class Outgoing(Struct, frozen=True):
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
         """Addresses of images that `request` wants fetched."""
         client, quirks = self.unread.client, self.unread.quirks
-        if quirks.image_urls or not _NAMES_ADDRESS.search(body) or self._is_relayed(body):
+        if quirks.image_urls or not _NAMES_ADDRESS.search(body) or self.unread.relays:
             return ()
         return pending_urls(client.parse_request(body, Losses()), quirks)
 
@@ -52,7 +52,7 @@ class Outgoing(Struct, frozen=True):
         self, body: bytes, images: Mapping[str, Fetched], tally: Tally
     ) -> tuple[bytes, Expected]:
         """The body for the upstream, and what to expect of its answer."""
-        if self._is_relayed(body):
+        if self.unread.relays:
             return self._relayed(body, tally)
         request = _estimated(self.unread.client.parse_request(body, tally.losses))
         if images:
@@ -62,7 +62,7 @@ class Outgoing(Struct, frozen=True):
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""
-        if self._is_relayed(body):
+        if self.unread.relays:
             return self._relayed(body, tally)
         rendered, expected = self._rendered(self._countable(body, tally), tally)
         fields = msgspec.json.decode(rendered, type=dict[str, msgspec.Raw])
@@ -77,13 +77,6 @@ class Outgoing(Struct, frozen=True):
         client = self.unread.client
         return (client.parse_countable or client.parse_request)(body, tally.losses)
 
-    def _is_relayed(self, body: bytes) -> bool:
-        """Reasoning that we sealed, for this upstream or another, is a bad signature as it stands:
-        where a dialect does not open it by edits, such a history goes through the hub."""
-        if not self.unread.relays:
-            return False
-        return self.unread.upstream.open_seals is not None or not seal.is_in(body)
-
     def _relayed(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         same = self.unread.context.model == self.model
         outgoing = body if same else relay.replace_model(body, self.model)
@@ -91,7 +84,7 @@ class Outgoing(Struct, frozen=True):
         if self.remade:
             usage = unread.upstream.facts.stream_usage if quirks.usage_in_stream else ""
             outgoing = relay.with_stream(outgoing, streams=self.streams, usage=usage)
-        if unread.upstream.open_seals is not None and seal.is_in(outgoing):
+        if seal.is_in(outgoing):
             outgoing = unread.upstream.open_seals(outgoing, quirks, tally.losses)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses)
         return outgoing, structs.replace(self.unread, relayed=body)

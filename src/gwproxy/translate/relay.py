@@ -49,15 +49,9 @@ def with_stream(body: bytes, *, streams: bool, usage: str) -> bytes:
     if not streams:
         # Where no stream is asked for its options are a 400, too.
         return splice.edited(body, [splice.omit("stream"), splice.omit("stream_options")])
-    begun = splice.edited(body, [splice.put("stream", b"true")])
-    wanted = [("stream", "true"), ("stream_options", usage)]
-    missing = b"".join(
-        b'"%b":%b,' % (name.encode(), text.encode())
-        for name, text in wanted
-        if text and not splice.has(begun, (name,))
-    )
-    opening = begun.index(b"{") + 1
-    return begun[:opening] + missing + begun[opening:] if missing else begun
+    if usage and not splice.has(body, ("stream_options",)):
+        body = splice.with_member(body, "stream_options", usage.encode())
+    return splice.with_member(body, "stream", b"true")
 
 
 def _model_spans(body: bytes) -> list[tuple[int, int]]:

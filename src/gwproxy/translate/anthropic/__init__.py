@@ -1,11 +1,10 @@
 """Anthropic Messages: what Claude Code and the Anthropic SDKs speak.
 
-`codec` says what each file is for; five more are this dialect's own:
+`codec` says what each file is for; four more are this dialect's own:
 
     marks     which blocks the prompt cache is to remember
     schemas   JSON Schemas that this dialect's strict tools and formats take
     hosted    tools that run at the upstream, and what came of them, in words
-    sealed    our envelopes in a history that is relayed
     remade    a relayed answer that changes its form
 
 https://docs.claude.com/en/api/messages
@@ -112,8 +111,8 @@ def codec() -> Codec:
         parse_failure=failure.parse,
         render_failure=failure.render,
         plain_question=_plain_question,
-        parse_countable=request.parse_countable,
         open_seals=sealed.open_seals,
+        parse_countable=request.parse_countable,
         unfold=remade.unfold,
         folding=remade.Folding,
     )

@@ -48,7 +48,7 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.chat import failure, reader, relay, reply, request, writer
+    from gwproxy.translate.chat import failure, reader, relay, reply, request, sealed, writer
     from gwproxy.translate.codec import Codec
 
     return Codec(
@@ -62,6 +62,7 @@ def codec() -> Codec:
         parse_failure=failure.parse,
         render_failure=failure.render,
         plain_question=_plain_question,
+        open_seals=sealed.open_seals,
     )
 
 

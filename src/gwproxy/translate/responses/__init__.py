@@ -57,7 +57,7 @@ FACTS: Final = DialectFacts(
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.responses import failure, reader, relay, reply, request, writer
+    from gwproxy.translate.responses import failure, reader, relay, reply, request, sealed, writer
 
     return Codec(
         facts=FACTS,
@@ -70,6 +70,7 @@ def codec() -> Codec:
         parse_failure=failure.parse,
         render_failure=failure.render,
         plain_question=_plain_question,
+        open_seals=sealed.open_seals,
         parse_countable=request.parse_countable,
         promises=reply.promises,
     )

@@ -105,6 +105,17 @@ def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
     return body
 
 
+def with_member(body: bytes, name: str, text: bytes) -> bytes:
+    """The object `body` whose member `name` is `text`: where it stood, else at the beginning.
+    Raises NotJson."""
+    if has(body, (name,)):
+        return edited(body, [Edit((name,), lambda _value: text)])
+    opening = _after(b"{", body, _after_blanks(body, 0))
+    comma = b"" if body[opening : opening + 1] == b"}" else b","
+    member = msgspec.json.encode(name) + b":" + text + comma
+    return body[:opening] + member + body[opening:]
+
+
 def found(body: bytes, path: Path) -> Iterator[tuple[Path, bytes]]:
     """Every value that `path` leads to, each with the steps to it. Raises NotJson."""
     return _found(body, _after_blanks(body, 0), len(body), path, ())
