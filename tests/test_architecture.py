@@ -128,7 +128,8 @@ LAYOUT: Mapping[str, Set[str]] = {
         "reading",
     },
     "wire": {
-        "__init__", "jsonio", "sse", "shapes", "fields", "seal", "arguments", "splice", "sieve",
+        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "seal", "arguments", "splice",
+        "sieve",
     },
     "passes": {
         "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",

@@ -19,7 +19,7 @@ from gwproxy.translate.dialect_facts import BEARER, Dialect, DialectFacts
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, sse
-from gwproxy.translate.wire.fields import get_list, get_object, get_string
+from gwproxy.translate.wire.fields import get_object, get_string
 from support.unfolded import unfold
 
 TOY = Dialect("toy")
@@ -42,10 +42,7 @@ def parse_request(body: bytes, losses: Losses) -> hub.Request:
     value = get_object(jsonio.loads(body), "")
     return hub.Request(
         get_string(value.get("model"), "model"),
-        tuple(
-            hub.Turn(role, tuple(map(_block, pieces)))
-            for role, pieces in get_list(value.get("turns"), "turns")
-        ),
+        tuple(hub.Turn(role, tuple(map(_block, pieces))) for role, pieces in value["turns"]),
         tuple(hub.Tool(one["name"], schema=one["schema"]) for one in value.get("tools", ())),
         hub.ToolChoice("tool", value["forced"]) if "forced" in value else None,
         stop=tuple(value.get("stop", ())),

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.hub import Block, Call, Reasoning, Refusal, Stop, StopReason, Text, Usage
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.lenient import lenient
 from gwproxy.translate.wire.shapes import present
 
 _REASONS: Final = {
@@ -88,16 +89,12 @@ class Figures(Struct):
     output_tokens_details: _OutputDetails | None = None
 
 
-_figures: Final = jsonio.decoder(Figures)
-
-
 def usage_of(raw: Raw) -> Usage | None:
     """None where there is no usage, or none that can be read: a figure is no reason to fail."""
     if not present(raw):
         return None
-    try:
-        figures = _figures(bytes(raw))
-    except jsonio.NotJson:
+    figures = lenient(jsonio.loads(bytes(raw)), Figures)
+    if figures is None:
         return None
     read = figures.cache_read_input_tokens
     lifetimes, details = figures.cache_creation, figures.output_tokens_details

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from gwproxy.translate.anthropic.wire import ABSENT
 from gwproxy.translate.wire import jsonio, sse
-from gwproxy.translate.wire.shapes import raw_of
+from gwproxy.translate.wire.lenient import lenient
 
 
 class Piece(Struct):
@@ -74,14 +74,6 @@ _typed: Final = msgspec.json.Decoder(Frame)
 decode_head: Final = jsonio.decoder(Head)
 decode_answer: Final = jsonio.decoder(Answer)
 decode_members: Final = jsonio.decoder(dict[str, Raw])
-_WORDS: Final = (
-    "text",
-    "partial_json",
-    "thinking",
-    "signature",
-    "stop_reason",
-    "stop_sequence",
-)
 
 
 def decode_frame(data: bytes) -> Frame:
@@ -89,29 +81,7 @@ def decode_frame(data: bytes) -> Frame:
     try:
         return _typed.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _tolerant(jsonio.loads_torn(data))
-
-
-def _tolerant(value: Any) -> Frame:
-    """Members of the wrong type are none; halves of characters stay, for the next event may bring
-    the other half."""
-    if not isinstance(value, dict):
-        return Frame()
-    kind, index = value.get("type"), value.get("index")
-    return Frame(
-        kind if isinstance(kind, str) else "",
-        index if isinstance(index, int) else None,
-        _piece(value.get("delta")),
-        *(raw_of(value.get(name)) for name in ("content_block", "message", "usage", "error")),
-    )
-
-
-def _piece(value: Any) -> Piece | None:
-    if not isinstance(value, dict):
-        return None
-    words = {name: value[name] for name in _WORDS if isinstance(value.get(name), str)}
-    details, citation = raw_of(value.get("stop_details")), raw_of(value.get("citation"))
-    return Piece(**words, citation=citation, stop_details=details)
+        return lenient(jsonio.loads_torn(data), Frame) or Frame()
 
 
 # --- towards a client ----------------------------------------------------------------------------

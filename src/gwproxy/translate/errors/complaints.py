@@ -24,7 +24,7 @@ from msgspec import Struct
 from gwproxy.translate.errors.failure_words import figures_in, is_overflow, kind_in
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import int_of
+from gwproxy.translate.wire.fields import count_of
 
 # A page or a log line in place of an error: enough of it to recognise, not to flood a terminal.
 _EXCERPT_CHARACTERS: Final = 200
@@ -186,8 +186,8 @@ def _read_object(value: dict[str, Any], depth: int) -> Complaint:
         nested.type or (kind if kind != "error" else None),
         nested.code or _label(detail_code) or _label(value.get("code")),
         nested.param or _label(value.get("param")),
-        int_of(value.get("n_prompt_tokens")),  # llama.cpp gives its figures as members
-        int_of(value.get("n_ctx")),
+        count_of(value.get("n_prompt_tokens")),  # llama.cpp gives its figures as members
+        count_of(value.get("n_ctx")),
     )
 
 

@@ -14,7 +14,7 @@ from gwproxy.translate.events import unreadable
 from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.frames import WireResponse
-from gwproxy.translate.wire.fields import int_of
+from gwproxy.translate.wire.fields import count_of
 
 # The statuses of an answer that is done, to its end or to a limit, and of one that is to come.
 FINISHED: Final = frozenset({"completed", "incomplete"})
@@ -87,7 +87,7 @@ def usage_of(wire: Any) -> Usage:
 
 
 def _count(holder: Any, name: str) -> int | None:
-    return int_of(holder.get(name)) if isinstance(holder, dict) else None
+    return count_of(holder.get(name)) if isinstance(holder, dict) else None
 
 
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:

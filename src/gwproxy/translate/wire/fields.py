@@ -56,25 +56,20 @@ def get_object(value: Any, path: str) -> dict[str, Any]:
     raise Malformed(path, f"expected object, got {kind_of(value)}")
 
 
-def get_list(value: Any, path: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise Malformed(path, f"expected array, got {kind_of(value)}")
-
-
 def get_string(value: Any, path: str) -> str:
     if isinstance(value, str):
         return value
     raise Malformed(path, f"expected string, got {kind_of(value)}")
 
 
-def int_of(value: Any) -> int | None:
-    """`value` if it is a whole number, which true and false are not."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def optional_string(value: Any, path: str) -> str | None:
-    return None if value is None else get_string(value, path)
+def count_of(value: Any) -> int | None:
+    """A whole number of at most 64 bits, also one that is written as text or with a point; true and
+    false are none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    return int(value) if abs(value) < 2**63 else None
 
 
 def optional_int(value: Any, path: str) -> int | None:

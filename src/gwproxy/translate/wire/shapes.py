@@ -152,7 +152,7 @@ def _alternatives(annotation: Any) -> tuple[list[type[Struct]], Any]:
     """The Structs among the alternatives of `annotation`, and what its list holds."""
     structs: list[type[Struct]] = []
     element = None
-    for option in _flatten(annotation):
+    for option in flatten(annotation):
         if isinstance(option, type) and issubclass(option, Struct):
             structs.append(option)
         elif get_origin(option) is list:
@@ -160,7 +160,8 @@ def _alternatives(annotation: Any) -> tuple[list[type[Struct]], Any]:
     return structs, element
 
 
-def _flatten(annotation: Any) -> list[Any]:
+def flatten(annotation: Any) -> list[Any]:
+    """The alternatives of a type."""
     if get_origin(annotation) in (Union, types.UnionType):
-        return [leaf for option in get_args(annotation) for leaf in _flatten(option)]
+        return [leaf for option in get_args(annotation) for leaf in flatten(option)]
     return [annotation]
