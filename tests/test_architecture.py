@@ -54,6 +54,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     # What the shell keeps for the pure room, one file for each.
     "proxy/headers.py": {"omittable"},
     "proxy/images.py": {"passes.media"},
+    "proxy/passthrough.py": {"relay"},
     "proxy/thoughts.py": {"passes.recall"},
     "proxy/calibration.py": {"passes.tokens"},
     "proxy/counters.py": {"losses", "passes.tokens"},

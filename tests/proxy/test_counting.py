@@ -334,7 +334,7 @@ async def test_what_is_not_offered_is_told_in_the_callers_dialect(
 
 async def test_what_is_nowhere(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(TWO)
-    async with gateway.post("/v1/embeddings", {}) as response:
+    async with gateway.post("/v1/moderations", {}) as response:
         assert response.status == 404
     async with gateway.get("/v1/messages") as response:
         assert response.status == 405

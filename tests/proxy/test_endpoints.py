@@ -42,6 +42,8 @@ COUNT = Endpoint.COUNT_TOKENS
         ("/v1/messages/batches/b_1/results", Endpoint.NOT_OFFERED),
         ("/v1/files", Endpoint.NOT_OFFERED),
         ("/v1/complete", Endpoint.NOT_OFFERED),
+        ("/v1/embeddings", Endpoint.EMBEDDINGS),
+        ("/completions", Endpoint.COMPLETIONS),
     ],
 )
 @pytest.mark.parametrize("profile", ["", "kimi-2"])
@@ -74,8 +76,6 @@ def test_a_model_by_its_id(path: str, model: str) -> None:
         "/v2/messages",
         "/v1/message",
         "/v1/messagesx",
-        "/v1/embeddings",
-        "/v1/completions",
         "/V1/messages",
         "/v1%2Fmessages",
         "/v1/messages//count_tokens",

@@ -19,10 +19,20 @@ from gwproxy import __version__
 from gwproxy.errors import GwproxyError
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
-from gwproxy.proxy import answers, counting, failover, failures, guard, headers, models, usage
+from gwproxy.proxy import (
+    answers,
+    counting,
+    failover,
+    failures,
+    guard,
+    headers,
+    models,
+    passthrough,
+    usage,
+)
 from gwproxy.proxy.connection import Connection
 from gwproxy.proxy.conversations import retrieval
-from gwproxy.proxy.endpoints import KEPT, OPEN, Address, Endpoint, address_of
+from gwproxy.proxy.endpoints import KEPT, OPEN, PASSED_ON, Address, Endpoint, address_of
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.ledger import Entry
 from gwproxy.proxy.live import Live
@@ -166,8 +176,7 @@ class Gateway:
             self._admit(request, plan, address)
             if address is None:
                 raise Failed(failures.unknown_route(request.method, record.path))
-            if request.method == "GET" and headers.asks_for_websocket(request.headers):
-                raise Failed(failures.no_websocket())
+            _look_at_route(request, address, record)
             return await self._dispatch(request, plan, address, record, started)
         except Failed as failed:
             record.fail(failed.failure)
@@ -206,12 +215,6 @@ class Gateway:
         started: float,
     ) -> web.StreamResponse:
         endpoint = address.endpoint
-        if endpoint is Endpoint.NOT_OFFERED:
-            if record.client_dialect is Dialect.ANTHROPIC:
-                raise Failed(failures.not_offered(record.path))
-            raise Failed(failures.unknown_route(request.method, record.path))
-        if request.method not in address.allowed:
-            raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
         if address.answers is not None:
             return await failover.exchange(
                 self._services,
@@ -230,6 +233,8 @@ class Gateway:
             return await counting.count_input(
                 self._services, plan.routes, address.profile, request, record
             )
+        if endpoint in PASSED_ON:
+            return await passthrough.answer(self._services, plan.routes, address, request, record)
         if endpoint in KEPT:
             return await retrieval.answer(self._services, plan.routes, address, request, record)
         if endpoint is Endpoint.USAGE:
@@ -251,6 +256,18 @@ def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
         return address.dialect
     # Where the address does not say, only the vendor's own headers can.
     return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
+
+
+def _look_at_route(request: web.BaseRequest, address: Address, record: Record) -> None:
+    """Raises Failed for what is there, but not for this request."""
+    if request.method == "GET" and headers.asks_for_websocket(request.headers):
+        raise Failed(failures.no_websocket())
+    if address.endpoint is Endpoint.NOT_OFFERED:
+        if record.client_dialect == Dialect.ANTHROPIC:
+            raise Failed(failures.not_offered(record.path))
+        raise Failed(failures.unknown_route(request.method, record.path))
+    if request.method not in address.allowed:
+        raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
 
 
 def _words_of(trouble: GwproxyError | None) -> dict[str, str] | None:

@@ -28,6 +28,8 @@ class Endpoint(StrEnum):
     INPUT_ITEMS = "/responses/{id}/input_items"
     CANCEL = "/responses/{id}/cancel"
     INPUT_TOKENS = "/responses/input_tokens"
+    EMBEDDINGS = "/embeddings"
+    COMPLETIONS = "/completions"
     MODELS = "/models"
     USAGE = "/usage"
     STATUS = "/status"
@@ -46,6 +48,9 @@ GENERATING: Final[Mapping[str, Dialect]] = MappingProxyType(
 KEPT: Final = frozenset({Endpoint.RESPONSE, Endpoint.INPUT_ITEMS, Endpoint.CANCEL})
 """About a response that was kept."""
 
+PASSED_ON: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COMPLETIONS})
+"""OpenAI's, and never translated."""
+
 OPEN: Final = frozenset({Endpoint.HEALTH, Endpoint.HELLO, Endpoint.ROOT})
 """Answered without a token; they say nothing but that we are here."""
 
@@ -56,6 +61,7 @@ _POSTED: Final = frozenset(
         Endpoint.INPUT_TOKENS,
         Endpoint.CANCEL,
         Endpoint.STOP,
+        *PASSED_ON,
     }
 )
 
@@ -111,7 +117,7 @@ class Address:
             return Dialect.ANTHROPIC
         if self.endpoint is Endpoint.INPUT_TOKENS or self.endpoint in KEPT:
             return Dialect.RESPONSES
-        return self.answers
+        return Dialect.CHAT if self.endpoint in PASSED_ON else self.answers
 
 
 def address_of(path: str) -> Address | None:

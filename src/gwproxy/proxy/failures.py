@@ -54,6 +54,18 @@ def unknown_route(method: str, path: str) -> Failure:
     )
 
 
+def no_such_upstream_route(endpoint: str, profile: str) -> Failure:
+    """A route of OpenAI's that is passed on, not translated."""
+    return Failure(
+        FailureKind.NOT_FOUND,
+        f"gwproxy: the profile {profile} has no OpenAI address, and {endpoint} cannot be "
+        "translated; ask for PROFILE/MODEL of a profile that has one",
+        404,
+        code="unknown_url",
+        retryable=False,
+    )
+
+
 def wrong_method(method: str, allowed: str) -> Failure:
     return Failure(
         FailureKind.INVALID, f"gwproxy: {method} is not for this route; use {allowed}", 405

@@ -8,6 +8,7 @@ Nothing here knows sockets, keys or the clock.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -25,6 +26,9 @@ from gwproxy.translate.registry import FACTS
 
 _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
 """`claude-sonnet-4-6[1m]`: Claude Code's wish for a context window, never part of a name."""
+
+
+Mapped = Callable[[Profile, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,16 @@ class Routes:
                 continue  # one that has no address now, like a demo that does not run
         return found
 
+    def as_asked(self, pinned: str, requested: str, endpoint: str) -> Route:
+        """The route of a request to an `endpoint` of OpenAI's that is passed on as it is: its model
+        is the one that the request, or a rule, names. Raises Failed."""
+        name, model = self._choose(pinned, requested, lambda _, unmapped: unmapped)
+        profile = self.profile(name)
+        url = profile.url(endpoint)
+        if url is None:
+            raise Failed(failures.no_such_upstream_route(endpoint, name))
+        return Route(profile, model, Dialect.CHAT, url, self.quirks_of(profile, model))
+
     def _to(self, profile: Profile, model: str, client: Dialect) -> Route:
         """The best way to `profile`: in the client's own dialect, else whichever loses least.
         Raises Failed."""
@@ -90,24 +104,23 @@ class Routes:
                 return Route(profile, model, dialect, url, self.quirks_of(profile, model))
         raise Failed(_no_address(profile))
 
-    def _choose(self, pinned: str, requested: str) -> tuple[str, str]:
+    def _choose(self, pinned: str, requested: str, mapped: Mapped | None = None) -> tuple[str, str]:
         """The name of the profile and the upstream's model."""
+        mapped = mapped or mapped_model
         if pinned:
             explicit = requested.removeprefix(f"{pinned}/")
             if explicit != requested:
                 return pinned, explicit
-            return pinned, mapped_model(self.profile(pinned), requested)
+            return pinned, mapped(self.profile(pinned), requested)
         prefix, slash, rest = requested.partition("/")
         if slash and rest and self._knows(prefix):
             # Whoever spells the profile out means this very model.
             return prefix, rest
         for rule in self.config.routes:
             if rule.fits(requested):
-                return rule.profile, rule.model or mapped_model(
-                    self.profile(rule.profile), requested
-                )
+                return rule.profile, rule.model or mapped(self.profile(rule.profile), requested)
         default = self.profile("")
-        return default.name, mapped_model(default, requested)
+        return default.name, mapped(default, requested)
 
     def profile(self, name: str) -> Profile:
         """The profile called `name`, or for "" the default one. Raises Failed."""

@@ -9,21 +9,19 @@ https://platform.openai.com/docs/guides/background
 from __future__ import annotations
 
 import re
-import time
 from typing import Final, Literal, cast
 
 from aiohttp import web
 from multidict import MultiDict
 
-from gwproxy.proxy import answers, headers
+from gwproxy.proxy import headers, passthrough
 from gwproxy.proxy.endpoints import Address, Endpoint
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
-from gwproxy.proxy.outlet import Outlet
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
-from gwproxy.proxy.upstream import Answer, Call
-from gwproxy.translate.bridge import Bridge, RequestHead
+from gwproxy.proxy.upstream import Call
+from gwproxy.translate.bridge import RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.responses import failure
 
@@ -72,7 +70,9 @@ async def ask(
         if not answer.ok:
             body = await answer.read_error(services.limits.error_body_bytes)
             raise Failed(failure.parse(answer.status, answer.headers, body))
-        return await _relay(services, route, answer, request, record)
+        # The name that the client once asked for is not known any more: the answer has ours.
+        bridge = passthrough.bridge_to(route, RequestHead(route.model, stream=True), record)
+        return await passthrough.relay(services, bridge, route, answer, request, record)
     finally:
         answer.close()
 
@@ -89,47 +89,4 @@ def _call(route: Route, address: Address, request: web.BaseRequest, key: str | N
         key,
         streams,
         method=cast(Literal["POST", "GET", "DELETE"], request.method),
-    )
-
-
-async def _relay(
-    services: Services, route: Route, answer: Answer, request: web.BaseRequest, record: Record
-) -> web.StreamResponse:
-    content_type = headers.printable(answer.headers.get("content-type", answers.JSON))
-    head = answers.head(Dialect.RESPONSES, record.request_id, content_type)
-    head |= headers.towards_client(answer.headers)
-    head["x-gwproxy-route"] = headers.printable(route.header)
-    record.status = answer.status
-    if not content_type.startswith("text/event-stream"):
-        body = await answer.read_whole(services.limits.whole_answer_bytes)
-        return answers.whole(body, head, answer.status)
-    stream = _bridge(route, record).stream()
-    outlet = Outlet(request, stream.ping, lambda: head, services.limits)
-    try:
-        while chunk := await answer.read():
-            if out := stream.feed(chunk):
-                await outlet.write(out)
-        last = stream.finish()
-    except Failed as failed:
-        last = stream.fail(failed.failure)
-    finally:
-        outlet.close()
-    if stream.failure is not None:
-        record.fail(stream.failure)
-    await outlet.finish(last)
-    return outlet.response or web.Response()
-
-
-def _bridge(route: Route, record: Record) -> Bridge:
-    """The name that the client once asked for is not known any more: the answer has ours."""
-    return Bridge(
-        Dialect.RESPONSES,
-        Dialect.RESPONSES,
-        route.quirks,
-        asked=RequestHead(route.model, stream=True),
-        model=route.model,
-        streams=True,
-        new_id=answers.new_id,
-        created=int(time.time()),
-        request_id=record.request_id,
     )

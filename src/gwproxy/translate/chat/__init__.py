@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 FACTS: Final = DialectFacts(
     name=Dialect.CHAT,
     base="openai_url",
-    paths=MappingProxyType({"chat": "/chat/completions", "models": "/models"}),
+    paths=MappingProxyType(
+        {
+            "chat": "/chat/completions",
+            "models": "/models",
+            "embeddings": "/embeddings",
+            "completions": "/completions",
+        }
+    ),
     auth=BEARER,  # https://platform.openai.com/docs/api-reference/authentication
     prefixes=("/v1", "/openai/v1", "/api/openai/v1", "/api/v1", ""),
     preference=1,  # what hosts test most
