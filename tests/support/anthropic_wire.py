@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.anthropic.reader import Reader
-from gwproxy.translate.events import Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
-from gwproxy.translate.hub import Failure, Reply
+from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
+from support.reading import Wire
 
 PLAIN = Quirks(family="kimi")
 USAGE = {"input_tokens": 12, "output_tokens": 1}
@@ -89,27 +86,5 @@ def whole_stream(*values: dict[str, Any], reason: str = "end_turn") -> bytes:
     return stream(start(), *values, stopped(reason), STOP)
 
 
-def read(data: bytes, quirks: Quirks = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
-    """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(quirks)
-    events = [event for part in chunks or (data,) for event in reader.feed(part)]
-    events += reader.finish()
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    assert reader.feed(stream(start(), PING)) == []
-    assert reader.finish() == []
-    return events
-
-
-def reply_of(data: bytes, quirks: Quirks = PLAIN) -> Reply:
-    result = fold(read(data, quirks))
-    assert isinstance(result, Reply), result
-    return result
-
-
-def failure_of(data: bytes, quirks: Quirks = PLAIN) -> Failure:
-    events = read(data, quirks)
-    assert isinstance(events[-1], Fail), events[-1]
-    return events[-1].failure
+WIRE = Wire(Dialect.ANTHROPIC, PLAIN, stream(start(), PING))
+read, reply_of, failure_of = WIRE.read, WIRE.reply_of, WIRE.failure_of

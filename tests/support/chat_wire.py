@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.events import Event, Fail, Finish, fold
-from gwproxy.translate.grammar import Grammar
-from gwproxy.translate.hub import Failure, Reply, Stop
+from gwproxy.translate.events import Finish
+from gwproxy.translate.hub import Dialect, Stop
 from gwproxy.translate.quirks import Quirks
+from support.reading import Wire
 
 DONE = b"data: [DONE]\n\n"
 PLAIN = Quirks(family="kimi")
@@ -61,30 +59,8 @@ def stream(*values: Any, done: bool = True) -> bytes:
     return b"".join(frame(value) for value in values) + (DONE if done else b"")
 
 
-def read(data: bytes, quirks: Quirks = PLAIN, chunks: Iterable[bytes] = ()) -> list[Event]:
-    """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(quirks)
-    events = [event for part in chunks or (data,) for event in reader.feed(part)]
-    events += reader.finish()
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    assert reader.feed(stream(chunk({"content": "late"}))) == []
-    assert reader.finish() == []
-    return events
-
-
-def reply_of(data: bytes, quirks: Quirks = PLAIN) -> Reply:
-    result = fold(read(data, quirks))
-    assert isinstance(result, Reply), result
-    return result
-
-
-def failure_of(data: bytes, quirks: Quirks = PLAIN) -> Failure:
-    events = read(data, quirks)
-    assert isinstance(events[-1], Fail), events[-1]
-    return events[-1].failure
+WIRE = Wire(Dialect.CHAT, PLAIN, stream(chunk({"content": "late"})))
+read, reply_of, failure_of = WIRE.read, WIRE.reply_of, WIRE.failure_of
 
 
 def stop_of(data: bytes) -> Stop:

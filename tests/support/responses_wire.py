@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from gwproxy.translate.events import Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
-from gwproxy.translate.hub import Failure, Reply
+from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.responses.reader import Reader
+from support.reading import Wire
 
 UPSTREAM = Quirks(family="up", documents=True)
 CREATED = {"response": {"id": "resp_1", "model": "m", "status": "in_progress", "output": []}}
@@ -57,27 +54,5 @@ def completed(*output: dict[str, Any], **response: Any) -> bytes:
     return frame("response.completed", response={**whole, **response})
 
 
-def read(data: bytes, quirks: Quirks = UPSTREAM, chunks: Iterable[bytes] = ()) -> list[Event]:
-    """The reader's events, checked against the grammar; `chunks` instead of `data` in one piece."""
-    reader = Reader(quirks)
-    events = [event for part in chunks or (data,) for event in reader.feed(part)]
-    events += reader.finish()
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    assert reader.feed(said(0, "late")) == []
-    assert reader.finish() == []
-    return events
-
-
-def reply_of(data: bytes, quirks: Quirks = UPSTREAM) -> Reply:
-    result = fold(read(data, quirks))
-    assert isinstance(result, Reply), result
-    return result
-
-
-def failure_of(data: bytes, quirks: Quirks = UPSTREAM) -> Failure:
-    events = read(data, quirks)
-    assert isinstance(events[-1], Fail), events[-1]
-    return events[-1].failure
+WIRE = Wire(Dialect.RESPONSES, UPSTREAM, said(0, "late"))
+read, reply_of, failure_of = WIRE.read, WIRE.reply_of, WIRE.failure_of

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gwproxy.translate.anthropic import reply, request
-from gwproxy.translate.anthropic.reader import Reader
-from gwproxy.translate.anthropic.writer import Writer
-from gwproxy.translate.codec import ReplyContext
+from gwproxy.translate.anthropic import request
 from gwproxy.translate.dialect_facts import DialectFacts
-from gwproxy.translate.events import Delta, Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Cache,
     Call,
     Dialect,
-    Failure,
     Identity,
     Media,
     OutputFormat,
     Reasoning,
-    Refusal,
-    Reply,
     Request,
     Result,
     Sampling,
@@ -43,17 +35,9 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import FACTS
-from support.anthropic_grammar import collect
-from support.anthropic_sdk import accumulated, bare, whole
-from support.anthropic_wire import PING, PLAIN, STOP, closed, frame, opened, read, start, stopped
-from support.generated import ARGUMENTS, OBJECTS, TEXTS, TOOL_NAMES, replies
+from support.generated import ARGUMENTS, OBJECTS, TEXTS, TOOL_NAMES
 from support.sending import sent
-from support.unfolded import unfold
 
-CONTEXT = ReplyContext(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
-HIDING = ReplyContext(
-    model="asked", new_id=lambda p: f"{p}fresh", family="kimi", show_reasoning=False
-)
 EVERYTHING = Quirks(
     family="claude",
     adaptive_thinking=True,
@@ -67,156 +51,6 @@ EVERYTHING = Quirks(
     context_window=10**9,
 )
 VISIBLE = TEXTS.filter(lambda text: bool(text.strip()))
-
-
-def merged(events: Iterable[Event]) -> list[Event]:
-    """The events with neighbouring deltas joined: what chunking must not change."""
-    out: list[Event] = []
-    for event in events:
-        last = out[-1] if out else None
-        if isinstance(event, Delta) and isinstance(last, Delta) and last.index == event.index:
-            out[-1] = Delta(event.index, last.text + event.text)
-        else:
-            out.append(event)
-    return out
-
-
-def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
-    ends = sorted({place % (len(data) + 1) for place in places} | {len(data)})
-    begins = [0, *ends]
-    return [data[begin:end] for begin, end in zip(begins, ends, strict=False)]
-
-
-def stream_of(answer: Reply) -> bytes:
-    """The stream of an upstream, made by our own writer, which the SDK judges below."""
-    return Writer(CONTEXT).write(unfold(answer))
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-@given(replies(), st.lists(st.integers(0), max_size=12), st.sampled_from([b"\n", b"\r\n", b"\r"]))
-def test_chunks_do_not_matter(answer: Reply, places: list[int], line_end: bytes) -> None:
-    data = stream_of(answer)
-    ended = data.replace(b"\n", line_end)
-
-    assert merged(read(ended, chunks=cut(ended, places))) == merged(read(data))
-
-
-@given(replies(), st.integers(0))
-def test_a_cut_stream_never_ends_as_a_success(answer: Reply, place: int) -> None:
-    data = stream_of(answer)
-    reason_at = data.index(b"event: message_delta")
-    short = data[: place % (data.index(b"}", reason_at) + 1)]
-    events = read(short)
-
-    assert isinstance(events[-1], Fail)
-    assert isinstance(fold(events), Failure)
-
-
-INDEXES = st.integers(-1, 3)
-PIECES = st.one_of(
-    st.builds(lambda t: {"type": "text_delta", "text": t}, TEXTS),
-    st.builds(lambda t: {"type": "thinking_delta", "thinking": t}, TEXTS),
-    st.builds(lambda t: {"type": "signature_delta", "signature": t}, TEXTS),
-    st.builds(lambda t: {"type": "input_json_delta", "partial_json": t}, TEXTS),
-    st.just({"type": "news", "text": 5}),
-    st.none(),
-)
-HEADS = st.one_of(
-    st.just({"type": "text", "text": ""}),
-    st.just({"type": "thinking", "thinking": "t", "signature": "S"}),
-    st.just({"type": "redacted_thinking", "data": "D"}),
-    st.builds(lambda i: {"type": "tool_use", "id": "a", "name": "A", "input": i}, OBJECTS),
-    st.just({"type": "server_tool_use", "name": "web_search", "input": {}}),
-    st.just({"type": "tool_use"}),
-    st.just({}),
-)
-FRAMES: st.SearchStrategy[bytes] = st.one_of(
-    st.builds(
-        lambda i, h: frame({"type": "content_block_start", "index": i, "content_block": h}),
-        INDEXES,
-        HEADS,
-    ),
-    st.builds(
-        lambda i, d: frame({"type": "content_block_delta", "index": i, "delta": d}), INDEXES, PIECES
-    ),
-    st.builds(lambda i: frame(closed(i)), INDEXES),
-    st.sampled_from(
-        [
-            frame(start()),
-            frame(start(usage=None)),
-            frame(PING),
-            frame(STOP),
-            frame(stopped(None)),
-            frame(stopped("end_turn")),
-            frame({"type": "error", "error": {"type": "api_error", "message": "x"}}),
-            frame({"type": "news"}),
-            frame(opened(0, "text")),
-            b"data: [DONE]\n\n",
-            b": comment\n\n",
-        ]
-    ),
-    st.binary(max_size=30),
-)
-
-
-@given(st.lists(FRAMES, max_size=12), st.lists(st.integers(0), max_size=5))
-def test_hostile_frames_never_break_the_grammar(frames: list[bytes], places: list[int]) -> None:
-    data = b"".join(frames)
-
-    for event in read(data, chunks=cut(data, places) if data else ()):
-        assert event is not None  # `read` has checked each of them
-
-
-@given(st.binary(max_size=200))
-def test_any_body_is_an_answer_or_a_failure(body: bytes) -> None:
-    grammar = Grammar(sequential=True)
-    for event in Reader(PLAIN).whole(body):
-        grammar.check(event)
-    grammar.close()
-
-
-# --- writing -------------------------------------------------------------------------------------
-
-
-@given(replies(), st.sampled_from([CONTEXT, HIDING]))
-def test_a_strict_client_reads_every_stream_as_the_whole_answer(
-    answer: Reply, context: ReplyContext
-) -> None:
-    collected = collect(Writer(context).write(unfold(answer)))
-
-    assert bare(collected.message) == bare(json.loads(reply.build(answer, context)))
-
-
-@settings(max_examples=40, deadline=None)
-@given(replies(), st.sampled_from([CONTEXT, HIDING]))
-def test_the_sdk_reads_every_stream_as_the_whole_answer(
-    answer: Reply, context: ReplyContext
-) -> None:
-    stream = Writer(context).write(unfold(answer))
-
-    assert accumulated(stream) == whole(reply.build(answer, context))
-
-
-@given(replies(), st.integers(0))
-def test_a_failure_anywhere_is_a_legal_end(answer: Reply, place: int) -> None:
-    events = list(unfold(answer))
-    failing = events[: place % len(events)]
-    failure = Failure(kind=fold([]).kind, message="x", status=502)  # type: ignore[union-attr]
-
-    assert collect(Writer(CONTEXT).write([*failing, Fail(failure)])).error is not None
-
-
-@given(replies())
-def test_what_was_written_is_read_again(answer: Reply) -> None:
-    """Thoughts apart, which come back in their seal, and refusals, which are text here."""
-    again = fold(Reader(PLAIN).whole(reply.build(answer, CONTEXT)))
-    assert isinstance(again, Reply)
-    said = [Text(b.text) if isinstance(b, Refusal) else b for b in answer.blocks]
-
-    kept = [b for b in said if isinstance(b, Call) or (isinstance(b, Text) and b.text)]
-    assert [b for b in again.blocks if not isinstance(b, Reasoning)] == kept
 
 
 # --- requests ------------------------------------------------------------------------------------

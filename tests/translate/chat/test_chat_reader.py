@@ -6,15 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gwproxy.translate.chat.calls import MAX_BLANKS
 from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.events import Close, Delta, End, Fail, Finish, Open, Start, UsageUpdate
+from gwproxy.translate.events import Close, Delta, End, Fail, Finish, Open, Start, UsageUpdate, fold
 from gwproxy.translate.hub import (
     Call,
     FailureKind,
     Reasoning,
     Refusal,
+    Reply,
     Seal,
     Stop,
     StopReason,
@@ -35,6 +38,7 @@ from support.chat_wire import (
     stop_of,
     stream,
 )
+from support.generated import ARGUMENTS, TOOL_NAMES
 
 STOP = chunk(finish="stop")
 SEAL = Seal("kimi", "text", "")
@@ -590,3 +594,31 @@ def test_usage_wherever_it_stands(values: list[Any]) -> None:
 
 def test_no_usage_is_unknown_and_not_zero() -> None:
     assert reply_of(stream(chunk({"content": "a"}), STOP)).usage == Usage()
+
+
+@given(st.data(), st.lists(st.tuples(TOOL_NAMES, ARGUMENTS), min_size=1, max_size=4))
+def test_interleaved_calls_are_byte_exact(
+    data: st.DataObject, calls: list[tuple[str, str]]
+) -> None:
+    """Any number of calls, cut anywhere, their pieces in any order that keeps each call's own."""
+    waiting = []
+    for index, (name, arguments) in enumerate(calls):
+        cuts = sorted(data.draw(st.sets(st.integers(0, len(arguments)), max_size=4)))
+        edges = zip([0, *cuts], [*cuts, len(arguments)], strict=True)
+        pieces = [call(index, arguments=arguments[a:b]) for a, b in edges]
+        waiting.append([call(index, f"call_{index}", name, ""), *pieces])
+    frames = []
+    while remaining := [queue for queue in waiting if queue]:
+        frames.append(data.draw(st.sampled_from(remaining)).pop(0))
+    result = fold(read(stream(*frames, chunk(finish="tool_calls"))))
+    assert isinstance(result, Reply)
+    got = {block.id: block for block in result.blocks if isinstance(block, Call)}
+    assert got == {
+        f"call_{index}": Call(f"call_{index}", name, arguments)
+        for index, (name, arguments) in enumerate(calls)
+    }
+
+
+def test_deltas_are_as_long_as_they_come() -> None:
+    events = read(stream(chunk({"content": "a"}), chunk({"content": "b"}), chunk(finish="stop")))
+    assert [event.text for event in events if isinstance(event, Delta)] == ["a", "b"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 from typing import Any
 
@@ -11,9 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gwproxy.translate.codec import ReplyContext
-from gwproxy.translate.events import Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -22,233 +18,27 @@ from gwproxy.translate.hub import (
     OutputFormat,
     Reasoning,
     Refusal,
-    Reply,
     Request,
     Result,
     Sampling,
     Seal,
-    Stop,
-    StopReason,
     Text,
     Thinking,
     Tool,
     ToolChoice,
     Turn,
-    Usage,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.responses import reply, request
-from gwproxy.translate.responses.reader import Reader
-from gwproxy.translate.responses.writer import Writer
-from gwproxy.translate.wire import sse
+from gwproxy.translate.responses import request
 from gwproxy.translate.wire.fields import Rejected
-from support import responses_grammar, responses_sdk
-from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES, USAGES, replies
-from support.responses_wire import UPSTREAM, read
+from support.generated import ARGUMENTS, TEXTS, TOOL_NAMES
+from support.hostile import ANY
+from support.responses_wire import UPSTREAM
 from support.sending import sent
-from support.unfolded import unfold
 
 WORDS = TEXTS.filter(str.strip)
 # Shared machines stall; what is judged here is meaning, never time.
 untimed = settings(deadline=None)
-STREAM_EVENTS = sorted(responses_grammar.EVENT_TYPES)
-
-
-def context(*, shown: bool = True, echo: str | None = None) -> ReplyContext:
-    numbers = itertools.count()
-    return ReplyContext(
-        model="asked-for",
-        new_id=lambda prefix: f"{prefix}{next(numbers)}",
-        created=7,
-        show_reasoning=shown,
-        family="up",
-        echo=echo,
-    )
-
-
-# --- answers -----------------------------------------------------------------------------------
-
-
-@untimed
-@given(replies(), st.booleans())
-def test_a_stream_follows_the_grammar_and_ends_in_the_whole_answer(
-    answer: Reply, shown: bool
-) -> None:
-    written = Writer(context(shown=shown)).write(unfold(answer))
-    terminal = responses_grammar.check(written)
-    assert terminal == json.loads(reply.build(answer, context(shown=shown)))
-
-
-def _has_one_identity_each(answer: Reply) -> bool:
-    """The SDK tells calls apart by their ids, which are unique when they come to a writer."""
-    ids = [block.id for block in answer.blocks if isinstance(block, Call)]
-    return len(ids) == len(set(ids))
-
-
-@settings(untimed, max_examples=50)  # the SDK takes its time
-@given(
-    replies()
-    .map(lambda answer: replace(answer, stop=Stop(StopReason.TOOL_USE)))
-    .filter(_has_one_identity_each)
-)
-def test_the_official_accumulator_agrees_with_the_whole_answer(answer: Reply) -> None:
-    written = Writer(context()).write(unfold(answer))
-    assert responses_sdk.accumulated(written) == responses_sdk.whole(reply.build(answer, context()))
-
-
-@untimed
-@given(replies(), st.data())
-def test_a_failed_stream_is_legal_and_no_success(answer: Reply, data: st.DataObject) -> None:
-    events = list(unfold(answer))
-    cut = data.draw(st.integers(0, len(events) - 2))
-    broken: list[Event] = [*events[:cut], Fail(_failure())]
-    writer = Writer(context())
-    written = b"".join(writer.write([event]) + writer.ping() for event in broken)
-    terminal = responses_grammar.check(written)
-    assert terminal["status"] == "failed"
-
-
-def _failure() -> Any:
-    result = fold([])
-    assert not isinstance(result, Reply)
-    return result
-
-
-def normal(answer: Reply) -> Reply:
-    """What the dialect can say: neighbouring texts are one, empty ones none; thoughts are sealed;
-    the reason of the end follows from the content."""
-    blocks: list[Block] = []
-    for block in answer.blocks:
-        last = blocks[-1] if blocks else None
-        if _says_nothing(block):
-            continue
-        if isinstance(block, Text) and isinstance(last, Text):
-            blocks[-1] = Text(last.text + block.text)
-        elif isinstance(block, Refusal) and isinstance(last, Refusal):
-            blocks[-1] = Refusal(last.text + block.text)
-        else:
-            blocks.append(block)
-    return replace(answer, blocks=tuple(blocks))
-
-
-def _says_nothing(block: Block) -> bool:
-    return isinstance(block, Text | Refusal | Reasoning) and not block.text
-
-
-def words(answer: Reply) -> list[Block]:
-    """The blocks, whoever has sealed the thoughts."""
-    return [Reasoning(b.text) if isinstance(b, Reasoning) else b for b in answer.blocks]
-
-
-@untimed
-@given(replies())
-def test_what_is_written_is_read_again(answer: Reply) -> None:
-    written = Writer(context()).write(unfold(answer))
-    streamed = fold(read(written))
-    whole = fold(Reader(UPSTREAM).whole(reply.build(answer, context())))
-    assert isinstance(streamed, Reply)
-    assert streamed == whole
-    assert words(normal(streamed)) == words(normal(answer))
-    assert (streamed.usage.input_total or 0) == (answer.usage.input_total or 0)
-    assert (streamed.usage.output or 0) == (answer.usage.output or 0)
-
-
-@untimed
-@given(replies(), st.data())
-def test_any_chunking_reads_the_same(answer: Reply, data: st.DataObject) -> None:
-    written = Writer(context()).write(unfold(answer))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=12)))
-    chunks = [written[a:b] for a, b in itertools.pairwise([0, *cuts, len(written)])]
-    assert read(b"", chunks=chunks) == read(written)
-
-
-@untimed
-@given(replies(), st.data())
-def test_a_stream_cut_anywhere_is_never_a_success(answer: Reply, data: st.DataObject) -> None:
-    written = Writer(context()).write(unfold(answer))
-    whole = len(written.removesuffix(b"\n\n"))
-    cut = data.draw(st.integers(0, whole - 1))
-    assert isinstance(read(written[:cut])[-1], Fail)
-    assert not isinstance(read(written[:whole])[-1], Fail)
-
-
-@untimed
-@given(replies())
-def test_the_same_answer_gives_the_same_bytes(answer: Reply) -> None:
-    assert Writer(context()).write(unfold(answer)) == Writer(context()).write(unfold(answer))
-    assert reply.build(answer, context()) == reply.build(answer, context())
-
-
-# --- hostile upstreams -------------------------------------------------------------------------
-
-_ANY = st.one_of(st.none(), st.integers(-1, 3), TEXTS, st.booleans(), st.just([]), st.just({}))
-_PARTS = st.fixed_dictionaries(
-    {"type": st.sampled_from(["output_text", "refusal", "summary_text", "other"])},
-    optional={"text": _ANY, "refusal": _ANY, "annotations": _ANY},
-)
-_ITEMS = st.fixed_dictionaries(
-    {"type": st.sampled_from(["message", "function_call", "custom_tool_call", "reasoning", "x"])},
-    optional={
-        "id": _ANY,
-        "call_id": _ANY,
-        "name": _ANY,
-        "arguments": _ANY,
-        "input": _ANY,
-        "content": st.one_of(_ANY, st.lists(_PARTS, max_size=2)),
-        "summary": st.one_of(_ANY, st.lists(_PARTS, max_size=2)),
-        "encrypted_content": _ANY,
-    },
-)
-_EVENTS = st.fixed_dictionaries(
-    {"type": st.sampled_from(STREAM_EVENTS)},
-    optional={
-        "item_id": _ANY,
-        "output_index": _ANY,
-        "content_index": _ANY,
-        "summary_index": _ANY,
-        "delta": _ANY,
-        "text": _ANY,
-        "arguments": _ANY,
-        "item": st.one_of(_ANY, _ITEMS),
-        "response": st.one_of(
-            _ANY,
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "id": _ANY,
-                    "status": st.one_of(_ANY, st.sampled_from(["completed", "failed", "queued"])),
-                    "output": st.one_of(_ANY, st.lists(_ITEMS, max_size=2)),
-                    "usage": _ANY,
-                    "error": _ANY,
-                },
-            ),
-        ),
-        "error": _ANY,
-    },
-)
-
-
-@untimed
-@given(st.lists(_EVENTS, max_size=8))
-def test_a_hostile_stream_keeps_the_grammar(values: list[Any]) -> None:
-    data = b"".join(sse.encode(str(v["type"]), json.dumps(v).encode()) for v in values)
-    read(data)
-
-
-@untimed
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_stream_end_in_a_failure(data: bytes) -> None:
-    reader = Reader(UPSTREAM)
-    grammar = Grammar()
-    for event in reader.feed(data) + reader.finish():
-        grammar.check(event)
-    grammar.close()
-
-
-@untimed
-@given(st.one_of(st.binary(max_size=60), st.builds(lambda v: json.dumps(v).encode(), _ITEMS)))
-def test_a_body_that_is_no_answer_is_a_failure(body: bytes) -> None:
-    assert isinstance(Reader(UPSTREAM).whole(body)[-1], Fail)
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -420,7 +210,7 @@ def _speaks(turn: Turn) -> bool:
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
-    _ANY, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2)
+    ANY, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2)
 )
 _WIRE_ITEMS = st.fixed_dictionaries(
     {},
@@ -461,20 +251,3 @@ def test_a_hostile_request_is_refused_with_words(body: dict[str, Any]) -> None:
         request.parse(json.dumps(body).encode(), Losses())
     except Rejected as error:
         assert str(error)
-
-
-@untimed
-@given(replies(), USAGES)
-def test_usage_counts_cached_tokens_once(answer: Reply, usage: Usage) -> None:
-    body = json.loads(reply.build(replace(answer, usage=usage), context()))["usage"]
-    if usage == Usage():
-        assert body is None
-    else:
-        assert body["input_tokens"] == (usage.input_total or 0)
-        assert body["total_tokens"] == body["input_tokens"] + body["output_tokens"]
-
-
-def test_stops_have_a_place() -> None:
-    for reason in StopReason:
-        answer = Reply("", "m", (Text("x"),), Stop(reason))
-        assert json.loads(reply.build(answer, context()))["status"] in ("completed", "incomplete")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Fail, fold
@@ -28,6 +29,7 @@ from gwproxy.translate.responses import reply
 from gwproxy.translate.responses.reader import Reader
 from gwproxy.translate.wire import jsonio
 from support import responses_grammar, responses_sdk
+from support.generated import USAGES
 from support.responses_wire import UPSTREAM
 
 CONTEXT = ReplyContext(model="my-model", new_id=lambda prefix: prefix + "1", created=7, family="up")
@@ -137,3 +139,14 @@ def test_an_unknown_input_figure_is_estimated_where_the_output_is_known() -> Non
     estimated = ReplyContext(model="m", new_id=lambda prefix: prefix, input_estimate=40)
     answer = Reply("", "", (), Stop(StopReason.END), Usage(output=2))
     assert json.loads(reply.build(answer, estimated))["usage"]["total_tokens"] == 42
+
+
+@given(USAGES)
+def test_usage_counts_cached_tokens_once(usage: Usage) -> None:
+    answer = Reply("", "", (), Stop(StopReason.END), usage)
+    body = json.loads(reply.build(answer, CONTEXT))["usage"]
+    if usage == Usage():
+        assert body is None
+    else:
+        assert body["input_tokens"] == (usage.input_total or 0)
+        assert body["total_tokens"] == body["input_tokens"] + body["output_tokens"]
