@@ -27,10 +27,11 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import FACTS
+from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.responses import request
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
+from support.bridges import bridge_of
 
 PLAIN = Quirks(family="up", documents=True)
 CALL = {"type": "function_call", "call_id": "c1", "name": "run", "arguments": "{}"}
@@ -238,6 +239,8 @@ def test_items_of_this_dialect_alone_travel_as_they_came(
             {"type": "mcp_call", "name": "get", "arguments": "{}", "output": "out"},
             '[get "{}"]\nout',
         ),
+        ({"type": "program", "code": "1+1", "call_id": "c"}, '[program "1+1"]'),
+        ({"type": "program_output", "call_id": "c", "result": "2"}, "2"),
     ],
 )
 def test_hosted_history_in_words(item: dict[str, Any], words: str) -> None:
@@ -267,6 +270,78 @@ def test_an_upstream_without_hosted_tools_gets_their_items_in_words_or_not_at_al
         "drop:messages.computer_call",
         "drop:messages.computer_call_output",
     ]
+
+
+TASK = {"type": "input_text", "text": "Message Type: NEW_TASK\nSender: /main\nPayload:\n"}
+
+
+@pytest.mark.parametrize(
+    ("item", "role", "words"),
+    [
+        # With a model that cannot encrypt, Codex leaves the task in clear (openai/codex#33551).
+        (
+            {
+                "type": "agent_message",
+                "author": "/main",
+                "recipient": "/main/a",
+                "content": [TASK, {"type": "encrypted_content", "encrypted_content": "List."}],
+            },
+            "user",
+            "Message Type: NEW_TASK\nSender: /main\nPayload:\nList.",
+        ),
+        (
+            {"type": "agent_message", "author": "/main/x", "content": [{"text": "Done."}]},
+            "user",
+            "[message of the agent /main/x]\nDone.",
+        ),
+        ({"type": "memory", "content": [{"type": "input_text", "text": "a"}]}, "user", "a"),
+        ({"type": "agent_reasoning", "text": "a"}, "assistant", "a"),
+        ({"type": "reasoning_digest", "summary": ["a", {"text": "b"}]}, "user", "a\nb"),
+        ({"type": "not_known_yet", "message": {"content": "a"}}, "user", "a"),
+        ({"type": "not_known_yet", "role": "developer", "text": "a"}, "system", "a"),
+        ({"type": "not_known_yet", "role": "assistant", "text": "a"}, "assistant", "a"),
+        ({"type": "not_known_call", "text": "a"}, "assistant", "a"),
+        ({"type": "not_known_yet", "text": " ", "content": [5, {}]}, "assistant", None),
+    ],
+)
+def test_items_that_carry_words_are_said_by_whoever_said_them(
+    item: dict[str, Any], role: str, words: str | None
+) -> None:
+    native = jsonio.dumps(item).decode()
+    (turn,) = turns_of(item)
+    block = Opaque(Dialect.RESPONSES, str(item["type"]), native, words)
+    assert turn == Turn(role, (block,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("upstream", list(DIALECTS))
+def test_words_of_agents_reach_every_model(upstream: Dialect) -> None:
+    """Also between a call and its output, where hosts take nothing (openai/codex#33551); and what
+    has none is named."""
+    first, last = ({"type": "agent_message", "content": [{"text": w}]} for w in ("FIRST", "LAST"))
+    mute = {"type": "not_known_yet", "wordless": 1}
+    items = [{"role": "user", "content": "go"}, CALL, first, OUTPUT, last, mute]
+    quirks = Quirks(rebuild=True, hosted_tools=False)
+    bridge = bridge_of(Dialect.RESPONSES, upstream, quirks, stream=False)
+    sent = bridge.request(jsonio.dumps({"model": "m", "input": items}))
+    assert sent.index(b"done") < sent.index(b"FIRST") < sent.index(b"LAST")
+    assert b"wordless" not in sent
+    losses = set(bridge.tally.losses)
+    assert {"emu:messages.agent_message", "drop:messages.not_known_yet"} <= losses
+
+
+CIPHERTEXT = "gAAAAAB" + "x_-9" * 20 + "=="
+
+
+@pytest.mark.parametrize(("sealed", "words"), [("part-B", "part-B"), (CIPHERTEXT, "cannot be")])
+def test_a_sealed_part_says_what_stands_in_it_or_that_nobody_can_read_it(
+    sealed: str, words: str
+) -> None:
+    part = {"type": "encrypted_content", "encrypted_content": sealed}
+    (turn,) = turns_of({"type": "agent_message", "content": [part]})
+    for block in (block_of(part), *turn.blocks):
+        assert isinstance(block, Text | Opaque)
+        assert words in str(block.text)
+        assert CIPHERTEXT not in str(block.text)
 
 
 def test_a_hosted_result_of_an_odd_shape_says_nothing() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -34,6 +35,7 @@ from gwproxy.translate.responses.wire import (
     OutputText,
     Part,
     RefusalPart,
+    SealedText,
 )
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
@@ -43,6 +45,11 @@ TOOL_ERROR: Final = "[tool error] "
 SUMMARY_JOINT: Final = "\n\n"
 # What `file_data` without a `data:` prefix begins with, in base64.
 _PDF_BASE64: Final = "JVBERi0"
+# The vendor's ciphertext is a Fernet token: version 0x80 and a time, in base64
+# (https://github.com/fernet/spec). With other models Codex puts plain words in its place
+# (openai/codex#33551).
+_CIPHERTEXT: Final = re.compile(r"gAAAA[\w-]{40,}={0,2}")
+_UNREADABLE: Final = "[encrypted for another model: it cannot be read here]"
 
 
 # --- content parts -----------------------------------------------------------------------------
@@ -73,6 +80,13 @@ def _parse_part(part: Part, path: str, losses: Losses) -> Block:
             return _parse_file(part, path)
         case InputAudio(input_audio=sound):
             return Media("audio", "base64", sound.data, f"audio/{sound.format}")
+        case SealedText(encrypted_content=sealed):
+            return Text(in_clear(sealed))
+
+
+def in_clear(sealed: str) -> str:
+    """What an `encrypted_content` between agents says, or that it says nothing here."""
+    return _UNREADABLE if _CIPHERTEXT.fullmatch(sealed) else sealed
 
 
 def _cache(mark: Mark | None) -> Cache | None:

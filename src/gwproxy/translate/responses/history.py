@@ -120,8 +120,7 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
         if kind != "additional_tools":
             losses.drop(f"input.{kind}")
         return None
-    role: Any = "user" if kind.endswith(("_output", "_response")) else "assistant"
-    return Turn(role, (hosted.opaque(kind, raw),))
+    return hosted.turn_of(kind, raw)
 
 
 def _is_ours(kind: str, raw: Raw) -> bool:

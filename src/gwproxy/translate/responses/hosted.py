@@ -1,20 +1,49 @@
 """Items that only this dialect has, in words that any model can read.
 
 Searches, code runs and MCP calls that the vendor's own servers made stand in the history of a
-conversation that began there. To an upstream without those tools they are what they say: the
-query, the code, the output. Elsewhere they travel as they came (`Opaque`).
+conversation that began there; what one agent of Codex tells another, what it remembers and thinks,
+are items of their own, too. To an upstream that does not know them they are what they say: the
+query, the code, the output, the task. Elsewhere they travel as they came (`Opaque`).
 
 https://platform.openai.com/docs/guides/tools
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Raw
 
-from gwproxy.translate.hub import Dialect, Opaque
+from gwproxy.translate.hub import Dialect, Opaque, Turn
+from gwproxy.translate.responses.blocks import in_clear
 from gwproxy.translate.wire import jsonio
+
+_Role: TypeAlias = Literal["system", "user", "assistant"]
+
+_ROLES: Final[Mapping[str, _Role]] = MappingProxyType(
+    {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+)
+# Where an item of any kind has its words. Its other members are ids, states and files.
+_SAYING: Final = ("text", "content", "summary", "message")
+
+
+def turn_of(kind: str, raw: Raw) -> Turn:
+    """An item of the input as a turn of whoever said it."""
+    block = opaque(kind, raw)
+    return Turn(_role_of(kind, jsonio.loads(block.native), says=block.text is not None), (block,))
+
+
+def _role_of(kind: str, item: dict[str, Any], *, says: bool) -> _Role:
+    """As the item says, else as its kind does: an answer to the model, something of the model's
+    own, or what it is told."""
+    said = _ROLES.get(str(item.get("role")))
+    if said is not None:
+        return said
+    if kind.endswith(("_output", "_response")):
+        return "user"
+    return "user" if says and not kind.endswith(("_call", "reasoning", "program")) else "assistant"
 
 
 def opaque(kind: str, raw: Raw) -> Opaque:
@@ -37,7 +66,35 @@ def _in_words(kind: str, item: dict[str, Any]) -> str | None:
         case "mcp_call":
             head = f"[{item.get('name', 'tool')} {_asked(item, ('arguments',))}]"
             return "\n".join((head, *_lines(item.get("output") or item.get("error"))))
-    return None
+        case "program":
+            return f"[program {_asked(item, ('code',))}]"
+        case "program_output":
+            return "\n".join(_lines(item.get("result"))) or None
+        case "agent_message":
+            return _told(item)
+    return "\n".join(_said(item)) or None
+
+
+def _told(item: dict[str, Any]) -> str | None:
+    """What an agent tells another, and who it is, which Codex mostly says in the words, too."""
+    said = "\n".join(_said(item))
+    author = item.get("author")
+    if said and isinstance(author, str) and author not in said:
+        return f"[message of the agent {author}]\n{said}"
+    return said or None
+
+
+def _said(held: Any) -> list[str]:
+    """The words of an item or a part, one text each."""
+    if isinstance(held, str):
+        return [held.rstrip("\n")] if held.strip() else []
+    if isinstance(held, list):
+        return [text for one in held for text in _said(one)]
+    if not isinstance(held, dict):
+        return []
+    if held.get("type") == "encrypted_content":
+        return _said(in_clear(str(held.get("encrypted_content") or "")))
+    return [text for name in _SAYING for text in _said(held.get(name))]
 
 
 def _asked(holder: Any, names: tuple[str, ...]) -> str:

@@ -55,7 +55,15 @@ class InputAudio(Struct, forbid_unknown_fields=True, tag_field="type", tag="inpu
     input_audio: _Sound
 
 
-Part: TypeAlias = InputText | OutputText | RefusalPart | InputImage | InputFile | InputAudio
+class SealedText(Struct, forbid_unknown_fields=True, tag_field="type", tag="encrypted_content"):
+    """Codex's own, between agents: plain words where a model made them that cannot encrypt."""
+
+    encrypted_content: str
+
+
+Part: TypeAlias = (
+    InputText | OutputText | RefusalPart | InputImage | InputFile | InputAudio | SealedText
+)
 
 
 Content: TypeAlias = str | list[Part] | None
