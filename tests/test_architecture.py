@@ -147,7 +147,9 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "remade"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
-    "responses": IN_EACH_DIALECT | {"items", "output", "drafts", "echo", "hosted"},
+    "responses": IN_EACH_DIALECT | {
+        "items", "output", "drafts", "echo", "flat", "hosted", "restored",
+    },
     "responses/kept": {"__init__", "record", "replay", "state"},
 }  # fmt: skip
 LONGEST_FILE = 450

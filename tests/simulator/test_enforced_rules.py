@@ -65,6 +65,7 @@ def test_every_rule_of_every_dialect_has_a_case() -> None:
         ("anthropic", Rule.BETAS),
         ("anthropic", Rule.EFFORT),
         ("anthropic", Rule.SIGNATURES),
+        ("responses", Rule.FUNCTION_TOOLS),
     }
     covered = {(dialect, rule) for rule, dialect, _, _ in CASES}
     known = {(dialect, rule) for dialect, checks in CHECKS.items() for rule in checks}
@@ -89,6 +90,15 @@ def test_kimi_code_takes_effort_but_names_no_reason() -> None:
     opaque = "Invalid request Error"
     assert refusal("anthropic", put("output_config", {"effort": "xhigh"}), kimi) == opaque
     assert refusal("anthropic", blocks(2, {"type": "document"}), kimi) == opaque
+
+
+@pytest.mark.parametrize("kind", ["custom", "namespace"])
+def test_functions_are_all_that_some_hosts_take(kind: str) -> None:
+    host = replace(DEMO, rules=frozenset({Rule.FUNCTION_TOOLS}))
+    assert refusal("responses", nothing, host) is None
+    tool = {"type": kind, "name": "one", "tools": []}
+    words = f"tools[0]: unknown discriminator value: {kind}"
+    assert refusal("responses", put("tools", [tool]), host) == words
 
 
 def test_thinking_switched_off_lifts_what_depends_on_it() -> None:

@@ -25,7 +25,8 @@ A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
 
 class Flip(Struct, frozen=True):
     """A quirk's other value, what a client asks, and words of what follows: `only` stands there
-    with this value alone, `never` without it alone. `answer` is the upstream's, if that differs."""
+    with this value alone, `never` without it alone. `answer` is the upstream's, if that differs.
+    What only a `relayed` request can hold is gone from a rebuilt one."""
 
     value: QuirkValue
     client: Dialect
@@ -34,6 +35,7 @@ class Flip(Struct, frozen=True):
     only: str = ""
     never: str = ""
     answer: dict[str, Any] | None = None
+    relayed: bool = False
 
 
 def ask(*turns: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -72,6 +74,8 @@ PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"
 CALL = {"type": "tool_use", "id": "call_1", "name": "look", "input": {}}
 THOUGHT = {"type": "thinking", "thinking": "hm-hm", "signature": ""}
 LOOK = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+SPACE = {"type": "namespace", "name": "n", "tools": [LOOK]}
+FREE = {"type": "custom", "name": "free"}
 CHAT_CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 LEAKED = (
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.look:0<|tool_call_argument_begin|>{}"
@@ -176,6 +180,23 @@ FLIPS: dict[str, Flip] = {
         {"model": "m", "input": "hello", "tools": [{"type": "web_search"}, LOOK]},
         never="web_search",
     ),
+    "custom_tools": Flip(
+        False, R, R, {"model": "m", "input": "x", "tools": [FREE]}, never='"custom"'
+    ),
+    "namespaces": Flip(
+        False, R, R,
+        {"model": "m", "input": "x", "tools": [SPACE]},
+        only="n__look",
+    ),
+    "client_tools": Flip(
+        False, R, R, {"model": "m", "input": "x", "tools": [{"type": "local_shell"}]},
+        only='"function"', relayed=True,
+    ),
+    "added_tools": Flip(
+        False, R, R,
+        {"model": "m", "input": [{"type": "additional_tools", "tools": [LOOK]}, HELLO]},
+        never="additional_tools", relayed=True,
+    ),
     "schema": Flip("words", A, C, ask(tools=[tool(description="d")]), only="JSON"),
     "strict_tools": Flip(False, C, C, ask(tools=[function(strict=True)]), never="strict"),
     "parallel_flag": Flip(
@@ -220,7 +241,7 @@ def test_a_quirk_is_obeyed(name: str) -> None:
         assert f'"{name}"' in (TESTS / OF_THE_SHELL[name]).read_text(encoding="utf-8")
         return
     flip = FLIPS[name]
-    usual = Quirks(rebuild=name != "rebuild")
+    usual = Quirks(rebuild=name != "rebuild" and not flip.relayed)
     before = outcome(flip, usual)
     flags: dict[str, Any] = {name: flip.value}
     after = outcome(flip, dataclasses.replace(usual, **flags))

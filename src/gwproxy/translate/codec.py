@@ -47,6 +47,7 @@ from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure, Reply, Request
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.sse import Decoder, Frame
 
@@ -84,6 +85,14 @@ class Folding(Protocol):
     def finish(self, model: str) -> bytes: ...
 
 
+class Restoring(Protocol):
+    """`feed` takes whole events of a stream, `whole` an answer that is none."""
+
+    def feed(self, events: bytes) -> bytes: ...
+
+    def whole(self, body: bytes) -> bytes: ...
+
+
 class Writer(Protocol):
     def write(self, events: Iterable[Event]) -> bytes: ...
 
@@ -98,8 +107,10 @@ class Codec(Struct, frozen=True):
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
     such a request and its body is not quite the other's. `unfold` and `folding` change the form of
     an answer between equals and keep members that nobody knows; without them such an answer goes
-    through the hub. `promises` says
-    whether a body that is no answer yet is a promise of one, where the dialect knows such a thing.
+    through the hub. `flatten` makes functions of a relayed request's other tools, where the
+    upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
+    `promises` says whether a body that is no answer yet is a promise of one, where the dialect
+    knows such a thing.
     """
 
     facts: DialectFacts
@@ -116,6 +127,8 @@ class Codec(Struct, frozen=True):
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     unfold: Callable[[bytes, str], bytes] | None = None
     folding: Callable[[], Folding] | None = None
+    flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
+    restoring: Callable[[Flattened], Restoring] | None = None
     promises: Callable[[bytes], bool] | None = None
 
 

@@ -17,7 +17,7 @@ from gwproxy.translate.events import Event, Finish, Start, UsageUpdate
 from gwproxy.translate.hub import Request, Stop, Usage
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tokens
-from gwproxy.translate.passes.names import Names
+from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.passes.recall import Thoughts
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
@@ -61,11 +61,11 @@ class Expected(Struct, frozen=True, kw_only=True):
     """All that an answer is read and told by.
 
     `relays` is whether the request goes up as it came, but for edits; `relayed` is then what came.
-    `faithful` is whether the answer's bytes pass as they come, too. `names` maps its calls, `stops`
-    are the sequences looked for here, `wrapped` the tools whose arguments stand in one property,
-    `leaks` those whose calls may stand in the text. `thoughts` remembers what was thought before
-    calls, under `session`; None where nothing is to be remembered. `input_factor`
-    calibrates estimates of tokens.
+    `faithful` is whether the answer's bytes pass as they come, too, but for the calls of tools that
+    were `flattened` on the way up. `names` maps its calls, `stops` are the sequences looked for
+    here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
+    stand in the text. `thoughts` remembers what was thought before calls, under `session`; None
+    where nothing is to be remembered. `input_factor` calibrates estimates of tokens.
     """
 
     client: Codec
@@ -77,6 +77,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     names: Names
     input_factor: float = 1.0
     relayed: bytes = b""
+    flattened: Flattened | None = None
     stops: tuple[str, ...] = ()
     wrapped: Mapping[str, str] = _NOTHING_WRAPPED
     leaks: frozenset[str] = frozenset()
@@ -107,6 +108,8 @@ class Expected(Struct, frozen=True, kw_only=True):
         if not self.relayed:
             return self
         names, leaks = Names(self.upstream.facts, self.quirks, keeps_ids=True), self.leaks
+        if self.flattened is not None:
+            names = self.flattened.names
         try:
             request = self.client.parse_request(self.relayed, Losses())
         except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without

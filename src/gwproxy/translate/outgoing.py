@@ -19,6 +19,7 @@ from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import repair_steps, tokens
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
+from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import recalled, session_of
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
@@ -86,8 +87,12 @@ class Outgoing(Struct, frozen=True):
             outgoing = relay.with_stream(outgoing, streams=self.streams, usage=usage)
         if seal.is_in(outgoing):
             outgoing = unread.upstream.open_seals(outgoing, quirks, tally.losses)
+        flattened = None
+        if unread.upstream.flatten is not None:
+            names = Names(unread.upstream.facts, quirks, keeps_ids=True)
+            outgoing, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses)
-        return outgoing, structs.replace(self.unread, relayed=body)
+        return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses

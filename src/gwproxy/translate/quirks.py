@@ -250,6 +250,36 @@ class Quirks:
             "https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/web-search-tool",
         ),
     ] = None
+    custom_tools: Annotated[
+        bool | None,
+        About(
+            "takes free-form (`custom`) tools; else each is a function of one text",
+            "duolahypercho/codex-router#78, #450, github/gh-aw-firewall#8350",
+        ),
+    ] = None
+    namespaces: Annotated[
+        bool | None,
+        About(
+            "takes tools in a `namespace`; else they are functions with its name before theirs",
+            "vllm-project/vllm#49493, duolahypercho/codex-router#450",
+        ),
+    ] = None
+    client_tools: Annotated[
+        bool | None,
+        About(
+            "a Responses upstream takes tools of a type of their own that the client runs, such as "
+            "`local_shell` and `tool_search`; else they are functions",
+            "ggml-org/llama.cpp#20156, CommandCodeAI/command-code#893",
+        ),
+    ] = None
+    added_tools: Annotated[
+        bool | None,
+        About(
+            "a Responses upstream takes tools as an item of its input (`additional_tools`); else "
+            "they stand among the others",
+            "envoyproxy/ai-gateway#2586",
+        ),
+    ] = None
     schema: Annotated[
         Literal["open", "moonshot", "moonshot_plain", "words"],
         About(

@@ -114,6 +114,8 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
             return replace_model(body, asked)
         else:
             return event.failure
+    if expected.flattened is not None and codec.restoring is not None:
+        body = codec.restoring(expected.flattened).whole(body)
     if tally.model in ("", asked):
         return body
     return replace_model(body, asked)
@@ -128,6 +130,7 @@ class FaithfulStream:
     __slots__ = (
         "_decoder",
         "_expected",
+        "_restoring",
         "_splicer",
         "_tally",
         "_tap",
@@ -143,6 +146,8 @@ class FaithfulStream:
         self._splicer = ModelSplicer(expected.context.model)
         self._tap = expected.upstream.tap(expected.quirks)
         self._decoder = self._tap.decoder
+        restoring, flattened = expected.upstream.restoring, expected.flattened
+        self._restoring = restoring(flattened) if restoring and flattened else None
         self.over = False
         self.said_all = False  # the upstream's last event has come; its body's end may be far
         self.failure: Failure | None = None
@@ -155,7 +160,7 @@ class FaithfulStream:
         events = self._decoder.whole
         if not self.said_all and events.endswith(_AT_DONE):
             events = without_done(events)
-        return self._splicer.splice(events)
+        return self._told(events)
 
     def finish(self) -> bytes:
         """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
@@ -168,7 +173,13 @@ class FaithfulStream:
         rest = self._decoder.whole
         if rest.strip(_LINE_ENDS):
             rest = rest + b"\n\n" if last else b""
-        return self._splicer.splice(rest)
+        return self._told(rest)
+
+    def _told(self, events: bytes) -> bytes:
+        """`events` with the client's names of the model, and of its tools."""
+        if self._restoring is not None:
+            events = self._restoring.feed(events)
+        return self._splicer.splice(events)
 
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""

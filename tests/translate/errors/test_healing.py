@@ -15,6 +15,7 @@ from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import complaints, grammars
 from gwproxy.translate.errors.healing import Remedy, heal
 from gwproxy.translate.errors.refusals import REFUSAL_RULES, RefusalRule
+from gwproxy.translate.errors.remedies import ALL_EDITED
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
 
@@ -213,7 +214,10 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
         for name, value in step.items():
             assert check_quirk(name, value) == value
     failure = Failure(rule.kind, rule.example, 413 if rule.kind is FailureKind.TOO_LARGE else 400)
-    found = first(failure, Quirks(), faithful=True)
+    upstream = (
+        Dialect.RESPONSES if any(ALL_EDITED & step.keys() for step in steps) else Dialect.CHAT
+    )
+    found = next(heal(failure, Quirks(), upstream=upstream, faithful=True), None)
     assert found is not None
     assert any(found.changes.items() <= {"rebuild": True, **step}.items() for step in steps)
     assert found.lasting is (rule.lasting and found.changes != {"rebuild": True})

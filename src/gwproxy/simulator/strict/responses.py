@@ -20,6 +20,7 @@ from gwproxy.simulator.wire import Json, record, records, string
 CALLS = frozenset({"function_call", "custom_tool_call"})
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 ITEM_TYPES = frozenset({"message", "reasoning"}) | CALLS | OUTPUTS
+FUNCTION_ITEM_TYPES = frozenset({"message", "reasoning", "function_call", "function_call_output"})
 OPAQUE_ITEM_TYPES = frozenset({"tool_search_call", "tool_search_output"})
 
 
@@ -45,6 +46,16 @@ def check_item_types(case: Case) -> None:
             raise refuse_content(case, "Invalid request Error")
         if kind not in ITEM_TYPES:
             raise refuse(f'input.{index}: item type "{kind}" is not supported')
+
+
+def check_function_tools(case: Case) -> None:
+    """duolahypercho/codex-router#450, one refusal at a time; envoyproxy/ai-gateway#2586."""
+    for index, kind, _ in _items(case):
+        if kind not in FUNCTION_ITEM_TYPES:
+            raise refuse(f"input[{index}]: unknown discriminator value: {kind}")
+    for index, tool in enumerate(records(case.body.get("tools") or [], "tools")):
+        if tool.get("type") != "function":
+            raise refuse(f"tools[{index}]: unknown discriminator value: {tool.get('type')}")
 
 
 def check_tool_count(case: Case) -> None:
@@ -106,6 +117,7 @@ CHECKS: Mapping[Rule, Check] = MappingProxyType(
     {
         Rule.STATELESS: check_stateless,
         Rule.BLOCK_TYPES: check_item_types,
+        Rule.FUNCTION_TOOLS: check_function_tools,
         Rule.TOOL_COUNT: check_tool_count,
         Rule.TOOL_NAMES: check_tool_names,
         Rule.TOOL_SCHEMAS: check_tool_schemas,

@@ -35,6 +35,7 @@ class Rule(StrEnum):
     CACHE_CONTROL = "cache_control of type ephemeral, nothing more, at most four"
     USER_ID = "metadata.user_id of plain characters"
     TOOL_COUNT = "at most 128 tools"
+    FUNCTION_TOOLS = "no tools but functions, nor calls and outputs of others"
     TOOL_FIELDS = "no unknown members of a tool"
     TOOL_NAMES = "tool names of plain characters, each once"
     TOOL_SCHEMAS = "tool schemas in Moonshot's dialect"
@@ -54,8 +55,8 @@ class Rule(StrEnum):
     WINDOW = "the prompt fits the context window"
 
 
-# Signatures are Anthropic's rule; Kimi never reads them back.
-KIMI_RULES = frozenset(Rule) - {Rule.SIGNATURES}
+# Signatures are Anthropic's rule; Kimi never reads them back, and takes free-form tools.
+KIMI_RULES = frozenset(Rule) - {Rule.SIGNATURES, Rule.FUNCTION_TOOLS}
 
 
 @dataclass(frozen=True, slots=True)

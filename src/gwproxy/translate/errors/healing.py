@@ -19,7 +19,14 @@ from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import grammars
 from gwproxy.translate.errors.grammars import Named, Reading
 from gwproxy.translate.errors.refusals import REFUSAL_RULES
-from gwproxy.translate.errors.remedies import Changes, Steps, steps_of_member
+from gwproxy.translate.errors.remedies import (
+    ALL_EDITED,
+    EDITED,
+    Changes,
+    Steps,
+    steps_of_kind,
+    steps_of_member,
+)
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.omittable import pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue
@@ -57,6 +64,14 @@ class Remedy(Struct, frozen=True):
         return ", ".join(self.named)
 
 
+class _Way(Struct, frozen=True):
+    """How the refused body was made: the quirks that are `edited` into relayed bytes, and whether
+    it was relayed (`faithful`)."""
+
+    edited: frozenset[str]
+    faithful: bool
+
+
 def flag_text(value: QuirkValue) -> str:
     """A flag's value as a person types it."""
     if isinstance(value, bool):
@@ -77,16 +92,18 @@ def heal(
     """
     if failure.status not in _STATUSES.get(failure.kind, ()):
         return
-    known = list(_of_words(failure, quirks, faithful=faithful))
+    way = _Way(EDITED.get(upstream, frozenset()), faithful)
+    known = list(_of_words(failure, quirks, way))
     if failure.kind is not FailureKind.INVALID:
         yield from known
         return
     reading = grammars.read(failure.message, failure.param)
     left_out = [] if reading is None else list(_less(reading, quirks, upstream))
+    left_out += [] if reading is None else _flatter(reading, quirks, way)
     # A member that goes is less of a change than all that a rebuilt request loses.
     yield from (*left_out, *known) if faithful else (*known, *left_out)
     if reading is not None:
-        yield from _instead(reading, quirks, faithful=faithful)
+        yield from _instead(reading, quirks, way)
     elif not known:
         yield from _guessed(failure.message, quirks, upstream)
 
@@ -107,13 +124,25 @@ def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remed
         yield Remedy(f"{', '.join(patterns)} is refused ({reading.writer})", omits=patterns)
 
 
-def _instead(reading: Reading, quirks: Quirks, *, faithful: bool) -> Iterator[Remedy]:
+def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
+    """Tools of a kind that is refused, as functions."""
+    if not way.edited:
+        return
+    for named in reading.named:
+        if named.path[:1] in ((), ("tools",), ("tool_choice",), ("input",)) and not named.header:
+            steps = steps_of_kind(named.value)
+            changes = _next_step(steps, quirks, way) if steps else None
+            if changes is not None:
+                yield Remedy(f"tools of the kind {named.value} are refused", changes)
+
+
+def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     """What spares a member that may not just go; in the end the rebuilding, for this request."""
     for named in reading.named:
-        changes = _next_step(steps_of_member(named.path), quirks, faithful=faithful)
+        changes = _next_step(steps_of_member(named.path), quirks, way)
         if changes is not None and changes != {"rebuild": True}:
             yield Remedy(f"{_words(named)} is refused ({reading.writer})", changes)
-    if faithful:
+    if way.faithful:
         yield Remedy(f"{_words(reading.named[0])} is refused", {"rebuild": True}, lasting=False)
 
 
@@ -132,23 +161,26 @@ def _guessed(message: str, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy
             yield Remedy(f"{pattern} may be refused", omits=(pattern,), guessed=True)
 
 
-def _of_words(failure: Failure, quirks: Quirks, *, faithful: bool) -> Iterator[Remedy]:
+def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     for rule in REFUSAL_RULES:
         match = rule.words.search(failure.message)
         if match is None or rule.kind is not failure.kind:
             continue
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
-        changes = _next_step(steps, quirks, faithful=faithful)
+        changes = _next_step(steps, quirks, way)
         if changes is not None:
             lasting = rule.lasting and changes != {"rebuild": True}
             yield Remedy(rule.cause.format(*match.groups()), changes, lasting=lasting)
 
 
-def _next_step(steps: Steps, quirks: Quirks, *, faithful: bool) -> dict[str, QuirkValue] | None:
-    """The changes of the first step after those in force; in a relayed request none was, so that
-    the last of them is still to be tried."""
+def _next_step(steps: Steps, quirks: Quirks, way: _Way) -> dict[str, QuirkValue] | None:
+    """The changes of the first step after those in force. In a relayed request only those were that
+    are edits on its bytes, so that of the others the last is still to be tried."""
+    by_edit = any(step.keys() & ALL_EDITED for step in steps)
+    if by_edit and not way.edited:
+        return None  # of other dialects nobody is sent such a thing
     reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
-    if faithful:
+    if way.faithful and not by_edit:
         return {"rebuild": True, **(steps[reached[-1] if reached else 0] if steps else {})}
     following = reached[-1] + 1 if reached else 0
     if following >= len(steps):

@@ -14,10 +14,12 @@ from typing import Final
 from msgspec import Struct
 
 from gwproxy.translate.errors.remedies import (
+    KINDS,
     REBUILD,
     Steps,
     off,
     steps_of_efforts,
+    steps_of_kind,
     steps_of_number,
 )
 from gwproxy.translate.hub import FailureKind
@@ -316,6 +318,43 @@ _OF_CONTENT: Final = (
     ),
 )
 
+_FUNCTIONS_ONLY: Final = (
+    *_rules(
+        "tools of the kind {} are refused",
+        steps_of_kind,
+        "duolahypercho/codex-router#78, Alishahryar1/free-claude-code#859, "
+        "vllm-project/vllm#49493, github/gh-aw-firewall#8350, envoyproxy/ai-gateway#2586",
+        {
+            rf"^\W?({KINDS})\W? tools are not (?:supported|allowed)": "`custom` tools are not "
+            "supported on this endpoint",
+            rf"(?:unsupported|unknown|invalid) (?:responses )?tool type:? \W?({KINDS})\b": (
+                "Unsupported Responses tool type: 'custom'"
+            ),
+            rf"^tool type \W?({KINDS})\W? (?:is )?not (?:supported|allowed)": "tool type namespace "
+            "not supported",
+            rf"^invalid value:? '({KINDS})'": "Invalid value: 'custom'. Supported values are: "
+            "'function', 'web_search'.",
+            rf"unknown input (?:item )?type:? \W?({KINDS})\b": "malformed request: failed to parse "
+            "JSON for /v1/responses: cannot unmarshal unknown input type: additional_tools",
+        },
+    ),
+    *_rules(
+        "functions are the only tools that are taken",
+        off("custom_tools", "namespaces", "client_tools", "hosted_tools"),
+        "ggml-org/llama.cpp#20156",
+        {
+            "'type' of tool must be 'function'": "'type' of tool must be 'function'",
+            r"only \W?function\W? (?:type )?tools are (?:supported|allowed)": "Only function tools "
+            "are supported",
+            # zod's and pydantic's words for a union of one.
+            "invalid (?:discriminator|literal) value.* expected 'function'": "Invalid "
+            "discriminator value. Expected 'function'",
+            r"^tools\.\d+\.type: Input should be 'function'": "tools.0.type: Input should be "
+            "'function'",
+        },
+    ),
+)
+
 _OF_TOOLS: Final = (
     *_rules(
         "deferred tools are refused",
@@ -399,6 +438,7 @@ _UNNAMED: Final = _rules(
 
 # The first that knows a remedy is believed.
 REFUSAL_RULES: Final[tuple[RefusalRule, ...]] = (
+    *_FUNCTIONS_ONLY,
     *_OF_THINKING,
     *_OF_FIELDS,
     *_OF_CONTENT,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.wire.splice import Path
 
@@ -46,6 +47,40 @@ _MEMBERS: Final[Mapping[str, Steps]] = {
     "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
     "n": ({"sampling": "drop"},),
 }
+
+
+# By the quirks that are edits on a relayed body; to follow others it has to be rebuilt.
+EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+    {
+        Dialect.RESPONSES: frozenset(
+            {"custom_tools", "namespaces", "client_tools", "added_tools"},
+        )
+    }
+)
+
+ALL_EDITED: Final = frozenset().union(*EDITED.values())
+
+# The types of tools, of their calls and outputs, and of the item that brings tools.
+_KINDS: Final[Mapping[str, str]] = {
+    "custom": "custom_tools",
+    "custom_tool_call": "custom_tools",
+    "custom_tool_call_output": "custom_tools",
+    "namespace": "namespaces",
+    "additional_tools": "added_tools",
+    **{
+        f"{tool}{part}": "client_tools"
+        for tool in ("local_shell", "shell", "apply_patch", "tool_search")
+        for part in ("", "_call", "_call_output", "_output")
+    },
+}
+KINDS: Final = "|".join(sorted(_KINDS, key=len, reverse=True))
+"""The same, as a form."""
+
+
+def steps_of_kind(kind: str | None) -> Steps:
+    """What spares a tool of this type, where it can be a function."""
+    quirk = _KINDS.get(kind or "")
+    return off(quirk) if quirk is not None else ()
 
 
 # What may be meant inside a message: `thinking` is another thing there.

@@ -22,7 +22,7 @@ from msgspec import structs
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import Block, Call, Request, Result, Tool, ToolReference, Turn
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire import arguments
 
 MARK: Final = "gwx_"
@@ -92,12 +92,24 @@ class Known(msgspec.Struct, frozen=True):
     custom: bool = False
 
 
+class Flattened(msgspec.Struct, frozen=True):
+    """What of a relayed request was made functions: `names` knows whose calls come back under
+    another name or kind, `typed` are the tools whose calls are items of a type of their own, and
+    `repeated` the members of the answer that repeat the request, as the client said them."""
+
+    names: Names
+    typed: frozenset[str]
+    repeated: tuple[tuple[str, bytes], ...]
+
+
 class Names:
     """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
 
     __slots__ = (
+        "_customs",
         "_keeps_ids",
         "_known",
+        "_namespaces",
         "_natives",
         "_quirks",
         "_seed",
@@ -109,6 +121,8 @@ class Names:
     def __init__(self, upstream: DialectFacts, quirks: Quirks, *, keeps_ids: bool = False) -> None:
         self._upstream = upstream
         self._quirks = quirks
+        self._customs = upstream.custom_tools and not known_to_refuse(quirks.custom_tools)
+        self._namespaces = upstream.namespaces and not known_to_refuse(quirks.namespaces)
         self._keeps_ids = keeps_ids  # nobody maps them back in a request that is relayed
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
@@ -122,7 +136,7 @@ class Names:
         """The request as the upstream may read it: its own ids, names it accepts, only functions
         where it knows no free-form tools and no namespaces."""
         turns = tuple([self._turn(turn) for turn in request.turns])
-        tools = tuple([self._tool(tool, losses) for tool in request.tools])
+        tools = tuple([self.offered(tool, losses) for tool in request.tools])
         choice = request.tool_choice
         if choice is not None and (choice.name is not None or choice.allowed is not None):
             choice = structs.replace(
@@ -146,17 +160,18 @@ class Names:
     def _block(self, block: Block) -> Block:
         match block:
             case Call():
-                return self._call(block)
+                return self.called(block)
             case Result():
                 return self._result(block)
         return block
 
-    def _call(self, call: Call) -> Call:
+    def called(self, call: Call) -> Call:
+        """A call of the history as the upstream may read it."""
         self._used.add(call.id)
-        flatten = call.custom and not self._upstream.custom_tools
+        flatten = call.custom and not self._customs
         native = self._native_call_id(call.id)
         name = self._fit(self._flat(call.name, call.namespace))
-        namespace = call.namespace if self._upstream.namespaces else None
+        namespace = call.namespace if self._namespaces else None
         if not flatten and (native, name, namespace) == (call.id, call.name, call.namespace):
             return call
         return structs.replace(
@@ -170,7 +185,7 @@ class Names:
 
     def _result(self, result: Result) -> Result:
         native = self._natives.get(result.call_id) or self._native_id(result.call_id)
-        custom = result.custom and self._upstream.custom_tools
+        custom = result.custom and self._customs
         refers = any(type(block) is ToolReference for block in result.blocks)
         if not refers and (native, custom) == (result.call_id, result.custom):
             return result
@@ -185,6 +200,8 @@ class Names:
         where an upstream gave two calls the same one, the second keeps its number. What a client
         says twice itself is left to the passes, which know the results (`distinct_ids`)."""
         native = self._native_id(carried)
+        if self._keeps_ids:
+            return native
         if self._turn_ids.get(native, carried) != carried:
             number = 2
             while self._turn_ids.get(f"{native}--{number}", carried) != carried:
@@ -196,10 +213,12 @@ class Names:
 
     def _native_id(self, carried: str) -> str:
         upstream = self._upstream
+        if self._keeps_ids:
+            return carried
         return _fit_id(unescape_id(carried), upstream.id_length, upstream.plain_ids)
 
     def _flat(self, name: str, namespace: str | None) -> str:
-        if namespace is None or self._upstream.namespaces:
+        if namespace is None or self._namespaces:
             return name
         return namespace + _NAMESPACE_JOINT + name
 
@@ -212,12 +231,13 @@ class Names:
                 return self._fit(self._flat(name, tool.namespace))
         return self._fit(name)
 
-    def _tool(self, tool: Tool, losses: Losses) -> Tool:
+    def offered(self, tool: Tool, losses: Losses) -> Tool:
+        """A tool as the upstream may be offered it."""
         if tool.kind == "hosted":
             return tool
         name = self._fit(self._flat(tool.name, tool.namespace))
-        plain = not self._upstream.namespaces
-        custom = tool.kind == "custom" and not self._upstream.custom_tools
+        plain = not self._namespaces
+        custom = tool.kind == "custom" and not self._customs
         if name != tool.name or custom:
             self._known[name] = Known(tool.name, tool.namespace, tool.kind == "custom")
         if name == tool.name and not custom:
@@ -232,7 +252,7 @@ class Names:
             namespace=None if plain else tool.namespace,
             kind="function" if custom else tool.kind,
             schema=_INPUT_SCHEMA if custom else tool.schema,
-            description=_describe(tool, custom=custom) if plain else tool.description,
+            description=_describe(tool, plain=plain, custom=custom),
             grammar=None if custom else tool.grammar,
         )
 
@@ -264,9 +284,11 @@ def _force_escape(native: str) -> str:
     return MARK + "".join(c if c.isalnum() or c == "_" else f"-{ord(c):02X}" for c in native)
 
 
-def _describe(tool: Tool, *, custom: bool) -> str | None:
-    """What a plain upstream must be told in words: the namespace, and how a text goes in."""
-    parts = [part for part in (tool.namespace_description, tool.description) if part]
+def _describe(tool: Tool, *, plain: bool, custom: bool) -> str | None:
+    """What an upstream must be told in words: the namespace, where it knows none (`plain`), and how
+    a text goes in."""
+    about = tool.namespace_description if plain else None
+    parts = [part for part in (about, tool.description) if part]
     if custom:
         parts.append("Put the raw text in `input`.")
         if tool.grammar is not None:

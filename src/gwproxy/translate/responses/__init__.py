@@ -6,6 +6,8 @@
     hosted    items that only this dialect has
     output    the response object and its items, as a client gets them
     drafts    items that grow in a stream
+    flat      a request for hosts that take functions only, and
+    restored  its answer with the calls as the client knows them
     echo      what of the request is repeated in the answer
     kept/     what a server is expected to remember of an answer
 
@@ -57,7 +59,17 @@ FACTS: Final = DialectFacts(
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.responses import failure, reader, relay, reply, request, sealed, writer
+    from gwproxy.translate.responses import (
+        failure,
+        flat,
+        reader,
+        relay,
+        reply,
+        request,
+        restored,
+        sealed,
+        writer,
+    )
 
     return Codec(
         facts=FACTS,
@@ -72,6 +84,8 @@ def codec() -> Codec:
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
         parse_countable=request.parse_countable,
+        flatten=flat.flatten,
+        restoring=restored.Restored,
         promises=reply.promises,
     )
 

@@ -108,10 +108,10 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
     if kind in ("function_call_output", "custom_tool_call_output"):
         output = items.output_shape.read(raw, losses, path)
         return Turn("user", (items.parse_result(output, path, losses),))
-    if kind in _CALLS and _is_ours(kind, raw):
+    if kind in _CALLS and is_ours(kind, raw):
         call = items.call_shape.read(raw, losses, path)
         return Turn("assistant", (items.parse_call(call, path),))
-    if kind in tools.TYPED_OUTPUTS and _is_ours(kind, raw):
+    if kind in tools.TYPED_OUTPUTS and is_ours(kind, raw):
         typed = items.typed_output_shape.read(raw, losses, path)
         return Turn("user", (items.parse_typed_result(typed, path),))
     if kind == "item_reference":
@@ -123,7 +123,7 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
     return hosted.turn_of(kind, raw)
 
 
-def _is_ours(kind: str, raw: Raw) -> bool:
+def is_ours(kind: str, raw: Raw) -> bool:
     """Tool search may also run on the vendor's servers; then there is no `call_id`."""
     return not kind.startswith("tool_search_") or bool(jsonio.loads(bytes(raw)).get("call_id"))
 

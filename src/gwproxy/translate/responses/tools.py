@@ -136,7 +136,9 @@ class _Typed(Struct, forbid_unknown_fields=True):
     execution: str | None = None
 
 
-class _Kind(Struct):
+class Kind(Struct):
+    """What says who runs a tool."""
+
     type: str
     environment: Any = None
     execution: Any = None
@@ -156,7 +158,7 @@ class _Choice(Struct, forbid_unknown_fields=True):
     tools: list[_Allowed] | None = None
 
 
-_kind: Final = Shape(_Kind)
+kind_shape: Final = Shape(Kind)
 _offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
 _typed: Final = Shape(_Typed)
 _choice: Final = Shape(_Choice)
@@ -174,8 +176,8 @@ def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
-    kind = _kind.read(raw, losses, path)
-    if kind.type in TYPED and _runs_here(kind):
+    kind = kind_shape.read(raw, losses, path)
+    if runs_here(kind):
         return [_parse_typed(_typed.read(raw, losses, path))]
     if kind.type not in ("function", "custom", "namespace"):
         native = jsonio.raw(raw)
@@ -188,7 +190,10 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
     return [replace(t, namespace=tool.name, namespace_description=about) for t in inner]
 
 
-def _runs_here(kind: _Kind) -> bool:
+def runs_here(kind: Kind) -> bool:
+    """Whether the client runs it, and waits for its calls in a type of their own."""
+    if kind.type not in TYPED:
+        return False
     if kind.type == "tool_search":
         return bool(kind.execution == "client")
     return not isinstance(kind.environment, dict) or kind.environment.get("type") == "local"
