@@ -63,7 +63,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     "proxy/question.py": {"errors.healing"},
     # Answers that a server remembers are a thing of Responses alone.
     "proxy/conversations": {
-        "responses.failure", "responses.kept.record", "responses.kept.replay",
+        "responses.kept.record", "responses.kept.replay",
         "responses.kept.state",
     },
     "cli": {"dialect_facts", "registry", "quirks"},
@@ -129,8 +129,8 @@ LAYOUT: Mapping[str, Set[str]] = {
         "reading",
     },
     "wire": {
-        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "seal", "arguments", "splice",
-        "sieve",
+        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal",
+        "arguments", "splice", "sieve",
     },
     "passes": {
         "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",

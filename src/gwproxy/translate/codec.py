@@ -15,8 +15,7 @@ the same thing in each; further ones are its own.
     ending       how an answer ends, both ways: reason to stop and usage
     reply        build(reply, context) -> bytes              the folded answer as a whole body
     sealed       open_seals(body, quirks, losses) -> bytes  our envelopes in a relayed history
-    failure      parse(status, headers, body) -> Failure
-                 render(failure, request_id) -> (status, body)
+    failure      render(failure, request_id) -> (status, body)
     relay        Tap(quirks).read(frames) / .finish() -> list[Event]
 
 *Readers absorb*: they emit a stream that satisfies `events.Grammar` whatever the upstream does, in
@@ -33,7 +32,8 @@ opens the stream; the Start that comes later is swallowed.
 UsageUpdate, Finish, End, and Fail where the upstream itself told of it. What they cannot
 understand is none of their business.
 
-`failure.parse` headers are lower-case. Dialects never import each other.
+Failures are read by `errors.complaints`, for upstreams relay each other's errors. Dialects never
+import each other.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import Event
 from gwproxy.translate.hub import Failure, Reply, Request
 from gwproxy.translate.losses import Losses
@@ -120,10 +121,10 @@ class Codec(Struct, frozen=True):
     reader: Callable[[Quirks], Reader]
     writer: Callable[[ReplyContext], Writer]
     tap: Callable[[Quirks], Tap]
-    parse_failure: Callable[[int, Mapping[str, str], bytes], Failure]
     render_failure: Callable[[Failure, str], tuple[int, bytes]]
     plain_question: Callable[[str, int, Quirks], dict[str, Any]]
     open_seals: Callable[[bytes, Quirks, Losses], bytes]
+    parse_failure: Callable[[int, Mapping[str, str], bytes], Failure] = complaints.failure
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     unfold: Callable[[bytes, str], bytes] | None = None
     folding: Callable[[], Folding] | None = None

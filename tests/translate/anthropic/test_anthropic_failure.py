@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.anthropic import failure
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Failure, FailureKind
 
 
@@ -98,7 +99,7 @@ def test_claude_code_compacts_on_these_words(
 )
 def test_what_is_rendered_is_read_again(kind: FailureKind) -> None:
     status, body = failure.render(Failure(kind, "in the upstream's words", 400), "req_7")
-    again = failure.parse(status if status != 400 else 200, {}, body)
+    again = complaints.failure(status if status != 400 else 200, {}, body)
 
     expected = {FailureKind.UPSTREAM: FailureKind.INTERNAL, FailureKind.UNSUPPORTED: None}
     if expected.get(kind, kind) is not None:
@@ -112,13 +113,13 @@ def test_a_moonshot_overflow_reaches_claude_code() -> None:
         b'{"error":{"message":"Invalid request: Your request exceeded model token limit: 262144 '
         b'(requested: 300001)","type":"invalid_request_error"}}'
     )
-    status, body = failure.render(failure.parse(400, {}, upstream), "req_7")
+    status, body = failure.render(complaints.failure(400, {}, upstream), "req_7")
 
     assert status == 400
     assert b"prompt is too long: 300001 tokens > 262144 maximum" in body
 
 
 def test_an_error_inside_a_stream() -> None:
-    what = failure.parse_event({"error": {"type": "overloaded_error", "message": "busy"}})
+    what = complaints.told({"error": {"type": "overloaded_error", "message": "busy"}})
 
     assert (what.kind, what.status) == (FailureKind.OVERLOADED, 529)

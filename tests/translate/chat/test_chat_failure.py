@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.translate.chat.failure import is_error, parse, render
+from gwproxy.translate.chat.failure import is_error, render
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Failure, FailureKind
 
 
@@ -54,7 +55,7 @@ def rendered(failure: Failure) -> tuple[int, dict[str, Any]]:
     ],
 )
 def test_a_prompt_that_does_not_fit(words: str, figures: tuple[int | None, ...]) -> None:
-    failure = parse(400, {}, error(words, type="invalid_request_error"))
+    failure = complaints.failure(400, {}, error(words, type="invalid_request_error"))
     assert failure.kind is FailureKind.CONTEXT
     assert failure.message == words
     assert (failure.context_tokens, failure.context_output_tokens, failure.context_limit) == figures
@@ -104,14 +105,14 @@ def test_a_prompt_that_does_not_fit(words: str, figures: tuple[int | None, ...])
     ],
 )
 def test_moonshots_errors(status: int, words: str, kind_word: str, kind: FailureKind) -> None:
-    failure = parse(status, {}, error(words, type=kind_word))
+    failure = complaints.failure(status, {}, error(words, type=kind_word))
     assert (failure.kind, failure.message, failure.raw_type) == (kind, words, kind_word)
 
 
 def test_a_wait_is_read_from_header_or_words() -> None:
     body = error("max RPM: 3, please try again after 1 seconds", type="rate_limit_reached_error")
-    assert parse(429, {}, body).retry_after_s == 1.0
-    assert parse(429, {"retry-after": "7"}, body).retry_after_s == 7.0
+    assert complaints.failure(429, {}, body).retry_after_s == 1.0
+    assert complaints.failure(429, {"retry-after": "7"}, body).retry_after_s == 7.0
 
 
 @pytest.mark.parametrize(
@@ -127,12 +128,12 @@ def test_a_wait_is_read_from_header_or_words() -> None:
     ],
 )
 def test_envelopes_of_all_kinds(body: bytes, words: str) -> None:
-    assert parse(400, {}, body).message.startswith(words)
+    assert complaints.failure(400, {}, body).message.startswith(words)
 
 
 def test_a_success_around_an_error() -> None:
-    assert parse(200, {}, b'{"code":429,"message":"slow down"}').status == 429
-    assert parse(200, {}, error("x", type="authentication_error")).status == 401
+    assert complaints.failure(200, {}, b'{"code":429,"message":"slow down"}').status == 429
+    assert complaints.failure(200, {}, error("x", type="authentication_error")).status == 401
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.responses import failure
 
@@ -64,7 +65,7 @@ def test_an_upstreams_words_are_kept() -> None:
     body = (
         b'{"error":{"message":"No such model: x","type":"invalid_request_error","param":"model"}}'
     )
-    parsed = failure.parse(404, {}, body)
+    parsed = complaints.failure(404, {}, body)
     assert (parsed.kind, parsed.message, parsed.param) == (
         FailureKind.NOT_FOUND,
         "No such model: x",

@@ -21,9 +21,8 @@ from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
-from gwproxy.translate.bridge import RequestHead
+from gwproxy.translate.bridge import CODECS, RequestHead
 from gwproxy.translate.hub import Dialect
-from gwproxy.translate.responses import failure
 
 _RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # Servers without a memory have no such route, or none for this method.
@@ -69,7 +68,7 @@ async def ask(
         record.follow(route)
         if not answer.ok:
             body = await answer.read_error(services.limits.error_body_bytes)
-            raise Failed(failure.parse(answer.status, answer.headers, body))
+            raise Failed(CODECS[route.dialect].parse_failure(answer.status, answer.headers, body))
         # The name that the client once asked for is not known any more: the answer has ours.
         bridge = passthrough.bridge_to(route, RequestHead(route.model, stream=True), record)
         return await passthrough.relay(services, bridge, route, answer, request, record)

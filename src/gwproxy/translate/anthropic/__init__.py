@@ -108,7 +108,6 @@ def codec() -> Codec:
         reader=reader.Reader,
         writer=writer.Writer,
         tap=relay.Tap,
-        parse_failure=failure.parse,
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,

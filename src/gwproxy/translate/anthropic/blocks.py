@@ -8,8 +8,6 @@ https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 from msgspec import Raw
 
@@ -53,9 +51,6 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import arguments, jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import arguments_of, present
-
-_is_object: Final = msgspec.json.Decoder(dict[str, Raw])
-
 
 # --- wire -> hub -------------------------------------------------------------------------------
 
@@ -222,18 +217,9 @@ def _write_call(call: Call) -> ToolUseBlock:
     return ToolUseBlock(
         call.id,
         call.name,
-        Raw(object_text(call.arguments).encode()),
+        Raw(arguments.as_object(call.arguments).encode()),
         cache_control=write_mark(call.cache),
     )
-
-
-def object_text(text: str) -> str:
-    """`text` if it is a JSON object, as nearly all arguments are, else the object it meant."""
-    try:
-        _is_object.decode(text)
-    except msgspec.DecodeError:
-        return arguments.as_object(text)
-    return text
 
 
 def _write_result(result: Result, quirks: Quirks, losses: Losses) -> ToolResultBlock:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import jsonio
 
@@ -31,16 +30,6 @@ _TYPES: Final[Mapping[FailureKind, str]] = {
     FailureKind.OVERLOADED: "overloaded_error",
     FailureKind.UNSUPPORTED: "not_supported",
 }
-
-
-def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What an upstream's answer with an error means; also for a 200 around an error body."""
-    return complaints.failure(status, headers, body)
-
-
-def parse_event(value: object) -> Failure:
-    """What an error object in the middle of a stream means."""
-    return complaints.judge(0, {}, complaints.read_value(value))
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:

@@ -15,12 +15,8 @@ from typing import Final
 
 from msgspec import Raw, structs
 
-from gwproxy.translate.anthropic import failure
 from gwproxy.translate.anthropic.assembly import Blocks
-from gwproxy.translate.anthropic.ending import (
-    stop_of,
-    usage_of,
-)
+from gwproxy.translate.anthropic.ending import stop_of, usage_of
 from gwproxy.translate.anthropic.frames import Answer, Frame, decode_answer, decode_frame
 from gwproxy.translate.anthropic.wire import ABSENT
 from gwproxy.translate.errors import complaints
@@ -144,11 +140,11 @@ class Reader(Reading):
 
     def _on_error(self, frame: Frame) -> None:
         error = jsonio.loads(bytes(frame.error)) if present(frame.error) else {}
-        self._fail(failure.parse_event({"error": error}))
+        self._fail(complaints.told({"error": error}))
 
     def _on_whole(self, answer: Answer, body: bytes) -> None:
         if answer.type == "error" or present(answer.error):
-            self._fail(failure.parse(200, {}, body))
+            self._fail(complaints.failure(200, {}, body))
             return
         if answer.content is None:
             raise Unreadable("a message without content")

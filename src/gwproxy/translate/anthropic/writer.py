@@ -17,11 +17,7 @@ from msgspec import Raw, structs
 
 from gwproxy.translate.anthropic import failure
 from gwproxy.translate.anthropic.blocks import carried_redaction, carried_signature
-from gwproxy.translate.anthropic.ending import (
-    output_estimate,
-    stop_members,
-    usage_object,
-)
+from gwproxy.translate.anthropic.ending import output_estimate, stop_members, usage_object
 from gwproxy.translate.anthropic.frames import (
     DELTA_END,
     MESSAGE_STOP,

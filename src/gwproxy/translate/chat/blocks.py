@@ -8,10 +8,10 @@ https://platform.openai.com/docs/api-reference/chat/create (content parts)
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from gwproxy.translate.chat.wire import (
     File,
@@ -25,22 +25,12 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Block, Cache, Media, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.wire import seal
+from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # Between texts that another block held apart, and between two reasoning blocks: what a reader
 # would put there. Directly adjacent texts are one text.
 GAP: Final = "\n\n"
-
-# What the first bytes say, in base64. Clients label pictures carelessly, and Anthropic compares
-# the label with the bytes.
-_MAGIC: Final = (
-    ("iVBORw0KGgo", "image/png"),
-    ("/9j/", "image/jpeg"),
-    ("R0lGOD", "image/gif"),
-    ("UklGR", "image/webp"),
-    ("JVBERi0", "application/pdf"),
-)
-
 
 # --- parts -> blocks -------------------------------------------------------------------------
 
@@ -88,8 +78,8 @@ def _cache(mark: Mark | None) -> Cache | None:
 def _image(url: str, detail: str | None, cache: Cache | None, path: str) -> Media:
     if not url.startswith("data:"):
         return Media("image", "url", url, detail=detail, cache=cache)
-    declared, data = _split_data_url(url, path)
-    return Media("image", "base64", data, _sniffed(data) or declared, detail=detail, cache=cache)
+    declared, data = split_data_url(url, path)
+    return Media("image", "base64", data, declared, detail=detail, cache=cache)
 
 
 def _document(file: File, cache: Cache | None, path: str) -> Media:
@@ -97,34 +87,8 @@ def _document(file: File, cache: Cache | None, path: str) -> Media:
         return Media("document", "file", file.file_id, name=file.filename, cache=cache)
     if file.file_data is None:
         raise Malformed(path, "neither file_data nor file_id")
-    declared: str | None = None
-    data = file.file_data
-    if data.startswith("data:"):
-        declared, data = _split_data_url(data, f"{path}.file_data")
-    media_type = _sniffed(data) or declared
-    if media_type is not None and media_type.startswith("text/"):
-        words = _decoded_text(data, f"{path}.file_data")
-        return Media("document", "text", words, "text/plain", file.filename, cache=cache)
-    return Media("document", "base64", data, media_type, file.filename, cache=cache)
-
-
-def _split_data_url(url: str, path: str) -> tuple[str | None, str]:
-    head, comma, data = url.removeprefix("data:").partition(",")
-    if not comma or not head.endswith(";base64"):
-        raise Malformed(path, "expected a data URL with base64 data")
-    media_type = head.partition(";")[0].strip().lower()
-    return media_type.replace("image/jpg", "image/jpeg") or None, data
-
-
-def _sniffed(data: str) -> str | None:
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
-
-
-def _decoded_text(data: str, path: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise Malformed(path, "expected base64 of UTF-8 text") from None
+    document = read_document(file.file_data, file.filename, f"{path}.file_data")
+    return replace(document, cache=cache)
 
 
 # --- blocks -> parts -------------------------------------------------------------------------
@@ -147,20 +111,16 @@ def _render_part(block: Block) -> dict[str, Any]:
         case Text(text=text) | Refusal(text=text):
             return text_part(text)
         case Media(kind="image"):
-            url = _data_url(block) if block.source == "base64" else block.data
+            url = data_url(block) if block.source == "base64" else block.data
             detail = {"detail": block.detail} if block.detail is not None else {}
             return {"type": "image_url", "image_url": {"url": url, **detail}}
         case Media(kind="document"):
             name = block.name or "document.pdf"
-            return {"type": "file", "file": {"filename": name, "file_data": _data_url(block)}}
+            return {"type": "file", "file": {"filename": name, "file_data": data_url(block)}}
         case Media(kind="audio"):
             form = (block.media_type or "").removeprefix("audio/")
             return {"type": "input_audio", "input_audio": {"data": block.data, "format": form}}
     raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a user message")
-
-
-def _data_url(media: Media) -> str:
-    return f"data:{media.media_type or 'application/pdf'};base64,{media.data}"
 
 
 # --- texts -----------------------------------------------------------------------------------

@@ -7,10 +7,8 @@ https://platform.openai.com/docs/guides/error-codes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from gwproxy.translate.errors import complaints
 from gwproxy.translate.errors.openai_error import error_object, status_of
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.wire import jsonio
@@ -18,16 +16,6 @@ from gwproxy.translate.wire import jsonio
 _PROMPT_FIELD: Final = "messages"
 # Where servers without OpenAI's envelope put what they have to say.
 _ERROR_MEMBERS: Final = ("error", "message", "msg", "detail", "error_msg", "code")
-
-
-def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What an upstream's answer with an error means; also for a 200 around an error body."""
-    return complaints.failure(status, headers, body)
-
-
-def parse_event(value: object) -> Failure:
-    """What an error object in the middle of a stream means."""
-    return complaints.judge(0, {}, complaints.read_value(value))
 
 
 def is_error(body: bytes) -> bool:

@@ -12,9 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import msgspec
-from msgspec import Raw
-
 from gwproxy.translate.chat.blocks import (
     GAP,
     joined,
@@ -50,8 +47,6 @@ from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import arguments_of, present
 
 _ERROR: Final = "[tool error] "
-
-_object: Final = msgspec.json.Decoder(dict[str, Raw])
 
 
 def _leading_systems(turns: Sequence[Turn]) -> int:
@@ -123,7 +118,7 @@ class _HistoryWriter:
         if call.custom:
             custom = {"name": call.name, "input": call.arguments}
             return {"id": call.id, "type": "custom", "custom": custom}
-        function = {"name": call.name, "arguments": _as_object(call.arguments)}
+        function = {"name": call.name, "arguments": arguments.as_object(call.arguments)}
         return {"id": call.id, "type": "function", "function": function}
 
     # --- tool results
@@ -193,15 +188,6 @@ class _HistoryWriter:
 
 def _media_label(number: int, call_id: str) -> str:
     return f"[media {number} of tool result {call_id}]"
-
-
-def _as_object(text: str) -> str:
-    """Arguments that every server can decode to an object; untouched where they are one."""
-    try:
-        _object.decode(text)
-    except msgspec.DecodeError:
-        return arguments.as_object(text)
-    return text
 
 
 def parse_messages(messages: Sequence[Message], losses: Losses) -> tuple[Turn, ...]:

@@ -11,11 +11,7 @@ from __future__ import annotations
 
 from gwproxy.translate.chat import failure
 from gwproxy.translate.chat.assembly import Assembly
-from gwproxy.translate.chat.ending import (
-    broken_off,
-    stop_of,
-    usage_of,
-)
+from gwproxy.translate.chat.ending import broken_off, stop_of, usage_of
 from gwproxy.translate.chat.frames import (
     MISFITS,
     CallPiece,
@@ -102,11 +98,11 @@ class Reader(Reading):
     def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
         """The start, an error in any of its shapes, or something without a choice."""
         if chunk.error:  # null, "" and {} are none
-            self._fail(failure.parse_event({"error": chunk.error}))
+            self._fail(complaints.told({"error": chunk.error}))
             return []
         if chunk.choices is None and chunk.usage is None:
             if failure.is_error(data):
-                self._fail(failure.parse(0, {}, data))
+                self._fail(complaints.failure(0, {}, data))
             return []
         if not self._started:
             self._started = True

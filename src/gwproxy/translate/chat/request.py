@@ -33,18 +33,8 @@ from gwproxy.translate.chat.tools import (
     render_format,
     render_tools,
 )
-from gwproxy.translate.chat.wire import (
-    Body,
-    Named,
-    Wish,
-)
-from gwproxy.translate.hub import (
-    Identity,
-    Request,
-    Sampling,
-    Tool,
-    ToolChoice,
-)
+from gwproxy.translate.chat.wire import Body, Named, Wish
+from gwproxy.translate.hub import Identity, Request, Sampling, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio

@@ -15,17 +15,8 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from gwproxy.translate.chat.wire import (
-    Knobs,
-    TemplateArguments,
-    Wish,
-)
-from gwproxy.translate.hub import (
-    EFFORTS,
-    Request,
-    Sampling,
-    Thinking,
-)
+from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
+from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Malformed

@@ -14,10 +14,7 @@ from typing import Final
 
 from gwproxy.translate.chat import failure
 from gwproxy.translate.chat.blocks import GAP, carried_seal
-from gwproxy.translate.chat.ending import (
-    finish_word,
-    usage_object,
-)
+from gwproxy.translate.chat.ending import finish_word, usage_object
 from gwproxy.translate.codec import ReplyContext, message_id
 from gwproxy.translate.events import (
     Close,

@@ -132,6 +132,12 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     return judge(status, headers, read(body))
 
 
+def told(error: object) -> Failure:
+    """The failure that an error means which stands in a stream, or in an answer: an event, flat or
+    nested, or the error of a failed response."""
+    return judge(0, {}, read_value(error))
+
+
 def read(body: bytes) -> Complaint:
     """The complaint in `body`, which may be any dialect's JSON, somebody's own, text or HTML."""
     try:

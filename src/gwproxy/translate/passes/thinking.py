@@ -13,15 +13,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
-from gwproxy.translate.hub import (
-    Call,
-    Reasoning,
-    Refusal,
-    Request,
-    Result,
-    Text,
-    Turn,
-)
+from gwproxy.translate.hub import Call, Reasoning, Refusal, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.effort import can_switch_off, switched_off
 from gwproxy.translate.quirks import Quirks

@@ -24,12 +24,7 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes.schema import (
-    EMPTY,
-    normalise,
-    parameters,
-    wrap_arguments,
-)
+from gwproxy.translate.passes.schema import EMPTY, normalise, parameters, wrap_arguments
 from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 

@@ -8,22 +8,12 @@ https://www.openresponses.org/specification
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from gwproxy.translate.hub import (
-    Block,
-    Cache,
-    Media,
-    Refusal,
-    Result,
-    Text,
-    ToolReference,
-)
+from gwproxy.translate.hub import Block, Cache, Media, Refusal, Result, Text, ToolReference
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.responses.wire import (
     Content,
@@ -38,13 +28,12 @@ from gwproxy.translate.responses.wire import (
     SealedText,
 )
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # There is no flag for a failed tool in this dialect: the words carry it.
 TOOL_ERROR: Final = "[tool error] "
 SUMMARY_JOINT: Final = "\n\n"
-# What `file_data` without a `data:` prefix begins with, in base64.
-_PDF_BASE64: Final = "JVBERi0"
 # The vendor's ciphertext is a Fernet token: version 0x80 and a time, in base64
 # (https://github.com/fernet/spec). With other models Codex puts plain words in its place
 # (openai/codex#33551).
@@ -104,16 +93,8 @@ def _parse_image(part: InputImage, path: str) -> Media:
         return Media("image", "file", part.file_id, detail=part.detail, cache=cache)
     if not url.startswith("data:"):
         return Media("image", "url", url, detail=part.detail, cache=cache)
-    media_type, data = _split_data_url(url, f"{path}.image_url")
+    media_type, data = split_data_url(url, f"{path}.image_url")
     return Media("image", "base64", data, media_type, detail=part.detail, cache=cache)
-
-
-def _split_data_url(url: str, path: str) -> tuple[str | None, str]:
-    head, comma, data = url.removeprefix("data:").partition(",")
-    media_type, _, encoding = head.rpartition(";")
-    if not comma or encoding != "base64":
-        raise Malformed(path, "expected a base64 data URL")
-    return media_type.partition(";")[0] or None, data
 
 
 def _parse_file(part: InputFile, path: str) -> Media:
@@ -123,23 +104,10 @@ def _parse_file(part: InputFile, path: str) -> Media:
         return Media("document", "file", part.file_id, None, name, detail=detail, cache=cache)
     if part.file_url is not None:
         return Media("document", "url", part.file_url, None, name, detail=detail, cache=cache)
-    data = part.file_data
-    if data is None:
+    if part.file_data is None:
         raise Malformed(path, "expected file_data, file_url or file_id")
-    media_type = "application/pdf" if data.startswith(_PDF_BASE64) else None
-    if data.startswith("data:"):
-        media_type, data = _split_data_url(data, f"{path}.file_data")
-    if media_type is not None and media_type.startswith("text/"):
-        text = _decode_text(data, f"{path}.file_data")
-        return Media("document", "text", text, media_type, name, detail=detail, cache=cache)
-    return Media("document", "base64", data, media_type, name, detail=detail, cache=cache)
-
-
-def _decode_text(data: str, path: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise Malformed(path, "expected base64 of UTF-8 text") from None
+    document = read_document(part.file_data, name, f"{path}.file_data")
+    return replace(document, detail=detail, cache=cache)
 
 
 # --- blocks -> parts ---------------------------------------------------------------------------
@@ -176,7 +144,8 @@ def _render_media(media: Media, field: str) -> dict[str, Any]:
         image = {"type": "input_image", "detail": media.detail or "auto"}
         if media.source == "file":
             return {**image, "file_id": media.data}
-        return {**image, "image_url": _data_url(media, "image/png")}
+        url = data_url(media) if media.source == "base64" else media.data
+        return {**image, "image_url": url}
     if media.kind == "audio":
         raise Unsupported(field, "audio cannot stand in a message")
     part: dict[str, Any] = {"type": "input_file"}
@@ -184,14 +153,8 @@ def _render_media(media: Media, field: str) -> dict[str, Any]:
         part["detail"] = media.detail
     if media.source == "base64":
         name = media.name or "document.pdf"
-        return {**part, "filename": name, "file_data": _data_url(media, "application/pdf")}
+        return {**part, "filename": name, "file_data": data_url(media)}
     return {**part, "file_url" if media.source == "url" else "file_id": media.data}
-
-
-def _data_url(media: Media, default: str) -> str:
-    if media.source != "base64":
-        return media.data
-    return f"data:{media.media_type or default};base64,{media.data}"
 
 
 def render_output(result: Result, field: str) -> str | list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import unreadable
 from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
-from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.frames import WireResponse
 from gwproxy.translate.wire.fields import count_of
 
@@ -36,7 +36,7 @@ def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
     it is a whole body or a stream's last event, must be done besides."""
     status = response.status
     if response.error or status == "failed":  # {} and "" are no error
-        return failure.parse_event(response.error or {"message": "the response failed"})
+        return complaints.told(response.error or {"message": "the response failed"})
     if status == "cancelled" or (ended and status is not None and status not in FINISHED):
         return unreadable(f"a response that is {status}")
     return None

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from gwproxy.translate.errors import complaints
 from gwproxy.translate.errors.openai_error import error_object, status_of
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import jsonio
@@ -60,17 +59,6 @@ _PUBLISHED: Final = frozenset(
     }
 )
 _SAYS_WHEN: Final = re.compile(r"try again in", re.IGNORECASE)
-
-
-def parse(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What an upstream's answer with an error means; also for a 200 around an error body."""
-    return complaints.failure(status, headers, body)
-
-
-def parse_event(value: object) -> Failure:
-    """What an error in the middle of a stream means: an `error` event, flat or nested, or the
-    `error` of a failed response."""
-    return complaints.judge(0, {}, complaints.read_value(value))
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:

@@ -33,7 +33,6 @@ from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.fields import Malformed, get_object
 from gwproxy.translate.wire.shapes import Shape, arguments_of, present
 
-_object: Final = jsonio.decoder(dict[str, Raw])
 SUMMARY_JOINT: Final = "\n\n"
 
 
@@ -174,16 +173,7 @@ def render_call(call: Call) -> dict[str, Any]:
     item: dict[str, Any] = {"type": kind, "call_id": call.id, "name": call.name}
     if call.namespace is not None:
         item["namespace"] = call.namespace
-    return {**item, member: call.arguments if call.custom else _as_object(call.arguments)}
-
-
-def _as_object(text: str) -> str:
-    """Arguments that the upstream can decode; untouched where they are an object."""
-    try:
-        _object(text)
-    except jsonio.NotJson:
-        return as_object(text)
-    return text
+    return {**item, member: call.arguments if call.custom else as_object(call.arguments)}
 
 
 def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:

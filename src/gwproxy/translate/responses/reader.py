@@ -14,30 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gwproxy.translate.errors import complaints
-from gwproxy.translate.events import (
-    End,
-    Event,
-    Finish,
-    Start,
-    UsageUpdate,
-    truncated,
-    unreadable,
-)
-from gwproxy.translate.hub import (
-    Failure,
-    Refusal,
-    Text,
-)
+from gwproxy.translate.events import End, Event, Finish, Start, UsageUpdate, truncated, unreadable
+from gwproxy.translate.hub import Failure, Refusal, Text
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.reading import Reading
-from gwproxy.translate.responses import failure
 from gwproxy.translate.responses.assembly import Assembly
-from gwproxy.translate.responses.ending import (
-    stop_of,
-    trouble_of,
-    usage_of,
-)
+from gwproxy.translate.responses.ending import stop_of, trouble_of, usage_of
 from gwproxy.translate.responses.frames import (
     Frame,
     WireResponse,
@@ -80,7 +63,7 @@ class Reader(Reading):
             if handler is not None:
                 handler(self, frame)
             elif kind == "error" or (present(frame.error) and not kind.startswith("response.")):
-                self._fail(failure.parse_event(jsonio.loads(data)))
+                self._fail(complaints.told(jsonio.loads(data)))
         except Malformed as error:
             self._give_up(unreadable(str(error)))
 

@@ -15,12 +15,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from gwproxy.translate.hub import (
-    Request,
-    Sampling,
-    Text,
-    Turn,
-)
+from gwproxy.translate.hub import Request, Sampling, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import echo, tools

@@ -14,11 +14,7 @@ from msgspec import Struct
 
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.responses.items import (
-    parse_reasoning,
-    reasoning_shape,
-    render_reasoning,
-)
+from gwproxy.translate.responses.items import parse_reasoning, reasoning_shape, render_reasoning
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.splice import Edit, edited, omit, with_member
 

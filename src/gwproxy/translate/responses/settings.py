@@ -9,12 +9,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from gwproxy.translate.hub import (
-    Identity,
-    OutputFormat,
-    Request,
-    Thinking,
-)
+from gwproxy.translate.hub import Identity, OutputFormat, Request, Thinking
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks

@@ -28,14 +28,7 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
 )
-from gwproxy.translate.hub import (
-    Call,
-    Dialect,
-    Failure,
-    Stop,
-    StopReason,
-    Usage,
-)
+from gwproxy.translate.hub import Call, Dialect, Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses import echo, failure, output
 from gwproxy.translate.responses.drafts import (
     Calling,
@@ -45,9 +38,7 @@ from gwproxy.translate.responses.drafts import (
     Thoughts,
     TypedCalling,
 )
-from gwproxy.translate.responses.ending import (
-    incomplete_reason,
-)
+from gwproxy.translate.responses.ending import incomplete_reason
 from gwproxy.translate.wire import jsonio, sse
 
 

@@ -16,17 +16,7 @@ from typing import Final
 from msgspec import structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
-from gwproxy.translate.events import (
-    Close,
-    Delta,
-    End,
-    Event,
-    Fail,
-    Finish,
-    Lost,
-    Open,
-    truncated,
-)
+from gwproxy.translate.events import Close, Delta, End, Event, Fail, Finish, Lost, Open, truncated
 from gwproxy.translate.hub import Stop, StopReason
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names

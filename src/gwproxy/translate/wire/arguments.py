@@ -13,8 +13,11 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from gwproxy.translate.wire import jsonio
 
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING_RUN: Final = re.compile(r'[^"\\\x00-\x1f]+')
 _SPACE: Final = " \t\r\n"
 _ESCAPES: Final = '"\\/bfnrt'
@@ -250,7 +253,13 @@ class Guard:
 
 def as_object(arguments: str) -> str:
     """Arguments as one JSON object, where nothing else may stand: of broken ones, the members that
-    are whole (what the vendors' own accumulators give)."""
+    are whole (what the vendors' own accumulators give). Those of one object are untouched."""
+    try:
+        _object.decode(arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    else:
+        return arguments
     guard = Guard()
     text = guard.feed(arguments) + guard.close()
     if guard.complete or not text.startswith("{") or guard.whole_members == 0:

@@ -10,11 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from gwproxy.translate.passes.schema.references import changed, resolve
-from gwproxy.translate.passes.schema.vocabulary import (
-    ANYTHING,
-    Schema,
-    types_of,
-)
+from gwproxy.translate.passes.schema.vocabulary import ANYTHING, Schema, types_of
 
 
 def ended(root: Schema, definitions: dict[str, Any]) -> tuple[Schema, dict[str, Any]]:

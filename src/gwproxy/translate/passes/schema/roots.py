@@ -14,12 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gwproxy.translate.passes.schema.combine import united
-from gwproxy.translate.passes.schema.normaliser import (
-    DEFAULT_LIMITS,
-    EMPTY,
-    REMEMBERED,
-    normalise,
-)
+from gwproxy.translate.passes.schema.normaliser import DEFAULT_LIMITS, EMPTY, REMEMBERED, normalise
 from gwproxy.translate.passes.schema.references import (
     PREFIX,
     mapped,

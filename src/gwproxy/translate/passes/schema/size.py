@@ -16,13 +16,7 @@ from gwproxy.translate.passes.schema.references import (
     reachable,
     resolve,
 )
-from gwproxy.translate.passes.schema.vocabulary import (
-    ANYTHING,
-    SUPPORTED,
-    Limits,
-    Schema,
-    types_of,
-)
+from gwproxy.translate.passes.schema.vocabulary import ANYTHING, SUPPORTED, Limits, Schema, types_of
 from gwproxy.translate.wire import jsonio
 
 # Descriptions are cut to these lengths, one after the other, until the schema fits.
