@@ -31,12 +31,13 @@ DIALECTS = ("anthropic", "chat", "responses")
 MAY_IMPORT: Mapping[str, Set[str]] = {
     "translate": set(),
     "profiles": {"errors", "paths", "translate"},
-    "proxy": {"translate", "profiles", "errors", "paths"},
+    "proxy": {"translate", "profiles", "errors", "paths", "plain"},
     "clients": {"profiles", "translate", "errors", "paths"},
     "simulator": set(),
-    "cli": {"translate", "proxy", "profiles", "clients", "simulator", "errors", "paths"},
+    "cli": {"translate", "proxy", "profiles", "clients", "simulator", "errors", "paths", "plain"},
     "__main__.py": {"cli", "errors", "profiles"},
     "errors.py": set(),
+    "plain.py": set(),
     "paths.py": {"errors"},
     "__init__.py": set(),
 }

@@ -95,9 +95,12 @@ def test_words_of_others_do_not_steer_the_terminal(capsys: pytest.CaptureFixture
     output.item(evil, 2)
     output.finding("failed", evil, [evil])
     output.table(Table(("NAME",), ((f"{evil}\n",),)))
+    output.line(evil)
+    output.pairs([("name", evil)])
+    output.diff(f"+{evil}")
     stdout, stderr = capsys.readouterr()
     assert not {"\x1b", "\x07", "\x9b", "\r"} & set(stdout + stderr)
-    assert (stdout.count("owned"), stderr.count("owned")) == (4, 5)
+    assert (stdout.count("owned"), stderr.count("owned")) == (7, 5)
     assert "\n  second\n" in stderr
 
 

@@ -155,6 +155,7 @@ def test_the_log_goes_where_it_is_asked_to(gwproxy_home: Path, child: Path, tmp_
     ran = gwproxy("run", "--profile", "demo", "--log", str(log), "--", sys.executable, str(child))
     assert len(ran.stderr.splitlines()) == 1
     assert "anthropic → demo" in log.read_text()
+    assert os.name != "posix" or log.stat().st_mode & 0o777 == 0o600
     assert report(ran)["environ"]["ANTHROPIC_API_KEY"] not in log.read_text()
 
 

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from support.gateway import KEY, TOKEN, StartGateway
+from support.raw import connected
 from support.responses_wire import completed, created
 from support.scripted import ScriptedUpstream, StartScripted, Visit
 
@@ -133,6 +134,23 @@ async def test_a_stream_that_is_cut_does_not_end_well(
     assert STREAM[:100] not in data  # half an event, which no client can read
     assert data.startswith(b"event: error\n")
     assert b"response.failed" in data
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("name", ["..", ".", "%2e%2e", ".%2e", "../input_items", "...", "..%2fx"])
+async def test_dots_in_place_of_an_id_go_nowhere(
+    start_gateway: StartGateway,
+    upstream: ScriptedUpstream,
+    record: dict[str, Any],
+    name: str,
+    method: str,
+) -> None:
+    gateway = await start_gateway({"p": record})
+    head = f"Host: localhost\r\nx-api-key: {TOKEN}\r\n\r\n"
+    async with connected(gateway.server.port) as client:
+        await client.send(f"{method} {RESPONSES}/{name} HTTP/1.1\r\n{head}".encode())
+        assert (await client.answer()).status in (404, 405)
+    assert not upstream.visits
 
 
 @pytest.mark.parametrize("name", ["resp_none", "resp_odd", "..%2Fmodels", "%00"])

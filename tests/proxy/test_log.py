@@ -62,9 +62,9 @@ def test_a_refused_request_shows_where_it_went() -> None:
 def test_no_line_can_be_forged() -> None:
     broken = record()
     broken.model_asked = "x\n12:00:00 200 forged\x1b[2J\u2028"
-    assert "\n" not in str(broken)
-    assert "\x1b" not in str(broken)
-    assert "\n" not in line(JsonFormatter(lambda: []), broken)
+    for formatter in (LineFormatter(lambda: []), JsonFormatter(lambda: [])):
+        for told in (broken, f"healed: {broken.model_asked}"):
+            assert not {"\n", "\x1b", "\u2028"} & set(line(formatter, told))
 
 
 def test_keys_are_taken_out_of_every_line() -> None:
@@ -79,11 +79,12 @@ def test_keys_are_taken_out_of_every_line() -> None:
 def test_keys_are_taken_out_of_tracebacks() -> None:
     made = logging.LogRecord("gwproxy", logging.ERROR, "f", 1, "failed", None, None)
     try:
-        raise ValueError(f"bad header {KEY}")
+        raise ValueError(f"bad header {KEY}\x1b[2J")
     except ValueError as error:
         made.exc_info = (ValueError, error, error.__traceback__)
     for formatter in (LineFormatter(lambda: [KEY]), JsonFormatter(lambda: [KEY])):
         assert KEY not in formatter.format(made)
+        assert "\x1b" not in formatter.format(made)
 
 
 def test_clients_by_their_names() -> None:

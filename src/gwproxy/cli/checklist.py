@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gwproxy.cli.drawing import harmless
 from gwproxy.cli.output import Output
+from gwproxy.plain import harmless
 
 if TYPE_CHECKING:
     from rich.table import Table

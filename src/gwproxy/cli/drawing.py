@@ -7,23 +7,17 @@ only to draw.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TextIO
 
+from gwproxy.plain import one_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 _GAP: Final = 2
-
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
-
-
-def harmless(text: str) -> str:
-    """`text` without what steers a terminal: a provider's words are shown, not obeyed."""
-    return _CONTROL.sub(" ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class Table:
 
     def harmless(self) -> Table:
         """The same, each cell one line of plain text."""
-        rows = tuple(tuple(harmless(cell).replace("\n", " ") for cell in row) for row in self.rows)
+        rows = tuple(tuple(map(one_line, row)) for row in self.rows)
         return replace(self, rows=rows)
 
     def without(self, left_out: frozenset[str]) -> Table:

@@ -19,15 +19,15 @@ It must not know what the results mean. rich is imported only to draw a table on
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
-from gwproxy.cli.drawing import Table, aligned, draw, hanging, harmless
+from gwproxy.cli.drawing import Table, aligned, draw, hanging
 from gwproxy.errors import GwproxyError, UsageError
+from gwproxy.plain import harmless, json_text
 
 if TYPE_CHECKING:
     import typer
@@ -70,7 +70,11 @@ class Output:
     # -- data -------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
-        """One line of data on stdout."""
+        """One line of data on stdout, or several."""
+        self.document(harmless(text))
+
+    def document(self, text: str) -> None:
+        """A text that is made here, or a file's as it stands there, on stdout."""
         print(text, file=sys.stdout)  # noqa: T201 -- the one place that prints
 
     def result(self, data: object, human: Callable[[], None]) -> None:
@@ -106,16 +110,16 @@ class Output:
 
     def diff(self, text: str) -> None:
         """A difference on stdout; what comes is green and what goes is red on a terminal."""
-        self.line(self._diff(text, sys.stdout))
+        self.document(self._diff(harmless(text), sys.stdout))
 
     def finding(self, level: str, text: str, hints: Sequence[str] = ()) -> None:
         """What was looked at, how it is (one of LEVELS), and what to do about it."""
         shown = self._wrapped(f"{level:<{_LEVEL_WIDTH}}{text}", _LEVEL_WIDTH)
-        self.line(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
+        self.document(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
         for hint in hints:
             # Not wrapped: it is to be copied.
             way = self._paint(f"→ {harmless(hint.strip())}", _CYAN, sys.stdout)
-            self.line(" " * _LEVEL_WIDTH + way)
+            self.document(" " * _LEVEL_WIDTH + way)
 
     # -- talk -------------------------------------------------------------------------------
 
@@ -239,7 +243,7 @@ class Output:
             "data": data,
             "error": error,
         }
-        self.line(json.dumps(envelope, ensure_ascii=False, indent=2))
+        self.document(json_text(envelope, indent=2))
 
 
 def output_of(context: typer.Context) -> Output:

@@ -7,7 +7,6 @@ comes of it is captured as well, so that both can be laid side by side.
 from __future__ import annotations
 
 import asyncio
-import json as jsonlib
 import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,6 +18,7 @@ from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
+from gwproxy.plain import json_text
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
@@ -68,7 +68,7 @@ def replay(
     if show:
         output.result(
             dict(found.content),
-            lambda: output.line(jsonlib.dumps(found.content, ensure_ascii=False, indent=2)),
+            lambda: output.document(json_text(found.content, indent=2)),
         )
         return 0
     return _replay(output, found, profile)

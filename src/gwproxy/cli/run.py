@@ -95,6 +95,8 @@ def _start_log(file: Path | None, servers: Sequence[Running]) -> None:
     handler: logging.Handler = logging.NullHandler()
     if file is not None:
         try:
+            # It tells who asked what: a new one is for this person alone.
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
             handler = logging.FileHandler(file, encoding="utf-8")
         except OSError as error:
             raise UsageError(f"cannot write {file}", why=error.strerror or str(error)) from None

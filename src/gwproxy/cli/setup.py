@@ -194,12 +194,12 @@ def _print(asked: Asked, client: Client, output: Output) -> None:
         text = "\n".join(export_lines(variables, shell))
         for remark in client.remarks("environment", wishes, asked.places):
             output.warn(remark)
-        output.result({"format": shell, "text": text}, lambda: output.line(text))
+        output.result({"format": shell, "text": text}, lambda: output.document(text))
         return
     text = (plan_setup(target, None, wishes).after or "").rstrip("\n")
     output.talk(f"for {target.file}:")
     data = {"format": target.form.name, "file": str(target.file), "text": text}
-    output.result(data, lambda: output.line(text))
+    output.result(data, lambda: output.document(text))
 
 
 def _list(asked: Asked, output: Output) -> None:

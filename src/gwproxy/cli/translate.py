@@ -13,6 +13,7 @@ import typer
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UsageError
+from gwproxy.plain import json_text
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import DIALECTS
 
@@ -152,9 +153,7 @@ def _translated(bridge: Bridge, request: bytes) -> Any:
 
 
 def _print(output: Output, bridge: Bridge, body: Any) -> None:
-    import json
-
-    output.line(json.dumps(body, ensure_ascii=False, indent=2))
+    output.document(json_text(body, indent=2))
     if bridge.relays:
         output.talk("relayed as it came, but for the model's name")
     for name, why in bridge.tally.repaired:

@@ -6,14 +6,13 @@ exchange; how it looks on a terminal is here, colour is the command line's affai
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gwproxy.plain import harmless, json_text, one_line
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.captures import Tape
 from gwproxy.proxy.route import Route
@@ -26,7 +25,6 @@ CLIENT_GONE: Final = 499
 """nginx's word for it; never sent to anybody."""
 
 _MOST_WORDS: Final = 300
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(slots=True)
@@ -77,7 +75,7 @@ class Record:
         if self.losses:
             parts.append(", ".join(self.losses))
         parts += [part for part in (self.remark, self.error, self.request_id) if part]
-        return _CONTROL.sub(" ", "  ".join(parts))
+        return "  ".join(parts)
 
     def _way(self) -> str:
         if not self.profile:
@@ -144,6 +142,13 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record), self._secrets())
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, info: Any) -> str:
+        return harmless(super().formatException(info))
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
@@ -164,7 +169,7 @@ class JsonFormatter(logging.Formatter):
             line |= {"event": "message", "message": record.getMessage()}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, ensure_ascii=False), self._secrets())
+        return redact(json_text(line), self._secrets())
 
 
 def _rounded(seconds: float | None) -> float | None:

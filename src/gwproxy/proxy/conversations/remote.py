@@ -24,7 +24,8 @@ from gwproxy.proxy.upstream import Call
 from gwproxy.translate.bridge import CODECS, RequestHead
 from gwproxy.translate.hub import Dialect
 
-_RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+# Dots alone would be another path: `DELETE /v1/responses/..` is `DELETE /v1/`.
+_RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 # Servers without a memory have no such route, or none for this method.
 _UNKNOWN: Final = (404, 405, 501)
 
