@@ -120,8 +120,8 @@ LIBRARIES: Mapping[str, Set[str]] = {
 
 IN_EACH_DIALECT = {
     "__init__", "wire", "blocks", "history", "tools", "settings", "request", "frames",
-    "assembly", "reader", "writer", "ending", "reply", "sealed", "failure",
-    "relay",
+    "assembly", "reader", "writer", "ending", "reply", "remade", "sealed",
+    "failure", "relay",
 }  # fmt: skip
 LAYOUT: Mapping[str, Set[str]] = {
     "": {
@@ -131,7 +131,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal",
-        "arguments", "splice", "sieve",
+        "arguments", "splice", "sieve", "growing",
     },
     "passes": {
         "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",
@@ -146,7 +146,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "refusals", "remedies", "grammars", "failure_words", "healing", "complaints",
         "openai_error",
     },
-    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted", "remade"},
+    "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
     "responses": IN_EACH_DIALECT | {
         "items", "output", "drafts", "echo", "flat", "hosted", "restored",

@@ -14,6 +14,8 @@ the same thing in each; further ones are its own.
     writer       Writer(context).write(events) -> bytes, .ping() -> bytes
     ending       how an answer ends, both ways: reason to stop and usage
     reply        build(reply, context) -> bytes              the folded answer as a whole body
+    remade       unfold(body, context) -> bytes             a whole answer as a stream, and back:
+                 Folding().feed(chunk) / .finish(model) -> bytes     raises jsonio.NotJson
     sealed       open_seals(body, quirks, losses) -> bytes  our envelopes in a relayed history
     failure      render(failure, request_id) -> (status, body)
     relay        Tap(quirks).read(frames) / .finish() -> list[Event]
@@ -126,7 +128,7 @@ class Codec(Struct, frozen=True):
     open_seals: Callable[[bytes, Quirks, Losses], bytes]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure] = complaints.failure
     parse_countable: Callable[[bytes, Losses], Request] | None = None
-    unfold: Callable[[bytes, str], bytes] | None = None
+    unfold: Callable[[bytes, ReplyContext], bytes] | None = None
     folding: Callable[[], Folding] | None = None
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None

@@ -47,6 +47,10 @@ class Losses:
         """The upstream refused the request and was asked once more, with its quirks changed."""
         self._entries[f"heal:{change}"] = None
 
+    def back_to(self, count: int) -> None:
+        """What came after the first `count` entries was not lost after all."""
+        self._entries = dict.fromkeys(list(self._entries)[:count])
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 

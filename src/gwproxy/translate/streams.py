@@ -80,12 +80,13 @@ class StreamBridge:
     the shell has sent anything, `failure` may still become an answer with an honest status.
     """
 
-    __slots__ = ("_model", "_pipe", "_reader", "_unfold", "_writer")
+    __slots__ = ("_context", "_losses", "_pipe", "_reader", "_unfold", "_writer")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
         self._unfold = expected.upstream.unfold if expected.is_told_raw else None
-        self._model = expected.context.model
+        self._losses = tally.losses
         expected = expected.translated()
+        self._context = expected.context
         self._pipe = Pipe(expected, tally)
         self._reader = expected.upstream.reader(expected.quirks)
         self._writer = expected.client.writer(expected.context)
@@ -116,10 +117,16 @@ class StreamBridge:
 
     def whole(self, body: bytes) -> bytes:
         """The upstream answered with one JSON body."""
+        lost = len(self._losses)
         told = self._send(list(paced(self._reader.whole(body))))
         if self._unfold is None or self.failure is not None:
             return told
-        return self._unfold(body, self._model)
+        try:
+            raw = self._unfold(body, self._context)
+        except jsonio.NotJson:
+            return told
+        self._losses.back_to(lost)
+        return raw
 
     def fail(self, failure: Failure) -> bytes:
         """Trouble on the way: the error in the client's words."""
@@ -143,11 +150,12 @@ class StreamBridge:
 class Collector:
     """A whole answer for the client, out of a stream or a whole answer of the upstream."""
 
-    __slots__ = ("_expected", "_folding", "_pipe", "_raw", "_reader")
+    __slots__ = ("_expected", "_folding", "_losses", "_lost", "_pipe", "_raw", "_reader")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
         folding = expected.upstream.folding if expected.is_told_raw else None
         self._raw = None if folding is None else folding()
+        self._losses, self._lost = tally.losses, len(tally.losses)
         self._expected = expected = expected.translated()
         self._folding = Fold()
         self._pipe = Pipe(expected, tally)
@@ -168,9 +176,11 @@ class Collector:
         if self._raw is None or isinstance(built, Failure):
             return built
         try:
-            return self._raw.finish(self._expected.context.model)
+            told = self._raw.finish(self._expected.context.model)
         except jsonio.NotJson:  # half a call, which a whole answer is not to hold
             return built
+        self._losses.back_to(self._lost)
+        return told
 
     def whole(self, body: bytes) -> bytes | Failure:
         """The upstream answered with one JSON body."""

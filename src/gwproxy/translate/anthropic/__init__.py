@@ -1,11 +1,10 @@
 """Anthropic Messages: what Claude Code and the Anthropic SDKs speak.
 
-`codec` says what each file is for; four more are this dialect's own:
+`codec` says what each file is for; three more are this dialect's own:
 
     marks     which blocks the prompt cache is to remember
     schemas   JSON Schemas that this dialect's strict tools and formats take
     hosted    tools that run at the upstream, and what came of them, in words
-    remade    a relayed answer that changes its form
 
 https://docs.claude.com/en/api/messages
 """

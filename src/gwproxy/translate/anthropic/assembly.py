@@ -11,11 +11,12 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Raw
 
 from gwproxy.translate.anthropic import hosted
-from gwproxy.translate.anthropic.frames import decode_head, decode_members
+from gwproxy.translate.anthropic.frames import decode_head
 from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open, Unreadable
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.growing import members_of
 from gwproxy.translate.wire.shapes import present
 
 # What came of a block's start.
@@ -169,7 +170,7 @@ class Blocks:
         self.out.append(Close(block.index, sealed, hidden=hidden))
 
     def _close_native(self, block: _Block) -> None:
-        members = decode_members(block.native)
+        members = members_of(block.native)
         try:
             if block.parts:
                 text = "".join(block.parts)

@@ -73,7 +73,6 @@ class Answer(Struct):
 _typed: Final = msgspec.json.Decoder(Frame)
 decode_head: Final = jsonio.decoder(Head)
 decode_answer: Final = jsonio.decoder(Answer)
-decode_members: Final = jsonio.decoder(dict[str, Raw])
 
 
 def decode_frame(data: bytes) -> Frame:

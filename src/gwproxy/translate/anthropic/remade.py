@@ -19,31 +19,33 @@ from gwproxy.translate.anthropic.frames import (
     MESSAGE_STOP,
     block_start,
     block_stop,
-    decode_members,
     encode,
 )
+from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import pieces
 from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.growing import elements_of, members_of
 
 _LATE: Final = ("stop_reason", "stop_sequence", "stop_details", "container", "safeguard_results")
 """What a stream tells in the `delta` of its end; beside that stand usage and applied edits."""
 
 _SPOKEN: Final = ("text", "thinking", "signature")
-_blocks: Final = jsonio.decoder(list[Raw])
 
 
-def unfold(body: bytes, model: str) -> bytes:
+def unfold(body: bytes, context: ReplyContext) -> bytes:
     """The whole answer `body` as a stream. Raises jsonio.NotJson."""
-    message = decode_members(jsonio.one_line(body))
-    content = _blocks(bytes(message.pop("content")))
+    message = members_of(jsonio.one_line(body))
+    content = elements_of(bytes(message.pop("content", b"")))
     late = {name: message.pop(name) for name in _LATE if name in message}
     beside = {"usage": message["usage"]} if "usage" in message else {}
     if "context_management" in message:
         beside["context_management"] = message.pop("context_management")
     begun = {"stop_reason": None, "stop_sequence": None}
-    out = [encode("message_start", message={**message, "model": model, "content": [], **begun})]
+    out = [
+        encode("message_start", message={**message, "model": context.model, "content": [], **begun})
+    ]
     for index, block in enumerate(content):
-        out += _unfolded(index, decode_members(bytes(block)))
+        out += _unfolded(index, members_of(bytes(block)))
     out += (encode("message_delta", delta=late, **beside), MESSAGE_STOP)
     return b"".join(out)
 
@@ -87,7 +89,7 @@ class Folding:
             self._add(data)
         for index, parts in self._inputs.items():
             text = "".join(parts)
-            decode_members(text)
+            members_of(text)
             self._content[index]["input"] = Raw(text.encode())
         content = [self._content[index] for index in sorted(self._content)]
         usage = {"usage": self._usage} if self._usage else {}
@@ -95,17 +97,17 @@ class Folding:
 
     def _add(self, data: bytes) -> None:
         try:
-            event = decode_members(data)
+            event = members_of(data)
             kind = jsonio.loads(bytes(event.pop("type", b'""')))
             index = int(bytes(event.pop("index", b"0")))
             if kind == "message_start":
-                self._begin(decode_members(bytes(event["message"])))
+                self._begin(members_of(bytes(event["message"])))
             elif kind == "content_block_start":
-                self._content[index] = dict(decode_members(bytes(event["content_block"])))
+                self._content[index] = dict(members_of(bytes(event["content_block"])))
             elif kind == "content_block_delta":
-                self._grow(index, decode_members(bytes(event["delta"])))
+                self._grow(index, members_of(bytes(event["delta"])))
             elif kind == "message_delta":
-                self._message |= decode_members(bytes(event.pop("delta", b"{}")))
+                self._message |= members_of(bytes(event.pop("delta", b"{}")))
                 self._count(event.pop("usage", None))
                 self._message |= event
         except (jsonio.NotJson, KeyError, ValueError, msgspec.DecodeError):
@@ -113,13 +115,13 @@ class Folding:
 
     def _begin(self, message: dict[str, Raw]) -> None:
         self._count(message.pop("usage", None))
-        given = _blocks(bytes(message.pop("content", b"[]")))
-        self._content = {n: dict(decode_members(bytes(raw))) for n, raw in enumerate(given)}
+        given = elements_of(bytes(message.pop("content", b"[]")))
+        self._content = {n: dict(members_of(bytes(raw))) for n, raw in enumerate(given)}
         self._message = dict(message)
 
     def _count(self, usage: Raw | None) -> None:
         if usage is not None:
-            told = decode_members(bytes(usage))
+            told = members_of(bytes(usage))
             self._usage |= {name: value for name, value in told.items() if bytes(value) != b"null"}
 
     def _grow(self, index: int, delta: dict[str, Raw]) -> None:

@@ -26,7 +26,6 @@ from gwproxy.translate.anthropic.frames import (
     SIGNATURE,
     block_start,
     block_stop,
-    decode_members,
     delta_prefix,
     encode,
 )
@@ -46,6 +45,7 @@ from gwproxy.translate.events import (
 )
 from gwproxy.translate.hub import Dialect, Failure, Opaque, Stop, Usage
 from gwproxy.translate.wire import arguments, jsonio, sse
+from gwproxy.translate.wire.growing import members_of
 
 
 class Writer:
@@ -221,7 +221,7 @@ class Writer:
         """A server tool's input must come as deltas, like any tool's."""
         if native.dialect is not Dialect.ANTHROPIC:
             return
-        members = decode_members(native.native)
+        members = members_of(native.native)
         given = members.get("input")
         if given is not None:
             members["input"] = Raw(b"{}")

@@ -55,7 +55,16 @@ FACTS: Final = DialectFacts(
 
 def codec() -> Codec:
     """All of it, for whoever speaks it."""
-    from gwproxy.translate.chat import failure, reader, relay, reply, request, sealed, writer
+    from gwproxy.translate.chat import (
+        failure,
+        reader,
+        relay,
+        remade,
+        reply,
+        request,
+        sealed,
+        writer,
+    )
     from gwproxy.translate.codec import Codec
 
     return Codec(
@@ -69,6 +78,8 @@ def codec() -> Codec:
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
+        unfold=remade.unfold,
+        folding=remade.Folding,
     )
 
 

@@ -1,0 +1,68 @@
+"""JSON whose members come in pieces, put together without knowing them: strings are joined, lists
+go on, the members of objects grow each for itself, and of all else the last word counts.
+
+So OpenAI's accumulators do with the deltas of a stream, members that they do not know included
+(https://github.com/openai/openai-python, `accumulate_delta`). Values stay as they are printed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Raw
+
+from gwproxy.translate.wire import jsonio
+
+members_of: Final = jsonio.decoder(dict[str, Raw])
+elements_of: Final = jsonio.decoder(list[Raw])
+
+_SAY_NOTHING: Final = (b"", b"null", b'""')
+# They name a thing, however often they are repeated.
+_NAMES: Final = frozenset({"id", "type", "role", "name", "object", "index", "format"})
+
+
+def says(raw: Raw | None) -> bool:
+    """Whether a member is there, and neither null nor empty text."""
+    return raw is not None and bytes(raw) not in _SAY_NOTHING
+
+
+class Growing:
+    """One value. `joins`: its strings are pieces of one; else the last of them counts."""
+
+    __slots__ = ("_elements", "_joins", "_members", "_pieces", "_plain")
+
+    def __init__(self, *, joins: bool = True) -> None:
+        self._joins = joins
+        self._plain: Raw | None = None
+        self._pieces: list[str] = []
+        self._elements: list[Raw] | None = None
+        self._members: dict[str, Growing] | None = None
+
+    def add(self, raw: Raw) -> None:
+        """More of it. Raises jsonio.NotJson."""
+        text = bytes(raw)
+        match text[:1]:
+            case b"{":
+                self._members = {} if self._members is None else self._members
+                for name, value in members_of(text).items():
+                    if name not in self._members:
+                        joins = self._joins and name not in _NAMES
+                        self._members[name] = Growing(joins=joins)
+                    self._members[name].add(value)
+            case b"[":
+                self._elements = [*(self._elements or ()), *elements_of(text)]
+            case b'"' if self._joins:
+                # Halves of an emoji may come one by one.
+                self._pieces.append(jsonio.loads_torn(text))
+            case _:
+                if self._plain is None or says(raw):
+                    self._plain = raw
+
+    @property
+    def value(self) -> Any:
+        """What has come so far, fit for `jsonio.dumps`."""
+        if self._members is not None:
+            return {name: member.value for name, member in self._members.items()}
+        if self._elements is not None:
+            return self._elements
+        return jsonio.mend("".join(self._pieces)) if self._pieces else self._plain
