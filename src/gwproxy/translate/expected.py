@@ -103,6 +103,12 @@ class Expected(Struct, frozen=True, kw_only=True):
         looks for calls or thoughts in its text."""
         return bool(self.relayed) and not reads_words(self.upstream, self.quirks)
 
+    def restored(self, body: bytes) -> bytes:
+        """A whole answer between equals with its calls as the client knows them."""
+        if self.flattened is None or self.upstream.restoring is None:
+            return body
+        return self.upstream.restoring(self.flattened).whole(body)
+
     def translated(self) -> Expected:
         """The same for an answer that is translated, though its request may have been relayed."""
         if not self.relayed:

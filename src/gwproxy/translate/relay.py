@@ -114,8 +114,7 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
             return replace_model(body, asked)
         else:
             return event.failure
-    if expected.flattened is not None and codec.restoring is not None:
-        body = codec.restoring(expected.flattened).whole(body)
+    body = expected.restored(body)
     if tally.model in ("", asked):
         return body
     return replace_model(body, asked)

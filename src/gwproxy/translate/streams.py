@@ -80,13 +80,12 @@ class StreamBridge:
     the shell has sent anything, `failure` may still become an answer with an honest status.
     """
 
-    __slots__ = ("_context", "_losses", "_pipe", "_reader", "_unfold", "_writer")
+    __slots__ = ("_expected", "_losses", "_pipe", "_reader", "_unfold", "_writer")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
         self._unfold = expected.upstream.unfold if expected.is_told_raw else None
         self._losses = tally.losses
-        expected = expected.translated()
-        self._context = expected.context
+        self._expected = expected = expected.translated()
         self._pipe = Pipe(expected, tally)
         self._reader = expected.upstream.reader(expected.quirks)
         self._writer = expected.client.writer(expected.context)
@@ -122,7 +121,7 @@ class StreamBridge:
         if self._unfold is None or self.failure is not None:
             return told
         try:
-            raw = self._unfold(body, self._context)
+            raw = self._unfold(self._expected.restored(body), self._expected.context)
         except jsonio.NotJson:
             return told
         self._losses.back_to(lost)
@@ -176,7 +175,7 @@ class Collector:
         if self._raw is None or isinstance(built, Failure):
             return built
         try:
-            told = self._raw.finish(self._expected.context.model)
+            told = self._expected.restored(self._raw.finish(self._expected.context.model))
         except jsonio.NotJson:  # half a call, which a whole answer is not to hold
             return built
         self._losses.back_to(self._lost)
