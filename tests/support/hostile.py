@@ -63,7 +63,7 @@ _MESSAGES: st.SearchStrategy[bytes] = st.one_of(
     st.binary(max_size=30),
 )
 
-_FRAGMENTS: st.SearchStrategy[Any] = st.one_of(
+FRAGMENTS: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 3),
@@ -73,60 +73,58 @@ _FRAGMENTS: st.SearchStrategy[Any] = st.one_of(
 _PIECES = st.fixed_dictionaries(
     {},
     optional={
-        "index": st.one_of(st.integers(0, 2), _FRAGMENTS),
-        "id": st.one_of(st.sampled_from(["a", "b"]), _FRAGMENTS),
-        "type": _FRAGMENTS,
+        "index": st.one_of(st.integers(0, 2), FRAGMENTS),
+        "id": st.one_of(st.sampled_from(["a", "b"]), FRAGMENTS),
+        "type": FRAGMENTS,
         "function": st.one_of(
-            _FRAGMENTS,
+            FRAGMENTS,
             st.fixed_dictionaries(
                 {},
                 optional={
-                    "name": st.one_of(st.sampled_from(["f", "g"]), _FRAGMENTS),
-                    "arguments": st.one_of(_FRAGMENTS, st.just({"a": 1})),
+                    "name": st.one_of(st.sampled_from(["f", "g"]), FRAGMENTS),
+                    "arguments": st.one_of(FRAGMENTS, st.just({"a": 1})),
                 },
             ),
         ),
     },
 )
 _DELTAS = st.one_of(
-    _FRAGMENTS,
+    FRAGMENTS,
     st.fixed_dictionaries(
         {},
         optional={
-            "role": _FRAGMENTS,
-            "content": st.one_of(_FRAGMENTS, st.lists(st.just({"type": "text", "text": "x"}))),
-            "reasoning_content": _FRAGMENTS,
-            "reasoning": _FRAGMENTS,
-            "refusal": _FRAGMENTS,
-            "tool_calls": st.one_of(
-                _FRAGMENTS, st.lists(st.one_of(_PIECES, _FRAGMENTS), max_size=3)
-            ),
-            "function_call": st.one_of(_FRAGMENTS, _PIECES),
+            "role": FRAGMENTS,
+            "content": st.one_of(FRAGMENTS, st.lists(st.just({"type": "text", "text": "x"}))),
+            "reasoning_content": FRAGMENTS,
+            "reasoning": FRAGMENTS,
+            "refusal": FRAGMENTS,
+            "tool_calls": st.one_of(FRAGMENTS, st.lists(st.one_of(_PIECES, FRAGMENTS), max_size=3)),
+            "function_call": st.one_of(FRAGMENTS, _PIECES),
         },
     ),
 )
 _CHOICES = st.fixed_dictionaries(
     {},
     optional={
-        "index": st.one_of(st.just(0), _FRAGMENTS),
+        "index": st.one_of(st.just(0), FRAGMENTS),
         "delta": _DELTAS,
-        "finish_reason": st.one_of(_FRAGMENTS, st.sampled_from(["stop", "error", "tool_calls"])),
-        "usage": st.one_of(_FRAGMENTS, st.just({"prompt_tokens": 1})),
+        "finish_reason": st.one_of(FRAGMENTS, st.sampled_from(["stop", "error", "tool_calls"])),
+        "usage": st.one_of(FRAGMENTS, st.just({"prompt_tokens": 1})),
     },
 )
 _CHUNKS = st.one_of(
     st.fixed_dictionaries(
         {},
         optional={
-            "id": _FRAGMENTS,
-            "model": _FRAGMENTS,
-            "created": _FRAGMENTS,
-            "choices": st.one_of(_FRAGMENTS, st.lists(st.one_of(_CHOICES, _FRAGMENTS), max_size=2)),
-            "usage": st.one_of(_FRAGMENTS, st.just({"completion_tokens": 1.5})),
-            "error": st.one_of(st.none(), _FRAGMENTS),
+            "id": FRAGMENTS,
+            "model": FRAGMENTS,
+            "created": FRAGMENTS,
+            "choices": st.one_of(FRAGMENTS, st.lists(st.one_of(_CHOICES, FRAGMENTS), max_size=2)),
+            "usage": st.one_of(FRAGMENTS, st.just({"completion_tokens": 1.5})),
+            "error": st.one_of(st.none(), FRAGMENTS),
         },
     ),
-    _FRAGMENTS,
+    FRAGMENTS,
 )
 
 ANY = st.one_of(st.none(), st.integers(-1, 3), TEXTS, st.booleans(), st.just([]), st.just({}))
