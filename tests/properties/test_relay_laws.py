@@ -182,7 +182,7 @@ ENDS: dict[str, Callable[[Any], bytes]] = {
 
 def relay(dialect: Dialect, data: bytes, end: str = "ended") -> tuple[bytes, Any]:
     stream = bridge_for(dialect, dialect, stream=True, rebuild=False).stream()
-    out = stream.feed(data)
+    out = stream.feed(data[:-5]) + stream.feed(data[-5:])
     return out + ENDS[end](stream), stream
 
 
@@ -195,10 +195,13 @@ def judged(dialect: Dialect, out: bytes) -> bool:
         heard = chat_grammar.collect(out, include_usage=True)
         return heard.error is not None and not heard.ended
     assert out.endswith(b"\n\n")
-    events = [
-        json.loads(event.partition(b"\ndata: ")[2])["type"]
+    told = [
+        json.loads(event.partition(b"\ndata: ")[2])
         for event in out.removesuffix(b"data: [DONE]\n\n").split(b"\n\n")[:-1]
     ]
+    # The error counts on behind the upstream's own events.
+    assert [event["sequence_number"] for event in told] == list(range(len(told)))
+    events = [event["type"] for event in told]
     return events[-2:] == ["error", "response.failed"] and "response.completed" not in events
 
 

@@ -144,7 +144,8 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
     (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
     `legacy_functions` says that it declared `functions` and waits for one `function_call`.
     `answer_tool` is the upstream's tool whose call is the text of the answer; `echo` is raw JSON
-    that a Responses answer repeats. `request_id` goes into error bodies."""
+    that a Responses answer repeats. `request_id` goes into error bodies. `relayed` are the last
+    of the upstream's own events that the client has got, for an error behind them."""
 
     model: str
     new_id: Callable[[str], str]
@@ -156,6 +157,7 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
     legacy_functions: bool = False
     answer_tool: str | None = None
     echo: str | None = None
+    relayed: bytes = b""
     family: str = "upstream"
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from msgspec import structs
+
 from gwproxy.translate.events import Event, Fail, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
@@ -129,6 +131,7 @@ class FaithfulStream:
     __slots__ = (
         "_decoder",
         "_expected",
+        "_last",
         "_restoring",
         "_splicer",
         "_tally",
@@ -145,6 +148,7 @@ class FaithfulStream:
         self._splicer = ModelSplicer(expected.context.model)
         self._tap = expected.upstream.tap(expected.quirks)
         self._decoder = self._tap.decoder
+        self._last = b""  # the events that the client got last
         restoring, flattened = expected.upstream.restoring, expected.flattened
         self._restoring = restoring(flattened) if restoring and flattened else None
         self.over = False
@@ -178,7 +182,10 @@ class FaithfulStream:
         """`events` with the client's names of the model, and of its tools."""
         if self._restoring is not None:
             events = self._restoring.feed(events)
-        return self._splicer.splice(events)
+        events = self._splicer.splice(events)
+        if b"data:" in events:
+            self._last = events
+        return events
 
     def whole(self, body: bytes) -> bytes:
         """JSON in answer to a stream request: the one case in which even equals are translated."""
@@ -195,7 +202,8 @@ class FaithfulStream:
     def _tell(self, failure: Failure) -> bytes:
         self.over = True
         self.failure = self.told = failure
-        return self._expected.client.writer(self._expected.context).write([Fail(failure)])
+        context = structs.replace(self._expected.context, relayed=self._last)
+        return self._expected.client.writer(context).write([Fail(failure)])
 
     def ping(self) -> bytes:
         # A comment and no event: the upstream's own first event must stay the first.

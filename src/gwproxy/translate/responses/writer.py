@@ -1,11 +1,11 @@
 """Hub events → a client's Responses events.
 
-`sequence_number` counts every event, `output_index` every item. A message stays open while
-texts and refusals follow one another. The `.done` events of an item wait for the event after its
-Close: only then is it known whether the answer was cut there, and what was cut is `incomplete`. A
-failed stream ends in `error` and `response.failed`; a call that was open is then never `.done`,
-for Codex runs what is. Nothing follows the terminal event: the vendor's own streams end with it,
-and clients that read every event as JSON stumble over a `[DONE]`.
+`sequence_number` counts every event, relayed ones too, `output_index` every item. A message stays
+open while texts and refusals follow one another. The `.done` events of an item wait for the event
+after its Close: only then is it known whether the answer was cut there, and what was cut is
+`incomplete`. A failed stream ends in `error` and `response.failed`; a call that was open is then
+never `.done`, for Codex runs what is. Nothing follows the terminal event: the vendor's own streams
+end with it, and clients that read every event as JSON stumble over a `[DONE]`.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 https://www.openresponses.org/specification
@@ -13,7 +13,9 @@ https://www.openresponses.org/specification
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import (
@@ -41,6 +43,8 @@ from gwproxy.translate.responses.drafts import (
 from gwproxy.translate.responses.ending import incomplete_reason
 from gwproxy.translate.wire import jsonio, sse
 
+_NUMBER: Final = re.compile(rb'"sequence_number": ?(\d+)')
+
 
 class Writer:
     """A sequential stream of events → the events of a client."""
@@ -49,7 +53,8 @@ class Writer:
         self._context = context
         self._typed = echo.typed_tools(context)
         self._out: list[bytes] = []
-        self._sequence = 0
+        numbers = _NUMBER.findall(context.relayed)
+        self._sequence = int(numbers[-1]) + 1 if numbers else 0
         self._response: output.Response | None = None
         self._items: list[bytes] = []
         self._draft: Draft | None = None
