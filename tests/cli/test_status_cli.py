@@ -23,16 +23,7 @@ from support.background import Background
 from support.cli import InProcess, environment
 from support.profiles import KEY
 
-
-@pytest.fixture(autouse=True)
-def port(command: InProcess, gwproxy_home: Path) -> int:
-    """Another gwproxy on this machine must not be asked: the port is a free one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    gwproxy_home.mkdir(exist_ok=True)
-    (gwproxy_home / "config.toml").write_text(f"[serve]\nport = {port}\n")
-    return port
+pytestmark = pytest.mark.usefixtures("port")
 
 
 def add(command: InProcess, url: str, name: str = "up") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +16,7 @@ from support.background import Background
 from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
 
-
-@pytest.fixture(autouse=True)
-def nobody_on_our_port(command: InProcess, gwproxy_home: Path) -> int:
-    """Another gwproxy on this machine must not be asked: the port is a free one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    gwproxy_home.mkdir(exist_ok=True)
-    (gwproxy_home / "config.toml").write_text(f"[serve]\nport = {port}\n")
-    return port
+pytestmark = pytest.mark.usefixtures("port")
 
 
 def add(command: InProcess, name: str, *arguments: str) -> None:
@@ -228,13 +218,11 @@ def test_a_stale_token_and_a_stronger_file(
 
 
 @pytest.fixture
-def serving(
-    command: InProcess, background: Background, home: Path, nobody_on_our_port: int
-) -> Running:
+def serving(command: InProcess, background: Background, home: Path, port: int) -> Running:
     """A gateway at the port of config.toml, in front of a provider that counts."""
     provider = background.provider(DEMO)
     add_demo_like(command, "up", provider.openai_url)
-    background.gateway(Options(port=nobody_on_our_port))
+    background.gateway(Options(port=port))
     return provider
 
 

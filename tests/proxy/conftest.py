@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from support.gateway import start_gateway
+from support.gateway import gateway, start, start_gateway, upstream
 from support.provider import provider, start_provider
 from support.scripted import start_scripted
 
-__all__ = ["provider", "start_gateway", "start_provider", "start_scripted"]
+__all__ = ["gateway", "provider", "start", "start_gateway"]
+__all__ += ["start_provider", "start_scripted", "upstream"]

@@ -12,23 +12,9 @@ import pytest
 from gwproxy.proxy.endpoints import GENERATING, OPEN, Endpoint
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected, said
-from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer
+from support.scripted import ScriptedUpstream
 
 UPSTREAM_PATHS = ("/v1/messages", "/v1/chat/completions", "/v1/responses")
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
-
-
-@pytest.fixture
-async def upstream(start_scripted: StartScripted) -> ScriptedUpstream:
-    return await start_scripted(whole)
-
-
-@pytest.fixture
-async def gateway(start_gateway: StartGateway, upstream: ScriptedUpstream) -> TestGateway:
-    return await start_gateway({"up": {"openai_url": upstream.url, "model": "up-model"}})
 
 
 def request(

@@ -16,7 +16,7 @@ import pytest
 from gwproxy.profiles.store import ServeSettings
 from support.gateway import QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected
-from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer
+from support.scripted import ScriptedUpstream
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -24,20 +24,6 @@ else:
     from backports import zstd
 
 MIB = 1024 * 1024
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
-
-
-@pytest.fixture
-async def upstream(start_scripted: StartScripted) -> ScriptedUpstream:
-    return await start_scripted(whole)
-
-
-@pytest.fixture
-async def gateway(start_gateway: StartGateway, upstream: ScriptedUpstream) -> TestGateway:
-    return await start_gateway({"up": {"openai_url": upstream.url, "model": "up-model"}})
 
 
 @pytest.mark.parametrize("size", [2 * MIB, 20 * MIB])

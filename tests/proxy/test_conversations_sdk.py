@@ -15,28 +15,35 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from gwproxy.simulator import in_prompt
+from gwproxy.simulator import Running, in_prompt
 from gwproxy.simulator.conversation import Returned, Thought
 from gwproxy.simulator.script import THINKING
 from real_clients.weather import CALLS, MODEL, PROMPT, SCHEMA, TEXTS, TOOL, sunny
-from support.gateway import KEY, TOKEN, StartGateway, TestGateway
+from support.gateway import KEY, TOKEN, StartGateway
 from support.provider import StartProvider, seen
-from support.upstreams import CHAT_ONLY, CLAUDE, EVERY_UPSTREAM
+from support.responses_sdk import bare
+from support.upstreams import CHAT_ONLY, CLAUDE, EVERY_UPSTREAM, Upstream
 
 TOOLS: Any = [{"type": "function", "name": TOOL, "description": "weather", "parameters": SCHEMA}]
 
-StartClient: TypeAlias = Callable[[TestGateway], Awaitable[openai.AsyncOpenAI]]
+StartClient: TypeAlias = Callable[[Upstream], Awaitable[tuple[openai.AsyncOpenAI, Running]]]
 
 
 @pytest.fixture
-async def start_client() -> AsyncIterator[StartClient]:
+async def start_client(
+    start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
+) -> AsyncIterator[StartClient]:
+    """The SDK in front of a gateway that keeps conversations, and the provider behind it."""
     clients = []
 
-    async def start(gateway: TestGateway) -> openai.AsyncOpenAI:
+    async def start(kind: Upstream) -> tuple[openai.AsyncOpenAI, Running]:
+        provider = await start_provider(kind.manners, key=KEY)
+        options = {"responses": tmp_path / "responses.db"}
+        gateway = await start_gateway({"p": kind.record(provider)}, options=options)
         clients.append(
             openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TOKEN, max_retries=0)
         )
-        return clients[-1]
+        return clients[-1], provider
 
     yield start
     for client in clients:
@@ -53,18 +60,12 @@ async def ask(client: openai.AsyncOpenAI, streamed: bool, **asked: Any) -> Any:
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("upstream", EVERY_UPSTREAM)
 async def test_a_conversation_by_previous_response_id(
-    start_gateway: StartGateway,
-    start_provider: StartProvider,
     start_client: StartClient,
-    tmp_path: Path,
     upstream: str,
     streamed: bool,
 ) -> None:
     kind = EVERY_UPSTREAM[upstream]
-    provider = await start_provider(kind.manners, key=KEY)
-    options = {"responses": tmp_path / "responses.db"}
-    gateway = await start_gateway({"p": kind.record(provider)}, options=options)
-    client = await start_client(gateway)
+    client, provider = await start_client(kind)
     answers: list[Any] = []
     always: dict[str, Any] = {"model": MODEL, "tools": TOOLS, "reasoning": {"effort": "medium"}}
     asked: dict[str, Any] = {"input": PROMPT}
@@ -102,18 +103,12 @@ async def test_a_conversation_by_previous_response_id(
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("upstream", EVERY_UPSTREAM)
 async def test_what_was_kept_is_what_was_answered(
-    start_gateway: StartGateway,
-    start_provider: StartProvider,
     start_client: StartClient,
-    tmp_path: Path,
     upstream: str,
     streamed: bool,
 ) -> None:
     kind = EVERY_UPSTREAM[upstream]
-    provider = await start_provider(kind.manners, key=KEY)
-    options = {"responses": tmp_path / "responses.db"}
-    gateway = await start_gateway({"p": kind.record(provider)}, options=options)
-    client = await start_client(gateway)
+    client, provider = await start_client(kind)
     answer = await ask(client, streamed, model=MODEL, input="hello")
     kept = await client.responses.retrieve(answer.id)
     assert bare(kept.to_dict()) == bare(answer.to_dict())
@@ -121,17 +116,6 @@ async def test_what_was_kept_is_what_was_answered(
         replayed: Any = await events.get_final_response()
     assert bare(replayed.to_dict()) == bare(answer.to_dict())
     assert provider.billed == 1
-
-
-def bare(value: Any) -> Any:
-    """Without nulls, and without what the SDK's helper adds for programs."""
-    if isinstance(value, dict):
-        return {
-            name: bare(member)
-            for name, member in value.items()
-            if member is not None and not name.startswith("parsed")
-        }
-    return [bare(member) for member in value] if isinstance(value, list) else value
 
 
 class Weather(BaseModel):
@@ -142,17 +126,11 @@ class Weather(BaseModel):
 
 @pytest.mark.parametrize("upstream", EVERY_UPSTREAM)
 async def test_parsed_answers(
-    start_gateway: StartGateway,
-    start_provider: StartProvider,
     start_client: StartClient,
-    tmp_path: Path,
     upstream: str,
 ) -> None:
     kind = EVERY_UPSTREAM[upstream]
-    provider = await start_provider(kind.manners, key=KEY)
-    options = {"responses": tmp_path / "responses.db"}
-    gateway = await start_gateway({"p": kind.record(provider)}, options=options)
-    client = await start_client(gateway)
+    client, _ = await start_client(kind)
     paris = Weather(city="Paris", degrees=21, sky="clear")
     prompt = in_prompt([{"text": paris.model_dump_json()}])
     first = await client.responses.parse(model=MODEL, input=prompt, text_format=Weather)
@@ -167,16 +145,8 @@ async def test_parsed_answers(
     assert second.previous_response_id == first.id
 
 
-async def test_the_errors_are_the_sdks_own(
-    start_gateway: StartGateway,
-    start_provider: StartProvider,
-    start_client: StartClient,
-    tmp_path: Path,
-) -> None:
-    provider = await start_provider(CHAT_ONLY.manners, key=KEY)
-    options = {"responses": tmp_path / "responses.db"}
-    gateway = await start_gateway({"p": CHAT_ONLY.record(provider)}, options=options)
-    client = await start_client(gateway)
+async def test_the_errors_are_the_sdks_own(start_client: StartClient) -> None:
+    client, _ = await start_client(CHAT_ONLY)
     answer = await client.responses.create(model=MODEL, input="hello")
     with pytest.raises(openai.BadRequestError, match="Cannot cancel a synchronous response"):
         await client.responses.cancel(answer.id)
@@ -192,16 +162,8 @@ async def test_the_errors_are_the_sdks_own(
     assert raised.value.param == "previous_response_id"
 
 
-async def test_input_is_listed_and_counted(
-    start_gateway: StartGateway,
-    start_provider: StartProvider,
-    start_client: StartClient,
-    tmp_path: Path,
-) -> None:
-    provider = await start_provider(CHAT_ONLY.manners, key=KEY)
-    options = {"responses": tmp_path / "responses.db"}
-    gateway = await start_gateway({"p": CHAT_ONLY.record(provider)}, options=options)
-    client = await start_client(gateway)
+async def test_input_is_listed_and_counted(start_client: StartClient) -> None:
+    client, provider = await start_client(CHAT_ONLY)
     first = await client.responses.create(model=MODEL, input="first words")
     second = await client.responses.create(
         model=MODEL, input="second words", previous_response_id=first.id

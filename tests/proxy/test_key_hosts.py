@@ -22,8 +22,7 @@ from support.keyrings import stored
 from support.scripted import (
     ScriptedUpstream,
     StartScripted,
-    Visit,
-    chat_answer,
+    whole,
 )
 
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -31,10 +30,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": chat(),
     "/v1/responses": {"model": "m", "input": "hi"},
 }
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
 
 
 @dataclass

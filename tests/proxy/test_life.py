@@ -7,8 +7,7 @@ import contextlib
 import json
 import logging
 import os
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -25,34 +24,18 @@ from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import LOGGER, JsonFormatter, Record
 from gwproxy.proxy.serving import Options, announced, running
-from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
+from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected
 from support.scripted import (
     Script,
     ScriptedUpstream,
     StartScripted,
     Visit,
-    chat_answer,
     chat_chunk,
     chat_stream,
     frames,
+    whole,
 )
-
-Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
-
-
-@pytest.fixture
-async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> Start:
-    async def both(script: Script, **settings: Any) -> tuple[TestGateway, ScriptedUpstream]:
-        upstream = await start_scripted(script)
-        profile = {"openai_url": upstream.url, "model": "up-model"}
-        return await start_gateway({"up": profile}, **settings), upstream
-
-    return both
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
 
 
 class Journal(logging.Handler):
@@ -290,12 +273,6 @@ async def test_an_edit_is_noticed_without_a_request(
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_an_edit_of_the_address_is_told_to_need_a_restart(
     edited: Callable[[str], None], journal: Journal, free_port: int
 ) -> None:

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import Profile
 from gwproxy.translate.streams import StreamBridge
-from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
+from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected
 from support.scripted import (
-    Script,
-    ScriptedUpstream,
-    StartScripted,
     Visit,
     chat_answer,
     chat_chunk,
-    chat_stream,
     frames,
+    stream,
+    whole,
 )
-
-Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
-
-
-@pytest.fixture
-async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> Start:
-    async def both(script: Script, **settings: Any) -> tuple[TestGateway, ScriptedUpstream]:
-        upstream = await start_scripted(script)
-        profile = {"openai_url": upstream.url, "model": "up-model"}
-        return await start_gateway({"up": profile}, **settings), upstream
-
-    return both
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
-
-
-async def stream(visit: Visit) -> None:
-    await visit.open_stream()
-    await visit.chunk(chat_stream("Hel", "lo"))
-    await visit.end_stream()
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])

@@ -7,7 +7,6 @@ import datetime
 import gzip
 import ipaddress
 import json
-import socket
 import ssl
 import tracemalloc
 import zlib
@@ -24,6 +23,7 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import MASK
 from gwproxy.profiles.secret import Secret, Source
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, messages
+from support.raw import free_port
 from support.scripted import (
     Script,
     ScriptedUpstream,
@@ -31,6 +31,8 @@ from support.scripted import (
     Visit,
     chat_answer,
     chat_stream,
+    stream,
+    whole,
 )
 
 Start = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
@@ -48,16 +50,6 @@ async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> S
         return await start_gateway({"up": profile}, **(gateway or {})), upstream
 
     return both
-
-
-async def whole(visit: Visit) -> None:
-    await visit.answer(chat_answer("hello"))
-
-
-async def stream(visit: Visit) -> None:
-    await visit.open_stream()
-    await visit.chunk(chat_stream("Hel", "lo"))
-    await visit.end_stream()
 
 
 async def ask(
@@ -123,12 +115,6 @@ async def test_a_connection_that_dies_on_reuse_costs_one_clean_error(start: Star
     assert "without an answer" in json.loads(text)["error"]["message"]
     assert (await ask(gateway))[0] == 200
     assert len(upstream.visits) == 3
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_nobody_there_is_said_and_healed_when_somebody_comes(

@@ -21,6 +21,7 @@ from gwproxy.simulator.conversation import DialectName
 from real_clients.weather import CALLS, MODEL, PROMPT, SCHEMA, TEXTS, TOOL, sunny
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider
+from support.responses_sdk import bare
 from support.upstreams import CHAT_ONLY, EVERY_UPSTREAM
 
 
@@ -130,17 +131,6 @@ TALKS: Final[dict[DialectName, Talk]] = {
     "chat": talk_chat,
     "responses": talk_responses,
 }
-
-
-def bare(value: Any) -> Any:
-    """Without nulls, and without what the SDK's helpers add for programs."""
-    if isinstance(value, dict):
-        return {
-            name: bare(member)
-            for name, member in value.items()
-            if member is not None and not name.startswith("parsed")
-        }
-    return [bare(member) for member in value] if isinstance(value, list) else value
 
 
 VARYING: Final = frozenset(

@@ -26,6 +26,7 @@ from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config, RouteRule, ServeSettings
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.serving import Options, Running, running
+from support.scripted import Script, ScriptedUpstream, StartScripted, whole
 
 TOKEN: Final = "local-token-for-tests-0123456789"
 KEY: Final = "upstream-key-for-tests-0123456789"
@@ -147,3 +148,28 @@ def chat(text: str = "hi", *, stream: bool = False, **more: Any) -> dict[str, An
     """A small Chat request."""
     turn = {"role": "user", "content": text}
     return {"model": "m", "messages": [turn], "stream": stream, **more}
+
+
+Start: TypeAlias = Callable[..., Awaitable[tuple[TestGateway, ScriptedUpstream]]]
+
+
+@pytest.fixture
+async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> Start:
+    """Starts a gateway in front of an upstream of Chat that plays `script`."""
+
+    async def both(script: Script, **settings: Any) -> tuple[TestGateway, ScriptedUpstream]:
+        upstream = await start_scripted(script)
+        profile = {"openai_url": upstream.url, "model": "up-model"}
+        return await start_gateway({"up": profile}, **settings), upstream
+
+    return both
+
+
+@pytest.fixture
+async def upstream(start_scripted: StartScripted) -> ScriptedUpstream:
+    return await start_scripted(whole)
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway, upstream: ScriptedUpstream) -> TestGateway:
+    return await start_gateway({"up": {"openai_url": upstream.url, "model": "up-model"}})

@@ -230,3 +230,15 @@ def chat_answer(text: str) -> bytes:
         "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
     }
     return json.dumps(answer).encode()
+
+
+async def whole(visit: Visit) -> None:
+    """Answers "hello" at once."""
+    await visit.answer(chat_answer("hello"))
+
+
+async def stream(visit: Visit) -> None:
+    """Says "Hel", "lo"."""
+    await visit.open_stream()
+    await visit.chunk(chat_stream("Hel", "lo"))
+    await visit.end_stream()

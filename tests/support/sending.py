@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
@@ -14,3 +16,9 @@ def sent(request: Request, upstream: Dialect, quirks: Quirks, losses: Losses) ->
     """Raises fields.Rejected."""
     repaired = repair(request, FACTS[upstream], quirks, losses)
     return CODECS[upstream].render_request(repaired, quirks, losses)
+
+
+def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
+    """What one pass makes of the request, and the losses that it named."""
+    losses = Losses()
+    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)

@@ -7,18 +7,11 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.hub import Dialect, Request, Text, Thinking, Tool, ToolChoice, Turn
-from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import effort
-from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import FACTS
+from support.sending import applied
 
 HISTORY = (Turn("user", (Text("one"),)),)
 TOOLS = (Tool("read"), Tool("write"))
-
-
-def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
-    losses = Losses()
-    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 # --- a forced tool -------------------------------------------------------------------------------

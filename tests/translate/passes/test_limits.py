@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.hub import Dialect, Request, Text, Thinking, Turn
-from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import limits
-from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import FACTS
-
-
-def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
-    losses = Losses()
-    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
+from support.sending import applied
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 
 from gwproxy.translate.hub import Dialect, Request, Sampling
-from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import sampling
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import FACTS
-
-
-def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
-    losses = Losses()
-    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
+from support.sending import applied
 
 
 def test_what_the_model_fixes_is_left_out_and_named() -> None:

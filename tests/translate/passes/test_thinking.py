@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from gwproxy.translate.hub import (
@@ -17,10 +15,8 @@ from gwproxy.translate.hub import (
     Thinking,
     Turn,
 )
-from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import thinking
-from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import FACTS
+from support.sending import applied
 
 THOUGHT = Reasoning("hm")
 CALLING = Turn("assistant", (THOUGHT, Call("a", "read", "{}")))
@@ -34,11 +30,6 @@ HISTORY = (
     CALLING,
     ANSWERED,
 )
-
-
-def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
-    losses = Losses()
-    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 def thoughts(request: Request) -> list[bool]:

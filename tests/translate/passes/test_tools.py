@@ -19,11 +19,10 @@ from gwproxy.translate.hub import (
     ToolReference,
     Turn,
 )
-from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tools
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire.fields import Malformed, Unsupported
+from support.sending import applied
 
 SEARCH = Tool(
     "web_search",
@@ -33,11 +32,6 @@ SEARCH = Tool(
 )
 BUILTIN = Tool("$web_search", "hosted", native="{}", native_dialect=Dialect.CHAT)
 PLACEHOLDER = Tool("DeferredToolPlaceholder", deferred=True)
-
-
-def applied(one: Any, request: Request, upstream: Dialect = Dialect.CHAT, **flags: Any) -> Any:
-    losses = Losses()
-    return one(request, FACTS[upstream], Quirks(**flags), losses), list(losses)
 
 
 def offering(*offered: Tool, choice: ToolChoice | None = None, turns: Any = ()) -> Request:
