@@ -143,8 +143,8 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "stages": {"__init__", "sequencer", "leaked", "calls", "stops", "listener"},
     "errors": {
-        "__init__", "refusals", "remedies", "grammars", "failure_words", "healing", "complaints",
-        "openai_error",
+        "__init__", "rules", "refusals", "refused_kinds", "remedies", "grammars", "failure_words",
+        "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
@@ -167,6 +167,7 @@ TABLES = {
     "translate/omittable.py",
     "translate/dialect_facts.py",
     "translate/errors/refusals.py",
+    "translate/errors/refused_kinds.py",
     "translate/errors/failure_words.py",
     "translate/errors/grammars.py",
     *(f"translate/{dialect}/__init__.py" for dialect in DIALECTS),

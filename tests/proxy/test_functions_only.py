@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import Rule, Running
+from gwproxy.simulator import Refusal, Rule, Running
 from support import responses_grammar
 from support.gateway import StartGateway, TestGateway
 from support.provider import StartProvider
@@ -80,6 +80,28 @@ async def test_tools_of_the_input_go_where_tools_go(gateway: TestGateway, host: 
     call = next(item for item in answer["output"] if item["type"] == "function_call")
     assert (call["name"], call["namespace"]) == ("spawn", "agents")
     assert [tool["name"] for tool in host.generations[-1].body["tools"]] == ["agents__spawn"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "invalid request body: Invalid 'input': value did not match any expected variant",
+        'input[1]: unknown item type "agent_message"; expected one of: message, reasoning',
+    ],
+)
+async def test_what_agents_say_is_said_in_messages(
+    gateway: TestGateway, host: Running, refusal: str
+) -> None:
+    """openai/codex#33551, lidge-jun/opencodex#4454"""
+    host.will(Refusal(422, refusal))
+    part = {"type": "encrypted_content", "encrypted_content": "List."}
+    agent = {"type": "agent_message", "author": "/a", "recipient": "/b", "content": [part]}
+    for healed in (True, False):
+        _, lost = await post(gateway, user("go"), agent)
+        assert ("heal:agent_items=false" in lost.split(", ")) is healed
+    first, second, third = (one.body["input"] for one in host.generations)
+    assert first[1] == agent
+    assert second == third == [user("go"), user("[message of the agent /a]\nList.")]
 
 
 async def test_a_host_that_takes_them_gets_them_as_they_are(

@@ -197,6 +197,10 @@ FLIPS: dict[str, Flip] = {
         {"model": "m", "input": [{"type": "additional_tools", "tools": [LOOK]}, HELLO]},
         never="additional_tools", relayed=True,
     ),
+    "agent_items": Flip(
+        False, R, R, {"model": "m", "input": [{"type": "agent_message", "content": WORD["text"]}]},
+        only='"role":"user"',
+    ),
     "schema": Flip("words", A, C, ask(tools=[tool(description="d")]), only="JSON"),
     "strict_tools": Flip(False, C, C, ask(tools=[function(strict=True)]), never="strict"),
     "parallel_flag": Flip(

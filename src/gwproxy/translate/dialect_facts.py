@@ -35,6 +35,7 @@ BEARER: Final = "bearer"
 Condition = Literal[
     "never",
     "always",
+    "agent_items",
     "cache_marks",
     "documents",
     "hosted_tools",

@@ -19,8 +19,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
+from gwproxy.translate.dialect_facts import Condition, DialectFacts
 from gwproxy.translate.dialect_facts import Dialect as Dialect
-from gwproxy.translate.dialect_facts import DialectFacts
 
 # --- blocks ----------------------------------------------------------------------------------
 
@@ -121,12 +121,14 @@ class ToolReference(Struct, frozen=True):
 
 class Opaque(Struct, frozen=True):
     """A block that only `dialect` knows, as its raw JSON text; `text` says the same in words, for
-    upstreams that do not know it."""
+    upstreams that do not know it. `taken` is when an upstream of its dialect takes it, where that
+    is not as of the others (`DialectFacts.native`)."""
 
     dialect: Dialect
     type: str
     native: str
     text: str | None = None
+    taken: Condition | None = None
 
 
 Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolReference | Opaque

@@ -280,6 +280,14 @@ class Quirks:
             "envoyproxy/ai-gateway#2586",
         ),
     ] = None
+    agent_items: Annotated[
+        bool | None,
+        About(
+            "a Responses upstream takes items of newer clients, such as what agents tell each "
+            "other (`agent_message`); else they are messages",
+            "openai/codex#33551, lidge-jun/opencodex#4454",
+        ),
+    ] = None
     schema: Annotated[
         Literal["open", "moonshot", "moonshot_plain", "words"],
         About(

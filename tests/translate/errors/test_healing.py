@@ -14,8 +14,9 @@ from gwproxy.profiles.quirks import check_quirk
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import complaints, grammars
 from gwproxy.translate.errors.healing import Remedy, heal
-from gwproxy.translate.errors.refusals import REFUSAL_RULES, RefusalRule
+from gwproxy.translate.errors.refusals import REFUSAL_RULES
 from gwproxy.translate.errors.remedies import ALL_EDITED
+from gwproxy.translate.errors.rules import RefusalRule
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
 

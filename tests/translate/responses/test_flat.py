@@ -16,7 +16,7 @@ from support import responses_grammar
 from support.bridges import bridge_of
 
 R = Dialect.RESPONSES
-KINDS = ("custom_tools", "namespaces", "client_tools", "added_tools")
+KINDS = ("custom_tools", "namespaces", "client_tools", "added_tools", "agent_items")
 FUNCTIONS_ONLY = Quirks(**dict.fromkeys((*KINDS, "hosted_tools"), False))  # type: ignore[arg-type]
 PATCH = '*** Begin Patch\n*** Add File: a.txt\n+"café"\n*** End Patch\n'
 
@@ -34,9 +34,12 @@ ADDED = {"type": "custom", "name": "late", "description": "added"}
 
 SAID = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
 THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "b3BhcXVl"}
+TASK = {"type": "encrypted_content", "encrypted_content": "List."}
 HISTORY: list[dict[str, Any]] = [
     {"type": "additional_tools", "role": "developer", "tools": [ADDED, EXEC]},
     SAID,
+    {"type": "agent_message", "id": "amsg_1", "author": "/a", "content": [TASK]},
+    {"type": "not_known_yet", "wordless": 1},
     THOUGHT,
     {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c1", "name": "apply_patch"}
     | {"input": PATCH},
@@ -99,7 +102,11 @@ def test_all_tools_and_their_history_are_functions() -> None:
     assert not any(
         item.get("namespace") or item.get("id", "fc").startswith("ctc") for item in items
     )
-    assert {"emu:tools.custom", "emu:input.additional_tools"} <= set(bridge.tally.losses)
+    assert items[1]["content"] == [
+        {"type": "input_text", "text": "[message of the agent /a]\nList."}
+    ]
+    losses = {"emu:tools.custom", "emu:input.additional_tools", "emu:messages.agent_message"}
+    assert {*losses, "drop:messages.not_known_yet"} <= set(bridge.tally.losses)
     # What no such tool is about goes up as it came.
     assert {name: sent[name] for name in REST} == REST
     for item in (SAID, THOUGHT, *HISTORY[-2:]):
@@ -115,13 +122,13 @@ def test_only_what_is_refused_changes(kind: str) -> None:
         "namespaces": {"namespace"},
         "client_tools": {"local_shell", "tool_search"},
         "added_tools": set(),
+        "agent_items": set(),
     }[kind]
     kept = [tool for tool in REQUEST["tools"] if tool["type"] not in moved]
     assert [tool for tool in sent["tools"] if tool in kept] == kept
     assert not moved & {tool["type"] for tool in sent["tools"]}
-    assert any(item["type"] == "additional_tools" for item in sent["input"]) is (
-        kind != "added_tools"
-    )
+    for item, quirk in (("additional_tools", "added_tools"), ("agent_message", "agent_items")):
+        assert any(one["type"] == item for one in sent["input"]) is (kind != quirk)
 
 
 def test_a_request_without_such_tools_keeps_every_byte_and_so_does_its_answer() -> None:

@@ -216,7 +216,9 @@ def test_items_of_this_dialect_alone_travel_as_they_came(
     item = {"type": kind, "id": "x", "action": {"query": "q"}}
     native = jsonio.dumps(item).decode()
     (turn,) = turns_of(item)
-    assert turn == Turn(role, (Opaque(Dialect.RESPONSES, kind, native, words),))  # type: ignore[arg-type]
+    (block,) = turn.blocks
+    assert isinstance(block, Opaque)
+    assert (turn.role, block.type, block.native, block.text) == (role, kind, native, words)
     assert items_of(turn) == [item]
 
 
@@ -296,7 +298,7 @@ TASK = {"type": "input_text", "text": "Message Type: NEW_TASK\nSender: /main\nPa
         ),
         ({"type": "memory", "content": [{"type": "input_text", "text": "a"}]}, "user", "a"),
         ({"type": "agent_reasoning", "text": "a"}, "assistant", "a"),
-        ({"type": "reasoning_digest", "summary": ["a", {"text": "b"}]}, "user", "a\nb"),
+        ({"type": "digest", "summary": ["a", {"text": "b"}]}, "user", "a\nb"),
         ({"type": "not_known_yet", "message": {"content": "a"}}, "user", "a"),
         ({"type": "not_known_yet", "role": "developer", "text": "a"}, "system", "a"),
         ({"type": "not_known_yet", "role": "assistant", "text": "a"}, "assistant", "a"),
@@ -309,7 +311,8 @@ def test_items_that_carry_words_are_said_by_whoever_said_them(
 ) -> None:
     native = jsonio.dumps(item).decode()
     (turn,) = turns_of(item)
-    block = Opaque(Dialect.RESPONSES, str(item["type"]), native, words)
+    taken = None if item["type"] == "not_known_call" else "agent_items"
+    block = Opaque(Dialect.RESPONSES, str(item["type"]), native, words, taken)  # type: ignore[arg-type]
     assert turn == Turn(role, (block,))  # type: ignore[arg-type]
 
 
@@ -320,7 +323,7 @@ def test_words_of_agents_reach_every_model(upstream: Dialect) -> None:
     first, last = ({"type": "agent_message", "content": [{"text": w}]} for w in ("FIRST", "LAST"))
     mute = {"type": "not_known_yet", "wordless": 1}
     items = [{"role": "user", "content": "go"}, CALL, first, OUTPUT, last, mute]
-    quirks = Quirks(rebuild=True, hosted_tools=False)
+    quirks = Quirks(rebuild=True, agent_items=False)
     bridge = bridge_of(Dialect.RESPONSES, upstream, quirks, stream=False)
     sent = bridge.request(jsonio.dumps({"model": "m", "input": items}))
     assert sent.index(b"done") < sent.index(b"FIRST") < sent.index(b"LAST")

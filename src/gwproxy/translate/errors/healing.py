@@ -125,7 +125,7 @@ def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remed
 
 
 def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
-    """Tools of a kind that is refused, as functions."""
+    """Tools of a kind that is refused, as functions, and items, in words."""
     if not way.edited:
         return
     for named in reading.named:
@@ -133,7 +133,7 @@ def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
             steps = steps_of_kind(named.value)
             changes = _next_step(steps, quirks, way) if steps else None
             if changes is not None:
-                yield Remedy(f"tools of the kind {named.value} are refused", changes)
+                yield Remedy(f"the kind {named.value} is refused", changes)
 
 
 def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:

@@ -7,60 +7,24 @@ vendor pages or public threads (owner/repository#number).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from msgspec import Struct
-
+from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, KINDS_OF_ITEMS
 from gwproxy.translate.errors.remedies import (
-    KINDS,
     REBUILD,
-    Steps,
     off,
     steps_of_efforts,
-    steps_of_kind,
     steps_of_number,
 )
+from gwproxy.translate.errors.rules import RefusalRule, rules
 from gwproxy.translate.hub import FailureKind
-
-
-class RefusalRule(Struct, frozen=True):
-    """`words` of a refusal of this `kind`, and the changes that spare it: `steps` from the mildest
-    on, or made of what the words capture. A step that is in force already did not help; the next
-    one may. `example` is a text that has the words, `source` says whose they are. `lasting`: the
-    host wants it so; else the one request was at fault. `cause` is for people."""
-
-    cause: str
-    words: re.Pattern[str]
-    steps: Steps | Callable[[str], Steps]
-    example: str
-    source: str
-    lasting: bool = True
-    kind: FailureKind = FailureKind.INVALID
-
-
-def _rules(
-    cause: str,
-    steps: Steps | Callable[[str], Steps],
-    source: str,
-    examples: Mapping[str, str],
-    *,
-    lasting: bool = True,
-    kind: FailureKind = FailureKind.INVALID,
-) -> Iterator[RefusalRule]:
-    """One rule for each way to word the same refusal."""
-    for words, example in examples.items():
-        pattern = re.compile(words, re.IGNORECASE | re.DOTALL)
-        yield RefusalRule(cause, pattern, steps, example, source, lasting, kind)
-
 
 # --- the table -------------------------------------------------------------------------------
 
 _OF_THINKING: Final = (
     # What we remember of the genuine reasoning is in the request already; a space is the least
     # that hosts take (BerriAI/litellm, moonshot), and only hosts that say these words get it.
-    *_rules(
+    *rules(
         "reasoning is missing on a call",
         ({"reasoning_placeholder": " "},),
         "anomalyco/opencode#10996, QuantumNous/new-api#3121, MoonshotAI/Kimi-K2.5#13",
@@ -73,7 +37,7 @@ _OF_THINKING: Final = (
     ),
     # The thoughts of a loop that was begun without any, or elsewhere, cannot come back: of that
     # loop's requests alone, thinking is switched off.
-    *_rules(
+    *rules(
         "thinking is missing on a call",
         ({"signed_thinking": True},),
         "openclaw/openclaw#71998, TencentCloud/TencentDB-Agent-Memory#990, SuperJJ007/CSSwitch#73",
@@ -83,7 +47,7 @@ _OF_THINKING: Final = (
         },
         lasting=False,
     ),
-    *_rules(
+    *rules(
         "adaptive thinking is refused",
         off("adaptive_thinking"),
         "jundot/omlx#56, anthropics/claude-code#29531",
@@ -98,7 +62,7 @@ _OF_THINKING: Final = (
             "be 'enabled' or 'disabled'",
         },
     ),
-    *_rules(
+    *rules(
         "thinking cannot be switched off",
         ({"thinking_always": True},),
         "https://platform.kimi.ai/docs/api/models-overview",
@@ -108,7 +72,7 @@ _OF_THINKING: Final = (
         },
     ),
     # Of the two, the hub sends one.
-    *_rules(
+    *rules(
         "thinking and effort exclude each other",
         REBUILD,
         "HKUDS/nanobot#3939, anthropics/claude-code#65863, ding113/claude-code-hub#1257",
@@ -119,7 +83,7 @@ _OF_THINKING: Final = (
             "'thinking' and 'reasoning_effort'",
         },
     ),
-    *_rules(
+    *rules(
         "other efforts are taken",
         steps_of_efforts,
         "liliMozi/openhanako#2092, Kilo-Org/cloud PR#3807",
@@ -129,7 +93,7 @@ _OF_THINKING: Final = (
             "'low', 'high', and 'max'."
         },
     ),
-    *_rules(
+    *rules(
         "a forced tool excludes thinking",
         ({"forced_tools": "no_thinking"}, {"forced_tools": "auto"}),
         "can1357/oh-my-pi#1077, can1357/oh-my-pi#341, deepseek-ai/DeepSeek-V3#1376",
@@ -145,7 +109,7 @@ _OF_THINKING: Final = (
 )
 
 _OF_FIELDS: Final = (
-    *_rules(
+    *rules(
         "sampling is fixed",
         ({"sampling": "drop"},),
         "anomalyco/opencode#10811, QwenLM/qwen-code#921",
@@ -160,13 +124,13 @@ _OF_FIELDS: Final = (
         },
     ),
     # Which of them, the host does not say (Bedrock). Only relayed requests bear a client's betas.
-    *_rules(
+    *rules(
         "a beta is refused",
         REBUILD,
         "anthropics/claude-code#11672",
         {"invalid beta flag": "invalid beta flag"},
     ),
-    *_rules(
+    *rules(
         "the user's id is refused",
         ({"user_id": "hash"}, {"user_id": "drop"}),
         "anthropics/claude-code#56643",
@@ -178,7 +142,7 @@ _OF_FIELDS: Final = (
 )
 
 _OF_CONTENT: Final = (
-    *_rules(
+    *rules(
         "instructions have the role developer",
         ({"system_role": "developer"},),
         "https://platform.openai.com/docs/guides/reasoning",
@@ -187,7 +151,7 @@ _OF_CONTENT: Final = (
             "support 'system' with this model."
         },
     ),
-    *_rules(
+    *rules(
         "a role is refused",
         ({"system_role": "system", "mid_system": "wrap"},),
         "badlogic/pi-mono PR#8109, openclaw/openclaw#8579, farion1231/cc-switch 9d3570980",
@@ -203,7 +167,7 @@ _OF_CONTENT: Final = (
             "'developer' is not one of": "'developer' is not one of ['system', 'user']",
         },
     ),
-    *_rules(
+    *rules(
         "tool_reference is refused",
         off("tool_references", "tool_extras"),
         "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
@@ -212,7 +176,7 @@ _OF_CONTENT: Final = (
             "result content: unsupported content type in ContentBlockParamUnion: tool_reference"
         },
     ),
-    *_rules(
+    *rules(
         "documents are refused",
         off("documents"),
         "MoonshotAI/Kimi-K2.5#27, farion1231/cc-switch#1519",
@@ -226,26 +190,8 @@ _OF_CONTENT: Final = (
             "does not match any of the expected tags",
         },
     ),
-    *_rules(
-        "a kind of item is refused",
-        off("hosted_tools"),
-        "openai/codex#45393, router-for-me/CLIProxyAPI#5647",
-        {
-            r"item type \W*\w+\W* is not supported": 'input.12: item type "compaction" is not '
-            "supported"
-        },
-    ),
-    *_rules(
-        "a kind of block is refused",
-        REBUILD,
-        "https://docs.pydantic.dev/latest/errors/validation_errors/#union_tag_invalid",
-        {
-            r"input tag '\w+' found using": "messages.1.content.0: Input tag 'server_tool_use' "
-            "found using 'type' does not match any of the expected tags"
-        },
-    ),
     # Fetched here from then on.
-    *_rules(
+    *rules(
         "images by URL are refused",
         off("image_urls"),
         "OpenHands/software-agent-sdk#3155",
@@ -256,7 +202,7 @@ _OF_CONTENT: Final = (
     ),
     # It may be this one image, so the host is not thought blind. What a person shows just now is
     # not taken away: the refusal says why there is no answer.
-    *_rules(
+    *rules(
         "an image is refused",
         off("old_media"),
         "MoonshotAI/kimi-code#2362",
@@ -269,7 +215,7 @@ _OF_CONTENT: Final = (
         lasting=False,
     ),
     # A body of more than 100 MB, mostly screenshots.
-    *_rules(
+    *rules(
         "the request is too large",
         off("old_media"),
         "MoonshotAI/kimi-cli#1222",
@@ -278,7 +224,7 @@ _OF_CONTENT: Final = (
         kind=FailureKind.TOO_LARGE,
     ),
     # Made by another model, or by nobody.
-    *_rules(
+    *rules(
         "a thinking block is refused",
         ({"reasoning_in": "none"},),
         "farion1231/cc-switch, thinking rectifier",
@@ -294,7 +240,7 @@ _OF_CONTENT: Final = (
         lasting=False,
     ),
     # The hub sends no such history.
-    *_rules(
+    *rules(
         "the history is out of order",
         REBUILD,
         "MoonshotAI/kimi-code#1985, MoonshotAI/kimi-code#1292, lidge-jun/opencodex#4726, "
@@ -318,45 +264,8 @@ _OF_CONTENT: Final = (
     ),
 )
 
-_FUNCTIONS_ONLY: Final = (
-    *_rules(
-        "tools of the kind {} are refused",
-        steps_of_kind,
-        "duolahypercho/codex-router#78, Alishahryar1/free-claude-code#859, "
-        "vllm-project/vllm#49493, github/gh-aw-firewall#8350, envoyproxy/ai-gateway#2586",
-        {
-            rf"^\W?({KINDS})\W? tools are not (?:supported|allowed)": "`custom` tools are not "
-            "supported on this endpoint",
-            rf"(?:unsupported|unknown|invalid) (?:responses )?tool type:? \W?({KINDS})\b": (
-                "Unsupported Responses tool type: 'custom'"
-            ),
-            rf"^tool type \W?({KINDS})\W? (?:is )?not (?:supported|allowed)": "tool type namespace "
-            "not supported",
-            rf"^invalid value:? '({KINDS})'": "Invalid value: 'custom'. Supported values are: "
-            "'function', 'web_search'.",
-            rf"unknown input (?:item )?type:? \W?({KINDS})\b": "malformed request: failed to parse "
-            "JSON for /v1/responses: cannot unmarshal unknown input type: additional_tools",
-        },
-    ),
-    *_rules(
-        "functions are the only tools that are taken",
-        off("custom_tools", "namespaces", "client_tools", "hosted_tools"),
-        "ggml-org/llama.cpp#20156",
-        {
-            "'type' of tool must be 'function'": "'type' of tool must be 'function'",
-            r"only \W?function\W? (?:type )?tools are (?:supported|allowed)": "Only function tools "
-            "are supported",
-            # zod's and pydantic's words for a union of one.
-            "invalid (?:discriminator|literal) value.* expected 'function'": "Invalid "
-            "discriminator value. Expected 'function'",
-            r"^tools\.\d+\.type: Input should be 'function'": "tools.0.type: Input should be "
-            "'function'",
-        },
-    ),
-)
-
 _OF_TOOLS: Final = (
-    *_rules(
+    *rules(
         "deferred tools are refused",
         off("tool_extras", "tool_references"),
         "anthropics/claude-code#89211",
@@ -367,7 +276,7 @@ _OF_TOOLS: Final = (
         },
     ),
     # The schema is then told in the prompt.
-    *_rules(
+    *rules(
         "an answer's format is refused",
         ({"json_schema": "prompt"},),
         "decolua/9router#4050",
@@ -376,7 +285,7 @@ _OF_TOOLS: Final = (
             "response_format type is unavailable now"
         },
     ),
-    *_rules(
+    *rules(
         "a tool's schema is refused",
         ({"schema": "moonshot"}, {"schema": "moonshot_plain"}, {"schema": "words"}),
         "https://github.com/MoonshotAI/walle",
@@ -387,7 +296,7 @@ _OF_TOOLS: Final = (
             "valid",
         },
     ),
-    *_rules(
+    *rules(
         "a tool's name is refused",
         ({"tool_names": "letter_first"},),
         "MoonshotAI/kimi-cli#1773",
@@ -396,7 +305,7 @@ _OF_TOOLS: Final = (
             "with a letter"
         },
     ),
-    *_rules(
+    *rules(
         "too many tools",
         steps_of_number("max_tools"),
         "https://platform.kimi.ai/docs/api/chat",
@@ -405,13 +314,13 @@ _OF_TOOLS: Final = (
             "not exceed 128"
         },
     ),
-    *_rules(
+    *rules(
         "too many stop sequences",
         steps_of_number("max_stops"),
         "https://platform.kimi.ai/docs/api/chat",
         {r"stop must have at most (\d+)": "Invalid request: stop must have at most 5 items"},
     ),
-    *_rules(
+    *rules(
         "a stop sequence is too long",
         steps_of_number("max_stop_bytes"),
         "https://platform.kimi.ai/docs/api/chat",
@@ -420,7 +329,7 @@ _OF_TOOLS: Final = (
 )
 
 # Any content that Kimi Code does not know. All that is known to cause it is left out at once.
-_UNNAMED: Final = _rules(
+_UNNAMED: Final = rules(
     "something unnamed is refused",
     (
         {
@@ -438,10 +347,11 @@ _UNNAMED: Final = _rules(
 
 # The first that knows a remedy is believed.
 REFUSAL_RULES: Final[tuple[RefusalRule, ...]] = (
-    *_FUNCTIONS_ONLY,
+    *FUNCTIONS_ONLY,
     *_OF_THINKING,
     *_OF_FIELDS,
     *_OF_CONTENT,
+    *KINDS_OF_ITEMS,
     *_OF_TOOLS,
     *_UNNAMED,
 )

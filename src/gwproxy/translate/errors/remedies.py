@@ -53,20 +53,22 @@ _MEMBERS: Final[Mapping[str, Steps]] = {
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         Dialect.RESPONSES: frozenset(
-            {"custom_tools", "namespaces", "client_tools", "added_tools"},
+            {"custom_tools", "namespaces", "client_tools", "added_tools", "agent_items"},
         )
     }
 )
 
 ALL_EDITED: Final = frozenset().union(*EDITED.values())
 
-# The types of tools, of their calls and outputs, and of the item that brings tools.
+# The types of tools, of their calls and outputs, of the item that brings tools, and of what agents
+# say.
 _KINDS: Final[Mapping[str, str]] = {
     "custom": "custom_tools",
     "custom_tool_call": "custom_tools",
     "custom_tool_call_output": "custom_tools",
     "namespace": "namespaces",
     "additional_tools": "added_tools",
+    **dict.fromkeys(("agent_message", "agent_reasoning", "memory"), "agent_items"),
     **{
         f"{tool}{part}": "client_tools"
         for tool in ("local_shell", "shell", "apply_patch", "tool_search")
@@ -78,7 +80,7 @@ KINDS: Final = "|".join(sorted(_KINDS, key=len, reverse=True))
 
 
 def steps_of_kind(kind: str | None) -> Steps:
-    """What spares a tool of this type, where it can be a function."""
+    """What spares a tool of this type, where it can be a function, or an item, where words can."""
     quirk = _KINDS.get(kind or "")
     return off(quirk) if quirk is not None else ()
 

@@ -41,8 +41,8 @@ def _holds_native(block: Block) -> bool:
 
 class _Fitting:
     def __init__(self, facts: DialectFacts, quirks: Quirks, losses: Losses) -> None:
-        self._upstream = facts.name
-        self._takes = quirks.allow(facts.native)
+        self._upstream = facts
+        self._quirks = quirks
         self._losses = losses
 
     def turn(self, turn: Turn, is_new: bool) -> Turn:
@@ -75,13 +75,14 @@ class _Fitting:
             return [block]
         if block.text is not None:
             return [self._worded(block, block.text)]
-        if is_shown and block.dialect != self._upstream:
+        if is_shown and block.dialect != self._upstream.name:
             raise Unsupported("messages", f"`{block.type}` blocks cannot be sent to this upstream")
         self._losses.drop(f"messages.{block.type}")
         return []
 
     def _is_taken(self, block: Opaque) -> bool:
-        return block.dialect == self._upstream and self._takes
+        own = block.dialect == self._upstream.name
+        return own and self._quirks.allow(block.taken or self._upstream.native)
 
     def _worded(self, block: Opaque, words: str) -> Text:
         self._losses.emulate(f"messages.{block.type}")

@@ -1,10 +1,10 @@
-"""A relayed request for a host that takes function tools only: its other tools made functions, by
-edits on the bytes, so that every other byte stays.
+"""A relayed request for a host that takes function tools and plain items only: its other tools
+made functions, its newer items messages, by edits on the bytes, so that every other byte stays.
 
 Free-form tools become functions of one text, tools of a namespace bear its name before theirs, and
 those that a client runs under a type of their own have a known schema (`tools.TYPED`). The choice
-among them, and their calls and outputs in the history, follow. Which kinds go, the quirks say;
-`restored.py` gives the answer's calls back.
+among them, and their calls and outputs in the history, follow. What agents tell each other is said
+in words. Which kinds go, the quirks say; `restored.py` gives the answer's calls back.
 
 https://platform.openai.com/docs/api-reference/responses/create (tools, tool_choice, input)
 """
@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from msgspec import Raw, Struct
 
-from gwproxy.translate.hub import Tool
+from gwproxy.translate.hub import Opaque, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks, known_to_refuse
-from gwproxy.translate.responses import blocks, history, items, tools
+from gwproxy.translate.responses import blocks, history, hosted, items, tools
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape
@@ -44,10 +44,10 @@ _head: Final = Shape(_Head)
 def flatten(
     body: bytes, quirks: Quirks, names: Names, losses: Losses
 ) -> tuple[bytes, Flattened | None]:
-    """`body` with functions in place of the tools that the quirks refuse; None where it had none.
-    `names` learns what they are called. Raises jsonio.NotJson."""
+    """`body` with functions in place of the tools that the quirks refuse, and messages in place of
+    items; None where it had none. `names` learns what they are called. Raises jsonio.NotJson."""
     flat = _Flattening(quirks, names, losses)
-    if not (flat.refused or flat.moves or flat.drops):
+    if not (flat.refused or flat.moves or flat.drops or flat.words):
         return body, None
     edits = [
         Edit(("input", None), flat.item),
@@ -67,13 +67,16 @@ def flatten(
 
 class _Flattening:
     """The edits of one request. `refused` are the types of tools that go, `moves` whether tools of
-    the input go to the others, `drops` whether the vendor's own tools go."""
+    the input go to the others, `drops` whether the vendor's own tools go, `words` whether what
+    agents say is said in messages."""
 
     def __init__(self, quirks: Quirks, names: Names, losses: Losses) -> None:
         self.names = names
         self.typed: set[str] = set()
         self.moves = known_to_refuse(quirks.added_tools)
         self.drops = known_to_refuse(quirks.hosted_tools)
+        self.words = known_to_refuse(quirks.agent_items)
+        self._quirks = quirks
         self._types_go = known_to_refuse(quirks.client_tools)
         self.refused: set[str] = set()
         if known_to_refuse(quirks.custom_tools):
@@ -175,6 +178,8 @@ class _Flattening:
         kind = head.type or ""
         if kind == "additional_tools":
             return self._added(head, text)
+        if self.words and history.is_of_agents(kind):
+            return self._message(kind, text)
         typed = kind in tools.TYPED_CALLS or kind in tools.TYPED_OUTPUTS
         if typed and self._types_go and history.is_ours(kind, Raw(text)):
             return self._typed(kind, head, text)
@@ -201,6 +206,16 @@ class _Flattening:
         flat = (self.tool(bytes(raw)) for raw in head.tools or ())
         for text in filter(None, flat):
             self._moved += [element for _, element in found(b"[%b]" % text, (None,))]
+
+    def _message(self, kind: str, text: bytes) -> bytes | None:
+        told = hosted.turn_of(kind, Raw(text))
+        (words,) = (block.text for block in told.blocks if isinstance(block, Opaque))
+        if words is None:
+            self._losses.drop(f"messages.{kind}")
+            return None
+        self._losses.emulate(f"messages.{kind}")
+        said = history.render([Turn(told.role, (Text(words),))], self._quirks, self._losses)
+        return b",".join(jsonio.dumps(item) for item in said)
 
     def _typed(self, kind: str, head: _Head, text: bytes) -> bytes:
         if kind in tools.TYPED_CALLS:

@@ -36,6 +36,8 @@ _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CAL
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
 # Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
 _DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configuration_update"})
+_COMPACTED: Final = frozenset({"compaction", "compaction_summary", "context_compaction"})
+_KNOWN: Final = frozenset({"", "message", "reasoning", "item_reference", *_DROPPED, *_COMPACTED})
 
 
 class _Peek(Struct):
@@ -121,6 +123,11 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
             losses.drop(f"input.{kind}")
         return None
     return hosted.turn_of(kind, raw)
+
+
+def is_of_agents(kind: str) -> bool:
+    """Whether an item is one of newer clients, which carry words and nothing else that matters."""
+    return kind not in _KNOWN and not hosted.is_hosted(kind)
 
 
 def is_ours(kind: str, raw: Raw) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Raw
 
+from gwproxy.translate.dialect_facts import Condition
 from gwproxy.translate.hub import Dialect, Opaque, Turn
 from gwproxy.translate.responses.blocks import in_clear
 from gwproxy.translate.wire import jsonio
@@ -24,6 +25,16 @@ _Role: TypeAlias = Literal["system", "user", "assistant"]
 
 _ROLES: Final[Mapping[str, _Role]] = MappingProxyType(
     {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+)
+# What follows the name of a tool: its call, output, list of tools, and leave to call it.
+_OF_TOOLS: Final = (
+    "_call",
+    "_output",
+    "_list_tools",
+    "_request",
+    "_response",
+    "program",
+    "compaction",
 )
 # Where an item of any kind has its words. Its other members are ids, states and files.
 _SAYING: Final = ("text", "content", "summary", "message")
@@ -43,13 +54,20 @@ def _role_of(kind: str, item: dict[str, Any], *, says: bool) -> _Role:
         return said
     if kind.endswith(("_output", "_response")):
         return "user"
-    return "user" if says and not kind.endswith(("_call", "reasoning", "program")) else "assistant"
+    return "user" if says and not is_hosted(kind) and "reasoning" not in kind else "assistant"
 
 
 def opaque(kind: str, raw: Raw) -> Opaque:
     """An item of its raw text, which must be a JSON object."""
     native = jsonio.one_line(raw)
-    return Opaque(Dialect.RESPONSES, kind, native, _in_words(kind, jsonio.loads(native)))
+    words = _in_words(kind, jsonio.loads(native))
+    taken: Condition | None = None if is_hosted(kind) else "agent_items"
+    return Opaque(Dialect.RESPONSES, kind, native, words, taken)
+
+
+def is_hosted(kind: str) -> bool:
+    """Whether the kind is one of the vendor's tools' (the others are of newer clients)."""
+    return kind.endswith(_OF_TOOLS)
 
 
 def _in_words(kind: str, item: dict[str, Any]) -> str | None:

@@ -1,0 +1,89 @@
+"""The refusals of a kind of tool, of item or of block, and what each asks to be changed: rows of
+the table of `refusals`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gwproxy.translate.errors.remedies import KINDS, REBUILD, off, steps_of_kind
+from gwproxy.translate.errors.rules import rules
+
+FUNCTIONS_ONLY: Final = (
+    *rules(
+        "tools of the kind {} are refused",
+        steps_of_kind,
+        "duolahypercho/codex-router#78, Alishahryar1/free-claude-code#859, "
+        "vllm-project/vllm#49493, github/gh-aw-firewall#8350, envoyproxy/ai-gateway#2586",
+        {
+            rf"^\W?({KINDS})\W? tools are not (?:supported|allowed)": "`custom` tools are not "
+            "supported on this endpoint",
+            rf"(?:unsupported|unknown|invalid) (?:responses )?tool type:? \W?({KINDS})\b": (
+                "Unsupported Responses tool type: 'custom'"
+            ),
+            rf"^tool type \W?({KINDS})\W? (?:is )?not (?:supported|allowed)": "tool type namespace "
+            "not supported",
+            rf"^invalid value:? '({KINDS})'": "Invalid value: 'custom'. Supported values are: "
+            "'function', 'web_search'.",
+            rf"unknown input (?:item )?type:? \W?({KINDS})\b": "malformed request: failed to parse "
+            "JSON for /v1/responses: cannot unmarshal unknown input type: additional_tools",
+        },
+    ),
+    *rules(
+        "functions are the only tools that are taken",
+        off("custom_tools", "namespaces", "client_tools", "hosted_tools"),
+        "ggml-org/llama.cpp#20156",
+        {
+            "'type' of tool must be 'function'": "'type' of tool must be 'function'",
+            r"only \W?function\W? (?:type )?tools are (?:supported|allowed)": "Only function tools "
+            "are supported",
+            # zod's and pydantic's words for a union of one.
+            "invalid (?:discriminator|literal) value.* expected 'function'": "Invalid "
+            "discriminator value. Expected 'function'",
+            r"^tools\.\d+\.type: Input should be 'function'": "tools.0.type: Input should be "
+            "'function'",
+        },
+    ),
+)
+
+KINDS_OF_ITEMS: Final = (
+    *rules(
+        "items of the kind {} are refused",
+        steps_of_kind,
+        "lidge-jun/opencodex#4454, openai/codex#45393",
+        {
+            rf"unknown item type:? \W?({KINDS})\b": 'input[5]: unknown item type "agent_message"; '
+            "expected one of: message, reasoning, function_call",
+            rf"item type \W*({KINDS})\W* is not supported": 'input.12: item type "memory" is not '
+            "supported",
+        },
+    ),
+    # Which one, the host does not say.
+    *rules(
+        "a newer kind of item is refused",
+        off("agent_items"),
+        "openai/codex#33551",
+        {
+            r"invalid '?input'?: value did not match any expected variant": "invalid request body: "
+            "Invalid 'input': value did not match any expected variant"
+        },
+    ),
+    *rules(
+        "a kind of item is refused",
+        off("hosted_tools"),
+        "openai/codex#45393, router-for-me/CLIProxyAPI#5647",
+        {
+            r"item type \W*\w+\W* is not supported": 'input.12: item type "compaction" is not '
+            "supported"
+        },
+    ),
+    *rules(
+        "a kind of block is refused",
+        REBUILD,
+        "https://docs.pydantic.dev/latest/errors/validation_errors/#union_tag_invalid",
+        {
+            r"input tag '\w+' found using": "messages.1.content.0: Input tag 'server_tool_use' "
+            "found using 'type' does not match any of the expected tags"
+        },
+    ),
+)
