@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ from typing import Any
 import pytest
 
 from gwproxy.errors import CredentialError, KeyringError
-from gwproxy.profiles import credentials
+from gwproxy.profiles import credentials, key_command
 from gwproxy.profiles.credentials import KeyStatus, describe_source, resolve
+from gwproxy.profiles.key_command import KeyCommands
 from gwproxy.profiles.keyring_trouble import Trouble
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
+from gwproxy.proxy.keys import Keys
 from support.keyrings import MemoryKeyring
 
 CANARY = "sk-kimi-canary-0123456789abcd"
@@ -160,10 +164,49 @@ def test_a_failing_command_is_an_error_and_not_a_reason_to_look_further(
 
 
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(key_command, "TIMEOUT_S", 0.2)
     hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
     with pytest.raises(CredentialError, match="did not end within"):
         resolve(profile(key_command=hangs), environ={})
+
+
+@pytest.mark.parametrize("output", ["stdout", "stderr"])
+def test_a_command_that_talks_without_end_is_ended(output: str) -> None:
+    talks = [sys.executable, "-c", f"import sys\nwhile True: print('x' * 99, file=sys.{output})"]
+    with pytest.raises(CredentialError, match="says more than a key"):
+        resolve(profile(key_command=talks), environ={})
+
+
+def test_a_program_that_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    left = "import sys, time; open(sys.argv[1], 'x').close(); time.sleep(60)"
+    script = f"""
+import os, pathlib, subprocess, sys, time
+left = subprocess.Popen([sys.executable, "-c", {left!r}, {str(tmp_path / "up")!r}])
+pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(left.pid))
+print({CANARY!r})
+"""
+    try:
+        one = profile(key_command=[sys.executable, "-c", script])
+        assert resolve(one, environ={}).secret == Secret(CANARY)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+
+
+async def test_a_command_that_hangs_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    hangs = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(600)"
+    one = profile(key_command=[sys.executable, "-c", hangs])
+    commands = KeyCommands()
+    keys = Keys(lambda asked: resolve(asked, environ={}, commands=commands), commands.end)
+    asking = asyncio.create_task(keys.find(one))
+    async with asyncio.timeout(20):
+        while not begun.exists():  # noqa: ASYNC110 -- another process says so
+            await asyncio.sleep(0.01)
+        keys.close()
+        with pytest.raises(CredentialError, match="failed"):
+            await asking
+        with pytest.raises(CredentialError, match="stopping"):
+            await keys.find(one)
 
 
 def test_a_key_file_is_read(key_on_disk: Path) -> None:

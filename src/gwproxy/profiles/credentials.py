@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
 from gwproxy.profiles import key_hosts
 from gwproxy.profiles.endpoints import host_of
+from gwproxy.profiles.key_command import KeyCommands
 from gwproxy.profiles.keyring_trouble import (
     Asker,
     KeyringTrouble,
@@ -36,12 +36,8 @@ from gwproxy.profiles.keyring_trouble import (
 from gwproxy.profiles.oskeyring import Keyring, SystemKeyring
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config, edit, load
-
-COMMAND_TIMEOUT_S: Final = 30.0
-"""Long enough to touch a fingerprint reader for `op` or to type a passphrase for `pass`."""
 
 
 class FoundKey(NamedTuple):
@@ -97,8 +93,9 @@ def resolve(
     keyring: Keyring | None = None,
     *,
     environ: Mapping[str, str] | None = None,
+    commands: KeyCommands | None = None,
 ) -> FoundKey:
-    """The key of `profile` and where it came from.
+    """The key of `profile` and where it came from. `commands` runs its command, if it has one.
 
     Raises KeyringError when the keyring is the trouble (another try may succeed) and
     CredentialError when there is no key.
@@ -113,7 +110,10 @@ def resolve(
             return FoundKey(None, Source("none"))
         case "command":
             source = Source("command", profile.key.command[0])
-            return FoundKey(_from_command(profile, environ), source)
+            said = (commands or KeyCommands()).first_line(
+                profile.name, profile.key.command, environ
+            )
+            return FoundKey(clean_key(said, f"from {source.detail}"), source)
         case "file":
             assert profile.key.path is not None
             source = Source("file", str(profile.key.path))
@@ -125,9 +125,9 @@ def resolve(
             return _from_keyring(profile, keyring or keyring_of(load()), environ)
 
 
-def resolve_for_use(profile: Profile) -> FoundKey:
+def resolve_for_use(profile: Profile, commands: KeyCommands | None = None) -> FoundKey:
     """As `resolve`, for whoever sends the key on; a keyring that answers is brought up to date."""
-    found = resolve(profile)
+    found = resolve(profile, commands=commands)
     if found.source.kind == "keyring":
         settle()
     return found
@@ -369,44 +369,6 @@ def _no_key(profile: Profile, why: str) -> _NoKey:
         why=why,
         hint=f"{hint}gwproxy profile key {profile.name}",
     )
-
-
-def _from_command(profile: Profile, environ: Mapping[str, str]) -> Secret:
-    command = profile.key.command
-    hint = f"try it yourself, or: gwproxy profile key {profile.name}"
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environ),
-        )
-    except OSError as error:
-        raise CredentialError(
-            f"the key command of {profile.name} cannot be started",
-            why=f"{command[0]}: {error.strerror or error}",
-            hint=hint,
-        ) from None
-    with process:
-        try:
-            stdout, stderr = process.communicate(timeout=COMMAND_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise CredentialError(
-                f"the key command of {profile.name} did not end within {COMMAND_TIMEOUT_S:g} s",
-                why=f"{command[0]} may be waiting for a password",
-                hint=hint,
-            ) from None
-    if process.returncode != 0:
-        said = stderr.decode(errors="replace").strip().splitlines()
-        raise CredentialError(
-            f"the key command of {profile.name} failed",
-            why=f"{command[0]}: " + (redact(said[-1]) if said else f"exit {process.returncode}"),
-            hint=hint,
-        )
-    lines = stdout.decode(errors="replace").splitlines()
-    return clean_key(lines[0] if lines else "", f"from {command[0]}")
 
 
 def _could_be(profile: Profile, owner: Preset) -> bool:

@@ -25,13 +25,23 @@ def _asked(profile: Profile) -> _Asked:
 
 
 class Keys:
-    """`resolve` finds a profile's key; it may block, and raises CredentialError."""
+    """`resolve` finds a profile's key; it may block, until `end` ends what it waits for, and raises
+    CredentialError."""
 
-    def __init__(self, resolve: Callable[[Profile], FoundKey]) -> None:
+    def __init__(
+        self, resolve: Callable[[Profile], FoundKey], end: Callable[[], None] = lambda: None
+    ) -> None:
+        self._end = end
         self._resolve = resolve
         self._found: dict[str, tuple[_Asked, FoundKey]] = {}
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ever_seen: set[str] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """Whoever waits for a key command is told that there is no key, at once."""
+        self._closed = True
+        self._end()
 
     async def get(self, profile: Profile) -> str | None:
         """The key of `profile`, or None where it needs none. Raises Failed."""
@@ -49,6 +59,8 @@ class Keys:
         async with self._asking[profile.name]:
             known = self._known(profile)
             if known is None:
+                if self._closed:
+                    raise CredentialError("gwproxy is stopping")
                 known = await asyncio.to_thread(self._resolve, profile)
                 self._found[profile.name] = (_asked(profile), known)
                 if known.secret is not None:

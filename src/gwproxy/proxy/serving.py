@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Final
@@ -32,6 +33,7 @@ from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageErr
 from gwproxy.profiles import credentials, key_hosts, local_token, store
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.endpoints import is_loopback
+from gwproxy.profiles.key_command import KeyCommands
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
@@ -91,7 +93,8 @@ class Options:
     capture: bool = False
     load: Callable[[], Config] = store.load
     read_token: Callable[[], Secret] = local_token.local_token
-    find_key: Callable[[Profile], FoundKey] = credentials.resolve_for_use
+    find_key: Callable[[Profile], FoundKey] | None = None
+    """Another way to a profile's key than the one that it names."""
     may_reach: Callable[[Address], bool] = is_public
     """Where images are fetched from."""
 
@@ -152,6 +155,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         finally:
             follower.cancel()
             await site.stop()
+            services.keys.close()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
             # After the last stream: its row is to be in it.
@@ -170,9 +174,11 @@ def _services(options: Options, following: Worker) -> Services:
     ledger = Ledger(options.ledger)
     conversations = Conversations(options.responses)
     captures = Captures(options.captures)
+    commands = KeyCommands()
+    find_key = options.find_key or partial(credentials.resolve_for_use, commands=commands)
     return Services(
         Upstream(options.limits),
-        Keys(options.find_key),
+        Keys(find_key, commands.end),
         options.limits,
         Calibration(),
         Counters(),
