@@ -210,7 +210,7 @@ def _environment(environ: Mapping[str, str], config: Config | None) -> Iterator[
 
 def _port(config: Config) -> Iterator[Finding]:
     from gwproxy.proxy import holder
-    from gwproxy.proxy.serving import bind
+    from gwproxy.proxy.listener import bind
 
     url, health = asyncio.run(find_gateway(config))
     if health.get("name") == "gwproxy":

@@ -69,6 +69,7 @@ def run(
 ) -> int:
     """Run one tool with a gateway of its own."""
     from gwproxy.profiles import store
+    from gwproxy.proxy.listener import raise_file_limit
 
     output = output_of(context)
     program = shutil.which(command[0])
@@ -82,6 +83,7 @@ def run(
     config.profile(profile)
     servers: list[Running] = []
     _start_log(log, servers)
+    raise_file_limit()
     with _scratch_folder() as scratch:
         work = _run([program, *command[1:]], config, profile, scratch, output, servers)
         return asyncio.run(work)

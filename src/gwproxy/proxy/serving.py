@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
-import ipaddress
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -37,7 +34,6 @@ from gwproxy.profiles.key_command import KeyCommands
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
-from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
@@ -50,6 +46,7 @@ from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.lanes import Lanes
 from gwproxy.proxy.ledger import Ledger
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.listener import BACKLOG, bind, raise_file_limit, shortage_told
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.services import Services
@@ -58,14 +55,6 @@ from gwproxy.proxy.thoughts import ThoughtMemory
 from gwproxy.proxy.upstream import Upstream
 from gwproxy.proxy.worker import Worker
 from gwproxy.translate.wire import jsonio
-
-_BACKLOG: Final = 512
-"""A burst of agents connects at once; 128 is aiohttp's default."""
-
-_MOST_FILES: Final = 8192
-"""Two sockets a stream; 256 (macOS) or 1024 (Linux) by default, and 540 streams were cut short."""
-
-_ENOUGH_FILES: Final = 1024
 
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 """Exchanges make few cycles; the default looks for them after every 700 objects."""
@@ -147,11 +136,12 @@ async def running(options: Options) -> AsyncIterator[Running]:
             shutdown_timeout=1.0,
         )
         await runner.setup()
-        site = web.SockSite(runner, listener, backlog=_BACKLOG)
+        site = web.SockSite(runner, listener, backlog=BACKLOG)
         await site.start()
         follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
         try:
-            yield Running(host, port, gateway, services.keys)
+            with shortage_told(asyncio.get_running_loop()):
+                yield Running(host, port, gateway, services.keys)
         finally:
             follower.cancel()
             await site.stop()
@@ -257,41 +247,6 @@ def refuse_remote(options: Options) -> None:
     )
 
 
-async def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ConfigError, naming what holds the port where that is known."""
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
-    except ValueError:
-        raise ConfigError(f"{host!r} is not an address", hint="for example 127.0.0.1") from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if sys.platform == "win32":
-            # Another program could bind the same port over us and read the tokens.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise await _cannot_listen(error, address, port) from error
-    return listener
-
-
-async def _cannot_listen(error: OSError, host: str, port: int) -> ConfigError:
-    if error.errno in (errno.EADDRINUSE, errno.EACCES) and port:
-        who = await holder.describe(host, port)
-        first = "gwproxy stop" if who.startswith(holder.OURS) else "stop that"
-        return ConfigError(
-            f"port {port} of {host} is taken",
-            why=who,
-            hint=f"{first}, or take another port: gwproxy serve --port {port % 60000 + 1}",
-        )
-    return ConfigError(f"cannot listen on {host} port {port}", why=error.strerror or str(error))
-
-
 @contextlib.contextmanager
 def announced(server: Running) -> Iterator[None]:
     """Leave word of `server` for `gwproxy status` and friends, for as long as the block runs."""
@@ -337,18 +292,13 @@ async def wait_for_signal(asked: asyncio.Event) -> None:
 
 def prepare_process() -> None:
     """What a process that only serves does for itself: open files, no core dumps."""
-    if sys.platform == "win32":
-        return
-    import resource
+    raise_file_limit()
+    if sys.platform != "win32":
+        import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft < wanted:
+        # A core dump would hold the keys.
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    # A core dump would hold the keys.
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def settle_memory() -> None:
