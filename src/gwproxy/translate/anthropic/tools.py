@@ -83,9 +83,9 @@ def _schema(required: str, **properties: str) -> str:
     return jsonio.dumps(schema).decode()
 
 
-def _editor_schema(commands: str) -> str:
+def _editor_schema(required: str, commands: str, **more: str) -> str:
     return _schema(
-        "command path",
+        required,
         command=commands,
         path="string",
         file_text="string",
@@ -94,45 +94,34 @@ def _editor_schema(commands: str) -> str:
         insert_line="integer",
         insert_text="string",
         view_range="integer[]",
+        **more,
     )
 
 
-# type prefix → (description, schema); the first that fits. Sources:
+# type prefixes → (description, schema); the first that fits. Sources:
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/{bash,text-editor,memory,computer-use}-tool
-_KNOWN: Final[tuple[tuple[str, str, str], ...]] = (
+_KNOWN: Final[tuple[tuple[str | tuple[str, ...], str, str], ...]] = (
     (
         "bash_20",
         "Run a command in a persistent bash session; `restart` starts a new one.",
         _schema("", command="string", restart="boolean"),
     ),
     (
-        "text_editor_2024",
+        ("text_editor_2024", "text_editor_20250124"),
         "View, create and edit text files.",
-        _editor_schema("view|create|str_replace|insert|undo_edit"),
-    ),
-    (
-        "text_editor_20250124",
-        "View, create and edit text files.",
-        _editor_schema("view|create|str_replace|insert|undo_edit"),
+        _editor_schema("command path", "view|create|str_replace|insert|undo_edit"),
     ),
     (
         "text_editor_20",
         "View, create and edit text files.",
-        _editor_schema("view|create|str_replace|insert"),
+        _editor_schema("command path", "view|create|str_replace|insert"),
     ),
     (
         "memory_20",
         "Read and keep notes in the directory /memories.",
-        _schema(
+        _editor_schema(
             "command",
-            command="view|create|str_replace|insert|delete|rename",
-            path="string",
-            file_text="string",
-            old_str="string",
-            new_str="string",
-            insert_line="integer",
-            insert_text="string",
-            view_range="integer[]",
+            "view|create|str_replace|insert|delete|rename",
             old_path="string",
             new_path="string",
         ),

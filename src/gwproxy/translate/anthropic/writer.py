@@ -152,10 +152,6 @@ class Writer:
             MESSAGE_STOP,
         )
 
-    def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
-        self._fail(why)
-
     def _fail(self, what: Failure) -> None:
         self._over = True
         # Claude Code runs a call whose block was stopped, and does not look at the error.

@@ -23,8 +23,9 @@ from gwproxy.translate.chat.wire import (
     SoundPart,
     TextPart,
 )
-from gwproxy.translate.hub import Block, Cache, Media, Reasoning, Refusal, Seal, Text
+from gwproxy.translate.hub import Block, Cache, Call, Media, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.wire import seal
+from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
@@ -121,6 +122,17 @@ def _render_part(block: Block) -> dict[str, Any]:
             form = (block.media_type or "").removeprefix("audio/")
             return {"type": "input_audio", "input_audio": {"data": block.data, "format": form}}
     raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a user message")
+
+
+def render_call(call: Call, *, mended: bool) -> dict[str, Any]:
+    """A tool call of a message. Upstreams get the arguments of functions as an object (`mended`),
+    clients as the model wrote them."""
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call.id, "type": "custom", "custom": custom}
+    text = as_object(call.arguments) if mended else call.arguments
+    function = {"name": call.name, "arguments": text}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 # --- texts -----------------------------------------------------------------------------------

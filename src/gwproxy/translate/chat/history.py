@@ -17,6 +17,7 @@ from gwproxy.translate.chat.blocks import (
     joined,
     parse_content,
     parse_reasoning,
+    render_call,
     render_parts,
     text_part,
 )
@@ -42,7 +43,6 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import arguments
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import arguments_of, present
 
@@ -110,16 +110,9 @@ class _HistoryWriter:
             # Text only: another family's seals say nothing to it, and what was hidden has no words.
             message[self._quirks.reasoning_field] = reasoning
         if Call in kinds:
-            calls = [self._tool_call(block) for block in turn.blocks if isinstance(block, Call)]
-            message["tool_calls"] = calls
+            calls = (block for block in turn.blocks if isinstance(block, Call))
+            message["tool_calls"] = [render_call(call, mended=True) for call in calls]
         return message
-
-    def _tool_call(self, call: Call) -> dict[str, Any]:
-        if call.custom:
-            custom = {"name": call.name, "input": call.arguments}
-            return {"id": call.id, "type": "custom", "custom": custom}
-        function = {"name": call.name, "arguments": arguments.as_object(call.arguments)}
-        return {"id": call.id, "type": "function", "function": function}
 
     # --- tool results
 

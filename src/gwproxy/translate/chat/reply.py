@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gwproxy.translate.chat.blocks import carried_seal, joined
+from gwproxy.translate.chat.blocks import carried_seal, joined, render_call
 from gwproxy.translate.chat.ending import finish_word, usage_object
 from gwproxy.translate.codec import ReplyContext, message_id
 from gwproxy.translate.hub import Call, Reasoning, Refusal, Reply, Text
@@ -56,7 +56,7 @@ def _message(reply: Reply, context: ReplyContext) -> dict[str, Any]:
         message["reasoning_content"] = reasoning
     if carried := _seals(reply, context):
         message["reasoning_seal"] = carried
-    calls = [_call(block) for block in reply.blocks if isinstance(block, Call)]
+    calls = [render_call(b, mended=False) for b in reply.blocks if isinstance(b, Call)]
     if calls and context.legacy_functions and "function" in calls[0]:
         message["function_call"] = calls[0]["function"]
     elif calls:
@@ -74,11 +74,3 @@ def _seals(reply: Reply, context: ReplyContext) -> str:
             )
             first = first and not block.text
     return carried
-
-
-def _call(call: Call) -> dict[str, Any]:
-    if call.custom:
-        custom = {"name": call.name, "input": call.arguments}
-        return {"id": call.id, "type": "custom", "custom": custom}
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}

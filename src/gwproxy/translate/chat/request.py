@@ -33,7 +33,7 @@ from gwproxy.translate.chat.tools import (
     render_format,
     render_tools,
 )
-from gwproxy.translate.chat.wire import Body, Named, Wish
+from gwproxy.translate.chat.wire import Body, Named
 from gwproxy.translate.hub import Identity, Request, Sampling, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
@@ -78,16 +78,7 @@ def _request(body: Body, losses: Losses) -> Request:
             body.presence_penalty,
             body.seed,
         ),
-        thinking=parse_wish(
-            Wish(
-                body.reasoning_effort,
-                body.thinking,
-                body.reasoning,
-                body.enable_thinking,
-                body.include_reasoning,
-                body.chat_template_kwargs,
-            )
-        ),
+        thinking=parse_wish(body),
         output_format=parse_format(body.response_format) if body.response_format else None,
         stream=bool(body.stream),
         include_usage=bool(body.stream_options and body.stream_options.include_usage),

@@ -224,7 +224,7 @@ class TemplateArguments(Struct):
     thinking: bool | None = None
 
 
-class Wish(Struct):
+class Wish(Struct, kw_only=True):
     """The members of a request body that speak of thinking."""
 
     reasoning_effort: str | None = None
@@ -239,7 +239,7 @@ class StreamOptions(Struct):
     include_usage: bool | None = None
 
 
-class Body(Struct, forbid_unknown_fields=True):
+class Body(Wish, forbid_unknown_fields=True):
     """A request. What is Raw is read by whether it is there at all."""
 
     model: str
@@ -264,12 +264,6 @@ class Body(Struct, forbid_unknown_fields=True):
     functions: list[FunctionDefinition] | None = None
     function_call: str | Named | None = None
     response_format: ResponseFormat | None = None
-    reasoning_effort: str | None = None
-    thinking: Switch | None = None
-    reasoning: Knobs | None = None
-    enable_thinking: bool | None = None
-    include_reasoning: bool | None = None
-    chat_template_kwargs: TemplateArguments | None = None
     verbosity: str | None = None
     service_tier: str | None = None
     user: str | None = None

@@ -215,10 +215,6 @@ class Writer:
             self._out += (start, b'],"usage":', jsonio.dumps(usage), b"}\n\n")
         self._out.append(b"data: [DONE]\n\n")
 
-    def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
-        self._fail(why)
-
     def _fail(self, reason: Failure) -> None:
         # No finish reason and no [DONE]: a client must not take this for an answer.
         self._out.append(sse.encode("", failure.envelope(reason)))

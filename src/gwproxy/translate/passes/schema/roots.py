@@ -23,12 +23,11 @@ from gwproxy.translate.passes.schema.references import (
     resolve,
 )
 from gwproxy.translate.passes.schema.vocabulary import (
-    ANNOTATIONS,
     ROOT_ONLY,
     Limits,
     Schema,
     types_of,
-    with_note,
+    with_words_of,
 )
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.arguments import ArgumentsEnd, end_of
@@ -73,7 +72,7 @@ def _object(whole: Schema) -> tuple[Schema, str | None]:
     objects = [_followed(branch, root, definitions) for branch in _branches(root)]
     if objects and all(types_of(branch) == ("object",) for branch in objects):
         one = objects[0] if len(objects) == 1 else united(objects)
-        return _with_definitions(_with_words(one, root), definitions), None
+        return _with_definitions(with_words_of(root, one), definitions), None
     return _wrapped(root, definitions), WRAPPER
 
 
@@ -91,14 +90,8 @@ def _followed(node: Schema, root: Schema, definitions: dict[str, Any]) -> Schema
         target = resolve(reference, root, definitions)
         if not isinstance(target, dict):
             break
-        node = _with_words(target, node)
+        node = with_words_of(node, target)
     return node
-
-
-def _with_words(node: Schema, beside: Schema) -> Schema:
-    said = node.get("description")
-    out = {**node, **{key: beside[key] for key in ANNOTATIONS & beside.keys()}}
-    return with_note(out, said) if isinstance(said, str) else out
 
 
 def _branches(root: Schema) -> Iterator[Schema]:

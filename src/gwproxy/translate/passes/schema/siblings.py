@@ -19,6 +19,7 @@ from gwproxy.translate.passes.schema.vocabulary import (
     ROOT_ONLY,
     Schema,
     with_note,
+    with_words_of,
 )
 
 
@@ -64,7 +65,7 @@ class _Settler:
         if reference.removeprefix(PREFIX) in self._copied and not is_circular(
             reference, self._root, self._definitions
         ):
-            return self._beside(node, self.schema(target))
+            return with_words_of(node, self.schema(target))
         said = self._said_behind(reference)
         clashing = (node.keys() & said) - {"$ref"}
         if not clashing:
@@ -76,12 +77,6 @@ class _Settler:
         # A union of one has room for words of its own.
         del kept["$ref"]
         return {"anyOf": [{"$ref": reference}], **kept, **words}
-
-    def _beside(self, node: Schema, target: Schema) -> Schema:
-        """A copy of the definition with the words that stood beside the reference to it."""
-        out = {**target, **{key: node[key] for key in ANNOTATIONS & node.keys()}}
-        said = target.get("description")
-        return with_note(out, said) if isinstance(said, str) else out
 
     def _said_behind(self, reference: str) -> set[str]:
         """Keywords that the validator finds when it follows the reference."""

@@ -159,3 +159,10 @@ def with_note(node: Schema, note: str) -> Schema:
             return node
         note = f"{said}\n{note}"
     return {**node, "description": note}
+
+
+def with_words_of(beside: Schema, node: Schema) -> Schema:
+    """`node` with the words that stood beside the reference to it, its own behind them."""
+    said = node.get("description")
+    out = {**node, **{key: beside[key] for key in ANNOTATIONS & beside.keys()}}
+    return with_note(out, said) if isinstance(said, str) else out
