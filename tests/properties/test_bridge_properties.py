@@ -18,7 +18,6 @@ from msgspec import structs
 from gwproxy.translate.bridge import CODECS, Bridge
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Event, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -35,6 +34,7 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support.bridges import bridge_of
 from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
+from support.reading import checked as in_grammar
 from support.unfolded import unfold
 
 PAIRS = list(itertools.product(DIALECTS, DIALECTS))
@@ -106,12 +106,7 @@ def read_whole(dialect: Dialect, data: bytes) -> Reply | Failure:
 
 
 def checked(events: Iterable[Event]) -> Reply | Failure:
-    events = list(events)
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    return fold(events)
+    return fold(in_grammar(events))
 
 
 def meaning(result: Reply | Failure) -> object:

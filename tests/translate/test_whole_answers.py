@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import DELTA_CHARACTERS, Delta, Event, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Failure, Reply, Stop, StopReason, Text
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS
 from support import anthropic_wire, chat_wire, responses_wire
 from support.bridges import new_bridge
 from support.generated import replies
+from support.reading import checked
 from support.unfolded import unfold
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -36,11 +36,7 @@ def context() -> ReplyContext:
 
 
 def result(events: list[Event]) -> Reply | Failure:
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    return fold(events)
+    return fold(checked(events))
 
 
 def whole(dialect: Dialect, body: bytes) -> Any:

@@ -11,7 +11,6 @@ from gwproxy.translate.anthropic import reply
 from gwproxy.translate.anthropic.reader import Reader
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Call,
     Dialect,
@@ -30,18 +29,14 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 from support.anthropic_sdk import whole
+from support.reading import checked
 
 CONTEXT = ReplyContext(model="asked", new_id=lambda prefix: f"{prefix}fresh", family="kimi")
 PLAIN = Quirks(family="kimi")
 
 
 def laid_out(body: dict[str, Any], quirks: Quirks = PLAIN) -> list[Event]:
-    events = Reader(quirks).whole(json.dumps(body).encode())
-    grammar = Grammar(sequential=True)
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    return events
+    return checked(Reader(quirks).whole(json.dumps(body).encode()), sequential=True)
 
 
 def message(*content: Any, **members: Any) -> dict[str, Any]:

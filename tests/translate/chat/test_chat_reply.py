@@ -18,7 +18,6 @@ from gwproxy.translate.chat.reply import build
 from gwproxy.translate.chat.writer import Writer
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import Fail, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Call,
     FailureKind,
@@ -34,6 +33,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.quirks import Quirks
 from support.chat_grammar import collect
 from support.generated import replies
+from support.reading import checked
 from support.unfolded import unfold
 
 KIMI = Quirks(family="kimi")
@@ -57,12 +57,7 @@ def completion(message: dict[str, Any], finish: str | None = "stop", **members: 
 
 
 def reply_of(body: bytes, quirks: Quirks = KIMI) -> Reply:
-    events = Reader(quirks).whole(body)
-    grammar = Grammar(sequential=True)
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    reply = fold(events)
+    reply = fold(checked(Reader(quirks).whole(body), sequential=True))
     assert isinstance(reply, Reply), reply
     return reply
 

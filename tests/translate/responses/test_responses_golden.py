@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from gwproxy.translate.codec import ReplyContext
-from gwproxy.translate.events import Event, fold
-from gwproxy.translate.grammar import Grammar
+from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
@@ -22,6 +21,7 @@ from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.wire import jsonio
 from support import golden, responses_grammar
+from support.reading import checked
 from support.responses_wire import UPSTREAM, read
 from support.sending import sent
 
@@ -78,14 +78,6 @@ def test_a_request(path: Path) -> None:
     rendered = sent(parsed, Dialect.RESPONSES, quirks, losses)
     header = f"// {losses.header()}\n" if len(losses) else ""
     golden.agrees(beside(path, "rendered.jsonc"), header + golden.readable(rendered))
-
-
-def checked(events: list[Event]) -> list[Event]:
-    grammar = Grammar()
-    for event in events:
-        grammar.check(event)
-    grammar.close()
-    return events
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
