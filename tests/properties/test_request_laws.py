@@ -27,7 +27,7 @@ MANNERS = st.builds(
     Quirks,
     mid_system=st.sampled_from(["native", "wrap"]),
     text_parts=st.sampled_from(["string", "parts"]),
-    reasoning_in=st.sampled_from(["all", "none"]),
+    reasoning_in=st.sampled_from(["all", "tool_turns", "none"]),
     reasoning_placeholder=st.sampled_from(["", " "]),
     tool_media=st.booleans(),
     documents=st.just(True),
