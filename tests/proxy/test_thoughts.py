@@ -101,6 +101,12 @@ def following(answer: dict[str, Any]) -> dict[str, Any]:
     return {**body, "messages": [*body["messages"], turn, *results]}
 
 
+def with_words(body: dict[str, Any], field: str) -> dict[str, Any]:
+    """The same request of a client that keeps the words alone."""
+    body["messages"][1][field] = THOUGHT
+    return body
+
+
 def thoughts_sent(provider: Running) -> list[str]:
     blocks = [
         block
@@ -127,6 +133,37 @@ async def test_lost_reasoning_comes_back_in_its_own_words(
     await ask(gateway, following(answer))
     assert thoughts_sent(provider) == [THOUGHT]
     assert [one.status for one in provider.generations] == [200, 200]
+
+
+SIGNING = replace(STRICT, rules=frozenset({Rule.REASONING_REPLAY, Rule.SIGNATURES}))
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+async def test_bare_words_go_back_as_their_maker_signed_them(
+    start_gateway: StartGateway, start_provider: StartProvider, field: str
+) -> None:
+    provider = await start_provider(SIGNING, TALK)
+    up = {"preset": "custom", "model": "demo-1", "anthropic_url": provider.anthropic_url}
+    gateway = await start_gateway({"up": up})
+    await ask(gateway, with_words(following(await ask(gateway, first())), field))
+    assert thoughts_sent(provider) == [THOUGHT]
+    assert [one.status for one in provider.generations] == [200, 200]
+
+
+async def test_words_that_nobody_remembers_are_left_out_and_the_loop_goes_on_without_thinking(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    provider = await start_provider(SIGNING, TALK)
+    up = {"preset": "custom", "model": "demo-1", "anthropic_url": provider.anthropic_url}
+    gateway = await start_gateway({"up": up, "other": up})
+    lost = with_words(following(await ask(gateway, first())), "reasoning_content")
+    lost["reasoning_effort"] = "medium"
+    for _ in range(2):
+        await ask(gateway, lost, profile="other")
+        assert thoughts_sent(provider) == []
+        assert provider.generations[-1].body["thinking"] == {"type": "disabled"}
+    # That it checks signatures is no fault of the one request.
+    assert [one.status for one in provider.generations] == [200, 400, 200, 200]
 
 
 async def test_without_memory_a_placeholder_is_the_last_resort(

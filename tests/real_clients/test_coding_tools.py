@@ -31,7 +31,7 @@ from real_clients.tasks import (
     WRITE_AND_REPORT,
     Task,
 )
-from support.upstreams import UPSTREAMS
+from support.upstreams import SIGNS_ITS_THINKING, UPSTREAMS
 
 pytestmark = pytest.mark.clients
 
@@ -109,3 +109,14 @@ async def test_it_works_in_each_dialect_that_it_has(
     stage.set_up_for(tool.name, speaks)
     await stage.perform(tool, PARALLEL)
     assert stage.spoken() == {speaks}
+
+
+@pytest.mark.parametrize("tool", [case(OPENCODE), case(OPENCLAW)])
+async def test_thoughts_sent_back_as_bare_words_are_signed_again(
+    set_stage: SetStage, tool: CodingTool
+) -> None:
+    """More than ten turns with thinking, on a host that checks its signatures."""
+    stage = await set_stage(SIGNS_ITS_THINKING)
+    stage.set_up_for(tool.name, "chat")
+    await stage.perform(tool, LONG)
+    assert stage.spoken() == {"chat"}

@@ -14,6 +14,7 @@ from gwproxy.simulator import (
     KIMI_K25,
     STRONGWALL,
     Manners,
+    Rule,
     Running,
     Streaming,
     strictly,
@@ -65,6 +66,15 @@ RESPONSES_ONLY: Final = Upstream(
     {"model": "demo-1", "dialects": ["responses"]},
 )
 CLAUDE: Final = Upstream(CLAUDE_GATEWAY, "claude-gateway")
+SIGNS_ITS_THINKING: Final = Upstream(
+    replace(
+        DEMO,
+        dialects=frozenset({"anthropic"}),
+        rules=frozenset({Rule.SIGNATURES, Rule.REASONING_REPLAY, Rule.CALLS_ANSWERED}),
+    ),
+    "custom",
+    {"model": "demo-1"},
+)
 
 _EVERY_DIALECT: Final = {"model": "demo-1", "dialects": ["anthropic", "chat", "responses"]}
 

@@ -91,6 +91,16 @@ class Reasoning(Struct, frozen=True):
     foreign_signature: str | None = None
     hidden: bool = False
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it says whose it is; what does not is a copy of the words."""
+        return self.seal is not None or bool(self.foreign_signature)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its maker wants more of it back than the words."""
+        return bool(self.foreign_signature) or (self.seal is not None and self.seal.kind != "text")
+
 
 class Call(Struct, frozen=True):
     """The model asks the client to run a tool. `arguments` is JSON text, for `custom` free text."""

@@ -115,6 +115,57 @@ def test_an_emptied_block_is_replaced() -> None:
     assert again.turns[1].blocks[0] == Reasoning("so be it")
 
 
+@pytest.mark.parametrize("copy", ["so be it", " so\nbe  it "])
+def test_bare_words_of_a_client_get_their_seal_back(copy: str) -> None:
+    # OpenCode, OpenClaw and the AI SDK send `reasoning_content` and nothing that we put beside it.
+    memory = heard(("c", "{}"), seal=SEAL)
+    again = recalled(request(Reasoning(copy), Call("c", "ls", "{}")), memory)
+    assert again.turns[1].blocks[0] == Reasoning("so be it", SEAL)
+
+
+def answered(said: str, thought: str, signature: str, memory: dict[str, Thoughts]) -> None:
+    sealed = Close(0, Seal("kimi", "signature", signature))
+    thinking: list[Event] = [Start(), Open(0, "reasoning"), Delta(0, thought), sealed]
+    saying: list[Event] = [Open(1, "text"), Delta(1, said), Close(1)]
+    Listener(OPENING, memory).feed([*thinking, *saying, Finish(Stop(StopReason.END)), End()])
+
+
+def signatures(memory: dict[str, Thoughts], *answers: tuple[Reasoning | Text, ...]) -> list[str]:
+    """What of each answer's thoughts goes back signed."""
+    turns = [Turn("assistant", blocks) for blocks in answers]
+    again = recalled(Request("m", (Turn("user", (Text("go"),)), *turns)), memory)
+    firsts = [turn.blocks[0] for turn in again.turns[1:]]
+    return [one.seal.data if isinstance(one, Reasoning) and one.seal else "" for one in firsts]
+
+
+def test_words_without_a_call_are_known_by_what_was_said_after_them() -> None:
+    memory: dict[str, Thoughts] = {}
+    answered("Done.\n\nAll of it", "hm", "s1", memory)
+    said = Text("Done. All of it ")
+    assert signatures(memory, (Reasoning("hm"), said)) == ["s1"]
+    assert signatures(memory, (Reasoning("no"), said)) == [""]
+    assert signatures(memory, (Reasoning("hm"), Text("Done."))) == [""]
+    assert signatures(memory, (said,)) == [""]  # nobody asks for these thoughts
+
+
+def test_the_same_answer_twice_is_told_apart_by_its_thoughts_or_not_at_all() -> None:
+    memory: dict[str, Thoughts] = {}
+    answered("OK.", "first", "s1", memory)
+    answered("OK.", "second", "s2", memory)
+    twice = (Reasoning("first"), Text("OK.")), (Reasoning("second"), Text("OK."))
+    assert signatures(memory, *twice) == ["s1", "s2"]
+    assert signatures(memory, twice[0]) == ["s1"]
+    answered("OK.", "first", "s3", memory)
+    assert signatures(memory, *twice, twice[0]) == ["", "s2", ""]
+
+
+def test_a_call_that_comes_twice_gets_nobody_elses_thoughts() -> None:
+    memory = heard(("ls:0", "{}"), seal=SEAL)
+    answering = Turn("assistant", (Call("ls:0", "ls", "{}"),))
+    lost = Request("m", (Turn("user", (Text("go"),)), answering, answering))
+    assert recalled(lost, memory) is lost
+
+
 def test_a_broken_answer_and_one_without_calls_teach_nothing() -> None:
     memory: dict[str, Thoughts] = {}
     broken = [*answer(("c", "{}"))[:-2], Fail(Failure(FailureKind.UPSTREAM, "cut", 502))]

@@ -167,21 +167,24 @@ def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
         if match is None or rule.kind is not failure.kind:
             continue
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
-        changes = _next_step(steps, quirks, way)
+        changes = _next_step(steps, quirks, way, rule.relayed)
         if changes is not None:
-            lasting = rule.lasting and changes != {"rebuild": True}
-            yield Remedy(rule.cause.format(*match.groups()), changes, lasting=lasting)
+            cause = rule.cause.format(*match.groups())
+            yield Remedy(cause, changes, lasting=rule.lasts(changes))
 
 
-def _next_step(steps: Steps, quirks: Quirks, way: _Way) -> dict[str, QuirkValue] | None:
-    """The changes of the first step after those in force. In a relayed request only those were that
-    are edits on its bytes, so that of the others the last is still to be tried."""
+def _next_step(
+    steps: Steps, quirks: Quirks, way: _Way, relayed: int = 0
+) -> dict[str, QuirkValue] | None:
+    """The changes of the first step after those in force. In a relayed request, which begins with
+    that number, only those were that are edits on its bytes, so that of the others the last is
+    still to be tried."""
     by_edit = any(step.keys() & ALL_EDITED for step in steps)
     if by_edit and not way.edited:
         return None  # of other dialects nobody is sent such a thing
     reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
     if way.faithful and not by_edit:
-        return {"rebuild": True, **(steps[reached[-1] if reached else 0] if steps else {})}
+        return {"rebuild": True, **(steps[max((relayed, *reached))] if steps else {})}
     following = reached[-1] + 1 if reached else 0
     if following >= len(steps):
         return None

@@ -223,11 +223,12 @@ _OF_CONTENT: Final = (
         lasting=False,
         kind=FailureKind.TOO_LARGE,
     ),
-    # Made by another model, or by nobody.
+    # Made by another model, or a client's copy of the words (OpenCode, OpenClaw in their OpenAI
+    # mode): what bears a signature of the host's own is kept, if that is enough.
     *rules(
         "a thinking block is refused",
-        ({"reasoning_in": "none"},),
-        "farion1231/cc-switch, thinking rectifier",
+        ({"signed_thinking": True}, {"reasoning_in": "none"}),
+        "farion1231/cc-switch, thinking rectifier; mistralai/mistral-vibe#965",
         {
             r"invalid\W+signature\W+in\W+thinking": "messages.1.content.0: Invalid `signature` in "
             "`thinking` block",
@@ -237,7 +238,8 @@ _OF_CONTENT: Final = (
             r"expected\W+thinking\W+.*but found": "messages.1.content.0.type: Expected `thinking` "
             "or `redacted_thinking`, but found `tool_use`",
         },
-        lasting=False,
+        lasting=("signed_thinking",),
+        relayed=1,
     ),
     # The hub sends no such history.
     *rules(

@@ -1,20 +1,25 @@
-"""The reasoning behind tool calls, for clients that lose it: what to remember, and where it goes.
+"""The reasoning that clients lose: what to remember of an answer, and where it goes.
 
-Hosts that think want the reasoning of a call back with it; agents lose it on the way (history
-converted between formats, a resumed session, a sanitizer). What an answer thought before it called
-a tool is kept under each of its calls, and put back where a later request has the call without.
-The memory is handed in as a mapping; how long it lasts and how large it grows is its own affair.
+Hosts that think want the reasoning of a call back with it, and those that sign it want their
+signature, too. Agents lose it on the way (history converted between formats, a resumed session), or
+send back its bare words: OpenCode, OpenClaw and the AI SDK do. What an answer thought is kept under
+each of its calls, or under what it said, and put back where a later request has none of it, or the
+words alone. The memory is handed in as a mapping; how long it lasts and how large it grows is its
+own affair.
 
 A call is known by its id, of which some clients keep only letters and digits (openclaw/openclaw),
 and by its arguments and session besides: Kimi counts its ids from zero in each conversation
-(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md).
+(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md). Where a conversation
+has the same call or the same "OK." twice the words must tell which is which; where they do not,
+nothing is put back, for a signature in the wrong place is a refusal.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -26,13 +31,28 @@ from gwproxy.translate.wire import jsonio
 Thoughts: TypeAlias = tuple[Reasoning, ...]
 
 _SEPARATORS: Final = re.compile(r"[^a-zA-Z0-9]+")
+_AMBIGUOUS: Final[Thoughts] = ()
 
 
 def key_of(session: str, call_id: str, arguments: str) -> str:
     """Under what the thoughts before a call are kept, all three as the client has them."""
+    return f"{_SEPARATORS.sub('', call_id)}:{_digest(session, _canonical(arguments))}"
+
+
+def _key_of_words(session: str, said: str) -> str:
+    """Under what the thoughts of an answer without a call are kept."""
+    return f"said:{_digest(session, _run_together(said).encode('utf-8', 'replace'))}"
+
+
+def _run_together(text: str) -> str:
+    """Clients trim words, and join those of several blocks with blanks of their own."""
+    return "".join(text.split())
+
+
+def _digest(session: str, rest: bytes) -> str:
     digest = hashlib.sha256(session.encode("utf-8", "replace"))
-    digest.update(b"\0" + _canonical(arguments))
-    return f"{_SEPARATORS.sub('', call_id)}:{digest.hexdigest()[:32]}"
+    digest.update(b"\0" + rest)
+    return digest.hexdigest()[:32]
 
 
 def _canonical(arguments: str) -> bytes:
@@ -56,31 +76,85 @@ def session_of(request: Request) -> str:
     return hashlib.sha256("\0".join(words).encode("utf-8", "replace")).hexdigest()
 
 
+# --- of an answer --------------------------------------------------------------------------------
+
+
+def keep(
+    memory: MutableMapping[str, Thoughts],
+    session: str,
+    calls: Iterable[tuple[str, str]],
+    said: str,
+    thoughts: Thoughts,
+) -> None:
+    """Remembers the `thoughts` of an answer that made `calls` (ids and arguments) or `said` this.
+    Without a call only a seal is worth it: the words come back by themselves, or are not missed."""
+    keys = [key_of(session, call_id, arguments) for call_id, arguments in calls]
+    if not keys and any(thought.is_signed for thought in thoughts):
+        keys = [_key_of_words(session, said)]
+    for key in keys:
+        known = memory.get(key)
+        if known is not None and known != thoughts:
+            for one in (known, thoughts):
+                by_words = _with_words(key, _words(one))
+                told = memory.get(by_words, one)
+                memory[by_words] = one if told == one else _AMBIGUOUS
+        memory[key] = thoughts
+
+
+def _with_words(key: str, words: str) -> str:
+    return f"{key}:{_digest('', words.encode('utf-8', 'replace'))}"
+
+
+def _words(thoughts: Iterable[Reasoning]) -> str:
+    return "".join(_run_together(thought.text) for thought in thoughts)
+
+
+# --- into a request ------------------------------------------------------------------------------
+
+
 def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
-    """`request` with remembered thoughts on assistant turns that have calls and no reasoning."""
+    """`request` with remembered thoughts on assistant turns that have none, or bare copies."""
     if not memory:
         return request  # hashing every call of a long history for nothing costs a millisecond
     session = session_of(request)
-    turns = tuple(_recalled(turn, session, memory) for turn in request.turns)
+    keys = [tuple(dict.fromkeys(_keys(turn, session))) for turn in request.turns]
+    often: dict[str, int] = {}
+    for key in chain.from_iterable(keys):
+        often[key] = often.get(key, 0) + 1
+    turns = tuple(
+        _recalled(turn, of_turn, often, memory) if of_turn else turn
+        for turn, of_turn in zip(request.turns, keys, strict=True)
+    )
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
     return structs.replace(request, turns=turns)
 
 
-def _recalled(turn: Turn, session: str, memory: Mapping[str, Thoughts]) -> Turn:
-    if turn.role != "assistant" or any(_is_genuine(block) for block in turn.blocks):
-        return turn
+def _keys(turn: Turn, session: str) -> Iterator[str]:
+    """Of the turn's calls, or else of its words where a thought stands before them; none where the
+    client kept what is sealed."""
+    copies = [block for block in turn.blocks if type(block) is Reasoning]
+    if turn.role != "assistant" or any(copy.is_sealed for copy in copies):
+        return
+    called = False
     for block in turn.blocks:
         if type(block) is Call:
-            thoughts = memory.get(key_of(session, block.id, block.arguments))
-            if thoughts:
-                others = tuple(b for b in turn.blocks if type(b) is not Reasoning)
-                return structs.replace(turn, blocks=(*thoughts, *others))
+            called = True
+            yield key_of(session, block.id, block.arguments)
+    if copies and not called:
+        said = "".join(block.text for block in turn.blocks if type(block) is Text)
+        yield _key_of_words(session, said)
+
+
+def _recalled(
+    turn: Turn, keys: tuple[str, ...], often: Mapping[str, int], memory: Mapping[str, Thoughts]
+) -> Turn:
+    copy = _words(block for block in turn.blocks if type(block) is Reasoning)
+    for key in keys:
+        thoughts = memory.get(key)
+        if often[key] > 1 or (thoughts and copy not in ("", _words(thoughts))):
+            thoughts = memory.get(_with_words(key, copy)) if copy else None
+        if thoughts:
+            others = tuple(block for block in turn.blocks if type(block) is not Reasoning)
+            return structs.replace(turn, blocks=(*thoughts, *others))
     return turn
-
-
-def _is_genuine(block: object) -> bool:
-    """An empty thinking block is what is left of one that was stripped."""
-    return type(block) is Reasoning and bool(
-        block.text.strip() or block.seal is not None or block.foreign_signature
-    )

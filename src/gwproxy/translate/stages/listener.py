@@ -1,4 +1,4 @@
-"""Hears what an answer thought before it called a tool (`passes.recall` puts it back)."""
+"""Hears what an answer thought (`passes.recall` puts it back)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, MutableMapping
 
 from gwproxy.translate.events import Close, Delta, End, Event, Open
 from gwproxy.translate.hub import Reasoning
-from gwproxy.translate.passes.recall import Thoughts, _is_genuine, key_of
+from gwproxy.translate.passes.recall import Thoughts, keep
 
 
 class Listener:
     """Hears an answer on its way to the client and, when it ends well, keeps the thoughts that led
-    to its calls."""
+    to its calls or words."""
 
-    __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_session", "_thoughts")
+    __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_said", "_session", "_thoughts")
 
     def __init__(self, session: str, memory: MutableMapping[str, Thoughts]) -> None:
         self._session = session
@@ -21,6 +21,7 @@ class Listener:
         self._opened: Open | None = None
         self._pieces: list[str] = []
         self._thoughts: list[Reasoning] = []
+        self._said: list[str] = []
         self._calls: list[tuple[str, str]] = []
 
     def feed(self, events: Iterable[Event]) -> None:
@@ -31,14 +32,13 @@ class Listener:
                 if self._opened is not None:
                     self._pieces.append(event.text)  # type: ignore[union-attr]
             elif kind is Open:
-                wanted = event.kind == "reasoning" or (  # type: ignore[union-attr]
-                    event.kind == "call" and bool(self._thoughts)  # type: ignore[union-attr]
-                )
-                self._opened = event if wanted else None  # type: ignore[assignment]
+                heard = event.kind in ("reasoning", "call", "text")  # type: ignore[union-attr]
+                self._opened = event if heard else None  # type: ignore[assignment]
             elif kind is Close:
                 self._close(event)  # type: ignore[arg-type]
-            elif kind is End:
-                self._keep()
+            elif kind is End and self._thoughts:
+                said, thoughts = "".join(self._said), tuple(self._thoughts)
+                keep(self._memory, self._session, self._calls, said, thoughts)
 
     def _close(self, close: Close) -> None:
         opened, text = self._opened, "".join(self._pieces)
@@ -48,11 +48,9 @@ class Listener:
             return
         if opened.kind == "call":
             self._calls.append((opened.id, text))
-            return
-        thought = Reasoning(text, close.seal, close.foreign_signature, close.hidden)
-        if _is_genuine(thought) and not self._calls:
-            self._thoughts.append(thought)
-
-    def _keep(self) -> None:
-        for call_id, arguments in self._calls:
-            self._memory[key_of(self._session, call_id, arguments)] = tuple(self._thoughts)
+        elif opened.kind == "text":
+            self._said.append(text)
+        elif not self._calls:
+            thought = Reasoning(text, close.seal, close.foreign_signature, close.hidden)
+            if thought.text.strip() or thought.is_sealed:
+                self._thoughts.append(thought)
