@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gwproxy.profiles import learned
+from gwproxy.profiles.learned import Lesson
 from support.cli import InProcess, gwproxy_on_terminal
 
 MESSAGES: dict[str, Any] = {
@@ -67,6 +69,64 @@ def test_a_profile_brings_its_rules(command: InProcess) -> None:
     assert any(loss.startswith("drop:temperature") for loss in data["losses"])
     people = filtered(command, body, "--profile", "kimi")
     assert "repaired: sampling (" in people.stderr
+
+
+def test_every_lesson_and_every_edit_is_shown_with_its_path(command: InProcess) -> None:
+    address = "https://up.example"
+    made = command(
+        "profile", "add", "up", "--anthropic-url", address, "--model", "up-model", "--no-key",
+        "--stream", "never", "--quirk", "omit=tools[type=advisor_20260301],speed",
+    )  # fmt: skip
+    assert made.code == 0, made.stderr
+    why = "the member context_management"
+    learned.add(
+        Lesson("up", "up-model", "omit", (pattern,), "2026-11-02", why)
+        for pattern in ("context_management", "system[].cache_control.ttl")
+    )
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    body = {
+        **MESSAGES,
+        "stream": True,
+        "system": [
+            {"type": "text", "text": "a"},
+            {"type": "text", "text": "b", "cache_control": mark},
+        ],
+        "tools": [
+            {"name": "a", "input_schema": {}},
+            {"type": "advisor_20260301", "name": "advisor"},
+        ],
+        "context_management": {"edits": []},
+    }
+    data = filtered(command, body, "--profile", "up", "--json").envelope["data"]
+    assert data["relayed"]
+    assert [(one["path"], one["now"]) for one in data["edits"]] == [
+        ("model", '"up-model"'),
+        ("stream", None),
+        ("tools[type=advisor_20260301]", None),
+        ("context_management", None),
+        ("system[1].cache_control.ttl", None),
+    ]
+    assert data["edits"][-1]["why"] == "omit=system[].cache_control.ttl"
+    assert [one["name"] for one in data["lessons"]] == [
+        "context_management",
+        "system[].cache_control.ttl",
+    ]
+    assert {"context-management", "fast-mode", "advisor-tool"} <= set(data["betas_left_out"])
+    people = filtered(command, body, "--profile", "up").stderr.splitlines()
+    assert people[0] == "relayed as it came, but for these edits"
+    assert f"learned: context_management, since 2026-11-02 ({why})" in people
+    assert "edited: context_management left out (omit=context_management)" in people
+    assert "edited: fast-mode left out of anthropic-beta" in people
+    assert "not carried: drop:context_management" in people
+
+
+def test_a_value_that_gave_way_is_shown_with_the_one_in_its_place(command: InProcess) -> None:
+    older = "omit=reasoning_effort=max>high"
+    flags = ("--openai-url", "https://up.example/v1", "--model", "m", "--no-key", "--quirk", older)
+    assert command("profile", "add", "up", *flags).code == 0
+    body = {"model": "m", "messages": MESSAGES["messages"], "reasoning_effort": "max"}
+    ran = filtered(command, body, "--from", "chat", "--profile", "up")
+    assert f'edited: reasoning_effort is now "high" ({older})' in ran.stderr.splitlines()
 
 
 def test_the_same_request_gives_the_same_bytes(command: InProcess) -> None:

@@ -79,7 +79,7 @@ def test_what_only_messages_can_say(
     assert list(streamed.tally.losses) == losses
 
 
-@pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:annotations"]), ([], []), (None, [])])
+@pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:citations"]), ([], []), (None, [])])
 def test_what_only_chat_can_say(found: Any, losses: list[str]) -> None:
     words = {"role": "assistant", "content": "a", "annotations": found}
     head = {"id": "c", "model": "up", "created": 1}
@@ -97,7 +97,7 @@ def test_what_only_chat_can_say(found: Any, losses: list[str]) -> None:
 
 
 @pytest.mark.parametrize("client", list(DIALECTS))
-@pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:annotations"]), ([], []), (None, [])])
+@pytest.mark.parametrize(("found", "losses"), [([URL], ["drop:citations"]), ([], []), (None, [])])
 def test_what_only_responses_can_say(client: Dialect, found: Any, losses: list[str]) -> None:
     part = {"type": "output_text", "text": "a", "annotations": found}
     item = {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}

@@ -118,7 +118,7 @@ def test_a_conversation_with_a_tool_arrives_both_ways(
     assert [tool.name for tool in sent.tools] == ["read"]
     assert (sent.tool_choice and sent.tool_choice.name) == "read"
     assert sent.thinking.mode in ("on", "budget")
-    matched = client == Dialect.RESPONSES or "emu:stop_sequences" in bridge.tally.losses
+    matched = client == Dialect.RESPONSES or "emu:stop" in bridge.tally.losses
     assert sent.stop == (() if matched else ("END",))
     codec = ALL[upstream]
     told = context("theirs")

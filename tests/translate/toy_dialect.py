@@ -34,7 +34,6 @@ FACTS = DialectFacts(
     id_length=32,
     name_length=32,
     arguments="json",
-    effort="effort",
 )
 
 

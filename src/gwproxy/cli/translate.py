@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _DIALECTS: Final = "|".join(DIALECTS)
 _MOST_BYTES: Final = 64 * 1024 * 1024
+_SHOWN: Final = 60
+"""Characters of a value that took another's place."""
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +45,11 @@ def translate(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Show what would be sent, and every loss."""
+    """Show what would be sent, and every loss.
+
+    What the provider has taught, each repair and each edit are named too, with the path of what
+    was changed.
+    """
     output = output_of(context)
     client = _dialect(source, "--from")
     wanted = _dialect(target, "--to") if target else None
@@ -52,18 +58,23 @@ def translate(
             "translated into what?", hint="--to chat, or --profile NAME for that provider's rules"
         )
     request = _read()
-    bridge, model = _bridge(client, wanted, profile, request)
+    bridge, route = _bridge(client, wanted, profile, request)
+    tally = bridge.tally
+    tally.edits = []
     body = _translated(bridge, request)
     data = {
         "from": client,
         "to": bridge.upstream,
-        "model": model,
+        "model": route.model if route is not None else body.get("model"),
         "relayed": bridge.relays,
         "body": body,
-        "passes": [{"name": name, "why": why} for name, why in bridge.tally.repaired],
-        "losses": list(bridge.tally.losses),
+        "lessons": _lessons(route),
+        "passes": [{"name": name, "why": why} for name, why in tally.repaired],
+        "edits": [{"path": one.path, "now": one.now, "why": one.why} for one in tally.edits],
+        "betas_left_out": _betas(route) if bridge.relays else [],
+        "losses": list(tally.losses),
     }
-    output.result(data, lambda: _print(output, bridge, body))
+    output.result(data, lambda: _print(output, data))
 
 
 def _dialect(name: str, flag: str) -> Dialect:
@@ -89,7 +100,7 @@ def _read() -> bytes:
 
 def _bridge(
     client: Dialect, wanted: Dialect | None, profile: str | None, request: bytes
-) -> tuple[Bridge, str]:
+) -> tuple[Bridge, Route | None]:
     from gwproxy.profiles import store
     from gwproxy.translate.bridge import Bridge, request_head
     from gwproxy.translate.quirks import Quirks
@@ -100,6 +111,7 @@ def _bridge(
     except Rejected as error:
         raise UsageError("the request cannot be read", why=str(error)) from None
     quirks, model, dialect, streams = Quirks(), asked.model, wanted, asked.stream
+    route = None
     if profile is not None:
         route = _route(store.load(), profile, asked.model, client)
         quirks, model, streams = route.quirks, route.model, route.streams(asked.stream)
@@ -117,17 +129,37 @@ def _bridge(
         created=0,
         request_id="req_0",
     )
-    return bridge, model
+    return bridge, route
+
+
+def _lessons(route: Route | None) -> list[dict[str, str]]:
+    """What the provider has taught the gateway and is followed here."""
+    from gwproxy.profiles import learned
+
+    if route is None:
+        return []
+    return [
+        {"name": ",".join(learned.names(one)), "since": one.day, "why": one.why}
+        for one in learned.in_force(learned.load(), route.profile)
+        if one.model == route.model
+    ]
+
+
+def _betas(route: Route | None) -> list[str]:
+    from gwproxy.translate.omittable import betas_gone
+
+    return [] if route is None else list(betas_gone(route.quirks.omit))
 
 
 def _route(config: Config, profile: str, model: str, client: Dialect) -> Route:
     from gwproxy.errors import ConfigError
     from gwproxy.proxy.failures import Failed
+    from gwproxy.proxy.healing import Healing
     from gwproxy.proxy.route import Routes
 
     config.profile(profile)  # says what was probably meant
     try:
-        return Routes(config).find(profile, model, client)
+        return Healing(keeps=True).informed(Routes(config).find(profile, model, client))
     except Failed as failed:
         raise ConfigError(failed.failure.message) from failed
 
@@ -152,11 +184,22 @@ def _translated(bridge: Bridge, request: bytes) -> Any:
         raise UsageError("the request is not JSON", why=str(error)) from None
 
 
-def _print(output: Output, bridge: Bridge, body: Any) -> None:
-    output.document(json_text(body, indent=2))
-    if bridge.relays:
-        output.talk("relayed as it came, but for the model's name")
-    for name, why in bridge.tally.repaired:
-        output.talk(f"repaired: {name} ({why})")
-    for loss in bridge.tally.losses:
+def _print(output: Output, data: dict[str, Any]) -> None:
+    output.document(json_text(data["body"], indent=2))
+    if data["relayed"]:
+        output.talk("relayed as it came" + (", but for these edits" if data["edits"] else ""))
+    for one in data["lessons"]:
+        output.talk(f"learned: {one['name']}, since {one['since']} ({one['why']})")
+    for one in data["passes"]:
+        output.talk(f"repaired: {one['name']} ({one['why']})")
+    for one in data["edits"]:
+        change = "left out" if one["now"] is None else f"is now {_short(one['now'])}"
+        output.talk(f"edited: {one['path']} {change} ({one['why']})")
+    for beta in data["betas_left_out"]:
+        output.talk(f"edited: {beta} left out of anthropic-beta")
+    for loss in data["losses"]:
         output.talk(f"not carried: {loss}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

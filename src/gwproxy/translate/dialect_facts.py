@@ -77,12 +77,12 @@ class DialectFacts:
     Tools: `deferred`, to be loaded later; `allowed_tools`, a choice among some of them; `strict`.
 
     Prompt cache: `marks` after a block, `most_marks` in a request, None without a limit, and
-    `lasting_marks`, for an hour; `cache_key`, the name of a conversation. `user` is the path of the
-    end user's id in the name of a loss.
+    `lasting_marks`, for an hour, and `tool_marks`, after a tool; `cache_key`, the name of a
+    conversation.
 
     Thinking is asked for by a `budget`, or adaptively; by the `switch` that a host has for it
-    (`Quirks.thinking_switch`); or by an `effort` alone. `effort` is that field's path in the name
-    of a loss, `think_tags` whether upstreams leave reasoning in the text.
+    (`Quirks.thinking_switch`); or by an `effort` alone. `think_tags`: whether upstreams leave
+    reasoning in the text.
 
     Settings: the members of `sampling` that it has; `verbosity`; `needs_limit`, whether a request
     must limit its answer, and `least_limit`, below which is a 400 (Anthropic's own API takes 0, to
@@ -133,10 +133,9 @@ class DialectFacts:
     marks: Condition = "never"
     most_marks: int | None = None
     lasting_marks: Condition = "always"
+    tool_marks: bool = False
     cache_key: Condition = "never"
-    user: str = "user"
     thinking: Literal["budget", "switch", "effort"] = "effort"
-    effort: str
     think_tags: bool = False
     sampling: frozenset[str] = frozenset({"temperature", "top_p"})
     verbosity: bool = False

@@ -15,12 +15,12 @@ from msgspec import Struct, structs
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.events import Event, Finish, Start, UsageUpdate
 from gwproxy.translate.hub import Request, Stop, Usage
-from gwproxy.translate.losses import Losses
+from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.passes.recall import Thoughts
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire import jsonio, splice
 from gwproxy.translate.wire.fields import Rejected
 
 NOTED: Final = frozenset({UsageUpdate, Finish, Start})
@@ -36,16 +36,30 @@ def reads_words(upstream: Codec, quirks: Quirks) -> bool:
 
 class Tally:
     """What the log and the ledger read of one exchange: what was lost and repaired on the way up,
-    and the answer's usage, reason to stop and model as the upstream told them."""
+    and the answer's usage, reason to stop and model as the upstream told them. `edits` are those of
+    the body where somebody has put a list there to see them."""
 
-    __slots__ = ("losses", "model", "repaired", "stop", "usage")
+    __slots__ = ("edits", "losses", "model", "repaired", "stop", "usage")
 
     def __init__(self) -> None:
         self.losses = Losses()
+        self.edits: list[Edited] | None = None
         self.repaired: list[tuple[str, str]] = []
         self.usage = Usage()
         self.stop: Stop | None = None
         self.model = ""
+
+    def edited(self, why: str, before: bytes, after: bytes, *paths: str) -> bytes:
+        """`after`, with what it has otherwise than `before` at `paths` noted as edits."""
+        if self.edits is not None and after is not before:
+            for path in map(splice.path_of, paths):
+                was, now = (dict(splice.found(body, path)) for body in (before, after))
+                self.edits += [
+                    Edited.of(place, now.get(place), why)
+                    for place in {**was, **now}
+                    if was.get(place) != now.get(place)
+                ]
+        return after
 
     def note(self, event: Event) -> None:
         match event:

@@ -2,6 +2,11 @@
 
 One collector per exchange. Request-side losses are all known before the first byte goes out, so
 they fit the `x-gwproxy-loss` header of streams too.
+
+One thing has one name, whatever the dialects on both sides call it: the Chat request's where that
+has a member for it (`max_tokens`, `stop`, `reasoning_effort`, `user`, `parallel_tool_calls`,
+`response_format`, `verbosity`), and `messages.X` for what stands in a history. Other members have
+the path that the client wrote.
 """
 
 from __future__ import annotations
@@ -9,8 +14,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec import Struct
+
+from gwproxy.translate.wire.splice import Path, text_of
+
 # A header longer than this is cut: proxies and SDKs refuse heads beyond 8 KiB in all.
 MAX_HEADER_BYTES: Final = 1000
+
+
+class Edited(Struct, frozen=True):
+    """One edit of a body, for people: `path` has `now` that JSON text, or is gone where it is None.
+    `why` says what asks for it: `omit=tools[].strict`."""
+
+    path: str
+    now: str | None
+    why: str
+
+    @classmethod
+    def of(cls, path: Path, now: bytes | None, why: str) -> Edited:
+        return cls(text_of(path), None if now is None else now.decode("utf-8", "replace"), why)
 
 
 class Losses:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from gwproxy.translate.losses import Losses
+from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.omittable import Omittable, Pattern, allows, check, rows_of
 from gwproxy.translate.wire.splice import Change, Edit, edited, found, path_of
 
@@ -20,22 +20,38 @@ def edits(patterns: Iterable[str]) -> tuple[Edit, ...]:
     return tuple(_edit(one, row) for text in patterns for one, row in _members(check(text)))
 
 
-def without(body: bytes, patterns: Iterable[str], losses: Losses) -> bytes:
-    """`body` less what `patterns` name; each member that was there is a loss. Raises NotJson and
-    ValueError."""
+def without(
+    body: bytes, patterns: Iterable[str], losses: Losses, shown: list[Edited] | None = None
+) -> bytes:
+    """`body` less what `patterns` name; each member that was there is a loss, and each edit is
+    among those `shown`. Raises NotJson and ValueError."""
     for text in patterns:
         for one, row in _members(check(text)):
             if not _may_hold(body, one):
                 continue
-            after = edited(body, [_edit(one, row)])
+            edit = _edit(one, row)
+            after = edited(body, [edit])
             if after is body:
                 continue
+            if shown is not None:
+                shown += _shown(body, edit, one, f"omit={text}")
             body = after
             if one.instead:
                 losses.clamp(one.path, one.instead)
             else:
                 losses.drop(one.text)
     return body
+
+
+def _shown(body: bytes, edit: Edit, pattern: Pattern, why: str) -> Iterator[Edited]:
+    for path, value in found(body, edit.path):
+        now = edit.change(value)
+        if now == value:
+            continue
+        if pattern.element:  # the rest of the list is no news
+            yield Edited(pattern.text, None, why)
+        else:
+            yield Edited.of(path, now, why)
 
 
 def _may_hold(body: bytes, pattern: Pattern) -> bool:

@@ -283,6 +283,16 @@ def betas(header_value: str, patterns: Iterable[str]) -> str:
     return header_value if kept == names else ",".join(kept)
 
 
+def betas_gone(patterns: Iterable[str]) -> tuple[str, ...]:
+    """The betas that `patterns` take out of a request, by name, or less its date. Raises
+    ValueError."""
+    patterns = tuple(patterns)
+    gone = left_out(patterns)
+    named = [check(pattern).value for pattern in patterns if pattern.startswith(BETA_HEADER)]
+    stems = dict.fromkeys(stem for row in ROWS for stem in row.betas)
+    return (*named, *(stem for stem in stems if _is_gone(stem, patterns, gone)))
+
+
 def _is_gone(beta: str, patterns: tuple[str, ...], gone: frozenset[str]) -> bool:
     members = {row.pattern for row in governed(beta)}
     return f"{BETA_HEADER}:{beta}" in patterns or (bool(members) and members <= gone)

@@ -80,18 +80,26 @@ class Outgoing(Struct, frozen=True):
 
     def _relayed(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         same = self.unread.context.model == self.model
-        outgoing = body if same else relay.replace_model(body, self.model)
+        named = body if same else relay.replace_model(body, self.model)
+        outgoing = tally.edited("the provider's name for the model", body, named, "model")
         unread, quirks = self.unread, self.unread.quirks
         if self.remade:
             usage = unread.upstream.facts.stream_usage if quirks.usage_in_stream else ""
-            outgoing = relay.with_stream(outgoing, streams=self.streams, usage=usage)
+            asked = relay.with_stream(outgoing, streams=self.streams, usage=usage)
+            why = "streams are asked for" if self.streams else "no streams are asked for"
+            outgoing = tally.edited(why, outgoing, asked, "stream", "stream_options")
         if seal.is_in(outgoing):
-            outgoing = unread.upstream.open_seals(outgoing, quirks, tally.losses)
+            opened = unread.upstream.open_seals(outgoing, quirks, tally.losses)
+            why = "thoughts that we sealed: opened for their maker, or left out"
+            paths = ("thinking", "messages[].content[]", "messages[].reasoning_seal", "input[]")
+            outgoing = tally.edited(why, outgoing, opened, *paths)
         flattened = None
         if unread.upstream.flatten is not None:
             names = Names(unread.upstream.facts, quirks, keeps_ids=True)
-            outgoing, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
-        outgoing = omit.without(outgoing, quirks.omit, tally.losses)
+            flat, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
+            why = "a host that takes functions only"
+            outgoing = tally.edited(why, outgoing, flat, "tools[]", "tool_choice", "input[]")
+        outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
         return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
@@ -102,7 +110,7 @@ class Outgoing(Struct, frozen=True):
         quirks = expected.quirks.decided(own=own)
         stops = request.stop if self._matches(request.stop) else ()
         if stops:
-            losses.emulate("stop_sequences")
+            losses.emulate("stop")
             request = structs.replace(request, stop=())
         request = structs.replace(
             request, model=self.model, stream=self.streams, client=expected.client.facts
@@ -127,7 +135,7 @@ class Outgoing(Struct, frozen=True):
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
         expected = structs.replace(expected, context=context)
         rendered = upstream.render_request(request, quirks, losses)
-        return omit.without(rendered, quirks.omit, losses), expected
+        return omit.without(rendered, quirks.omit, losses, tally.edits), expected
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and

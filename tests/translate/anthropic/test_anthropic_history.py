@@ -211,7 +211,7 @@ def test_real_claude_gets_back_what_it_signed_and_nothing_else() -> None:
 
 def test_others_get_the_words_without_anybodys_seal() -> None:
     """farion1231/cc-switch#3377: Kimi wants unsigned thoughts back, and never checks one."""
-    assert thoughts(PLAIN, *THOUGHTS, lost=("drop:thinking",)) == [
+    assert thoughts(PLAIN, *THOUGHTS, lost=("drop:messages.thinking",)) == [
         {"type": "thinking", "thinking": "own", "signature": ""},
         {"type": "thinking", "thinking": "plain", "signature": ""},
         {"type": "thinking", "thinking": "unknown", "signature": "EqQB"},

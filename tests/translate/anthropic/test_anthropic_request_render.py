@@ -358,7 +358,7 @@ K3 = Quirks(adaptive_thinking=True, efforts=("low", "high", "max"))
         (Thinking("on", "xhigh"), K3, {"type": "adaptive"}, "max", ["max"]),
         (Thinking("off", "high"), ADAPTIVE, {"type": "disabled"}, "high", []),
         (Thinking(None, "low"), ADAPTIVE, None, "low", []),
-        (Thinking(None, "low"), PLAIN, None, None, ["drop:output_config.effort"]),
+        (Thinking(None, "low"), PLAIN, None, None, ["drop:reasoning_effort"]),
         (Thinking("on", "low"), PLAIN, {"budget_tokens": 4096}, None, []),
         (Thinking("on", "medium"), PLAIN, {"budget_tokens": 12_288}, None, []),
         (Thinking("on"), PLAIN, {"budget_tokens": 24_576}, None, []),
@@ -390,7 +390,7 @@ K3 = Quirks(adaptive_thinking=True, efforts=("low", "high", "max"))
 def test_thinking(
     wish: Thinking, quirks: Quirks, sent: Any, effort: str | None, lost: list[str]
 ) -> None:
-    lost = [f"clamp:output_config.effort={w}" if ":" not in w else w for w in lost]
+    lost = [f"clamp:reasoning_effort={w}" if ":" not in w else w for w in lost]
     body = rendered(quirks, *lost, thinking=wish, max_tokens=32_768)
     if sent is not None and "budget_tokens" in sent:
         sent = {"type": "enabled", **sent}
@@ -605,7 +605,7 @@ def test_the_user() -> None:
     assert kept["metadata"] == {"user_id": '{"session_id":"s"}'}
     hashed = rendered(Quirks(user_id="hash"), identity=somebody)
     assert re.fullmatch("[0-9a-f]{64}", hashed["metadata"]["user_id"])
-    dropped = rendered(Quirks(), "drop:metadata.user_id", identity=somebody)
+    dropped = rendered(Quirks(), "drop:user", identity=somebody)
     assert "metadata" not in dropped
     rendered(Quirks(), "drop:prompt_cache_key", identity=Identity(cache_key="k"))
 

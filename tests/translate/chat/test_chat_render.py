@@ -378,7 +378,7 @@ MUTE = Quirks(thinking_switch="none")
         ),
         (SWITCH, Thinking(), {}, []),
         (MUTE, Thinking("on"), {}, ["drop:thinking"]),
-        (MUTE, Thinking("on", "high"), {}, ["drop:thinking"]),
+        (MUTE, Thinking("on", "high"), {}, ["drop:thinking", "drop:reasoning_effort"]),
         (MUTE, Thinking("off"), {}, ["drop:thinking"]),
     ],
 )

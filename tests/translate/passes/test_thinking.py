@@ -47,7 +47,7 @@ def test_older_reasoning_is_forgotten_as_asked(keep: int | None, kept: list[int]
     request = Request("m", HISTORY, thinking=Thinking("on", keep_turns=keep))
     out, losses = applied(thinking.keep_turns, request)
     assert [n for n, thought in enumerate(thoughts(out)) if thought] == kept
-    assert losses == (["emu:thinking.keep"] if keep == 0 else [])
+    assert losses == (["emu:messages.thinking"] if keep == 0 else [])
 
 
 def test_hosts_that_demand_reasoning_with_calls_get_it() -> None:

@@ -405,7 +405,7 @@ def test_ciphertext_of_nobody_we_know_is_sent_nowhere() -> None:
     assert foreign == Reasoning("", Seal("", "encrypted", "gAAA", "rs_1"))
     losses = Losses()
     assert len(items_of(said(foreign, Text("x")), losses=losses)) == 1
-    assert list(losses) == ["drop:reasoning"]
+    assert list(losses) == ["drop:messages.thinking"]
 
 
 def test_thoughts_in_full_come_before_their_summary() -> None:

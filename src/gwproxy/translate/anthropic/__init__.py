@@ -62,7 +62,7 @@ FACTS: Final = DialectFacts(
     marks="cache_marks",
     most_marks=4,
     lasting_marks="tool_extras",
-    user="metadata.user_id",
+    tool_marks=True,
     sampling=frozenset({"temperature", "top_p", "top_k"}),
     thinking="budget",
     needs_limit=True,
@@ -77,7 +77,6 @@ FACTS: Final = DialectFacts(
     other_tier="auto",
     begins_answers=True,
     sets_marks=True,
-    effort="output_config.effort",
     # https://docs.claude.com/en/api/messages-count-tokens
     counted=frozenset(
         {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}

@@ -194,7 +194,7 @@ def write_block(block: Block, quirks: Quirks, losses: Losses) -> KnownBlock | Ra
         case Reasoning():
             written = write_reasoning(block, quirks)
             if written is None:
-                losses.drop("thinking")
+                losses.drop("messages.thinking")
             return written
         case Media():
             return _write_media(block)

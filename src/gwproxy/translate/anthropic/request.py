@@ -53,7 +53,7 @@ from gwproxy.translate.wire.shapes import Shape, present
 _BILLING_LINE: Final = "x-anthropic-billing-header:"
 
 
-class Metadata(Struct):
+class Metadata(Wire):
     user_id: str | None = None
 
 
@@ -143,7 +143,7 @@ def _request(fields: Body, losses: Losses) -> Request:
         fields.model,
         turns if fields.cache_control is None else _mark_last(turns, fields.cache_control),
         offered,
-        choice if offered else None,
+        choice,
         _limit(fields.max_tokens),
         tuple(fields.stop_sequences or ()),
         sampling,
@@ -340,12 +340,14 @@ def _kept_turns(raw: Raw, losses: Losses) -> int | None:
     for edit in edits:
         if not edit.type.startswith("clear_thinking_"):
             losses.drop(f"context_management.{edit.type}")
-        elif edit.keep is None:
+            continue
+        losses.emulate("context_management.clear_thinking")
+        if edit.keep is None:
             keep = 0
         elif isinstance(edit.keep, dict) and isinstance(edit.keep.get("value"), int):
             keep = max(0, edit.keep["value"] - 1)  # the hub does not count the current turn
-    if keep is not None:
-        losses.emulate("context_management.clear_thinking")
+    if not edits:
+        losses.drop("context_management")
     return keep
 
 

@@ -48,7 +48,6 @@ FACTS: Final = DialectFacts(
     thinking="switch",
     think_tags=True,
     most_stops=4,  # https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
-    effort="reasoning_effort",
     stream_usage='{"include_usage":true}',
 )
 

@@ -123,7 +123,7 @@ class Reader(Reading):
         elif words.function_call is not None:
             blocks.calls([CallPiece(0, None, words.function_call)])
         if words.annotations:
-            self._out.append(Lost("annotations"))
+            self._out.append(Lost("citations"))
 
     def _on_usage(self, figures: Figures) -> None:
         if not self._over:

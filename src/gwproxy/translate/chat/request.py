@@ -113,6 +113,10 @@ def _name_losses(body: Body, losses: Losses) -> None:
         "prompt_cache_options": _asks(body.prompt_cache_options),
         "prompt_cache_retention": body.prompt_cache_retention is not None,
         "user": None not in (body.user, body.safety_identifier),
+        "functions": None not in (body.functions, body.tools),
+        "stream_options.include_obfuscation": bool(
+            body.stream_options and body.stream_options.include_obfuscation
+        ),
     }
     for name, was_asked in dropped.items():
         if was_asked:

@@ -38,7 +38,8 @@ def parse_wish(wish: Wish) -> Thinking:
     thinking = Thinking(show="omitted" if hidden else None)
     wanted = _wanted(wish, knobs)
     if wanted is False or effort == "none":
-        return structs.replace(thinking, mode="off")
+        said = effort if effort != "none" else None
+        return structs.replace(thinking, mode="off", effort=said)
     if budget is not None:
         return structs.replace(thinking, mode="budget", budget_tokens=budget, effort=effort)
     if wanted or effort is not None:

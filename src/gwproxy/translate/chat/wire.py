@@ -217,7 +217,7 @@ class Knobs(Struct):
     exclude: bool | None = None
 
 
-class TemplateArguments(Struct):
+class TemplateArguments(Struct, forbid_unknown_fields=True):
     """`chat_template_kwargs`, as far as they are about thinking."""
 
     enable_thinking: bool | None = None
@@ -235,8 +235,9 @@ class Wish(Struct, kw_only=True):
     chat_template_kwargs: TemplateArguments | None = None
 
 
-class StreamOptions(Struct):
+class StreamOptions(Struct, forbid_unknown_fields=True):
     include_usage: bool | None = None
+    include_obfuscation: bool | None = None
 
 
 class Body(Wish, forbid_unknown_fields=True):

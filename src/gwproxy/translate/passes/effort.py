@@ -165,7 +165,7 @@ def set_thinking(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
         wanted = structs.replace(wanted, mode="on", effort=effort, budget_tokens=None)
     if wanted == asked:
         return request
-    _name_losses(asked, wanted, facts.effort, losses)
+    _name_losses(asked, wanted, losses)
     return structs.replace(request, thinking=wanted)
 
 
@@ -207,30 +207,22 @@ def _for_budget(wanted: Thinking, quirks: Quirks) -> Thinking:
     return structs.replace(wanted, effort=effort)
 
 
-def _name_losses(asked: Thinking, got: Thinking, field: str, losses: Losses) -> None:
-    if asked.mode == "off" or asked.effort == "none":
-        if got.mode == "on":
-            losses.clamp(field, got.effort)
-        elif got.mode is None:
-            losses.drop("thinking")
-        elif asked.effort not in (None, "none", got.effort):
-            _name_effort(got.effort, field, losses)
-    elif got.mode is None and asked.mode is not None:
+def _name_losses(asked: Thinking, got: Thinking, losses: Losses) -> None:
+    off = asked.mode == "off" or asked.effort == "none"
+    if off and got.mode == "on":
+        losses.clamp("reasoning_effort", got.effort)
+        return
+    said = asked.effort not in (None, "none")
+    became_effort = got.effort is not None and not said
+    if got.mode is None and (off or asked.mode is not None):
         losses.drop("thinking")
-    elif got.effort is not None:
-        if got.effort != effort_of(asked):
-            losses.clamp(field, got.effort)
-    elif asked.effort is not None and got.budget_tokens is None:
-        losses.drop(field)
-    elif asked.budget_tokens is not None and got.budget_tokens is None:
+    elif asked.budget_tokens is not None and got.budget_tokens is None and not became_effort:
         losses.drop("thinking.budget_tokens")
-
-
-def _name_effort(got: str | None, field: str, losses: Losses) -> None:
-    if got is None:
-        losses.drop(field)
-    else:
-        losses.clamp(field, got)
+    if got.effort is None:
+        if said:
+            losses.drop("reasoning_effort")
+    elif got.effort != (asked.effort if said else effort_of(asked)):
+        losses.clamp("reasoning_effort", got.effort)
 
 
 def set_budget(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

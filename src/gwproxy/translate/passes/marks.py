@@ -17,6 +17,10 @@ from gwproxy.translate.quirks import Quirks
 
 def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """The last marks, those that last before the others, as the API demands."""
+    if not facts.tool_marks and any(tool.cache is not None for tool in request.tools):
+        losses.drop("cache_control")
+        unmarked = tuple(structs.replace(tool, cache=None) for tool in request.tools)
+        request = structs.replace(request, tools=unmarked)
     blocks = (block for turn in request.turns for block in turn.blocks)
     given = list(_marks((*request.tools, *blocks)))
     takes = quirks.allow(facts.marks)

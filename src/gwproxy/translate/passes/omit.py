@@ -67,6 +67,6 @@ def fit_identity(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
         losses.drop("prompt_cache_key")
         identity = structs.replace(identity, cache_key=None)
     if identity.user is not None and quirks.user_id == "drop":
-        losses.drop(facts.user)
+        losses.drop("user")
         identity = structs.replace(identity, user=None)
     return request if identity is given else structs.replace(request, identity=identity)

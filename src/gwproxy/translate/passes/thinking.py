@@ -39,7 +39,7 @@ def keep_turns(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
     )
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
-    losses.emulate("thinking.keep")
+    losses.emulate("messages.thinking")
     return structs.replace(request, turns=turns)
 
 

@@ -52,7 +52,6 @@ FACTS: Final = DialectFacts(
     most_stops=0,
     tiers="always",
     tier_names=MappingProxyType({"standard_only": "default"}),
-    effort="reasoning.effort",
 )
 
 

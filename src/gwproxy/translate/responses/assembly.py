@@ -140,7 +140,7 @@ class Assembly:
             return
         item.learn(head)
         if items.is_annotated(head.type, raw):
-            self.out.append(Lost("annotations"))
+            self.out.append(Lost("citations"))
         for position, block in enumerate(items.read_answer(head.type, raw, self._family)):
             part = item.parts.get(position)
             if part is None and _is_empty(block):

@@ -59,7 +59,7 @@ def _parse_part(part: Part, path: str, losses: Losses) -> Block:
             return Text(part.text, _cache(part.prompt_cache_breakpoint))
         case OutputText():
             if part.annotations:
-                losses.drop("annotations")
+                losses.drop("citations")
             return Text(part.text)
         case RefusalPart():
             return Refusal(part.refusal)

@@ -120,7 +120,7 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
         raise Unsupported(path, "that item was not kept here; send the item itself")
     if kind in _DROPPED:
         if kind != "additional_tools":
-            losses.drop(f"input.{kind}")
+            losses.drop(f"messages.{kind}")
         return None
     return hosted.turn_of(kind, raw)
 
@@ -140,7 +140,7 @@ def _parse_message(item: wire.MessageItem, path: str, losses: Losses) -> Turn | 
     match item.role:
         case "assistant":
             if item.phase is not None:
-                losses.drop("phase")
+                losses.drop("messages.phase")
             return Turn("assistant", content) if content else None
         case "system" | "developer":
             return Turn("system", content) if content else None
@@ -189,7 +189,7 @@ class _Writer:
         if item is not None:
             self.items.append(item)
         else:
-            self._losses.drop("reasoning")
+            self._losses.drop("messages.thinking")
 
     def told(self, turn: Turn, field: str) -> None:
         """What tools gave back, and a message of the user or developer."""

@@ -49,6 +49,8 @@ _REFUSED: Final[Mapping[str, str]] = {
 # What no other dialect has; the answer repeats the last two, so nonsense in them is a 400.
 _LOST: Final = ("client_metadata", "metadata", "max_tool_calls")
 
+# They come in any case; everything else that can be included is a hosted tool's.
+_SEALED_THOUGHTS: Final = "reasoning.encrypted_content"
 
 _body: Final = Shape(Body)
 _fields: Final = Shape(dict[str, Raw])
@@ -130,6 +132,12 @@ def _lose(wire: Body, losses: Losses) -> None:
         losses.drop("prompt_cache_options")
     if wire.truncation == "auto":
         losses.drop("truncation")
+    if None not in (wire.user, wire.safety_identifier):
+        losses.drop("user")
+    if any(wanted != _SEALED_THOUGHTS for wanted in wire.include or ()):
+        losses.drop("include")
+    if isinstance(wire.stream_options, dict) and wire.stream_options.get("include_obfuscation"):
+        losses.drop("stream_options.include_obfuscation")
 
 
 # --- render ------------------------------------------------------------------------------------
@@ -142,7 +150,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """
     system, turns = _leading_instructions(request.turns, quirks)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
-    body["include"] = ["reasoning.encrypted_content"]
+    body["include"] = [_SEALED_THOUGHTS]
     body.update(render_limits(request))
     body.update(render_reasoning(request.thinking))
     body.update(render_text(request))
