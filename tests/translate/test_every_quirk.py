@@ -18,7 +18,10 @@ from support.bridges import bridge_of
 
 TESTS = Path(__file__).parent.parent
 # Obeyed by the shell alone, and flipped in the tests named here.
-OF_THE_SHELL = {"count_tokens": "proxy/test_counting.py"}
+OF_THE_SHELL = {
+    "count_tokens": "proxy/test_counting.py",
+    "keeps_responses": "proxy/test_upstreams_memory.py",
+}
 
 A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
 

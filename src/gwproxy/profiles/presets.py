@@ -72,6 +72,8 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     "tool_references": False,  # any is "Invalid request Error" (cc-switch#2941)
     "cache_marks": False,  # their pages have none; refused at some (cc-switch#3841)
     "max_tools": 128,  # https://platform.kimi.ai/docs/api/chat
+    # "store=true is not supported" (ENTERPILOT/GoModel PR#916, Wei-Shaw/sub2api PR#6463)
+    "keeps_responses": False,
     # Codex sends it always; "Extra inputs are not permitted" (decolua/9router#1442).
     "parallel_flag": False,
     "tool_names": "letter_first",  # kimi-cli#1773

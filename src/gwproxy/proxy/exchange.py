@@ -120,6 +120,7 @@ class Exchange:
             self._record.fail(stream.told)
         else:
             self._reclaim()
+        await self._question.told()
         self._record.status = 200
         return outlet.response
 
@@ -206,6 +207,7 @@ class Exchange:
             return self._refuse(bridge.render(result))
         if (turn := self._question.turn) is not None:
             result = await turn.answered(result)
+            await self._question.told()
         self._record.first_byte_s = self._elapsed()
         self._record.status = 200
         return answers.whole(result, self._head(answers.JSON))
@@ -309,13 +311,17 @@ class Exchange:
         self._record.status = error.status
         self._record.fail(error.failure)
         self._record.first_byte_s = self._elapsed()
-        return answers.error(error, self._head(answers.JSON))
+        head, own = self._head(answers.JSON), self._record.request_id
+        if own.encode() in error.body:  # what the body says of it, the header says too
+            head[headers.request_id_header(self._client)] = own
+        return answers.error(error, head)
 
     def _head(self, content_type: str) -> dict[str, str]:
+        question = self._question
         head = answers.head(self._client, self._record.request_id, content_type)
         if self._answer is not None:
-            head |= headers.towards_client(self._answer.headers)
-        question = self._question
+            relayed = self._client if question.bridge.relays else None
+            head |= headers.towards_client(self._answer.headers, relayed)
         head["x-gwproxy-route"] = headers.printable(question.route.header)
         if len(question.bridge.tally.losses):
             head["x-gwproxy-loss"] = question.bridge.tally.losses.header()

@@ -98,8 +98,11 @@ def _credential(route: Route, key: str) -> dict[str, str]:
     return {X_API_KEY if style == X_API_KEY else style.lower(): key}
 
 
-def towards_client(upstream: Mapping[str, str]) -> dict[str, str]:
-    """What an upstream's answer headers say to the client, of those that it may see."""
+def towards_client(
+    upstream: Mapping[str, str], relayed_to: Dialect | None = None
+) -> dict[str, str]:
+    """What an upstream's answer headers say to the client, of those that it may see. To a client of
+    its own dialect, whom it answers itself (`relayed_to`), its id takes the place of ours."""
     passed = {}
     for name, value in upstream.items():
         lower = name.lower()
@@ -108,6 +111,8 @@ def towards_client(upstream: Mapping[str, str]) -> dict[str, str]:
     request_id = upstream_request_id(upstream)
     if request_id:
         passed["x-gwproxy-upstream-request-id"] = request_id
+        if relayed_to is not None:
+            passed[request_id_header(relayed_to)] = request_id
     return passed
 
 
@@ -127,7 +132,7 @@ def upstream_request_id(upstream: Mapping[str, str]) -> str:
 
 
 def request_id_header(client: Dialect) -> str:
-    """The header in which the vendor's SDK looks for our id."""
+    """The header in which the vendor's SDK looks for the id of an exchange."""
     return FACTS[client].request_id
 
 

@@ -86,7 +86,7 @@ async def relay(
     """The client's answer: the bytes of `answer`, of a stream event by event. Raises Failed."""
     content_type = headers.printable(answer.headers.get("content-type", answers.JSON))
     head = answers.head(route.dialect, record.request_id, content_type)
-    head |= headers.towards_client(answer.headers)
+    head |= headers.towards_client(answer.headers, route.dialect)
     head["x-gwproxy-route"] = headers.printable(route.header)
     record.status = answer.status
     if not content_type.startswith("text/event-stream"):

@@ -21,8 +21,9 @@ from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
-from gwproxy.translate.errors.healing import REFUSED
+from gwproxy.translate.errors.healing import REFUSED, Remedy
 from gwproxy.translate.hub import Dialect, FailureKind
+from gwproxy.translate.quirks import QuirkValue, known_to_refuse
 from gwproxy.translate.wire.fields import Rejected
 from gwproxy.translate.wire.jsonio import NotJson
 
@@ -54,7 +55,9 @@ class Question:
     ) -> None:
         self._session = session_named(request.headers)
         self._trial: Trial | None = None
-        self._taught: tuple[Route, Bridge, Call] | None = None
+        self._taught: tuple[Route, Bridge, Call, Turn | None, bytes] | None = None
+        self._routes: Routes
+        self._came = b""
         self.route = route
         self.bridge: Bridge
         self.call: Call
@@ -73,18 +76,14 @@ class Question:
     async def put(self, routes: Routes, body: bytes) -> None:
         """Translate it; nothing else is there before. Raises Failed, Rejected and NotJson."""
         services, record = self._services, self._record
+        self._routes, self._came = routes, body
         trial = None if self._is_strict else services.healing.trial(self.route, self._session, body)
         route = self.route = services.healing.informed(self.route, self._session)
         record.follow(route)
         record.generating = True
         if route.quirks.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
-        if self._client == Dialect.RESPONSES:  # alone it has a memory (product.md §5)
-            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
-            native = route.dialect == Dialect.RESPONSES and not route.quirks.rebuild
-            self.turn = await begin_turn(services, routes, route, body, native=native)
-            body = self.turn.body
-        self._body = body
+        await self._begin_turn(route)
         self.bridge = self._new_bridge(route)
         outgoing = await self._translated(self.bridge)
         self._refuse_losses()
@@ -93,16 +92,28 @@ class Question:
         if trial is not None:
             await self._do_without(trial)
 
+    async def _begin_turn(self, route: Route) -> None:
+        self._body = self._came
+        if self._client == Dialect.RESPONSES:  # alone it has a memory (product.md §5)
+            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
+            native = route.dialect == Dialect.RESPONSES and not route.quirks.rebuild
+            self.turn = await begin_turn(
+                self._services, self._routes, route, self._came, native=native
+            )
+            self._body = self.turn.body
+
     async def _do_without(self, trial: Trial) -> None:
         """Put it without a lesson that is due, where that makes a difference."""
         if not self._services.healing.begin(trial):
             return
         self._trial = trial
-        taught = self.route, self.bridge, self.call
+        taught = self.route, self.bridge, self.call, self.turn, self._body
+        await self._begin_turn(trial.route)
         if await self._is_put_on(trial.route, FailureKind.INVALID):
             self._taught = taught
             self._record.add_remark(f"tried anew: {trial.lesson.why}?")
         else:
+            self.turn, self._body = taught[3:]
             self._leave_trial()
 
     def _leave_trial(self) -> None:
@@ -119,6 +130,13 @@ class Question:
             await healing.outgrown(self._trial)
         self._leave_trial()
 
+    async def told(self) -> None:
+        """The client has its answer; what it says of the upstream is learned."""
+        if self.turn is not None and self.turn.forgets:
+            forgets: dict[str, QuirkValue] = {"keeps_responses": False}
+            remedy = Remedy("it says that it keeps no responses", forgets)
+            await self._services.healing.learn(Healed(self.route, remedy, ""))
+
     async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
         """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
         billed, and while each refusal says something new. False leaves everything as it was."""
@@ -127,7 +145,7 @@ class Question:
         if self._trial is not None and self._taught is not None:
             await self._services.healing.still_refused(self._trial)
             self._leave_trial()
-            self.route, self.bridge, self.call = self._taught
+            self.route, self.bridge, self.call, self.turn, self._body = self._taught
             return True
         faithful = self.bridge.relays
         healing = self._services.healing
@@ -145,6 +163,9 @@ class Question:
 
     async def _is_put_on(self, route: Route, kind: FailureKind) -> bool:
         """Whether the question is now another one; the same would be refused again."""
+        forgets = known_to_refuse(route.quirks.keeps_responses)
+        if forgets and self.turn is not None and await self.turn.recollected():
+            self._body = self.turn.body
         mended, refused = self._new_bridge(route), self.call
         try:
             outgoing = await self._translated(mended)
@@ -239,6 +260,7 @@ async def begin_turn(
         keeps=routes.config.store_responses and conversations.exists,
         maker=route.profile.name,
         native=native,
+        remembers=route.quirks.keeps_responses,
         thread_bytes=services.limits.thread_bytes,
         new_id=answers.new_id,
     )

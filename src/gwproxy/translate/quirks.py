@@ -326,6 +326,14 @@ class Quirks:
     ] = "drop"
 
     # --- side routes
+    keeps_responses: Annotated[
+        bool | None,
+        About(
+            "a Responses upstream keeps responses itself (`store`, `previous_response_id`); else "
+            "gwproxy does, and sends it whole conversations",
+            "https://platform.openai.com/docs/guides/conversation-state, ENTERPILOT/GoModel PR#916",
+        ),
+    ] = None
     count_tokens: Annotated[
         Literal["auto", "local", "upstream"],
         About(

@@ -219,7 +219,8 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
     for step in steps:
         for name, value in step.items():
             assert check_quirk(name, value) == value
-    failure = Failure(rule.kind, rule.example, 413 if rule.kind is FailureKind.TOO_LARGE else 400)
+    status = {FailureKind.TOO_LARGE: 413, FailureKind.NOT_FOUND: 404}.get(rule.kind, 400)
+    failure = Failure(rule.kind, rule.example, status)
     upstream = (
         Dialect.RESPONSES if any(ALL_EDITED & step.keys() for step in steps) else Dialect.CHAT
     )
@@ -282,6 +283,12 @@ def test_what_means_something_is_never_left_out(member: str) -> None:
     for message in (f"{member}: Extra inputs are not permitted", f"Unknown parameter: '{member}'."):
         found = heal(refusal(message), Quirks(), upstream=Dialect.ANTHROPIC, faithful=True)
         assert [(one.omits, one.lasting) for one in found] == [((), False)]
+
+
+def test_what_an_upstream_does_not_remember_is_remembered_here() -> None:
+    message = "previous_response_id: Extra inputs are not permitted"
+    found = next(heal(refusal(message), Quirks(), upstream=Dialect.RESPONSES, faithful=True))
+    assert (found.changes, found.lasting) == ({"keeps_responses": False}, True)
 
 
 def test_a_member_that_no_grammar_names_is_a_guess() -> None:

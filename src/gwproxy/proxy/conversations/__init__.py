@@ -3,7 +3,9 @@
 A response that was asked to be kept (the API's default) is kept in an SQLite file of the state
 directory, with the input of its own request and the id of the response before it. A request that
 names an earlier one (`previous_response_id`, `item_reference`) is made whole out of them before it
-goes anywhere, so that every upstream can serve it, the stateless ones too.
+goes anywhere, so that every upstream can serve it, the stateless ones too. An upstream of this very
+dialect is left to keep its own; of those that nobody knows, copies are kept here until they show
+whether they do.
 
     kept.py      one response as a value
     database.py  the file, and its bounds

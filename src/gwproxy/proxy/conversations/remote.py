@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import MultiDict
 
 from gwproxy.proxy import headers, passthrough
+from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.endpoints import Address, Endpoint
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.log import Record
@@ -23,6 +24,7 @@ from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import Call
 from gwproxy.translate.bridge import CODECS, RequestHead
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.quirks import known_to_refuse
 
 # Dots alone would be another path: `DELETE /v1/responses/..` is `DELETE /v1/`.
 _RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
@@ -43,6 +45,19 @@ _QUERY: Final = frozenset(
         "stream",
     }
 )
+
+
+def may_keep(services: Services, routes: Routes, address: Address, kept: Kept) -> bool:
+    """Whether what is `kept` here is the copy of what the profile's upstream keeps itself."""
+    route = routes.find(routes.profile(address.profile).name, "", Dialect.RESPONSES)
+    quirks = services.healing.informed(route).quirks
+    return (
+        kept.maker == route.profile.name
+        and not services.conversations.owns(kept.id)
+        and route.dialect == Dialect.RESPONSES
+        and not quirks.rebuild
+        and not known_to_refuse(quirks.keeps_responses)
+    )
 
 
 async def ask(

@@ -45,6 +45,13 @@ async def answer(
     try:
         if not (routes.config.store_responses and services.conversations.exists):
             raise Unknown(response_id)
+        kept = await services.conversations.find(response_id)
+        if remote.may_keep(services, routes, address, kept):
+            found = await remote.ask(services, routes, address, request, record)
+            if found is not None:
+                if request.method == "DELETE":
+                    await services.conversations.forget(response_id)
+                return found
         body, content_type = await _say(services.conversations, address, request)
     except Unknown:
         found = await remote.ask(services, routes, address, request, record)

@@ -28,6 +28,9 @@ LARGEST_BYTES: Final = 32 * 1024 * 1024
 _KEEPING_S: Final = 2.0
 """The last bytes of an answer wait for the disk, at most this long."""
 
+_MOST_OWN: Final = 10_000
+"""Ids that are remembered while we run."""
+
 _PAUSE_S: Final = 30.0
 """After trouble: room on a disk comes back when a person makes it."""
 
@@ -53,6 +56,7 @@ class Conversations:
         self._pause_s = pause_s
         self._database: Database | None = None
         self._troubled_at: float | None = None
+        self._own: dict[str, None] = {}
         self._thread = ThreadPoolExecutor(1, "gwproxy-responses")
         self.worker = Worker(
             "responses cannot be kept",
@@ -69,6 +73,15 @@ class Conversations:
     def accepting(self) -> bool:
         """Whether what is asked to be kept now most likely will be."""
         return self.exists and self._is_well()
+
+    def own(self, response_id: str) -> None:
+        """The upstream that made it has not kept it: this memory alone has."""
+        self._own[response_id] = None
+        while len(self._own) > _MOST_OWN:
+            del self._own[next(iter(self._own))]
+
+    def owns(self, response_id: str) -> bool:
+        return response_id in self._own
 
     def _is_well(self) -> bool:
         return self._troubled_at is None or time.monotonic() - self._troubled_at >= self._pause_s

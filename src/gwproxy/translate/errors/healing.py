@@ -36,6 +36,8 @@ from gwproxy.translate.quirks import Quirks, QuirkValue
 _STATUSES: Final[Mapping[FailureKind, frozenset[int]]] = {
     FailureKind.INVALID: frozenset({400, 422}),
     FailureKind.TOO_LARGE: frozenset({413}),
+    # An earlier response that is not there; of other things nothing is known that could help.
+    FailureKind.NOT_FOUND: frozenset({404}),
 }
 REFUSED: Final = frozenset().union(*_STATUSES.values())
 

@@ -266,6 +266,41 @@ _OF_CONTENT: Final = (
     ),
 )
 
+# Whoever keeps no responses is asked again with the whole conversation, out of our own memory. One
+# that is only not there may have been deleted by another program.
+_OF_MEMORY: Final = (
+    *rules(
+        "responses are not kept",
+        off("keeps_responses"),
+        "ENTERPILOT/GoModel PR#916, Wei-Shaw/sub2api PR#6463",
+        {
+            r"store ?= ?true\W+is not supported": "Invalid request: store=true is not supported",
+            r"previous_?response(?:_id)?\W+(?:is|are) (?:not|un)": "Invalid request: "
+            "previous_response_id is not supported",
+            "previous response cannot be used": "Previous response cannot be used for this "
+            "organization due to Zero Data Retention.",
+        },
+    ),
+    *(
+        rule
+        for kind in (FailureKind.INVALID, FailureKind.NOT_FOUND)
+        for rule in rules(
+            "an earlier response is not there",
+            off("keeps_responses"),
+            "vllm-project/vllm (serving of responses), https://platform.openai.com/docs/guides/"
+            "conversation-state",
+            {
+                r"\bresponse with id \W?[\w-]+\W? not found": "Previous response with id 'resp_1' "
+                "not found.",
+                r"\bitem with id \W?[\w-]+\W? not found": "Item with id 'rs_1' not found. Items "
+                "are not persisted when `store` is set to false.",
+            },
+            lasting=False,
+            kind=kind,
+        )
+    ),
+)
+
 _OF_TOOLS: Final = (
     *rules(
         "deferred tools are refused",
@@ -350,6 +385,7 @@ _UNNAMED: Final = rules(
 # The first that knows a remedy is believed.
 REFUSAL_RULES: Final[tuple[RefusalRule, ...]] = (
     *FUNCTIONS_ONLY,
+    *_OF_MEMORY,
     *_OF_THINKING,
     *_OF_FIELDS,
     *_OF_CONTENT,

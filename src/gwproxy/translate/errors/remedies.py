@@ -46,14 +46,23 @@ _MEMBERS: Final[Mapping[str, Steps]] = {
     "max_tokens": ({"max_tokens_field": "max_completion_tokens"},),
     "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
     "n": ({"sampling": "drop"},),
+    "previous_response_id": off("keeps_responses"),
 }
 
 
-# By the quirks that are edits on a relayed body; to follow others it has to be rebuilt.
+# By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
+# to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         Dialect.RESPONSES: frozenset(
-            {"custom_tools", "namespaces", "client_tools", "added_tools", "agent_items"},
+            {
+                "custom_tools",
+                "namespaces",
+                "client_tools",
+                "added_tools",
+                "agent_items",
+                "keeps_responses",
+            },
         )
     }
 )

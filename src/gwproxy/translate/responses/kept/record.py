@@ -64,11 +64,19 @@ class Record(Struct, frozen=True):
     output: tuple[bytes, ...]
     fields: dict[str, Raw]
 
-    def restated(self, response_id: str, *, store: bool, previous_response_id: str | None) -> bytes:
-        """The object with what the shell knows of it."""
+    @property
+    def is_not_stored(self) -> bool:
+        """Whether the upstream says that it has not kept it."""
+        return bytes(self.fields.get("store", b"")) == b"false"
+
+    def restated(
+        self, response_id: str, *, store: bool | None, previous_response_id: str | None
+    ) -> bytes:
+        """The object with what the shell knows of it; `store` None leaves what is said of that."""
         fields: dict[str, Any] = dict(self.fields)
         fields["id"] = response_id
-        fields["store"] = store
+        if store is not None:
+            fields["store"] = store
         fields["previous_response_id"] = previous_response_id
         return jsonio.dumps(fields)
 
@@ -95,8 +103,9 @@ def read(body: bytes | Raw, *, terminal: bool = True) -> Record | None:
 
 
 class Moment(Struct, frozen=True):
-    """An event of a stream that holds the response object."""
+    """An event of a stream that holds the response object; `raw` is all of it as it came."""
 
+    raw: bytes
     name: bytes
     record: Record
     members: dict[str, Raw]
@@ -179,7 +188,7 @@ class Listener:
             record = read(event.response, terminal=kind in _TERMINAL)
             if record is not None and record.finished and not record.output:
                 record = self._items.put_into(record)
-            return None if record is None else Moment(name, record, members)
+            return None if record is None else Moment(event_bytes, name, record, members)
         return None
 
 

@@ -19,7 +19,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.shapes import Shape, present
 
-_STATE_FIELDS: Final = frozenset({"previous_response_id", "store", "input"})
+_STATE_FIELDS: Final = frozenset({"previous_response_id", "input"})
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
 
 
@@ -95,9 +95,11 @@ def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[by
     return [raw for raw in own if raw]
 
 
-def resolve(body: bytes, whole: Sequence[bytes], *, sealed: bool = False) -> bytes:
-    """The same request for a server that remembers nothing: with the `whole` input, no
-    `previous_response_id`, and `store` false.
+def resolve(
+    body: bytes, whole: Sequence[bytes], *, sealed: bool = False, stateless: bool = True
+) -> bytes:
+    """The same request for a server that does not know what it leans on: with the `whole` input and
+    no `previous_response_id`; for one that remembers nothing (`stateless`) with `store` false.
 
     The earlier request's `instructions` are not carried over, as the API has it. `sealed` asks for
     reasoning in the form in which a later request can bring it back. Raises as `stateful`.
@@ -106,7 +108,9 @@ def resolve(body: bytes, whole: Sequence[bytes], *, sealed: bool = False) -> byt
     kept: dict[str, Any] = {name: raw for name, raw in fields.items() if name not in _STATE_FIELDS}
     if sealed:
         kept["include"] = _including(kept.get("include"))
-    return jsonio.dumps({**kept, "store": False, "input": Raw(b"[" + b",".join(whole) + b"]")})
+    if stateless:
+        kept["store"] = False
+    return jsonio.dumps({**kept, "input": Raw(b"[" + b",".join(whole) + b"]")})
 
 
 def _including(asked: Raw | None) -> list[str]:
