@@ -74,7 +74,9 @@ class DialectFacts:
     Thoughts that go back: `signatures`, whether a signature without words is one;
     `reasoning_items`, whether they are items of the server's own, each followed by what it led to.
 
-    Tools: `deferred`, to be loaded later; `allowed_tools`, a choice among some of them; `strict`.
+    Tools: `deferred`, to be loaded later; `searches`, a web search that upstreams run themselves,
+    and `replays_searches`, whether they take those of others back in a history; `allowed_tools`, a
+    choice among some of them; `strict`.
 
     Prompt cache: `marks` after a block, `most_marks` in a request, None without a limit, and
     `lasting_marks`, for an hour, and `tool_marks`, after a tool; `cache_key`, the name of a
@@ -128,6 +130,8 @@ class DialectFacts:
     signatures: bool = False
     reasoning_items: bool = False
     deferred: Condition = "never"
+    searches: bool = False
+    replays_searches: bool = False
     allowed_tools: bool = False
     strict: Condition = "strict_tools"
     marks: Condition = "never"

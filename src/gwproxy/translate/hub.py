@@ -14,6 +14,7 @@ leave their dialect's folder. Rules that hold everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
@@ -129,16 +130,38 @@ class ToolReference(Struct, frozen=True):
     name: str
 
 
+class Page(Struct, frozen=True):
+    """A page that a search found."""
+
+    url: str
+    title: str | None = None
+
+
+class Search(Struct, frozen=True):
+    """A web search that an upstream ran itself. `id` as its dialect has it; `asked` is what was
+    looked for, or with `opens` the address of the page that was read. `done` says that what came of
+    it is in this block: the `pages` found, or the `error` (Anthropic's codes)."""
+
+    id: str
+    asked: str
+    opens: bool = False
+    done: bool = False
+    pages: tuple[Page, ...] = ()
+    error: str | None = None
+
+
 class Opaque(Struct, frozen=True):
     """A block that only `dialect` knows, as its raw JSON text; `text` says the same in words, for
-    upstreams that do not know it. `taken` is when an upstream of its dialect takes it, where that
-    is not as of the others (`DialectFacts.native`)."""
+    upstreams that do not know it, and `search` is the web search that it tells of. `taken` is when
+    an upstream of its dialect takes it, where that is not as of the others
+    (`DialectFacts.native`)."""
 
     dialect: Dialect
     type: str
     native: str
     text: str | None = None
     taken: Condition | None = None
+    search: Search | None = None
 
 
 Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolReference | Opaque
@@ -153,14 +176,30 @@ class Turn(Struct, frozen=True):
     blocks: tuple[Block, ...]
 
 
+WEB_SEARCH: Final = "web_search"
+"""The name of the one tool that two vendors run on their own servers."""
+
+
+class WebSearch(Struct, frozen=True):
+    """What a client says of the upstream's own web search. `place` is where the user is: `city`,
+    `country`, `region`, `timezone`, as far as they are known. `unsaid` are members that other
+    dialects have no word for; with `cached` it must not look at the web itself."""
+
+    allowed: tuple[str, ...] = ()
+    place: Mapping[str, str] | None = None
+    max_uses: int | None = None
+    cached: bool = False
+    unsaid: tuple[str, ...] = ()
+
+
 class Tool(Struct, frozen=True):
     """A tool the client offers.
 
     `kind`: `function` (JSON Schema `schema`, raw text), `custom` (free text, optionally bound to a
     `grammar` = (syntax, definition)) or `hosted` (run by the upstream; `native` is its raw JSON
-    in `native_dialect`). `deferred` tools are not shown to the model until it finds them by
-    search (Anthropic `defer_loading`). `namespace` is a Responses tool namespace, and
-    `namespace_description` what it is for.
+    in `native_dialect`, and `search` what a web search is told). `deferred` tools are not shown to
+    the model until it finds them by search (Anthropic `defer_loading`). `namespace` is a Responses
+    tool namespace, and `namespace_description` what it is for.
     """
 
     name: str
@@ -174,6 +213,7 @@ class Tool(Struct, frozen=True):
     namespace_description: str | None = None
     native: str | None = None
     native_dialect: Dialect | None = None
+    search: WebSearch | None = None
     cache: Cache | None = None
 
 
@@ -268,6 +308,7 @@ class Usage(Struct, frozen=True):
     """Token counts, disjoint on the input side: total input = `fresh + cache_read + cache_write`.
 
     None means the upstream did not say, which is not zero. `reasoning` is a part of `output`.
+    `searches` are web searches that it ran, which vendors bill apart.
     A figure that no model can have counted, negative or above `MOST_TOKENS`, says nothing either:
     believed, it would spoil every sum that it gets into.
     """
@@ -278,6 +319,7 @@ class Usage(Struct, frozen=True):
     cache_write_1h: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    searches: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -294,6 +336,7 @@ class Usage(Struct, frozen=True):
             newer.cache_write_1h if newer.cache_write_1h is not None else self.cache_write_1h,
             newer.output if newer.output is not None else self.output,
             newer.reasoning if newer.reasoning is not None else self.reasoning,
+            newer.searches if newer.searches is not None else self.searches,
         )
 
     @property

@@ -184,6 +184,7 @@ _RESPONSES_ROWS: Final = (
     *(
         Omittable(member, _RESPONSES)
         for member in (
+            "max_tool_calls",  # how often the host's own tools may run: what an answer costs
             "text.verbosity",
             "reasoning.summary",
             "reasoning.generate_summary",

@@ -15,6 +15,7 @@ from gwproxy.translate.hub import (
     Opaque,
     Reasoning,
     Seal,
+    Search,
     StopReason,
     Text,
     Usage,
@@ -298,7 +299,11 @@ def test_a_hosted_tools_item_comes_whole_and_its_progress_is_no_news() -> None:
     )
     (block,) = reply_of(data + done(0, **item) + completed(item)).blocks
     assert block == Opaque(
-        Dialect.RESPONSES, "web_search_call", json.dumps(item), '[web_search "q"]'
+        Dialect.RESPONSES,
+        "web_search_call",
+        json.dumps(item),
+        '[web_search "q"]',
+        search=Search("ws_1", "q", done=True),
     )
 
 

@@ -103,7 +103,7 @@ def test_tools_that_the_client_runs_are_functions(offered: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     "offered",
     [
-        {"type": "web_search", "external_web_access": True},
+        {"type": "image_generation"},
         {"type": "shell", "environment": {"type": "container_auto"}},
         {"type": "tool_search"},
         {"type": "mcp", "server_label": "x", "server_url": "https://x.test"},

@@ -56,6 +56,7 @@ FACTS: Final = DialectFacts(
     text_documents="documents",
     pdf_only=True,
     signatures=True,
+    searches=True,  # whose results come back sealed: nobody else's are taken
     deferred="tool_extras",
     strict="tool_extras",
     # https://docs.claude.com/en/docs/build-with-claude/prompt-caching

@@ -13,7 +13,7 @@ from msgspec import Raw
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.frames import decode_head
 from gwproxy.translate.events import BlockKind, Close, Delta, Event, Lost, Open, Unreadable
-from gwproxy.translate.hub import Seal
+from gwproxy.translate.hub import Seal, Search
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.growing import members_of
@@ -49,6 +49,7 @@ class Blocks:
         self._family = quirks.family
         self._open: dict[int, _Block] = {}
         self._opened = 0
+        self._asked: dict[str, Search] = {}
 
     def open(self, position: int, raw: Raw) -> None:
         """A block's start, with whatever it already holds. Raises Unreadable."""
@@ -180,6 +181,6 @@ class Blocks:
             raise Unreadable(f"a server tool's input: {error}") from None
         index = self._number()
         self.out += [
-            Open(index, "opaque", native=hosted.opaque(jsonio.dumps(members))),
+            Open(index, "opaque", native=hosted.opaque(jsonio.dumps(members), self._asked)),
             Close(index),
         ]

@@ -43,6 +43,7 @@ from gwproxy.translate.hub import (
     Refusal,
     Result,
     Seal,
+    Search,
     Text,
     ToolReference,
 )
@@ -60,11 +61,14 @@ def read_content(content: str | list[AnyBlock] | None, losses: Losses) -> tuple[
     if content is None or isinstance(content, str):
         return (Text(content),) if content else ()
     blocks: list[Block] = []
+    asked: dict[str, Search] = {}
     for block in content:
         if type(block) is TextBlock:
             blocks.append(_read_text(block, losses))
         elif type(block) is DocumentBlock:
             blocks.extend(_read_document(block, losses))
+        elif type(block) is NativeBlock:
+            blocks.append(hosted.opaque(bytes(block.native), asked))
         else:
             blocks.append(_read_block(block, losses))
     return tuple(blocks)
@@ -91,8 +95,6 @@ def _read_block(block: AnyBlock, losses: Losses) -> Block:
             return ToolReference(name)
         case SearchResultBlock():
             return _read_search_result(block, losses)
-        case NativeBlock(native=native):
-            return hosted.opaque(native)
     raise Malformed("messages", f"{type(block).__name__} cannot stand alone")
 
 

@@ -76,6 +76,10 @@ class _OutputDetails(Struct):
     thinking_tokens: int | None = None
 
 
+class _ServerTools(Struct):
+    web_search_requests: int | None = None
+
+
 class Figures(Struct):
     """`usage` as upstreams send it. `cached_tokens` is Moonshot's word on its Messages route
     (Wei-Shaw/sub2api#497)."""
@@ -87,6 +91,7 @@ class Figures(Struct):
     cached_tokens: int | None = None
     cache_creation: _ByLifetime | None = None
     output_tokens_details: _OutputDetails | None = None
+    server_tool_use: _ServerTools | None = None
 
 
 def usage_of(raw: Raw) -> Usage | None:
@@ -98,6 +103,7 @@ def usage_of(raw: Raw) -> Usage | None:
         return None
     read = figures.cache_read_input_tokens
     lifetimes, details = figures.cache_creation, figures.output_tokens_details
+    tools = figures.server_tool_use
     return Usage(
         figures.input_tokens,
         figures.cached_tokens if read is None else read,
@@ -105,6 +111,7 @@ def usage_of(raw: Raw) -> Usage | None:
         lifetimes.ephemeral_1h_input_tokens if lifetimes is not None else None,
         figures.output_tokens,
         details.thinking_tokens if details is not None else None,
+        tools.web_search_requests if tools is not None else None,
     )
 
 
@@ -126,6 +133,11 @@ def usage_object(usage: Usage, input_estimate: int, output_estimate: int) -> dic
         }
     if usage.reasoning is not None:
         members["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.searches is not None:
+        members["server_tool_use"] = {
+            "web_search_requests": usage.searches,
+            "web_fetch_requests": 0,
+        }
     return members
 
 

@@ -9,19 +9,96 @@ https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, Final
 
-from gwproxy.translate.hub import Dialect, Opaque
+from msgspec import structs
+
+from gwproxy.translate.hub import Dialect, Opaque, Page, Search
 from gwproxy.translate.wire import jsonio
 
 
-def opaque(block: bytes) -> Opaque:
-    """A block of its raw text, which must be a JSON object."""
+def opaque(block: bytes, asked: MutableMapping[str, Search]) -> Opaque:
+    """A block of its raw text, which must be a JSON object. `asked` are the searches that began
+    before it in the same message, by their ids; it is added to them where it is one."""
     native = jsonio.one_line(block)
     value: dict[str, Any] = jsonio.loads(native)
     kind = value.get("type")
     name = kind if isinstance(kind, str) else ""
-    return Opaque(Dialect.ANTHROPIC, name, native, _in_words(name, value))
+    words, search = _in_words(name, value), _search(name, value, asked)
+    return Opaque(Dialect.ANTHROPIC, name, native, words, search=search)
+
+
+def _search(kind: str, value: dict[str, Any], asked: MutableMapping[str, Search]) -> Search | None:
+    """What other dialects can say too of a web search, or of a page read that another dialect's
+    upstream reported as one. Pages that Anthropic's own tool has fetched have words."""
+    if kind == "server_tool_use":
+        tool, given, name = value.get("name"), value.get("input"), value.get("id")
+        if tool not in _MEMBERS or not isinstance(given, dict) or not isinstance(name, str):
+            return None
+        words = given.get(_MEMBERS[tool])
+        fetches = tool == "web_fetch"
+        if not isinstance(words, str) or (fetches and not name.startswith(_ID + _FOREIGN)):
+            return None
+        asked[name] = Search(item_id(name), words, fetches)
+        return asked[name]
+    begun = asked.get(str(value.get("tool_use_id"))) if kind in _RESULTS else None
+    if begun is None:
+        return None
+    content = value.get("content")
+    if isinstance(content, dict) and isinstance(content.get("error_code"), str):
+        return structs.replace(begun, done=True, error=content["error_code"])
+    found = content if isinstance(content, list) and not begun.opens else ()
+    pages = tuple(page for one in found if (page := _page(one)) is not None)
+    return structs.replace(begun, done=True, pages=pages)
+
+
+def _page(value: Any) -> Page | None:
+    if not isinstance(value, dict) or not isinstance(value.get("url"), str):
+        return None
+    title = value.get("title")
+    return Page(value["url"], title if isinstance(title, str) and title else None)
+
+
+def item_id(tool_use_id: str) -> str:
+    """A search's id as all dialects have it: its own part, under the prefix of Responses."""
+    own = tool_use_id.removeprefix(_ID)
+    return own if own.startswith(_FOREIGN) else _FOREIGN + own
+
+
+def written(search: Search) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A whole search of another dialect as a call of a server's tool and its result.
+
+    `encrypted_content` is there for the types; who made none cannot be given any back.
+    """
+    legal = "".join(c for c in search.id if c.isascii() and (c.isalnum() or c == "_"))
+    name = _ID + legal
+    tool = "web_fetch" if search.opens else "web_search"
+    given = {_MEMBERS[tool]: search.asked}
+    begun = {"type": "server_tool_use", "id": name, "name": tool, "input": given}
+    result = {"type": f"{tool}_tool_result", "tool_use_id": name}
+    if search.error is not None:
+        content: Any = {"type": f"{tool}_tool_result_error", "error_code": search.error}
+    elif search.opens:
+        source = {"type": "text", "media_type": "text/plain", "data": ""}
+        document = {"type": "document", "source": source}
+        content = {"type": "web_fetch_result", "url": search.asked, "content": document}
+        content["retrieved_at"] = None
+    else:
+        content = [_result(page) for page in search.pages]
+    return begun, {**result, "content": content}
+
+
+def _result(page: Page) -> dict[str, Any]:
+    found = {"type": "web_search_result", "url": page.url, "title": page.title or page.url}
+    return {**found, "encrypted_content": "", "page_age": None}
+
+
+# What the server's tools are told, by their names.
+_MEMBERS: Final = {"web_search": "query", "web_fetch": "url"}
+_RESULTS: Final = ("web_search_tool_result", "web_fetch_tool_result")
+_ID: Final = "srvtoolu_"
+_FOREIGN: Final = "ws_"
 
 
 def _in_words(kind: str, value: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.blocks import carried_redaction, carried_signature
 from gwproxy.translate.anthropic.ending import (
     characters_of,
@@ -17,13 +18,23 @@ from gwproxy.translate.anthropic.ending import (
     usage_object,
 )
 from gwproxy.translate.codec import ReplyContext, message_id
-from gwproxy.translate.hub import Block, Call, Dialect, Opaque, Reasoning, Refusal, Reply, Text
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Dialect,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Reply,
+    Search,
+    Text,
+)
 from gwproxy.translate.wire import arguments, jsonio
 
 
 def build(reply: Reply, context: ReplyContext) -> bytes:
     """The folded answer as a whole body: what the client would have put together of its stream."""
-    content = [written for block in reply.blocks if (written := _write(block, context)) is not None]
+    content = [written for block in reply.blocks for written in _write(block, context)]
     estimate = output_estimate(characters_of(reply.blocks))
     return jsonio.dumps(
         {
@@ -38,20 +49,23 @@ def build(reply: Reply, context: ReplyContext) -> bytes:
     )
 
 
-def _write(block: Block, context: ReplyContext) -> dict[str, Any] | Raw | None:
+def _write(block: Block, context: ReplyContext) -> tuple[dict[str, Any] | Raw, ...]:
     match block:
         case Text(text=text) | Refusal(text=text):
-            return {"type": "text", "text": text} if text else None
+            return ({"type": "text", "text": text},) if text else ()
         case Reasoning():
-            return _write_reasoning(block, context)
+            thought = _write_reasoning(block, context)
+            return () if thought is None else (thought,)
         case Call():
             text = block.arguments
             given = arguments.wrap_input(text) if block.custom else arguments.as_object(text)
             call = {"type": "tool_use", "id": block.id, "name": block.name}
-            return {**call, "input": Raw(given.encode())}
+            return ({**call, "input": Raw(given.encode())},)
         case Opaque(dialect=Dialect.ANTHROPIC, native=native):
-            return Raw(native.encode())
-    return None
+            return (Raw(native.encode()),)
+        case Opaque(search=Search(done=True) as search):
+            return hosted.written(search)
+    return ()
 
 
 def _write_reasoning(block: Reasoning, context: ReplyContext) -> dict[str, Any] | None:

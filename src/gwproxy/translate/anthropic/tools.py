@@ -17,7 +17,16 @@ from msgspec import Raw, Struct, structs
 from gwproxy.translate.anthropic.blocks import cache, write_mark
 from gwproxy.translate.anthropic.schemas import EMPTY_SCHEMA, object_schema
 from gwproxy.translate.anthropic.wire import ABSENT, CacheControl, Wire
-from gwproxy.translate.hub import Block, Dialect, Opaque, Request, Tool, ToolChoice
+from gwproxy.translate.hub import (
+    WEB_SEARCH,
+    Block,
+    Dialect,
+    Opaque,
+    Request,
+    Tool,
+    ToolChoice,
+    WebSearch,
+)
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
@@ -60,6 +69,25 @@ class _Typed(Struct):
     cache_control: CacheControl | None = None
 
 
+class _Place(Struct):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class _SearchTool(Struct):
+    """https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool"""
+
+    max_uses: int | None = None
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+    user_location: _Place | None = None
+    response_inclusion: str | None = None
+
+
+_SEARCH: Final = "web_search_20"
+_search: Final = Shape(_SearchTool)
 _function: Final = msgspec.json.Decoder(Definition).decode
 _definition: Final = Shape(Definition)
 _typed: Final = Shape(_Typed)
@@ -175,8 +203,33 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool | None:
         deferred=bool(kind.defer_loading),
         native=jsonio.raw(raw),
         native_dialect=Dialect.ANTHROPIC,
+        search=_read_search(raw, path) if str(kind.type).startswith(_SEARCH) else None,
         cache=cache(kind.cache_control),
     )
+
+
+def _read_search(raw: Raw, path: str) -> WebSearch:
+    tool = _search.read(raw, Losses(), path)
+    place = {} if tool.user_location is None else structs.asdict(tool.user_location)
+    lost = {"blocked_domains": tool.blocked_domains, "response_inclusion": tool.response_inclusion}
+    return WebSearch(
+        tuple(tool.allowed_domains or ()),
+        {name: value for name, value in place.items() if value},
+        tool.max_uses,
+        unsaid=tuple(name for name, value in lost.items() if value),
+    )
+
+
+def _write_search(search: WebSearch) -> Raw:
+    """The oldest version of the tool, which every host has that has one."""
+    tool: dict[str, Any] = {"type": f"{_SEARCH}250305", "name": WEB_SEARCH}
+    if search.max_uses is not None:
+        tool["max_uses"] = search.max_uses
+    if search.allowed:
+        tool["allowed_domains"] = list(search.allowed)
+    if search.place:
+        tool["user_location"] = {"type": "approximate", **search.place}
+    return Raw(jsonio.dumps(tool))
 
 
 def _parse_function(tool: Definition, path: str, losses: Losses) -> Tool | None:
@@ -286,6 +339,8 @@ def write_tools(request: Request, quirks: Quirks, losses: Losses) -> list[Defini
         native = tool.native if tool.native_dialect is Dialect.ANTHROPIC else None
         if native is not None and (tool.kind == "hosted" or quirks.tool_extras):
             written.append(Raw(native.encode()))
+        elif tool.search is not None:
+            written.append(_write_search(tool.search))
         else:
             written.append(_write_function(tool, losses))
     return written

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Raw, structs
 
-from gwproxy.translate.anthropic import failure
+from gwproxy.translate.anthropic import failure, hosted
 from gwproxy.translate.anthropic.blocks import carried_redaction, carried_signature
 from gwproxy.translate.anthropic.ending import output_estimate, stop_members, usage_object
 from gwproxy.translate.anthropic.frames import (
@@ -215,9 +215,15 @@ class Writer:
 
     def _write_native(self, native: Opaque) -> None:
         """A server tool's input must come as deltas, like any tool's."""
-        if native.dialect is not Dialect.ANTHROPIC:
-            return
-        members = members_of(native.native)
+        if native.dialect is Dialect.ANTHROPIC:
+            self._write_whole(members_of(native.native))
+        elif native.search is not None and native.search.done:
+            for number, block in enumerate(hosted.written(native.search)):
+                if number:
+                    self._stop_block()
+                self._write_whole(members_of(jsonio.dumps(block)))
+
+    def _write_whole(self, members: dict[str, Raw]) -> None:
         given = members.get("input")
         if given is not None:
             members["input"] = Raw(b"{}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from gwproxy.translate.chat.wire import (
     Chosen,
@@ -17,9 +17,11 @@ from gwproxy.translate.chat.wire import (
     FunctionTool,
     JsonSchema,
     Kind,
+    Place,
     ResponseFormat,
+    SearchWish,
 )
-from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice
+from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice, WebSearch
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
@@ -33,6 +35,7 @@ _ILLEGAL_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 64
 
 
+_search: Final = Shape(SearchWish)
 _function_tool: Final = Shape(FunctionTool)
 _custom_tool: Final = Shape(CustomTool)
 _kind: Final = Shape(Kind)
@@ -78,7 +81,14 @@ def parse_function(function: FunctionDefinition) -> Tool:
 
 def parse_web_search(options: Raw) -> Tool:
     """`web_search_options`: a hosted tool that Chat writes outside of `tools`."""
-    return Tool(_WEB_SEARCH, "hosted", native=jsonio.raw(options), native_dialect=Dialect.CHAT)
+    wish = _search.read(options, Losses(), _WEB_SEARCH)
+    place = None if wish.user_location is None else wish.user_location.approximate
+    search = WebSearch(
+        place={k: v for k, v in structs.asdict(place or Place()).items() if v},
+        unsaid=("search_context_size",) if wish.search_context_size else (),
+    )
+    native, dialect = jsonio.raw(options), Dialect.CHAT
+    return Tool(_WEB_SEARCH, "hosted", native=native, native_dialect=dialect, search=search)
 
 
 def parse_choice(chosen: str | Chosen | None, parallel: bool | None) -> ToolChoice | None:

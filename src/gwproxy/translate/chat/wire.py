@@ -183,6 +183,24 @@ class Chosen(Struct):
     name: str = ""
 
 
+class Place(Struct):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class _Location(Struct):
+    approximate: Place | None = None
+
+
+class SearchWish(Struct):
+    """`web_search_options`."""
+
+    search_context_size: str | None = None
+    user_location: _Location | None = None
+
+
 class Kind(Struct):
     type: str = "function"
     function: Named | None = None

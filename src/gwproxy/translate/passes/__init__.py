@@ -63,8 +63,8 @@ class Pass(Struct, frozen=True):
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("media", media.fit_media, "images and documents that the model takes"),
     Pass("native blocks", native.fit_native, "what only another dialect knows, in words"),
-    Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
     Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),
+    Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
     Pass("allowed tools", tools.narrow_tools, "hosts that know no choice among some tools"),
     Pass("answer format", format.fit_format, "hosts without structured output"),
     Pass("deferred tools", tools.show_deferred, "hosts that cannot load tools later"),

@@ -73,6 +73,8 @@ class _Fitting:
     def _fit(self, block: Opaque, *, is_shown: bool) -> list[Block]:
         if self._is_taken(block):
             return [block]
+        if self._is_replayed(block):
+            return [block] if block.search is not None and block.search.done else []
         if block.text is not None:
             return [self._worded(block, block.text)]
         if is_shown and block.dialect != self._upstream.name:
@@ -83,6 +85,13 @@ class _Fitting:
     def _is_taken(self, block: Opaque) -> bool:
         own = block.dialect == self._upstream.name
         return own and self._quirks.allow(block.taken or self._upstream.native)
+
+    def _is_replayed(self, block: Opaque) -> bool:
+        """A search of another dialect: what it asked stands in the block that says what it found,
+        too."""
+        facts = self._upstream
+        takes = facts.replays_searches and self._quirks.allow(facts.native)
+        return takes and block.search is not None
 
     def _worded(self, block: Opaque, words: str) -> Text:
         self._losses.emulate(f"messages.{block.type}")

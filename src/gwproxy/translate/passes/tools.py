@@ -13,6 +13,7 @@ from msgspec import structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import (
+    WEB_SEARCH,
     Block,
     Call,
     OutputFormat,
@@ -52,6 +53,7 @@ def drop_repeated(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Tools that somebody else's servers would run. One that the request is all about is refused
     by name; among others it is left out, so that an agent still works. Raises Unsupported."""
+    request = _searching(request, facts, losses)
     lost = [tool for tool in request.tools if _is_lost(tool, facts, quirks)]
     if not lost:
         return request
@@ -60,7 +62,8 @@ def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
     for tool in lost:
         if len(lost) == len(request.tools) or tool.name == forced:
             why = f'server tool "{tool.name}" is not available on this upstream'
-            quirk = "hosted_tools=true" if tool.native_dialect == facts.name else ""
+            own = tool.native_dialect == facts.name or _is_searched(tool, facts)
+            quirk = "hosted_tools=true" if own else ""
             raise Unsupported("tools", why, quirk)
         losses.drop(f"tools.{tool.name}")
     kept = tuple(tool for tool in request.tools if tool not in lost)
@@ -70,9 +73,37 @@ def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 def _is_lost(tool: Tool, facts: DialectFacts, quirks: Quirks) -> bool:
     if tool.kind != "hosted":
         return False
-    if tool.native_dialect != facts.name:
+    if not (tool.native_dialect == facts.name or _is_searched(tool, facts)):
         return True
     return known_to_refuse(quirks.hosted_tools) and not tool.name.startswith(_BUILTIN_MARK)
+
+
+def _is_searched(tool: Tool, facts: DialectFacts) -> bool:
+    """Whether the upstream's own web search can stand for `tool`. One that is to look at no more
+    than a cache is a promise that not every dialect can give."""
+    return facts.searches and tool.search is not None and not tool.search.cached
+
+
+def _searching(request: Request, facts: DialectFacts, losses: Losses) -> Request:
+    """A web search of another dialect under the name that all have for it."""
+    foreign = [
+        tool
+        for tool in request.tools
+        if tool.native_dialect != facts.name and _is_searched(tool, facts)
+    ]
+    if not foreign:
+        return request
+    for tool in foreign:
+        for member in tool.search.unsaid if tool.search is not None else ():
+            losses.drop(f"tools.{WEB_SEARCH}.{member}")
+    tools = tuple(
+        structs.replace(tool, name=WEB_SEARCH) if tool in foreign else tool
+        for tool in request.tools
+    )
+    choice = request.tool_choice
+    if choice is not None and choice.name in {tool.name for tool in foreign}:
+        choice = structs.replace(choice, name=WEB_SEARCH)
+    return structs.replace(request, tools=tools, tool_choice=choice)
 
 
 def narrow_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

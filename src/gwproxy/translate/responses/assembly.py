@@ -96,12 +96,23 @@ _NO_KEY: Final = (None, "")
 class Assembly:
     """Items → events in `out`. Raises Malformed for items that cannot be understood."""
 
-    __slots__ = ("_blocks", "_family", "_items", "_keys", "_latest", "called", "out", "refused")
+    __slots__ = (
+        "_blocks",
+        "_family",
+        "_items",
+        "_keys",
+        "_latest",
+        "called",
+        "out",
+        "refused",
+        "searched",
+    )
 
     def __init__(self, family: str) -> None:
         self.out: list[Event] = []
         self.called = False
         self.refused = False
+        self.searched: set[str] = set()
         self._family = family
         self._blocks = 0
         self._items: list[Item] = []
@@ -253,8 +264,14 @@ class Assembly:
         self._blocks += 1
         self.called = self.called or isinstance(block, Call)
         self.refused = self.refused or isinstance(block, Refusal)
+        self._note_search(block)
         self.out.append(_opened(part.block, block))
         return part
+
+    def _note_search(self, block: Block) -> None:
+        search = block.search if isinstance(block, Opaque) else None
+        if search is not None and not search.opens:
+            self.searched.add(search.id)
 
     def _open_call(self, item: Item) -> None:
         head = item.head

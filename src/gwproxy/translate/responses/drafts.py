@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from gwproxy.translate.events import Close
-from gwproxy.translate.hub import Call, Reasoning
-from gwproxy.translate.responses import output
+from gwproxy.translate.hub import Call, Reasoning, Search
+from gwproxy.translate.responses import hosted, output
 from gwproxy.translate.wire import jsonio
 
 # Takes an event's type, and its members after type and number.
@@ -190,6 +190,20 @@ class TypedCalling(Draft):
         item = output.call_item(self._id, status, call, arguments, self._typed)
         self._announce(item)
         return item
+
+
+class Searching(Draft):
+    """A web search of another dialect, whole: with the events that tell of its progress."""
+
+    def __init__(self, emit: Emit, index: int, search: Search) -> None:
+        super().__init__(emit, index, search.id)
+        self._search = search
+        self._announce(jsonio.dumps(hosted.written(search, "in_progress")))
+
+    def _finished(self, status: str) -> bytes:
+        for state in (b"in_progress", b"searching", b"completed"):
+            self._emit(b"response.web_search_call." + state, self._identity)
+        return jsonio.dumps(hosted.written(self._search))
 
 
 class Native(Draft):

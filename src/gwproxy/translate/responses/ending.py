@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec import structs
+
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import unreadable
 from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
@@ -86,6 +88,12 @@ def usage_of(wire: Any) -> Usage:
     )
 
 
+def searches_of(tool_usage: Any) -> int | None:
+    """The web searches that were run, where the upstream counts them itself."""
+    searching = tool_usage.get("web_search") if isinstance(tool_usage, dict) else None
+    return _count(searching, "num_requests")
+
+
 def _count(holder: Any, name: str) -> int | None:
     return count_of(holder.get(name)) if isinstance(holder, dict) else None
 
@@ -93,7 +101,7 @@ def _count(holder: Any, name: str) -> int | None:
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:
     """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
     figure at all is known of is null (unknown is not zero)."""
-    if usage == Usage():
+    if structs.replace(usage, searches=None) == Usage():
         return None
     total = input_estimate if usage.input_total is None else usage.input_total
     output = usage.output or 0

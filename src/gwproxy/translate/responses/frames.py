@@ -59,6 +59,7 @@ class WireResponse(Struct):
     status: str | None = None
     output: list[Raw] | None = None
     usage: Any = None
+    tool_usage: Any = None
     error: Any = None
     incomplete_details: Details | None = None
 

@@ -16,11 +16,13 @@ from msgspec import Raw, Struct
 from gwproxy.translate.hub import (
     Block,
     Call,
+    Dialect,
     Media,
     Opaque,
     Reasoning,
     Refusal,
     Result,
+    Search,
     Text,
     Tool,
     Turn,
@@ -32,6 +34,7 @@ from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import Shape
 
+_OWN: Final = Dialect.RESPONSES
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
 # Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
@@ -179,6 +182,8 @@ class _Writer:
                 case Call(id=call_id, custom=custom):
                     self.items.append(items.render_call(block))
                     (self._free_form.add if custom else self._free_form.discard)(call_id)
+                case Opaque(dialect=dialect, search=Search() as search) if dialect != _OWN:
+                    self.items.append(hosted.written(search))
                 case Opaque(native=native):
                     self.items.append(Raw(native.encode()))
                 case _:

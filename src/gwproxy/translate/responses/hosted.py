@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Raw
 
 from gwproxy.translate.dialect_facts import Condition
-from gwproxy.translate.hub import Dialect, Opaque, Turn
+from gwproxy.translate.hub import Dialect, Opaque, Page, Search, Turn
 from gwproxy.translate.responses.blocks import in_clear
 from gwproxy.translate.wire import jsonio
 
@@ -60,9 +60,10 @@ def _role_of(kind: str, item: dict[str, Any], *, says: bool) -> _Role:
 def opaque(kind: str, raw: Raw) -> Opaque:
     """An item of its raw text, which must be a JSON object."""
     native = jsonio.one_line(raw)
-    words = _in_words(kind, jsonio.loads(native))
+    item = jsonio.loads(native)
+    words = _in_words(kind, item)
     taken: Condition | None = None if is_hosted(kind) else "agent_items"
-    return Opaque(Dialect.RESPONSES, kind, native, words, taken)
+    return Opaque(Dialect.RESPONSES, kind, native, words, taken, _search(kind, item))
 
 
 def is_hosted(kind: str) -> bool:
@@ -70,11 +71,52 @@ def is_hosted(kind: str) -> bool:
     return kind.endswith(_OF_TOOLS)
 
 
+def _search(kind: str, item: dict[str, Any]) -> Search | None:
+    """What other dialects can say too of a web search."""
+    action = item.get("action") if kind == "web_search_call" else None
+    if not isinstance(action, dict):
+        return None
+    opens = action.get("type") in ("open_page", "find_in_page")
+    words = action.get("url") if opens else action.get("query") or action.get("queries")
+    if isinstance(words, list):
+        words = "; ".join(word for word in words if isinstance(word, str))
+    given, sources = item.get("id"), action.get("sources")
+    pages = (
+        Page(source["url"])
+        for source in (sources if isinstance(sources, list) else ())
+        if isinstance(source, dict) and isinstance(source.get("url"), str)
+    )
+    return Search(
+        given if isinstance(given, str) and given else "ws_0",
+        words if isinstance(words, str) else "",
+        opens,
+        done=True,
+        pages=tuple(pages),
+        error="unavailable" if item.get("status") == "failed" else None,
+    )
+
+
+def written(search: Search, status: str = "") -> dict[str, Any]:
+    """A whole search of another dialect as an item; `status` while it is not done."""
+    if search.opens:
+        action: dict[str, Any] = {"type": "open_page", "url": search.asked}
+    else:
+        action = {"type": "search", "query": search.asked, "queries": [search.asked]}
+        if search.pages:
+            action["sources"] = [{"type": "url", "url": page.url} for page in search.pages]
+    done = "completed" if search.error is None else "failed"
+    item = {"type": "web_search_call", "id": search.id, "status": status or done}
+    return {**item, "action": action}
+
+
 def _in_words(kind: str, item: dict[str, Any]) -> str | None:
     """None for items that say nothing to a model, or that nobody else can read."""
     match kind:
         case "web_search_call":
-            return f"[web_search {_asked(item.get('action'), ('query', 'queries', 'url'))}]"
+            action = item.get("action")
+            head = f"[web_search {_asked(action, ('query', 'queries', 'url'))}]"
+            found = action.get("sources") if isinstance(action, dict) else None
+            return "\n".join((head, *(f"- {line}" for line in _lines(found))))
         case "file_search_call":
             head = f"[file_search {_asked(item, ('queries',))}]"
             return "\n".join((head, *_lines(item.get("results"))))

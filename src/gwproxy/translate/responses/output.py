@@ -10,7 +10,7 @@ https://www.openresponses.org/specification
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 
@@ -20,6 +20,14 @@ from gwproxy.translate.responses import echo
 from gwproxy.translate.responses.ending import usage_object
 from gwproxy.translate.responses.tools import TYPED
 from gwproxy.translate.wire import jsonio, seal
+
+# The published type wants both families of tools, the one that was not used with zeros.
+_SEARCHES: Final = (
+    b',"tool_usage":{"web_search":{"num_requests":%d},"image_gen":{"input_tokens":0,'
+    b'"input_tokens_details":{"image_tokens":0,"text_tokens":0},"output_tokens":0,'
+    b'"total_tokens":0}}'
+)
+
 
 # --- the response object -----------------------------------------------------------------------
 
@@ -59,6 +67,7 @@ class Response:
                 b",".join(output),
                 b'],"usage":',
                 jsonio.dumps(usage and usage_object(usage, self._estimate)),
+                b"" if usage is None or usage.searches is None else _SEARCHES % usage.searches,
                 self._tail,
             )
         )

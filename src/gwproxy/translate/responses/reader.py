@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import End, Event, Finish, Start, UsageUpdate, truncated, unreadable
 from gwproxy.translate.hub import Failure, Refusal, Text
@@ -20,7 +22,12 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.reading import Reading
 from gwproxy.translate.responses.assembly import Assembly
-from gwproxy.translate.responses.ending import stop_of, trouble_of, usage_of
+from gwproxy.translate.responses.ending import (
+    searches_of,
+    stop_of,
+    trouble_of,
+    usage_of,
+)
 from gwproxy.translate.responses.frames import (
     Frame,
     WireResponse,
@@ -141,8 +148,10 @@ class Reader(Reading):
         self._answer.repeat(response.output or self._begun.output or ())
         self._answer.close()
         stop = stop_of(response, calls=self._answer.called, refused=self._answer.refused)
+        usage = usage_of(response.usage or self._begun.usage)
+        searches = searches_of(response.tool_usage) or len(self._answer.searched) or None
         self._out += (
-            UsageUpdate(usage_of(response.usage or self._begun.usage)),
+            UsageUpdate(replace(usage, searches=searches)),
             Finish(stop),
             End(),
         )

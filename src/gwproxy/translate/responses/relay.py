@@ -47,7 +47,7 @@ class Tap(Tapping, Reader):
 
 
 class _Outline(Assembly):
-    """Whether an item was a call or a refusal."""
+    """Whether an item was a call or a refusal, and which were searches."""
 
     __slots__ = ()
 
@@ -64,6 +64,8 @@ class _Outline(Assembly):
             blocks = items.read_answer(kind, raw, self._family)
         except Malformed:
             return
+        for block in blocks:
+            self._note_search(block)
         self.called = self.called or any(isinstance(block, Call) for block in blocks)
         self.refused = self.refused or any(
             isinstance(block, Refusal) and block.text for block in blocks

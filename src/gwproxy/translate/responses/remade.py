@@ -58,7 +58,7 @@ def unfold(body: bytes, context: ReplyContext) -> bytes:
         out.item(index, item)
     status = _string(response.get("status")) or "completed"
     out.add(f"response.{status}", response=response)
-    return b"".join((*out.told, b"data: [DONE]\n\n"))
+    return b"".join(out.told)
 
 
 class _Events:

@@ -18,11 +18,12 @@ from gwproxy.translate.hub import (
     Reasoning,
     Refusal,
     Reply,
+    Search,
     StopReason,
     Text,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.responses import output
+from gwproxy.translate.responses import hosted, output
 from gwproxy.translate.responses.echo import typed_tools
 from gwproxy.translate.responses.ending import PENDING, incomplete_reason
 from gwproxy.translate.responses.frames import response_shape
@@ -59,16 +60,23 @@ def _grouped(reply: Reply) -> Iterator[list[Block]]:
         if message:
             yield message
             message = []
-        if not isinstance(block, Opaque) or block.dialect is Dialect.RESPONSES:
-            yield [block]
+        match block:
+            case Opaque(search=Search(done=True)) | Opaque(dialect=Dialect.RESPONSES):
+                yield [block]
+            case Opaque():
+                continue
+            case _:
+                yield [block]
     if message:
         yield message
 
 
 def _item(group: list[Block], status: str, context: ReplyContext, typed: frozenset[str]) -> bytes:
     match group[0]:
-        case Opaque(native=native):
+        case Opaque(dialect=Dialect.RESPONSES, native=native):
             return native.encode()
+        case Opaque(search=Search() as search):
+            return jsonio.dumps(hosted.written(search))
         case Reasoning() as block:
             text = jsonio.text(block.text) if _is_shown(block, context) else None
             sealed = output.sealed_for_client(block, context.family)

@@ -13,9 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
-from gwproxy.translate.hub import Request, Sampling, Text, Turn
+from gwproxy.translate.hub import (
+    Dialect,
+    Request,
+    Sampling,
+    Text,
+    Tool,
+    Turn,
+)
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses import echo, tools
@@ -46,8 +53,10 @@ _REFUSED: Final[Mapping[str, str]] = {
     "top_logprobs": "this upstream gives no log probabilities",
 }
 
+# What a search has found, which clients of other dialects are told.
+_SOURCES: Final = "web_search_call.action.sources"
 # What no other dialect has; the answer repeats the last two, so nonsense in them is a 400.
-_LOST: Final = ("client_metadata", "metadata", "max_tool_calls")
+_LOST: Final = ("client_metadata", "metadata")
 
 # They come in any case; everything else that can be included is a hosted tool's.
 _SEALED_THOUGHTS: Final = "reasoning.encrypted_content"
@@ -88,6 +97,8 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
     offered = tools.parse(wire.tools or (), "tools", losses)
     turns, found = wire_turns.parse(wire.input, losses)
     offered += (tool for tool in found if tool not in offered)
+    if wire.max_tool_calls is not None:
+        offered = _limited(offered, wire.max_tool_calls, losses)
     if wire.instructions:
         turns.insert(0, Turn("system", (Text(wire.instructions),)))
     return Request(
@@ -110,6 +121,18 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
         verbosity=wire.text.verbosity if wire.text else None,
         echo=echo.of(body),
     )
+
+
+def _limited(offered: list[Tool], most: int, losses: Losses) -> list[Tool]:
+    """The tools with `max_tool_calls` as the limit of the one that another dialect may have too."""
+    if all(tool.search is None for tool in offered):
+        losses.drop("max_tool_calls")
+    return [
+        tool
+        if tool.search is None
+        else structs.replace(tool, search=structs.replace(tool.search, max_uses=most))
+        for tool in offered
+    ]
 
 
 def _refuse(wire: Body) -> None:
@@ -150,7 +173,12 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """
     system, turns = _leading_instructions(request.turns, quirks)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
-    body["include"] = [_SEALED_THOUGHTS]
+    searching = [tool for tool in request.tools if tool.search is not None]
+    foreign = any(tool.native_dialect != Dialect.RESPONSES for tool in searching)
+    body["include"] = [_SEALED_THOUGHTS, *([_SOURCES] if foreign else ())]
+    for tool in searching:
+        if tool.search is not None and tool.search.max_uses is not None:
+            body["max_tool_calls"] = tool.search.max_uses
     body.update(render_limits(request))
     body.update(render_reasoning(request.thinking))
     body.update(render_text(request))

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Raw, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from gwproxy.translate.hub import Dialect, Tool, ToolChoice
+from gwproxy.translate.hub import WEB_SEARCH, Dialect, Tool, ToolChoice, WebSearch
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
@@ -144,6 +144,27 @@ class Kind(Struct):
     execution: Any = None
 
 
+class _Place(Struct):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class _Filters(Struct):
+    allowed_domains: list[str] | None = None
+
+
+class _SearchTool(Struct):
+    """https://platform.openai.com/docs/guides/tools-web-search"""
+
+    filters: _Filters | None = None
+    user_location: _Place | None = None
+    search_context_size: str | None = None
+    search_content_types: list[str] | None = None
+    external_web_access: bool | None = None
+
+
 class _Allowed(Struct, forbid_unknown_fields=True):
     type: str
     name: str | None = None
@@ -159,6 +180,7 @@ class _Choice(Struct, forbid_unknown_fields=True):
 
 
 kind_shape: Final = Shape(Kind)
+_search: Final = Shape(_SearchTool)
 _offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
 _typed: Final = Shape(_Typed)
 _choice: Final = Shape(_Choice)
@@ -180,14 +202,39 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
     if runs_here(kind):
         return [_parse_typed(_typed.read(raw, losses, path))]
     if kind.type not in ("function", "custom", "namespace"):
+        searches = kind.type.startswith(WEB_SEARCH)
+        search = _read_search(_search.read(raw, Losses(), path)) if searches else None
         native = jsonio.raw(raw)
-        return [Tool(kind.type, "hosted", native=native, native_dialect=Dialect.RESPONSES)]
+        dialect = Dialect.RESPONSES
+        return [Tool(kind.type, "hosted", native=native, native_dialect=dialect, search=search)]
     tool = _offered.read(raw, losses, path)
     if not isinstance(tool, _Namespace):
         return [_parse_offered(tool, path)]
     inner = [_parse_offered(t, f"{path}.tools[{i}]") for i, t in enumerate(tool.tools)]
     about = tool.description
     return [replace(t, namespace=tool.name, namespace_description=about) for t in inner]
+
+
+def _read_search(tool: _SearchTool) -> WebSearch:
+    place = {} if tool.user_location is None else asdict(tool.user_location)
+    filters = tool.filters or _Filters()
+    kinds = tool.search_content_types or ()
+    lost = {"search_context_size": tool.search_context_size, "search_content_types": kinds}
+    return WebSearch(
+        tuple(filters.allowed_domains or ()),
+        {name: value for name, value in place.items() if value},
+        cached=tool.external_web_access is False,
+        unsaid=tuple(name for name, value in lost.items() if value),
+    )
+
+
+def _write_search(search: WebSearch) -> dict[str, Any]:
+    tool: dict[str, Any] = {"type": WEB_SEARCH}
+    if search.allowed:
+        tool["filters"] = {"allowed_domains": list(search.allowed)}
+    if search.place:
+        tool["user_location"] = {"type": "approximate", **search.place}
+    return tool
 
 
 def runs_here(kind: Kind) -> bool:
@@ -265,6 +312,9 @@ def render(tools: Iterable[Tool]) -> list[Any]:
     out: list[Any] = []
     namespaces: dict[str, list[dict[str, Any]]] = {}
     for tool in tools:
+        if tool.search is not None and tool.native_dialect != Dialect.RESPONSES:
+            out.append(_write_search(tool.search))
+            continue
         if tool.kind == "hosted" and tool.native is not None:
             out.append(Raw(tool.native.encode()))
             continue

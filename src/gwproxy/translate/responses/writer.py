@@ -37,6 +37,7 @@ from gwproxy.translate.responses.drafts import (
     Draft,
     Message,
     Native,
+    Searching,
     Thoughts,
     TypedCalling,
 )
@@ -126,6 +127,9 @@ class Writer:
             self._open_call(event)
         elif event.native is not None and event.native.dialect is Dialect.RESPONSES:
             self._draft = Native(emit, index, event.native.native.encode())
+        elif event.native is not None and (search := event.native.search) is not None:
+            if search.done:
+                self._draft = Searching(emit, index, search)
         elif event.native is not None:
             self._out.append(sse.comment(f"gwproxy-loss drop:{event.native.type}"))
 

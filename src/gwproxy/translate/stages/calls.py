@@ -96,7 +96,8 @@ class Outward:
         if event.kind == "call":
             return self._open_call(event)
         native = event.native
-        if native is not None and native.dialect != self._client.name:
+        foreign = native is not None and native.dialect != self._client.name
+        if native is not None and foreign and not (native.search and self._client.searches):
             self._losses.drop(native.type)  # writers pass over it
         return event
 
