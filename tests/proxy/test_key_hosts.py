@@ -99,6 +99,14 @@ async def test_an_edited_host_gets_no_key_until_somebody_says_so(
     assert keys_of(live.second) == {f"Bearer {KEY}"}
 
 
+@pytest.mark.parametrize("path", REQUESTS)
+async def test_a_broken_edit_leaves_the_key_where_it_was(live: Live, path: str) -> None:
+    """The first request of a profile asks the keyring by the configuration in force."""
+    live.edit("[profiles.up]", "[profiles.up")
+    assert (await live.ask(path))[0] == 200
+    assert keys_of(live.first) == {f"Bearer {KEY}"}
+
+
 async def test_a_new_key_goes_to_the_new_host_and_the_old_one_nowhere(live: Live) -> None:
     assert (await live.ask("/v1/messages"))[0] == 200
     config = store.load()

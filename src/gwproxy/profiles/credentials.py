@@ -125,9 +125,15 @@ def resolve(
             return _from_keyring(profile, keyring or keyring_of(load()), environ)
 
 
-def resolve_for_use(profile: Profile, commands: KeyCommands | None = None) -> FoundKey:
-    """As `resolve`, for whoever sends the key on; a keyring that answers is brought up to date."""
-    found = resolve(profile, commands=commands)
+def resolve_for_use(
+    profile: Profile,
+    commands: KeyCommands | None = None,
+    in_force: Callable[[], Config] | None = None,
+) -> FoundKey:
+    """As `resolve`, for whoever sends the key on; a keyring that answers is brought up to date.
+    `in_force` is the configuration of a server, whatever config.toml has become since."""
+    keyring = None if in_force is None else keyring_of(in_force())
+    found = resolve(profile, keyring, commands=commands)
     if found.source.kind == "keyring":
         settle()
     return found

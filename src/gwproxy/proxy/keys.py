@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from gwproxy.errors import CredentialError
+from gwproxy.errors import CredentialError, GwproxyError
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import KeyRef, Profile
 from gwproxy.proxy import failures
@@ -47,7 +47,7 @@ class Keys:
         """The key of `profile`, or None where it needs none. Raises Failed."""
         try:
             found = await self.find(profile)
-        except CredentialError as error:
+        except GwproxyError as error:
             raise Failed(failures.from_error(error)) from error
         return found.secret.reveal() if found.secret is not None else None
 

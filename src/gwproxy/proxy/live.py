@@ -42,6 +42,11 @@ class Live(Generic[T]):
         self._stamp = _stamp(self._path)
         self._value = load()
 
+    @property
+    def last_good(self) -> T:
+        """The value in force, without a look at the file: for other threads."""
+        return self._value
+
     def get(self) -> T:
         stamp = _stamp(self._path)
         # No file is no edit: some editors take it away for the moment of saving.

@@ -128,7 +128,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             "what was in force stays so",
             "edits of config.toml are followed again",
         )
-        services = _services(options, following)
+        services = _services(options, following, lambda: plan.last_good.routes.config)
         gateway = Gateway(services, plan, token)
         runner = web.ServerRunner(
             Server(gateway.handle, options.limits),
@@ -159,13 +159,16 @@ async def running(options: Options) -> AsyncIterator[Running]:
             await services.images.close()
 
 
-def _services(options: Options, following: Worker) -> Services:
-    """What all exchanges share; `following` is the worker that does not belong to any of it."""
+def _services(options: Options, following: Worker, in_force: Callable[[], Config]) -> Services:
+    """What all exchanges share; `following` is the worker that does not belong to any of it, and
+    `in_force` the configuration."""
     ledger = Ledger(options.ledger)
     conversations = Conversations(options.responses)
     captures = Captures(options.captures)
     commands = KeyCommands()
-    find_key = options.find_key or partial(credentials.resolve_for_use, commands=commands)
+    find_key = options.find_key or partial(
+        credentials.resolve_for_use, commands=commands, in_force=in_force
+    )
     return Services(
         Upstream(options.limits),
         Keys(find_key, commands.end),
