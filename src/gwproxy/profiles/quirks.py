@@ -46,7 +46,8 @@ def _declared() -> Iterable[Quirk]:
     for name, hint in get_type_hints(Quirks, include_extras=True).items():
         assert get_origin(hint) is Annotated, name
         type_, about = get_args(hint)
-        choices = get_args(type_) if get_origin(type_) is Literal else ()
+        known = next((one for one in get_args(type_) if get_origin(one) is Literal), type_)
+        choices = get_args(known) if get_origin(known) is Literal else ()
         kind = "choice" if choices else _KINDS[type_]
         yield Quirk(name, kind, getattr(defaults, name), choices, about)
 

@@ -23,6 +23,7 @@ from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import recalled, session_of
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
+from gwproxy.translate.respell import respelled
 from gwproxy.translate.wire import jsonio, seal
 
 # Nearly no request has one; a body with a conversation about addresses has them escaped.
@@ -99,6 +100,9 @@ class Outgoing(Struct, frozen=True):
             flat, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
             why = "a host that takes functions only"
             outgoing = tally.edited(why, outgoing, flat, "tools[]", "tool_choice", "input[]")
+        spelled = respelled(outgoing, quirks, tally.losses)
+        why = "a host that takes other roles, or text as a string"
+        outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]")
         outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
         return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
 
@@ -135,6 +139,7 @@ class Outgoing(Struct, frozen=True):
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
         expected = structs.replace(expected, context=context)
         rendered = upstream.render_request(request, quirks, losses)
+        rendered = respelled(rendered, quirks, losses)
         return omit.without(rendered, quirks.omit, losses, tally.edits), expected
 
     def _matches(self, stops: tuple[str, ...]) -> bool:

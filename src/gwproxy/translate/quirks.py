@@ -170,9 +170,9 @@ class Quirks:
 
     # --- roles and content
     system_role: Annotated[
-        Literal["system", "developer"],
-        About("the Chat role of instructions", "openclaw/openclaw#8579"),
-    ] = "system"
+        Literal["system", "developer"] | None,
+        About("the one role that it takes for instructions", "openclaw/openclaw#8579"),
+    ] = None
     mid_system: Annotated[
         Literal["native", "wrap"],
         About(
@@ -181,10 +181,12 @@ class Quirks:
         ),
     ] = "native"
     text_parts: Annotated[
-        Literal["string", "parts"],
+        Literal["string", "parts", "plain"],
         About(
-            "a message of text only: one string, or a list of parts",
-            "https://platform.kimi.ai/docs/guide/use-kimi-vision-model",
+            "a message of text only: one string, or a list of parts; `plain`: parts are refused, "
+            "so that a relayed list becomes a string too",
+            "https://platform.kimi.ai/docs/guide/use-kimi-vision-model, "
+            "musistudio/claude-code-router#1221",
         ),
     ] = "string"
     tool_media: Annotated[

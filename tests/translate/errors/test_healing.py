@@ -15,7 +15,7 @@ from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import complaints, grammars
 from gwproxy.translate.errors.healing import Remedy, heal
 from gwproxy.translate.errors.refusals import REFUSAL_RULES
-from gwproxy.translate.errors.remedies import ALL_EDITED
+from gwproxy.translate.errors.remedies import OF_KINDS
 from gwproxy.translate.errors.rules import RefusalRule
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
@@ -113,7 +113,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "Invalid request: role 'developer' is not allowed",
         {"system_role": "developer"},
-        {"system_role": "system", "mid_system": "wrap"},
+        {"system_role": "system"},
+    ),
+    (
+        "Invalid request: role 'developer' is not allowed",
+        {"system_role": "system"},
+        {"mid_system": "wrap"},
     ),
     (
         "messages.2.role: Input should be 'user' or 'assistant'",
@@ -221,9 +226,7 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
             assert check_quirk(name, value) == value
     status = {FailureKind.TOO_LARGE: 413, FailureKind.NOT_FOUND: 404}.get(rule.kind, 400)
     failure = Failure(rule.kind, rule.example, status)
-    upstream = (
-        Dialect.RESPONSES if any(ALL_EDITED & step.keys() for step in steps) else Dialect.CHAT
-    )
+    upstream = Dialect.RESPONSES if any(OF_KINDS & step.keys() for step in steps) else Dialect.CHAT
     found = next(heal(failure, Quirks(), upstream=upstream, faithful=True), None)
     assert found is not None
     assert any(found.changes.items() <= {"rebuild": True, **step}.items() for step in steps)

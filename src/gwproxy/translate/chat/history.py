@@ -70,10 +70,14 @@ def _leading_messages(turns: Sequence[Turn], quirks: Quirks) -> list[dict[str, A
     if quirks.mid_system == "wrap":
         turns = [Turn("system", tuple(block for turn in turns for block in turn.blocks))]
     return [
-        {"role": quirks.system_role, "content": content}
+        {"role": _role(quirks), "content": content}
         for turn in turns
         if (content := _prose(turn.blocks, quirks))
     ]
+
+
+def _role(quirks: Quirks) -> str:
+    return quirks.system_role or "system"
 
 
 def _prose(blocks: Sequence[Block], quirks: Quirks) -> str | list[dict[str, Any]]:
@@ -94,7 +98,7 @@ class _HistoryWriter:
                 yield self._assistant(turn)
             case "system":
                 content = _prose(turn.blocks, self._quirks)
-                yield {"role": self._quirks.system_role, "content": content}
+                yield {"role": _role(self._quirks), "content": content}
             case "user":
                 yield from self._user(turn)
 

@@ -20,8 +20,8 @@ from gwproxy.translate.errors import grammars
 from gwproxy.translate.errors.grammars import Named, Reading
 from gwproxy.translate.errors.refusals import REFUSAL_RULES
 from gwproxy.translate.errors.remedies import (
-    ALL_EDITED,
     EDITED,
+    OF_KINDS,
     Changes,
     Steps,
     steps_of_kind,
@@ -128,8 +128,6 @@ def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remed
 
 def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     """Tools of a kind that is refused, as functions, and items, in words."""
-    if not way.edited:
-        return
     for named in reading.named:
         if named.path[:1] in ((), ("tools",), ("tool_choice",), ("input",)) and not named.header:
             steps = steps_of_kind(named.value)
@@ -181,15 +179,17 @@ def _next_step(
     """The changes of the first step after those in force. In a relayed request, which begins with
     that number, only those were that are edits on its bytes, so that of the others the last is
     still to be tried."""
-    by_edit = any(step.keys() & ALL_EDITED for step in steps)
-    if by_edit and not way.edited:
+    names = frozenset(name for step in steps for name in step)
+    kinds = bool(names & OF_KINDS)
+    if kinds and not way.edited >= OF_KINDS:
         return None  # of other dialects nobody is sent such a thing
+    by_edit = kinds or (bool(names) and names <= way.edited)
     reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
     if way.faithful and not by_edit:
         return {"rebuild": True, **(steps[max((relayed, *reached))] if steps else {})}
     following = reached[-1] + 1 if reached else 0
     if following >= len(steps):
-        return None
+        return {"rebuild": True} if way.faithful and not kinds else None
     step = steps[following]
     return {name: value for name, value in step.items() if getattr(quirks, name) != value}
 

@@ -152,19 +152,55 @@ _OF_CONTENT: Final = (
         },
     ),
     *rules(
-        "a role is refused",
-        ({"system_role": "system", "mid_system": "wrap"},),
-        "badlogic/pi-mono PR#8109, openclaw/openclaw#8579, farion1231/cc-switch 9d3570980",
+        "the role developer is refused",
+        ({"system_role": "system"}, {"system_role": "system", "mid_system": "wrap"}),
+        "badlogic/pi-mono PR#8109, openclaw/openclaw#8579",
         {
-            r"role\W+(?:developer|system)\W+is not (?:allowed|supported)": "Invalid request: role "
+            r"role\W+developer\W+is not (?:allowed|supported)": "Invalid request: role "
             "'developer' is not allowed",
+            r"role: unknown variant `developer`, expected": "messages[0].role: unknown variant "
+            "`developer`, expected one of `system`, `user`, `assistant`, `tool`",
+            "'developer' is not one of": "'developer' is not one of ['system', 'user']",
             "role_unspecified": "unsupported role ROLE_UNSPECIFIED",
+        },
+    ),
+    *rules(
+        "instructions in mid-conversation are refused",
+        ({"mid_system": "wrap"},),
+        "farion1231/cc-switch 9d3570980, deepseek-ai/awesome-deepseek-integration#639, "
+        "nashsu/llm_wiki#45, jundot/omlx#197",
+        {
+            r"role\W+system\W+is not (?:allowed|supported)": "Invalid request: role 'system' is "
+            "not allowed here",
             "role: input should be 'user' or 'assistant'": "messages.2.role: Input should be "
             "'user' or 'assistant'",
-            r"role: unknown variant `(?:system|developer)`, expected": "Failed to deserialize the "
-            "JSON body into the target type: messages[1].role: unknown variant `system`, expected "
-            "`user` or `assistant` at line 1 column 33985",
-            "'developer' is not one of": "'developer' is not one of ['system', 'user']",
+            r"role: unknown variant `system`, expected": "Failed to deserialize the JSON body "
+            "into the target type: messages[1].role: unknown variant `system`, expected `user` or "
+            "`assistant` at line 1 column 33985",
+            "system message must be at the (?:beginning|start)": "System message must be at the "
+            "beginning.",
+        },
+    ),
+    *rules(
+        "text is taken only as a string",
+        ({"text_parts": "plain"},),
+        "musistudio/claude-code-router#1221, 0x676e67/duckai#16, moeru-ai/airi PR#1222, "
+        "danny-avila/LibreChat#3111, nextcloud/integration_openai#236, vercel/ai#1754",
+        {
+            r"input should be a valid string\W+(?:\w+\.)*(?:messages|input)\.\d+\.content\b": (
+                "Input error. Input should be a valid string: input.messages.0.content"
+            ),
+            r"\bcontent\W+(?:input )?(?:should|must) be a (?:valid )?string": "messages.0.content: "
+            "Input should be a valid string",
+            r"\b(?:messages|input)\W+\d+\W+(?:content\W+)?invalid type: sequence, expected a str": (
+                "messages[0].content: invalid type: sequence, expected a string at line 1 column 9"
+            ),
+            r"\bcontent\W+expected a string, but got an array": "Invalid type for "
+            "'messages[0].content': expected a string, but got an array instead.",
+            r"expected string at field messages\.content": "JSON format issue: expected string at "
+            "field messages.content got instead array",
+            r"\bcontent\W+proto field is not repeating": "invalid JSON payload: (messages[0]) "
+            "content: Proto field is not repeating, cannot start list.",
         },
     ),
     *rules(

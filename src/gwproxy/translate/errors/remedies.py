@@ -50,24 +50,26 @@ _MEMBERS: Final[Mapping[str, Steps]] = {
 }
 
 
+OF_KINDS: Final = frozenset(
+    {
+        "custom_tools",
+        "namespaces",
+        "client_tools",
+        "added_tools",
+        "agent_items",
+        "keeps_responses",
+    },
+)
+_OF_SPELLING: Final = frozenset({"system_role", "mid_system", "text_parts"})
 # By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
-        Dialect.RESPONSES: frozenset(
-            {
-                "custom_tools",
-                "namespaces",
-                "client_tools",
-                "added_tools",
-                "agent_items",
-                "keeps_responses",
-            },
-        )
+        Dialect.ANTHROPIC: _OF_SPELLING,
+        Dialect.CHAT: _OF_SPELLING,
+        Dialect.RESPONSES: _OF_SPELLING | OF_KINDS,
     }
 )
-
-ALL_EDITED: Final = frozenset().union(*EDITED.values())
 
 # The types of tools, of their calls and outputs, of the item that brings tools, and of what agents
 # say.

@@ -134,13 +134,16 @@ def _may_stand(before: Turn, following: Sequence[Turn]) -> bool:
 
 
 def _reminding(block: Block) -> Block:
-    """As Claude Code wraps its own reminders, which stay as they are."""
-    if not isinstance(block, Text):
-        return block
-    text = block.text.strip()
-    if text.startswith("<system-reminder>") and text.endswith("</system-reminder>"):
-        return block
-    return structs.replace(block, text=_REMINDER.format(block.text))
+    return structs.replace(block, text=reminder(block.text)) if isinstance(block, Text) else block
+
+
+def reminder(text: str) -> str:
+    """Instructions in a user's message: as Claude Code wraps its own reminders, which stay as they
+    are."""
+    bare = text.strip()
+    if bare.startswith("<system-reminder>") and bare.endswith("</system-reminder>"):
+        return text
+    return _REMINDER.format(text)
 
 
 def answer_calls(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

@@ -1,0 +1,91 @@
+"""How the messages of a body are spelled, as edits on its bytes: the role of instructions, and text
+as one string.
+
+A relayed body is edited as it came, a rendered one after its last pass; every byte outside the
+edits stays. The members are called alike in all dialects.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.history import reminder
+from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.splice import Edit, edited, put
+
+_PLACES: Final = (("messages", None), ("input", None))
+_INSTRUCTS: Final = frozenset({"system", "developer"})
+_WORDS: Final = frozenset({"text", "input_text", "output_text"})
+_GAP: Final = "\n\n"
+
+
+class _Message(Struct):
+    role: str = ""
+    content: Raw = Raw()
+
+
+_message: Final = msgspec.json.Decoder(_Message).decode
+_parts: Final = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_MISFITS: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+
+
+def respelled(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
+    """`body` with its messages as `quirks` say that the host takes them. Raises NotJson."""
+    if not quirks.system_role and quirks.mid_system == "native" and quirks.text_parts != "plain":
+        return body
+    return edited(body, [Edit(place, _Speller(quirks, losses).message) for place in _PLACES])
+
+
+class _Speller:
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
+        self._quirks = quirks
+        self._losses = losses
+        self._later = False
+
+    def message(self, text: bytes) -> bytes:
+        """One message or item, in their order."""
+        later, self._later = self._later, True
+        try:
+            told = _message(text)
+        except _MISFITS:
+            return text
+        if told.role in _INSTRUCTS:
+            text = self._instructions(text, told, later=later)
+        if self._quirks.text_parts == "plain" and bytes(told.content)[:1] == b"[":
+            text = edited(text, [Edit(("content",), self._joined)])
+        return text
+
+    def _instructions(self, text: bytes, told: _Message, *, later: bool) -> bytes:
+        role = self._quirks.system_role
+        if later and self._quirks.mid_system == "wrap":
+            self._losses.emulate("messages.system")
+            path = ("content",) if bytes(told.content)[:1] == b'"' else ("content", None, "text")
+            return edited(text, [put("role", b'"user"'), Edit(path, _reminding)])
+        if role is not None and role != told.role:
+            self._losses.rename("messages.role")
+            return edited(text, [put("role", jsonio.text(role))])
+        return text
+
+    def _joined(self, content: bytes) -> bytes:
+        """A list of texts as one string; with anything else in it, as it came."""
+        try:
+            parts = _parts(content)
+            kinds = {jsonio.loads(bytes(part["type"])) for part in parts}
+            if not kinds or not kinds <= _WORDS:
+                return content
+            texts = [str(jsonio.loads(bytes(part["text"]))) for part in parts]
+        except (*_MISFITS, jsonio.NotJson, KeyError):
+            return content
+        for name in dict.fromkeys(name for part in parts for name in part):
+            if name not in ("type", "text"):
+                self._losses.drop(f"messages.content.{name}")
+        return jsonio.text(_GAP.join(texts))
+
+
+def _reminding(text: bytes) -> bytes:
+    return jsonio.text(reminder(jsonio.loads(text))) if text[:1] == b'"' else text
