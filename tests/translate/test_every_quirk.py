@@ -118,7 +118,7 @@ FLIPS: dict[str, Flip] = {
         True, A, A, ask(thinking={"type": "disabled"}), never='"disabled"'
     ),
     "efforts": Flip(("low", "max"), C, C, ask(reasoning_effort="high"), only='"max"'),
-    "adaptive_thinking": Flip(True, A, A, ask(thinking={"type": "adaptive"}), only="adaptive"),
+    "adaptive_thinking": Flip(False, A, A, ask(thinking={"type": "adaptive"}), never="adaptive"),
     "signed_thinking": Flip(
         True, A, A, ask(HELLO, assistant(THOUGHT, CALL), user(result()), tools=[tool()]),
         never="hm-hm",
@@ -166,17 +166,17 @@ FLIPS: dict[str, Flip] = {
     "max_tools": Flip(1, A, C, ask(tools=[tool(), tool("behold")]), never="behold"),
     "tool_names": Flip("letter_first", A, C, ask(tools=[tool("1st.of_all")]), never='"1st'),
     "tool_extras": Flip(
-        True, A, A, ask(tools=[tool(), tool("b", defer_loading=True)]), only="defer_loading"
+        False, A, A, ask(tools=[tool(), tool("b", defer_loading=True)]), never="defer_loading"
     ),
     "tool_references": Flip(
-        True, A, A,
+        False, A, A,
         ask(
             HELLO,
             assistant(CALL),
             user(result({"type": "tool_reference", "tool_name": "look"})),
             tools=[tool()],
         ),
-        only='"tool_reference"',
+        never='"tool_reference"',
     ),
     "hosted_tools": Flip(
         False, R, R,
@@ -212,9 +212,9 @@ FLIPS: dict[str, Flip] = {
     "json_schema": Flip("prompt", C, C, ask(response_format=FORMAT), never="response_format"),
     # --- caching and identity
     "cache_marks": Flip(
-        True, A, A,
+        False, A, A,
         ask(system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]),
-        only="cache_control",
+        never="cache_control",
     ),
     "prompt_cache_key": Flip(True, C, C, ask(prompt_cache_key="kk"), only='"prompt_cache_key"'),
     "user_id": Flip("keep", A, A, ask(metadata={"user_id": "me-myself"}), only="me-myself"),

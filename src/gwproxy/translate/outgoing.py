@@ -109,9 +109,7 @@ class Outgoing(Struct, frozen=True):
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses
         upstream = expected.upstream
-        # A host whose requests are rebuilt has refused what clients of its dialect send today.
-        own = expected.client is upstream and not expected.quirks.rebuild
-        quirks = expected.quirks.decided(own=own)
+        quirks = expected.quirks.decided(own=expected.client is upstream)
         stops = request.stop if self._matches(request.stop) else ()
         if stops:
             losses.emulate("stop")

@@ -328,7 +328,7 @@ def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
 
 
 def test_the_rebuilding_alone_is_for_one_request() -> None:
-    found = remedy("cannot specify both 'thinking' and 'reasoning_effort'", faithful=True)
+    found = remedy("tokenization failed", faithful=True)
     assert found is not None
     assert (found.changes, found.lasting) == ({"rebuild": True}, False)
 

@@ -71,10 +71,10 @@ _OF_THINKING: Final = (
             "this model"
         },
     ),
-    # Of the two, the hub sends one.
+    # Of the two, the hub sends one where the host knows no adaptive thinking.
     *rules(
         "thinking and effort exclude each other",
-        REBUILD,
+        off("adaptive_thinking"),
         "HKUDS/nanobot#3939, anthropics/claude-code#65863, ding113/claude-code-hub#1257",
         {
             "cannot be disabled when '?reasoning_effort'? is set": "thinking options type cannot "
@@ -82,6 +82,7 @@ _OF_THINKING: Final = (
             "cannot specify both '?thinking'? and '?reasoning_effort": "cannot specify both "
             "'thinking' and 'reasoning_effort'",
         },
+        lasting=False,
     ),
     *rules(
         "other efforts are taken",
