@@ -178,9 +178,21 @@ def exclusive_lock(name: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
         os.close(descriptor)
 
 
+def expanded(text: str) -> Path:
+    """`text` as a path, with the folder of a user in place of a `~`. Raises ConfigError."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{text} is no path on this machine",
+            why=str(error).rstrip("."),
+            hint="write the whole path, from / on",
+        ) from None
+
+
 def _home_override() -> Path | None:
     value = os.environ.get(HOME_VARIABLE, "")
-    return Path(value).expanduser().absolute() if value else None
+    return expanded(value).absolute() if value else None
 
 
 def _sync_directory(path: Path) -> None:

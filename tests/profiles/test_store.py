@@ -167,6 +167,12 @@ def test_a_broken_file_is_reported_with_its_line_and_never_rewritten(config_file
     assert config_file.read_text(encoding="utf-8") == broken
 
 
+@pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "x = 1\0"])
+def test_what_the_parser_chokes_on_is_a_broken_file(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        store.parse(text, Path("config.toml"))
+
+
 def test_a_file_in_another_encoding_is_not_guessed_at(config_file: Path) -> None:
     config_file.write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigError, match="is not UTF-8 text"):

@@ -90,6 +90,26 @@ def test_a_file_that_is_gone_for_a_moment_changes_nothing(followed: Followed) ->
     assert followed.live.get() == 4
 
 
+def test_a_file_that_is_empty_for_a_moment_changes_nothing(followed: Followed) -> None:
+    """Editors truncate before they write."""
+    followed.write("")
+    assert (followed.live.get(), followed.live.look()) == (1, 1)
+    followed.write("3")
+    assert followed.live.look() == 3
+    assert (followed.reports, followed.live.trouble) == ([], None)
+
+
+def test_a_file_that_stays_empty_is_told_of_once(followed: Followed) -> None:
+    followed.write("")
+    for _ in range(3):
+        assert followed.live.look() == 1
+    assert followed.reports == [f"{followed.path} is empty"]
+    assert followed.live.trouble is not None
+    followed.write("4")
+    assert followed.live.get() == 4
+    assert followed.live.trouble is None
+
+
 def test_the_first_value_must_be_good(tmp_path: Path) -> None:
     path = tmp_path / "value"
     path.write_text("bad")

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from gwproxy import paths
 from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, CredentialError, KeyringError, UsageError
@@ -279,7 +279,7 @@ def _key_plan(
     if command:
         return KeyPlan({"key_command": changes.split_command(command)})
     if file:
-        path = Path(file).expanduser().absolute()
+        path = paths.expanded(file).absolute()
         credentials.read_key_file(path)
         return KeyPlan({"key_file": str(path)})
     if stdin:

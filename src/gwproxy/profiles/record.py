@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from gwproxy import paths
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import endpoints
 from gwproxy.profiles.model_facts import ModelFacts, facts_of
@@ -266,7 +266,7 @@ class _Reader:
                     raise self._bad("key_command", 'must be a list such as ["pass", "show", "x"]')
                 return KeyRef("command", command=command)
             case ["key_file"]:
-                path = Path(self._text("key_file", "")).expanduser()
+                path = paths.expanded(self._text("key_file", ""))
                 if not path.is_absolute():
                     raise self._bad("key_file", "must be an absolute path")
                 return KeyRef("file", path=path)

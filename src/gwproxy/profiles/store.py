@@ -234,8 +234,9 @@ def _read(path: Path) -> bytes:
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    # RecursionError: brackets in brackets, deeper than the parser goes.
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    # RecursionError: brackets in brackets, deeper than the parser goes. ValueError, of which the
+    # parser's own error is one: a number of more digits than Python reads.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not valid TOML",
             why=str(error),

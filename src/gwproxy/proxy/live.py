@@ -40,6 +40,7 @@ class Live(Generic[T]):
         self._load = load
         self._report = report
         self._stamp = _stamp(self._path)
+        self._emptied: Stamp = None
         self._value = load()
 
     @property
@@ -48,9 +49,11 @@ class Live(Generic[T]):
         return self._value
 
     def get(self) -> T:
+        """The value in force."""
         stamp = _stamp(self._path)
-        # No file is no edit: some editors take it away for the moment of saving.
-        if stamp is not None and stamp != self._stamp:
+        # No file and an empty one are no edits: some editors take it away, or truncate it, for the
+        # moment of saving.
+        if stamp is not None and stamp != self._stamp and stamp[1]:
             # Before reading: what is written meanwhile must be noticed next time.
             self._stamp = stamp
             try:
@@ -63,6 +66,16 @@ class Live(Generic[T]):
                 if self._welcome is not None:
                     self._welcome(self._value)
         return self._value
+
+    def look(self) -> T:
+        """The same, for who looks every few seconds: a file that is still empty is told of."""
+        stamp, before = _stamp(self._path), self._emptied
+        self._emptied = stamp if stamp is not None and not stamp[1] else None
+        if self._emptied is not None and self._emptied == before != self._stamp:
+            self._stamp = before
+            self.trouble = ConfigError(f"{self._path} is empty", why="that is hardly meant")
+            self._report(self.trouble)
+        return self.get()
 
     def _as_broken_edit(self, error: Exception) -> GwproxyError:
         if isinstance(error, GwproxyError):

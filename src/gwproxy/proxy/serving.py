@@ -236,7 +236,7 @@ async def _follow(plan: Live[Plan], every_s: float, worker: Worker) -> None:
     while True:
         await asyncio.sleep(every_s)
         with worker.piece_of_work():
-            plan.get()
+            plan.look()
 
 
 def refuse_remote(options: Options) -> None:
