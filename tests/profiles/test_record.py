@@ -160,7 +160,7 @@ def test_the_demo_needs_neither_key_nor_address() -> None:
         ({"preset": "kimi-code", "key_file": "k"}, "profiles.kimi.key_file: must be an absolute"),
         (
             {"preset": "kimi-code", "key_file": "~no-such-user/k"},
-            "~no-such-user/k is on this machine",
+            "~no-such-user/k is no path on this machine",
         ),
         (
             {"preset": "kimi-code", "key_env": "A", "key_file": "/k"},

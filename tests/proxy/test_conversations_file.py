@@ -234,6 +234,21 @@ async def test_it_is_kept_for_other_servers_at_once(start: Callable[..., Convers
         await one.forget("a")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be taken away there")
+async def test_a_file_that_was_taken_away_is_begun_anew(
+    start: Callable[..., Conversations], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = start()
+    assert await one.keep(kept("a"))
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    with pytest.raises(Unknown):
+        await one.find("a")
+    assert await one.keep(kept("b"))
+    assert await start().find("b") == kept("b")
+    assert "was taken away" in caplog.text
+
+
 async def test_a_broken_chain_names_what_is_missing(start: Callable[..., Conversations]) -> None:
     conversations = start()
     first = kept("a")

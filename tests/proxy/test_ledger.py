@@ -219,6 +219,21 @@ def test_an_emptied_file_is_begun_anew(start: Callable[..., Ledger], path: Path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be taken away there")
+def test_a_file_that_was_taken_away_is_begun_anew(
+    start: Callable[..., Ledger], path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = start()
+    ledger.add(entry(1))
+    until(lambda: ids(path) == ["req_0001"])
+    for file in path.parent.glob("usage.db*"):
+        file.unlink()
+    ledger.add(entry(2))
+    ledger.close()
+    assert ids(path) == ["req_0002"]
+    assert "was taken away" in caplog.text
+
+
 def test_a_file_of_a_newer_gwproxy_is_left_alone(
     start: Callable[..., Ledger], path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

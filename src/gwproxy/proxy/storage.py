@@ -60,6 +60,32 @@ class Schema:
     statements: str
 
 
+class OpenFile:
+    """One connection to the file at `path`, for the thread that opened it."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._identity = _identity(path)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted, or another one put in its place: what is written now
+        nobody will find."""
+        return _identity(self._path) != self._identity
+
+    def close(self) -> None:
+        close(self._connection)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def open_file(path: Path, schema: Schema, *, patience_s: float) -> Connection:
     """The file, made where there is none, checked, and with its schema; for the thread that calls.
     `patience_s` is how long another process may hold it. Raises Trouble."""

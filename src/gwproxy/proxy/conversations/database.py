@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gwproxy.proxy import storage
 from gwproxy.proxy.conversations.kept import Kept
-from gwproxy.proxy.storage import Connection, Schema, Trouble
+from gwproxy.proxy.storage import Schema, Trouble
 from gwproxy.translate.responses.kept import record, state
 
 MOST_RESPONSES: Final = 10_000
@@ -76,11 +76,8 @@ SELECT {_COLUMNS} FROM chain JOIN responses ON responses.id = chain.id ORDER BY 
 """
 
 
-class Database:
-    """One connection, for the thread that opened it. Every method raises Trouble."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class Database(storage.OpenFile):
+    """Every method raises Trouble."""
 
     @classmethod
     def open(cls, path: Path, tell: Callable[[Trouble, Path], None]) -> Database:
@@ -89,10 +86,7 @@ class Database:
         with storage.explained():
             # These are people's words: what is deleted is to be gone.
             connection.execute("PRAGMA secure_delete=ON")
-        return cls(connection)
-
-    def close(self) -> None:
-        storage.close(self._connection)
+        return cls(connection, path)
 
     def keep(self, kept: Kept, now_s: int) -> bool:
         """Write one response, and make room for it. False when it cannot be kept: its id is taken,

@@ -145,6 +145,9 @@ class Conversations:
 
     def _ask(self, ask: Callable[[Database], T]) -> T:
         assert self._path is not None
+        if self._database is not None and self._database.is_gone:
+            self._close_database()
+            _LOGGER.warning("%s was taken away: what was kept in it is gone", self._path)
         try:
             if self._database is None:
                 self._database = Database.open(self._path, _tell_of_damage)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gwproxy.proxy import storage
 from gwproxy.proxy.ledger.entry import COLUMNS, Entry
-from gwproxy.proxy.storage import Connection, Schema, Trouble
+from gwproxy.proxy.storage import Schema, Trouble
 
 SCHEMA_VERSION: Final = 1
 
@@ -54,11 +54,8 @@ _INSERT: Final = (
 )
 
 
-class Database:
-    """One connection, for the thread that opened it. Every method raises Trouble."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class Database(storage.OpenFile):
+    """Every method raises Trouble."""
 
     @classmethod
     def open(
@@ -67,14 +64,14 @@ class Database:
         """The file, made where there is none, checked, and with its schema. `tell` hears of a
         damaged one, which is put aside."""
         schema = Schema(SCHEMA_VERSION, _SCHEMA)
-        return cls(storage.open_or_begin_anew(path, schema, patience_s=_BUSY_S, tell=tell))
+        return cls(storage.open_or_begin_anew(path, schema, patience_s=_BUSY_S, tell=tell), path)
 
     @classmethod
     def read(cls, path: Path) -> Database | None:
         """The file for reading alone; None where there is none. A newer schema is read too: its
         columns only ever get more."""
         connection = storage.open_for_reading(path, patience_s=_BUSY_S)
-        return None if connection is None else cls(connection)
+        return None if connection is None else cls(connection, path)
 
     def insert(self, entries: Sequence[Entry]) -> None:
         """All of them, or none."""
@@ -99,9 +96,6 @@ class Database:
         """All rows of a query: read at once, for an open reading keeps the log growing."""
         with storage.explained():
             return self._connection.execute(query, parameters).fetchall()
-
-    def close(self) -> None:
-        storage.close(self._connection)
 
 
 def check(path: Path) -> int | None:

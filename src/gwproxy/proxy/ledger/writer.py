@@ -136,6 +136,10 @@ class Ledger:
         database: Database | None = None
         pause_s = self._first_pause_s
         while batch := self._next_batch():
+            if database is not None and database.is_gone:
+                database.close()
+                database = None
+                _LOGGER.warning("%s was taken away; a new ledger is begun", self._path)
             try:
                 database = database or Database.open(self._path, _tell_of_damage)
                 self._write(database, batch)
