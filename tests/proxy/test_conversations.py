@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -212,9 +213,14 @@ async def test_it_is_remembered_across_a_restart(
 
 
 async def test_another_profile_can_go_on(
-    start_gateway: StartGateway, start_provider: StartProvider, file: Path
+    start_gateway: StartGateway,
+    start_provider: StartProvider,
+    file: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each upstream gets back the thoughts that it can read, and no other."""
+    """Each upstream gets back the thoughts that it can read, and no other. Whose words went where
+    is in the log."""
+    caplog.set_level(logging.INFO)
     providers = {}
     for name in ("chat-that-thinks", "anthropic-only", "responses-only"):
         providers[name] = await start_provider(UPSTREAMS[name].manners)
@@ -224,7 +230,11 @@ async def test_another_profile_can_go_on(
     told: list[str] = []
     for name in (*providers, *providers):
         path = f"/profiles/{name}{RESPONSES}"
+        caplog.clear()
         response = await post(gateway, said(name, **previous), path=path)
+        others = [other for other in dict.fromkeys(told[::2]) if other != name]
+        remark = f"sends on the words of profile {', '.join(others)}"
+        assert (remark in caplog.text) == bool(others)
         told.append(name)
         assert texts(providers[name]) == told
         told.append(answered(response))

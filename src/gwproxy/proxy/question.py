@@ -84,6 +84,9 @@ class Question:
         if route.quirks.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
         await self._begin_turn(route)
+        if self.turn is not None and (others := self.turn.other_makers):
+            # A person who keeps two providers apart is to see where their words went.
+            record.add_remark(f"sends on the words of profile {', '.join(others)}")
         self.bridge = self._new_bridge(route)
         outgoing = await self._translated(self.bridge)
         self._refuse_losses()

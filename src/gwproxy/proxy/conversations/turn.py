@@ -99,6 +99,13 @@ class Turn:
         return turn
 
     @property
+    def other_makers(self) -> Sequence[str]:
+        """The other profiles whose answers this one's provider gets to see, each once."""
+        chain = self._past.chain if self._past is not None else ()
+        makers = dict.fromkeys(kept.maker for kept in chain)
+        return [maker for maker in makers if maker != self._setting.maker]
+
+    @property
     def _leans(self) -> bool:
         return self._wished.previous_response_id is not None or bool(self._wished.references)
 
