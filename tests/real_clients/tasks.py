@@ -115,6 +115,12 @@ def with_tool(name: str, **arguments: object) -> Task:
     return _ending_in_report(name, {"tool": name, "input": arguments}, _WRITE)
 
 
+def with_patch(patch: str, text: str) -> Task:
+    """Codex's free-form tool writes the file, as the function that stands in for it."""
+    steps = ({"tool": "apply_patch", "input": {"input": patch}}, _DIGEST, _REPORT)
+    return Task("patch", steps, turns=len(steps), says=(digest(text),), writes={FILE: text})
+
+
 def with_subagent() -> Task:
     """Claude Code starts a second conversation, which writes the file."""
     inner = in_prompt([dict(_WRITE), {"text": "SUBAGENT DONE"}])

@@ -1,4 +1,5 @@
-"""What only Codex does: tools in a namespace, and pictures and other bytes as tool output."""
+"""What only Codex does: tools in a namespace and free-form ones, pictures and other bytes as tool
+output."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from gwproxy.simulator import Rule
 from real_clients.coding_tools import CODEX
 from real_clients.installed import needs
 from real_clients.stage import SetStage
-from real_clients.tasks import IMAGE, PICTURE, PNG, WRITE_AND_REPORT, with_tool
-from support.upstreams import CHAT_ONLY, UPSTREAMS
+from real_clients.tasks import FILE, IMAGE, PICTURE, PNG, WRITE_AND_REPORT, with_patch, with_tool
+from support.upstreams import CHAT_ONLY, RESPONSES_ONLY, UPSTREAMS, Upstream
 
 pytestmark = [pytest.mark.clients, needs("codex")]
 
@@ -54,3 +56,32 @@ async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
     # With a command it also asks which models there are.
     assert "/v1/models" in stage.gateway.log
     assert "failed to refresh available models" not in finished.ran.stderr
+
+
+FUNCTIONS_ONLY = Upstream(
+    replace(
+        RESPONSES_ONLY.manners,
+        models=("gpt-5.5",),
+        rules=frozenset({Rule.FUNCTION_TOOLS}),
+    ),
+    "custom",
+    {"model": "gpt-5.5", "dialects": ["responses"]},
+)
+PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+first\n*** End Patch\n"
+
+
+async def test_a_host_that_takes_functions_only_patches_files(set_stage: SetStage) -> None:
+    """What it refuses in the first turn it is told in its way, and in later turns at once."""
+    stage = await set_stage(FUNCTIONS_ONLY)
+    stage.set_up("codex")
+    task = with_patch(PATCH, "first\n")
+    ran = await stage.run(CODEX.command(task.prompt, stage.home))
+    assert '"type":"file_change"' in ran.stdout
+    assert (stage.work / FILE).read_text(encoding="utf-8") == task.writes[FILE]
+    assert task.says[0] in CODEX.final_text(ran.stdout)
+    refused = ["custom", "tool_search", "web_search"]
+    asked = stage.provider.generations
+    assert [one.status for one in asked] == [400] * len(refused) + [200] * task.turns
+    first = {tool["type"] for tool in asked[0].body["tools"]}
+    assert first == {"function", *refused}
+    assert "apply_patch" in {tool["name"] for tool in asked[-1].body["tools"]}
