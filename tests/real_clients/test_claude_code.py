@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
-from gwproxy.simulator import Delivery, Ending
+from gwproxy.simulator import Delivery, Ending, Refusal
 from gwproxy.simulator.conversation import Called, Returned
 from real_clients.coding_tools import CLAUDE_CODE
 from real_clients.installed import needs
@@ -79,3 +83,52 @@ async def test_a_wrong_token_stops_it_at_once(set_stage: SetStage) -> None:
     assert ran.code != 0
     assert stage.gateway.log.count("  claude-cli/") == 1, stage.gateway.log
     assert stage.provider.requests == []
+
+
+# A real Claude behind a reseller, under its preset and under none.
+BARE = replace(CLAUDE, preset="custom", settings={"dialects": ["anthropic"], "model": CLAUDE.model})
+# What is refused, what then goes of the body and of the betas.
+REFUSED = {
+    "context_management": (
+        "context_management: Extra inputs are not permitted",
+        rb',"context_management":\{"edits":\[\{[^]]*\]\}',
+        "context-management",
+    ),
+    "ttl": (
+        "system.1.cache_control.ephemeral.ttl: Extra inputs are not permitted",
+        rb',"ttl":"1h"',
+        "extended-cache-ttl",
+    ),
+}
+
+
+@pytest.mark.parametrize("upstream", [CLAUDE, BARE], ids=["preset", "bare"])
+@pytest.mark.parametrize("member", REFUSED)
+async def test_one_refused_member_goes_and_nothing_else(
+    set_stage: SetStage, upstream: Upstream, member: str
+) -> None:
+    """Of ten turns and more each has its marks, betas, metadata, adaptive thinking and tools."""
+    words, gone, beta = REFUSED[member]
+    stage = await set_stage(upstream)
+    stage.provider.will(Refusal(400, words))
+    variables = {**stage.by_hand(), "ENABLE_PROMPT_CACHING_1H": "1"}
+    command = CLAUDE_CODE.command(LONG.prompt, stage.home)
+    ran = await stage.run(command, {**CLAUDE_CODE.environment, **variables})
+    assert ran.code == 0, ran
+    refused, *turns = [one for one in stage.provider.generations if one.body.get("tools")]
+    assert len(turns) == LONG.turns
+    assert refused.body["thinking"]["type"] == "adaptive"
+    assert refused.body["metadata"]["user_id"]
+    assert turns[0].raw == re.sub(gone, b"", refused.raw) != refused.raw
+    betas = (refused.header("anthropic-beta") or "").split(",")
+    assert [name for name in betas if name.startswith(beta)]
+    kept = ",".join(name for name in betas if not name.startswith(beta))
+    heads = []
+    for turn in turns:
+        assert (turn.status, turn.query) == (200, refused.query)
+        assert turn.header("anthropic-beta") == kept
+        heads.append({name: value for name, value in turn.body.items() if name != "messages"})
+        assert turn.raw.count(b'"cache_control":{') == refused.raw.count(b'"cache_control":{')
+    assert heads == heads[:1] * len(turns)
+    cached = [turn.figures.cached for turn in turns if turn.figures]
+    assert all(before < after for before, after in pairwise(cached)), cached
