@@ -21,6 +21,7 @@ from gwproxy.proxy.log import Record
 from gwproxy.proxy.question import begin_turn
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
+from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import Call
 from gwproxy.translate.bridge import Bridge, RequestHead, request_head
 from gwproxy.translate.hub import Dialect
@@ -56,7 +57,7 @@ async def count(
     head["x-gwproxy-route"] = headers.printable(route.header)
     counted = await _Upstream(services, route, request.headers, bridge).count(body)
     if counted is None:
-        counted = _estimated(bridge, body)
+        counted = await off_the_loop(lambda: _estimated(bridge, body), body, services.limits)
         head["x-gwproxy-loss"] = "synth:count"
     record.status = 200
     return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
@@ -78,7 +79,7 @@ async def count_input(
     head = answers.head(Dialect.RESPONSES, record.request_id)
     head["x-gwproxy-route"] = headers.printable(route.header)
     head["x-gwproxy-loss"] = "synth:count"
-    counted = _estimated(bridge, turn.body)
+    counted = await off_the_loop(lambda: _estimated(bridge, turn.body), turn.body, services.limits)
     record.status = 200
     told = {"object": "response.input_tokens", "input_tokens": counted}
     return answers.whole(jsonio.dumps(told), head)
@@ -128,7 +129,10 @@ class _Upstream(Struct, frozen=True):
         if wanted == "auto" and not await counters.has(counter, lambda: self._counts(url)):
             return None
         try:
-            status, counted = await self._ask(url, self.bridge.count_request(body))
+            counting = await off_the_loop(
+                lambda: self.bridge.count_request(body), body, self.services.limits
+            )
+            status, counted = await self._ask(url, counting)
         except (Failed, Rejected, NotJson, TimeoutError):
             return None
         if wanted == "auto" and status in NO_ROUTE:

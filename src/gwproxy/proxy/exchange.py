@@ -21,10 +21,11 @@ from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.lanes import Place
 from gwproxy.proxy.log import LOGGER, Record
 from gwproxy.proxy.outlet import Outlet
-from gwproxy.proxy.question import Question, off_the_loop
+from gwproxy.proxy.question import Question
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer, RequestHead
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
@@ -202,7 +203,7 @@ class Exchange:
             result = await self._collected(bridge, answer, begun)
         else:
             body = await answer.read_whole(limit, begun)
-            result = await off_the_loop(bridge.reply, body, self._services.limits.thread_bytes)
+            result = await off_the_loop(lambda: bridge.reply(body), body, self._services.limits)
         if isinstance(result, Failure):
             return self._refuse(bridge.render(result))
         if (turn := self._question.turn) is not None:

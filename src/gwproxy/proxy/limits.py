@@ -98,6 +98,9 @@ class Limits:
     thread_bytes: int = 8 * _MIB
     """Bodies from here on are translated in a thread: the loop must not stand still for 20 ms."""
 
+    thread_objects: int = 3_000
+    """And those that hold so many objects: about 15 µs each (`threads`)."""
+
     edit_look_s: float = 2.0
     """How often config.toml is looked at while no request comes: whoever has just saved it looks at
     the log."""

@@ -4,9 +4,7 @@ refusal says how it should have been.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -19,6 +17,7 @@ from gwproxy.proxy.healing import Healed, Trial
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.route import Route, Routes
 from gwproxy.proxy.services import Services
+from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
 from gwproxy.translate.errors.healing import REFUSED, Remedy
@@ -239,17 +238,10 @@ class Question:
 
     async def _translated(self, bridge: Bridge) -> bytes:
         """The body for the upstream. Raises Rejected and NotJson."""
-        longest = self._services.limits.thread_bytes
-        addresses = await off_the_loop(bridge.image_addresses, self._body, longest)
+        limits, body = self._services.limits, self._body
+        addresses = await off_the_loop(lambda: bridge.image_addresses(body), body, limits)
         images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
-        return await off_the_loop(lambda body: bridge.request(body, images), self._body, longest)
-
-
-async def off_the_loop(translate: Callable[[bytes], T], body: bytes, longest: int) -> T:
-    """`translate(body)`; in a thread where it would stop the loop for other streams."""
-    if len(body) < longest:
-        return translate(body)
-    return await asyncio.to_thread(translate, body)
+        return await off_the_loop(lambda: bridge.request(body, images), body, limits)
 
 
 async def begin_turn(
@@ -264,7 +256,7 @@ async def begin_turn(
         maker=route.profile.name,
         native=native,
         remembers=route.quirks.keeps_responses,
-        thread_bytes=services.limits.thread_bytes,
+        limits=services.limits,
         new_id=answers.new_id,
     )
     return await Turn.begin(setting, body)

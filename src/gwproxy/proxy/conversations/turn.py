@@ -13,7 +13,6 @@ what was asked.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -23,7 +22,9 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.conversations.kept import Kept
 from gwproxy.proxy.conversations.store import LARGEST_BYTES, Conversations, TooLong, Unknown
 from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.storage import Trouble
+from gwproxy.proxy.threads import off_the_loop
 from gwproxy.translate.responses.kept import record, state
 from gwproxy.translate.responses.kept.record import Listener, Moment, Record
 from gwproxy.translate.responses.kept.state import State
@@ -35,14 +36,14 @@ T = TypeVar("T")
 class Setting:
     """What a turn finds: `keeps` says whether responses are to be kept at all, `maker` is the
     profile that answers, and `native` whether its upstream speaks this very dialect; it then
-    `remembers`, None where nobody knows. Bodies of `thread_bytes` and more are read in a thread."""
+    `remembers`, None where nobody knows."""
 
     conversations: Conversations
     keeps: bool
     maker: str
     native: bool
     remembers: bool | None
-    thread_bytes: int
+    limits: Limits
     new_id: Callable[[str], str]
 
     @property
@@ -119,9 +120,7 @@ class Turn:
         return True
 
     async def _off_the_loop(self, work: Callable[[], T]) -> T:
-        if len(self.body) < self._setting.thread_bytes:
-            return work()
-        return await asyncio.to_thread(work)
+        return await off_the_loop(work, self.body, self._setting.limits)
 
     async def _recall(self, wished: State) -> _Past | None:
         """None where the upstream is to be asked, which may know what is not kept here. Raises
