@@ -1,12 +1,15 @@
-"""A refusal that means something else than it says gets a word in the log, and only there."""
+"""A refusal that means something else than it says gets a word in the log, and only there; one of
+ours names the command that lifts it."""
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
 
+from gwproxy.profiles.quirks import parse_quirk
 from gwproxy.profiles.record import make_profile
 from gwproxy.proxy import hints
 from gwproxy.proxy.route import Route
@@ -15,6 +18,7 @@ from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
 from support.gateway import StartGateway, messages
 from support.provider import StartProvider
+from support.scripted import StartScripted, whole
 
 OVERLOADED = Failure(FailureKind.OVERLOADED, "The engine is currently overloaded", 429)
 GATE = Failure(FailureKind.PERMISSION, str(client_gate().message), 403)
@@ -84,3 +88,42 @@ async def test_the_client_hears_the_upstream_and_the_log_says_more(
         told.append((got.status, "let in" in caplog.text or "lets in" in caplog.text))
     assert told == [(529, True), (403, True), (200, False), (529, False)]
     assert {one.header("user-agent") for one in provider.generations} == {"odd/1"}
+
+
+PDF = "JVBERi0xLg=="
+FILE = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}
+DOCUMENT = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+WITH_A_PDF: dict[str, dict[str, Any]] = {
+    "/v1/messages": {
+        "max_tokens": 64,
+        "messages": [{"role": "user", "content": [{"type": "document", "source": DOCUMENT}]}],
+    },
+    "/v1/chat/completions": {
+        "messages": [{"role": "user", "content": [{"type": "file", "file": FILE}]}],
+    },
+    "/v1/responses": {
+        "input": [{"role": "user", "content": [{"type": "input_file", **FILE}]}],
+    },
+}
+
+
+@pytest.mark.parametrize("path", WITH_A_PDF)
+async def test_a_refusal_of_ours_names_the_exact_command_that_lifts_it(
+    start_gateway: StartGateway, start_scripted: StartScripted, path: str
+) -> None:
+    upstream = await start_scripted(whole)
+    quirks = {"documents": False, "rebuild": True}
+    record = {"openai_url": upstream.url, "model": "m", "dialects": ["chat"], "quirks": quirks}
+    gateway = await start_gateway({"up": record})
+    async with gateway.post(path, {"model": "m", **WITH_A_PDF[path]}) as response:
+        answer = await response.json()
+        assert response.status == 400
+    assert not upstream.visits
+    assert ("type" in answer) is (path == "/v1/messages")
+    command = re.search(r"gwproxy profile set up quirk\.(\S+)", answer["error"]["message"])
+    assert command is not None, answer
+    name, value = parse_quirk(command[1])
+    lifted = await start_gateway({"up": record | {"quirks": quirks | {name: value}}})
+    async with lifted.post(path, {"model": "m", **WITH_A_PDF[path]}) as response:
+        assert response.status == 200, await response.text()
+    assert PDF in upstream.visits[0].body.decode()

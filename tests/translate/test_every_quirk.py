@@ -259,3 +259,45 @@ def test_a_quirk_is_obeyed(name: str) -> None:
     if flip.never:
         assert flip.never in before
         assert flip.never not in after
+
+
+EXTRAS = ("adaptive_thinking", "tool_extras", "tool_references", "cache_marks")
+WITH_EXTRAS = {
+    "model": "m",
+    "max_tokens": 9_000,
+    "thinking": {"type": "adaptive"},
+    "output_config": {"effort": "low"},
+    "messages": [{"role": "user", "content": "hi"}],
+    "tools": [tool(strict=True, defer_loading=True, cache_control={"type": "ephemeral"})],
+}
+
+
+def upstream_body(client: Dialect, quirks: Quirks, request: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        bridge_of(client, A, quirks, stream=False).request(json.dumps(request).encode())
+    )
+    return found
+
+
+def test_extras_of_which_nobody_knows_go_where_the_client_meant_them_and_nowhere_else() -> None:
+    """A Messages client's reach a Messages host as they came; of a Chat client none is made up for
+    it; a host that is known to take them gets those that the request asks for."""
+    relayed = upstream_body(A, Quirks(), WITH_EXTRAS)
+    assert relayed == WITH_EXTRAS | {"model": "up"}
+    rebuilt = upstream_body(A, Quirks(rebuild=True), WITH_EXTRAS)
+    for name in ("thinking", "output_config", "tools"):
+        assert rebuilt[name] == WITH_EXTRAS[name]
+    chat = {
+        "model": "m",
+        "messages": [HELLO],
+        "reasoning_effort": "low",
+        "tools": [function(strict=True)],
+    }
+    unknown, known = (
+        upstream_body(C, Quirks(**dict.fromkeys(EXTRAS, value)), chat) for value in (None, True)
+    )
+    assert unknown["thinking"]["type"] == "enabled"
+    assert "output_config" not in unknown and "strict" not in unknown["tools"][0]
+    assert known["thinking"] == {"type": "adaptive"}
+    assert known["output_config"] == {"effort": "low"}
+    assert known["tools"][0]["strict"] is True

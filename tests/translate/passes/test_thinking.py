@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gwproxy.translate.hub import (
+    Block,
     Call,
     Dialect,
     Reasoning,
+    Refusal,
     Request,
     Result,
     Seal,
@@ -72,6 +74,28 @@ def test_claude_gets_its_own_signed_thoughts_only() -> None:
     turn = Turn("assistant", (own, foreign, unknown, THOUGHT, Text("t")))
     out, _ = applied(thinking.replay, Request("m", (turn,)), signed_thinking=True, family="claude")
     assert out.turns[0].blocks == (own, unknown, Text("t"))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "kept"),
+    [
+        ((THOUGHT, Text("t"), THOUGHT), (THOUGHT, Text("t"))),
+        ((THOUGHT, Call("a", "read", "{}"), THOUGHT, THOUGHT), (THOUGHT, Call("a", "read", "{}"))),
+        ((THOUGHT, Refusal("no"), THOUGHT), (THOUGHT, Refusal("no"))),
+        ((THOUGHT,), ()),
+        ((THOUGHT, Text("t")), (THOUGHT, Text("t"))),
+    ],
+)
+def test_a_reasoning_item_that_led_to_nothing_stays_here(
+    blocks: tuple[Block, ...], kept: tuple[Block, ...]
+) -> None:
+    """OpenAI's alone refuses it: "provided without its required following item"."""
+    request = Request("m", (Turn("assistant", blocks), Turn("user", (Text("go on"),))))
+    out, losses = applied(thinking.replay, request, Dialect.RESPONSES)
+    assert out.turns[0].blocks == kept
+    assert losses == ([] if kept == blocks else ["drop:messages.thinking"])
+    for other in (Dialect.CHAT, Dialect.ANTHROPIC):
+        assert applied(thinking.replay, request, other) == (request, [])
 
 
 def test_a_tool_loop_that_lost_its_thought_goes_on_without_thinking() -> None:
