@@ -223,6 +223,7 @@ ALSO_CALLED = {
     "tools.cache_control": "cache_control",
     "output_config.format": "response_format",
     "text.format": "response_format",
+    "web_search_options": "web_search",
 }
 # Members by which Chat hosts and clients switch thinking off.
 SWITCHES = ("thinking", "enable_thinking", "chat_template_kwargs", "reasoning_effort", "reasoning")
