@@ -177,6 +177,23 @@ def test_towards_the_client_only_what_helps_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("client", "header"),
+    [
+        (Dialect.ANTHROPIC, "request-id"),
+        (Dialect.CHAT, "x-request-id"),
+        (Dialect.RESPONSES, "x-request-id"),
+    ],
+)
+def test_a_relayed_answer_bears_its_makers_id_where_the_sdk_looks(
+    client: Dialect, header: str
+) -> None:
+    for theirs in ("request-id", "x-request-id", "x-trace-id"):
+        found = headers.towards_client({theirs: "req_up"}, client)
+        assert found == {header: "req_up", "x-gwproxy-upstream-request-id": "req_up"}
+    assert headers.towards_client({}, client) == {}
+
+
 @pytest.mark.parametrize("value", ["a\x0bb", "é", "x" * 1001, ""])
 def test_values_that_could_split_a_header_are_left_out(value: str) -> None:
     assert headers.towards_client({"retry-after": value, "request-id": value}) == {}

@@ -162,7 +162,7 @@ class Healing:
 
     def _is_new_guess(self, route: Route, remedy: Remedy) -> bool:
         """What only seems to have helped may have been chance: it has to be seen twice."""
-        guess = (route.profile.name, route.model, remedy.omits)
+        guess = (route.profile.name, route.model, (*remedy.omits, *remedy.changes))
         if guess in self._guesses:
             return False
         self._guesses[guess] = None

@@ -288,6 +288,20 @@ def test_what_means_something_is_never_left_out(member: str) -> None:
         assert [(one.omits, one.lasting) for one in found] == [((), False)]
 
 
+@pytest.mark.parametrize("param", ["tools.1", "input", "input[3].type"])
+def test_where_it_stumbled_is_enough_for_a_guess(param: str) -> None:
+    failure = Failure(FailureKind.INVALID, "Invalid input", 400, param=param)
+    kinds = dict.fromkeys(("custom_tools", "namespaces", "client_tools"), False)
+    found = list(heal(failure, Quirks(), upstream=Dialect.RESPONSES, faithful=True))
+    assert [(one.changes, one.guessed) for one in found] == [(kinds, True)]
+    quirks = found[0].applied(Quirks())
+    again = next(heal(failure, quirks, upstream=Dialect.RESPONSES, faithful=True))
+    assert list(again.changes) == ["hosted_tools" if param == "tools.1" else "added_tools"]
+    assert not list(heal(failure, Quirks(), upstream=Dialect.CHAT, faithful=True))
+    said = Failure(FailureKind.INVALID, "Your prompt was flagged", 400, param=param)
+    assert not list(heal(said, Quirks(), upstream=Dialect.RESPONSES, faithful=True))
+
+
 def test_what_an_upstream_does_not_remember_is_remembered_here() -> None:
     message = "previous_response_id: Extra inputs are not permitted"
     found = next(heal(refusal(message), Quirks(), upstream=Dialect.RESPONSES, faithful=True))

@@ -26,6 +26,7 @@ from gwproxy.translate.errors.remedies import (
     Steps,
     steps_of_kind,
     steps_of_member,
+    steps_unsaid,
 )
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.omittable import pattern_of
@@ -108,6 +109,10 @@ def heal(
         yield from _instead(reading, quirks, way)
     elif not known:
         yield from _guessed(failure.message, quirks, upstream)
+        steps = steps_unsaid(failure.message, failure.param)
+        changes = _next_step(steps, quirks, way) if steps else None
+        if changes is not None:
+            yield Remedy("a kind of tool or item may be refused", changes, guessed=True)
 
 
 def is_refused_again(remedy: Remedy, failure: Failure, upstream: Dialect) -> bool:

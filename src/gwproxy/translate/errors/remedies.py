@@ -96,6 +96,21 @@ def steps_of_kind(kind: str | None) -> Steps:
     return off(quirk) if quirk is not None else ()
 
 
+_SAYS_NOTHING: Final = re.compile(r"invalid (?:input|value|request|type)\.?", re.IGNORECASE)
+_PLACE: Final = re.compile(r"(tools|input)(?:[.\[].*)?", re.DOTALL)
+
+
+def steps_unsaid(message: str, param: str | None) -> Steps:
+    """What may spare a refusal that says where it stumbled and over nothing: `Invalid input` at
+    `tools.1` or `input` (agent0ai/agent-zero#1724, CommandCodeAI/command-code#893)."""
+    place = _PLACE.fullmatch(param or "")
+    if place is None or not _SAYS_NOTHING.fullmatch(message.strip()):
+        return ()
+    kinds = ("custom_tools", "namespaces", "client_tools")
+    last = "hosted_tools" if place[1] == "tools" else "added_tools"
+    return off(*kinds) + off(*kinds, last)
+
+
 # What may be meant inside a message: `thinking` is another thing there.
 _IN_MESSAGES: Final = frozenset({"reasoning_content"})
 
