@@ -10,6 +10,8 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError
+from gwproxy.profiles import learned, store
+from gwproxy.profiles.names import model_names
 
 
 def test_one_folder_holds_everything_when_asked_for(gwproxy_home: Path) -> None:
@@ -84,3 +86,17 @@ def test_a_planted_link_is_not_followed_by_a_lock(gwproxy_home: Path, tmp_path: 
     with pytest.raises(ConfigError, match="cannot open the lock"), paths.exclusive_lock("config"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+@pytest.mark.parametrize("name", ["config.toml", "learned.json", "token"])
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(gwproxy_home: Path, name: str) -> None:
+    gwproxy_home.mkdir(exist_ok=True)
+    os.mkfifo(gwproxy_home / name)
+    with pytest.raises(OSError, match="no regular file"):
+        paths.open_regular(gwproxy_home / name)
+    assert model_names()
+    assert learned.load() == ()
+    if name == "config.toml":
+        with pytest.raises(ConfigError, match="cannot read"):
+            store.load()

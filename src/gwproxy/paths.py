@@ -9,12 +9,15 @@ Nothing here knows what the files mean, and the files of other tools are none of
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from gwproxy.errors import ConfigError
 
@@ -176,6 +179,25 @@ def exclusive_lock(name: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
         yield
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file at `path`, for reading. Raises OSError, also for a pipe, which would keep whoever
+    opens it waiting for ever."""
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "It is no regular file", str(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
 
 
 def expanded(text: str) -> Path:

@@ -12,6 +12,7 @@ from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import headers
 from gwproxy.proxy.route import Route, Routes
+from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Dialect
 
 KEY = "sk-upstream-0123456789"
@@ -197,6 +198,14 @@ def test_a_relayed_answer_bears_its_makers_id_where_the_sdk_looks(
 @pytest.mark.parametrize("value", ["a\x0bb", "é", "x" * 1001, ""])
 def test_values_that_could_split_a_header_are_left_out(value: str) -> None:
     assert headers.towards_client({"retry-after": value, "request-id": value}) == {}
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["retry-after", "retry-after-ms"])
+def test_nobody_is_told_to_wait_for_ever(name: str, value: str) -> None:
+    assert headers.towards_client({name: value}) == {}
+    failure = complaints.failure(429, {name: value}, b"{}")
+    assert failure.retry_after_s is None
 
 
 def test_the_query_is_not_a_way_to_smuggle_a_token_on() -> None:

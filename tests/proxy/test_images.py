@@ -63,6 +63,12 @@ def redirecting(location: str) -> Callable[[Visit], Awaitable[None]]:
         "64:ff9b::7f00:1",
         "::7f00:1",
         "2002:7f00:1::",
+        "fec0::1",
+        "feff::1",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b:1:ffff::808:808",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:10.0.0.1",
     ],
 )
 def test_addresses_of_this_machine_and_its_network_are_not_public(address: str) -> None:
@@ -73,6 +79,7 @@ def test_addresses_of_this_machine_and_its_network_are_not_public(address: str) 
     "address",
     [
         "93.184.215.14",
+        "::ffff:0:8.8.8.8",
         "2606:2800:21f:cb07::1",
         "64:ff9b::5db8:d70e",
         "::ffff:8.8.8.8",

@@ -547,6 +547,39 @@ async def test_environment_proxies_serve_the_rest(
     assert KEY not in proxy.visits[0].head.decode()
 
 
+@pytest.mark.parametrize(
+    ("proxy", "why"),
+    [
+        ("socks5://me:s3cret@proxy.example:1080", "socks5:// is not spoken here"),
+        ("http://me:s3cret@[::1", "it is no address"),
+        ("http://me:s3cret@proxy.example:99999", "it is no address"),
+        ("://me:s3cret", "it is no address"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch, proxy: str, why: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    gateway = await start_gateway({"up": {"openai_url": "https://far.example", "model": "m"}})
+    status, text = await ask(gateway)
+    assert status == 503
+    assert why in text
+    assert "HTTPS_PROXY" in text
+    assert "s3cret" not in text
+
+
+@pytest.mark.parametrize("status", [0, 99, 600, 999])
+async def test_a_status_that_is_none_is_a_broken_answer(start: Start, status: int) -> None:
+    async def odd(visit: Visit) -> None:
+        visit.writer.write(b"HTTP/1.1 %03d X\r\ncontent-length: 2\r\n\r\n{}" % status)
+        await visit.writer.drain()
+
+    gateway, _ = await start(odd)
+    found, text = await ask(gateway)
+    assert found == 502
+    assert "127.0.0.1" in text
+
+
 async def test_a_chat_request_relayed_word_for_word(start: Start) -> None:
     gateway, upstream = await start(whole)
     body = b'{ "stream" : false , "model":"m",\n "messages":[],"n": 1.10, "x":{"model":"m"} }'

@@ -50,7 +50,7 @@ def load() -> tuple[Lesson, ...]:
 
 def _listed() -> list[Any]:
     try:
-        with paths.learned_file().open("rb") as file:
+        with paths.open_regular(paths.learned_file()) as file:
             values = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return []

@@ -61,9 +61,9 @@ def _make() -> Secret:
 def _read() -> Secret | None:
     path = paths.token_file()
     try:
-        with path.open(encoding="ascii") as file:
+        with paths.open_regular(path) as file:
             status = os.fstat(file.fileno())
-            text = file.read(4096).strip()
+            text = file.read(4096).decode("ascii").strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -37,7 +37,7 @@ def model_names() -> list[str]:
 
 def _profiles() -> dict[str, Any]:
     try:
-        with paths.config_file().open("rb") as file:
+        with paths.open_regular(paths.config_file()) as file:
             profiles = tomllib.load(file).get("profiles", {})
     except (OSError, ValueError):
         return {}

@@ -207,7 +207,7 @@ def _changed(
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with paths.open_regular(path) as file:
             status = os.fstat(file.fileno())
             content = file.read(_MAX_CONFIG_BYTES + 1)
         content.decode()

@@ -8,6 +8,7 @@ headers of an upstream never get through.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -106,7 +107,7 @@ def towards_client(
     passed = {}
     for name, value in upstream.items():
         lower = name.lower()
-        if _passes(lower) and _PRINTABLE.fullmatch(value):
+        if _passes(lower) and _PRINTABLE.fullmatch(value) and not _endless(lower, value):
             passed[lower] = value
     request_id = upstream_request_id(upstream)
     if request_id:
@@ -114,6 +115,16 @@ def towards_client(
         if relayed_to is not None:
             passed[request_id_header(relayed_to)] = request_id
     return passed
+
+
+def _endless(name: str, value: str) -> bool:
+    """Whether a client would wait for ever, or break: `retry-after: inf` was seen."""
+    if not name.startswith("retry-after"):
+        return False
+    try:
+        return not math.isfinite(float(value))
+    except ValueError:
+        return False  # a date
 
 
 def _passes(name: str) -> bool:

@@ -29,15 +29,24 @@ from gwproxy.translate.passes.media import IMAGE_TYPES, Fetched, sniffed
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_REDIRECTS: Final = 4
-_WITH_IPV4: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
-"""IPv4 behind a translator (RFC 6052), and an old spelling of it (RFC 4291): the last four bytes
-are the address that is reached."""
+_WITH_IPV4: Final = (
+    ipaddress.IPv6Network("64:ff9b::/96"),
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),
+    ipaddress.IPv6Network("::/96"),
+)
+"""IPv4 behind a translator (RFC 6052, RFC 2765), and an old spelling of it (RFC 4291): the last
+four bytes are the address that is reached."""
+
+_INSIDE: Final = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("fec0::/10"))
+"""Translators of one network's own (RFC 8215), and what was once `site-local` (RFC 3879)."""
 
 
 def is_public(address: Address) -> bool:
     """Whether `address`, or the IPv4 address that it carries inside, belongs to the internet at
     large."""
     if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _INSIDE):
+            return False
         inner = address.ipv4_mapped or address.sixtofour
         if any(address in network for network in _WITH_IPV4):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)

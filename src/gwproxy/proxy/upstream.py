@@ -32,6 +32,10 @@ from gwproxy.proxy.log import LOGGER
 from gwproxy.translate.hub import Failure
 
 _REDIRECTS: Final = range(300, 400)
+_STATUSES: Final = range(200, 600)
+"""What RFC 9110 (15) knows of a last answer."""
+
+_PROXY_HINT: Final = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in gwproxy's environment names it"
 
 _MASKED_KEY_BYTES: Final = 16
 """Shorter keys are placeholders for a local server ("ollama") and may be words of an answer."""
@@ -96,7 +100,11 @@ class Upstream:
 
     async def send(self, call: Call) -> Answer:
         """Send `call` and wait for the head of the answer. Raises Failed."""
-        target = self._target(call.url)
+        try:
+            target = self._target(call.url)
+        except ValueError as error:
+            words, hint = f"the proxy of this machine cannot be used: {error}", _PROXY_HINT
+            raise Failed(failures.unconfigured(words, hint), nothing_sent=True) from None
         host = target.url.raw_authority
         try:
             response = await self._send_repeating(call, target)
@@ -108,6 +116,9 @@ class Upstream:
         if response.status in _REDIRECTS:
             response.close()
             raise Failed(failures.redirected(host, response.status))
+        if response.status not in _STATUSES:
+            response.close()
+            raise Failed(failures.broken(host, f"answered with a status of {response.status:03}"))
         return Answer(response, host, call)
 
     async def _send_repeating(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
@@ -353,7 +364,8 @@ class _LargeBody(payload.Payload):
 
 
 def _environment_proxy(url: URL) -> URL | None:
-    """HTTPS_PROXY and friends, read by ourselves; this machine is never asked through a proxy."""
+    """HTTPS_PROXY and friends, read by ourselves; this machine is never asked through a proxy.
+    Raises ValueError for what is none, without its words: there may be a password in it."""
     host = url.host or ""
     proxies = urllib.request.getproxies_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")
@@ -361,4 +373,15 @@ def _environment_proxy(url: URL) -> URL | None:
         return None
     if urllib.request.proxy_bypass(host):
         return None
-    return URL(proxy if "://" in proxy else f"http://{proxy}")
+    scheme, separator, _ = proxy.partition("://")
+    if scheme and separator and scheme.lower() not in ("http", "https"):
+        # aiohttp would speak HTTP to it, and show it the password.
+        raise ValueError(f"{scheme[:20]}:// is not spoken here, only http:// and https://")
+    try:
+        found = URL(proxy if separator else f"http://{proxy}")
+        usable = bool(found.host) and found.port is not None
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("it is no address of the form http://HOST:PORT")
+    return found

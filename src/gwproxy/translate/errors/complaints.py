@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import email.utils
 import html
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -281,9 +282,11 @@ def _figures(complaint: Complaint) -> tuple[int | None, int | None, int | None]:
 def _retry_after(headers: Mapping[str, str], kind: FailureKind, message: str) -> float | None:
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * unit)
+            wait_s = float(headers[name]) * unit
         except (KeyError, ValueError):
             continue
+        if math.isfinite(wait_s):
+            return max(0.0, wait_s)
     if "retry-after" in headers and "date" in headers:
         try:
             until = email.utils.parsedate_to_datetime(headers["retry-after"])
