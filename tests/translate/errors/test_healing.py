@@ -233,6 +233,22 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
     assert found.lasting is rule.lasts(found.changes)
 
 
+@pytest.mark.parametrize("faithful", [True, False])
+def test_tools_that_a_host_cannot_load_later_lose_that_mark_alone(faithful: bool) -> None:
+    words = (
+        "Deferred custom tools are only supported on Anthropic models and on Anthropic-compatible "
+        "provider endpoints that implement deferral."
+    )
+    found, *others = heal(refusal(words), Quirks(), upstream=Dialect.ANTHROPIC, faithful=faithful)
+    assert (found.omits, found.changes) == (("tools[].defer_loading",), {})
+    assert found.lasting
+    (then,) = heal(
+        refusal(words), found.applied(Quirks()), upstream=Dialect.ANTHROPIC, faithful=faithful
+    )
+    assert [then] == others
+    assert then.changes["tool_extras"] is False
+
+
 NAMING: list[tuple[Dialect, str, tuple[str, ...]]] = [
     (
         Dialect.ANTHROPIC,

@@ -171,10 +171,12 @@ def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
         match = rule.words.search(failure.message)
         if match is None or rule.kind is not failure.kind:
             continue
+        cause = rule.cause.format(*match.groups())
+        if not set(rule.omits) <= set(quirks.omit):
+            yield Remedy(cause, omits=rule.omits)
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
         changes = _next_step(steps, quirks, way, rule.relayed)
         if changes is not None:
-            cause = rule.cause.format(*match.groups())
             yield Remedy(cause, changes, lasting=rule.lasts(changes))
 
 

@@ -348,6 +348,7 @@ _OF_TOOLS: Final = (
             "only supported on Anthropic models and on Anthropic-compatible provider endpoints "
             "that implement deferral."
         },
+        omits=("tools[].defer_loading",),
     ),
     # The schema is then told in the prompt.
     *rules(

@@ -12,12 +12,12 @@ from gwproxy.translate.hub import FailureKind
 
 
 class RefusalRule(Struct, frozen=True):
-    """`words` of a refusal of this `kind`, and the changes that spare it: `steps` from the mildest
-    on, or made of what the words capture. A step that is in force already did not help; the next
-    one may; a relayed request begins with number `relayed`, for what is its client's own is not
-    told from what is not. `example` is a text that has the words, `source` says whose they are.
-    `lasting`: the host wants it so, or the quirks that it wants; else the one request was at fault.
-    `cause` is for people."""
+    """`words` of a refusal of this `kind`, and the changes that spare it: `omits` are left out, or
+    else `steps` are taken from the mildest on, or made of what the words capture. A step that is in
+    force already did not help; the next one may; a relayed request begins with number `relayed`,
+    for what is its client's own is not told from what is not. `example` is a text that has the
+    words, `source` says whose they are. `lasting`: the host wants it so, or the quirks that it
+    wants; else the one request was at fault. `cause` is for people."""
 
     cause: str
     words: re.Pattern[str]
@@ -27,6 +27,7 @@ class RefusalRule(Struct, frozen=True):
     lasting: bool | tuple[str, ...] = True
     kind: FailureKind = FailureKind.INVALID
     relayed: int = 0
+    omits: tuple[str, ...] = ()
 
     def lasts(self, changes: Changes) -> bool:
         """Whether what helped is kept for later requests."""
@@ -44,8 +45,9 @@ def rules(
     lasting: bool | tuple[str, ...] = True,
     kind: FailureKind = FailureKind.INVALID,
     relayed: int = 0,
+    omits: tuple[str, ...] = (),
 ) -> Iterator[RefusalRule]:
     """One rule for each way to word the same refusal."""
     for words, example in examples.items():
         pattern = re.compile(words, re.IGNORECASE | re.DOTALL)
-        yield RefusalRule(cause, pattern, steps, example, source, lasting, kind, relayed)
+        yield RefusalRule(cause, pattern, steps, example, source, lasting, kind, relayed, omits)
