@@ -130,7 +130,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "relay", "reading",
     },
     "wire": {
-        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal",
+        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",
         "arguments", "splice", "sieve", "growing",
     },
     "passes": {

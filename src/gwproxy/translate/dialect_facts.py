@@ -69,7 +69,8 @@ class DialectFacts:
     told by their place and not by the call's id.
 
     Content: `native`, blocks of its own; `sound`, `file_ids` of images, `text_documents`,
-    `addressed_documents` (by URL or file id) and `pdf_only`, documents of no other type.
+    `addressed_documents` (by URL or file id) and `pdf_only`, documents of no other type;
+    `tool_media`, whether they may stand in what a tool gave back.
 
     Thoughts that go back: `signatures`, whether a signature without words is one;
     `reasoning_items`, whether they are items of the server's own, each followed by what it led to.
@@ -127,6 +128,7 @@ class DialectFacts:
     text_documents: Condition = "never"
     addressed_documents: bool = True
     pdf_only: bool = False
+    tool_media: bool = True
     signatures: bool = False
     reasoning_items: bool = False
     deferred: Condition = "never"

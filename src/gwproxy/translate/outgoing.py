@@ -23,8 +23,10 @@ from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import recalled, session_of
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
+from gwproxy.translate.quirks import known_to_refuse
 from gwproxy.translate.respell import respelled
 from gwproxy.translate.wire import jsonio, seal
+from gwproxy.translate.wire.beside import set_beside
 
 # Nearly no request has one; a body with a conversation about addresses has them escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
@@ -94,6 +96,10 @@ class Outgoing(Struct, frozen=True):
             why = "thoughts that we sealed: opened for their maker, or left out"
             paths = ("thinking", "messages[].content[]", "messages[].reasoning_seal", "input[]")
             outgoing = tally.edited(why, outgoing, opened, *paths)
+        if unread.upstream.outputs is not None and known_to_refuse(quirks.tool_media):
+            moved = set_beside(outgoing, unread.upstream.outputs)
+            why = "a host that takes text alone of a tool"
+            outgoing = tally.edited(why, outgoing, moved, "messages[]", "input[]")
         flattened = None
         if unread.upstream.flatten is not None:
             names = Names(unread.upstream.facts, quirks, keeps_ids=True)

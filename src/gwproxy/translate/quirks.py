@@ -190,8 +190,12 @@ class Quirks:
         ),
     ] = "string"
     tool_media: Annotated[
-        bool, About("images may stand in `tool` messages (Chat)", "farion1231/cc-switch 6c9d444c8")
-    ] = False
+        bool | None,
+        About(
+            "images and documents may stand in what a tool gave back; else they go behind it",
+            "farion1231/cc-switch 6c9d444c8, ggml-org/llama.cpp#23890",
+        ),
+    ] = None
     vision: Annotated[bool, About("takes images", _KIMI_MODELS)] = True
     documents: Annotated[bool | None, About("takes documents (PDF)", "MoonshotAI/Kimi-K2.5#27")] = (
         None

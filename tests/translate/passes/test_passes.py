@@ -60,8 +60,9 @@ def test_a_pass_names_what_it_changed(
 
 # Their changes lose nothing: neutral values left out, a limit that the client did not ask for, a
 # choice among no tools, an effort called by the name that this host has for it, or said as
-# a budget.
+# a budget, a picture behind the result that names it.
 SILENT = {
+    "media of tools",
     "sampling",
     "output limit",
     "tool choice",

@@ -98,9 +98,20 @@ def codec() -> Codec:
         writer,
     )
     from gwproxy.translate.codec import Codec
+    from gwproxy.translate.wire.beside import Outputs
 
+    outputs = Outputs(
+        ("messages", None, "content"),
+        "type",
+        frozenset({"tool_result"}),
+        "content",
+        "tool_use_id",
+        frozenset({"image", "document"}),
+        "text",
+    )
     return Codec(
         facts=FACTS,
+        outputs=outputs,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,

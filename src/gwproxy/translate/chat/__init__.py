@@ -40,6 +40,7 @@ FACTS: Final = DialectFacts(
     name_length=64,  # [a-zA-Z0-9_-]{1,64}
     arguments="raw",
     continues="prefill",
+    tool_media=False,
     pairs_by_place=True,
     cache_key="prompt_cache_key",
     sampling=frozenset({"temperature", "top_p", "frequency_penalty", "presence_penalty", "seed"}),
@@ -65,9 +66,21 @@ def codec() -> Codec:
         writer,
     )
     from gwproxy.translate.codec import Codec
+    from gwproxy.translate.wire.beside import Outputs
 
+    outputs = Outputs(
+        ("messages",),
+        "role",
+        frozenset({"tool"}),
+        "content",
+        "tool_call_id",
+        frozenset({"image_url", "file", "input_audio", "video_url"}),
+        "text",
+        b'{"role":"user","content":[%b]}',
+    )
     return Codec(
         facts=FACTS,
+        outputs=outputs,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,

@@ -125,18 +125,13 @@ class _HistoryWriter:
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _result_content(self, result: Result) -> str | list[dict[str, Any]]:
-        inline = self._quirks.tool_media
         lines = []
         parts: list[dict[str, Any]] = []
-        media = 0
         for block in result.blocks:
-            if not isinstance(block, Media):
-                lines.append(self._result_text(block))
-            elif inline:
+            if isinstance(block, Media):
                 parts += render_parts(block)
             else:
-                media += 1
-                lines.append(f"{_media_label(media, result.call_id)[:-1]}: next user message]")
+                lines.append(self._result_text(block))
         text = "\n".join(lines)
         if result.is_error:
             text = _ERROR + text if text else _ERROR.rstrip()
@@ -150,41 +145,24 @@ class _HistoryWriter:
                 return f"[found the tool {name}: it can be called now]"
         raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a tool result")
 
-    def _result_media(self, result: Result) -> list[dict[str, Any]]:
-        """The pictures of a result, each after its label, for the next user message."""
-        if self._quirks.tool_media:
-            return []
-        media = [block for block in result.blocks if isinstance(block, Media)]
-        return [
-            part
-            for number, block in enumerate(media, 1)
-            for part in (text_part(_media_label(number, result.call_id)), *render_parts(block))
-        ]
-
     # --- user
 
     def _user(self, turn: Turn) -> Iterator[dict[str, Any]]:
-        """The results first, each a message, then what else there is, with their pictures."""
-        media: list[dict[str, Any]] = []
+        """The results first, each a message, then what else there is."""
         parts: list[dict[str, Any]] = []
         for block in turn.blocks:
             if isinstance(block, Result):
                 yield self._tool_message(block)
-                media += self._result_media(block)
             else:
                 parts += render_parts(block)
-        if media or parts:
-            yield {"role": "user", "content": self._user_content(media + parts)}
+        if parts:
+            yield {"role": "user", "content": self._user_content(parts)}
 
     def _user_content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
         texts = [part["text"] for part in parts if part["type"] == "text"]
         if len(texts) < len(parts) or (self._quirks.text_parts == "parts" and len(parts) > 1):
             return parts
         return GAP.join(texts)
-
-
-def _media_label(number: int, call_id: str) -> str:
-    return f"[media {number} of tool result {call_id}]"
 
 
 def parse_messages(messages: Sequence[Message], losses: Losses) -> tuple[Turn, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, KINDS_OF_ITEMS
+from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, IN_OUTPUTS, KINDS_OF_ITEMS
 from gwproxy.translate.errors.remedies import (
     REBUILD,
     off,
@@ -213,6 +213,7 @@ _OF_CONTENT: Final = (
             "result content: unsupported content type in ContentBlockParamUnion: tool_reference"
         },
     ),
+    *IN_OUTPUTS,
     *rules(
         "documents are refused",
         off("documents"),

@@ -87,3 +87,27 @@ KINDS_OF_ITEMS: Final = (
         },
     ),
 )
+
+IN_OUTPUTS: Final = (
+    # They go behind it. A host that takes no pictures at all then says so in other words.
+    *rules(
+        "images in what a tool gave back are refused",
+        off("tool_media"),
+        "ggml-org/llama.cpp#23890, MoonshotAI/Kimi-K2.5#27, farion1231/cc-switch 6c9d444c8",
+        {
+            "output of tool call should be 'input text'": "Output of tool call should be 'Input "
+            "text'",
+            r"tool_result\S*: input tag '(?:image|document)' found": "messages.2.content.0."
+            "tool_result.content.1: Input tag 'image' found using 'type' does not match any of "
+            "the expected tags: 'text'",
+            r"image urls are only allowed for messages with role 'user'": "Invalid 'messages[2]'. "
+            "Image URLs are only allowed for messages with role 'user', but this message with "
+            "role 'tool' contains an image URL.",
+            r"\.output\S*: unknown variant `input_(?:image|file)": "input[2].output[1]: "
+            "unknown variant `input_image`, expected `input_text`",
+            "tool (?:message|result|output)s? (?:only supports?|must be) text": "tool messages "
+            "only support text content",
+        },
+    ),
+)
+"""Pictures and files in what a tool gave back."""

@@ -75,6 +75,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
     Pass("first and last", history.begin_and_end, "something to answer"),
     Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
+    Pass("media of tools", media.set_beside, "hosts that take text alone of a tool"),
     Pass("calls last", history.calls_last, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
     Pass("tool references", tools.name_references, "what a tool search found, in words"),

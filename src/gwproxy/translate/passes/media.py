@@ -20,9 +20,10 @@ from typing import Final
 from msgspec import Struct, structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
-from gwproxy.translate.hub import Block, Media, Request, Result, Text
+from gwproxy.translate.hub import Block, Media, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks, known_to_refuse
+from gwproxy.translate.wire.beside import label, place
 from gwproxy.translate.wire.fields import Unsupported
 
 # What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
@@ -212,6 +213,44 @@ def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Reques
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
         return request
     return structs.replace(request, turns=tuple(turns))
+
+
+def set_beside(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """What tools showed, behind the results of its turn where it cannot stand in them."""
+    inside = facts.tool_media if quirks.tool_media is None else quirks.tool_media
+    if inside or not any(map(_shows, request.turns)):
+        return request
+    turns = (_beside(turn) if _shows(turn) else turn for turn in request.turns)
+    return structs.replace(request, turns=tuple(turns))
+
+
+def _shows(turn: Turn) -> bool:
+    return any(
+        type(inner) is Media
+        for block in turn.blocks
+        if type(block) is Result
+        for inner in block.blocks
+    )
+
+
+def _beside(turn: Turn) -> Turn:
+    results: list[Block] = []
+    shown: list[Block] = []
+    for result in turn.blocks:
+        if type(result) is not Result:
+            continue
+        words: list[Block] = []
+        number = 0
+        for block in result.blocks:
+            if type(block) is Media:
+                number += 1
+                shown += (Text(label(number, result.call_id)), block)
+                words.append(Text(place(number, result.call_id)))
+            else:
+                words.append(block)
+        results.append(structs.replace(result, blocks=tuple(words)))
+    rest = [block for block in turn.blocks if type(block) is not Result]
+    return structs.replace(turn, blocks=(*results, *shown, *rest))
 
 
 def first_new(request: Request) -> int:

@@ -72,9 +72,21 @@ def codec() -> Codec:
         sealed,
         writer,
     )
+    from gwproxy.translate.wire.beside import Outputs
 
+    outputs = Outputs(
+        ("input",),
+        "type",
+        frozenset({"function_call_output", "custom_tool_call_output"}),
+        "output",
+        "call_id",
+        frozenset({"input_image", "input_file"}),
+        "input_text",
+        b'{"type":"message","role":"user","content":[%b]}',
+    )
     return Codec(
         facts=FACTS,
+        outputs=outputs,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,
