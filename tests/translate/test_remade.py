@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 from support.bridges import bridge_of
 from support.chat_grammar import collect
+from support.generated import JSON_VALUES, TEXTS
 from support.responses_grammar import events
 
 A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
@@ -120,6 +123,7 @@ RESPONSE: dict[str, Any] = {
     "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8, "iterations": [1]},
 }
 ANSWERS = {A: MESSAGE, C: COMPLETION, R: RESPONSE}
+SAYING = JSON_VALUES.filter(lambda value: value is not None)
 EVERY_DIALECT = pytest.mark.parametrize("dialect", list(ANSWERS))
 
 
@@ -151,6 +155,26 @@ def collected(dialect: Dialect, stream: bytes, step: int = 100_000) -> Any:
 @pytest.mark.parametrize("step", [1, 100, 100_000])
 def test_a_made_stream_put_together_is_the_answer_again(dialect: Dialect, step: int) -> None:
     assert collected(dialect, made(dialect), step) == ANSWERS[dialect]
+
+
+@EVERY_DIALECT
+@given(extras=st.lists(SAYING, min_size=30, max_size=30), text=TEXTS)
+@settings(max_examples=40)
+def test_whatever_else_an_object_of_the_answer_has_stays(
+    dialect: Dialect, extras: list[Any], text: str
+) -> None:
+    unknown = iter(extras * 3)
+
+    def extended(value: Any, name: str = "") -> Any:
+        if isinstance(value, list):
+            return [extended(one) for one in value]
+        if isinstance(value, dict) and name != "input":
+            members = {key: extended(member, key) for key, member in value.items()}
+            return {**members, "x_new": next(unknown)}
+        return text if name in ("text", "content", "thinking") else value
+
+    answer = extended(ANSWERS[dialect])
+    assert collected(dialect, made(dialect, answer)) == answer
 
 
 def test_a_stream_tells_late_what_clients_look_for_at_its_end() -> None:

@@ -11,12 +11,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.hub import Dialect, Seal
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 from support.bridges import bridge_of
+from support.generated import OBJECTS
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}
@@ -204,3 +207,39 @@ def test_an_item_of_somebody_elses_is_taken_away(made: Seal) -> None:
     sent, bridge = sent_by(Dialect.RESPONSES, responses(ITEM % seal.wrap(made).encode() + CALLED))
     assert sent == responses(CALLED[1:])
     assert list(bridge.tally.losses) == ["drop:messages.thinking"]
+
+
+FOREIGN = seal.wrap(Seal("kimi", "signature", "EqQB"))
+SEALED: dict[Dialect, tuple[str, dict[str, Any], dict[str, Any] | None]] = {
+    Dialect.ANTHROPIC: (
+        "messages",
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "", "signature": FOREIGN}],
+        },
+        None,
+    ),
+    Dialect.CHAT: (
+        "messages",
+        {"role": "assistant", "reasoning_seal": FOREIGN, "reasoning_content": "a", "x": 1.0},
+        {"role": "assistant", "reasoning_content": "a", "x": 1.0},
+    ),
+    Dialect.RESPONSES: ("input", {"type": "reasoning", "encrypted_content": FOREIGN}, None),
+}
+
+
+@pytest.mark.parametrize("dialect", SEALED)
+@given(turns=st.lists(st.one_of(st.none(), OBJECTS), max_size=5), others=OBJECTS)
+def test_outside_the_envelopes_every_byte_stays(
+    dialect: Dialect, turns: list[Any], others: dict[str, Any]
+) -> None:
+    """None stands for a turn with an envelope."""
+    place, sealed, rest = SEALED[dialect]
+    given = [sealed if turn is None else turn for turn in turns]
+    left = [rest if turn is None else turn for turn in turns if turn is not None or rest]
+
+    def body(history: list[Any]) -> bytes:
+        members = {**others, "model": "m", place: history}
+        return json.dumps(members, ensure_ascii=False).encode()
+
+    assert sent_by(dialect, body(given))[0] == body(left)
