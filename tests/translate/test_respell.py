@@ -1,4 +1,4 @@
-"""Roles and text as a host takes them: edits on a relayed body, every other byte as it came."""
+"""Roles, text and names as a host takes them: edits on a relayed body, all else as it came."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gwproxy.translate.anthropic import FACTS as MESSAGES
+from gwproxy.translate.chat import FACTS as CHAT
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
@@ -23,7 +25,7 @@ PLACES = pytest.mark.parametrize("place", [b"messages", b"input"])
 
 def told(place: bytes, messages: bytes, **quirks: Any) -> tuple[bytes, list[str]]:
     losses = Losses()
-    return respelled(AROUND % (place, messages), Quirks(**quirks), losses), list(losses)
+    return respelled(AROUND % (place, messages), CHAT, Quirks(**quirks), losses), list(losses)
 
 
 @PLACES
@@ -62,13 +64,28 @@ def test_a_list_of_text_alone_is_one_string(place: bytes) -> None:
     assert losses == ["drop:messages.content.cache_control"]
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (b'{"x":1.0, "max_tokens" : 9}', b'{"x":1.0, "max_completion_tokens" : 9}'),
+        (b'{"max_tokens":9, "max_completion_tokens":8}', b'{"max_completion_tokens":8}'),
+        (b'{"max_completion_tokens":8 }', b'{"max_completion_tokens":8 }'),
+    ],
+)
+def test_the_limit_goes_by_the_name_that_the_host_knows(given: bytes, sent: bytes) -> None:
+    quirks, losses = Quirks(max_tokens_field="max_completion_tokens"), Losses()
+    assert respelled(given, CHAT, quirks, losses) == sent
+    assert list(losses) == ([] if given == sent else ["rename:max_tokens"])
+    assert respelled(given, MESSAGES, quirks, losses) == given
+
+
 @given(JSON_VALUES, st.sampled_from(["system", "user"]), TEXTS)
 def test_what_it_does_not_understand_stays(value: object, role: str, text: str) -> None:
     message = {"role": role, "content": text, "other": value}
     body = json.dumps({"messages": [message, value], "input": value}).encode()
     quirks = Quirks(system_role="system", text_parts="plain")
-    once = respelled(body, quirks, Losses())
-    assert respelled(once, quirks, Losses()) == once
+    once = respelled(body, CHAT, quirks, Losses())
+    assert respelled(once, CHAT, quirks, Losses()) == once
     assert json.loads(once)["messages"][0] == message
 
 

@@ -89,7 +89,7 @@ class DialectFacts:
 
     Settings: the members of `sampling` that it has; `verbosity`; `needs_limit`, whether a request
     must limit its answer, and `least_limit`, below which is a 400 (Anthropic's own API takes 0, to
-    warm a cache; nobody else does);
+    warm a cache; nobody else does), `limit_names`, where that goes by more than one name;
     `most_stops` in a request, None without a limit, and `names_stop`, whether an answer says which
     one it was; `fixed_while_thinking`, whether models fix sampling then, and `most_temperature`;
     `plain_json`, whether JSON can be asked for without a schema; `tiers` of service, `tier_names`,
@@ -147,6 +147,7 @@ class DialectFacts:
     verbosity: bool = False
     needs_limit: bool = False
     least_limit: int = 1
+    limit_names: tuple[str, ...] = ()
     most_stops: int | None = None
     names_stop: bool = False
     fixed_while_thinking: bool = False

@@ -106,9 +106,10 @@ class Outgoing(Struct, frozen=True):
             flat, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
             why = "a host that takes functions only"
             outgoing = tally.edited(why, outgoing, flat, "tools[]", "tool_choice", "input[]")
-        spelled = respelled(outgoing, quirks, tally.losses)
-        why = "a host that takes other roles, or text as a string"
-        outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]")
+        facts = unread.upstream.facts
+        spelled = respelled(outgoing, facts, quirks, tally.losses)
+        why = "a host that takes other roles and names, or text as a string"
+        outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]", *facts.limit_names)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
         return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
 
@@ -143,7 +144,7 @@ class Outgoing(Struct, frozen=True):
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
         expected = structs.replace(expected, context=context)
         rendered = upstream.render_request(request, quirks, losses)
-        rendered = respelled(rendered, quirks, losses)
+        rendered = respelled(rendered, upstream.facts, quirks, losses)
         return omit.without(rendered, quirks.omit, losses, tally.edits), expected
 
     def _matches(self, stops: tuple[str, ...]) -> bool:

@@ -148,9 +148,9 @@ class Quirks:
         ),
     ] = 0
     max_tokens_field: Annotated[
-        Literal["max_tokens", "max_completion_tokens"],
+        Literal["max_tokens", "max_completion_tokens"] | None,
         About("the Chat field that limits the answer", "can1357/oh-my-pi#2289"),
-    ] = "max_tokens"
+    ] = None
     sampling: Annotated[
         Literal["pass", "drop"],
         About(

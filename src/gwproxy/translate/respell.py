@@ -1,5 +1,5 @@
-"""How the messages of a body are spelled, as edits on its bytes: the role of instructions, and text
-as one string.
+"""How a body is spelled, as edits on its bytes: the role of instructions, text as one string, the
+name of the limit.
 
 A relayed body is edited as it came, a rendered one after its last pass; every byte outside the
 edits stays. The members are called alike in all dialects.
@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.history import reminder
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.splice import Edit, edited, put
+from gwproxy.translate.wire.splice import Edit, edited, has, omit, put, renamed
 
 _PLACES: Final = (("messages", None), ("input", None))
 _INSTRUCTS: Final = frozenset({"system", "developer"})
@@ -34,8 +35,16 @@ _parts: Final = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _MISFITS: Final = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
-def respelled(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` with its messages as `quirks` say that the host takes them. Raises NotJson."""
+def respelled(body: bytes, facts: DialectFacts, quirks: Quirks, losses: Losses) -> bytes:
+    """`body` of the dialect of `facts`, spelled as `quirks` say that the host takes it. Raises
+    NotJson."""
+    wanted = quirks.max_tokens_field
+    if wanted in facts.limit_names:
+        for name in facts.limit_names:
+            if name != wanted and has(body, (name,)):
+                losses.rename(name)
+                twice = has(body, (wanted,))
+                body = edited(body, [omit(name)]) if twice else renamed(body, name, wanted)
     if not quirks.system_role and quirks.mid_system == "native" and quirks.text_parts != "plain":
         return body
     return edited(body, [Edit(place, _Speller(quirks, losses).message) for place in _PLACES])

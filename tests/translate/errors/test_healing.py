@@ -357,6 +357,26 @@ def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
         assert found.lasting
 
 
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ("Invalid request: role 'developer' is not allowed", {"system_role": "system"}),
+        ("System message must be at the beginning.", {"mid_system": "wrap"}),
+        ("messages.0.content: Input should be a valid string", {"text_parts": "plain"}),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model.",
+            {"max_tokens_field": "max_completion_tokens"},
+        ),
+    ],
+)
+def test_what_can_be_respelled_is_not_rebuilt(message: str, change: dict[str, Any]) -> None:
+    found = remedy(message, faithful=True)
+    assert found is not None
+    assert (found.changes, found.lasting) == (change, True)
+    again = remedy(message, faithful=True, **change)
+    assert again is None or again.lasting is ("rebuild" not in again.changes)
+
+
 def test_the_rebuilding_alone_is_for_one_request() -> None:
     found = remedy("tokenization failed", faithful=True)
     assert found is not None

@@ -48,6 +48,8 @@ FACTS: Final = DialectFacts(
     addressed_documents=False,
     thinking="switch",
     think_tags=True,
+    # https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_completion_tokens
+    limit_names=("max_tokens", "max_completion_tokens"),
     most_stops=4,  # https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
     stream_usage='{"include_usage":true}',
 )
@@ -98,5 +100,5 @@ def codec() -> Codec:
 def _plain_question(question: str, limit: int, quirks: Quirks) -> dict[str, Any]:
     return {
         "messages": [{"role": "user", "content": question}],
-        quirks.max_tokens_field: limit,
+        quirks.max_tokens_field or "max_tokens": limit,
     }

@@ -159,7 +159,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     }
     body |= _render_tools(request.tool_choice, request.tools)
     if request.max_tokens is not None:
-        body[quirks.max_tokens_field] = request.max_tokens
+        body[quirks.max_tokens_field or "max_tokens"] = request.max_tokens
     body |= render_sampling(request.sampling)
     body |= render_thinking(request.thinking, quirks)
     if request.output_format is not None:

@@ -66,7 +66,7 @@ _OF_SPELLING: Final = frozenset({"system_role", "mid_system", "text_parts", "too
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         Dialect.ANTHROPIC: _OF_SPELLING,
-        Dialect.CHAT: _OF_SPELLING,
+        Dialect.CHAT: _OF_SPELLING | {"max_tokens_field"},
         Dialect.RESPONSES: _OF_SPELLING | OF_KINDS,
     }
 )

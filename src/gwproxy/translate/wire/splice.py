@@ -116,6 +116,17 @@ def with_member(body: bytes, name: str, text: bytes) -> bytes:
     return body[:opening] + member + body[opening:]
 
 
+def renamed(body: bytes, name: str, new: str) -> bytes:
+    """The object `body` whose member `name` is called `new`. Raises NotJson."""
+    slots = _slots(body, _after_blanks(body, 0), len(body), name)
+    spans = [
+        (slot.begin, _match(_STRING, body, slot.begin).end(), msgspec.json.encode(new))
+        for slot in slots
+        if slot.step == name
+    ]
+    return _spliced(body, spans) if spans else body
+
+
 def found(body: bytes, path: Path) -> Iterator[tuple[Path, bytes]]:
     """Every value that `path` leads to, each with the steps to it. Raises NotJson."""
     return _found(body, _after_blanks(body, 0), len(body), path, ())
