@@ -78,9 +78,15 @@ def token_file() -> Path:
     return state_dir() / "token"
 
 
-def server_file() -> Path:
-    """What a running `serve` says about itself (address, process id) to `status` and `setup`."""
-    return state_dir() / "server.json"
+def server_file(port: int | None = None) -> Path:
+    """What a running `serve` says about itself (address, process id) to `status` and `setup`; of
+    those that run beside it each has a file of its own, by its `port`."""
+    return state_dir() / ("server.json" if port is None else f"server-{port}.json")
+
+
+def server_files() -> list[Path]:
+    """Every such file that is there."""
+    return [*state_dir().glob("server.json"), *sorted(state_dir().glob("server-*.json"))]
 
 
 def backups_dir() -> Path:

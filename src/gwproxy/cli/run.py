@@ -110,27 +110,17 @@ def _start_log(file: Path | None, servers: Sequence[Running]) -> None:
 @contextlib.contextmanager
 def _scratch_folder() -> Iterator[Path]:
     """A private folder for as long as the child runs."""
+    from gwproxy.proxy.holder import is_running
+
     runs = paths.ensure_private_dir(paths.state_dir() / "run")
     for left_behind in runs.iterdir():
-        if not _is_running(left_behind.name):
+        if not (left_behind.name.isdigit() and is_running(int(left_behind.name))):
             shutil.rmtree(left_behind, ignore_errors=True)
     folder = paths.ensure_private_dir(runs / str(os.getpid()))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(number: str) -> bool:
-    if os.name != "posix":
-        return True  # there is no asking without ending it
-    try:
-        os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass  # it runs, and is somebody else's
-    return True
 
 
 async def _run(

@@ -7,9 +7,10 @@ only when a gwproxy answers there. Else the address is what config.toml says.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from gwproxy import paths
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
     from gwproxy.profiles.store import Config, ServeSettings
 
 
-def word_left() -> dict[str, Any]:
-    """What the last server to start said of itself; nothing when it stopped in order."""
-    try:
-        word = json.loads(paths.server_file().read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return word if isinstance(word, dict) else {}
+_MOST_SERVERS: Final = 32
+"""Words of servers that were killed stay; each is asked whether it is there."""
+
+
+def urls_left() -> list[str]:
+    """The addresses that servers have said they are at, the last to start first; none of one that
+    stopped in order."""
+    words = []
+    for file in paths.server_files():
+        with contextlib.suppress(OSError, ValueError):
+            word = json.loads(file.read_bytes())
+            if isinstance(word, dict) and str(word.get("url", "")).startswith("http://"):
+                words.append((word.get("started") or 0, file.stat().st_mtime_ns, str(word["url"])))
+    return [url for _, _, url in sorted(words, reverse=True)[:_MOST_SERVERS]]
 
 
 def configured_url(config: Config) -> str:
@@ -48,9 +56,11 @@ async def find_gateway(config: Config) -> tuple[str, dict[str, Any]]:
 async def _announced() -> tuple[str, dict[str, Any]]:
     from gwproxy.proxy import holder
 
-    url = str(word_left().get("url", ""))
-    health = await holder.health(url) if url.startswith("http://") else {}
-    return url, health if health.get("name") == "gwproxy" else {}
+    for url in urls_left():
+        health = await holder.health(url)
+        if health.get("name") == "gwproxy":
+            return url, health
+    return "", {}
 
 
 def config_or_none() -> Config:
@@ -70,7 +80,7 @@ def config_or_none() -> Config:
 def settings_in_use(config: Config) -> ServeSettings:
     """`[serve]` of config.toml, with the address of a gateway that runs elsewhere: after `gwproxy
     serve --port 5000` a client that is sent to the configured port would find nobody."""
-    if word_left().get("url") in (None, configured_url(config)):
+    if not {*urls_left()} - {configured_url(config)}:
         return config.serve
     url, health = asyncio.run(_announced())
     if not health:
@@ -81,7 +91,8 @@ def settings_in_use(config: Config) -> ServeSettings:
 
 def runs_at(url: str) -> bool:
     """Whether the gateway that was started with these settings answers at the host of `url`."""
-    if urlsplit(str(word_left().get("url", ""))).netloc != urlsplit(url).netloc:
-        return False
-    _, health = asyncio.run(_announced())
-    return bool(health)
+    from gwproxy.proxy import holder
+
+    there = urlsplit(url).netloc
+    said = next((left for left in urls_left() if urlsplit(left).netloc == there), None)
+    return said is not None and asyncio.run(holder.health(said)).get("name") == "gwproxy"

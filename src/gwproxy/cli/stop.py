@@ -62,13 +62,9 @@ def _is_there(pid: int) -> bool:
     """Whether the process goes on: it listens no more while its last answers end."""
     if os.name != "posix" or pid == os.getpid():
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_dead(pid)
+    from gwproxy.proxy.holder import is_running
+
+    return is_running(pid) and not _is_dead(pid)
 
 
 def _is_dead(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -20,6 +21,19 @@ _ASK_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number; where that cannot be asked, taken for granted."""
+    if os.name != "posix":
+        return True  # there is no asking without ending it
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # it runs, and is somebody else's
+    return True
 
 
 async def describe(host: str, port: int) -> str:

@@ -34,6 +34,7 @@ from gwproxy.profiles.key_command import KeyCommands
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
+from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.calibration import Calibration
 from gwproxy.proxy.captures import Captures
@@ -253,7 +254,7 @@ def refuse_remote(options: Options) -> None:
 @contextlib.contextmanager
 def announced(server: Running) -> Iterator[None]:
     """Leave word of `server` for `gwproxy status` and friends, for as long as the block runs."""
-    path = paths.server_file()
+    path = paths.server_file(server.port if _another_is_announced() else None)
     word = {"pid": os.getpid(), "url": server.url, "host": server.host, "port": server.port}
     content = jsonio.dumps({**word, "version": __version__, "started": int(time.time())})
     try:
@@ -263,10 +264,19 @@ def announced(server: Running) -> Iterator[None]:
     try:
         yield
     finally:
-        # Another server may have taken the place meanwhile.
+        # Another server may have taken the place meanwhile, where nobody could tell that we run.
         with contextlib.suppress(OSError):
             if path.read_bytes() == content:
                 path.unlink()
+
+
+def _another_is_announced() -> bool:
+    """Whether the first place is taken by a server that runs, as far as one can tell."""
+    try:
+        pid = jsonio.loads(paths.server_file().read_bytes())["pid"]
+    except (OSError, jsonio.NotJson, KeyError, TypeError):
+        return False
+    return isinstance(pid, int) and pid != os.getpid() and holder.is_running(pid)
 
 
 def _report_unannounced(error: ConfigError) -> None:
