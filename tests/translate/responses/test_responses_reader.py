@@ -9,11 +9,13 @@ import pytest
 
 from gwproxy.translate.events import Delta, End, Fail, Finish, Open, Start, UsageUpdate
 from gwproxy.translate.hub import (
+    Block,
     Call,
     Dialect,
     FailureKind,
     Opaque,
     Reasoning,
+    Refusal,
     Seal,
     Search,
     StopReason,
@@ -437,3 +439,58 @@ def test_blank_data_is_somebodys_keep_alive() -> None:
 def test_an_endless_event_is_a_failure() -> None:
     events = read(created() + b"data: " + b"x" * (17 * 1024 * 1024))
     assert isinstance(events[-1], Fail)
+
+
+WHOLE_ITEMS: list[dict[str, Any]] = [
+    {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [{"type": "summary_text", "text": "Hm."}],
+        "encrypted_content": "E",
+    },
+    {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "Here.", "annotations": []}],
+    },
+    {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "ls", "arguments": '{"a":1}'},
+    {"type": "custom_tool_call", "id": "ctc_1", "call_id": "c2", "name": "free", "input": "x"},
+    {"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "q"}},
+]
+
+
+@pytest.mark.parametrize("events", [("added",), ("done",), ("added", "done"), ()])
+def test_items_that_come_whole_are_taken_of_whatever_event_brings_them(
+    events: tuple[str, ...],
+) -> None:
+    stream = created() + b"".join(
+        frame(f"response.output_item.{event}", output_index=index, item=item)
+        for index, item in enumerate(WHOLE_ITEMS)
+        for event in events
+    )
+    reply = reply_of(stream + completed(*([] if events else WHOLE_ITEMS)))
+    whole = reply_of(completed(*WHOLE_ITEMS))
+    assert (reply.blocks, reply.stop) == (whole.blocks, whole.stop)
+    assert len(reply.blocks) == len(WHOLE_ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "block"),
+    [
+        ("content_part.added", {"part": {"type": "output_text", "text": "a"}}, Text("a")),
+        ("content_part.done", {"part": {"type": "output_text", "text": "a"}}, Text("a")),
+        ("content_part.done", {"part": {"type": "refusal", "refusal": "a"}}, Refusal("a")),
+        ("output_text.done", {"text": "a"}, Text("a")),
+        ("reasoning_summary_text.done", {"text": "a"}, Reasoning("a")),
+        ("reasoning_text.done", {"text": "a"}, Reasoning("a")),
+    ],
+)
+def test_a_part_that_one_event_alone_brings(
+    kind: str, members: dict[str, Any], block: Block
+) -> None:
+    thinks = isinstance(block, Reasoning)
+    item = {"type": "reasoning" if thinks else "message", "id": "i"}
+    place = {"output_index": 0, "item_id": "i"}
+    stream = created() + added(0, **item) + frame(f"response.{kind}", **place, **members) * 2
+    assert reply_of(stream + completed()).blocks == (block,)

@@ -56,6 +56,7 @@ class Item:
         "id",
         "index",
         "parts",
+        "raw",
         "section",
     )
 
@@ -66,6 +67,7 @@ class Item:
         self.head = head
         self.parts: dict[int, Part] = {}
         self.announced = False
+        self.raw = Raw()  # as it was announced
         self.done = False
         self.held = ""  # arguments of a call whose name is yet to come
         self.channel = ""  # of reasoning: thoughts or their summary, whichever came first
@@ -123,15 +125,26 @@ class Assembly:
     def empty(self) -> bool:
         return not self._items
 
-    def announce(self, index: int | None, head: Head) -> None:
+    def announce(self, index: int | None, head: Head, raw: Raw) -> None:
         item = self._find(index, head)
         if item is None or item.done or (item.announced and not item.agrees(index, head)):
             item = self._add(index, head)
         self._latest = None
         item.announced = True
+        item.raw = raw
         item.learn(head)
         if head.type in CALLS and head.name and not item.parts:
+            for earlier in self._items:
+                self._tell_announced(earlier)
             self._open_call(item)
+
+    def _tell_announced(self, item: Item) -> None:
+        """What an item said when it was announced, before a call opens behind it."""
+        if item.done or item.parts or item.head.type not in ("message", "reasoning"):
+            return
+        for position, block in enumerate(items.read_answer(item.head.type, item.raw, self._family)):
+            if text := _text_of(block):
+                self._give(self._open(item, position, block), text)
 
     def complete(self, index: int | None, raw: Raw) -> None:
         """The whole item has come: hand in what its deltas did not hold, and close it."""
@@ -179,23 +192,25 @@ class Assembly:
             self._give_rest(part, whole)
 
     def think(self, frame: Frame, channel: str, section: int) -> None:
-        """Thoughts or a summary of them: an upstream that sends both would say things twice."""
-        if not frame.delta:
+        """Thoughts or a summary of them: an upstream that sends both would say things twice. The
+        event that ends a section holds all of it."""
+        if not (frame.delta or frame.text):
             return
         item = self._meant(frame, "reasoning")
         if item.done:
             return
         item.channel = item.channel or channel
         part = item.parts.get(0)
+        new = part is None or section != item.section
         if part is None:
             item.section = section
             part = self._open(item, 0, _REASONING)
-        if item.channel != channel:
+        if item.channel != channel or not (frame.delta or new):
             return
         if section != item.section:
             item.section = section
             self._give(part, items.SUMMARY_JOINT)
-        self._give(part, frame.delta)
+        self._give(part, frame.delta or frame.text or "")
 
     def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
         """More of a call's arguments, or all of them in the event that ends them."""
@@ -211,9 +226,19 @@ class Assembly:
             self._give_rest(part, whole)
 
     def close(self) -> None:
-        """Nothing more will come for any item."""
+        """Nothing more will come for any item; what was announced whole, and never again, is it."""
         for item in self._items:
+            if item.announced and not item.done and self._came_whole(item):
+                self._fill(item, item.head, item.raw)
             self._close(item)
+
+    def _came_whole(self, item: Item) -> bool:
+        """Whether its announcement is all that is known of an item. The seal of a thought without
+        words is not believed: the vendor's grows until the item is done."""
+        blocks = items.read_answer(item.head.type, item.raw, self._family)
+        announced = "".join(map(_text_of, blocks))
+        given = "".join(piece for part in item.parts.values() for piece in part.pieces)
+        return given in ("", announced) and bool(announced or item.head.type != "reasoning")
 
     def _meant(self, frame: Frame, kind: str) -> Item:
         """The item that a delta belongs to, even when nobody announced it."""

@@ -32,6 +32,7 @@ class Frame(Struct, gc=False):
     input: str | None = None
     refusal: str | None = None
     item: Raw = Raw()
+    part: Raw = Raw()
     response: Raw = Raw()
     error: Raw = Raw()
 

@@ -146,7 +146,7 @@ def read_answer(kind: str, raw: Raw, family: str) -> tuple[Block, ...]:
 
 
 _said_shape: Final = Shape(Said)
-_said_part: Final = Shape(SaidPart)
+said_part: Final = Shape(SaidPart)
 
 
 def is_annotated(kind: str, raw: Raw) -> bool:
@@ -154,11 +154,11 @@ def is_annotated(kind: str, raw: Raw) -> bool:
     if kind != "message":
         return False
     parts = _said_shape.read(raw, Losses(), "output").content or ()
-    return any(_said_part.read(part, Losses(), "output.content").annotations for part in parts)
+    return any(said_part.read(part, Losses(), "output.content").annotations for part in parts)
 
 
 def _read_part(raw: Raw) -> Block:
-    part = _said_part.read(raw, Losses(), "output.content")
+    part = said_part.read(raw, Losses(), "output.content")
     if part.type == "refusal":
         return Refusal(part.refusal or "")
     return Text(part.text or "" if part.type == "output_text" else "")

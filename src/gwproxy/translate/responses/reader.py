@@ -35,6 +35,7 @@ from gwproxy.translate.responses.frames import (
     head_shape,
     response_shape,
 )
+from gwproxy.translate.responses.items import said_part
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import present
@@ -100,7 +101,7 @@ class Reader(Reading):
         if present(frame.item):
             self._start(_NOTHING)
             head = head_shape.read(frame.item, Losses(), "item")
-            self._answer.announce(frame.output_index, head)
+            self._answer.announce(frame.output_index, head, frame.item)
 
     def _on_item_done(self, frame: Frame) -> None:
         if present(frame.item):
@@ -114,6 +115,17 @@ class Reader(Reading):
     def _on_refusal(self, frame: Frame) -> None:
         self._start(_NOTHING)
         self._answer.say(frame, _REFUSAL, frame.refusal)
+
+    def _on_part(self, frame: Frame) -> None:
+        """A part at its beginning or end, with whatever it already holds."""
+        if not present(frame.part):
+            return
+        part = said_part.read(frame.part, Losses(), "part")
+        self._start(_NOTHING)
+        if part.type == "output_text":
+            self._answer.say(frame, _TEXT, part.text)
+        elif part.type == "refusal":
+            self._answer.say(frame, _REFUSAL, part.refusal)
 
     def _on_thought(self, frame: Frame) -> None:
         self._start(_NOTHING)
@@ -183,9 +195,14 @@ _HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
     "response.output_text.done": Reader._on_text,
     "response.refusal.delta": Reader._on_refusal,
     "response.refusal.done": Reader._on_refusal,
+    "response.content_part.added": Reader._on_part,
+    "response.content_part.done": Reader._on_part,
     "response.reasoning_summary_text.delta": Reader._on_summary,
+    "response.reasoning_summary_text.done": Reader._on_summary,
     "response.reasoning_text.delta": Reader._on_thought,
+    "response.reasoning_text.done": Reader._on_thought,
     "response.reasoning.delta": Reader._on_thought,
+    "response.reasoning.done": Reader._on_thought,
     "response.function_call_arguments.delta": Reader._on_arguments,
     "response.function_call_arguments.done": Reader._on_arguments,
     "response.custom_tool_call_input.delta": Reader._on_input,

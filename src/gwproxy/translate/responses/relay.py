@@ -55,7 +55,7 @@ class _Outline(Assembly):
     def empty(self) -> bool:
         return False
 
-    def announce(self, index: int | None, head: Head) -> None:
+    def announce(self, index: int | None, head: Head, raw: Raw) -> None:
         self.called = self.called or (head.type in CALLS and bool(head.name))
 
     def complete(self, index: int | None, raw: Raw) -> None:
