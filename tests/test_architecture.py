@@ -131,7 +131,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",
-        "arguments", "splice", "sieve", "growing",
+        "arguments", "splice", "sieve", "growing", "embedded",
     },
     "passes": {
         "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",
@@ -139,12 +139,12 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "passes/schema": {
         "__init__", "normaliser", "references", "roots", "combine", "siblings", "shapes", "values",
-        "vocabulary", "endings", "size",
+        "vocabulary", "endings", "size", "checker",
     },
-    "stages": {"__init__", "sequencer", "leaked", "calls", "stops", "listener"},
+    "stages": {"__init__", "sequencer", "leaked", "calls", "stops", "fitted", "listener"},
     "errors": {
-        "__init__", "rules", "refusals", "refused_kinds", "remedies", "grammars", "failure_words",
-        "healing", "complaints", "openai_error",
+        "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "remedies", "grammars",
+        "failure_words", "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
@@ -168,6 +168,7 @@ TABLES = {
     "translate/dialect_facts.py",
     "translate/errors/refusals.py",
     "translate/errors/refused_kinds.py",
+    "translate/errors/refused_formats.py",
     "translate/errors/failure_words.py",
     "translate/errors/grammars.py",
     *(f"translate/{dialect}/__init__.py" for dialect in DIALECTS),

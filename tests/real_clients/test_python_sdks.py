@@ -14,10 +14,11 @@ from typing import Any, Final, TypeAlias
 
 import anthropic
 import openai
+import pydantic
 import pytest
 
-from gwproxy.simulator import Refusal
-from gwproxy.simulator.conversation import DialectName
+from gwproxy.simulator import Refusal, toolbox
+from gwproxy.simulator.conversation import Answer, Asked, DialectName
 from real_clients.weather import CALLS, MODEL, PROMPT, SCHEMA, TEXTS, TOOL, sunny
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider
@@ -187,6 +188,70 @@ async def test_streams_add_up_to_whole_answers(
             # Who does not ask for a stream cannot ask for its usage, and gets a stream without it.
             del found["usage"]
         assert found == expected
+
+
+class Title(pydantic.BaseModel):
+    title: str
+
+
+def fencing(asked: Asked) -> Answer:
+    """What a model says that keeps to a format only where its host makes it."""
+    answer = json.dumps(toolbox.instance(Title.model_json_schema()))
+    return Answer(answer if asked.answer_schema else f"Here it is:\n```json\n{answer}\n```")
+
+
+async def parse_messages(gateway: TestGateway, streamed: bool) -> object:
+    asked: Any = {"model": MODEL, "max_tokens": 4000, "messages": [HELLO], "output_format": Title}
+    async with anthropic.AsyncAnthropic(base_url=gateway.url, api_key=TOKEN) as client:
+        if not streamed:
+            return (await client.messages.parse(**asked)).parsed_output
+        async with client.messages.stream(**asked) as events:
+            return (await events.get_final_message()).parsed_output
+
+
+async def parse_chat(gateway: TestGateway, streamed: bool) -> object:
+    asked: Any = {"model": MODEL, "messages": [HELLO], "response_format": Title}
+    async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TOKEN) as client:
+        if not streamed:
+            return (await client.chat.completions.parse(**asked)).choices[0].message.parsed
+        async with client.chat.completions.stream(**asked) as events:
+            return (await events.get_final_completion()).choices[0].message.parsed
+
+
+async def parse_responses(gateway: TestGateway, streamed: bool) -> object:
+    asked: Any = {"model": MODEL, "input": [HELLO], "text_format": Title}
+    async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=TOKEN) as client:
+        if not streamed:
+            return (await client.responses.parse(**asked)).output_parsed
+        async with client.responses.stream(**asked) as events:
+            return (await events.get_final_response()).output_parsed
+
+
+HELLO: Final = {"role": "user", "content": "Find a title."}
+PARSES: Final[dict[DialectName, Callable[[TestGateway, bool], Awaitable[object]]]] = {
+    "anthropic": parse_messages,
+    "chat": parse_chat,
+    "responses": parse_responses,
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", PARSES)
+@pytest.mark.parametrize("upstream", EVERY_UPSTREAM)
+async def test_structured_answers_are_parsed(
+    start_gateway: StartGateway,
+    start_provider: StartProvider,
+    upstream: str,
+    dialect: DialectName,
+    streamed: bool,
+) -> None:
+    """The helpers of the SDKs fail for a fence."""
+    kind = EVERY_UPSTREAM[upstream]
+    provider = await start_provider(kind.manners, fencing, key=KEY)
+    gateway = await start_gateway({"p": kind.record(provider)})
+    wanted = Title(**toolbox.instance(Title.model_json_schema()))
+    assert await PARSES[dialect](gateway, streamed) == wanted
+    assert len(provider.requests) == provider.billed == 1
 
 
 async def test_models_and_counts(

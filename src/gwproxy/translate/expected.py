@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.events import Event, Finish, Start, UsageUpdate
-from gwproxy.translate.hub import Request, Stop, Usage
+from gwproxy.translate.hub import OutputFormat, Request, Stop, Usage
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
@@ -78,8 +78,9 @@ class Expected(Struct, frozen=True, kw_only=True):
     `faithful` is whether the answer's bytes pass as they come, too, but for the calls of tools that
     were `flattened` on the way up. `names` maps its calls, `stops` are the sequences looked for
     here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
-    stand in the text. `thoughts` remembers what was thought before calls, under `session`; None
-    where nothing is to be remembered. `input_factor` calibrates estimates of tokens.
+    stand in the text. `told_format` is what the prompt alone asks for. `thoughts` remembers what
+    was thought before calls, under `session`; None where nothing is to be remembered.
+    `input_factor` calibrates estimates of tokens.
     """
 
     client: Codec
@@ -95,6 +96,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...] = ()
     wrapped: Mapping[str, str] = _NOTHING_WRAPPED
     leaks: frozenset[str] = frozenset()
+    told_format: OutputFormat | None = None
     thoughts: MutableMapping[str, Thoughts] | None = None
     session: str = ""
 

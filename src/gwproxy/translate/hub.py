@@ -293,6 +293,7 @@ class Request(Struct, frozen=True):
     verbosity: str | None = None
     estimate: int | None = None  # input tokens as the bridge has counted them
     answer_tool: str | None = None  # the upstream's tool whose call the client reads as text
+    told_format: OutputFormat | None = None  # that the prompt alone asks for
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
     client: DialectFacts | None = None  # whose habits the client has, as the bridge knows it
 

@@ -142,7 +142,7 @@ class Outgoing(Struct, frozen=True):
             tally.repaired.append((step.name, step.why))
             request = changed
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
-        expected = structs.replace(expected, context=context)
+        expected = structs.replace(expected, context=context, told_format=request.told_format)
         rendered = upstream.render_request(request, quirks, losses)
         rendered = respelled(rendered, upstream.facts, quirks, losses)
         return omit.without(rendered, quirks.omit, losses, tally.edits), expected

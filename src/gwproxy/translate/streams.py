@@ -13,6 +13,7 @@ from gwproxy.translate.events import End, Event, Fail, Fold, paced, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.fitted import FittedAnswer
 from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
@@ -21,10 +22,11 @@ from gwproxy.translate.wire import jsonio, sse
 
 
 class Pipe:
-    """Sequencer, then leaked calls, then ids and names, then stop sequences; and what the log
-    keeps."""
+    """Sequencer, then leaked calls, then ids and names, then stop sequences, then the format that
+    only words asked for; and what the log keeps. `live`: the client reads it as it comes."""
 
     __slots__ = (
+        "_fitted",
         "_leaked",
         "_listener",
         "_outward",
@@ -35,7 +37,7 @@ class Pipe:
         "over",
     )
 
-    def __init__(self, expected: Expected, tally: Tally) -> None:
+    def __init__(self, expected: Expected, tally: Tally, *, live: bool) -> None:
         leaked, stops = LeakedCalls(expected.leaks), StopMatcher(expected.stops)
         thoughts = expected.thoughts
         self._tally = tally
@@ -49,6 +51,8 @@ class Pipe:
             answer_tool=expected.context.answer_tool,
         )
         self._stops = stops if stops.active else None
+        told = expected.told_format
+        self._fitted = None if told is None else FittedAnswer(told, tally.losses, live=live)
         self._listener = None if thoughts is None else Listener(expected.session, thoughts)
         self.failure: Failure | None = None
         self.over = False
@@ -60,6 +64,8 @@ class Pipe:
         out = self._outward.feed(out)
         if self._stops is not None:
             out = self._stops.feed(out)
+        if self._fitted is not None:
+            out = self._fitted.feed(out)
         if self._listener is not None:
             self._listener.feed(out)
         for event in out:
@@ -86,7 +92,7 @@ class StreamBridge:
         self._unfold = expected.upstream.unfold if expected.is_told_raw else None
         self._losses = tally.losses
         self._expected = expected = expected.translated()
-        self._pipe = Pipe(expected, tally)
+        self._pipe = Pipe(expected, tally, live=True)
         self._reader = expected.upstream.reader(expected.quirks)
         self._writer = expected.client.writer(expected.context)
 
@@ -157,7 +163,7 @@ class Collector:
         self._losses, self._lost = tally.losses, len(tally.losses)
         self._expected = expected = expected.translated()
         self._folding = Fold()
-        self._pipe = Pipe(expected, tally)
+        self._pipe = Pipe(expected, tally, live=False)
         self._reader = expected.upstream.reader(expected.quirks)
 
     @property

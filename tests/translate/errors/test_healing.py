@@ -63,6 +63,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"max_tokens_field": "max_completion_tokens"},
         {"max_tokens_field": "max_tokens"},
     ),
+    (
+        "'claude-3-5-haiku' does not support output format.",
+        {},
+        {"json_schema": "prompt"},
+    ),
+    ("output_format: Extra inputs are not permitted", {}, {"json_schema": "prompt"}),
     ("invalid temperature: only 1 is allowed for this model", {}, {"sampling": "drop"}),
     (
         "Unsupported value: 'temperature' does not support 0.2 with this model. "
@@ -316,6 +322,22 @@ def test_where_it_stumbled_is_enough_for_a_guess(param: str) -> None:
     assert not list(heal(failure, Quirks(), upstream=Dialect.CHAT, faithful=True))
     said = Failure(FailureKind.INVALID, "Your prompt was flagged", 400, param=param)
     assert not list(heal(said, Quirks(), upstream=Dialect.RESPONSES, faithful=True))
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+def test_a_format_that_is_unknown_is_no_schema_that_is_refused(faithful: bool) -> None:
+    """The one teaches how the host is asked; another schema may be taken by it."""
+    for message, lasting in (
+        ("output_config: Extra inputs are not permitted", True),
+        ("output_config.format: Extra inputs are not permitted", True),
+        ("output_config.format.schema: For 'object' type, 'additionalProperties' must be", False),
+        ("output_config.format.schema.properties.a.pattern: Extra inputs are not permitted", False),
+    ):
+        found = list(
+            heal(refusal(message), Quirks(), upstream=Dialect.ANTHROPIC, faithful=faithful)
+        )
+        asked = [one for one in found if one.changes.get("json_schema") == "prompt"]
+        assert [one.lasting for one in asked] == [lasting] * len(asked) != []
 
 
 def test_what_an_upstream_does_not_remember_is_remembered_here() -> None:

@@ -24,6 +24,7 @@ from gwproxy.translate.errors.remedies import (
     OF_KINDS,
     Changes,
     Steps,
+    is_of_schema,
     steps_of_kind,
     steps_of_member,
     steps_unsaid,
@@ -146,7 +147,8 @@ def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     for named in reading.named:
         changes = _next_step(steps_of_member(named.path), quirks, way)
         if changes is not None and changes != {"rebuild": True}:
-            yield Remedy(f"{_words(named)} is refused ({reading.writer})", changes)
+            cause = f"{_words(named)} is refused ({reading.writer})"
+            yield Remedy(cause, changes, lasting=not is_of_schema(named.path))
     if way.faithful:
         yield Remedy(f"{_words(reading.named[0])} is refused", {"rebuild": True}, lasting=False)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gwproxy.translate.errors.refused_formats import FORMATS
 from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, IN_OUTPUTS, KINDS_OF_ITEMS
 from gwproxy.translate.errors.remedies import (
     REBUILD,
@@ -351,16 +352,6 @@ _OF_TOOLS: Final = (
         },
         omits=("tools[].defer_loading",),
     ),
-    # The schema is then told in the prompt.
-    *rules(
-        "an answer's format is refused",
-        ({"json_schema": "prompt"},),
-        "decolua/9router#4050",
-        {
-            r"response_format(?: type)?\W+is (?:unavailable|not (?:supported|available))": "This "
-            "response_format type is unavailable now"
-        },
-    ),
     *rules(
         "a tool's schema is refused",
         ({"schema": "moonshot"}, {"schema": "moonshot_plain"}, {"schema": "words"}),
@@ -430,5 +421,6 @@ REFUSAL_RULES: Final[tuple[RefusalRule, ...]] = (
     *_OF_CONTENT,
     *KINDS_OF_ITEMS,
     *_OF_TOOLS,
+    *FORMATS,
     *_UNNAMED,
 )

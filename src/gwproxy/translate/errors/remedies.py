@@ -35,9 +35,10 @@ def steps_of_number(quirk: str) -> Callable[[str], Steps]:
 
 
 _MEMBERS: Final[Mapping[str, Steps]] = {
-    "output_config": ({"json_schema": "prompt"},),
-    "response_format": ({"json_schema": "prompt"},),
-    "format": ({"json_schema": "prompt"},),
+    **dict.fromkeys(
+        ("output_config", "output_format", "response_format", "text", "format"),
+        ({"json_schema": "prompt"},),
+    ),
     "stop": off("stop_sequences"),
     "stop_sequences": off("stop_sequences"),
     "reasoning_content": ({"reasoning_in": "none"},),
@@ -113,6 +114,11 @@ def steps_unsaid(message: str, param: str | None) -> Steps:
 
 # What may be meant inside a message: `thinking` is another thing there.
 _IN_MESSAGES: Final = frozenset({"reasoning_content"})
+
+
+def is_of_schema(path: Path) -> bool:
+    """Whether `path` leads into a schema of the client's: another one may be taken."""
+    return "schema" in path
 
 
 def steps_of_member(path: Path) -> Steps:

@@ -2,7 +2,8 @@
 
 A schema becomes the parameters of one tool, whose call the client reads as the text of the answer
 (`Request.answer_tool`), or it is said in words at the end of the prompt, where it stays for as long
-as the client asks for the same: a prompt cache keeps what stands before and behind it.
+as the client asks for the same: a prompt cache keeps what stands before and behind it. What a model
+makes of words is then made to fit (`Request.told_format`, `stages.fitted`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gwproxy.translate.wire import jsonio
 
 ANSWER_TOOL: Final = "respond_json"
 _ABOUT: Final = "Give your final answer by calling this tool."
-_ONE_OBJECT: Final = "Answer with one JSON object and nothing else, without code fences."
+_ALONE: Final = "Answer with one JSON {} and nothing else, without code fences."
 _FITTING: Final = " It must match this JSON Schema:\n"
 
 
@@ -36,9 +37,11 @@ def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
         return request
     losses.emulate("response_format")
     request = structs.replace(request, output_format=None)
-    if schema is not None and quirks.json_schema == "tool" and _is_of_object(schema):
+    is_object = schema is None or _is_of_object(schema)
+    if schema is not None and quirks.json_schema == "tool" and is_object:
         return _by_tool(request, wanted, schema)
-    words = _ONE_OBJECT
+    request = structs.replace(request, told_format=wanted)
+    words = _ALONE.format("object" if is_object else "value")
     if schema is not None:
         words += _FITTING + msgspec.json.format(schema, indent=-1)
     return _instructed(request, words)

@@ -4,6 +4,7 @@
     parameters(text) -> Parameters a tool's schema: an object at the root
     wrap_arguments, unwrap_arguments, ValueUnwrapper
                                    for the rare tool whose schema had to go into a property
+    misfit(value, text)            what of any schema a value breaks
 
 Rules and limits are the public validator's, https://github.com/MoonshotAI/walle, at the level its
 page calls what the server needs ("strict"), and stricter wherever a host is known to have refused
@@ -16,6 +17,7 @@ references, `endings` lets recursion end, `size` keeps the limits, `roots` makes
 
 from __future__ import annotations
 
+from gwproxy.translate.passes.schema.checker import misfit
 from gwproxy.translate.passes.schema.normaliser import EMPTY, normalise
 from gwproxy.translate.passes.schema.roots import (
     Parameters,
@@ -31,6 +33,7 @@ __all__ = [
     "Limits",
     "Parameters",
     "ValueUnwrapper",
+    "misfit",
     "normalise",
     "parameters",
     "unwrap_arguments",

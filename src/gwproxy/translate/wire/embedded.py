@@ -1,0 +1,91 @@
+"""JSON among words, as models write it that were asked for JSON alone: in a fence, after "Here it
+is:", before an explanation.
+
+    value_in(text)       the only value that a text holds
+    HEAD, may_become     how a text begins whose first word is the value
+    opens_value(text)    whether another begins there
+    Extent               where a value ends that comes in pieces
+
+A value among words is an object or a list; a number there is a word. What begins like a value and
+is none (cut, misspelt) makes the whole text one that holds none: a part of it is no answer. Must
+not know any dialect.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gwproxy.translate.wire import jsonio
+
+HEAD: Final = re.compile(r"\s*(?P<fence>```\w*\s*)?(?=[{\[])")
+_BEFORE_VALUE: Final = re.compile(r"\s*(?:`{0,3}|```\w*\s*)")
+_FENCED: Final = re.compile(r"\s*```\w*\s*(?P<inside>.*?)\s*```\s*", re.DOTALL)
+# Other braces and brackets are words: `{name}`, `[see below]`.
+_OPENING: Final = re.compile(r'\{(?=\s*["}])|\[(?=\s*(?:[\[{"\]\d-]|(?:true|false|null)\b))')
+_OUTSIDE: Final = re.compile(r'["{}\[\]]')
+_INSIDE: Final = re.compile(r'["\\]')
+
+
+def value_in(text: str) -> str | None:
+    """The one JSON value in `text`, as it is written there; None where there is none, or more."""
+    fenced = _FENCED.fullmatch(text)
+    alone = text.strip() if fenced is None else fenced["inside"]
+    if is_json(alone):
+        return alone
+    found: list[str] = []
+    at = 0
+    while len(found) < 2 and (opening := _OPENING.search(text, at)) is not None:
+        end = Extent().feed(text, opening.start())
+        if end is None or not is_json(text[opening.start() : end]):
+            return None
+        found.append(text[opening.start() : end])
+        at = end
+    return found[0] if len(found) == 1 else None
+
+
+def opens_value(text: str) -> bool:
+    """Whether a value begins anywhere among the words of `text`."""
+    return _OPENING.search(text) is not None
+
+
+def may_become(text: str) -> bool:
+    """Whether what comes after `text` decides whether it begins with its value."""
+    return _BEFORE_VALUE.fullmatch(text) is not None
+
+
+def is_json(text: str) -> bool:
+    try:
+        jsonio.loads(text)
+    except jsonio.NotJson:
+        return False
+    return True
+
+
+class Extent:
+    """The end of one object or list, found by its brackets. `feed` takes its text piece by piece,
+    from `at` on, and gives the place behind its last character, once that has come."""
+
+    __slots__ = ("_depth", "_escaped", "_quoted")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._quoted = self._escaped = False
+
+    def feed(self, text: str, at: int = 0) -> int | None:
+        if self._escaped and text:
+            at, self._escaped = at + 1, False
+        while (token := (_INSIDE if self._quoted else _OUTSIDE).search(text, at)) is not None:
+            at = token.end()
+            if token[0] == '"':
+                self._quoted = not self._quoted
+            elif token[0] == "\\":
+                at += 1
+                self._escaped = at > len(text)
+            elif token[0] in "{[":
+                self._depth += 1
+            else:
+                self._depth -= 1
+                if not self._depth:
+                    return at
+        return None
