@@ -52,6 +52,12 @@ EFFORTS = (
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (MISSING, {}, {"reasoning_placeholder": " "}),
     (EFFORTS, {}, {"efforts": ("low", "high", "max")}),
+    ("response_format of type json_schema is not supported", {}, {"json_schema": "prompt"}),
+    (
+        "thinking cannot be disabled when 'output_config.effort' is set",
+        {},
+        {"adaptive_thinking": False},
+    ),
     (
         "Unsupported parameter: 'max_tokens' is not supported with this model. "
         "Use 'max_completion_tokens' instead.",

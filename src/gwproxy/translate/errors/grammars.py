@@ -154,6 +154,14 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         "https://zod.dev/error-formatting",
     ),
     _grammar(
+        "zod",
+        r"{path}: Invalid (?:enum|discriminator) value\. Expected [^,]*, received {value}",
+        "tools[1].type: Invalid enum value. Expected 'custom' | 'web_search_20250305', received "
+        "'advisor_20260301'",
+        Named(("tools", 1, "type"), "advisor_20260301"),
+        "https://zod.dev/error-formatting",
+    ),
+    _grammar(
         "OpenAI",
         r"(?:unknown|unsupported|unrecognized) parameters?: {path}",
         "Unsupported parameter: metadata",
@@ -182,6 +190,20 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         "'messages.2'",
         (Named(("messages", 2, "parsed")), Named(("messages", 2, "refusal"))),
         "openai/openai-node#1161",
+    ),
+    _grammar(
+        "JSON Schema",
+        r"{at}: Additional properties are not allowed \({names} (?:was|were) unexpected\)",
+        "tools.0: Additional properties are not allowed ('strict' was unexpected)",
+        Named(("tools", 0, "strict")),
+        "https://python-jsonschema.readthedocs.io/en/stable/errors/",
+    ),
+    _grammar(
+        "class-validator",
+        r"property {path} should not exist",
+        "property context_management should not exist",
+        Named(("context_management",)),
+        "https://github.com/typestack/class-validator#whitelisting",
     ),
     _grammar(
         "DashScope",

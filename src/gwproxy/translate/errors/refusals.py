@@ -44,7 +44,11 @@ _OF_THINKING: Final = (
         "openclaw/openclaw#71998, TencentCloud/TencentDB-Agent-Memory#990, SuperJJ007/CSSwitch#73",
         {
             r"thinking`? in the thinking mode must be passed back": "The `content[].thinking` in "
-            "the thinking mode must be passed back to the API."
+            "the thinking mode must be passed back to the API.",
+            r"expected\W+thinking\W+.*but found": "messages.1.content.0.type: Expected `thinking` "
+            "or `redacted_thinking`, but found `tool_use`",
+            "must start with a thinking block": "a final `assistant` message must start with a "
+            "thinking block",
         },
         lasting=False,
     ),
@@ -78,7 +82,7 @@ _OF_THINKING: Final = (
         off("adaptive_thinking"),
         "HKUDS/nanobot#3939, anthropics/claude-code#65863, ding113/claude-code-hub#1257",
         {
-            "cannot be disabled when '?reasoning_effort'? is set": "thinking options type cannot "
+            r"cannot be disabled when \W?[\w.]*effort\W? is set": "thinking options type cannot "
             "be disabled when reasoning_effort is set",
             "cannot specify both '?thinking'? and '?reasoning_effort": "cannot specify both "
             "'thinking' and 'reasoning_effort'",
@@ -174,6 +178,10 @@ _OF_CONTENT: Final = (
         {
             r"role\W+system\W+is not (?:allowed|supported)": "Invalid request: role 'system' is "
             "not allowed here",
+            'unexpected role "system"': 'messages: Unexpected role "system". The Messages API '
+            "accepts a top-level `system` parameter",
+            r"role: invalid enum value\. expected 'user' \| 'assistant'": "messages[1].role: "
+            "Invalid enum value. Expected 'user' | 'assistant', received 'system'",
             "role: input should be 'user' or 'assistant'": "messages.2.role: Input should be "
             "'user' or 'assistant'",
             r"role: unknown variant `system`, expected": "Failed to deserialize the JSON body "
@@ -272,10 +280,6 @@ _OF_CONTENT: Final = (
             r"invalid\W+signature\W+in\W+thinking": "messages.1.content.0: Invalid `signature` in "
             "`thinking` block",
             "signature: field required": "messages.1.content.0.thinking.signature: Field required",
-            "must start with a thinking block": "a final `assistant` message must start with a "
-            "thinking block",
-            r"expected\W+thinking\W+.*but found": "messages.1.content.0.type: Expected `thinking` "
-            "or `redacted_thinking`, but found `tool_use`",
         },
         lasting=("signed_thinking",),
         relayed=1,
