@@ -106,6 +106,7 @@ def test_every_host_of_kimi_gets_the_strict_rules(name: str) -> None:
     assert profile.quirks["sampling"] == "drop"
     assert profile.quirks["schema"] == "moonshot"
     assert profile.quirks["parallel_flag"] is False
+    assert profile.quirks["prefill"] == "partial"
 
 
 def test_real_claude_is_left_alone() -> None:

@@ -57,6 +57,9 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     # `thinking: {type: enabled|disabled}`: https://platform.kimi.ai/docs/api/models-overview
     "thinking_switch": "thinking",
     "forced_tools": "no_thinking",  # "incompatible with thinking enabled" (oh-my-pi#1077)
+    # The example is of this model; the answer holds the continuation alone, as Anthropic's does:
+    # https://platform.kimi.ai/docs/guide/use-partial-mode-feature-of-kimi-api
+    "prefill": "partial",
     "sampling": "drop",  # "invalid temperature: only 1 is allowed" (opencode#10811)
     # Reasoning alone can use up a small budget; the vendor advises 16000 and more
     # (https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model).
