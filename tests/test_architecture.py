@@ -58,6 +58,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     "proxy/passthrough.py": {"relay"},
     "proxy/thoughts.py": {"passes.recall"},
     "proxy/calibration.py": {"passes.tokens"},
+    "proxy/compaction.py": {"responses.compaction"},
     "proxy/counters.py": {"losses", "passes.tokens"},
     "proxy/counting.py": {"passes.tokens"},
     "proxy/healing.py": {"errors.healing"},
@@ -134,14 +135,17 @@ LAYOUT: Mapping[str, Set[str]] = {
         "arguments", "splice", "sieve", "growing", "embedded",
     },
     "passes": {
-        "__init__", "names", "recall", "media", "native", "history", "tools", "format", "thinking",
-        "effort", "sampling", "limits", "omit", "marks", "cache_key", "tokens",
+        "__init__", "compaction", "names", "recall", "media", "native", "history", "tools",
+        "format", "thinking", "effort", "sampling", "limits", "omit", "marks", "cache_key",
+        "tokens",
     },
     "passes/schema": {
         "__init__", "normaliser", "references", "roots", "combine", "siblings", "shapes", "values",
         "vocabulary", "endings", "size", "checker",
     },
-    "stages": {"__init__", "sequencer", "leaked", "calls", "stops", "fitted", "listener"},
+    "stages": {
+        "__init__", "sequencer", "leaked", "calls", "stops", "fitted", "summary", "listener",
+    },
     "errors": {
         "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "remedies", "grammars",
         "failure_words", "healing", "complaints", "openai_error",
@@ -149,7 +153,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think"},
     "responses": IN_EACH_DIALECT | {
-        "items", "output", "drafts", "echo", "flat", "hosted", "restored",
+        "items", "output", "drafts", "echo", "flat", "hosted", "restored", "compaction",
     },
     "responses/kept": {"__init__", "record", "replay", "state"},
 }  # fmt: skip
@@ -176,6 +180,7 @@ TABLES = {
 NAMED_TO_PEOPLE = {
     "hosts of Kimi take a JSON Schema dialect only",
     "skills run on Anthropic's servers only",
+    "this conversation was compacted on OpenAI's servers",
 }
 # How a client marks its own bookkeeping: no name of who is asked.
 NAMED_ON_THE_WIRE = {"x-anthropic-billing-header:"}

@@ -204,6 +204,10 @@ FLIPS: dict[str, Flip] = {
         False, R, R, {"model": "m", "input": [{"type": "agent_message", "content": WORD["text"]}]},
         only='"role":"user"',
     ),
+    "compaction": Flip(
+        False, R, R, {"model": "m", "input": [HELLO, {"type": "compaction_trigger"}]},
+        never="compaction_trigger", relayed=True,
+    ),
     "schema": Flip("words", A, C, ask(tools=[tool(description="d")]), only="JSON"),
     "strict_tools": Flip(False, C, C, ask(tools=[function(strict=True)]), never="strict"),
     "parallel_flag": Flip(

@@ -21,6 +21,7 @@ from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import (
     answers,
+    compaction,
     counting,
     failover,
     failures,
@@ -232,6 +233,10 @@ class Gateway:
         if endpoint is Endpoint.INPUT_TOKENS:
             return await counting.count_input(
                 self._services, plan.routes, address.profile, request, record
+            )
+        if endpoint is Endpoint.COMPACT:
+            return await compaction.answer(
+                self._services, plan.routes, address, request, record, started
             )
         if endpoint in PASSED_ON:
             return await passthrough.answer(self._services, plan.routes, address, request, record)

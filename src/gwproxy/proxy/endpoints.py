@@ -28,6 +28,7 @@ class Endpoint(StrEnum):
     INPUT_ITEMS = "/responses/{id}/input_items"
     CANCEL = "/responses/{id}/cancel"
     INPUT_TOKENS = "/responses/input_tokens"
+    COMPACT = "/responses/compact"
     EMBEDDINGS = "/embeddings"
     COMPLETIONS = "/completions"
     MODELS = "/models"
@@ -59,6 +60,7 @@ _POSTED: Final = frozenset(
         Endpoint.ANSWER,
         Endpoint.COUNT_TOKENS,
         Endpoint.INPUT_TOKENS,
+        Endpoint.COMPACT,
         Endpoint.CANCEL,
         Endpoint.STOP,
         *PASSED_ON,
@@ -73,9 +75,6 @@ _KNOWN: Final = {
 _KEPT_BY_TAIL: Final = {
     endpoint.value.removeprefix("/responses/{id}").removeprefix("/"): endpoint for endpoint in KEPT
 }
-
-_COMPACT: Final = "compact"
-"""A route of the vendor's, and no id: https://platform.openai.com/docs/api-reference/responses"""
 
 # https://docs.anthropic.com/en/api: what the vendor has and a gateway for other providers has not.
 # OpenAI has files and skills, too: of those only the caller's headers say who is meant.
@@ -115,7 +114,7 @@ class Address:
         that no other dialect has (product.md §5)."""
         if self.endpoint is Endpoint.COUNT_TOKENS:
             return Dialect.ANTHROPIC
-        if self.endpoint is Endpoint.INPUT_TOKENS or self.endpoint in KEPT:
+        if self.endpoint in KEPT or self.endpoint in (Endpoint.INPUT_TOKENS, Endpoint.COMPACT):
             return Dialect.RESPONSES
         return Dialect.CHAT if self.endpoint in PASSED_ON else self.answers
 
@@ -161,6 +160,6 @@ def _slashed_once(path: str) -> str:
 def _address_of_response(profile: str, path: str) -> Address | None:
     response_id, _, tail = path.partition("/")
     endpoint = _KEPT_BY_TAIL.get(tail)
-    if endpoint is None or path == _COMPACT:
+    if endpoint is None:
         return None
     return Address(endpoint, profile, response_id=unquote(response_id))

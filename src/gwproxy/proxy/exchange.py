@@ -130,9 +130,9 @@ class Exchange:
     ) -> ErrorAnswer | None:
         """Relay the upstream's answer; an error that the stream itself has not told of."""
         try:
-            answer = await self._send(call)
-            if not answer.ok:
-                return await self._refusal(bridge, answer)
+            answer, refusal = await self._asked(bridge, call)
+            if refusal is not None:
+                return refusal
             begun, is_stream = await self._begin(answer, call.streams)
             if is_stream:
                 await self._relay_events(stream, outlet, answer, begun)
@@ -193,9 +193,9 @@ class Exchange:
     # --- towards the client: a whole answer ------------------------------------------------------
 
     async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse:
-        answer = await self._send(call)
-        if not answer.ok:
-            return await self._ask_again_or_refuse(await self._refusal(bridge, answer))
+        answer, refusal = await self._asked(bridge, call)
+        if refusal is not None:
+            return await self._ask_again_or_refuse(refusal)
         begun, is_stream = await self._begin(answer, call.streams)
         limit = self._services.limits.whole_answer_bytes
         result: bytes | Failure
@@ -227,6 +227,17 @@ class Exchange:
         return result
 
     # --- both ------------------------------------------------------------------------------------
+
+    async def _asked(self, bridge: Bridge, call: Call) -> tuple[Answer, ErrorAnswer | None]:
+        """The upstream's answer, or its refusal. A history that is to be summarised is asked about
+        again where the window does not hold it, also behind a stream that was opened meanwhile."""
+        while not (answer := await self._send(call)).ok:
+            refusal = await self._refusal(bridge, answer)
+            if not await self._question.shortened(refusal.failure):
+                return answer, refusal
+            answer.close()
+            call = self._question.call
+        return answer, None
 
     async def _send(self, call: Call) -> Answer:
         profile, standing = call.profile, self._services.standing

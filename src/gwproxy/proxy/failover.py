@@ -32,11 +32,14 @@ async def exchange(
     client: Dialect,
     record: Record,
     started: float,
+    body: bytes | None = None,
 ) -> web.StreamResponse:
-    """The answer to a request of `client`'s dialect. Raises Failed for refusals that need no
-    route; ConnectionError and CancelledError when the client has gone."""
-    most_bytes = routes.config.serve.max_body_bytes
-    body = await inbound.read_body(request, most_bytes, services.limits)
+    """The answer to a request of `client`'s dialect; `body` is what is asked in place of what came.
+    Raises Failed for refusals that need no route; ConnectionError and CancelledError when the
+    client has gone."""
+    if body is None:
+        most_bytes = routes.config.serve.max_body_bytes
+        body = await inbound.read_body(request, most_bytes, services.limits)
     if routes.config.serve.capture and services.captures.exists:
         query = headers.forwarded_query(request.query.items(), client, faithful=True)
         record.tape = Tape(record.path, query, request.headers, body)

@@ -10,6 +10,7 @@ https://platform.openai.com/docs/api-reference/embeddings, …/completions
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 
 from aiohttp import web
 
@@ -41,15 +42,36 @@ async def answer(
     record.model_asked, record.streamed = asked.model, asked.stream
     record.follow(route)
     record.generating = True
-    key = await services.keys.get(route.profile)
-    sending = headers.towards_upstream(
-        request.headers, route, faithful=True, streams=asked.stream, key=key
-    )
-    call = Call(route.profile, route.url, sending, sent, {}, key, streams=asked.stream)
     bridge = bridge_to(route, asked, record)
+    told = await passed_on(services, bridge, route, route.url, sent, request, record)
+    assert told is not None
+    return told
+
+
+async def passed_on(
+    services: Services,
+    bridge: Bridge,
+    route: Route,
+    url: str,
+    body: bytes,
+    request: web.BaseRequest,
+    record: Record,
+    *,
+    unless: Container[int] = (),
+) -> web.StreamResponse | None:
+    """The upstream's own answer, sent already when it is a stream; None where its status is one of
+    `unless`. Raises Failed."""
+    key = await services.keys.get(route.profile)
+    streams = record.streamed
+    sending = headers.towards_upstream(
+        request.headers, route, faithful=True, streams=streams, key=key
+    )
+    call = Call(route.profile, url, sending, body, {}, key, streams)
     with await services.lanes.enter(route.profile, record.client):
         found = await services.upstream.send(call)
         try:
+            if found.status in unless:
+                return None
             record.upstream_request_id = headers.upstream_request_id(found.headers)
             if not found.ok:
                 said = await found.read_error(services.limits.error_body_bytes)

@@ -5,6 +5,7 @@ refusal says how it should have been.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -21,7 +22,7 @@ from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
 from gwproxy.translate.errors.healing import REFUSED, Remedy
-from gwproxy.translate.hub import Dialect, FailureKind
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import QuirkValue, known_to_refuse
 from gwproxy.translate.wire.fields import Rejected
 from gwproxy.translate.wire.jsonio import NotJson
@@ -30,6 +31,9 @@ T = TypeVar("T")
 
 _MOST_ROUNDS: Final = 6
 """Repetitions of one request: each is a refusal more that the client waits for."""
+
+_MOST_SHORTENINGS: Final = 4
+"""Of a history that is to be summarised; after them less than a quarter of it is left."""
 
 _AN_IMAGE_BYTES: Final = 64 * 1024
 """Bodies that hosts refuse as too large have megabytes: one that is smaller by less than an image
@@ -64,6 +68,8 @@ class Question:
         self.turn: Turn | None = None
         self.healed: Healed | None = None
         self._rounds = 0
+        self._shortenings = 0
+        self._most_tokens: int | None = None
         self._healed_by: list[str] = []
         self._services = services
         self._request = request
@@ -163,6 +169,21 @@ class Question:
                 return True
         return False
 
+    async def shortened(self, failure: Failure) -> bool:
+        """Put a history that is to be summarised with less of it, where the window did not hold it:
+        an order to compact comes when the window is full. False leaves everything as it was."""
+        most = self.bridge.fewer_tokens(failure)
+        if most is None or self._shortenings == _MOST_SHORTENINGS or self._is_strict:
+            return False
+        self._shortenings += 1
+        self._most_tokens = most
+        outgoing = await self._translated(self.bridge)
+        if len(outgoing) >= len(self.call.body):
+            return False
+        self.call = replace(self.call, body=outgoing)
+        self._record.add_remark("asked again with less of the history, since the window is full")
+        return True
+
     async def _is_put_on(self, route: Route, kind: FailureKind) -> bool:
         """Whether the question is now another one; the same would be refused again."""
         forgets = known_to_refuse(route.quirks.keeps_responses)
@@ -241,7 +262,8 @@ class Question:
         limits, body = self._services.limits, self._body
         addresses = await off_the_loop(lambda: bridge.image_addresses(body), body, limits)
         images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
-        return await off_the_loop(lambda: bridge.request(body, images), body, limits)
+        most = self._most_tokens
+        return await off_the_loop(lambda: bridge.request(body, images, most), body, limits)
 
 
 async def begin_turn(

@@ -30,6 +30,7 @@ from gwproxy.translate.expected import Expected, Tally, reads_words
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.outgoing import Outgoing
+from gwproxy.translate.passes import compaction
 from gwproxy.translate.passes.media import Fetched
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import Thoughts
@@ -157,10 +158,24 @@ class Bridge:
         """Addresses of images that `request` wants fetched. Raises as `request` does."""
         return self._outgoing.image_addresses(body)
 
-    def request(self, body: bytes, images: Mapping[str, Fetched] = NO_IMAGES) -> bytes:
-        """The body for the upstream. Raises fields.Rejected and jsonio.NotJson."""
-        outgoing, self._expected = self._outgoing.request(body, images, self.tally)
+    def request(
+        self,
+        body: bytes,
+        images: Mapping[str, Fetched] = NO_IMAGES,
+        most_tokens: int | None = None,
+    ) -> bytes:
+        """The body for the upstream; a history that is to be summarised is at most so long. Raises
+        fields.Rejected and jsonio.NotJson."""
+        outgoing, self._expected = self._outgoing.request(body, images, self.tally, most_tokens)
         return outgoing
+
+    def fewer_tokens(self, failure: Failure) -> int | None:
+        """How much of the history to have summarised after the upstream's window did not hold it;
+        None where no summary is asked for, or something else went wrong."""
+        expected = self._expected
+        if failure.kind is not FailureKind.CONTEXT or not expected.summarises:
+            return None
+        return compaction.fewer_tokens(expected.context.input_estimate, failure, expected.quirks)
 
     def count_request(self, body: bytes) -> bytes:
         """A body for the upstream's `count_tokens` route. Raises as `request` does."""

@@ -48,7 +48,7 @@ from msgspec import Struct
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Failure, Reply, Request
+from gwproxy.translate.hub import Failure, Opaque, Reply, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
@@ -103,6 +103,14 @@ class Writer(Protocol):
     def ping(self) -> bytes: ...
 
 
+class Summaries(Struct, frozen=True):
+    """How a client orders a summary of its conversation: `ordered` says whether a body does, and
+    `sealed(text, new_id)` is the block in which it takes one. Raises fields.Malformed."""
+
+    ordered: Callable[[bytes], bool]
+    sealed: Callable[[str, Callable[[str], str]], Opaque]
+
+
 class Codec(Struct, frozen=True):
     """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
     its `facts`, how it spells the `outputs` of tools, and its functions.
@@ -113,8 +121,8 @@ class Codec(Struct, frozen=True):
     an answer between equals and keep members that nobody knows; without them such an answer goes
     through the hub. `flatten` makes functions of a relayed request's other tools, where the
     upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
-    `promises` says whether a body that is no answer yet is a promise of one, where the dialect
-    knows such a thing.
+    `promises` says whether a body that is no answer yet is a promise of one, and `summaries` how a
+    summary of a conversation is ordered, where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -135,6 +143,7 @@ class Codec(Struct, frozen=True):
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None
     promises: Callable[[bytes], bool] | None = None
+    summaries: Summaries | None = None
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):

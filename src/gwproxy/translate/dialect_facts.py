@@ -37,6 +37,7 @@ Condition = Literal[
     "always",
     "agent_items",
     "cache_marks",
+    "compaction",
     "documents",
     "hosted_tools",
     "prefill",

@@ -80,7 +80,8 @@ class Expected(Struct, frozen=True, kw_only=True):
     here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
     stand in the text. `told_format` is what the prompt alone asks for. `thoughts` remembers what
     was thought before calls, under `session`; None where nothing is to be remembered.
-    `input_factor` calibrates estimates of tokens.
+    `input_factor` calibrates estimates of tokens. With `summarises` its text is a summary, which
+    the client gets sealed.
     """
 
     client: Codec
@@ -99,6 +100,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     told_format: OutputFormat | None = None
     thoughts: MutableMapping[str, Thoughts] | None = None
     session: str = ""
+    summarises: bool = False
 
     def of(self, request: Request) -> Expected:
         """The same for a translated answer, with what `request` says of it: a Chat client's wish

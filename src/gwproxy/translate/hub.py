@@ -154,7 +154,7 @@ class Opaque(Struct, frozen=True):
     """A block that only `dialect` knows, as its raw JSON text; `text` says the same in words, for
     upstreams that do not know it, and `search` is the web search that it tells of. `taken` is when
     an upstream of its dialect takes it, where that is not as of the others
-    (`DialectFacts.native`)."""
+    (`DialectFacts.native`); `needed`, why a conversation without it is refused."""
 
     dialect: Dialect
     type: str
@@ -162,6 +162,7 @@ class Opaque(Struct, frozen=True):
     text: str | None = None
     taken: Condition | None = None
     search: Search | None = None
+    needed: str | None = None
 
 
 Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolReference | Opaque
@@ -274,7 +275,8 @@ class Identity(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """One request for one answer. `model` is what the client asked for until the bridge maps it."""
+    """One request for one answer. `model` is what the client asked for until the bridge maps it.
+    With `summarises` the answer that is wanted is a summary of all this, sealed for the client."""
 
     model: str
     turns: tuple[Turn, ...]
@@ -294,6 +296,7 @@ class Request(Struct, frozen=True):
     estimate: int | None = None  # input tokens as the bridge has counted them
     answer_tool: str | None = None  # the upstream's tool whose call the client reads as text
     told_format: OutputFormat | None = None  # that the prompt alone asks for
+    summarises: bool = False
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
     client: DialectFacts | None = None  # whose habits the client has, as the bridge knows it
 

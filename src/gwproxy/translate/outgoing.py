@@ -17,7 +17,7 @@ from gwproxy.translate import omit, relay
 from gwproxy.translate.expected import Expected, Tally
 from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes import repair_steps, tokens
+from gwproxy.translate.passes import compaction, repair_steps, tokens
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import recalled, session_of
@@ -53,16 +53,32 @@ class Outgoing(Struct, frozen=True):
         return pending_urls(client.parse_request(body, Losses()), quirks)
 
     def request(
-        self, body: bytes, images: Mapping[str, Fetched], tally: Tally
+        self,
+        body: bytes,
+        images: Mapping[str, Fetched],
+        tally: Tally,
+        most_tokens: int | None = None,
     ) -> tuple[bytes, Expected]:
-        """The body for the upstream, and what to expect of its answer."""
-        if self.unread.relays:
+        """The body for the upstream, and what to expect of its answer. A history that is to be
+        summarised is at most so long."""
+        if self.unread.relays and not self._summarises(body):
             return self._relayed(body, tally)
         request = _estimated(self.unread.client.parse_request(body, tally.losses))
         if images:
             request = with_media(request, images, tally.losses)
             tally.repaired.append(("images", "hosts that take an image only as data"))
+        if request.summarises:
+            fitting = compaction.most_tokens(self.unread.quirks)
+            most = fitting if most_tokens is None else min(fitting, most_tokens)
+            request = compaction.summarising(request, most / self.unread.input_factor, tally.losses)
+            tally.repaired.append(("compaction", "hosts that cannot summarise a conversation"))
         return self._rendered(request, tally)
+
+    def _summarises(self, body: bytes) -> bool:
+        """Whether an order that the upstream is known not to carry out is carried out here."""
+        summaries = self.unread.client.summaries
+        refused = known_to_refuse(self.unread.quirks.compaction)
+        return refused and summaries is not None and summaries.ordered(body)
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""
@@ -142,7 +158,12 @@ class Outgoing(Struct, frozen=True):
             tally.repaired.append((step.name, step.why))
             request = changed
         context = structs.replace(expected.context, answer_tool=request.answer_tool)
-        expected = structs.replace(expected, context=context, told_format=request.told_format)
+        expected = structs.replace(
+            expected,
+            context=context,
+            told_format=request.told_format,
+            summarises=request.summarises,
+        )
         rendered = upstream.render_request(request, quirks, losses)
         rendered = respelled(rendered, upstream.facts, quirks, losses)
         return omit.without(rendered, quirks.omit, losses, tally.edits), expected

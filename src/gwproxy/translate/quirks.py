@@ -294,6 +294,14 @@ class Quirks:
             "openai/codex#33551, lidge-jun/opencodex#4454",
         ),
     ] = None
+    compaction: Annotated[
+        bool | None,
+        About(
+            "a Responses upstream carries out `compaction_trigger` and `/responses/compact`; else "
+            "gwproxy has the model write a summary",
+            "openai/codex#22809, farion1231/cc-switch#4725",
+        ),
+    ] = None
     schema: Annotated[
         Literal["open", "moonshot", "moonshot_plain", "words"],
         About(

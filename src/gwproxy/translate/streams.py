@@ -18,12 +18,14 @@ from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.stops import StopMatcher
+from gwproxy.translate.stages.summary import Summary
 from gwproxy.translate.wire import jsonio, sse
 
 
 class Pipe:
     """Sequencer, then leaked calls, then ids and names, then stop sequences, then the format that
-    only words asked for; and what the log keeps. `live`: the client reads it as it comes."""
+    only words asked for, then summaries; and what the log keeps. `live`: the client reads it as it
+    comes."""
 
     __slots__ = (
         "_fitted",
@@ -32,6 +34,7 @@ class Pipe:
         "_outward",
         "_sequencer",
         "_stops",
+        "_summary",
         "_tally",
         "failure",
         "over",
@@ -53,6 +56,7 @@ class Pipe:
         self._stops = stops if stops.active else None
         told = expected.told_format
         self._fitted = None if told is None else FittedAnswer(told, tally.losses, live=live)
+        self._summary = _summary_of(expected)
         self._listener = None if thoughts is None else Listener(expected.session, thoughts)
         self.failure: Failure | None = None
         self.over = False
@@ -68,6 +72,8 @@ class Pipe:
             out = self._fitted.feed(out)
         if self._listener is not None:
             self._listener.feed(out)
+        if self._summary is not None:
+            out = self._summary.feed(out)
         for event in out:
             kind = type(event)
             if kind in NOTED:
@@ -77,6 +83,13 @@ class Pipe:
                 if kind is Fail:
                     self.failure = event.failure  # type: ignore[union-attr]
         return out
+
+
+def _summary_of(expected: Expected) -> Summary | None:
+    summaries = expected.client.summaries
+    if summaries is None or not expected.summarises:
+        return None
+    return Summary(lambda text: summaries.sealed(text, expected.context.new_id))
 
 
 class StreamBridge:

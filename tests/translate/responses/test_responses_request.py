@@ -119,8 +119,12 @@ def test_what_changes_nothing_is_no_loss(fields: dict[str, Any]) -> None:
         ({"something_new": 1}, "drop:something_new"),
         ({"text": {"something": 1}}, "drop:text.something"),
         (
-            {"input": [{"role": "user", "content": "x"}, {"type": "compaction_trigger"}]},
+            {"input": [{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]},
             "drop:messages.compaction_trigger",
+        ),
+        (
+            {"input": [{"type": "context_compaction"}, {"role": "user", "content": "x"}]},
+            "drop:messages.context_compaction",
         ),
     ],
 )
@@ -198,7 +202,7 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
     asked_for, _ = parsed(
         input=[
             {"role": "user", "content": "hi"},
-            {"type": "compaction", "id": "c", "encrypted_content": "zzz"},
+            {"type": "computer_call", "id": "c", "call_id": "c"},
             {"type": "web_search_call", "id": "w", "action": {"type": "search", "query": "q"}},
             {"role": "user", "content": "bye"},
         ]
@@ -209,12 +213,12 @@ def test_what_only_openai_can_read_goes_to_hosts_that_run_its_tools(hosted: bool
     losses = [*found, *losses]
     kinds = [item["type"] for item in body["input"]]
     if hosted:
-        assert kinds == ["message", "compaction", "web_search_call", "message"]
+        assert kinds == ["message", "computer_call", "web_search_call", "message"]
         assert losses == []
     else:
         assert kinds == ["message", "message", "message"]
         assert "[web_search" in json.dumps(body["input"][1])
-        assert losses == ["drop:messages.compaction", "emu:messages.web_search_call"]
+        assert losses == ["drop:messages.computer_call", "emu:messages.web_search_call"]
 
 
 def test_formats_asked_for() -> None:

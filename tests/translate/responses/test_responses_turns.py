@@ -206,7 +206,6 @@ def test_tools_that_items_bring_are_offered() -> None:
         ("computer_call", "assistant", None),
         ("computer_call_output", "user", None),
         ("mcp_approval_response", "user", None),
-        ("compaction", "assistant", None),
         ("something_new", "assistant", None),
     ],
 )

@@ -29,7 +29,7 @@ from gwproxy.translate.quirks import known_to_refuse
 # Dots alone would be another path: `DELETE /v1/responses/..` is `DELETE /v1/`.
 _RESPONSE_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 # Servers without a memory have no such route, or none for this method.
-_UNKNOWN: Final = (404, 405, 501)
+UNKNOWN: Final = (404, 405, 501)
 
 # https://platform.openai.com/docs/api-reference/responses/get, …/input-items; a token goes nowhere.
 _QUERY: Final = frozenset(
@@ -79,7 +79,7 @@ async def ask(
     call = _call(route, address, request, await services.keys.get(profile))
     answer = await services.upstream.send(call)
     try:
-        if answer.status in _UNKNOWN:
+        if answer.status in UNKNOWN:
             return None
         record.follow(route)
         if not answer.ok:

@@ -61,7 +61,7 @@ KINDS_OF_ITEMS: Final = (
     # Which one, the host does not say.
     *rules(
         "a newer kind of item is refused",
-        off("agent_items"),
+        off("agent_items", "compaction"),
         "openai/codex#33551",
         {
             r"invalid '?input'?: value did not match any expected variant": "invalid request body: "

@@ -58,6 +58,7 @@ OF_KINDS: Final = frozenset(
         "client_tools",
         "added_tools",
         "agent_items",
+        "compaction",
         "keeps_responses",
     },
 )
@@ -80,6 +81,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "custom_tool_call_output": "custom_tools",
     "namespace": "namespaces",
     "additional_tools": "added_tools",
+    "compaction_trigger": "compaction",
     **dict.fromkeys(("agent_message", "agent_reasoning", "memory"), "agent_items"),
     **{
         f"{tool}{part}": "client_tools"

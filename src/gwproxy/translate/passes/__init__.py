@@ -19,9 +19,9 @@ upstream, never its provider or model. Renderers spell what comes out of here an
 
 `PASSES` is their order: tools and their choice before the history, which may get one more turn
 by them; a budget of thoughts after the limit that it is a part of, and sampling after whether the
-model thinks. What others must do stands beside them: `media.pending_urls` and
-`media.with_media` (images to fetch), `tools.wrapped_tools` (arguments to unwrap),
-`sampling.takes_stops` (stop sequences to match).
+model thinks. What others must do stands beside them: `compaction.summarising` (a summary in place
+of an answer), `media.pending_urls` and `media.with_media` (images to fetch), `tools.wrapped_tools`
+(arguments to unwrap), `sampling.takes_stops` (stop sequences to match).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 A host of their own dialect that has not the tools they belong to refuses them like any other host.
 What a person shows now and nobody can say in words is refused by name, as pictures are (`media`):
 left out, it would make the model invent it. What was answered already, or belongs to such a tool,
-is left out, since a refusal would end the session for good.
+is left out, since a refusal would end the session for good; but for a history that nobody here can
+open, since a model without it would be another one's.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ class _Fitting:
             return [block] if block.search is not None and block.search.done else []
         if block.text is not None:
             return [self._worded(block, block.text)]
+        if block.needed is not None:
+            raise Unsupported("messages", block.needed)
         if is_shown and block.dialect != self._upstream.name:
             raise Unsupported("messages", f"`{block.type}` blocks cannot be sent to this upstream")
         self._losses.drop(f"messages.{block.type}")

@@ -55,7 +55,7 @@ def estimate(request: Request) -> int:
     """Input tokens of the whole request: turns, tools, schemas, images."""
     total = 3.0
     for turn in request.turns:
-        total += _TURN_TOKENS + sum(_of_block(block) for block in turn.blocks)
+        total += _TURN_TOKENS + sum(of_block(block) for block in turn.blocks)
     for tool in request.tools:
         total += _TOOL_TOKENS + of_text(tool.name) + of_text(tool.description or "")
         total += of_text(tool.native or tool.schema)
@@ -64,7 +64,8 @@ def estimate(request: Request) -> int:
     return max(1, round(total))
 
 
-def _of_block(block: Block) -> float:
+def of_block(block: Block) -> float:
+    """Tokens of one block; not rounded."""
     if type(block) is Text:  # most are
         return of_text(block.text)
     match block:
@@ -73,7 +74,7 @@ def _of_block(block: Block) -> float:
         case Call():
             return of_text(block.name) + of_text(block.arguments) + _TURN_TOKENS
         case Result():
-            return _TURN_TOKENS + sum(_of_block(inner) for inner in block.blocks)
+            return _TURN_TOKENS + sum(of_block(inner) for inner in block.blocks)
         case Media():
             return _of_media(block)
         case ToolReference(name=name):

@@ -6,6 +6,7 @@
     hosted    items that only this dialect has
     output    the response object and its items, as a client gets them
     drafts    items that grow in a stream
+    compaction  the order for a summary, and the item that bears one
     flat      a request for hosts that take functions only, and
     restored  its answer with the calls as the client knows them
     echo      what of the request is repeated in the answer
@@ -61,6 +62,7 @@ def codec() -> Codec:
     """All of it, for whoever speaks it."""
     from gwproxy.translate.codec import Codec
     from gwproxy.translate.responses import (
+        compaction,
         failure,
         flat,
         reader,
@@ -102,6 +104,7 @@ def codec() -> Codec:
         flatten=flat.flatten,
         restoring=restored.Restored,
         promises=reply.promises,
+        summaries=compaction.SUMMARIES,
     )
 
 

@@ -75,7 +75,12 @@ def _parse_part(part: Part, path: str, losses: Losses) -> Block:
 
 def in_clear(sealed: str) -> str:
     """What an `encrypted_content` between agents says, or that it says nothing here."""
-    return _UNREADABLE if _CIPHERTEXT.fullmatch(sealed) else sealed
+    return _UNREADABLE if is_ciphertext(sealed) else sealed
+
+
+def is_ciphertext(sealed: str) -> bool:
+    """Whether it looks like the vendor's own."""
+    return _CIPHERTEXT.fullmatch(sealed) is not None
 
 
 def _cache(mark: Mark | None) -> Cache | None:

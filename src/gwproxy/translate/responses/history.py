@@ -29,7 +29,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.responses import blocks, hosted, items, tools, wire
+from gwproxy.translate.responses import blocks, compaction, hosted, items, tools, wire
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import Shape
@@ -38,9 +38,8 @@ _OWN: Final = Dialect.RESPONSES
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
 # Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
-_DROPPED: Final = frozenset({"additional_tools", "compaction_trigger", "configuration_update"})
-_COMPACTED: Final = frozenset({"compaction", "compaction_summary", "context_compaction"})
-_KNOWN: Final = frozenset({"", "message", "reasoning", "item_reference", *_DROPPED, *_COMPACTED})
+_DROPPED: Final = frozenset({"additional_tools", compaction.TRIGGER, "configuration_update"})
+_KNOWN: Final = frozenset({"", "message", "reasoning", "item_reference", *_DROPPED})
 
 
 class _Peek(Struct):
@@ -68,7 +67,10 @@ def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
         return [Turn("user", (Text(jsonio.loads(bytes(given))),))], []
     turns: list[Turn] = []
     found: list[Tool] = []
-    for index, raw in enumerate(_list.read(given, losses, "input")):
+    listed = _list.read(given, losses, "input")
+    if compaction.ends_input(given):
+        listed.pop()
+    for index, raw in enumerate(listed):
         path = f"input[{index}]"
         peeked = _peek.read(raw, losses, path)
         kind = peeked.type or _kind_unsaid(peeked, path)
@@ -119,6 +121,11 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
     if kind in tools.TYPED_OUTPUTS and is_ours(kind, raw):
         typed = items.typed_output_shape.read(raw, losses, path)
         return Turn("user", (items.parse_typed_result(typed, path),))
+    if kind in compaction.KINDS:
+        turn = compaction.turn_of(kind, raw, path)
+        if turn is None:
+            losses.drop(f"messages.{kind}")
+        return turn
     if kind == "item_reference":
         raise Unsupported(path, "that item was not kept here; send the item itself")
     if kind in _DROPPED:
@@ -130,7 +137,7 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
 
 def is_of_agents(kind: str) -> bool:
     """Whether an item is one of newer clients, which carry words and nothing else that matters."""
-    return kind not in _KNOWN and not hosted.is_hosted(kind)
+    return kind not in _KNOWN | compaction.KINDS and not hosted.is_hosted(kind)
 
 
 def is_ours(kind: str, raw: Raw) -> bool:

@@ -27,15 +27,7 @@ _ROLES: Final[Mapping[str, _Role]] = MappingProxyType(
     {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 )
 # What follows the name of a tool: its call, output, list of tools, and leave to call it.
-_OF_TOOLS: Final = (
-    "_call",
-    "_output",
-    "_list_tools",
-    "_request",
-    "_response",
-    "program",
-    "compaction",
-)
+_OF_TOOLS: Final = ("_call", "_output", "_list_tools", "_request", "_response", "program")
 # Where an item of any kind has its words. Its other members are ids, states and files.
 _SAYING: Final = ("text", "content", "summary", "message")
 

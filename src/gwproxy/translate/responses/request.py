@@ -25,7 +25,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.responses import echo, tools
+from gwproxy.translate.responses import compaction, echo, tools
 from gwproxy.translate.responses import history as wire_turns
 from gwproxy.translate.responses.settings import (
     parse_format,
@@ -119,6 +119,7 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
         identity=parse_identity(wire),
         service_tier=wire.service_tier,
         verbosity=wire.text.verbosity if wire.text else None,
+        summarises=compaction.ends_input(wire.input),
         echo=echo.of(body),
     )
 

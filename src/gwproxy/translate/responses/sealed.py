@@ -1,4 +1,5 @@
-"""Our envelopes in an input that is relayed: opened for their owner, taken away for anybody else.
+"""Our envelopes in an input that is relayed: thoughts are opened for their owner and taken away for
+anybody else, summaries are said.
 
 A maker would take them for ciphertext of its own that it cannot read: a 400
 (Wei-Shaw/sub2api#4986). Every other item stays as it came.
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.responses import compaction
 from gwproxy.translate.responses.items import parse_reasoning, reasoning_shape, render_reasoning
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.splice import Edit, edited, omit, with_member
@@ -35,6 +37,8 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
     def item(text: bytes) -> bytes | None:
         head = _head(text) if seal.is_in(text) else _Head()
         carried = head.encrypted_content or ""
+        if head.type in compaction.KINDS:
+            return _said(text, carried)
         if head.type != "reasoning" or not carried.startswith(seal.MARK):
             return text
         own = _reopened(text, quirks.family)
@@ -43,6 +47,15 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
         return own
 
     return edited(body, [Edit(_ITEMS, item)])
+
+
+def _said(text: bytes, carried: str) -> bytes:
+    """A summary of ours as a message: its maker is whoever summarised, and no upstream."""
+    summary = compaction.opened(carried)
+    if summary is None:
+        return text
+    part = {"type": "input_text", "text": summary}
+    return jsonio.dumps({"type": "message", "role": "user", "content": [part]})
 
 
 def _reopened(text: bytes, family: str) -> bytes | None:

@@ -1,9 +1,10 @@
-"""The carrier of sealed reasoning through a client that cannot name it.
+"""The carrier of sealed reasoning, and of summaries, through a client that cannot name them.
 
 A client returns a thinking block's `signature` (or a reasoning item's `encrypted_content`) as it
 got it and never reads it. There we put who made the reasoning and what its maker wants back: an
 envelope, `gw1.` and base64url of a small JSON object. What comes back without our mark is a
-foreign signature and stays one.
+foreign signature and stays one. A summary of a conversation, which a client keeps in its place, has
+an envelope of its own, `gwc1:`: nobody's secret, so that any upstream may read it.
 
 The envelope is untrusted input when it returns: size-capped, shape-checked, never executed.
 Precedents: raine/claude-code-proxy#52, diegosouzapw/OmniRoute#9498.
@@ -23,11 +24,13 @@ from gwproxy.translate.hub import Seal
 from gwproxy.translate.wire import jsonio
 
 MARK: Final = "gw1."
-_BEGUN: Final = b'"' + MARK.encode()
+SUMMARY_MARK: Final = "gwc1:"
 # As the value of a member: quotes inside texts are escaped, so a quotation of one is no match.
-_CARRIED: Final = re.compile(rb":\s*" + re.escape(_BEGUN))
+_CARRIED: Final = re.compile(rb':\s*"(?:gw1\.|gwc1:)')
 # A thousand lines of thought; beyond this the client's history would carry more seal than text.
 MAX_BYTES: Final = 256 * 1024
+# No answer is as long; what unpacks to more is not ours.
+_MAX_SUMMARY_BYTES: Final = 4 * 1024 * 1024
 _DEFLATE_ABOVE_BYTES: Final = 1024
 
 
@@ -39,7 +42,12 @@ class _Envelope(Struct, omit_defaults=True):
     t: str | None = None
 
 
+class _Summary(Struct):
+    t: str
+
+
 _decode: Final = jsonio.decoder(_Envelope)
+_decode_summary: Final = jsonio.decoder(_Summary)
 
 
 class Opened(Struct, frozen=True):
@@ -59,32 +67,56 @@ def wrap(seal: Seal, text: str | None = None) -> str:
     data = jsonio.dumps(envelope)
     if len(data) > MAX_BYTES:
         data = jsonio.dumps(_Envelope(seal.family, "text"))
-    if len(data) > _DEFLATE_ABOVE_BYTES:
-        packed = zlib.compress(data, 6)
-        return MARK + "z" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
-    return MARK + base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return MARK + _packed(data)
+
+
+def wrap_summary(text: str) -> str:
+    """A summary as one opaque string."""
+    return SUMMARY_MARK + _packed(jsonio.dumps(_Summary(text)))
+
+
+def _packed(data: bytes) -> str:
+    deflated = len(data) > _DEFLATE_ABOVE_BYTES
+    packed = zlib.compress(data, 6) if deflated else data
+    return "z" * deflated + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 def is_in(body: bytes) -> bool:
     """Whether a JSON text carries an envelope."""
-    return _BEGUN in body and _CARRIED.search(body) is not None
+    begun = b'"gw1.' in body or b'"gwc1:' in body
+    return begun and _CARRIED.search(body) is not None
 
 
 def unwrap(carried: str) -> Opened | None:
     """The opened envelope, or None for anything that is not a whole one of ours."""
     if not carried.startswith(MARK) or len(carried) > 2 * MAX_BYTES:
         return None
-    payload = carried[len(MARK) :]
-    deflated = payload.startswith("z")
-    payload = payload.removeprefix("z")
     try:
-        data = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
-        if deflated:
-            unpacking = zlib.decompressobj()
-            data = unpacking.decompress(data, MAX_BYTES)
-            if unpacking.unconsumed_tail:
-                return None
-        envelope = _decode(data)
+        envelope = _decode(_unpacked(carried[len(MARK) :], MAX_BYTES))
     except (binascii.Error, ValueError, zlib.error):
         return None
     return Opened(Seal(envelope.u, envelope.k, envelope.d, envelope.i or None), envelope.t)
+
+
+def unwrap_summary(carried: str) -> str | None:
+    """The summary in an envelope; None for anything that is not a whole one of ours."""
+    if not carried.startswith(SUMMARY_MARK) or len(carried) > _MAX_SUMMARY_BYTES:
+        return None
+    try:
+        return _decode_summary(_unpacked(carried[len(SUMMARY_MARK) :], _MAX_SUMMARY_BYTES)).t
+    except (binascii.Error, ValueError, zlib.error):
+        return None
+
+
+def _unpacked(payload: str, most_bytes: int) -> bytes:
+    """Raises ValueError and zlib.error."""
+    deflated = payload.startswith("z")
+    payload = payload.removeprefix("z")
+    data = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)
+    if not deflated:
+        return data
+    unpacking = zlib.decompressobj()
+    data = unpacking.decompress(data, most_bytes)
+    if unpacking.unconsumed_tail:
+        raise ValueError("more than an envelope of ours holds")
+    return data

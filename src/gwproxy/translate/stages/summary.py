@@ -1,0 +1,87 @@
+"""The answer to a request for a summary, sealed in the one block that the client waits for.
+
+A client throws its history away for what it gets here. So an answer that is empty, was cut short or
+declined is a failure, and never a block; of thoughts and calls it gets none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from gwproxy.translate.events import (
+    Close,
+    Delta,
+    End,
+    Event,
+    Fail,
+    Finish,
+    Open,
+)
+from gwproxy.translate.hub import Failure, FailureKind, Opaque, Stop, StopReason
+
+_KEPT: Final = "the conversation stays as it is"
+_CUT: Final = frozenset({StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL})
+
+
+class Summary:
+    """Sequential events → the same with one block, `sealed` of all the text."""
+
+    __slots__ = ("_declined", "_sealed", "_stop", "_text", "_texts")
+
+    def __init__(self, sealed: Callable[[str], Opaque]) -> None:
+        self._sealed = sealed
+        self._texts: set[int] = set()
+        self._text: list[str] = []
+        self._declined = False
+        self._stop: Stop | None = None
+
+    def feed(self, events: Iterable[Event]) -> list[Event]:
+        out: list[Event] = []
+        for event in events:
+            match event:
+                case Open(index=index, kind=kind):
+                    self._declined = self._declined or kind == "refusal"
+                    if kind in ("text", "refusal"):
+                        self._texts.add(index)
+                        self._text.append("\n\n" if self._text else "")
+                case Delta(index=index, text=text):
+                    if index in self._texts:
+                        self._text.append(text)
+                case Close():
+                    pass
+                case Finish(stop=stop):
+                    self._stop = stop
+                case End():
+                    out += self._end()
+                case _:
+                    out.append(event)
+        return out
+
+    def _end(self) -> list[Event]:
+        text = "".join(self._text).strip()
+        failure = self._trouble(text)
+        if failure is not None:
+            return [Fail(failure)]
+        block = Open(0, "opaque", native=self._sealed(text))
+        return [block, Close(0), Finish(Stop(StopReason.END)), End()]
+
+    def _trouble(self, text: str) -> Failure | None:
+        reason = None if self._stop is None else self._stop.reason
+        if self._declined or reason is StopReason.REFUSAL:
+            said = text or (self._stop and self._stop.explanation) or "it did not say why"
+            return _refused(f"the model declined to summarise the conversation ({said}); {_KEPT}")
+        if reason in _CUT:
+            return _refused(
+                f"the summary of the conversation was cut short at the output limit; {_KEPT}. "
+                "`gwproxy profile set NAME max_output_tokens=…` gives it more room"
+            )
+        if not text:
+            words = f"the model summarised the conversation with not a word; {_KEPT}"
+            return Failure(FailureKind.UPSTREAM, words, 502)
+        return None
+
+
+def _refused(why: str) -> Failure:
+    """Of a kind that is not tried again by itself: the same would come of it, and be billed."""
+    return Failure(FailureKind.INVALID, why, 400, retryable=False)
