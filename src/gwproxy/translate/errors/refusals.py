@@ -195,7 +195,8 @@ _OF_CONTENT: Final = (
         "text is taken only as a string",
         ({"text_parts": "plain"},),
         "musistudio/claude-code-router#1221, 0x676e67/duckai#16, moeru-ai/airi PR#1222, "
-        "danny-avila/LibreChat#3111, nextcloud/integration_openai#236, vercel/ai#1754",
+        "danny-avila/LibreChat#3111, nextcloud/integration_openai#236, vercel/ai#1754, "
+        "jeffdapaz/VisualChatGPTStudio#66",
         {
             r"input should be a valid string\W+(?:\w+\.)*(?:messages|input)\.\d+\.content\b": (
                 "Input error. Input should be a valid string: input.messages.0.content"
@@ -209,6 +210,9 @@ _OF_CONTENT: Final = (
             "'messages[0].content': expected a string, but got an array instead.",
             r"expected string at field messages\.content": "JSON format issue: expected string at "
             "field messages.content got instead array",
+            r"\bcontent'\)\W+msg\W+(?:input should be a valid string|str type expected)": (
+                "[{'loc': ('body', 'messages', 0, 'content'), 'msg': 'str type expected'}]"
+            ),
             r"\bcontent\W+proto field is not repeating": "invalid JSON payload: (messages[0]) "
             "content: Proto field is not repeating, cannot start list.",
         },
