@@ -21,6 +21,7 @@ from gwproxy.translate.hub import (
     Result,
     Sampling,
     Seal,
+    Search,
     Text,
     Thinking,
     Tool,
@@ -538,7 +539,9 @@ def test_redacted_thoughts() -> None:
 def test_blocks_that_only_this_dialect_has(block: dict[str, Any], words: str | None) -> None:
     (found,) = blocks_of([block], role="assistant")
 
-    assert found == Opaque(Dialect.ANTHROPIC, block["type"], json.dumps(block), words)
+    search = Search("ws_s", "q") if block.get("name") == "web_search" else None
+    native = json.dumps(block)
+    assert found == Opaque(Dialect.ANTHROPIC, block["type"], native, words, search=search)
 
 
 # --- tools ---------------------------------------------------------------------------------------
