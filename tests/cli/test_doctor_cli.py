@@ -190,9 +190,10 @@ def test_tools_that_are_here(command: InProcess, home: Path) -> None:
     assert (finding["level"], finding["hint"]) == ("note", "gwproxy setup claude-code")
 
     assert command("setup", "claude-code", "--yes").code == 0
-    (finding,) = areas(command("doctor", "--json"))["tools"]
-    assert finding["level"] == "ok"
+    finding, auto_mode = areas(command("doctor", "--json"))["tools"]
+    assert (finding["level"], auto_mode["level"]) == ("ok", "ok")
     assert "~/.claude/settings.json" in finding["words"]
+    assert auto_mode["words"].startswith("auto mode: ")
 
     # A stronger file sends it elsewhere all the same.
     local = home / ".claude" / "settings.local.json"

@@ -47,9 +47,12 @@ def test_setup_writes_says_what_comes_next_and_undo_restores(
 ) -> None:
     ran = command("setup", "claude-code", "--yes")
     assert (ran.code, ran.stdout) == (0, f"{settings}\n")
-    assert (
-        ran.stderr == "next: gwproxy serve, then claude\nundo: gwproxy setup claude-code --undo\n"
-    )
+    assert ran.stderr.splitlines() == [
+        "auto mode: kimi judges no tool calls; Claude Code checks them by requests of its own, "
+        "which are billed",
+        "next: gwproxy serve, then claude",
+        "undo: gwproxy setup claude-code --undo",
+    ]
     assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979"
     token = (gwproxy_home / "token").read_text().strip()
     assert env_of(settings)["ANTHROPIC_AUTH_TOKEN"] == token
@@ -108,6 +111,7 @@ def test_json_tells_everything_and_no_secret(
     assert (data["client"], data["scope"], data["profile"]) == ("claude-code", "user", "kimi")
     assert data["file"] == str(settings)
     assert data["start"] == "claude"
+    assert [note.split(":")[0] for note in data["notes"]] == ["auto mode"]
     edits = {".".join(edit["path"]): (edit["old"], edit["new"]) for edit in data["edits"]}
     assert edits["env.ANTHROPIC_AUTH_TOKEN"] == (None, f"…{token[-4:]}")
     assert command("setup", "claude-code", "--yes", "--json").envelope["data"]["status"] == (

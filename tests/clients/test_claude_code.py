@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,3 +240,20 @@ def test_a_file_does_not_outrank_itself() -> None:
 def test_a_folder_that_was_named_from_here_is_known_from_everywhere() -> None:
     moved = claude_code.target("user", places({"CLAUDE_CONFIG_DIR": "mine"}))
     assert moved.file == Path("/projects/app/mine/settings.json")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "is asked to judge tool calls; if it refuses, Claude Code checks them"),
+        ({"quirks": {"safeguards": True}}, "judges the tool calls"),
+        ({"quirks": {"safeguards": False}}, "judges no tool calls; Claude Code checks them"),
+        ({"quirks": {"rebuild": True}}, "judges no tool calls; Claude Code checks them"),
+        ({"dialects": ["chat"]}, "judges no tool calls; Claude Code checks them"),
+    ],
+)
+def test_who_checks_in_auto_mode_is_said(settings: dict[str, Any], words: str) -> None:
+    urls = {"anthropic_url": "https://api.example", "openai_url": "https://api.example"}
+    record = {"preset": "custom", "model": "m", **urls, **settings}
+    (note,) = claude_code.notes(make_profile("up", record))
+    assert note.startswith(f"auto mode: up {words}")

@@ -214,6 +214,10 @@ FLIPS: dict[str, Flip] = {
         False, C, C, ask(tools=[function()], parallel_tool_calls=False), never="parallel"
     ),
     "json_schema": Flip("prompt", C, C, ask(response_format=FORMAT), never="response_format"),
+    "safeguards": Flip(
+        False, A, A, ask(safeguards=[{"type": "dangerous_tool_use"}]), never='"safeguards"',
+        relayed=True,
+    ),
     # --- caching and identity
     "cache_marks": Flip(
         False, A, A,

@@ -19,7 +19,8 @@ from support.responses_grammar import events
 A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
 TURN = b'[{"role":"user","content":"a"}]'
 REQUESTS = {
-    A: b'{"model":"m","max_tokens":9,"stream":%%b,"messages":%b}' % TURN,
+    A: b'{"model":"m","max_tokens":9,"stream":%%b,"safeguards":[{"type":"x"}],"messages":%b}'
+    % TURN,
     C: b'{"model":"m","stream":%%b,"stream_options":{"include_usage":true},"messages":%b}' % TURN,
     R: b'{"model":"m","stream":%%b,"input":%b}' % TURN,
 }

@@ -23,9 +23,10 @@ from gwproxy.clients import change
 from gwproxy.clients.change import Standing
 from gwproxy.clients.effective import SHELL, claude_code_now
 from gwproxy.clients.endpoint import proxy_warning
-from gwproxy.clients.known import CLIENTS
+from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
-from gwproxy.profiles import credentials, store
+from gwproxy.profiles import credentials, learned, store
 from gwproxy.profiles.keyring_trouble import key_variable
 from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
 from gwproxy.profiles.profile import Profile
@@ -302,9 +303,17 @@ def _clients() -> Iterator[Finding]:
             where = f"{client.TITLE} → {claim.profile}, in {target.file}"
             if standing is Standing.IN_PLACE:
                 yield Finding("tools", "ok", where)
+                yield from (Finding("tools", "ok", words) for words in _notes(client, claim))
             else:
                 yield Finding("tools", "note", f"{where}: {standing.value}", command)
     yield from _claude_code(bool([claim for _, claim in claimed if claim.client == "claude-code"]))
+
+
+def _notes(client: Client, claim: Claim) -> list[str]:
+    try:
+        return client.notes(learned.informed(store.load().profile(claim.profile)))
+    except ConfigError:
+        return []  # told above, where the profiles are
 
 
 def _claude_code(set_up: bool) -> Iterator[Finding]:

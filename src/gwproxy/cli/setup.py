@@ -40,6 +40,7 @@ from gwproxy.clients.plan import Target, Wish, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.profiles import learned
 
 _NAMES: Final = "|".join(CLIENTS)
 _SCOPES: Final = "user|project|local"
@@ -162,11 +163,13 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
         plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
         setup_report.warn_if_rewritten(output, [plan])
     start = client.start(endpoint, plan.kept)
+    notes = [] if endpoint.direct else client.notes(learned.informed(endpoint.profile))
     data = setup_report.plan_data(plan) | {
         "status": status,
         "profile": endpoint.profile.name,
         "start": start,
         "warnings": warnings,
+        "notes": notes,
     }
 
     def human() -> None:
@@ -174,6 +177,8 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             setup_report.print_diff(output, plan)
         elif status == "changed":
             output.line(str(target.file))
+            for note in notes:
+                output.talk(note)
             output.talk(f"next: {_first(endpoint)}{start}")
             output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
 

@@ -18,6 +18,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import BEARER, X_API_KEY, Dialect
 
@@ -37,6 +38,8 @@ _PATIENCE_BEYOND_OURS_MS: Final = 60_000
 _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
 
 _OUR_HELPER: Final = re.compile(r"\bgwproxy(?:\.exe)?['\"]? token$")
+
+_CHECKS_ITSELF: Final = "Claude Code checks them by requests of its own, which are billed"
 
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
@@ -158,6 +161,18 @@ def managed_files(places: Places) -> list[Path]:
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return PROGRAM
+
+
+def notes(profile: Profile) -> list[str]:
+    """What auto mode does: it asks whoever answers to judge tool calls, and takes no for an answer
+    (measured with 2.1.330)."""
+    quirks, name = quirk_values(profile), profile.name
+    relayed = Dialect.ANTHROPIC in profile.dialects and not quirks["rebuild"]
+    if not relayed or quirks["leaked_tools"] or quirks["safeguards"] is False:
+        return [f"auto mode: {name} judges no tool calls; {_CHECKS_ITSELF}"]
+    if quirks["safeguards"]:
+        return [f"auto mode: {name} judges the tool calls"]
+    return [f"auto mode: {name} is asked to judge tool calls; if it refuses, {_CHECKS_ITSELF}"]
 
 
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:

@@ -18,6 +18,7 @@ from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
+from gwproxy.profiles.profile import Profile
 from gwproxy.translate.dialect_facts import BEARER, Dialect
 
 NAME: Final = "codex"
@@ -114,6 +115,11 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     if kept:
         return f"codex -c model_provider={PROVIDER} -m {endpoint.profile.model}"
     return PROGRAM
+
+
+def notes(profile: Profile) -> list[str]:
+    """Nothing that differs by profile."""
+    return []
 
 
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:

@@ -12,10 +12,11 @@ from gwproxy.clients.document import MemberPath, Tree
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.profiles.profile import Profile
 
 
 class Client(Protocol):
-    """What such a module has: names, the scopes from the weakest to the strongest, and seven
+    """What such a module has: names, the scopes from the weakest to the strongest, and eight
     pure functions."""
 
     @property
@@ -41,6 +42,9 @@ class Client(Protocol):
 
     def remarks(self, scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
         """What on this machine would get in the way of it."""
+
+    def notes(self, profile: Profile) -> list[str]:
+        """What some way of using it comes to with this profile."""
 
     def launch(
         self, endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path

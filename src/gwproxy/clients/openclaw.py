@@ -29,6 +29,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, Target, Wish, plan_setup
 from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
@@ -158,6 +159,11 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     if kept:
         return f"openclaw agent --model {PROVIDER}/{endpoint.profile.model}"
     return "openclaw agent"
+
+
+def notes(profile: Profile) -> list[str]:
+    """Nothing that differs by profile."""
+    return []
 
 
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:

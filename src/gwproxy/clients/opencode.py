@@ -17,6 +17,7 @@ from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
+from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
@@ -162,6 +163,11 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return f"opencode -m {PROVIDER}/{endpoint.profile.model}" if kept else PROGRAM
+
+
+def notes(profile: Profile) -> list[str]:
+    """Nothing that differs by profile."""
+    return []
 
 
 def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:

@@ -157,6 +157,15 @@ def in_force(lessons: Iterable[Lesson], profile: Profile) -> tuple[Lesson, ...]:
     )
 
 
+def informed(profile: Profile) -> Profile:
+    """`profile` with what its upstream has taught about its model, as if it were the preset's."""
+    lessons = [one for one in in_force(load(), profile) if one.model == profile.model]
+    taught = {one.quirk: one.value for one in lessons if one.quirk != "omit"}
+    if any(one.relayed for one in lessons):
+        taught.setdefault("rebuild", True)
+    return replace(profile, quirks={**profile.quirks, **taught})
+
+
 def is_set_by_hand(profile: Profile, quirk: str) -> bool:
     """Whether config.toml says what `quirk` is. Of what is left out it says a part."""
     return quirk != "omit" and f"quirks.{quirk}" in profile.overridden

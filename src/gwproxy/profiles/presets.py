@@ -82,6 +82,7 @@ _KIMI_K25: Final[Mapping[str, QuirkValue]] = {
     "tool_names": "letter_first",  # kimi-cli#1773
     "schema": "moonshot",  # https://github.com/MoonshotAI/walle
     "image_urls": False,  # base64 only: https://platform.kimi.ai/docs/guide/use-kimi-vision-model
+    "safeguards": False,  # nobody there judges tool calls; an unknown member is passed over
     "json_schema": "prompt",  # not documented by these hosts; a prompt works everywhere
 }
 """What hosts of Kimi K2.5 have in common. Resellers kept the strict rules that Moonshot itself
@@ -192,6 +193,7 @@ _TABLE: Final = (
         source="gwproxy.simulator",
         dialects=(Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES),
         model="demo-1",
+        quirks=MappingProxyType({"safeguards": False}),
         needs_key=False,
     ),
 )

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from gwproxy.proxy import answers, headers
+from gwproxy.proxy import answers, failures, headers
 from gwproxy.proxy.ageing import session_named
 from gwproxy.proxy.conversations.turn import Setting, Turn
 from gwproxy.proxy.failures import Failed
@@ -24,7 +24,7 @@ from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead
 from gwproxy.translate.errors.healing import REFUSED, Remedy
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import QuirkValue, known_to_refuse
-from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.fields import Declined, Rejected
 from gwproxy.translate.wire.jsonio import NotJson
 
 T = TypeVar("T")
@@ -93,7 +93,12 @@ class Question:
             # A person who keeps two providers apart is to see where their words went.
             record.add_remark(f"sends on the words of profile {', '.join(others)}")
         self.bridge = self._new_bridge(route)
-        outgoing = await self._translated(self.bridge)
+        try:
+            outgoing = await self._translated(self.bridge)
+        except Declined:
+            if trial is None or not await self._put_anew(trial):
+                raise
+            return
         self._refuse_losses()
         key = await services.keys.get(route.profile)
         self.call = self._new_call(route, self.bridge, outgoing, key)
@@ -124,6 +129,26 @@ class Question:
             self.turn, self._body = taught[3:]
             self._leave_trial()
 
+    async def _put_anew(self, trial: Trial) -> bool:
+        """Whether it is put, where a lesson that is due is all that declines it."""
+        healing, route = self._services.healing, trial.route
+        if not healing.begin(trial):
+            return False
+        self.bridge = self._new_bridge(route)
+        try:
+            outgoing = await self._translated(self.bridge)
+            key = await self._services.keys.get(route.profile)
+        except (Rejected, NotJson):
+            healing.leave(trial)
+            return False
+        except Failed:
+            healing.leave(trial)
+            raise
+        self._trial, self.route = trial, route
+        self.call = self._new_call(route, self.bridge, outgoing, key)
+        self._record.add_remark(f"tried anew: {trial.lesson.why}?")
+        return True
+
     def _leave_trial(self) -> None:
         if self._trial is not None:
             self._services.healing.leave(self._trial)
@@ -147,7 +172,8 @@ class Question:
 
     async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
         """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
-        billed, and while each refusal says something new. False leaves everything as it was."""
+        billed, and while each refusal says something new. False leaves everything as it was. Raises
+        Failed where the upstream is not to be asked for it again."""
         if self._rounds == _MOST_ROUNDS or self._is_strict or answer.status not in REFUSED:
             return False
         if self._trial is not None and self._taught is not None:
@@ -158,7 +184,12 @@ class Question:
         faithful = self.bridge.relays
         healing = self._services.healing
         for healed in healing.remedies(error.failure, self.route, faithful=faithful):
-            if await self._is_put_on(healed.route, error.failure.kind):
+            try:
+                mended = await self._is_put_on(healed.route, error.failure.kind)
+            except Declined as no:
+                await self._learn_to_decline(healed)
+                raise Failed(failures.rejected(no, self.route.profile.name)) from None
+            if mended:
                 self.healed = healed
                 self._rounds += 1
                 remedy = healed.remedy
@@ -184,14 +215,25 @@ class Question:
         self._record.add_remark("asked again with less of the history, since the window is full")
         return True
 
+    async def _learn_to_decline(self, healed: Healed) -> None:
+        healing = self._services.healing
+        if self._trial is None:
+            await healing.learn(healed)
+        else:
+            await healing.still_refused(self._trial)
+            self._leave_trial()
+
     async def _is_put_on(self, route: Route, kind: FailureKind) -> bool:
-        """Whether the question is now another one; the same would be refused again."""
+        """Whether the question is now another one; the same would be refused again. Raises
+        Declined where it is not to be put at all."""
         forgets = known_to_refuse(route.quirks.keeps_responses)
         if forgets and self.turn is not None and await self.turn.recollected():
             self._body = self.turn.body
         mended, refused = self._new_bridge(route), self.call
         try:
             outgoing = await self._translated(mended)
+        except Declined:
+            raise
         except (Rejected, NotJson) as obstacle:
             # The client hears the upstream; what stood in the way of mending it is for the log.
             self._record.add_remark(f"not mended: {obstacle}")

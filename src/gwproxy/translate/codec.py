@@ -121,8 +121,10 @@ class Codec(Struct, frozen=True):
     an answer between equals and keep members that nobody knows; without them such an answer goes
     through the hub. `flatten` makes functions of a relayed request's other tools, where the
     upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
-    `promises` says whether a body that is no answer yet is a promise of one, and `summaries` how a
-    summary of a conversation is ordered, where the dialect knows such a thing.
+    `refuse_orders` raises fields.Declined for what a relayed body orders that its upstream does not
+    do, or an answer that is translated cannot bring. `promises` says whether a body that is no
+    answer yet is a promise of one, and `summaries` how a summary of a conversation is ordered,
+    where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -142,6 +144,7 @@ class Codec(Struct, frozen=True):
     folding: Callable[[], Folding] | None = None
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None
+    refuse_orders: Callable[[bytes], None] | None = None
     promises: Callable[[bytes], bool] | None = None
     summaries: Summaries | None = None
 

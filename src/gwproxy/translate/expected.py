@@ -134,8 +134,10 @@ class Expected(Struct, frozen=True, kw_only=True):
         names, leaks = Names(self.upstream.facts, self.quirks, keeps_ids=True), self.leaks
         if self.flattened is not None:
             names = self.flattened.names
+        # What the upstream was not to be asked it has been asked and has answered.
+        parse = self.client.parse_countable or self.client.parse_request
         try:
-            request = self.client.parse_request(self.relayed, Losses())
+            request = parse(self.relayed, Losses())
         except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without
             told = structs.replace(self, relays=False, faithful=False)
         else:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from gwproxy.translate import omit, relay
-from gwproxy.translate.expected import Expected, Tally
+from gwproxy.translate.expected import Expected, Tally, reads_words
 from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import compaction, repair_steps, tokens
@@ -62,6 +62,7 @@ class Outgoing(Struct, frozen=True):
         """The body for the upstream, and what to expect of its answer. A history that is to be
         summarised is at most so long."""
         if self.unread.relays and not self._summarises(body):
+            self._refuse_orders(body)
             return self._relayed(body, tally)
         request = _estimated(self.unread.client.parse_request(body, tally.losses))
         if images:
@@ -96,6 +97,13 @@ class Outgoing(Struct, frozen=True):
     def _countable(self, body: bytes, tally: Tally) -> Request:
         client = self.unread.client
         return (client.parse_countable or client.parse_request)(body, tally.losses)
+
+    def _refuse_orders(self, body: bytes) -> None:
+        upstream, quirks = self.unread.upstream, self.unread.quirks
+        if upstream.refuse_orders is not None and (
+            known_to_refuse(quirks.safeguards) or reads_words(upstream, quirks)
+        ):
+            upstream.refuse_orders(body)
 
     def _relayed(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         same = self.unread.context.model == self.model

@@ -320,6 +320,16 @@ class Quirks:
         About("how an answer of a given JSON schema is asked for", _OPENAI_CHAT),
     ] = "native"
 
+    safeguards: Annotated[
+        bool | None,
+        About(
+            "an Anthropic upstream judges tool calls for a client that asks it to (`safeguards`); "
+            "else that is refused, and Claude Code's auto mode checks by requests of its own",
+            "decolua/9router#4173, farion1231/cc-switch#7625, "
+            "https://docs.litellm.ai/docs/claude_code_auto_mode",
+        ),
+    ] = None
+
     # --- caching and identity
     cache_marks: Annotated[
         bool | None, About("takes Anthropic's cache_control marks", "farion1231/cc-switch#3841")

@@ -309,6 +309,21 @@ def test_all_members_that_a_refusal_names_are_left_out_and_nothing_else(
     assert not any(one.lasting for one in again)
 
 
+@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "safeguards: Extra inputs are not permitted",
+        "safeguards.0.type: Input should be 'none'",
+        "Unexpected value(s) `dangerous-tool-use-2026-09-03` for the `anthropic-beta` header.",
+    ],
+)
+def test_verdicts_are_never_left_out(message: str, faithful: bool) -> None:
+    """The client is told that there are none, and it does not matter how the body was made."""
+    found = next(heal(refusal(message), Quirks(), upstream=Dialect.ANTHROPIC, faithful=faithful))
+    assert (found.omits, found.changes, found.lasting) == ((), {"safeguards": False}, True)
+
+
 @pytest.mark.parametrize("member", ["tool_choice", "model", "messages", "tools", "inference_geo"])
 def test_what_means_something_is_never_left_out(member: str) -> None:
     for message in (f"{member}: Extra inputs are not permitted", f"Unknown parameter: '{member}'."):

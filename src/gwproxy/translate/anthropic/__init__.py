@@ -122,6 +122,7 @@ def codec() -> Codec:
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
         parse_countable=request.parse_countable,
+        refuse_orders=request.refuse_orders,
         unfold=remade.unfold,
         folding=remade.Folding,
     )

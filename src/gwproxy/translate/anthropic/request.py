@@ -45,12 +45,18 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
+from gwproxy.translate.wire.fields import Declined, Malformed, Unsupported, optional_int
 from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.splice import found
 
 # Claude Code's first system block; its text changes from request to request and would spoil every
 # prefix cache but Anthropic's own (anthropics/claude-code#68900, sgl-project/sglang#21064).
 _BILLING_LINE: Final = "x-anthropic-billing-header:"
+
+
+# Claude Code checks by requests of its own after a 400 that names the member; an order that is
+# dropped or a verdict that is made up would have it run what nobody has judged.
+_UNJUDGED: Final = "tool calls are not judged here, so they have to be checked by the client itself"
 
 
 class Metadata(Wire):
@@ -79,6 +85,7 @@ class _Fields(Wire, kw_only=True):
     container: Raw = ABSENT
     inference_geo: Raw = ABSENT
     billing_policy: Raw = ABSENT
+    safeguards: Raw = ABSENT
     thread: Raw = ABSENT
     compaction: Raw = ABSENT
     mcp_servers: Raw = ABSENT
@@ -124,12 +131,24 @@ def parse(body: bytes, losses: Losses) -> Request:
         raise Malformed("max_tokens", "Field required")
     if not fields.messages:
         raise Malformed("messages", "at least one message is required")
+    if _is_order(bytes(fields.safeguards)):
+        raise Declined("safeguards", _UNJUDGED)
     return _request(fields, losses)
 
 
 def parse_countable(body: bytes, losses: Losses) -> Request:
     """The body of `count_tokens`: the same, without a limit for the answer, or with nothing yet."""
     return _request(_decode(body, losses), losses)
+
+
+def refuse_orders(body: bytes) -> None:
+    """Raises Declined where verdicts on tool calls are asked for."""
+    if any(_is_order(value) for _, value in found(body, ("safeguards",))):
+        raise Declined("safeguards", _UNJUDGED, "safeguards=true")
+
+
+def _is_order(safeguards: bytes) -> bool:
+    return safeguards.strip(b"[] \r\n\t") not in (b"", b"null")
 
 
 def _request(fields: Body, losses: Losses) -> Request:

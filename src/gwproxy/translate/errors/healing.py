@@ -145,7 +145,8 @@ def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
 def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     """What spares a member that may not just go; in the end the rebuilding, for this request."""
     for named in reading.named:
-        changes = _next_step(steps_of_member(named.path), quirks, way)
+        beta = named.value if named.header else None
+        changes = _next_step(steps_of_member(named.path, beta or ""), quirks, way)
         if changes is not None and changes != {"rebuild": True}:
             cause = f"{_words(named)} is refused ({reading.writer})"
             yield Remedy(cause, changes, lasting=not is_of_schema(named.path))

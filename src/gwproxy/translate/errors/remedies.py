@@ -48,6 +48,7 @@ _MEMBERS: Final[Mapping[str, Steps]] = {
     "max_completion_tokens": ({"max_tokens_field": "max_tokens"},),
     "n": ({"sampling": "drop"},),
     "previous_response_id": off("keeps_responses"),
+    "safeguards": off("safeguards"),
 }
 
 
@@ -67,7 +68,7 @@ _OF_SPELLING: Final = frozenset({"system_role", "mid_system", "text_parts", "too
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
-        Dialect.ANTHROPIC: _OF_SPELLING,
+        Dialect.ANTHROPIC: _OF_SPELLING | {"safeguards"},
         Dialect.CHAT: _OF_SPELLING | {"max_tokens_field"},
         Dialect.RESPONSES: _OF_SPELLING | OF_KINDS,
     }
@@ -123,9 +124,11 @@ def is_of_schema(path: Path) -> bool:
     return "schema" in path
 
 
-def steps_of_member(path: Path) -> Steps:
+def steps_of_member(path: Path, beta: str = "") -> Steps:
     """What spares a refusal of the member at `path` that may not just be left out: by its innermost
-    name that is known."""
+    name that is known; or of the beta that such a member comes with."""
+    if beta.startswith("dangerous-tool-use"):
+        return _MEMBERS["safeguards"]
     inside = path[:1] in (("messages",), ("input",))
     for step in reversed(path):
         if isinstance(step, str) and step in _MEMBERS and (not inside or step in _IN_MESSAGES):

@@ -4,6 +4,7 @@ Rejected                 a 400 in the client's dialect, naming the field
 ├── Malformed            the field is not what its dialect says
 └── Unsupported          the field is right, but the upstream cannot do it and leaving it out
                          would change the kind of answer
+    └── Declined         so says the upstream itself, and the client knows what to do then
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class Unsupported(Rejected):
     def __init__(self, field: str, why: str, quirk: str = "") -> None:
         super().__init__(field, why)
         self.quirk = quirk
+
+
+class Declined(Unsupported):
+    """An order that clients give where they can be told no: they then do it themselves."""
 
 
 def kind_of(value: object) -> str:
