@@ -151,7 +151,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "failure_words", "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
-    "chat": IN_EACH_DIALECT | {"calls", "think"},
+    "chat": IN_EACH_DIALECT | {"calls", "think", "thoughts"},
     "responses": IN_EACH_DIALECT | {
         "items", "output", "drafts", "echo", "flat", "hosted", "restored", "compaction",
     },

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from gwproxy.translate.bridge import CODECS, Bridge, RequestHead
 from gwproxy.translate.codec import Codec
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.passes.recall import Thoughts
 from gwproxy.translate.quirks import Quirks
 
 REQUEST_ID = "req_1"
@@ -22,6 +23,7 @@ def bridge_of(
     streams: bool | None = None,
     asked: str = "m",
     model: str = "up",
+    thoughts: MutableMapping[str, Thoughts] | None = None,
     codecs: Mapping[Dialect, Codec] = CODECS,
 ) -> Bridge:
     """One exchange whose request is still to come; the upstream streams where the client does,
@@ -37,6 +39,7 @@ def bridge_of(
         new_id=lambda prefix: f"{prefix}{next(numbers)}",
         created=1_700_000_000,
         request_id=REQUEST_ID,
+        thoughts=thoughts,
         codecs=codecs,
     )
 

@@ -31,7 +31,8 @@ end, for clients run what is closed. `ping()` is legal at any time, also before 
 opens the stream; the Start that comes later is swallowed.
 
 *Taps* are readers of what passes by: of an answer whose bytes are relayed they give Start,
-UsageUpdate, Finish, End, and Fail where the upstream itself told of it. What they cannot
+UsageUpdate, Finish, End, and Fail where the upstream itself told of it; and its blocks from where
+something sealed was said on, if clients of the dialect lose such things. What they cannot
 understand is none of their business.
 
 Failures are read by `errors.complaints`, for upstreams relay each other's errors. Dialects never
@@ -40,7 +41,7 @@ import each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -48,7 +49,7 @@ from msgspec import Struct
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Failure, Opaque, Reply, Request
+from gwproxy.translate.hub import Failure, Opaque, Reply, Request, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
@@ -121,6 +122,8 @@ class Codec(Struct, frozen=True):
     an answer between equals and keep members that nobody knows; without them such an answer goes
     through the hub. `flatten` makes functions of a relayed request's other tools, where the
     upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
+    `put_back` gives a relayed history what its client has lost of thoughts, which the dialect's tap
+    then tells of, too.
     `refuse_orders` raises fields.Declined for what a relayed body orders that its upstream does not
     do, or an answer that is translated cannot bring. `promises` says whether a body that is no
     answer yet is a promise of one, and `summaries` how a summary of a conversation is ordered,
@@ -145,6 +148,7 @@ class Codec(Struct, frozen=True):
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None
     refuse_orders: Callable[[bytes], None] | None = None
+    put_back: Callable[[bytes, Sequence[Turn | None], Quirks], bytes] | None = None
     promises: Callable[[bytes], bool] | None = None
     summaries: Summaries | None = None
 

@@ -18,7 +18,7 @@ from gwproxy.translate.hub import OutputFormat, Request, Stop, Usage
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
-from gwproxy.translate.passes.recall import Thoughts
+from gwproxy.translate.passes.recall import Thoughts, session_of
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, splice
 from gwproxy.translate.wire.fields import Rejected
@@ -144,7 +144,23 @@ class Expected(Struct, frozen=True, kw_only=True):
             told = self.of(request)
             if self.quirks.leaked_tools:
                 leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
-        return structs.replace(told, relayed=b"", names=names, leaks=leaks, thoughts=None)
+        hears = self.thoughts is not None and self.upstream.put_back is not None
+        return structs.replace(
+            told,
+            relayed=b"",
+            names=names,
+            leaks=leaks,
+            thoughts=self.thoughts if hears else None,
+            session=self.spoken_in if hears else "",
+        )
+
+    @property
+    def spoken_in(self) -> str:
+        """The session of a request that was relayed, which nobody has read."""
+        try:
+            return session_of(self.client.parse_request(self.relayed, Losses()))
+        except (Rejected, jsonio.NotJson):
+            return ""
 
     def calibrated(self, estimate: int) -> int:
         return max(1, round(estimate * self.input_factor))

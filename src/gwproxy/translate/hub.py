@@ -36,13 +36,16 @@ class Seal(Struct, frozen=True):
     """Reasoning state that only the model family which made it can read.
 
     `family` names who made it (`Quirks.family`); `kind` is `signature` (Anthropic thinking),
-    `redacted` (Anthropic redacted thinking), `encrypted` (Responses `encrypted_content`) or
-    `text` (plain reasoning text whose only home is the client's copy). `item_id` is the Responses
-    item that `data` belongs to. Never sent to another family: foreign ciphertext is a 400 there.
+    `redacted` (Anthropic redacted thinking), `encrypted` (Responses `encrypted_content`),
+    `members` (JSON that stands beside the words of a Chat message, or on one of its calls) or
+    `text` (plain reasoning text whose only home is the client's copy; `data` is then the member in
+    which it came, where that is not the usual one). `item_id` is the Responses item that `data`
+    belongs to, or which of the answer's calls. Never sent to another family: foreign ciphertext is
+    a 400 there.
     """
 
     family: str
-    kind: Literal["signature", "redacted", "encrypted", "text"]
+    kind: Literal["signature", "redacted", "encrypted", "text", "members"]
     data: str
     item_id: str | None = None
 
@@ -96,6 +99,14 @@ class Reasoning(Struct, frozen=True):
     def is_sealed(self) -> bool:
         """Whether it says whose it is; what does not is a copy of the words."""
         return self.seal is not None or bool(self.foreign_signature)
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is no thought, but what a maker keeps of one in the calls that it led to."""
+        return not self.text and self.seal is not None and self.seal.kind == "members"
+
+    def is_state_of(self, family: str) -> bool:
+        return self.is_state and self.seal is not None and self.seal.family == family
 
     @property
     def is_signed(self) -> bool:

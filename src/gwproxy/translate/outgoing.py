@@ -27,6 +27,7 @@ from gwproxy.translate.quirks import known_to_refuse
 from gwproxy.translate.respell import respelled
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.beside import set_beside
+from gwproxy.translate.wire.fields import Rejected
 
 # Nearly no request has one; a body with a conversation about addresses has them escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
@@ -120,6 +121,9 @@ class Outgoing(Struct, frozen=True):
             why = "thoughts that we sealed: opened for their maker, or left out"
             paths = ("thinking", "messages[].content[]", "messages[].reasoning_seal", "input[]")
             outgoing = tally.edited(why, outgoing, opened, *paths)
+        remembered = self._with_thoughts(outgoing)
+        why = "what a client has lost of thoughts, from memory"
+        outgoing = tally.edited(why, outgoing, remembered, "messages[]")
         if unread.upstream.outputs is not None and known_to_refuse(quirks.tool_media):
             moved = set_beside(outgoing, unread.upstream.outputs)
             why = "a host that takes text alone of a tool"
@@ -136,6 +140,25 @@ class Outgoing(Struct, frozen=True):
         outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]", *facts.limit_names)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
         return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
+
+    def _with_thoughts(self, body: bytes) -> bytes:
+        """A relayed `body` with what we remember of its answers and its client has lost."""
+        upstream, memory = self.unread.upstream, self.unread.thoughts
+        if not memory or upstream.put_back is None:
+            return body
+        try:
+            request = self.unread.client.parse_request(body, Losses())
+        except (Rejected, jsonio.NotJson):
+            return body  # the upstream is to say what it thinks of it
+        again = recalled(request, memory)
+        if again is request:
+            return body
+        answers = [
+            new if new is not old else None
+            for new, old in zip(again.turns, request.turns, strict=True)
+            if old.role == "assistant"
+        ]
+        return upstream.put_back(body, answers, self.unread.quirks)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses

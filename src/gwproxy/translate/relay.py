@@ -13,9 +13,11 @@ from typing import Final
 
 from msgspec import structs
 
-from gwproxy.translate.events import Event, Fail, truncated
+from gwproxy.translate.events import Close, Event, Fail, Open, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
+from gwproxy.translate.stages.listener import Listener
+from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.streams import StreamBridge
 from gwproxy.translate.wire import jsonio, splice, sse
 
@@ -109,7 +111,13 @@ def without_done(events: bytes) -> bytes:
 def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
     """A whole answer as it came, but for the model's name; a failure where it is none."""
     asked, codec = expected.context.model, expected.upstream
-    for event in codec.reader(expected.quirks).whole(body):
+    events = codec.reader(expected.quirks).whole(body)
+    if any(
+        type(event) is Close and event.seal is not None and event.seal.kind == "members"
+        for event in events
+    ):
+        _Hearing(expected).feed(events)
+    for event in events:
         if not isinstance(event, Fail):
             tally.note(event)
         elif codec.promises is not None and codec.promises(body):
@@ -122,6 +130,25 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
     return replace_model(body, asked)
 
 
+class _Hearing:
+    """Keeps what is sealed in an answer that passes by, for a client that may lose it."""
+
+    def __init__(self, expected: Expected) -> None:
+        self._expected = expected
+        self._sequencer = Sequencer()
+        self._listener: Listener | None = None
+
+    def feed(self, events: list[Event]) -> None:
+        memory = self._expected.thoughts
+        if memory is None:
+            return
+        if self._listener is None:
+            if not any(type(event) is Open for event in events):
+                return
+            self._listener = Listener(self._expected.spoken_in, memory)
+        self._listener.feed(self._sequencer.feed(events))
+
+
 class FaithfulStream:
     """The upstream's own bytes, event by event, with the model's name as the client asked for it.
 
@@ -131,6 +158,7 @@ class FaithfulStream:
     __slots__ = (
         "_decoder",
         "_expected",
+        "_hearing",
         "_last",
         "_restoring",
         "_splicer",
@@ -148,6 +176,7 @@ class FaithfulStream:
         self._splicer = ModelSplicer(expected.context.model)
         self._tap = expected.upstream.tap(expected.quirks)
         self._decoder = self._tap.decoder
+        self._hearing = _Hearing(expected)
         self._last = b""  # the events that the client got last
         restoring, flattened = expected.upstream.restoring, expected.flattened
         self._restoring = restoring(flattened) if restoring and flattened else None
@@ -213,6 +242,7 @@ class FaithfulStream:
         """Nothing more comes of it; its usage was noted as it came."""
 
     def _note(self, events: list[Event]) -> None:
+        self._hearing.feed(events)
         for event in events:
             if type(event) is Fail:
                 self.told = event.failure

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gwproxy.translate.chat.calls import MAX_BLANKS
 from gwproxy.translate.chat.reader import Reader
@@ -126,9 +127,10 @@ def test_sloppy_framing_is_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "reasoning_text"])
-def test_reasoning_has_three_names(name: str) -> None:
+def test_reasoning_has_three_names_and_its_seal_says_which(name: str) -> None:
     reply = reply_of(stream(chunk({name: "hm"}), chunk({"content": "a"}), STOP))
-    assert reply.blocks == (Reasoning("hm", SEAL), Text("a"))
+    data = "" if name == "reasoning_content" else name
+    assert reply.blocks == (Reasoning("hm", structs.replace(SEAL, data=data)), Text("a"))
 
 
 def test_reasoning_under_two_names_at_once_is_said_once() -> None:

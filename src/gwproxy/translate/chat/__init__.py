@@ -92,6 +92,7 @@ def codec() -> Codec:
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
+        put_back=sealed.put_back,
         unfold=remade.unfold,
         folding=remade.Folding,
     )

@@ -2,8 +2,9 @@
 
 At most one block of prose (text, reasoning, refusal) is open at a time; another kind, or a call,
 closes it. A call opens when its arguments begin, or when something else does: until then its name
-may still grow. Calls stay open to the end, for Chat never says that one has ended, and arguments
-that parse are no end.
+may still grow. What its maker wants back with it is a thought without words, before it or, where
+that came too late, at the end. Calls stay open to the end, for Chat never says that one has ended,
+and arguments that parse are no end.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
-from gwproxy.translate.chat.frames import CallPiece
+from gwproxy.translate.chat.frames import CallPiece, Words
 from gwproxy.translate.chat.think import Splitter
+from gwproxy.translate.chat.thoughts import Beside, is_thought
 from gwproxy.translate.events import Close, Delta, Event, Open, Unreadable
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.quirks import Quirks
@@ -29,6 +31,9 @@ class Assembly:
         self.out: list[Event] = []
         self.refused = False
         self._family = quirks.family
+        self._usual_field = quirks.reasoning_field
+        self._field = ""  # in which the open thought came
+        self._beside = Beside()
         self._think = Splitter() if quirks.inline_think else None
         self._opened = 0
         self._prose: Prose | None = None
@@ -69,6 +74,23 @@ class Assembly:
                 return
         self.out.append(Delta(self._block, text))
 
+    def think(self, text: str, field: str = "") -> None:
+        """Words of a thought, and the member in which they came; none where they stand in what is
+        beside them."""
+        if text:
+            if self._prose != "reasoning" or field != self._field:
+                self._close_prose()
+                self._field = field
+            self.prose("reasoning", text)
+
+    def beside(self, words: Words) -> None:
+        """What its maker wants back beside the content, and the content."""
+        self._beside.add(words.reasoning_details, words.extra_content)
+        if words.content and is_thought(words.extra_content):
+            self.think(words.content)
+        elif words.content:
+            self.text(words.content)
+
     def calls(self, pieces: Sequence[CallPiece]) -> None:
         """Raises Unreadable when a call's arguments have no end."""
         alone = len(pieces) == 1
@@ -91,8 +113,11 @@ class Assembly:
                 self.prose(kind, piece)
         self._close_prose()
         self._open_named_calls()
-        for call in self._calls.all:
+        self._tell_beside()
+        for number, call in enumerate(self._calls.all):
             if call.block is not None:
+                if call.beside:
+                    self._seal(call.beside, number)
                 if call.torn:
                     self.out.append(Delta(call.block, "\ufffd"))
                 self.out.append(Close(call.block))
@@ -109,9 +134,26 @@ class Assembly:
         if self._torn:
             self._torn = ""
             self.out.append(Delta(self._block, "\ufffd"))
-        seal = Seal(self._family, "text", "") if self._prose == "reasoning" else None
+        seal = self._thought_seal() if self._prose == "reasoning" else None
         self.out.append(Close(self._block, seal))
         self._prose = None
+
+    def _thought_seal(self) -> Seal:
+        field, self._field = self._field, ""
+        if self._beside:
+            return self._beside.seal(self._family, field=field)
+        return Seal(self._family, "text", "" if field == self._usual_field else field)
+
+    def _tell_beside(self) -> None:
+        """A thought without words, of what stands beside those of others."""
+        if self._beside:
+            self._close_prose()
+        if self._beside:
+            self._seal(self._beside)
+
+    def _seal(self, beside: Beside, call: int | None = None) -> None:
+        block = self._number()
+        self.out += (Open(block, "reasoning"), Close(block, beside.seal(self._family, call=call)))
 
     def _open_named_calls(self) -> None:
         """Calls without arguments so far: what comes next must not overtake them."""
@@ -121,6 +163,9 @@ class Assembly:
 
     def _open_call(self, call: OpenCall) -> None:
         self._close_prose()
+        self._tell_beside()
+        if call.beside:
+            self._seal(call.beside, self._calls.all.index(call))
         call.block = block = self._number()
         self.out.append(Open(block, "call", call.id, call.name, call.custom))
         if call.texts:

@@ -158,10 +158,10 @@ def joined(blocks: Iterable[Block], *kinds: type[Text | Refusal | Reasoning]) ->
 def carried_seal(reasoning: Seal | None, text: str, *, shown: bool, first: bool) -> str:
     """What a client carries back for one reasoning block, or nothing.
 
-    The text goes inside where the client does not see it, and for every block after the first,
-    so that `parse_reasoning` can tell where in the one visible string each block begins.
+    The text goes inside where the client does not see it, and for every block but the `first` that
+    has any, so that `parse_reasoning` can tell where in the one visible string each block begins.
     """
-    if reasoning is None or (reasoning.kind == "text" and shown):
+    if reasoning is None or (reasoning.kind == "text" and shown and not reasoning.data):
         return ""
     if reasoning.kind == "redacted" or (shown and first):
         return seal.wrap(reasoning)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.translate.chat.frames import CallPiece, Custom, Function
+from gwproxy.translate.chat.frames import ABSENT, CallPiece, Custom, Function
+from gwproxy.translate.chat.thoughts import Beside
 from gwproxy.translate.wire import jsonio, sse
 
 # A model that has lost its way prints blanks for ever (farion1231/cc-switch stops at 500);
@@ -25,6 +26,7 @@ class OpenCall:
     """One call. `block` is its number once the client knows of it; until then `texts` wait."""
 
     __slots__ = (
+        "beside",
         "blanks",
         "block",
         "custom",
@@ -46,6 +48,7 @@ class OpenCall:
         self.size = 0
         self.blanks = 0
         self.torn = ""  # half of a character that waits for its other half
+        self.beside = Beside()
 
     def take_name(self, name: str) -> None:
         """A name may come in pieces, or whole each time, but not after the arguments began."""
@@ -94,7 +97,8 @@ class Calls:
         function = piece.function
         if function is not None and not function.name and not piece.id and piece.index is not None:
             known = self._by_index.get(piece.index)
-            if known is not None:  # more arguments, as in all pieces of a call but the first
+            # More arguments, as in all pieces of a call but the first.
+            if known is not None and piece.extra_content is ABSENT:
                 self._last = known
                 return known, known.take_arguments(function.arguments or "")
         source = function or piece.custom
@@ -106,6 +110,8 @@ class Calls:
             call.id = piece.id
             self._by_id[piece.id] = call
         self._last = call
+        if piece.extra_content is not ABSENT:
+            call.beside.add(extra=piece.extra_content)
         if name:
             call.take_name(name)
         return call, call.take_arguments(_arguments(source))

@@ -13,9 +13,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from gwproxy.translate.wire import lenient
+from gwproxy.translate.wire import jsonio, lenient
+
+ABSENT: Final = Raw()
+"""A member that is not there."""
 
 
 class PromptDetails(Struct, gc=False):
@@ -53,10 +56,12 @@ class CallPiece(Struct, gc=False):
     id: str | None = None
     function: Function | None = None
     custom: Custom | None = None
+    extra_content: Raw = ABSENT
 
 
 class Words(Struct, gc=False):
-    """A `delta`, or the `message` of a whole answer. Reasoning has three names in the wild."""
+    """A `delta`, or the `message` of a whole answer. Reasoning has three names in the wild, and
+    `thinking_parts` is what `tolerant` has found in the content."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -66,6 +71,9 @@ class Words(Struct, gc=False):
     tool_calls: list[CallPiece] | None = None
     function_call: Function | None = None
     annotations: Any = None
+    reasoning_details: Raw = ABSENT
+    extra_content: Raw = ABSENT
+    thinking_parts: str | None = None
 
 
 class Choice(Struct, gc=False):
@@ -100,4 +108,25 @@ MISFITS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def tolerant(data: bytes) -> Chunk:
     """One chunk out of whatever shape. Raises jsonio.NotJson."""
-    return lenient.read(data, Chunk)
+    value = jsonio.loads_torn(data)
+    if b'"thinking"' in data and isinstance(value, dict):
+        choices = value.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            for name in ("delta", "message"):
+                _part_thinking(choice.get(name) if isinstance(choice, dict) else None)
+    found = lenient.lenient(value, Chunk)
+    if found is None:
+        raise jsonio.NotJson("expected an object")
+    return found
+
+
+def _part_thinking(words: Any) -> None:
+    """Takes the thinking out of content that is a list of parts, as Magistral's is
+    (https://docs.mistral.ai/capabilities/reasoning/)."""
+    content = words.get("content") if isinstance(words, dict) else None
+    if not isinstance(content, list):
+        return
+    kinds = [isinstance(part, dict) and part.get("type") == "thinking" for part in content]
+    pieces = (part.get("thinking") for part, thinks in zip(content, kinds, strict=True) if thinks)
+    words["thinking_parts"] = "".join(text for one in pieces if (text := lenient.text_of(one)))
+    words["content"] = [part for part, thinks in zip(content, kinds, strict=True) if not thinks]

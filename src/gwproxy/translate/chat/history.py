@@ -21,6 +21,7 @@ from gwproxy.translate.chat.blocks import (
     render_parts,
     text_part,
 )
+from gwproxy.translate.chat.thoughts import Returned
 from gwproxy.translate.chat.wire import (
     AssistantMessage,
     FunctionMessage,
@@ -110,12 +111,16 @@ class _HistoryWriter:
             self._losses.rename("messages.refusal")
         text = joined(turn.blocks, Text, Refusal)
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
-        if Reasoning in kinds and (reasoning := joined(turn.blocks, Reasoning)):
-            # Text only: another family's seals say nothing to it, and what was hidden has no words.
-            message[self._quirks.reasoning_field] = reasoning
+        thoughts = Returned(turn.blocks if Reasoning in kinds else (), self._quirks)
+        if thoughts.parts:
+            message["content"] = [*thoughts.parts, *([text_part(text)] if text else ())]
+        message |= thoughts.members
         if Call in kinds:
-            calls = (block for block in turn.blocks if isinstance(block, Call))
-            message["tool_calls"] = [render_call(call, mended=True) for call in calls]
+            calls = [block for block in turn.blocks if isinstance(block, Call)]
+            message["tool_calls"] = [
+                {**render_call(call, mended=True), **thoughts.of_call(number)}
+                for number, call in enumerate(calls)
+            ]
         return message
 
     # --- tool results

@@ -13,6 +13,7 @@ from gwproxy.translate.chat import failure
 from gwproxy.translate.chat.assembly import Assembly
 from gwproxy.translate.chat.ending import broken_off, stop_of, usage_of
 from gwproxy.translate.chat.frames import (
+    ABSENT,
     MISFITS,
     CallPiece,
     Choice,
@@ -22,6 +23,7 @@ from gwproxy.translate.chat.frames import (
     tolerant,
     typed,
 )
+from gwproxy.translate.chat.thoughts import PARTS, words_of
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import (
     End,
@@ -111,10 +113,19 @@ class Reader(Reading):
 
     def _on_words(self, words: Words) -> None:
         blocks = self._blocks
-        reasoning = words.reasoning_content or words.reasoning or words.reasoning_text
-        if reasoning:
-            blocks.prose("reasoning", reasoning)
-        if words.content:
+        if words.reasoning_content:
+            blocks.think(words.reasoning_content, "reasoning_content")
+        elif words.reasoning:
+            blocks.think(words.reasoning, "reasoning")
+        elif words.reasoning_text:
+            blocks.think(words.reasoning_text, "reasoning_text")
+        elif words.thinking_parts:
+            blocks.think(words.thinking_parts, PARTS)
+        elif words.reasoning_details is not ABSENT:
+            blocks.think(words_of(words.reasoning_details))
+        if words.reasoning_details is not ABSENT or words.extra_content is not ABSENT:
+            blocks.beside(words)
+        elif words.content:
             blocks.text(words.content)
         if words.refusal:
             blocks.prose("refusal", words.refusal)

@@ -1,19 +1,20 @@
 """What the relay must know of a Chat stream whose bytes it passes on.
 
 It is the reader with its eyes shut to the words: usage, model, finish reason and end are read by
-the same code as in a translated answer.
+the same code as in a translated answer. It opens them where the host says something that it wants
+back and a client may lose (`thoughts`): from there on the tap tells of the blocks, too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from gwproxy.translate.chat.assembly import Assembly, Prose
-from gwproxy.translate.chat.frames import CallPiece
+from gwproxy.translate.chat.frames import ABSENT, CallPiece, Words
 from gwproxy.translate.chat.reader import Reader
-from gwproxy.translate.events import Start
+from gwproxy.translate.events import Start, Unreadable
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.reading import Tapping
 from gwproxy.translate.wire import sieve, sse
@@ -22,6 +23,7 @@ from gwproxy.translate.wire import sieve, sse
 _WORDS: Final = re.compile(
     rb'"(?:content|reasoning_content|reasoning|reasoning_text|arguments)": ?"(?!")'
 )
+_BESIDE: Final = (b'"extra_content"', b'"reasoning_details"')
 
 
 class Tap(Tapping, Reader):
@@ -30,9 +32,16 @@ class Tap(Tapping, Reader):
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
         self._quirks = quirks
-        self.decoder = sse.Decoder(sieve.Repeats(_WORDS, self._is_dull))
-        self._blocks = _Outline(quirks)
+        self._sieve = sieve.Repeats(_WORDS, self._is_dull)
+        self.decoder = sse.Decoder(self._sifted)
+        self._blocks: _Outline = _Outline(quirks)
         self._out = self._blocks.out
+
+    def _sifted(self, events: bytes) -> bytes:
+        if not self._blocks.hears and not any(name in events for name in _BESIDE):
+            return self._sieve(events)
+        self._blocks.hears = True
+        return events
 
     def _is_dull(self, data: bytes) -> bool:
         """Whether the event is JSON that does no more than to begin the answer and say or call
@@ -44,8 +53,9 @@ class Tap(Tapping, Reader):
 
 
 class _Outline(Assembly):
-    """Whether something was said, called or refused."""
+    """Whether something was said, called or refused; what, from when it `hears` on."""
 
+    hears = False
     _empty = True
     _called = False
 
@@ -59,16 +69,41 @@ class _Outline(Assembly):
 
     def text(self, text: str) -> None:
         self._empty = False
+        if self.hears:
+            super().text(text)
 
     def prose(self, kind: Prose, text: str) -> None:
         self._empty = False
         self.refused = self.refused or kind == "refusal"
+        if self.hears:
+            super().prose(kind, text)
+
+    def think(self, text: str, field: str = "") -> None:
+        self._empty = self._empty and not text
+        if self.hears:
+            super().think(text, field)
+
+    def beside(self, words: Words) -> None:
+        self._empty = self._empty and not words.content
+        self.hears = True
+        super().beside(words)
 
     def calls(self, pieces: Sequence[CallPiece]) -> None:
         self._empty = False
         for piece in pieces:
             named = piece.function or piece.custom
             self._called = self._called or (named is not None and bool(named.name))
+            self.hears = self.hears or piece.extra_content is not ABSENT
+        if self.hears:
+            self._listen(super().calls, pieces)
 
     def close(self) -> None:
-        pass
+        if self.hears:
+            self._listen(super().close)
+
+    def _listen(self, method: Callable[..., None], *arguments: object) -> None:
+        """What cannot be understood is the client's affair."""
+        try:
+            method(*arguments)
+        except Unreadable:
+            self.hears = False

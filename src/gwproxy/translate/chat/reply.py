@@ -70,7 +70,10 @@ def _seals(reply: Reply, context: ReplyContext) -> str:
     for block in reply.blocks:
         if isinstance(block, Reasoning):
             carried += carried_seal(
-                block.seal, block.text, shown=context.show_reasoning, first=first
+                block.seal,
+                block.text,
+                shown=context.show_reasoning,
+                first=first and bool(block.text),
             )
             first = first and not block.text
     return carried

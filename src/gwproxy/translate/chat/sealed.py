@@ -1,33 +1,40 @@
-"""Our envelopes in a history that is relayed: taken out of the messages that bear them.
+"""Sealed thoughts in a history that is relayed: our envelopes taken out of the messages that bear
+them, and what a client has lost put back.
 
-A Chat host takes thoughts as words alone, so that an envelope says nothing to any, its maker
-included; what it hid from the client goes beside the words that the client has.
+A Chat host takes thoughts as words, and beside them what it made itself; an envelope says nothing
+to any.
 
 https://platform.openai.com/docs/api-reference/chat/create (messages)
 """
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from collections.abc import Sequence
+from typing import Any, Final
 
 from msgspec import Raw, Struct
 
 from gwproxy.translate.chat.blocks import joined, parse_reasoning
-from gwproxy.translate.hub import Reasoning
+from gwproxy.translate.chat.thoughts import Returned
+from gwproxy.translate.hub import Reasoning, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.shapes import present
-from gwproxy.translate.wire.splice import Edit, edited, omit, with_member
+from gwproxy.translate.wire.splice import Edit, edited, found, has, omit, with_member
 
 _MESSAGES: Final = ("messages", None)
 _NOTHING: Final = (b"", b'""', b"[]")
 
 
-class _Told(Struct):
+class _Head(Struct):
+    role: str = ""
+
+
+class _Told(_Head):
     """What an assistant's message has of thoughts, and whether it has anything else."""
 
-    role: str = ""
     reasoning_seal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
@@ -42,6 +49,7 @@ class _Told(Struct):
         return any(present(one) and bytes(one) not in _NOTHING for one in members)
 
 
+_head: Final = jsonio.decoder(_Head)
 _told: Final = jsonio.decoder(_Told)
 
 
@@ -55,11 +63,11 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
         visible = told.reasoning_content or told.reasoning or ""
         thoughts = parse_reasoning(visible, told.reasoning_seal or "")
         words = joined(thoughts, Reasoning)
-        if any(not thought.text for thought in thoughts):
+        if any(not t.text and not t.is_state_of(quirks.family) for t in thoughts):
             losses.drop("messages.thinking")
         if not words and not told.says_more:
             return None
-        rest = edited(text, [omit("reasoning_seal")])
+        rest = _with_beside(edited(text, [omit("reasoning_seal")]), Returned(thoughts, quirks))
         if words == visible:
             return rest
         name = quirks.reasoning_field
@@ -68,3 +76,32 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
         return with_member(rest, name, jsonio.text(words))
 
     return edited(body, [Edit(_MESSAGES, message)])
+
+
+def put_back(body: bytes, answers: Sequence[Turn | None], quirks: Quirks) -> bytes:
+    """`body` with what the nth of its assistant's messages has lost of its thoughts, where there is
+    an nth of `answers`. Raises jsonio.NotJson."""
+    left = iter(answers)
+
+    def message(text: bytes) -> bytes:
+        answer = next(left, None) if _head(text).role == "assistant" else None
+        return text if answer is None else _with_beside(text, Returned(answer.blocks, quirks))
+
+    return edited(body, [Edit(_MESSAGES, message)])
+
+
+def _with_beside(text: bytes, thoughts: Returned) -> bytes:
+    """The message with what stands beside its words and on its calls, unless it does already."""
+    text = _with_members(text, thoughts.of_call(None))
+    for (_, number), _call in found(text, ("tool_calls", None)):
+        if isinstance(number, int) and (members := thoughts.of_call(number)):
+            change = functools.partial(_with_members, members=members)
+            text = edited(text, [Edit(("tool_calls", number), change)])
+    return text
+
+
+def _with_members(text: bytes, members: dict[str, Any]) -> bytes:
+    for name, value in members.items():
+        if not has(text, (name,)):
+            text = with_member(text, name, jsonio.dumps(value))
+    return text

@@ -170,10 +170,11 @@ class Writer:
 
     def _close(self, event: Close) -> None:
         opened, held = self._open_block, "".join(self._held)
+        first = self._first and self._prefix is not None
         self._prefix = None
         if opened.kind == "reasoning":
             shown = self._context.show_reasoning
-            carried = carried_seal(event.seal, held, shown=shown, first=self._first)
+            carried = carried_seal(event.seal, held, shown=shown, first=first)
             if carried:
                 self._chunk(b'{"reasoning_seal":%b}' % jsonio.text(carried))
         elif opened.kind == "call" and opened.custom:

@@ -131,8 +131,7 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
 
 
 def _keys(turn: Turn, session: str) -> Iterator[str]:
-    """Of the turn's calls, or else of its words where a thought stands before them; none where the
-    client kept what is sealed."""
+    """Of the turn's calls, or else of its words; none where the client kept what is sealed."""
     copies = [block for block in turn.blocks if type(block) is Reasoning]
     if turn.role != "assistant" or any(copy.is_sealed for copy in copies):
         return
@@ -141,7 +140,7 @@ def _keys(turn: Turn, session: str) -> Iterator[str]:
         if type(block) is Call:
             called = True
             yield key_of(session, block.id, block.arguments)
-    if copies and not called:
+    if not called:
         said = "".join(block.text for block in turn.blocks if type(block) is Text)
         yield _key_of_words(session, said)
 
@@ -152,9 +151,17 @@ def _recalled(
     copy = _words(block for block in turn.blocks if type(block) is Reasoning)
     for key in keys:
         thoughts = memory.get(key)
+        if thoughts and not copy and not _is_wanted(turn, thoughts):
+            continue
         if often[key] > 1 or (thoughts and copy not in ("", _words(thoughts))):
             thoughts = memory.get(_with_words(key, copy)) if copy else None
         if thoughts:
             others = tuple(block for block in turn.blocks if type(block) is not Reasoning)
             return structs.replace(turn, blocks=(*thoughts, *others))
     return turn
+
+
+def _is_wanted(turn: Turn, thoughts: Thoughts) -> bool:
+    """Whether an answer that comes back without its thoughts must have them: with its calls, or
+    where they are no more than the state of its words."""
+    return any(type(block) is Call for block in turn.blocks) or any(t.is_state for t in thoughts)

@@ -34,7 +34,7 @@ def keep_turns(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
         or bool(quirks.reasoning_placeholder)
     )
     turns = tuple(
-        turn if index >= first_kept or (demanded and _has_call(turn)) else _forgotten(turn)
+        turn if index >= first_kept or (demanded and _has_call(turn)) else _forgotten(turn, quirks)
         for index, turn in enumerate(request.turns)
     )
     if all(new is old for new, old in zip(turns, request.turns, strict=True)):
@@ -59,10 +59,14 @@ def _has_call(turn: Turn) -> bool:
     return any(type(block) is Call for block in turn.blocks)
 
 
-def _forgotten(turn: Turn) -> Turn:
+def _forgotten(turn: Turn, quirks: Quirks) -> Turn:
+    """The turn less its thoughts; the state of its calls stays, without which Gemini takes none."""
     if turn.role != "assistant" or not any(type(block) is Reasoning for block in turn.blocks):
         return turn
-    return structs.replace(turn, blocks=tuple(b for b in turn.blocks if type(b) is not Reasoning))
+    blocks = tuple(
+        b for b in turn.blocks if type(b) is not Reasoning or b.is_state_of(quirks.family)
+    )
+    return turn if len(blocks) == len(turn.blocks) else structs.replace(turn, blocks=blocks)
 
 
 def replay(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
@@ -92,7 +96,7 @@ def _replayed(turn: Turn, facts: DialectFacts, quirks: Quirks) -> Turn:
         quirks.reasoning_in == "tool_turns" and _has_call(turn)
     )
     if not wanted:
-        return _forgotten(turn)
+        return _forgotten(turn, quirks)
     if facts.reasoning_items:
         turn = _led_on(turn)
     if not quirks.signed_thinking:

@@ -179,7 +179,7 @@ def render_call(call: Call) -> dict[str, Any]:
 def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:
     """Only what this `family` made: sealed as it sealed it, or plain under the id it gave."""
     made = block.seal
-    if made is None or made.family != family or made.item_id is None:
+    if made is None or made.family != family or made.item_id is None or made.kind == "members":
         return None
     item: dict[str, Any] = {"type": "reasoning", "id": made.item_id, "summary": []}
     if made.kind == "encrypted":

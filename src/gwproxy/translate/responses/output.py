@@ -169,14 +169,15 @@ def sealed_for_client(reasoning: Reasoning, family: str) -> str | None:
     """The `encrypted_content` in which a client carries reasoning back to us.
 
     The text goes inside where only the client's copy keeps it (plain thoughts) or where its maker
-    checks it byte for byte (a signature). `family` is whose it is when the block does not say.
+    checks it byte for byte (a signature), or wants it in another place. `family` is whose it is
+    when the block does not say.
     """
     made = reasoning.seal
     if made is None and reasoning.foreign_signature:
         made = Seal(family, "signature", reasoning.foreign_signature)
     if made is None:
         made = Seal(family, "text", "")
-    inside = reasoning.text if made.kind in ("text", "signature") else None
+    inside = reasoning.text if made.kind in ("text", "signature", "members") else None
     if made.kind == "text" and not inside:
         return None
     return seal.wrap(made, inside)

@@ -50,7 +50,8 @@ class Listener:
             self._calls.append((opened.id, text))
         elif opened.kind == "text":
             self._said.append(text)
-        elif not self._calls:
+        else:
             thought = Reasoning(text, close.seal, close.foreign_signature, close.hidden)
-            if thought.text.strip() or thought.is_sealed:
+            before = not self._calls and (thought.text.strip() or thought.is_sealed)
+            if before or thought.is_state:
                 self._thoughts.append(thought)

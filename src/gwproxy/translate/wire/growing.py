@@ -1,5 +1,6 @@
 """JSON whose members come in pieces, put together without knowing them: strings are joined, lists
-go on, the members of objects grow each for itself, and of all else the last word counts.
+go on (an element that names its `index` with the one that has it), the members of objects grow each
+for itself, and of all else the last word counts.
 
 So OpenAI's accumulators do with the deltas of a stream, members that they do not know included
 (https://github.com/openai/openai-python, `accumulate_delta`). Values stay as they are printed.
@@ -35,7 +36,7 @@ class Growing:
         self._joins = joins
         self._plain: Raw | None = None
         self._pieces: list[str] = []
-        self._elements: list[Raw] | None = None
+        self._elements: list[Growing] | None = None
         self._members: dict[str, Growing] | None = None
 
     def add(self, raw: Raw) -> None:
@@ -50,7 +51,9 @@ class Growing:
                         self._members[name] = Growing(joins=joins)
                     self._members[name].add(value)
             case b"[":
-                self._elements = [*(self._elements or ()), *elements_of(text)]
+                self._elements = [] if self._elements is None else self._elements
+                for element in elements_of(text):
+                    self._element(element).add(element)
             case b'"' if self._joins:
                 # Halves of an emoji may come one by one.
                 self._pieces.append(jsonio.loads_torn(text))
@@ -58,11 +61,29 @@ class Growing:
                 if self._plain is None or says(raw):
                     self._plain = raw
 
+    def _element(self, raw: Raw) -> Growing:
+        """The element that `raw` is a piece of, or a new one."""
+        assert self._elements is not None
+        place = _place(members_of(bytes(raw))) if bytes(raw)[:1] == b"{" else None
+        if place is not None:
+            for known in self._elements:
+                if known._members is not None and _place(known.value) == place:
+                    return known
+        self._elements.append(Growing(joins=self._joins and place is not None))
+        return self._elements[-1]
+
     @property
     def value(self) -> Any:
         """What has come so far, fit for `jsonio.dumps`."""
         if self._members is not None:
             return {name: member.value for name, member in self._members.items()}
         if self._elements is not None:
-            return self._elements
+            return [element.value for element in self._elements]
         return jsonio.mend("".join(self._pieces)) if self._pieces else self._plain
+
+
+def _place(element: dict[str, Any]) -> tuple[bytes, ...] | None:
+    """Where an element of a list belongs that comes in pieces: each says it again."""
+    if not says(element.get("index")):
+        return None
+    return tuple(bytes(element.get(name) or b"") for name in ("index", "type"))

@@ -65,7 +65,7 @@ def _as(value: Any, option: Any) -> Any:
     if option is Raw:
         return raw_of(value)
     if option is str:
-        return _text(value)
+        return text_of(value)
     if option is int:
         return count_of(value)
     if get_origin(option) is list:
@@ -77,8 +77,10 @@ def _as(value: Any, option: Any) -> Any:
     return None
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
     """Text as text; a list of content parts as their texts, joined."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
         texts = (part.get("text") if isinstance(part, dict) else part for part in value)
         return "".join(text for text in texts if isinstance(text, str))

@@ -36,7 +36,7 @@ _DEFLATE_ABOVE_BYTES: Final = 1024
 
 class _Envelope(Struct, omit_defaults=True):
     u: str
-    k: Literal["signature", "redacted", "encrypted", "text"]
+    k: Literal["signature", "redacted", "encrypted", "text", "members"]
     d: str = ""
     i: str = ""
     t: str | None = None

@@ -1,0 +1,164 @@
+"""What a Chat host wants back of its thoughts: their words under the name that it gave them, and
+what stands beside them, which it alone can read.
+
+    Gemini      `extra_content` of a call, of the first of several, or of words without a call:
+                https://ai.google.dev/gemini-api/docs/thought-signatures
+    OpenRouter  `reasoning_details`, encrypted, as a summary, or as text with a signature:
+                https://openrouter.ai/docs/use-cases/reasoning-tokens
+    Magistral   words that are parts of the content:
+                https://docs.mistral.ai/capabilities/reasoning/
+
+An answer's `Beside` becomes a seal of the kind `members`, JSON that returns to the place where it
+stood; where it holds null the words belong. What a client carries is not trusted: only these names
+are taken from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from gwproxy.translate.chat.blocks import GAP
+from gwproxy.translate.chat.frames import ABSENT
+from gwproxy.translate.hub import Block, Reasoning, Seal
+from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.growing import Growing, elements_of, members_of, says
+
+DETAILS: Final = "reasoning_details"
+EXTRA: Final = "extra_content"
+PARTS: Final = "content"
+"""The name under which words came that were parts of the content."""
+
+_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", PARTS)
+_NOTHING: Final = b"null"
+
+
+class _Detail(Struct):
+    text: str | None = None
+    summary: str | None = None
+
+
+class _Google(Struct):
+    thought: bool | None = None
+
+
+class _Extra(Struct):
+    google: _Google | None = None
+
+
+_details: Final = jsonio.decoder(list[_Detail])
+_extra: Final = jsonio.decoder(_Extra)
+
+
+# --- of an answer --------------------------------------------------------------------------------
+
+
+def words_of(details: Raw) -> str:
+    """What details say in words, for hosts that say it nowhere else."""
+    try:
+        return "".join(one.text or one.summary or "" for one in _details(bytes(details)))
+    except jsonio.NotJson:
+        return ""
+
+
+def is_thought(extra: Raw) -> bool:
+    """Whether the content beside it is a thought, which Gemini tells when it is asked for them."""
+    try:
+        google = _extra(bytes(extra)).google
+    except jsonio.NotJson:
+        return False
+    return google is not None and bool(google.thought)
+
+
+class Beside:
+    """What stands beside an answer's words, or on one of its calls, as it comes."""
+
+    __slots__ = ("_details", "_extra")
+
+    def __init__(self) -> None:
+        self._details: Growing | None = None
+        self._extra: Growing | None = None
+
+    def __bool__(self) -> bool:
+        return self._details is not None or self._extra is not None
+
+    def add(self, details: Raw = ABSENT, extra: Raw = ABSENT) -> None:
+        """More of it; what is no JSON of the right form says nothing."""
+        try:
+            if says(details) and elements_of(bytes(details)):
+                self._details = self._details or Growing()
+                self._details.add(details)
+            if says(extra) and members_of(bytes(extra)):
+                self._extra = self._extra or Growing(joins=False)
+                self._extra.add(extra)
+        except jsonio.NotJson:
+            return
+
+    def seal(self, family: str, *, field: str = "", call: int | None = None) -> Seal:
+        """All that has come, sealed: with the name of the words that belong to it, and the place of
+        its call. Then nothing is left."""
+        members: dict[str, Any] = {field: None} if field else {}
+        if self._details is not None:
+            members[DETAILS] = self._details.value
+        if self._extra is not None:
+            members[EXTRA] = self._extra.value
+        self._details = self._extra = None
+        data = jsonio.dumps(members).decode()
+        return Seal(family, "members", data, None if call is None else str(call))
+
+
+# --- into a history ------------------------------------------------------------------------------
+
+
+class Returned:
+    """The thoughts of one assistant's turn as its maker gets them back: `members` of the message,
+    `parts` that its content begins with, and for the answer's nth call what `of_call` gives."""
+
+    def __init__(self, blocks: Iterable[Block], quirks: Quirks) -> None:
+        self.parts: list[dict[str, Any]] = []
+        self._words: dict[str, str] = {}
+        self._beside: dict[str | None, Growing] = {}
+        self._quirks = quirks
+        for block in blocks:
+            if type(block) is Reasoning:
+                self._take(block)
+
+    def _take(self, block: Reasoning) -> None:
+        made = block.seal
+        field: str = self._quirks.reasoning_field
+        if made is not None and made.family == self._quirks.family:
+            if made.kind == "text" and made.data in _FIELDS:
+                field = made.data
+            elif made.kind == "members":
+                field = self._unsealed(made)
+        if not block.text or not field:
+            return
+        if field == PARTS:
+            text = [{"type": "text", "text": block.text}]
+            self.parts.append({"type": "thinking", "thinking": text})
+        else:
+            said = self._words.get(field)
+            self._words[field] = block.text if said is None else said + GAP + block.text
+
+    def _unsealed(self, made: Seal) -> str:
+        """Takes what `made` holds; gives the name of the words beside it."""
+        try:
+            members = members_of(made.data)
+        except jsonio.NotJson:
+            return ""
+        known = {name: value for name, value in members.items() if name in (DETAILS, EXTRA)}
+        if known:
+            beside = self._beside.setdefault(made.item_id, Growing())
+            beside.add(Raw(jsonio.dumps(known)))
+        return next((name for name in _FIELDS if bytes(members.get(name, b"")) == _NOTHING), "")
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {**self._words, **self.of_call(None)}
+
+    def of_call(self, number: int | None) -> dict[str, Any]:
+        beside = self._beside.get(None if number is None else str(number))
+        return {} if beside is None else beside.value
