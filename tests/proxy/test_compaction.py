@@ -192,6 +192,27 @@ async def test_a_provider_without_the_route_or_the_order_has_its_model_write_the
     assert host.billed == 2
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("mode", ["auto", "always", "never"])
+async def test_a_provider_that_does_not_heed_the_order_is_given_it_once(
+    start_gateway: StartGateway, start_provider: StartProvider, stream: bool, mode: str
+) -> None:
+    """Codex asks again by itself after such an error; it would not after an answer without the
+    item (openai/codex#22809)."""
+    host = await start_provider(RESPONSES_ONLY.manners)
+    gateway = await start_gateway({"up": {**RESPONSES_ONLY.record(host), "stream": mode}})
+    body = {"model": "m", "input": [*steps(1), TRIGGER], "store": False, "stream": stream}
+    async with gateway.post("/v1/responses", body) as response:
+        raw = await response.read()
+        assert b"so ask again" in raw
+        assert b"response.completed" not in raw
+        assert response.status == 502 or (stream and b"response.failed" in raw)
+    status, told, _ = await post(gateway, [*steps(1), TRIGGER], stream=stream)
+    assert (status, [item["type"] for item in told["output"]]) == (200, ["compaction"])
+    assert [len(one.body.get("tools", ())) for one in host.generations] == [0, 0]
+    assert [one.body["input"][-1] == TRIGGER for one in host.generations] == [True, False]
+
+
 @pytest.mark.parametrize("upstream", [CHAT_ONLY, ANTHROPIC_ONLY, CLAUDE])
 async def test_the_official_sdk_compacts_and_goes_on(
     start_gateway: StartGateway, start_provider: StartProvider, upstream: Upstream

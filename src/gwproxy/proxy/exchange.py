@@ -107,6 +107,8 @@ class Exchange:
         try:
             error = await self._relayed(bridge, stream, outlet, call)
             outlet.close()
+            if stream.told is not None:
+                await self._question.taught_by(stream.told)
             if outlet.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
@@ -205,6 +207,7 @@ class Exchange:
             body = await answer.read_whole(limit, begun)
             result = await off_the_loop(lambda: bridge.reply(body), body, self._services.limits)
         if isinstance(result, Failure):
+            await self._question.taught_by(result)
             return self._refuse(bridge.render(result))
         if (turn := self._question.turn) is not None:
             result = await turn.answered(result)

@@ -22,7 +22,7 @@ from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import Answer, Call
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
 from gwproxy.translate.errors.healing import REFUSED, Remedy
-from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from gwproxy.translate.hub import UNHEEDED, Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import QuirkValue, known_to_refuse
 from gwproxy.translate.wire.fields import Declined, Rejected
 from gwproxy.translate.wire.jsonio import NotJson
@@ -199,6 +199,13 @@ class Question:
                 self._record.add_remark(f"asked again, since {remedy.cause}: {remedy}")
                 return True
         return False
+
+    async def taught_by(self, failure: Failure) -> None:
+        """Keep what an answer taught that was billed: it is not asked again for that."""
+        healing = self._services.healing
+        if failure.code == UNHEEDED:
+            for healed in healing.remedies(failure, self.route, faithful=True):
+                await healing.learn(healed)
 
     async def shortened(self, failure: Failure) -> bool:
         """Put a history that is to be summarised with less of it, where the window did not hold it:

@@ -105,11 +105,13 @@ class Writer(Protocol):
 
 
 class Summaries(Struct, frozen=True):
-    """How a client orders a summary of its conversation: `ordered` says whether a body does, and
-    `sealed(text, new_id)` is the block in which it takes one. Raises fields.Malformed."""
+    """How a client orders a summary of its conversation: `ordered` says whether a body does,
+    `sealed(text, new_id)` is the block in which it takes one, and `is_in` says whether there is one
+    in an answer, or in its events. The first raises fields.Malformed."""
 
     ordered: Callable[[bytes], bool]
     sealed: Callable[[str, Callable[[str], str]], Opaque]
+    is_in: Callable[[bytes], bool]
 
 
 class Codec(Struct, frozen=True):

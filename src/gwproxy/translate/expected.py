@@ -81,7 +81,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     stand in the text. `told_format` is what the prompt alone asks for. `thoughts` remembers what
     was thought before calls, under `session`; None where nothing is to be remembered.
     `input_factor` calibrates estimates of tokens. With `summarises` its text is a summary, which
-    the client gets sealed.
+    the client gets sealed; with `ordered` the upstream is to give one itself.
     """
 
     client: Codec
@@ -101,6 +101,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     thoughts: MutableMapping[str, Thoughts] | None = None
     session: str = ""
     summarises: bool = False
+    ordered: bool = False
 
     def of(self, request: Request) -> Expected:
         """The same for a translated answer, with what `request` says of it: a Chat client's wish

@@ -410,6 +410,10 @@ class FailureKind(StrEnum):
     UNSUPPORTED = "unsupported"  # 501
 
 
+UNHEEDED: Final = "order_not_heeded"
+"""The code of an answer that was given as if its order had not been there."""
+
+
 class Failure(Struct, frozen=True):
     """An API failure as a value: whole answer or the end of a stream.
 

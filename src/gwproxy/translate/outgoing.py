@@ -139,7 +139,8 @@ class Outgoing(Struct, frozen=True):
         why = "a host that takes other roles and names, or text as a string"
         outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]", *facts.limit_names)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
-        return outgoing, structs.replace(unread, relayed=body, flattened=flattened)
+        ordered = unread.client.summaries is not None and unread.client.summaries.ordered(body)
+        return outgoing, structs.replace(unread, relayed=body, flattened=flattened, ordered=ordered)
 
     def _with_thoughts(self, body: bytes) -> bytes:
         """A relayed `body` with what we remember of its answers and its client has lost."""

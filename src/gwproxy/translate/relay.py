@@ -18,6 +18,7 @@ from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
+from gwproxy.translate.stages.summary import not_heeded
 from gwproxy.translate.streams import StreamBridge
 from gwproxy.translate.wire import jsonio, splice, sse
 
@@ -124,6 +125,8 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
             return replace_model(body, asked)
         else:
             return event.failure
+    if expected.ordered and not _has_summary(expected, body):
+        return not_heeded()
     body = expected.restored(body)
     if tally.model in ("", asked):
         return body
@@ -149,6 +152,11 @@ class _Hearing:
         self._listener.feed(self._sequencer.feed(events))
 
 
+def _has_summary(expected: Expected, answer: bytes) -> bool:
+    summaries = expected.client.summaries
+    return summaries is None or summaries.is_in(answer)
+
+
 class FaithfulStream:
     """The upstream's own bytes, event by event, with the model's name as the client asked for it.
 
@@ -156,6 +164,7 @@ class FaithfulStream:
     """
 
     __slots__ = (
+        "_awaits",
         "_decoder",
         "_expected",
         "_hearing",
@@ -177,6 +186,7 @@ class FaithfulStream:
         self._tap = expected.upstream.tap(expected.quirks)
         self._decoder = self._tap.decoder
         self._hearing = _Hearing(expected)
+        self._awaits = expected.ordered  # a summary, which has not come yet
         self._last = b""  # the events that the client got last
         restoring, flattened = expected.upstream.restoring, expected.flattened
         self._restoring = restoring(flattened) if restoring and flattened else None
@@ -192,7 +202,7 @@ class FaithfulStream:
         events = self._decoder.whole
         if not self.said_all and events.endswith(_AT_DONE):
             events = without_done(events)
-        return self._told(events)
+        return self._tell(not_heeded()) if self._is_unheeded(events) else self._told(events)
 
     def finish(self) -> bytes:
         """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
@@ -205,7 +215,13 @@ class FaithfulStream:
         rest = self._decoder.whole
         if rest.strip(_LINE_ENDS):
             rest = rest + b"\n\n" if last else b""
-        return self._told(rest)
+        return self._tell(not_heeded()) if self._is_unheeded(rest) else self._told(rest)
+
+    def _is_unheeded(self, events: bytes) -> bool:
+        """Whether it has ended well with these, and without the summary that was ordered."""
+        if self._awaits and _has_summary(self._expected, events):
+            self._awaits = False
+        return self._awaits and self.said_all and self.told is None
 
     def _told(self, events: bytes) -> bytes:
         """`events` with the client's names of the model, and of its tools."""

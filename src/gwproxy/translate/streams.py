@@ -18,7 +18,7 @@ from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.stops import StopMatcher
-from gwproxy.translate.stages.summary import Summary
+from gwproxy.translate.stages.summary import Awaited, Summary
 from gwproxy.translate.wire import jsonio, sse
 
 
@@ -85,10 +85,12 @@ class Pipe:
         return out
 
 
-def _summary_of(expected: Expected) -> Summary | None:
+def _summary_of(expected: Expected) -> Summary | Awaited | None:
     summaries = expected.client.summaries
-    if summaries is None or not expected.summarises:
+    if summaries is None or not (expected.summarises or expected.ordered):
         return None
+    if expected.ordered:
+        return Awaited(summaries.is_in)
     return Summary(lambda text: summaries.sealed(text, expected.context.new_id))
 
 

@@ -29,7 +29,7 @@ from gwproxy.translate.errors.remedies import (
     steps_of_member,
     steps_unsaid,
 )
-from gwproxy.translate.hub import Failure, FailureKind
+from gwproxy.translate.hub import UNHEEDED, Failure, FailureKind
 from gwproxy.translate.omittable import pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue
 
@@ -94,6 +94,8 @@ def heal(
     `faithful`: the body was relayed as it came, so that the quirks had no part in it but for what
     they leave out.
     """
+    if failure.code == UNHEEDED:
+        yield Remedy("an order to compact is not heeded", {"compaction": False})
     if failure.status not in _STATUSES.get(failure.kind, ()):
         return
     way = _Way(EDITED.get(upstream, frozenset()), faithful)

@@ -10,6 +10,7 @@ https://platform.openai.com/docs/guides/conversation-state, openai/codex#22809
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ TRIGGER: Final = "compaction_trigger"
 # The second is an alias of Codex's for the first, the third its older form.
 KINDS: Final = frozenset({"compaction", "compaction_summary", "context_compaction"})
 
+# Quotes inside texts are escaped.
+_GIVEN: Final = re.compile(rb'"type"\s*:\s*"compaction(?:_summary)?"')
 _ORDER: Final = b'{"type":"compaction_trigger"}'
 # Codex keeps the user's words itself and wants them as they were; an SDK sends them on.
 _KEPT_ROLES: Final = frozenset({"user", "developer", "system"})
@@ -126,7 +129,12 @@ def item(summary: str, new_id: Callable[[str], str]) -> Opaque:
     return Opaque(Dialect.RESPONSES, "compaction", jsonio.dumps(native).decode())
 
 
-SUMMARIES: Final = Summaries(is_ordered, item)
+def is_in(answer: bytes) -> bool:
+    """Whether such an item, whoever made it, is in an answer or in events of one."""
+    return _GIVEN.search(answer) is not None
+
+
+SUMMARIES: Final = Summaries(is_ordered, item, is_in)
 
 
 def turn_of(kind: str, raw: Raw, path: str) -> Turn | None:

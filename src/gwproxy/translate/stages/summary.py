@@ -1,7 +1,8 @@
 """The answer to a request for a summary, sealed in the one block that the client waits for.
 
 A client throws its history away for what it gets here. So an answer that is empty, was cut short or
-declined is a failure, and never a block; of thoughts and calls it gets none.
+declined is a failure, and never a block; of thoughts and calls it gets none. An upstream that was
+ordered to give such a block itself, and did not, has failed as well.
 """
 
 from __future__ import annotations
@@ -18,10 +19,38 @@ from gwproxy.translate.events import (
     Finish,
     Open,
 )
-from gwproxy.translate.hub import Failure, FailureKind, Opaque, Stop, StopReason
+from gwproxy.translate.hub import UNHEEDED, Failure, FailureKind, Opaque, Stop, StopReason
 
 _KEPT: Final = "the conversation stays as it is"
 _CUT: Final = frozenset({StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL})
+
+
+class Awaited:
+    """Sequential events → the same, failed where they end without the block that was ordered."""
+
+    __slots__ = ("_has_come", "_is_in")
+
+    def __init__(self, is_in: Callable[[bytes], bool]) -> None:
+        self._is_in = is_in
+        self._has_come = False
+
+    def feed(self, events: Iterable[Event]) -> list[Event]:
+        out: list[Event] = []
+        for event in events:
+            if isinstance(event, Open) and event.native is not None:
+                self._has_come = self._has_come or self._is_in(event.native.native.encode())
+            unheeded = isinstance(event, End) and not self._has_come
+            out.append(Fail(not_heeded()) if unheeded else event)
+        return out
+
+
+def not_heeded() -> Failure:
+    """To be asked again: by then it is known, and the order is carried out here."""
+    words = (
+        "the provider answered as if it had not been told to compact the conversation; from now on "
+        f"gwproxy has the model write a summary, so ask again ({_KEPT})"
+    )
+    return Failure(FailureKind.UPSTREAM, words, 502, code=UNHEEDED, retryable=True)
 
 
 class Summary:
