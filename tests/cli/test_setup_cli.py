@@ -14,7 +14,7 @@ import pytest
 from support.cli import InProcess, Ran, gwproxy_on_terminal
 from support.profiles import KEY
 
-BEFORE = '{\n  // mine\n  "hooks": {}\n}\n'
+BEFORE = '{\n  "hooks": {}\n}\n'
 
 
 @pytest.fixture
@@ -38,8 +38,7 @@ def settings(home: Path, kimi: Ran) -> Path:
 
 
 def env_of(settings: Path) -> dict[str, Any]:
-    text = settings.read_text().replace("// mine", "")
-    return dict(json.loads(text)["env"])
+    return dict(json.loads(settings.read_text())["env"])
 
 
 def test_setup_writes_says_what_comes_next_and_undo_restores(
@@ -205,7 +204,7 @@ def test_all_that_is_found_is_set_up_without_a_question(
     settings.write_text("{")
     ran = command("setup", "--yes")
     assert ran.code == 3
-    assert f"error: gwproxy cannot edit {settings}" in ran.stderr
+    assert f"error: Claude Code does not read {settings}:1:2" in ran.stderr
     assert (settings.parent.parent / ".codex" / "config.toml").exists()
     settings.write_text(BEFORE)
     assert command("setup", "--yes").code == 0
@@ -227,7 +226,7 @@ def test_an_undo_keeps_later_edits_and_says_so(settings: Path, command: InProces
     ran = command("setup", "claude-code", "--undo", "--yes")
     assert "env.API_TIMEOUT_MS is yours: you have changed it since setup" in ran.stderr
     assert settings.read_text() == (
-        '{\n  // mine\n  "hooks": {"mine": []},\n  "env": {\n    "API_TIMEOUT_MS": "1"\n  }\n}\n'
+        '{\n  "hooks": {"mine": []},\n  "env": {\n    "API_TIMEOUT_MS": "1"\n  }\n}\n'
     )
 
 
@@ -318,7 +317,7 @@ def test_scopes_of_a_project(
 
 def test_a_helper_runs_our_own_command(settings: Path, command: InProcess) -> None:
     command("setup", "claude-code", "--helper", "--yes")
-    helper = json.loads(settings.read_text().replace("// mine", ""))["apiKeyHelper"]
+    helper = json.loads(settings.read_text())["apiKeyHelper"]
     assert helper.endswith(" token")
     assert "GWPROXY_HOME=" in helper
 
@@ -390,11 +389,29 @@ def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
     ran = command("setup", "claude-code", "--yes")
     assert ran.code == 3
     assert ran.stderr == (
-        f"error: gwproxy cannot edit {settings}\n"
-        "why: line 2, column 11: expected a key\n"
-        "hint: mend the file; nothing was changed in it\n"
+        f"error: Claude Code does not read {settings}:2:11\n"
+        "why: line 2, column 11: expected a key; it takes JSON without comments and trailing "
+        "commas, and otherwise goes on without the whole file, straight to Anthropic\n"
+        "hint: nothing was changed in it; mend that line, then: gwproxy setup claude-code\n"
     )
     assert settings.read_text() == '{\n  "env": {,\n}\n'
+
+
+def test_a_comment_that_came_after_setup_is_told_and_taken_back_all_the_same(
+    settings: Path, command: InProcess
+) -> None:
+    """Claude Code goes on without the whole file, ours in it: nothing may call that set up."""
+    command("setup", "claude-code", "--yes")
+    settings.write_text(settings.read_text().replace("{\n", "{\n  // mine\n", 1))
+    again = command("setup", "claude-code", "--yes")
+    assert again.code == 3
+    assert "hint: what gwproxy wrote there is as it was: only this keeps it from" in again.stderr
+    for words in (("doctor",), ("test", "--client", "claude-code", "--free")):
+        ran = command(*words)
+        assert ran.code != 0
+        assert "settings.json:2:3: a comment" in ran.stdout
+    assert command("setup", "claude-code", "--undo", "--yes").code == 0
+    assert settings.read_text() == BEFORE.replace("{\n", "{\n  // mine\n", 1)
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ WRONG = [
         "Codex presents none",
     ),
     ("codex", "http://127.0.0.1", "http://192.0.2.1", "Codex goes to 192.0.2.1 ("),
-    ("openclaw", '"mode":', '"mode"', "cannot be parsed"),
+    ("openclaw", '"mode":', '"mode"', "OpenClaw does not read "),
     ("opencode", "{file:", "{env:NOT_SET}{file:/nowhere", "OpenCode presents none"),
 ]
 

@@ -22,12 +22,64 @@ from gwproxy.clients.document import (
     without,
 )
 from gwproxy.clients.jsonscan import NESTING_LIMIT, scan
+from gwproxy.clients.jsontext import JSON_WITH_COMMENTS, STRICT_JSON
 
 
 @given(documents())
 @settings(deadline=None)
 def test_reads_the_values_that_were_written(document: Document) -> None:
     assert same(jsontext.read(document.text), document.value)
+
+
+@given(documents())
+@settings(max_examples=400, deadline=None)
+def test_strict_json_is_what_the_standard_library_takes(document: Document) -> None:
+    """And nothing more, where a tool reads no JSON5; an edit leaves a text in its grammar."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    try:
+        expected = json.loads(document.text.removeprefix("\ufeff"), parse_constant=refuse)
+    except ValueError:
+        with pytest.raises(Uneditable):
+            STRICT_JSON.read(document.text)
+    else:
+        assert same(STRICT_JSON.read(document.text), expected)
+        edited = jsontext.assign(document.text, ("a new one",), {"b": 1})
+        assert same(STRICT_JSON.read(edited), {**expected, "a new one": {"b": 1}})
+
+
+@pytest.mark.parametrize(
+    ("text", "strict", "commented"),
+    [
+        ('{\n  // c\n  "a": 1\n}', "2:3: a comment", ""),
+        ('{"a": 1 /* c */}', "1:9: a comment", ""),
+        ('{"a": [1,],\n}', "1:9: a comma before the closing ']'", ""),
+        ('{"a": 1,\n}', "1:8: a comma before the closing '}'", ""),
+        ("{a: 1}", "1:2: a key without double quotes", None),
+        ("{'a': 1}", "1:2: single quotes around a text", None),
+        ('{"a": 0x1F}', "1:7: 0x1F is no number of JSON", None),
+        ('{"a": NaN}', "1:7: NaN is no number of JSON", None),
+        ('{"a": "\\x41"}', "1:8: the escape '\\\\x' in a text", None),
+        ('{"a": "\t"}', "1:8: a control character in a text", None),
+        ('{"a":\u00a01}', "1:6: a blank that is no space", None),
+        ('\ufeff{"a": "\\\\x41 // \\/ , }"}\r\n', "", ""),
+    ],
+)
+def test_what_a_tool_does_not_take_is_named_with_its_place(
+    text: str, strict: str, commented: str | None
+) -> None:
+    for form, reason in (
+        (STRICT_JSON, strict),
+        (JSON_WITH_COMMENTS, strict if commented is None else commented),
+    ):
+        try:
+            form.read(text)
+            found = ""
+        except Uneditable as error:
+            found = str(error)
+        assert found == reason
 
 
 @given(document=documents(), path=paths, value=new_values)

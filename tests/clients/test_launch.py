@@ -59,6 +59,12 @@ def test_settings_that_cannot_be_read_are_named() -> None:
         claude_code.launch(gateway(), ["--settings", "gone.json"], places(), SCRATCH)
 
 
+def test_settings_that_claude_would_not_read_are_refused() -> None:
+    """It would go on without them, and so without the gateway."""
+    with pytest.raises(ConfigError, match="claude does not read what --settings gives it"):
+        claude_code.launch(gateway(), ["--settings", '{"a": 1,}'], places(), SCRATCH)
+
+
 def test_codex_gets_overrides_that_are_toml_and_a_variable() -> None:
     launch = codex.launch(gateway(), ["exec", "hi"], places(), SCRATCH)
     flags, overrides = launch.arguments[:-2:2], launch.arguments[1:-2:2]

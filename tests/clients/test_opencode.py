@@ -9,7 +9,7 @@ import pytest
 
 from clients.surroundings import CHAT_ONLY, COMMAND, KEY, KIMI, TOKEN, TOKEN_FILE, gateway, places
 from gwproxy.clients import opencode
-from gwproxy.clients.document import Tree
+from gwproxy.clients.document import Tree, Uneditable
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE
@@ -154,3 +154,11 @@ def test_a_helper_is_refused_where_the_token_would_stand_in_the_file() -> None:
     tree = written(gateway(command=COMMAND, file=TOKEN_FILE))
     options = tree["provider"]["gwproxy"]["options"]  # type: ignore[index]
     assert options["apiKey"] == f"{{file:{TOKEN_FILE}}}"
+
+
+def test_opencode_takes_comments_and_trailing_commas_and_no_more_of_json5() -> None:
+    read = opencode.target("user", places()).reading
+    assert read is not None
+    assert read.form.read('{ "a": 1, } // mine') == {"a": 1}
+    with pytest.raises(Uneditable):
+        read.form.read("{ a: 1 }")

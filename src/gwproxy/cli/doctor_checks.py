@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from gwproxy import __version__, paths
 from gwproxy.cli.running import find_gateway
@@ -21,12 +22,14 @@ from gwproxy.cli.setup_inputs import places_of
 from gwproxy.cli.status import worries
 from gwproxy.clients import change
 from gwproxy.clients.change import Standing
-from gwproxy.clients.effective import SHELL, claude_code_now
+from gwproxy.clients.effective import SHELL
 from gwproxy.clients.endpoint import proxy_warning
 from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.undo import Claim
+from gwproxy.clients.ways import WAYS
 from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
 from gwproxy.profiles import credentials, learned, store
+from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.keyring_trouble import key_variable
 from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
 from gwproxy.profiles.profile import Profile
@@ -306,7 +309,8 @@ def _clients() -> Iterator[Finding]:
                 yield from (Finding("tools", "ok", words) for words in _notes(client, claim))
             else:
                 yield Finding("tools", "note", f"{where}: {standing.value}", command)
-    yield from _claude_code(bool([claim for _, claim in claimed if claim.client == "claude-code"]))
+        if mine or program:
+            yield from _in_force(client, set_up=bool(mine))
 
 
 def _notes(client: Client, claim: Claim) -> list[str]:
@@ -316,16 +320,16 @@ def _notes(client: Client, claim: Claim) -> list[str]:
         return []  # told above, where the profiles are
 
 
-def _claude_code(set_up: bool) -> Iterator[Finding]:
-    """What it really does, when something outranks what we wrote."""
-    now = claude_code_now(places_of(None))
-    for file in now.unreadable:
-        yield Finding("tools", "failed", f"{file} cannot be parsed", f"mend {file}")
-    if not set_up:
-        return
-    base = now.base_url
-    if "127.0.0.1" in base.value or "localhost" in base.value or "[::1]" in base.value:
+def _in_force(client: Client, *, set_up: bool) -> Iterator[Finding]:
+    """What a tool really does, when something outranks what we wrote."""
+    way = WAYS[client.NAME](places_of(None))
+    for file in way.unreadable:
+        words = f"{client.TITLE} does not read {file}"
+        hint = f"mend that line, then: gwproxy setup {client.NAME}"
+        yield Finding("tools", "failed", words, hint)
+    base = way.base
+    if not set_up or is_loopback(urlsplit(base.value).hostname or ""):
         return
     hint = "unset ANTHROPIC_BASE_URL" if base.source == SHELL else f"look into {base.source}"
-    words = f"Claude Code goes to {base.value} all the same ({base.source})"
-    yield Finding("tools", "failed", words, hint)
+    where = f"{base.value} all the same ({base.source})" if base.value else base.source
+    yield Finding("tools", "failed", f"{client.TITLE} goes to {where}", hint)

@@ -47,7 +47,8 @@ async def _verdicts(
 ) -> AsyncIterator[Verdict]:
     set_up = f"gwproxy setup {client.NAME}"
     for file in way.unreadable:
-        yield Verdict("settings", Outcome.BAD, f"{file} cannot be parsed", f"mend {file}")
+        words = f"{client.TITLE} does not read {file}"
+        yield Verdict("settings", Outcome.BAD, words, f"mend that line, then: {set_up}")
     if way.remark:
         yield Verdict("model", Outcome.NOTE, way.remark, f"{set_up} --default")
     base = way.base

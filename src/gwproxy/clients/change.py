@@ -153,16 +153,22 @@ def standing(target: Target, claim: Claim) -> Standing:
     if ledger.sha256(snapshot.content) in claim.states:
         return Standing.IN_PLACE
     tree = _read(target, lambda: target.form.read(snapshot.text or ""))
-    ours = [digest(lookup(tree, each.path)) in each.ours for each in claim.members]
+    ours = _ours(tree, claim)
     if all(ours):
         return Standing.IN_PLACE
     return Standing.CHANGED if any(ours) else Standing.GONE
+
+
+def _ours(tree: Tree, claim: Claim) -> list[bool]:
+    """For each member of the claim, whether our value is there."""
+    return [digest(lookup(tree, each.path)) in each.ours for each in claim.members]
 
 
 def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
     snapshot = files.read(target.file)
     files.refuse_unwritable(snapshot)
     place, claim = _claim_to(target, snapshot)
+    _refuse_unread(target, snapshot.text, claim)
     old_base = ledger.base_of(place, claim) if claim else None
     base_text = None if old_base is None else old_base.decode()
     plan = _read(target, lambda: _plan_setup(target, snapshot.text, wishes, claim, base_text))
@@ -181,6 +187,26 @@ def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
         members=plan.members,
     )
     return _Work(snapshot, place, plan, new, base)
+
+
+def _refuse_unread(target: Target, text: str | None, claim: Claim | None) -> None:
+    """Raise ConfigError for a text that the tool itself does not take: it would look set up, and
+    the tool would know nothing of it."""
+    if target.reading is None:
+        return
+    try:
+        target.reading.form.read(text or "")
+    except Uneditable as error:
+        if claim and all(_ours(_read(target, lambda: target.form.read(text or "")), claim)):
+            earlier = "what gwproxy wrote there is as it was: only this keeps it from counting; "
+        else:
+            earlier = "nothing was changed in it; "
+        raise ConfigError(
+            f"{target.reading.tool} does not read {target.file}:{error.line}:{error.column}",
+            why=f"line {error.line}, column {error.column}: {error.reason}; it takes "
+            f"{target.reading.takes}, and {target.reading.otherwise}",
+            hint=f"{earlier}mend that line, then: gwproxy setup {target.client}",
+        ) from None
 
 
 def _claim_to(target: Target, snapshot: Snapshot) -> tuple[Path, Claim | None]:

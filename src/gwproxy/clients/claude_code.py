@@ -14,9 +14,9 @@ from typing import Final
 
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup
 from gwproxy.clients.endpoint import Endpoint, is_gateway
-from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.jsontext import JSON, STRICT_JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
-from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
+from gwproxy.clients.plan import Places, Reading, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
@@ -26,6 +26,14 @@ NAME: Final = "claude-code"
 TITLE: Final = "Claude Code"
 PROGRAM: Final = "claude"
 SCOPES: Final = ("user", "project", "local")  # from the weakest to the strongest
+
+# Seen with 2.1.330 and 2.1.332: one comment, and the file is as if it were not there.
+READING: Final = Reading(
+    TITLE,
+    STRICT_JSON,
+    "JSON without comments and trailing commas",
+    "otherwise goes on without the whole file, straight to Anthropic",
+)
 
 # Claude Code's own limits: below the first it shows an error, above the second it cuts.
 _STREAM_IDLE_MS: Final = (300_000, 1_800_000)
@@ -88,7 +96,7 @@ def target(scope: str, places: Places) -> Target:
         "project": places.project / ".claude" / "settings.json",
         "local": places.project / ".claude" / "settings.local.json",
     }
-    return Target(NAME, scope, files[scope], JSON, traces)
+    return Target(NAME, scope, files[scope], JSON, traces, READING)
 
 
 def traces(tree: Tree) -> list[MemberPath]:
@@ -144,7 +152,7 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
         stronger = [file for file in files[SCOPES.index(scope) + 1 :] if file != own]
     else:
         stronger = files
-    return outranking(JSON, stronger, list(mine), places) + _leading_elsewhere(files, places)
+    return outranking(STRICT_JSON, stronger, list(mine), places) + _leading_elsewhere(files, places)
 
 
 def settings_files(places: Places) -> list[Path]:
@@ -190,7 +198,15 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     text = given if is_document or given is None else places.read(places.project / given)
     if given is not None and text is None:
         raise ConfigError(f"cannot read {given}", why="it was given to claude as --settings")
-    document = plan_setup(overlay, text, wishes(endpoint, {}, default=True)).after or ""
+    try:
+        STRICT_JSON.read(text or "")
+        document = plan_setup(overlay, text, wishes(endpoint, {}, default=True)).after or ""
+    except Uneditable as error:
+        raise ConfigError(
+            "claude does not read what --settings gives it",
+            why=f"line {error.line}, column {error.column}: {error.reason}; it takes "
+            f"{READING.takes}",
+        ) from None
     return Launch(new, environment(endpoint), {overlay.file: document})
 
 
@@ -199,7 +215,7 @@ def _leading_elsewhere(files: Iterable[Path], places: Places) -> list[str]:
     found = {name: (places.environ.get(name, ""), "your shell") for name in _OTHER_PROVIDERS}
     for file in files:
         try:
-            block = lookup(JSON.read(places.read(file) or ""), ("env",))
+            block = lookup(STRICT_JSON.read(places.read(file) or ""), ("env",))
         except Uneditable:
             continue
         if isinstance(block, dict):

@@ -12,7 +12,6 @@ from typing import Final
 
 from gwproxy.clients import claude_code
 from gwproxy.clients.document import Uneditable, lookup
-from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Places
 
 SHELL: Final = "the shell"
@@ -34,7 +33,7 @@ class InForce:
 @dataclass(frozen=True, slots=True)
 class Effective:
     """`variables` in force, by name; `helper` is the key helper's, where there is one.
-    `unreadable` are settings files that do not parse, which the client ignores too."""
+    `unreadable` are settings files that the client ignores: place and reason."""
 
     variables: Mapping[str, InForce]
     helper: InForce | None
@@ -79,9 +78,9 @@ def claude_code_now(places: Places) -> Effective:
         if text is None:
             continue
         try:
-            tree = JSON.read(text)
-        except Uneditable:
-            unreadable.append(str(file))
+            tree = claude_code.READING.form.read(text)
+        except Uneditable as error:
+            unreadable.append(f"{file}:{error}")
             continue
         block = lookup(tree, ("env",))
         if isinstance(block, dict):

@@ -1,8 +1,10 @@
 """Reads JSON, JSONC and JSON5 into values that know where they stand in the text.
 
-One scanner for the three: JSON5 is the largest of them, and a client that accepts less finds
-nothing new in its file, because edits are written as strict JSON (`jsontext`). It must accept
-no more than JSON5 either: a text it guessed at would be edited in the wrong place.
+One scanner for the three: JSON5 is the largest of them, and edits are written as strict JSON
+(`jsontext`), so a tool that takes less finds nothing new in its file. What the tool takes of what
+stood there before is its `Grammar`: a text must be in it before anybody says that the tool is set
+up. It must accept no more than JSON5 either: a text it guessed at would be edited in the wrong
+place.
 
 Syntax: https://spec.json5.org and, for the strict part, RFC 8259.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Final, NoReturn
 
 from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value
 
@@ -38,10 +41,38 @@ _STRINGS = {
     )
     for quote in "\"'"
 }
-_STRICT = json.JSONDecoder()
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|(?s:.)))")
 _PLAIN_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
+
+# The strict part of each, for a grammar that takes no more.
+_STRICT_SPACE = re.compile(r"[ \t\n\r]*+")
+_COMMENTED_SPACE = re.compile(rf"(?:[ \t\n\r]++|{COMMENT})*+")
+_STRICT_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LOOSE_IN_STRING = re.compile(r"[\x00-\x1f]|\\(?![\"\\/bfnrt]|u[0-9a-fA-F]{4})(?s:.)")
+_ESCAPED_PAIR = re.compile(r"\\\\")
+
+
+def _no_such_number(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+_STRICT = json.JSONDecoder(parse_constant=_no_such_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What of JSON5 a tool takes beyond RFC 8259; `loose` is all but the first two: bare keys,
+    single quotes, other numbers, escapes and white space. A byte order mark is always taken."""
+
+    comments: bool
+    trailing_commas: bool
+    loose: bool
+
+
+STRICT: Final = Grammar(comments=False, trailing_commas=False, loose=False)
+JSONC: Final = Grammar(comments=True, trailing_commas=True, loose=False)
+JSON5: Final = Grammar(comments=True, trailing_commas=True, loose=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +101,14 @@ class Node:
         return next((each for each in reversed(self.members or ()) if each.key == key), None)
 
 
-def scan(text: str, path: MemberPath = ()) -> Node | None:
+def scan(text: str, path: MemberPath = (), grammar: Grammar = JSON5) -> Node | None:
     """The root value; None for a text of nothing but blanks and comments.
 
     Only the objects on the way to the member at `path` are sure to have their `members`: where
     the others stand does not matter, and strict JSON is read ten times as fast without it.
-    Raises `Uneditable` with line and column.
+    Raises `Uneditable` with line and column, also for what is not in `grammar`.
     """
-    return _Scanner(text).root(path)
+    return _Scanner(text, grammar).root(path)
 
 
 def uneditable(text: str, at: int, reason: str) -> Uneditable:
@@ -87,11 +118,13 @@ def uneditable(text: str, at: int, reason: str) -> Uneditable:
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, grammar: Grammar) -> None:
         self._text = text
+        self._grammar = grammar
+        self._strict_space = _COMMENTED_SPACE if grammar.comments else _STRICT_SPACE
 
     def root(self, path: MemberPath) -> Node | None:
-        start = self._blank(0)
+        start = self._blank(1 if self._text.startswith("\ufeff") else 0)
         if start == len(self._text):
             return None
         node = self._value(start, 0, path)
@@ -103,11 +136,13 @@ class _Scanner:
         return uneditable(self._text, at, reason)
 
     def _blank(self, at: int) -> int:
-        match = _SPACE.match(self._text, at)
-        at = match.end() if match else at
-        if self._text.startswith("/*", at):
-            raise self._error(at, "this comment never ends")
-        return at
+        end = _end(_SPACE, self._text, at)
+        if self._text.startswith("/*", end):
+            raise self._error(end, "this comment never ends")
+        if not self._grammar.loose and (strict := _end(self._strict_space, self._text, at)) != end:
+            is_comment = self._text[strict] == "/"
+            raise self._error(strict, "a comment" if is_comment else "a blank that is no space")
+        return end
 
     def _value(self, at: int, depth: int, path: MemberPath = ()) -> Node:
         if depth > NESTING_LIMIT:
@@ -160,7 +195,10 @@ class _Scanner:
         at = self._blank(at)
         following = self._text[at : at + 1]
         if following == ",":
-            return self._blank(at + 1), at
+            behind = self._blank(at + 1)
+            if self._text[behind : behind + 1] == closing and not self._grammar.trailing_commas:
+                raise self._error(at, f"a comma before the closing '{closing}'")
+            return behind, at
         if following != closing:
             raise self._error(at, f"expected ',' or '{closing}'")
         return at, None
@@ -171,13 +209,27 @@ class _Scanner:
         name = _NAME.match(self._text, at)
         if name is None or name[0][0].isdigit():
             raise self._error(at, "expected a key")
+        if not self._grammar.loose:
+            raise self._error(at, "a key without double quotes")
         return self._unescaped(name[0], at), name.end()
 
     def _string(self, at: int) -> tuple[str, int]:
         match = _STRINGS[self._text[at]].match(self._text, at)
         if match is None:
             raise self._error(at, "this string never ends")
+        if not self._grammar.loose:
+            self._check_string(match, at)
         return self._unescaped(match[1], at), match.end()
+
+    def _check_string(self, match: re.Match[str], at: int) -> None:
+        if self._text[at] == "'":
+            raise self._error(at, "single quotes around a text")
+        # A backslash that is itself escaped begins nothing.
+        raw = _ESCAPED_PAIR.sub("__", match[1])
+        if loose := _LOOSE_IN_STRING.search(raw):
+            is_escape = loose[0][0] == "\\"
+            what = f"the escape {loose[0]!r}" if is_escape else "a control character"
+            raise self._error(match.start(1) + loose.start(), f"{what} in a text")
 
     def _unescaped(self, raw: str, at: int) -> str:
         if "\\" not in raw:
@@ -203,12 +255,19 @@ class _Scanner:
         """A number or one of the three words; the longest run of name characters decides."""
         number = _NUMBER.match(self._text, at)
         end = number.end() if number else at
+        if number and not (self._grammar.loose or _STRICT_NUMBER.fullmatch(number[0])):
+            raise self._error(at, f"{number[0]} is no number of JSON")
         word = _NAME.match(self._text, end)
         if number and word is None:
             return Node(at, end, _number(number[0]))
         if number is None and word and word[0] in _WORDS:
             return Node(at, word.end(), _WORDS[word[0]])
         raise self._error(at, "expected a value")
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    match = pattern.match(text, at)
+    return match.end() if match else at
 
 
 def _strict(text: str, start: int, levels: int) -> Node | None:

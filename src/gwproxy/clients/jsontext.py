@@ -12,9 +12,10 @@ except inside a value that is itself replaced.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gwproxy.clients.document import (
@@ -32,7 +33,11 @@ from gwproxy.clients.document import (
 )
 from gwproxy.clients.jsonscan import (
     COMMENT,
+    JSON5,
+    JSONC,
     LINE_ENDS,
+    STRICT,
+    Grammar,
     Member,
     Node,
     scan,
@@ -51,8 +56,8 @@ _DEFAULT_UNIT = "  "
 _LONGEST_LINE = 100
 
 
-def read(text: str) -> Tree:
-    root = scan(text)
+def read(text: str, grammar: Grammar = JSON5) -> Tree:
+    root = scan(text, grammar=grammar)
     if root is None:
         return {}
     return _tree(text, root)
@@ -98,6 +103,10 @@ def remove(text: str, path: MemberPath) -> str:
 
 
 JSON: Final = TextFormat("json", read, assign, remove)
+
+# How tools read that take less than JSON5; the edits are the same, and are in every grammar.
+JSON_WITH_COMMENTS: Final = replace(JSON, read=functools.partial(read, grammar=JSONC))
+STRICT_JSON: Final = replace(JSON, read=functools.partial(read, grammar=STRICT))
 
 
 def _tree(text: str, root: Node) -> Tree:

@@ -13,9 +13,9 @@ from typing import Final
 
 from gwproxy.clients.document import MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint, is_gateway
-from gwproxy.clients.jsontext import JSON
+from gwproxy.clients.jsontext import JSON, JSON_WITH_COMMENTS
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Target, Wish, outranking, plan_setup
+from gwproxy.clients.plan import Places, Reading, Target, Wish, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
@@ -29,6 +29,14 @@ SCOPES: Final = ("user", "project")
 
 PROVIDER: Final = "gwproxy"
 SCHEMA: Final = "https://opencode.ai/config.json"
+
+# Seen with 1.18.33, for every name that the file may have.
+READING: Final = Reading(
+    TITLE,
+    JSON_WITH_COMMENTS,
+    "JSON with comments and trailing commas, and no more of JSON5",
+    "otherwise does not start",
+)
 
 _ENTRY: Final[MemberPath] = ("provider", PROVIDER)
 
@@ -59,10 +67,10 @@ def target(scope: str, places: Places) -> Target:
     if scope == "user":
         folder = _own_folder(places)
         if named := places.environ.get("OPENCODE_CONFIG"):
-            return Target(NAME, scope, places.project / named, JSON, traces)
+            return Target(NAME, scope, places.project / named, JSON, traces, READING)
     plain, with_comments = (folder / name for name in _FILES)
     file = plain if places.read(with_comments) is None else with_comments
-    return Target(NAME, scope, file, JSON, traces)
+    return Target(NAME, scope, file, JSON, traces, READING)
 
 
 def files(places: Places) -> list[Path]:
@@ -149,10 +157,10 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     A scope that is none of ours stands for the inline configuration, below an administrator's.
     """
     if scope not in SCOPES:
-        return outranking(JSON, _managed(places), list(mine), places)
+        return outranking(READING.form, _managed(places), list(mine), places)
     found_in = files(places)
     stronger = found_in[found_in.index(target(scope, places).file) + 1 :]
-    found = outranking(JSON, stronger, list(mine), places)
+    found = outranking(READING.form, stronger, list(mine), places)
     if places.environ.get("OPENCODE_CONFIG_CONTENT"):
         found.append(
             "OPENCODE_CONFIG_CONTENT is set in your shell and outranks what is written here"

@@ -47,11 +47,23 @@ def no_traces(tree: Tree) -> Sequence[MemberPath]:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a tool reads its file, where it takes less than we can edit. For a person: `tool` is
+    its name, `takes` what it takes, and `otherwise` what it does with a file that is not so."""
+
+    tool: str
+    form: TextFormat
+    takes: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One file of one client. `file` is the path that the client knows, links not resolved.
 
     `traces` finds what nobody but gwproxy writes there: by it a setup is known again whose record
-    is lost.
+    is lost. `reading` is for what is written; what we wrote is taken back from any text that
+    `form` takes.
     """
 
     client: str
@@ -59,6 +71,7 @@ class Target:
     file: Path
     form: TextFormat
     traces: Callable[[Tree], Sequence[MemberPath]] = no_traces
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ _OPENAI: Final = "https://api.openai.com/v1"
 @dataclass(frozen=True, slots=True)
 class Way:
     """`base` is the address as the tool has it, `credential` the headers that bear a secret;
-    `helper` is the command that prints one, where there is one. `unreadable` are files that do
-    not parse. `remark` is what a person should know besides."""
+    `helper` is the command that prints one, where there is one. `unreadable` are files that
+    it does not take: place and reason. `remark` is what a person should know besides."""
 
     dialect: Dialect
     base: InForce
@@ -100,9 +100,9 @@ def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, st
 
 def opencode_way(places: Places) -> Way:
     """OpenCode's; https://opencode.ai/docs/config."""
-    tree, unreadable = _merged(JSON, opencode.files(places), places)
+    tree, unreadable = _merged(opencode.READING.form, opencode.files(places), places)
     if inline := places.environ.get("OPENCODE_CONFIG_CONTENT"):
-        tree = _over(tree, _read(JSON, inline) or {})
+        tree = _over(tree, _read(opencode.READING.form, inline) or {})
     chosen, _, name = _text(lookup(tree, ("model",))).partition("/")
     providers = lookup(tree, ("provider",))
     provider, remark = _provider(providers, chosen, "OpenCode", "-m {}/…")
@@ -196,18 +196,18 @@ WAYS: Final[Mapping[str, Callable[[Places], Way]]] = {
 def _merged(
     form: TextFormat, files: Iterable[Path], places: Places
 ) -> tuple[Tree, tuple[str, ...]]:
-    """The files' members, later files on top; and the files that do not parse."""
+    """The files' members, later files on top; and the files that are not taken, with the place
+    and the reason."""
     tree: Tree = {}
     unreadable = []
     for file in files:
         text = places.read(file)
         if text is None:
             continue
-        more = _read(form, text)
-        if more is None:
-            unreadable.append(str(file))
-        else:
-            tree = _over(tree, more)
+        try:
+            tree = _over(tree, form.read(text))
+        except Uneditable as error:
+            unreadable.append(f"{file}:{error}")
     return tree, tuple(unreadable)
 
 
