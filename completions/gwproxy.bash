@@ -35,6 +35,7 @@ _gwproxy() {
             "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
             "/translate --from"|"/translate --to"|"/translate --profile"|"/translate -p") value_of="$path $word" ;;
             "/replay --profile"|"/replay -p") value_of="$path $word" ;;
+            "/purge --older-than") value_of="$path $word" ;;
             *" -"*) continue ;;
         esac
         [ -n "$value_of" ] && continue
@@ -67,6 +68,7 @@ _gwproxy() {
             /usage) path=/usage ;;
             /translate) path=/translate ;;
             /replay) path=/replay ;;
+            /purge) path=/purge ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
@@ -121,10 +123,11 @@ _gwproxy() {
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
         /translate:-*) _gwproxy_words "--from --to --profile --json --quiet --help"; return ;;
         /replay:-*) _gwproxy_words "--profile --show --delete --json --quiet --help"; return ;;
+        /purge:-*) _gwproxy_words "--older-than --yes --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay completion" ;;
+        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay purge completion" ;;
         /service:0) _gwproxy_words "install uninstall status" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
@@ -137,6 +140,7 @@ _gwproxy() {
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
         /models:0) _gwproxy_profiles ;;
+        /purge:*) _gwproxy_words "captures responses usage lessons backups damaged" ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac
 }

@@ -18,6 +18,7 @@ READING: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "models": ("models", "demo"),
     "profile list": ("profile", "list"),
+    "purge": ("purge",),
     "profile show": ("profile", "show", "up"),
     "replay": ("replay",),
     "service status": ("service", "status"),

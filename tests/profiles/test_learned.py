@@ -30,6 +30,15 @@ def test_a_newer_lesson_replaces_an_older_one(gwproxy_home: Path) -> None:
     assert [(one.value, one.day) for one in learned.load()] == [("pass", "2026-12-01")]
 
 
+def test_those_that_were_taught_last_stay_where_there_are_too_many(
+    gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learned, "MOST_KEPT", 2)
+    old, tried = (replace(LESSON, model=name, day="2026-01-01") for name in ("old", "tried"))
+    learned.add([old, replace(tried, tried="2026-05-05"), replace(OTHER, day="2026-04-04")])
+    assert [one.model for one in learned.load()] == ["tried", OTHER.model]
+
+
 def test_models_learn_apart(gwproxy_home: Path) -> None:
     learned.add([LESSON, replace(LESSON, model="k3", value="pass")])
     assert len(learned.load()) == 2

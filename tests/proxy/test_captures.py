@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,6 +196,17 @@ def test_together_they_stay_within_a_size(tmp_path: Path, monkeypatch: pytest.Mo
         keep(kept, number, b"x" * 2000)
         kept.close()
     assert [one.request_id for one in captures.listed(tmp_path)] == ["req_0002"]
+
+
+def test_what_nobody_has_looked_at_for_a_month_goes_at_the_start(tmp_path: Path) -> None:
+    for number, age_s in enumerate((captures.LONGEST_KEPT_S + 60, 60)):
+        file = tmp_path / f"req_{number}.json"
+        file.write_text("{}")
+        os.utime(file, (time.time() - age_s,) * 2)
+    kept = Captures(tmp_path)
+    kept.prune()
+    kept.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["req_1.json"]
 
 
 def test_one_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

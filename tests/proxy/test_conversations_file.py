@@ -193,6 +193,21 @@ def test_what_was_left_alone_for_a_month_is_forgotten(file: Database, path: Path
     assert ids(path) == {"stays", "stays-2", "new"}
 
 
+def test_what_is_too_old_goes_at_the_start_too(
+    file: Database, path: Path, start: Callable[..., Conversations]
+) -> None:
+    assert file.keep(kept("old"), NOW_S - 1000 * DAY_S)
+    assert ids(path) == {"old"}
+    began = start()
+    began.prune()
+    began.close()
+    assert ids(path) == set()
+    nowhere = start(path.with_name("none.db"))
+    nowhere.prune()
+    nowhere.close()
+    assert not path.with_name("none.db").exists()
+
+
 def test_a_conversation_is_read_back_so_far(
     file: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.ledger import Database, Entry, Ledger, Period, Trouble, report, writer
+from gwproxy.proxy import storage
+from gwproxy.proxy.ledger import Database, Entry, Ledger, Period, Trouble, database, report, writer
 from gwproxy.proxy.ledger.database import SCHEMA_VERSION
 from support.cli import environment
 
@@ -201,6 +202,31 @@ def test_a_damaged_file_is_kept_aside(
     assert aside.read_bytes() == damaged
     assert "was damaged" in caplog.text
     assert str(aside) in caplog.text
+
+
+def test_of_many_damaged_files_the_last_are_kept(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    for day in range(5):
+        for suffix in ("", "-wal"):
+            path.with_name(f"usage.db.corrupt-2026010{day}-000000{suffix}").write_bytes(b"")
+    path.write_bytes(b"damaged")
+    aside = storage.set_aside(path)
+    assert aside.read_bytes() == b"damaged"
+    names = [one.name for one in storage.put_aside(path) if one.suffix != ".corrupt"]
+    stamps = {name.removesuffix("-wal") for name in names}
+    assert stamps == {*(f"usage.db.corrupt-2026010{day}-000000" for day in (3, 4)), aside.name}
+
+
+def test_the_oldest_rows_go_where_there_are_too_many(
+    start: Callable[..., Ledger], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "MOST_ROWS", 3)
+    for number in range(5):
+        # As a clock that was set back has it: the order in which they came counts.
+        ledger = start()
+        ledger.add(entry(number, started_ms=1000 - number))
+        ledger.close()
+    assert sorted(ids(path)) == ["req_0002", "req_0003", "req_0004"]
 
 
 def _overwrite(path: Path, offset: int, data: bytes) -> None:

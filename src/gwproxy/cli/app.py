@@ -94,6 +94,9 @@ COMMANDS: Final = (
         "replay", "gwproxy.cli.replay", "Ask a captured request again, of any profile.", _LOOK
     ),
     CommandEntry(
+        "purge", "gwproxy.cli.purge", "Take away what is kept of your work on this machine.", _LOOK
+    ),
+    CommandEntry(
         "completion", "gwproxy.cli.completion", "Print the completion script of a shell.", _LOOK
     ),
 )

@@ -31,6 +31,7 @@ _TOLD: Final = (
     "answered",
     "failed",
     "ledger",
+    "thoughts",
     "workers",
     "captures",
     "config_trouble",
@@ -53,6 +54,8 @@ def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
 
 
 async def _ask(config: Any) -> dict[str, Any]:
+    from gwproxy.cli.holdings import holdings
+    from gwproxy.cli.holdings import told as row_of
     from gwproxy.cli.running import find_gateway
     from gwproxy.profiles import credentials
     from gwproxy.profiles.local_token import local_token
@@ -98,6 +101,7 @@ async def _ask(config: Any) -> dict[str, Any]:
         **{name: told.get(name) for name in _TOLD},
         "in_flight": told.get("in_flight", []),
         "last_errors": told.get("last_errors", []),
+        "kept": [row_of(one) for one in holdings()],
     }
 
 
@@ -122,6 +126,7 @@ def _print(output: Output, data: dict[str, Any]) -> None:
     for title, lines in (
         ("running", [_running_line(one) for one in data["in_flight"]]),
         ("last errors", [_error_line(one) for one in data["last_errors"]]),
+        ("kept on this machine", _kept_lines(data)),
     ):
         if lines:
             output.line(f"\n{title}")
@@ -176,6 +181,32 @@ def _running_line(one: dict[str, Any]) -> str:
 def _error_line(one: dict[str, Any]) -> str:
     moment = time.strftime("%H:%M:%S", time.localtime(one["at"]))
     return f"{moment}  {one['status']}  {one['profile']}:{one['model']}  {one['error']}"
+
+
+def _kept_lines(data: dict[str, Any]) -> list[str]:
+    """What is kept of a person's work; where there is none, not even that it could be."""
+    lines = []
+    for one in data["kept"]:
+        if one["name"] == "thoughts" and data["thoughts"]:
+            one = {**one, "count": data["thoughts"]}
+        if one["count"] or one["trouble"]:
+            how = one["trouble"] or stock_words(one)
+            lines.append(f"{one['name']}: {how}; at most {one['most']}, {one['age']}")
+    if lines:
+        lines.append("gwproxy purge takes it away")
+    return lines
+
+
+def stock_words(one: dict[str, Any]) -> str:
+    """`12, 3.4 MB, the oldest 5 d old`: how much there is of a holding."""
+    from gwproxy.cli.holdings import size
+
+    parts = [str(one["count"])]
+    if one["size_bytes"]:
+        parts.append(size(one["size_bytes"]))
+    if one["oldest"] is not None:
+        parts.append(f"the oldest {span(max(0.0, time.time() - one['oldest']))} old")
+    return ", ".join(parts)
 
 
 def span(seconds: float) -> str:

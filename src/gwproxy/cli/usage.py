@@ -80,12 +80,17 @@ def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
         ) from trouble
 
 
+def seconds_of(text: str) -> int | None:
+    """How long `24h`, `7d` or `4w` are; None for anything else."""
+    span = _SPAN.fullmatch(text.strip())
+    return None if span is None else int(span[1]) * _SPAN_S[span[2]]
+
+
 def _moment(text: str, now_s: float) -> float:
     """When `7d` or `2026-11-01` began, in seconds since 1970. Raises UsageError."""
-    span = _SPAN.fullmatch(text.strip())
-    if span is not None:
-        seconds = int(span[1]) * _SPAN_S[span[2]]
-        if span[2] == "h":
+    seconds = seconds_of(text)
+    if seconds is not None:
+        if "h" in text:
             return now_s - seconds
         # Whole days: half of a day beside whole ones looks like a quiet day.
         today = datetime.fromtimestamp(now_s).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -112,6 +114,33 @@ def back_up(real: Path, content: bytes) -> None:
     paths.write_private_file(folder / f"{number:04}-{fingerprint}", content)
     for old in ring[: max(0, len(ring) + 1 - BACKUPS_KEPT)]:
         _discard(old)
+
+
+def spare_copies(before_s: float = math.inf) -> list[tuple[Path, os.stat_result]]:
+    """The copies from before `before_s` (seconds since 1970) that no undo needs, the oldest first:
+    all of a file that setup has no hold on any more, and of the others those in the ring. Raises
+    ConfigError."""
+    held = {_folder(real).name for real in claims()}
+    found = []
+    for folder in paths.backups_dir().glob("*/"):
+        for copy in _ring(folder) if folder.name in held else folder.iterdir():
+            with contextlib.suppress(OSError):
+                found.append((copy, copy.stat()))
+    found.sort(key=lambda one: one[1].st_mtime)
+    return [one for one in found if one[1].st_mtime < before_s]
+
+
+def purge(before_s: float = math.inf) -> int:
+    """Delete the `spare_copies`; how many there were. Raises ConfigError."""
+    if not spare_copies(before_s):
+        return 0
+    with paths.exclusive_lock(LOCK):
+        copies = [copy for copy, _ in spare_copies(before_s)]
+        for copy in copies:
+            _discard(copy)
+            with contextlib.suppress(OSError):  # there are others in it
+                copy.parent.rmdir()
+    return len(copies)
 
 
 def sha256(content: bytes) -> str:

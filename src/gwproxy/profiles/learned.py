@@ -19,6 +19,9 @@ from gwproxy.profiles.quirks import BadQuirk, check_quirk
 from gwproxy.translate.quirks import QuirkValue
 
 _LOCK: Final = "learned"
+MOST_KEPT: Final = 1000
+"""A client can name any number of models; those that were taught last stay."""
+
 _MOST_BYTES: Final = 1024 * 1024
 """A lesson has a hundred bytes; a larger file is not ours."""
 
@@ -109,6 +112,26 @@ def forget(profile: str, name: str = "") -> int:
     return len(known) - len(kept)
 
 
+def taught_before(day: str) -> tuple[Lesson, ...]:
+    """The lessons that were last taught before `day` (ISO 8601)."""
+    return tuple(lesson for lesson in load() if _last_day(lesson) < day)
+
+
+def purge(day: str) -> int:
+    """Forget what was last taught before `day`; how many lessons that were. Raises ConfigError."""
+    if not taught_before(day):
+        return 0
+    with paths.exclusive_lock(_LOCK):
+        known = load()
+        kept = [lesson for lesson in known if _last_day(lesson) >= day]
+        _write(kept)
+    return len(known) - len(kept)
+
+
+def _last_day(lesson: Lesson) -> str:
+    return max(lesson.day, lesson.tried)
+
+
 def drop(lesson: Lesson) -> None:
     """Forget `lesson` alone. Raises ConfigError."""
     with paths.exclusive_lock(_LOCK):
@@ -143,6 +166,9 @@ def _change(profile: str, new_name: str | None) -> int:
 
 
 def _write(lessons: list[Lesson]) -> None:
+    if len(lessons) > MOST_KEPT:
+        newest = sorted(lessons, key=_last_day, reverse=True)[:MOST_KEPT]
+        lessons = [lesson for lesson in lessons if lesson in newest]
     # Also an empty list is written: a running server notices a change, and no missing file.
     text = json.dumps({"lessons": [asdict(lesson) for lesson in lessons]}, indent=1)
     paths.write_private_file(paths.learned_file(), text.encode() + b"\n")

@@ -8,8 +8,11 @@ stops or fails the exchange.
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +23,7 @@ from urllib.parse import urlencode
 
 from gwproxy import paths
 from gwproxy.profiles.redaction import redact
+from gwproxy.proxy.storage import Stock
 from gwproxy.proxy.worker import Worker
 from gwproxy.translate.wire import jsonio
 
@@ -27,6 +31,9 @@ MOST_KEPT: Final = 100
 """A day of looking for a fault; more is a diary."""
 
 MOST_KEPT_BYTES: Final = 256 * 1024 * 1024
+
+LONGEST_KEPT_S: Final = 30 * 24 * 3600
+"""They hold people's words: whoever has not looked for a month will not."""
 
 LARGEST_BYTES: Final = 16 * 1024 * 1024
 """Of one exchange, all its bodies together. Only pictures get there."""
@@ -162,9 +169,18 @@ class Captures:
             with self.worker.piece_of_work():
                 content = tape.written(facts, secrets)
                 paths.write_private_file(folder / f"{facts['request_id']}.json", content)
-                _delete_oldest(folder)
+                _delete_oldest(folder, time.time())
         finally:
             self._waiting.release()
+
+    def prune(self) -> None:
+        """Delete what is too old or too much, sooner or later. Never waits, never raises."""
+        if self._folder is not None and self._folder.exists():
+            self._thread.submit(self._prune, self._folder)
+
+    def _prune(self, folder: Path) -> None:
+        with self.worker.piece_of_work():
+            _delete_oldest(folder, time.time())
 
     def close(self) -> None:
         """Write what waits. Not for the loop."""
@@ -229,32 +245,43 @@ def find(folder: Path, wanted: str) -> list[Captured]:
     return [captured for captured in map(_read, chosen) if captured is not None]
 
 
-def delete(folder: Path) -> int:
-    """Delete all of them; how many there were."""
-    files = _files(folder)
+def delete(folder: Path, before_s: float = math.inf) -> int:
+    """Delete those that were written before `before_s`; how many there were."""
+    files = [file for file, status in _stamped(folder) if status.st_mtime < before_s]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)
 
 
+def stock(folder: Path, before_s: float = math.inf) -> Stock:
+    """What there is that was written before `before_s`."""
+    found = [status for _, status in _stamped(folder) if status.st_mtime < before_s]
+    oldest_s = found[0].st_mtime if found else None
+    return Stock(len(found), sum(status.st_size for status in found), oldest_s)
+
+
 def _files(folder: Path) -> list[Path]:
     """The oldest first."""
+    return [file for file, _ in _stamped(folder)]
+
+
+def _stamped(folder: Path) -> list[tuple[Path, os.stat_result]]:
     stamped = []
     for file in folder.glob("req_*.json"):
         try:
-            stamped.append((file.stat().st_mtime_ns, file))
+            stamped.append((file, file.stat()))
         except FileNotFoundError:
             continue
-    return [file for _, file in sorted(stamped)]
+    return sorted(stamped, key=lambda one: (one[1].st_mtime_ns, one[0]))
 
 
-def _delete_oldest(folder: Path) -> None:
-    files = _files(folder)
+def _delete_oldest(folder: Path, now_s: float) -> None:
     left_bytes = MOST_KEPT_BYTES
-    for number, file in enumerate(reversed(files)):
-        left_bytes -= file.stat().st_size
+    for number, (file, status) in enumerate(reversed(_stamped(folder))):
+        left_bytes -= status.st_size
+        over = number >= MOST_KEPT or left_bytes < 0
         # The newest stays, whatever its size: it is the one that somebody waits for.
-        if number and (number >= MOST_KEPT or left_bytes < 0):
+        if (number and over) or now_s - status.st_mtime > LONGEST_KEPT_S:
             file.unlink(missing_ok=True)
 
 

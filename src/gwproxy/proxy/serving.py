@@ -139,6 +139,8 @@ async def running(options: Options) -> AsyncIterator[Running]:
         await runner.setup()
         site = web.SockSite(runner, listener, backlog=BACKLOG)
         await site.start()
+        services.captures.prune()
+        services.conversations.prune()
         follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
         try:
             with shortage_told(asyncio.get_running_loop()):

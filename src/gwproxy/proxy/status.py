@@ -76,6 +76,7 @@ class News:
             "answered": self._answered,
             "failed": self._failed,
             "last_errors": list(self._errors),
+            "thoughts": len(services.thoughts),
             "ledger": asdict(services.ledger.state),
             "workers": [asdict(worker.state) for worker in services.workers],
         }

@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError
 
 Connection: TypeAlias = sqlite3.Connection
+
+MOST_ASIDE: Final = 3
+"""Damaged files that are kept of one: whoever can mend one does it with the latest."""
 
 # https://www.sqlite.org/rescode.html
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -145,13 +148,52 @@ def open_for_reading(path: Path, *, patience_s: float) -> Connection | None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with what belongs to it, so that a new one can be begun."""
+    """Rename a damaged file, with what belongs to it, so that a new one can be begun. Of older ones
+    the last stay, `MOST_ASIDE` with this one."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    stamps = sorted({one.name.removesuffix("-wal").removesuffix("-shm") for one in put_aside(path)})
+    for old in stamps[: max(0, len(stamps) + 1 - MOST_ASIDE)]:
+        for part in _parts(path.with_name(old)):
+            part.unlink(missing_ok=True)
     for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What there is of something: how many, in how many bytes, and when the oldest of it was made
+    (seconds since 1970; None where nobody knows, or where there is nothing)."""
+
+    count: int = 0
+    size_bytes: int = 0
+    oldest_s: float | None = None
+
+
+def size_of(path: Path) -> int:
+    """Bytes on the disk, with what belongs to the file."""
+    return sum(one.stat().st_size for one in _parts(path) if one.exists())
+
+
+def wipe(connection: Connection, statement: str, **values: Any) -> int:
+    """Delete with `statement`, overwriting what is deleted, and give the room back; how many rows
+    that were. A server may go on using the file: where one reads at this moment the room comes back
+    later. Raises Trouble."""
+    with explained():
+        connection.execute("PRAGMA secure_delete=ON")
+    with transaction(connection):
+        count = connection.execute(statement, values).rowcount
+    for shrinking in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute(shrinking)
+    return count
+
+
+def put_aside(path: Path) -> list[Path]:
+    """The damaged files that `set_aside` has kept of `path`, the oldest first."""
+    return sorted(path.parent.glob(f"{path.name}.corrupt-*"), key=lambda one: one.name)
 
 
 @contextlib.contextmanager
@@ -186,6 +228,10 @@ def transaction(connection: Connection) -> Iterator[None]:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+
+
+def _parts(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
 
 
 def close(connection: Connection) -> None:

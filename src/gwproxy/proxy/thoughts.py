@@ -33,6 +33,9 @@ class ThoughtMemory:
         # Large requests are translated in threads.
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def of(self, profile: str) -> MutableMapping[str, Thoughts]:
         """What is remembered of `profile`, by `translate.thoughts.key_of`."""
         return _View(self, profile)

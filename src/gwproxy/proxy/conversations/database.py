@@ -6,13 +6,15 @@ that name one instead of sending it.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gwproxy.proxy import storage
 from gwproxy.proxy.conversations.kept import Kept
-from gwproxy.proxy.storage import Schema, Trouble
+from gwproxy.proxy.storage import Schema, Stock, Trouble
 from gwproxy.translate.responses.kept import record, state
 
 MOST_RESPONSES: Final = 10_000
@@ -31,6 +33,9 @@ MOST_TURNS_BYTES: Final = 64 * 1024 * 1024
 
 _BUSY_S: Final = 1.0
 """Another server holds the file for milliseconds; an answer waits for this."""
+
+_PURGE_BUSY_S: Final = 10.0
+"""Nobody's answer waits for a purge."""
 
 _LONGEST_ITEM_ID: Final = 128
 """Ids have some fifty characters; a client may send anything for one."""
@@ -133,6 +138,11 @@ class Database(storage.OpenFile):
             [(i, kept.id) for i in _items(kept) if 0 < len(i) <= _LONGEST_ITEM_ID],
         )
 
+    def prune(self, now_s: int) -> None:
+        """Delete what is too old or too much."""
+        with storage.transaction(self._connection):
+            self._evict("", now_s)
+
     def _evict(self, current: str, now_s: int) -> None:
         self._execute(
             "DELETE FROM conversations WHERE used_s < :since", since=now_s - LONGEST_IDLE_S
@@ -145,7 +155,9 @@ class Database(storage.OpenFile):
             )
 
     def _is_over_full(self) -> bool:
-        ((count, size),) = self._rows("SELECT count(*), sum(size_bytes) FROM responses")
+        ((count, size),) = self._rows(
+            "SELECT count(*), coalesce(sum(size_bytes), 0) FROM responses"
+        )
         return bool(count > MOST_RESPONSES or size > MOST_BYTES)
 
     def knows(self, response_id: str) -> bool:
@@ -194,6 +206,34 @@ class Database(storage.OpenFile):
 
     def _execute(self, statement: str, **values: Any) -> None:
         self._connection.execute(statement, values)
+
+
+def stock(path: Path, before_s: float = math.inf) -> Stock:
+    """The responses of conversations whose last turn was before `before_s`, and the size of the
+    file. Raises Trouble."""
+    connection = storage.open_for_reading(path, patience_s=_PURGE_BUSY_S)
+    if connection is None:
+        return Stock()
+    with contextlib.closing(connection), storage.explained():
+        count, oldest_s = connection.execute(
+            "SELECT count(responses.id), min(used_s) FROM conversations JOIN responses "
+            "ON responses.conversation = conversations.id WHERE used_s < ?",
+            (before_s,),
+        ).fetchone()
+    return Stock(count, storage.size_of(path), oldest_s)
+
+
+def purge(path: Path, before_s: float = math.inf) -> int:
+    """Delete the conversations whose last turn was before `before_s`; how many responses those
+    had. Raises Trouble."""
+    if not path.exists():
+        return 0
+    count = stock(path, before_s).count
+    connection = storage.open_file(path, _SCHEMA, patience_s=_PURGE_BUSY_S)
+    with contextlib.closing(connection):
+        statement = "DELETE FROM conversations WHERE used_s < :before"
+        storage.wipe(connection, statement, before=before_s)
+    return count
 
 
 def _read(row: tuple[Any, ...]) -> Kept:

@@ -105,6 +105,17 @@ class Conversations:
             return done
         return False
 
+    def prune(self) -> None:
+        """Delete what is too old or too much, sooner or later; a file is not begun for it. Never
+        waits, never raises."""
+        if self._path is not None and self._path.exists():
+            self._thread.submit(self._prune)
+
+    def _prune(self) -> None:
+        now_s = int(time.time())
+        with contextlib.suppress(Trouble):
+            self._ask(lambda database: database.prune(now_s))
+
     async def knows(self, response_id: str) -> bool:
         """Whether a response of that id is kept. Raises Trouble."""
         return await self._run(lambda database: database.knows(response_id))

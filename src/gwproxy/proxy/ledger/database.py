@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gwproxy.proxy import storage
 from gwproxy.proxy.ledger.entry import COLUMNS, Entry
-from gwproxy.proxy.storage import Schema, Trouble
+from gwproxy.proxy.storage import Schema, Stock, Trouble
 
 SCHEMA_VERSION: Final = 1
+
+MOST_ROWS: Final = 1_000_000
+"""Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
+without a word of what was asked, and are compared with those of last year."""
 
 _BUSY_S: Final = 10.0
 """Several servers may share the file; each holds it for milliseconds."""
@@ -54,6 +59,9 @@ _INSERT: Final = (
 )
 
 
+_EVICT: Final = "DELETE FROM exchanges WHERE rowid <= (SELECT max(rowid) FROM exchanges) - :most"
+
+
 class Database(storage.OpenFile):
     """Every method raises Trouble."""
 
@@ -74,10 +82,12 @@ class Database(storage.OpenFile):
         return None if connection is None else cls(connection, path)
 
     def insert(self, entries: Sequence[Entry]) -> None:
-        """All of them, or none."""
+        """All of them, or none; the oldest go where there are too many."""
         rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
         with storage.transaction(self._connection):
             self._connection.executemany(_INSERT, rows)
+            # By the order in which they came: a clock that jumps must not take the accounts away.
+            self._connection.execute(_EVICT, {"most": MOST_ROWS})
 
     def find(self, request_id: str) -> Entry | None:
         """The exchange of that id, ours or the upstream's; of several the newest."""
@@ -96,6 +106,30 @@ class Database(storage.OpenFile):
         """All rows of a query: read at once, for an open reading keeps the log growing."""
         with storage.explained():
             return self._connection.execute(query, parameters).fetchall()
+
+
+def stock(path: Path, before_s: float = math.inf) -> Stock:
+    """The rows of exchanges that began before `before_s`, and the size of the file. Raises
+    Trouble."""
+    database = Database.read(path)
+    if database is None:
+        return Stock()
+    with contextlib.closing(database):
+        ((count, oldest_ms),) = database.rows(
+            "SELECT count(*), min(started_ms) FROM exchanges WHERE started_ms < :before",
+            {"before": before_s * 1000},
+        )
+    return Stock(count, storage.size_of(path), None if oldest_ms is None else oldest_ms / 1000)
+
+
+def purge(path: Path, before_s: float = math.inf) -> int:
+    """Delete the rows of exchanges that began before `before_s`; how many. Raises Trouble."""
+    if not path.exists():
+        return 0
+    connection = storage.open_file(path, Schema(SCHEMA_VERSION, _SCHEMA), patience_s=_BUSY_S)
+    with contextlib.closing(connection):
+        statement = "DELETE FROM exchanges WHERE started_ms < :before"
+        return storage.wipe(connection, statement, before=before_s * 1000)
 
 
 def check(path: Path) -> int | None:
