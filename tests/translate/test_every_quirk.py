@@ -113,6 +113,7 @@ FLIPS: dict[str, Flip] = {
         "reasoning", C, C, thoughtful(reasoning_content="hm-hm"), never="reasoning_content"
     ),
     "reasoning_placeholder": Flip("unsaid", C, C, thoughtful(), only="unsaid"),
+    "call_signature": Flip("pass me", C, C, thoughtful(), only="pass me"),
     "thinking_switch": Flip("none", A, C, ask(thinking=THINKS), never="reasoning_effort"),
     "thinking_always": Flip(
         True, A, A, ask(thinking={"type": "disabled"}), never='"disabled"'

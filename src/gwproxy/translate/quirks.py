@@ -85,6 +85,14 @@ class Quirks:
             "anomalyco/opencode#10996",
         ),
     ] = ""
+    call_signature: Annotated[
+        str,
+        About(
+            "sent as the thought signature of an answer's calls whose own nobody has (Chat); "
+            "empty sends nothing",
+            "https://ai.google.dev/gemini-api/docs/thought-signatures, Gitlawb/openclaude#67",
+        ),
+    ] = ""
     thinking_switch: Annotated[
         Literal["effort", "thinking", "none"],
         About(

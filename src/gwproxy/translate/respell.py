@@ -1,5 +1,5 @@
 """How a body is spelled, as edits on its bytes: the role of instructions, text as one string, the
-name of the limit.
+name of the limit, what stands for the signature of a call that another host's model made.
 
 A relayed body is edited as it came, a rendered one after its last pass; every byte outside the
 edits stays. The members are called alike in all dialects.
@@ -17,7 +17,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.history import reminder
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.splice import Edit, edited, has, omit, put, renamed
+from gwproxy.translate.wire.splice import Edit, edited, has, omit, put, renamed, with_member
 
 _PLACES: Final = (("messages", None), ("input", None))
 _INSTRUCTS: Final = frozenset({"system", "developer"})
@@ -45,7 +45,8 @@ def respelled(body: bytes, facts: DialectFacts, quirks: Quirks, losses: Losses) 
                 losses.rename(name)
                 twice = has(body, (wanted,))
                 body = edited(body, [omit(name)]) if twice else renamed(body, name, wanted)
-    if not quirks.system_role and quirks.mid_system == "native" and quirks.text_parts != "plain":
+    as_it_is = quirks.mid_system == "native" and quirks.text_parts != "plain"
+    if as_it_is and not quirks.system_role and not quirks.call_signature:
         return body
     return edited(body, [Edit(place, _Speller(quirks, losses).message) for place in _PLACES])
 
@@ -67,7 +68,17 @@ class _Speller:
             text = self._instructions(text, told, later=later)
         if self._quirks.text_parts == "plain" and bytes(told.content)[:1] == b"[":
             text = edited(text, [Edit(("content",), self._joined)])
+        if self._quirks.call_signature and told.role == "assistant":
+            text = edited(text, [Edit(("tool_calls", 0), self._signed)])
         return text
+
+    def _signed(self, call: bytes) -> bytes:
+        """The first call of an answer, with a signature; of parallel calls it alone has one."""
+        if has(call, ("extra_content",)):
+            return call
+        self._losses.synthesize("messages.thinking")
+        signed = {"google": {"thought_signature": self._quirks.call_signature}}
+        return with_member(call, "extra_content", jsonio.dumps(signed))
 
     def _instructions(self, text: bytes, told: _Message, *, later: bool) -> bytes:
         role = self._quirks.system_role

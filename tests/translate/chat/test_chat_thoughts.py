@@ -252,3 +252,25 @@ def test_words_that_gemini_calls_thoughts_are_thoughts() -> None:
     thought = {"content": "hm", "extra_content": {"google": {"thought": True}}}
     said = stream(chunk(thought), chunk({"content": "a"}), chunk({}, "stop"))
     assert [type(block) for block in reply_of(said).blocks] == [Reasoning, Text]
+
+
+@pytest.mark.parametrize("client", [A, C])
+def test_calls_that_nobody_signed_go_with_the_words_that_gemini_takes_instead(
+    client: Dialect,
+) -> None:
+    turn = {"role": "assistant", "tool_calls": [calling(), calling(1)]}
+    made: dict[str, Any] = {"choices": [{"message": turn}]}
+    if client is A:
+        uses = [
+            {"type": "tool_use", "id": f"call_{n}", "name": "look", "input": {}} for n in (0, 1)
+        ]
+        made = {"content": uses}
+    told = sent(client, following(client, made, lossy=False), {}, Quirks(call_signature="pass"))
+    given = [call.get("extra_content") for call in told[1]["tool_calls"]]
+    assert given == [{"google": {"thought_signature": "pass"}}, None]
+
+
+def test_a_signature_of_its_own_is_not_replaced() -> None:
+    made = {"choices": [{"message": {"role": "assistant", "tool_calls": [calling(**SIGNED)]}}]}
+    body = following(C, made, lossy=False)
+    assert sent(C, body, {}, Quirks(call_signature="pass")) == body["messages"]

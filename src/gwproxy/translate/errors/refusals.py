@@ -36,6 +36,16 @@ _OF_THINKING: Final = (
             "`reasoning_content` in the thinking mode must be passed back to the API.",
         },
     ),
+    # Of a call that Gemini has not made it takes these words instead.
+    *rules(
+        "a thought signature is missing on a call",
+        ({"call_signature": "skip_thought_signature_validator"},),
+        "https://ai.google.dev/gemini-api/docs/thought-signatures, Gitlawb/openclaude#67",
+        {
+            "missing a `?thought_?signature": "Function call is missing a thought_signature in "
+            "functionCall parts. This is required for tools to work correctly"
+        },
+    ),
     # The thoughts of a loop that was begun without any, or elsewhere, cannot come back: of that
     # loop's requests alone, thinking is switched off.
     *rules(

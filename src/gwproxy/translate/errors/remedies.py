@@ -69,7 +69,7 @@ _OF_SPELLING: Final = frozenset({"system_role", "mid_system", "text_parts", "too
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         Dialect.ANTHROPIC: _OF_SPELLING | {"safeguards"},
-        Dialect.CHAT: _OF_SPELLING | {"max_tokens_field"},
+        Dialect.CHAT: _OF_SPELLING | {"max_tokens_field", "call_signature"},
         Dialect.RESPONSES: _OF_SPELLING | OF_KINDS,
     }
 )
