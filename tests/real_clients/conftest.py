@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gwproxy.simulator.conversation import Conversation
+from gwproxy.simulator.play import converse
 from real_clients.isolation import leave_the_network
 from real_clients.processes import Gateway
 from real_clients.stage import KEY, KEY_VARIABLE, PROFILE, SetStage, Stage
@@ -30,8 +32,8 @@ async def set_stage(
     """A function that sets the stage for one kind of provider."""
     gateways: list[Gateway] = []
 
-    async def set_up(upstream: Upstream) -> Stage:
-        provider = await start_provider(upstream.manners, key=KEY)
+    async def set_up(upstream: Upstream, conversation: Conversation = converse) -> Stage:
+        provider = await start_provider(upstream.manners, conversation, key=KEY)
         gateway = Gateway(tmp_path, {KEY_VARIABLE: KEY})
         gateways.append(gateway)
         gateway.command(

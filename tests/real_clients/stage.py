@@ -223,4 +223,4 @@ class Stage:
         return "\n".join([*lines, self.gateway.log])
 
 
-SetStage: TypeAlias = Callable[[Upstream], Awaitable[Stage]]
+SetStage: TypeAlias = Callable[..., Awaitable[Stage]]

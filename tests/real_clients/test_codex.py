@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gwproxy.simulator import Rule
+from gwproxy.simulator import Answer, Asked, Rule, toolbox
+from gwproxy.simulator.conversation import Called, Returned, Said
 from real_clients.coding_tools import CODEX
 from real_clients.installed import needs
 from real_clients.stage import SetStage
@@ -45,6 +46,68 @@ async def test_control_characters_in_output_do_no_harm(set_stage: SetStage, upst
     stage = await set_stage(UPSTREAMS[upstream])
     stage.set_up("codex")
     await stage.perform(CODEX, replace(IMAGE, shows=("IHDR",)))
+
+
+def words_of(asked: Asked) -> str:
+    return "\n".join(entry.text for entry in asked.entries if isinstance(entry, Said | Returned))
+
+
+def calling(asked: Asked, ending: str, **arguments: object) -> Answer:
+    """A call of the tool that is called so, under whatever namespace."""
+    tool = next(tool for tool in asked.tools if tool.name.endswith(ending))
+    return Answer(thinking="So be it.", calls=(toolbox.filled(tool, **arguments),))
+
+
+def compacting(asked: Asked) -> Answer:
+    """One tool turn, a summary for whoever wants one, and an answer to who brings it back."""
+    if not asked.tools:
+        return Answer("SUMMARY-77: all was done")
+    if "SUMMARY-77" in words_of(asked):
+        return Answer("WENT ON")
+    return calling(asked, "exec_command", cmd="echo hi")
+
+
+@UPSTREAM
+async def test_it_compacts_under_a_provider_named_openai(
+    set_stage: SetStage, upstream: str
+) -> None:
+    """Then it orders compaction of its provider, and its session is dead without the one item that
+    it waits for (openai/codex#22809). The Responses host does not heed the order at first."""
+    stage = await set_stage(UPSTREAMS[upstream], compacting)
+    stage.set_up("codex")
+    flags = ["-c", "model_providers.gwproxy.name=OpenAI", "-c", "model_auto_compact_token_limit=50"]
+    ran = await stage.run([*CODEX.command("go", stage.home)[:-1], *flags, "go"])
+    assert (ran.code, CODEX.final_text(ran.stdout)) == (0, "WENT ON"), ran
+    assert b"Summary of the earlier conversation: SUMMARY-77" in stage.provider.generations[-1].raw
+
+
+TASK = "CHILDTASK-42: say the word pineapple"
+
+
+def delegating(asked: Asked) -> Answer:
+    """The parent hands a task to an agent and waits for it; the agent says whether it has it."""
+    words = words_of(asked)
+    if "DELEGATE" not in words:
+        return Answer("PINEAPPLE-1" if TASK in words else "NO TASK HERE")
+    made = sum(isinstance(entry, Called) for entry in asked.entries)
+    if made == 0:
+        return calling(asked, "spawn_agent", message=TASK, task_name="fruit", fork_turns="none")
+    if "PINEAPPLE-1" in words:
+        return Answer("THE AGENT HAS ANSWERED")
+    return calling(asked, "wait_agent") if made < 4 else Answer("NO ANSWER")
+
+
+@pytest.mark.parametrize("upstream", ["chat-only", "anthropic-only"])
+async def test_an_agent_gets_its_task_and_its_answer_comes_back(
+    set_stage: SetStage, upstream: str
+) -> None:
+    stage = await set_stage(UPSTREAMS[upstream], delegating)
+    stage.set_up("codex")
+    prompt = "DELEGATE it"
+    command = [*CODEX.command(prompt, stage.home)[:-1], "--enable", "multi_agent_v2", prompt]
+    ran = await stage.run(command)
+    assert (ran.code, CODEX.final_text(ran.stdout)) == (0, "THE AGENT HAS ANSWERED"), ran
+    assert all(each.status == 200 for each in stage.provider.generations)
 
 
 async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
