@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
+import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 
 from gwproxy.profiles.record import make_profile
+from gwproxy.proxy import pool
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.surroundings import Surroundings, way_to
 from gwproxy.proxy.upstream import Call, Upstream
 from support.gateway import QUICK, StartGateway, TestGateway, chat
 from support.scripted import StartScripted, Visit, chat_answer, chat_stream
@@ -136,3 +142,169 @@ async def test_nothing_stays_of_a_streamed_answer(
     async with asyncio.timeout(10):
         while readers() > before + 4:  # noqa: ASYNC110 -- the last are still on their way out
             await asyncio.sleep(0.05)
+
+
+# --- connections that are dead but young ---------------------------------------------------------
+
+
+async def asked(client: Upstream, url: str, body: bytes = b"{}") -> bytes:
+    profile = make_profile("up", {"openai_url": url, "model": "m"})
+    got = await client.send(Call(profile, url + PATH, {}, body, {}, "key", False))
+    try:
+        return await got.read_whole(1 << 20)
+    finally:
+        got.close()
+
+
+async def hello(visit: Visit) -> None:
+    await answer(visit, "hello", streamed=False)
+
+
+def die(visit: Visit, how: str) -> None:
+    """End the connection at once, in the kernel, before any event loop hears of it."""
+    raw = visit.writer.get_extra_info("socket")
+    if how == "408":
+        raw._sock.send(b"HTTP/1.1 408 X\r\ncontent-length: 0\r\n\r\n")
+    elif how == "FIN":
+        raw.shutdown(socket.SHUT_WR)
+    else:
+        visit.reset()
+        raw._sock.close()  # asyncio does it in its next turn
+
+
+@pytest.mark.parametrize("size", [2, 3 << 20], ids=["small", "large"])
+@pytest.mark.parametrize("how", ["FIN", "RST", "408"])
+@pytest.mark.parametrize("when", ["before the pool chooses", "before the head is written"])
+async def test_a_connection_that_just_died_costs_nobody_a_request(
+    start_scripted: StartScripted,
+    client: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+    how: str,
+    size: int,
+) -> None:
+    upstream = await start_scripted(hello)
+    owner: object = client._session.connector
+    name = "_get"
+    if when == "before the head is written":
+        owner, name = pool._Connection, "set_response_params"
+    original = getattr(owner, name)
+    body = b" " * size
+    assert b"hello" in await asked(client, upstream.url, body)
+
+    def too_late(*args: Any, **named: Any) -> Any:
+        if len(upstream.visits) == upstream.connections == 1:
+            die(upstream.visits[0], how)
+            monkeypatch.setattr(owner, name, original)
+        return original(*args, **named)
+
+    monkeypatch.setattr(owner, name, too_late)
+    assert b"hello" in await asked(client, upstream.url, body)
+    assert [visit.connection for visit in upstream.visits] == [1, 2]
+    assert b"hello" in await asked(client, upstream.url, body)
+    assert upstream.connections == 2
+
+
+async def test_what_was_never_sent_is_asked_once_more_and_then_told(
+    start_scripted: StartScripted, client: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = await start_scripted(hello)
+    tries = 0
+
+    def lost(connection: object) -> bool:
+        nonlocal tries
+        tries += 1
+        return False
+
+    monkeypatch.setattr(pool._Connection, "is_connected", lost)
+    with pytest.raises(Failed, match="closed the connection") as caught:
+        await asked(client, upstream.url)
+    assert caught.value.nothing_sent  # another profile may have it
+    assert (tries, upstream.visits) == (2, [])
+
+
+async def test_what_may_have_arrived_is_never_sent_again(
+    start_scripted: StartScripted, client: Upstream
+) -> None:
+    async def script(visit: Visit) -> None:
+        if len(upstream.visits) > 1:
+            visit.reset()
+            return
+        await hello(visit)
+
+    upstream = await start_scripted(script)
+    await asked(client, upstream.url)
+    with pytest.raises(Failed) as caught:
+        await asked(client, upstream.url)
+    assert not caught.value.nothing_sent
+    assert len(upstream.visits) == 2
+
+
+class Machine:
+    """A machine that can be sent to sleep and moved to another network."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+        self.way: str | None = "10.0.0.1"
+
+    def surroundings(self) -> Surroundings:
+        return Surroundings(
+            lambda: 1_800_000_000 + self.slept_s, lambda: 0.0, lambda peer: self.way
+        )
+
+
+@pytest.mark.parametrize(
+    ("slept_s", "way", "new"),
+    [
+        (0, "10.0.0.1", False),
+        (1, "10.0.0.1", False),  # clocks are set right now and then
+        (3600, "10.0.0.1", True),
+        (-3600, "10.0.0.1", True),
+        (0, "10.8.0.2", True),  # a VPN
+        (0, "", True),  # no network: the connecting says so, and nothing was sent
+        (0, None, False),  # nobody knows
+    ],
+)
+async def test_after_a_sleep_or_on_another_way_a_connection_is_a_new_one(
+    start_scripted: StartScripted, slept_s: float, way: str | None, new: bool
+) -> None:
+    upstream = await start_scripted(hello)
+    machine = Machine()
+    client = Upstream(QUICK, machine.surroundings())
+    for _ in range(2):
+        await asked(client, upstream.url)
+    assert upstream.connections == 1
+    machine.slept_s, machine.way = slept_s, way
+    for _ in range(2):
+        await asked(client, upstream.url)
+    assert upstream.connections == (2 if new else 1)
+    await client.close()
+
+
+async def test_every_connection_from_before_the_sleep_goes(start_scripted: StartScripted) -> None:
+    async def together(visit: Visit) -> None:
+        await upstream.visit(3 if len(upstream.visits) <= 3 else 6)
+        await hello(visit)
+
+    upstream = await start_scripted(together)
+    machine = Machine()
+    client = Upstream(QUICK, machine.surroundings())
+    await asyncio.gather(*(asked(client, upstream.url) for _ in range(3)))
+    machine.slept_s = 60
+    await asyncio.gather(*(asked(client, upstream.url) for _ in range(3)))
+    assert [visit.connection for visit in upstream.visits] == [1, 2, 3, 4, 5, 6]
+    await client.close()
+
+
+def test_the_way_to_an_address_is_known_without_sending() -> None:
+    assert way_to(("127.0.0.1", 9)) == "127.0.0.1"
+    assert way_to("/run/a.socket") is None
+    assert way_to(("not an address", 9)) == ""
+
+
+def test_out_of_descriptors_a_connection_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*how: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(socket, "socket", none_left)
+    assert way_to(("127.0.0.1", 9)) is None

@@ -10,6 +10,7 @@ import pytest
 
 from gwproxy.proxy import pool
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.surroundings import Surroundings
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
 ANSWERS = {
@@ -48,7 +49,7 @@ class Transport(asyncio.Transport):
 
 async def opened() -> tuple[Any, Transport]:
     """A connection on which a request has been sent."""
-    async with pool.connector(Limits()) as connector:
+    async with pool.connector(Limits(), Surroundings()) as connector:
         connection, transport = connector._factory(), Transport()
     connection.connection_made(transport)
     connection.set_response_params()

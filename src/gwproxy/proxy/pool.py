@@ -1,4 +1,5 @@
-"""Our variant of aiohttp's pool: one answer for each request, and connections of one owner each.
+"""Our variant of aiohttp's pool: one answer for each request, connections of one owner each, and
+none that is known to be dead before a byte is sent.
 
 aiohttp 3.14 reads what an upstream says beyond its answer as the answer to the next request; keys
 its pool by the address, so that this request can be another profile's; and tells the reader of an
@@ -12,6 +13,9 @@ ever (3.14.5). What we rely on beyond its documentation, and what tests/proxy/te
   something, or raises, where more has begun;
 - a body's `_buffer` holds what was not read yet, piece by piece, and `_http_chunk_splits` where its
   chunks end, which only `readchunk` asks;
+- the pool asks `is_connected` of a connection before it uses it again, and closes it after a no;
+- `ClientRequest.write_bytes` sends the head together with the first of the body, and what the
+  connection was given by `set_exception` is raised to whoever waits for the answer;
 - `ClientRequest.connection_key` decides which connections a request may use.
 """
 
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import select
 from collections.abc import Hashable
 from typing import Any
 
@@ -30,18 +35,54 @@ from aiohttp.streams import EmptyStreamReader
 
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.surroundings import Surroundings
+
+
+class NeverSent(aiohttp.ServerDisconnectedError):
+    """The connection was lost before the first byte of the request was written."""
 
 
 class _Connection(ResponseHandler):
     """One connection to an upstream."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, surroundings: Surroundings) -> None:
         super().__init__(loop)
         self._answer: aiohttp.StreamReader | None = None  # its body, from the head on
+        self._used_before = False
+        self._surroundings = surroundings
+        self._sleeps = surroundings.sleeps
+        self._peer: Any = None
+        self._way: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._peer = transport.get_extra_info("peername")
+        self._way = self._surroundings.way_to(self._peer)
 
     def set_response_params(self, **how: Any) -> None:
+        self._used_before = self._answered
         self._answer = None
+        self._sleeps = self._surroundings.sleeps
         super().set_response_params(**how)
+
+    def is_connected(self) -> bool:
+        """Whether a request may be sent on it, as far as that can be known before."""
+        if not super().is_connected():
+            return False
+        # A new one has just shown that it lives, and with TLS there is something to read on it.
+        dead = self._why_dead() if self._answered or self._used_before else ""
+        if dead:
+            LOGGER.debug("a connection to an upstream is not used again: %s", dead)
+        return not dead
+
+    def _why_dead(self) -> str:
+        if self._surroundings.sleeps != self._sleeps:
+            return "the machine has slept"
+        way = self._surroundings.way_to(self._peer)
+        if None not in (way, self._way) and way != self._way:
+            return "the way to it is another one now"
+        # Its end, or something that nobody asked for; the loop has not come to read it yet.
+        return "something waits on it" if _is_readable(self.transport) else ""
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         if self._answer is not None:
@@ -97,6 +138,19 @@ class _Connection(ResponseHandler):
             super().resume_reading(*how, **named)
 
 
+def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether there is anything to be read: bytes, an end, or an error."""
+    plain = None if transport is None else transport.get_extra_info("socket")
+    if plain is None or plain.fileno() < 0:
+        return False
+    if hasattr(select, "poll"):
+        # `select` itself stops at descriptor 1023.
+        poll = select.poll()
+        poll.register(plain.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([plain.fileno()], [], [], 0)[0])
+
+
 def _join(body: aiohttp.StreamReader) -> None:
     """Make one piece of what waits in `body`. A burst has a chunk for each event, and aiohttp takes
     each out on its own: a fifth of what it cost to relay it."""
@@ -112,14 +166,25 @@ def _join(body: aiohttp.StreamReader) -> None:
         body._http_chunk_splits.clear()
 
 
-def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
-    return _Connection(loop)
+def _connection(loop: asyncio.AbstractEventLoop, surroundings: Surroundings) -> ResponseHandler:
+    return _Connection(loop, surroundings)
 
 
 class Request(aiohttp.ClientRequest):
-    """A request that uses the connections of its owner, and no others."""
+    """A request that uses the connections of its owner, and no others. `lost` says that none of it
+    was written, for its connection had ended."""
 
     owner: Hashable = None
+    lost = False
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        # The head waits in `writer` for the body; what is written, perhaps, has reached the host.
+        protocol = conn.protocol
+        if protocol is not None and not protocol.is_connected():
+            self.lost = True
+            protocol.set_exception(NeverSent())
+            return
+        await super().write_bytes(writer, conn, content_length)
 
     @property
     def connection_key(self) -> ConnectionKey:
@@ -136,17 +201,25 @@ def owned_by(owner: Hashable) -> ClientMiddlewareType:
     ) -> aiohttp.ClientResponse:
         assert isinstance(request, Request)
         request.owner = owner
-        return await send(request)
+        try:
+            return await send(request)
+        except aiohttp.ClientConnectionError:
+            # Whatever came first of the connection's end and our own word.
+            if request.lost:
+                raise NeverSent from None
+            raise
 
     return own
 
 
-def connector(limits: Limits) -> aiohttp.TCPConnector:
+def connector(limits: Limits, surroundings: Surroundings) -> aiohttp.TCPConnector:
     """The pool of all connections to upstreams. Made inside the running loop."""
     pool = aiohttp.TCPConnector(
         limit=0,  # 100 by default: the 101st stream waits for another to end
         keepalive_timeout=limits.pool_keepalive_s,
         ttl_dns_cache=limits.dns_cache_s,
     )
-    pool._factory = functools.partial(_connection, loop=asyncio.get_running_loop())
+    pool._factory = functools.partial(
+        _connection, loop=asyncio.get_running_loop(), surroundings=surroundings
+    )
     return pool

@@ -29,6 +29,7 @@ from gwproxy.proxy import failures, pool
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.surroundings import Surroundings
 from gwproxy.translate.hub import Failure
 
 _REDIRECTS: Final = range(300, 400)
@@ -48,7 +49,11 @@ _RAW_BODY_BYTES: Final = 1024 * 1024
 
 READ_ERRORS: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError, HttpProcessingError)
 
-_NOTHING_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NOTHING_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    pool.NeverSent,
+)
 
 # Repeated once; certificates are left out, they stay bad.
 _NEVER_CONNECTED: Final = (aiohttp.ClientConnectorError,)
@@ -73,12 +78,12 @@ class Call:
 class Upstream:
     """Made inside the running loop; `close` it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, surroundings: Surroundings | None = None) -> None:
         self._limits = limits
         self._targets: dict[str, _Target] = {}
         self._reclaiming: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
-            connector=pool.connector(limits),
+            connector=pool.connector(limits, surroundings or Surroundings()),
             request_class=pool.Request,
             # A cookie of an upstream must not come back to it with another client's request.
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -126,6 +131,8 @@ class Upstream:
             return await self._send(call, target)
         except _PERMANENT:
             raise
+        except pool.NeverSent:
+            pass  # an old connection, as a rule: another one is tried at once
         except _NEVER_CONNECTED:
             await asyncio.sleep(self._limits.retry_delay_s)
         return await self._send(call, target)
