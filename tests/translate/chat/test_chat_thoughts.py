@@ -274,3 +274,15 @@ def test_a_signature_of_its_own_is_not_replaced() -> None:
     made = {"choices": [{"message": {"role": "assistant", "tool_calls": [calling(**SIGNED)]}}]}
     body = following(C, made, lossy=False)
     assert sent(C, body, {}, Quirks(call_signature="pass")) == body["messages"]
+
+
+def test_thinking_parts_of_a_client_are_thoughts_to_every_host() -> None:
+    turn = {"role": "assistant", "content": [THINKING, {"type": "text", "text": "see"}]}
+    body = {
+        **opening(C),
+        "messages": [*opening(C)["messages"], turn, {"role": "user", "content": "go"}],
+    }
+    bridge = bridge_of(C, A, Quirks(), stream=False)
+    told = json.loads(bridge.request(json.dumps(body).encode()))["messages"][1]["content"]
+    assert [block["type"] for block in told] == ["thinking", "text"]
+    assert told[0]["thinking"] == "hm"

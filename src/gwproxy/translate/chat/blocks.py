@@ -22,6 +22,7 @@ from gwproxy.translate.chat.wire import (
     RefusalPart,
     SoundPart,
     TextPart,
+    ThinkingPart,
 )
 from gwproxy.translate.hub import Block, Cache, Call, Media, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.wire import seal
@@ -36,7 +37,7 @@ GAP: Final = "\n\n"
 # --- parts -> blocks -------------------------------------------------------------------------
 
 
-def parse_content(content: str | Sequence[Part] | None, path: str) -> list[Block]:
+def parse_content(content: str | Sequence[Part | ThinkingPart] | None, path: str) -> list[Block]:
     """The blocks of a message's `content`; empty texts are none. Raises Malformed."""
     if not content:
         return []
@@ -50,12 +51,16 @@ def parse_content(content: str | Sequence[Part] | None, path: str) -> list[Block
     return blocks
 
 
-def _parse_part(part: Part, path: str) -> Block:
+def _parse_part(part: Part | ThinkingPart, path: str) -> Block:
     match part:
         case TextPart(text=text):
             return Text(text, _cache(part.prompt_cache_breakpoint or part.cache_control))
         case RefusalPart(refusal=refusal):
             return Refusal(refusal)
+        case ThinkingPart(thinking=thought):
+            if not isinstance(thought, str):
+                thought = "".join(piece.text for piece in thought)
+            return Reasoning(thought)
         case ImagePart(image_url=image):
             url, detail = (image, None) if isinstance(image, str) else (image.url, image.detail)
             cache = _cache(part.prompt_cache_breakpoint or part.cache_control)

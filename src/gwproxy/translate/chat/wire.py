@@ -61,6 +61,13 @@ class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="ref
     refusal: str
 
 
+class ThinkingPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="thinking"):
+    """Magistral's: https://docs.mistral.ai/capabilities/reasoning/"""
+
+    thinking: str | list[TextPart]
+    closed: bool | None = None
+
+
 Part: TypeAlias = TextPart | ImagePart | SoundPart | FilePart | RefusalPart
 
 
@@ -97,7 +104,7 @@ class ToolCall(Struct, forbid_unknown_fields=True):
 
 
 class AssistantMessage(Struct, forbid_unknown_fields=True, tag_field="role", tag="assistant"):
-    content: str | list[TextPart | RefusalPart] | None = None
+    content: str | list[TextPart | RefusalPart | ThinkingPart] | None = None
     refusal: str | None = None
     name: str | None = None
     tool_calls: list[ToolCall] | None = None
