@@ -23,7 +23,8 @@ from gwproxy.translate.wire import sieve, sse
 _WORDS: Final = re.compile(
     rb'"(?:content|reasoning_content|reasoning|reasoning_text|arguments)": ?"(?!")'
 )
-_BESIDE: Final = (b'"extra_content"', b'"reasoning_details"')
+_DETAILS: Final = b'"reasoning_details"'
+_EXTRA: Final = b'"extra_content"'
 
 
 class Tap(Tapping, Reader):
@@ -38,10 +39,14 @@ class Tap(Tapping, Reader):
         self._out = self._blocks.out
 
     def _sifted(self, events: bytes) -> bytes:
-        if not self._blocks.hears and not any(name in events for name in _BESIDE):
-            return self._sieve(events)
-        self._blocks.hears = True
-        return events
+        kept = self._sieve(events)
+        if not kept:
+            return kept
+        if _DETAILS in kept or _EXTRA in kept:  # the first of them is no repeat of anything
+            self.decoder.sieve = None
+            self._blocks.hears = True
+            return events
+        return kept
 
     def _is_dull(self, data: bytes) -> bool:
         """Whether the event is JSON that does no more than to begin the answer and say or call

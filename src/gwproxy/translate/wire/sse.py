@@ -37,16 +37,16 @@ class TooLong(ValueError):
 class Decoder:
     """Bytes in any chunking → frames that carry data. `whole` are the bytes of the events of the
     latest feed, every byte as it came, with what carries no data. Of events whose lines end in LF
-    only those that `sieve` gives are looked into."""
+    only those that `sieve` gives are looked into, as long as there is one."""
 
-    __slots__ = ("_parts", "_sieve", "_size", "_started", "_tail", "whole")
+    __slots__ = ("_parts", "_size", "_started", "_tail", "sieve", "whole")
 
     def __init__(self, sieve: Callable[[bytes], bytes] | None = None) -> None:
         self._parts: list[bytes] = []  # an unfinished event, as it came
         self._size = 0
         self._tail = b""  # its last bytes: a blank line may be cut by the network
         self._started = False
-        self._sieve = sieve
+        self.sieve = sieve
         self.whole = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
@@ -60,7 +60,7 @@ class Decoder:
             whole = whole.removeprefix(_BOM)
         if not usual and b"\r" in whole:
             return _parsed(_BLANK.split(whole))
-        if self._sieve is not None and not (whole := self._sieve(whole)):
+        if self.sieve is not None and not (whole := self.sieve(whole)):
             return []
         frames = _usual(whole[:-2])
         return _parsed(whole.split(b"\n\n")) if frames is None else frames
