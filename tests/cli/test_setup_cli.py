@@ -343,7 +343,8 @@ def test_a_stronger_scope_and_a_shell_export_are_warned_of(
         f"warning: {local} outranks what is written here: env.ANTHROPIC_BASE_URL",
         "warning: CLAUDE_CODE_USE_BEDROCK is set in your shell: Claude Code goes there and not "
         "to gwproxy; unset it",
-        "warning: HTTP_PROXY is set: add 127.0.0.1 to NO_PROXY, or the tool asks the proxy for it",
+        "warning: HTTP_PROXY (the shell) is a web proxy: NO_PROXY is written too, the present "
+        "list and this machine; for Claude Code and all that it starts it replaces the shell's",
     ]
 
 
@@ -395,6 +396,40 @@ def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
         "hint: nothing was changed in it; mend that line, then: gwproxy setup claude-code\n"
     )
     assert settings.read_text() == '{\n  "env": {,\n}\n'
+
+
+def test_a_web_proxy_is_kept_out_of_the_way(
+    settings: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Claude Code would send prompts and token to it, from HTTPS_PROXY too."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:1")
+    monkeypatch.setenv("NO_PROXY", "corp.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    wanted = "corp.example,127.0.0.1,localhost,::1"
+    shown = command("setup", "claude-code", "--dry-run").stdout
+    assert [line for line in shown.splitlines() if '_proxy"' in line.lower()] == [
+        f'+    "NO_PROXY": "{wanted}",',
+        f'+    "no_proxy": "{wanted}",',
+    ]
+    shared = command("setup", "claude-code", "--scope", "project", "--dry-run")
+    assert "NO_PROXY" not in shared.stdout
+    assert "warning: HTTPS_PROXY (the shell) takes requests to a web proxy: add" in shared.stderr
+
+    assert "HTTPS_PROXY (the shell) is a web proxy" in (
+        command("setup", "claude-code", "--yes").stderr
+    )
+    assert env_of(settings)["no_proxy"] == wanted
+    assert "Claude Code is set up already" in command("setup", "claude-code", "--yes").stderr
+    local = settings.parent / "settings.local.json"
+    monkeypatch.chdir(settings.parent.parent)
+    local.write_text('{"env": {"NO_PROXY": "", "no_proxy": ""}}')
+    for words in (("doctor",), ("test", "--client", "claude-code", "--free")):
+        ran = command(*words)
+        assert ran.code != 0
+        assert "HTTPS_PROXY (the shell) takes its requests, and the token, to a web" in ran.stdout
+    local.unlink()
+    assert command("setup", "claude-code", "--undo", "--yes").code == 0
+    assert settings.read_text() == BEFORE
 
 
 def test_a_comment_that_came_after_setup_is_told_and_taken_back_all_the_same(

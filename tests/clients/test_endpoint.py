@@ -6,7 +6,6 @@ import pytest
 
 from gwproxy.clients.endpoint import (
     TokenCommand,
-    proxy_warning,
     straight_to_provider,
     through_gateway,
 )
@@ -59,24 +58,6 @@ def test_real_claude_is_known_by_its_signatures() -> None:
     )
     assert through_gateway(claude, ServeSettings(), KEY, pinned=False).is_claude
     assert not through_gateway(KIMI, ServeSettings(), KEY, pinned=False).is_claude
-
-
-@pytest.mark.parametrize(
-    ("base", "environ", "warned"),
-    [
-        ("http://127.0.0.1:1", {}, False),
-        ("http://127.0.0.1:1", {"HTTP_PROXY": "http://p"}, True),
-        ("http://127.0.0.1:1", {"all_proxy": "http://p", "NO_PROXY": "example.com"}, True),
-        ("http://127.0.0.1:1", {"HTTP_PROXY": "http://p", "NO_PROXY": "x, 127.0.0.1"}, False),
-        ("http://127.0.0.1:1", {"HTTP_PROXY": "http://p", "no_proxy": "*"}, False),
-        ("http://localhost:1", {"HTTP_PROXY": "http://p", "no_proxy": "127.0.0.1"}, True),
-        ("https://api.kimi.com", {"HTTP_PROXY": "http://p"}, False),
-    ],
-)
-def test_a_web_proxy_in_the_way_is_warned_of(
-    base: str, environ: dict[str, str], warned: bool
-) -> None:
-    assert (proxy_warning(base, environ) is not None) is warned
 
 
 def test_a_helper_is_written_as_the_systems_shell_reads_it() -> None:

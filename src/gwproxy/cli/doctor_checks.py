@@ -20,10 +20,9 @@ from gwproxy import __version__, paths
 from gwproxy.cli.running import find_gateway
 from gwproxy.cli.setup_inputs import places_of
 from gwproxy.cli.status import worries
-from gwproxy.clients import change
+from gwproxy.clients import change, web_proxy
 from gwproxy.clients.change import Standing
 from gwproxy.clients.effective import SHELL
-from gwproxy.clients.endpoint import proxy_warning
 from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.undo import Claim
 from gwproxy.clients.ways import WAYS
@@ -207,7 +206,7 @@ def _environment(environ: Mapping[str, str], config: Config | None) -> Iterator[
         if environ.get(name):
             words = f"{name} is exported: every program that you start can read it"
             yield Finding("environment", "note", words, f"unset {name}")
-    warning = proxy_warning("http://127.0.0.1", environ)
+    warning = web_proxy.warning("http://127.0.0.1", environ)
     if warning:
         yield Finding("environment", "failed", warning, "export NO_PROXY=127.0.0.1,localhost")
 
@@ -327,6 +326,9 @@ def _in_force(client: Client, *, set_up: bool) -> Iterator[Finding]:
         words = f"{client.TITLE} does not read {file}"
         hint = f"mend that line, then: gwproxy setup {client.NAME}"
         yield Finding("tools", "failed", words, hint)
+    if set_up and way.web_proxy:
+        words = f"{client.TITLE}: {way.web_proxy}"
+        yield Finding("tools", "failed", words, f"gwproxy setup {client.NAME}")
     base = way.base
     if not set_up or is_loopback(urlsplit(base.value).hostname or ""):
         return

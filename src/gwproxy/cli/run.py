@@ -177,7 +177,7 @@ def _without_keys(config: Config) -> dict[str, str]:
 
 
 def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
-    from gwproxy.cli.setup_inputs import places_of
+    from gwproxy.cli.setup_inputs import past_web_proxies, places_of
     from gwproxy.clients.known import CLIENTS
     from gwproxy.clients.launch import RUN_SCOPE, launch_other
 
@@ -186,6 +186,8 @@ def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Outpu
     if client is None:
         return launch_other(endpoint, command[1:])
     places = places_of(None)
+    if client is CLIENTS["claude-code"]:
+        endpoint = past_web_proxies(endpoint, places)
     wishes = client.wishes(endpoint, {}, default=True)
     for remark in client.remarks(RUN_SCOPE, wishes, places):
         output.warn(remark)

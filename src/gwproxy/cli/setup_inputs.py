@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from gwproxy import paths
 from gwproxy.cli.running import configured_url, settings_in_use
-from gwproxy.clients import files
+from gwproxy.clients import claude_code, files, web_proxy
+from gwproxy.clients.effective import claude_code_now
 from gwproxy.clients.endpoint import (
     Endpoint,
     TokenCommand,
-    proxy_warning,
     straight_to_provider,
     through_gateway,
 )
@@ -145,8 +145,9 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
             )
         return straight_to_provider(profile, found.secret)
     # A project's settings are shared: they may say how to get a token, but not the token.
-    helper = asked.helper or (scope == "project" and asked.client is CLIENTS["claude-code"])
-    return through_gateway(
+    is_claude_code = asked.client is CLIENTS[claude_code.NAME]
+    helper = asked.helper or (scope == "project" and is_claude_code)
+    endpoint = through_gateway(
         profile,
         settings_in_use(config),
         local_token(),
@@ -154,6 +155,36 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
         token_command=_token_command(scope) if helper else None,
         token_file=None if os.environ.get(TOKEN_VARIABLE) else paths.token_file(),
     )
+    # A project's file is for others too, or for one folder: what a machine's hosts are called
+    # does not belong there.
+    if is_claude_code and scope == "user":
+        return past_web_proxies(endpoint, asked.places)
+    return endpoint
+
+
+def past_web_proxies(endpoint: Endpoint, places: Places) -> Endpoint:
+    """The endpoint with what Claude Code has to be told of web proxies on the way to it."""
+    own = claude_code.target("user", places).file
+    listed = claude_code_now(places).no_proxy(endpoint.anthropic or "", own)
+    return replace(endpoint, no_proxy=listed)
+
+
+def _web_proxy_words(client: Client, endpoint: Endpoint, places: Places) -> list[str]:
+    base = endpoint.anthropic or endpoint.openai or ""
+    if client.NAME != claude_code.NAME:
+        words = web_proxy.warning(base, places.environ)
+        return [words] if words else []
+    found = claude_code_now(places).web_proxy(base)
+    if found is None:
+        return []
+    name, proxy = found
+    if endpoint.no_proxy:
+        return [
+            f"{name} ({proxy.source}) is a web proxy: NO_PROXY is written too, the present list "
+            "and this machine; for Claude Code and all that it starts it replaces the shell's"
+        ]
+    host = urlsplit(base).hostname
+    return [f"{name} ({proxy.source}) takes requests to a web proxy: add {host} to NO_PROXY"]
 
 
 def _token_command(scope: str) -> TokenCommand:
@@ -186,8 +217,7 @@ def warnings_of(
             f"the gateway runs at {urlsplit(base).netloc}, and that is written; config.toml says "
             f"{urlsplit(configured).netloc}: start it in the same way next time"
         )
-    if proxy := proxy_warning(base, asked.places.environ):
-        found.append(proxy)
+    found += _web_proxy_words(client, endpoint, asked.places)
     if endpoint.direct:
         found.append(
             f"--direct: the key of {endpoint.profile.name!r} will stand in {target.file}, "

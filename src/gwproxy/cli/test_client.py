@@ -59,6 +59,9 @@ async def _verdicts(
         yield Verdict("address", Outcome.BAD, words, set_up)
         return
     yield Verdict("address", Outcome.GOOD, f"{base.value} ({base.source})")
+    if way.web_proxy:
+        hint = f"{set_up}, or add 127.0.0.1 to NO_PROXY there"
+        yield Verdict("web proxy", Outcome.BAD, way.web_proxy, hint)
     secret = _secret_verdict(way, client, token, set_up)
     yield secret
     gateway = GatewayProbe(upstream, f"{parts.scheme}://{parts.netloc}", token)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from gwproxy.clients import web_proxy
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup
 from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON, STRICT_JSON
@@ -51,7 +52,7 @@ _CHECKS_ITSELF: Final = "Claude Code checks them by requests of its own, which a
 
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
-# All that `environment` may say.
+# All that `environment` may say, but for NO_PROXY, which others write as well.
 _VARIABLES: Final = (
     "ANTHROPIC_BASE_URL",
     "ANTHROPIC_AUTH_TOKEN",
@@ -132,6 +133,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     """The variables, in the order in which a person wants to read them."""
     return {
         **_address_and_secret(endpoint),
+        **dict.fromkeys(web_proxy.NO_PROXY if endpoint.no_proxy else (), endpoint.no_proxy),
         **_models(endpoint),
         **_limits(endpoint),
         **_quirks(endpoint),

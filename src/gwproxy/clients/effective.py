@@ -6,13 +6,16 @@ user's, and an administrator's all of them (https://code.claude.com/docs/en/sett
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
-from gwproxy.clients import claude_code
+from gwproxy.clients import claude_code, web_proxy
 from gwproxy.clients.document import Uneditable, lookup
 from gwproxy.clients.plan import Places
+from gwproxy.profiles.endpoints import is_loopback
 
 SHELL: Final = "the shell"
 
@@ -54,6 +57,29 @@ class Effective:
         """The model that it asks for first."""
         return self.value("ANTHROPIC_MODEL") or _DEFAULT_MODEL
 
+    def web_proxy(self, base: str) -> tuple[str, InForce] | None:
+        """The variable of a web proxy that would get its requests to `base`, the token with them.
+
+        It takes every one of them for an address on loopback (seen with 2.1.330 and 2.1.332).
+        """
+        host = urlsplit(base).hostname or ""
+        if not is_loopback(host) or web_proxy.exempts(host, *map(self.value, web_proxy.NO_PROXY)):
+            return None
+        return next(((name, self.variables[name]) for name in self._proxies()), None)
+
+    def no_proxy(self, base: str, written: Path) -> str:
+        """What `NO_PROXY` has to say in the settings file `written`: the list in force, which this
+        one replaces for the client and all that it starts, and loopback. "" where no web proxy is
+        in force, or where the shell keeps it out already."""
+        own = [self.variables.get(name) for name in web_proxy.NO_PROXY]
+        is_written = any(found and found.source == str(written) for found in own)
+        if not (is_written and any(self._proxies())) and self.web_proxy(base) is None:
+            return ""
+        return web_proxy.with_loopback(*(found.value for found in own if found))
+
+    def _proxies(self) -> Iterator[str]:
+        return (name for name in web_proxy.VARIABLES if self.value(name))
+
     def credential(self) -> dict[str, str]:
         """The headers of its requests that bear a secret; none where a helper makes them."""
         headers = {}
@@ -70,6 +96,7 @@ def claude_code_now(places: Places) -> Effective:
         name: InForce(value, SHELL)
         for name, value in places.environ.items()
         if name.startswith(("ANTHROPIC_", "CLAUDE_CODE_"))
+        or name in (*web_proxy.VARIABLES, *web_proxy.NO_PROXY)
     }
     helper = None
     unreadable = []

@@ -58,7 +58,8 @@ class Endpoint:
     """`anthropic` is the base without `/v1`, `openai` the base with it; None where a provider
     that is reached directly has none. `token_file` holds the local token (None where nothing
     does, as for a provider's key); `token_command` is there when the person wants the client to
-    run a command for it.
+    run a command for it. `no_proxy` is the list of hosts that keeps a web proxy out of the way to
+    here, "" where none is in it.
     """
 
     profile: Profile
@@ -68,6 +69,7 @@ class Endpoint:
     direct: bool = False
     token_command: TokenCommand | None = None
     token_file: Path | None = None
+    no_proxy: str = ""
 
     @property
     def is_claude(self) -> bool:
@@ -135,17 +137,3 @@ def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:
             hint="leave out --direct: the gateway makes the stream",
         )
     return Endpoint(profile, profile.anthropic_url, profile.openai_url, key, direct=True)
-
-
-def proxy_warning(base: str, environ: Mapping[str, str]) -> str | None:
-    """A web proxy from the environment that would swallow requests to loopback."""
-    parts = urlsplit(base)
-    if not is_loopback(parts.hostname or ""):
-        return None
-    names = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
-    found = next((name for name in names if environ.get(name)), None)
-    exempt = f"{environ.get('no_proxy', '')},{environ.get('NO_PROXY', '')}".split(",")
-    hosts = {parts.hostname, "*", "localhost" if parts.hostname == "localhost" else "127.0.0.1"}
-    if found is None or hosts & {each.strip() for each in exempt}:
-        return None
-    return f"{found} is set: add {parts.hostname} to NO_PROXY, or the tool asks the proxy for it"

@@ -12,14 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from gwproxy.clients import web_proxy
 from gwproxy.clients.endpoint import Endpoint
 
 RUN_SCOPE: Final = "run"
 """In place of a settings file's scope: what is handed over at the start, above all of those."""
-
-# Loopback must not go through a web proxy; both spellings are read, by different libraries.
-_NO_PROXY: Final = ("NO_PROXY", "no_proxy")
-_LOOPBACK: Final = "127.0.0.1,localhost,::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +68,6 @@ def child_environment(
 ) -> dict[str, str]:
     """The child's whole environment: ours, without what starts with one of `hidden`."""
     environ = {name: value for name, value in outer.items() if not name.startswith(tuple(hidden))}
-    for name in _NO_PROXY:
-        environ[name] = f"{environ[name]},{_LOOPBACK}" if environ.get(name) else _LOOPBACK
+    for name in web_proxy.NO_PROXY:
+        environ[name] = web_proxy.with_loopback(environ.get(name, ""))
     return environ | dict(launch.environ)

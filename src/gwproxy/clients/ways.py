@@ -33,7 +33,8 @@ _OPENAI: Final = "https://api.openai.com/v1"
 class Way:
     """`base` is the address as the tool has it, `credential` the headers that bear a secret;
     `helper` is the command that prints one, where there is one. `unreadable` are files that
-    it does not take: place and reason. `remark` is what a person should know besides."""
+    it does not take: place and reason. `remark` is what a person should know besides;
+    `web_proxy` the same of a web proxy that gets its requests instead."""
 
     dialect: Dialect
     base: InForce
@@ -42,6 +43,7 @@ class Way:
     helper: InForce | None = None
     unreadable: tuple[str, ...] = ()
     remark: str = ""
+    web_proxy: str = ""
 
     @property
     def url(self) -> str:
@@ -53,8 +55,18 @@ class Way:
 def claude_code_way(places: Places) -> Way:
     """Claude Code's; https://code.claude.com/docs/en/settings."""
     now = claude_code_now(places)
+    words = ""
+    if found := now.web_proxy(now.base_url.value):
+        name, proxy = found
+        words = f"{name} ({proxy.source}) takes its requests, and the token, to a web proxy"
     return Way(
-        Dialect.ANTHROPIC, now.base_url, now.model, now.credential(), now.helper, now.unreadable
+        Dialect.ANTHROPIC,
+        now.base_url,
+        now.model,
+        now.credential(),
+        now.helper,
+        now.unreadable,
+        web_proxy=words,
     )
 
 
