@@ -60,11 +60,12 @@ def test_there_is_not_always_something_behind_it() -> None:
 
 
 def test_a_refused_key_is_told_where_keys_come_from() -> None:
-    words = hints.key_words(route().profile)
+    words = hints.key_words(route().profile, 401)
     assert "https://www.kimi.com/code/console, and begins with sk-kimi-" in words
     plain = make_profile("mine", {"openai_url": "https://x.example", "model": "m"})
-    assert hints.key_words(plain) == (
-        "the provider refuses the key of the profile mine; gwproxy profile key mine sets another"
+    assert hints.key_words(plain, 401) == (
+        "the provider refuses the key of the profile mine with HTTP 401; "
+        "gwproxy profile key mine sets another"
     )
 
 

@@ -277,6 +277,22 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
     assert ledger.find("req_0001") == entry(1), "it can be read all the same"
 
 
+def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
+    start: Callable[..., Ledger], path: Path
+) -> None:
+    with closing(Database.open(path)) as database:
+        database.insert([entry(1)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE exchanges DROP COLUMN upstream_status")
+        connection.execute("PRAGMA user_version=1")
+    ledger = start()
+    assert ledger.find("req_0001") == entry(1)
+    ledger.add(entry(2, upstream_status=401))
+    ledger.close()
+    assert ids(path) == ["req_0001", "req_0002"]
+    assert start().find("req_0002") == entry(2, upstream_status=401)
+
+
 def test_a_planted_link_is_not_followed(
     start: Callable[..., Ledger], path: Path, tmp_path: Path
 ) -> None:

@@ -206,6 +206,23 @@ async def test_a_broken_stream_and_a_client_that_left_are_told_apart(
     assert [kind[2] for kind in kinds] == [f.fresh for f in figures if f]
 
 
+async def test_what_the_provider_itself_refused_with_stands_beside_what_the_client_got(
+    start_gateway: StartGateway, start_provider: StartProvider, ledger: Path
+) -> None:
+    provider = await start_provider(DEMO)
+    gateway = await start_gateway({"up": record(provider)}, options={"ledger": ledger})
+    for refusal in (Refusal(401), Refusal(429), None):
+        if refusal is not None:
+            provider.will(refusal)
+        await ask(gateway, "messages", "hello", stream=False)
+    await sums(ledger, 3)
+    with closing(sqlite3.connect(ledger)) as connection:
+        rows = connection.execute(
+            "SELECT status, upstream_status FROM exchanges ORDER BY started_ms"
+        ).fetchall()
+    assert rows == [(400, 401), (429, 429), (200, None)]
+
+
 async def test_questions_that_cost_nothing_have_no_row(
     start_gateway: StartGateway, start_provider: StartProvider, ledger: Path
 ) -> None:

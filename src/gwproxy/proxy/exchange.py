@@ -14,7 +14,6 @@ import contextlib
 from typing import Final
 
 from aiohttp import web
-from msgspec import structs
 
 from gwproxy.proxy import answers, failures, headers, hints
 from gwproxy.proxy.failures import Failed
@@ -287,15 +286,13 @@ class Exchange:
         self._weigh(answer.status, error.failure)
         route = self._question.route
         profile = route.profile
-        if answer.status != 401:
+        failure = self._services.keys.judged(profile, error.failure)
+        if failure is error.failure:
             agent = self._request.headers.get("user-agent", "")
             known = self._services.standing.has_answered(profile)
             self._record.add_remark(hints.hint(error.failure, route, agent, ever_answered=known))
             return error
-        # The profile's key, not the client's: only the person at this machine can mend it.
-        self._services.keys.forget(profile)
-        words = f"{error.failure.message} ({hints.key_words(profile)})"
-        return bridge.render(structs.replace(error.failure, message=words, retryable=False))
+        return bridge.render(failure)
 
     def _weigh(self, status: int, failure: Failure) -> None:
         """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was

@@ -39,10 +39,13 @@ def hint(failure: Failure, route: Route, agent: str, *, ever_answered: bool) -> 
     return ""
 
 
-def key_words(profile: Profile) -> str:
-    """What to do about a key that the provider refuses."""
+def key_words(profile: Profile, status: int | None) -> str:
+    """What to do about a key that the provider refuses, with `status`. OpenClaw shows no words of
+    anybody's; the number in them has it say "authentication failed" (seen with 2026.9.6)."""
     preset = PRESETS[profile.preset]
     words = f"the provider refuses the key of the profile {profile.name}"
+    if status is not None:
+        words += f" with HTTP {status}"
     if preset.key_page:
         begins = f", and begins with {preset.key_prefix}" if preset.key_prefix else ""
         words += f": a key for it comes from {preset.key_page}{begins}"

@@ -10,11 +10,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from msgspec import structs
+
 from gwproxy.errors import CredentialError, GwproxyError
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import KeyRef, Profile
-from gwproxy.proxy import failures
+from gwproxy.proxy import failures, hints
 from gwproxy.proxy.failures import Failed
+from gwproxy.translate.hub import Failure, FailureKind
 
 _Asked = tuple[KeyRef, str | None, str | None]
 """On what a key depends: where it is kept, and whom it goes to."""
@@ -80,6 +83,15 @@ class Keys:
     def forget(self, profile: Profile) -> None:
         """The upstream refused the key: the next request asks again, it may have been rotated."""
         self._found.pop(profile.name, None)
+
+    def judged(self, profile: Profile, failure: Failure) -> Failure:
+        """`failure`, which an upstream told of, and where it refuses the key of `profile` what to
+        do about that: only the person at this machine can. The next request asks for it anew."""
+        if failure.kind is not FailureKind.AUTHENTICATION:
+            return failure
+        self.forget(profile)
+        words = f"{failure.message} ({hints.key_words(profile, failure.upstream_status)})"
+        return structs.replace(failure, message=words, retryable=False)
 
     def ever_seen(self) -> Iterator[str]:
         """Every key that was in use, for taking them out of a log."""

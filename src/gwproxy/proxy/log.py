@@ -52,6 +52,7 @@ class Record:
     remark: str = ""
     error: str = ""
     error_kind: str = ""
+    upstream_status: int | None = None
     generating: bool = False
     tape: Tape | None = None
     """Copies of its bytes, where a person asked for them. Never in the log."""
@@ -68,12 +69,15 @@ class Record:
     def fail(self, failure: Failure) -> None:
         """It went wrong, in whoever's words."""
         self.error, self.error_kind = failure.message, failure.kind
+        self.upstream_status = failure.upstream_status
 
     def __str__(self) -> str:
         """One line for a person."""
         parts = [str(self.status), self.client or "-", self._way(), *self._figures()]
         if self.losses:
             parts.append(", ".join(self.losses))
+        if self.upstream_status not in (None, self.status):
+            parts.append(f"the provider said {self.upstream_status}")
         parts += [part for part in (self.remark, self.error, self.request_id) if part]
         return "  ".join(parts)
 
@@ -108,6 +112,7 @@ class Record:
             "model_used": self.model_used or None,
             "stream": self.streamed,
             "status": self.status,
+            "upstream_status": self.upstream_status,
             "input_tokens": self.usage.input_total,
             "cached_tokens": self.usage.cache_read,
             "output_tokens": self.usage.output,

@@ -75,7 +75,8 @@ async def passed_on(
             record.upstream_request_id = headers.upstream_request_id(found.headers)
             if not found.ok:
                 said = await found.read_error(services.limits.error_body_bytes)
-                raise Failed(bridge.error(found.status, found.headers, said).failure)
+                failure = bridge.error(found.status, found.headers, said).failure
+                raise Failed(services.keys.judged(route.profile, failure))
             return await relay(services, bridge, route, found, request, record)
         finally:
             found.close()

@@ -57,10 +57,12 @@ class Unstorable(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a file is made of. `statements` are separated by semicolons."""
+    """What a file is made of. `statements` are separated by semicolons. `upgrades` make each
+    earlier version into the next, one statement each, from the first on."""
 
     version: int
     statements: str
+    upgrades: tuple[str, ...] = ()
 
 
 class OpenFile:
@@ -267,11 +269,12 @@ def _prepare(connection: Connection, name: str, schema: Schema) -> None:
 
 
 def _create(connection: Connection, schema: Schema) -> None:
-    """The schema, unless another process has just made it."""
+    """The schema, or what is new in it, unless another process has just made it."""
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in schema.statements.split(";"):
+        if version < schema.version:
+            whole = schema.statements.split(";")
+            for statement in schema.upgrades[version - 1 :] if version else whole:
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version={schema.version}")

@@ -222,6 +222,8 @@ class Bridge:
             told = complaints.read(answer.body)
             words = (told.message, told.code) == (failure.message, failure.code)
             return words and status < 500
+        if failure.kind is FailureKind.AUTHENTICATION:
+            return False
         return self.relays or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
@@ -241,6 +243,8 @@ def _error_answer(client: Codec, failure: Failure, request_id: str) -> ErrorAnsw
         headers["retry-after"] = f"{failure.retry_after_s:g}"
     if failure.retryable is not None:
         headers["x-should-retry"] = "true" if failure.retryable else "false"
+    if failure.upstream_status is not None:
+        headers[complaints.UPSTREAM_STATUS] = str(failure.upstream_status)
     return ErrorAnswer(status, headers, body, failure)
 
 

@@ -396,7 +396,7 @@ class Reply(Struct, frozen=True):
 class FailureKind(StrEnum):
     INVALID = "invalid"  # 400: the request is wrong
     CONTEXT = "context"  # 400: the prompt does not fit the window
-    AUTHENTICATION = "authentication"  # 401
+    AUTHENTICATION = "authentication"  # 401: the caller's own token; 400: our key for the upstream
     BILLING = "billing"  # 402: no money, or the plan is used up; waiting does not help
     PERMISSION = "permission"  # 403
     NOT_FOUND = "not_found"  # 404
@@ -421,6 +421,7 @@ class Failure(Struct, frozen=True):
     the client, `raw_type`/`code`/`param` the upstream's own labels. `context_tokens` and
     `context_limit` hold the figures of a CONTEXT failure where the upstream named them.
     `retryable` None = as the client's SDK judges by status; False stops it at once.
+    `upstream_status` is what the upstream itself refused with, None where it did not.
     """
 
     kind: FailureKind
@@ -434,3 +435,4 @@ class Failure(Struct, frozen=True):
     context_tokens: int | None = None
     context_output_tokens: int | None = None
     context_limit: int | None = None
+    upstream_status: int | None = None

@@ -23,6 +23,7 @@ def body_of(what: Failure) -> Any:
         (FailureKind.INVALID, 422, 422, "invalid_request_error"),
         (FailureKind.CONTEXT, 400, 400, "invalid_request_error"),
         (FailureKind.AUTHENTICATION, 401, 401, "authentication_error"),
+        (FailureKind.AUTHENTICATION, 400, 400, "billing_error"),  # of the provider's key
         (FailureKind.BILLING, 402, 402, "billing_error"),
         (FailureKind.PERMISSION, 403, 403, "permission_error"),
         (FailureKind.NOT_FOUND, 404, 404, "not_found_error"),
@@ -95,7 +96,8 @@ def test_claude_code_compacts_on_these_words(
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in FailureKind if kind not in (FailureKind.CONTEXT,)]
+    "kind",
+    [kind for kind in FailureKind if kind not in (FailureKind.CONTEXT, FailureKind.AUTHENTICATION)],
 )
 def test_what_is_rendered_is_read_again(kind: FailureKind) -> None:
     status, body = failure.render(Failure(kind, "in the upstream's words", 400), "req_7")
@@ -105,6 +107,12 @@ def test_what_is_rendered_is_read_again(kind: FailureKind) -> None:
     if expected.get(kind, kind) is not None:
         assert again.kind is expected.get(kind, kind)
     assert again.message == "in the upstream's words"
+
+
+def test_a_refused_key_is_read_again_by_the_header_beside_it() -> None:
+    told = failure.render(Failure(FailureKind.AUTHENTICATION, "no such key", 400), "req_7")
+    again = complaints.failure(told[0], {complaints.UPSTREAM_STATUS: "401"}, told[1])
+    assert (again.kind, again.upstream_status) == (FailureKind.AUTHENTICATION, 401)
 
 
 def test_a_moonshot_overflow_reaches_claude_code() -> None:

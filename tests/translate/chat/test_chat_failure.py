@@ -133,7 +133,7 @@ def test_envelopes_of_all_kinds(body: bytes, words: str) -> None:
 
 def test_a_success_around_an_error() -> None:
     assert complaints.failure(200, {}, b'{"code":429,"message":"slow down"}').status == 429
-    assert complaints.failure(200, {}, error("x", type="authentication_error")).status == 401
+    assert complaints.failure(200, {}, error("x", type="authentication_error")).status == 400
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_server_error_that_quotes_an_overflow_is_none() -> None:
     [
         (400, anthropic("x", "invalid_request_error"), FailureKind.INVALID, 400),
         (422, {"detail": [{"loc": ["body", "n"], "msg": "no"}]}, FailureKind.INVALID, 422),
-        (401, openai("Invalid Authentication", code="x"), FailureKind.AUTHENTICATION, 401),
+        (401, openai("Invalid Authentication", code="x"), FailureKind.AUTHENTICATION, 400),
         (402, openai("unable to verify your membership benefits"), FailureKind.BILLING, 402),
         (403, anthropic("no", "permission_error"), FailureKind.PERMISSION, 403),
         (404, openai("Not found the model k", code="model_not_found"), FailureKind.NOT_FOUND, 404),

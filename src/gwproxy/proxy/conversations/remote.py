@@ -84,7 +84,8 @@ async def ask(
         record.follow(route)
         if not answer.ok:
             body = await answer.read_error(services.limits.error_body_bytes)
-            raise Failed(CODECS[route.dialect].parse_failure(answer.status, answer.headers, body))
+            failure = CODECS[route.dialect].parse_failure(answer.status, answer.headers, body)
+            raise Failed(services.keys.judged(profile, failure))
         # The name that the client once asked for is not known any more: the answer has ours.
         bridge = passthrough.bridge_to(route, RequestHead(route.model, stream=True), record)
         return await passthrough.relay(services, bridge, route, answer, request, record)

@@ -12,7 +12,7 @@ from gwproxy.proxy import storage
 from gwproxy.proxy.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.storage import Schema, Stock, Trouble
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 MOST_ROWS: Final = 1_000_000
 """Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
@@ -45,12 +45,15 @@ CREATE TABLE exchanges (
     reasoning INTEGER,
     cost_micro INTEGER,
     cost_unit TEXT NOT NULL,
-    losses INTEGER NOT NULL
+    losses INTEGER NOT NULL,
+    upstream_status INTEGER
 );
 CREATE INDEX exchanges_by_time ON exchanges (started_ms);
 CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
     WHERE upstream_request_id != '';
 """
+
+_UPGRADES: Final = ("ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",)
 
 _INSERT: Final = (
     # A row that is there already was written before a crash: never counted twice.
@@ -71,13 +74,13 @@ class Database(storage.OpenFile):
     ) -> Database:
         """The file, made where there is none, checked, and with its schema. `tell` hears of a
         damaged one, which is put aside."""
-        schema = Schema(SCHEMA_VERSION, _SCHEMA)
+        schema = Schema(SCHEMA_VERSION, _SCHEMA, _UPGRADES)
         return cls(storage.open_or_begin_anew(path, schema, patience_s=_BUSY_S, tell=tell), path)
 
     @classmethod
     def read(cls, path: Path) -> Database | None:
-        """The file for reading alone; None where there is none. A newer schema is read too: its
-        columns only ever get more."""
+        """The file for reading alone; None where there is none. An older or newer schema is read
+        too: its columns only ever get more."""
         connection = storage.open_for_reading(path, patience_s=_BUSY_S)
         return None if connection is None else cls(connection, path)
 
@@ -91,15 +94,17 @@ class Database(storage.OpenFile):
 
     def find(self, request_id: str) -> Entry | None:
         """The exchange of that id, ours or the upstream's; of several the newest."""
+        there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
+        columns = [name for name in COLUMNS if (name,) in there]
         found = self.rows(
-            f"SELECT {', '.join(COLUMNS)} FROM exchanges "
+            f"SELECT {', '.join(columns)} FROM exchanges "
             "WHERE request_id = :id OR upstream_request_id = :id "
             "ORDER BY started_ms DESC LIMIT 1",
             {"id": request_id},
         )
         if not found:
             return None
-        values = dict(zip(COLUMNS, found[0], strict=True))
+        values = dict(zip(columns, found[0], strict=True))
         return Entry(**{**values, "streamed": bool(values["streamed"])})
 
     def rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

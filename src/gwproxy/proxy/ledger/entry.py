@@ -39,6 +39,8 @@ class Entry:
     cost_micro: int | None
     cost_unit: str
     losses: int
+    upstream_status: int | None = None
+    """What the provider itself refused with."""
 
     @classmethod
     def of(cls, record: Record, prices: Prices | None, ended_at_s: float) -> Self:
@@ -69,6 +71,7 @@ class Entry:
             cost_micro=cost_of(usage, prices, answered=answered),
             cost_unit=prices.unit if prices else "",
             losses=len(record.losses),
+            upstream_status=record.upstream_status,
         )
 
     def usage_answer(self) -> dict[str, Any]:

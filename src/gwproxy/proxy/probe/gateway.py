@@ -75,7 +75,7 @@ class GatewayProbe:
                 failure.message if error.nothing_sent else fault(failure),
                 _hint(failure, built_in=built_in),
                 kind=failure.kind,
-                status=failure.status,
+                status=failure.upstream_status or failure.status,
                 reached=not error.nothing_sent,
             )
             calls = 0 if error.nothing_sent else CALLS_THROUGH_GATEWAY
@@ -112,7 +112,7 @@ class GatewayProbe:
 
 
 def _hint(failure: Failure, *, built_in: bool) -> str:
-    if failure.status == 401 and "local token" in failure.message:
+    if failure.upstream_status == 401 and "local token" in failure.message:
         return "the gateway has another token: gwproxy setup again, or restart gwproxy serve"
     if failure.kind is FailureKind.NOT_FOUND and built_in:
         return "gwproxy serve --profile demo"

@@ -91,7 +91,7 @@ def failed(check: str, error: Failed, profile: Profile, *, dialect: Dialect | No
         hint,
         dialect,
         kind=failure.kind,
-        status=failure.status,
+        status=failure.upstream_status or failure.status,
         reached=not error.nothing_sent,
     )
 
@@ -118,7 +118,7 @@ def fault(failure: Failure) -> str:
         plain = "the provider does not know the model"
     elif failure.status == _WRONG_METHOD:
         plain = "this address takes no questions"
-    return f"{plain} ({failure.status}): {failure.message}"
+    return f"{plain} ({failure.upstream_status or failure.status}): {failure.message}"
 
 
 def names_model(failure: Failure) -> bool:

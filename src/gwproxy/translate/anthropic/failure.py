@@ -31,6 +31,10 @@ _TYPES: Final[Mapping[FailureKind, str]] = {
     FailureKind.UNSUPPORTED: "not_supported",
 }
 
+# Of a provider that refuses our key, which is no 401 (`complaints`). Claude Code repeats a 400 of
+# any other type five times, each time without another of its features (seen with 2.1.330).
+_KEY_OF_OURS: Final = "billing_error"
+
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
     """Status and body."""
@@ -42,9 +46,10 @@ def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
 def error_object(failure: Failure, request_id: str) -> dict[str, Any]:
     """The envelope, for bodies and for `event: error`."""
     message = _overflow(failure) if failure.kind is FailureKind.CONTEXT else failure.message
+    ours = failure.kind is FailureKind.AUTHENTICATION and failure.status != 401
     return {
         "type": "error",
-        "error": {"type": _TYPES[failure.kind], "message": message},
+        "error": {"type": _KEY_OF_OURS if ours else _TYPES[failure.kind], "message": message},
         "request_id": request_id,
     }
 

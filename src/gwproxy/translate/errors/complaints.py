@@ -90,7 +90,7 @@ _CONTEXT_LABELS: Final = frozenset({"context_length_exceeded", "exceed_context_s
 _STATUS_BY_KIND: Final[Mapping[FailureKind, int]] = {
     FailureKind.INVALID: 400,
     FailureKind.CONTEXT: 400,
-    FailureKind.AUTHENTICATION: 401,
+    FailureKind.AUTHENTICATION: 400,
     FailureKind.BILLING: 402,
     FailureKind.PERMISSION: 403,
     FailureKind.NOT_FOUND: 404,
@@ -104,9 +104,17 @@ _STATUS_BY_KIND: Final[Mapping[FailureKind, int]] = {
     FailureKind.UNSUPPORTED: 501,
 }
 
+UPSTREAM_STATUS: Final = "x-gwproxy-upstream-status"
+"""The header of what the upstream itself refused with."""
+
 # Statuses of one meaning, whatever the upstream chose: a 429 for an empty account makes agents
-# retry for minutes, a 413 for a long prompt keeps them from compacting.
-_FIXED_STATUS: Final = frozenset({FailureKind.CONTEXT, FailureKind.BILLING})
+# retry for minutes, a 413 for a long prompt keeps them from compacting. A refusal of the key that
+# is kept here is no 401: Claude Code would hide the words behind its own login. At a 402 Codex asks
+# six times and OpenClaw talks of credits, at a 502 OpenCode and Codex go on for minutes; at a 400
+# all four end at once (tests/real_clients/test_refusals.py).
+_FIXED_STATUS: Final = frozenset(
+    {FailureKind.CONTEXT, FailureKind.BILLING, FailureKind.AUTHENTICATION}
+)
 
 _WAIT: Final = re.compile(
     r"(?:try|retry) again (?:after|in) (\d+(?:\.\d+)?) ?(ms|s|sec|m|min)?", re.IGNORECASE
@@ -233,6 +241,8 @@ def judge(status: int, headers: Mapping[str, str], complaint: Complaint) -> Fail
     if status < 400 and complaint.code is not None and re.fullmatch("[45][0-9]{2}", complaint.code):
         status = int(complaint.code)  # `200 OK` around `{"code": 429, …}`
     kind = _kind(status, complaint)
+    if status == 400 and headers.get(UPSTREAM_STATUS) == "401":  # another gwproxy's, or our own
+        kind, status = FailureKind.AUTHENTICATION, 401
     message = complaint.message or complaint.type or complaint.code or "no explanation"
     if status >= 400 and not complaint.message:
         message = f"HTTP {status} ({message})"
@@ -251,6 +261,7 @@ def judge(status: int, headers: Mapping[str, str], complaint: Complaint) -> Fail
         context_tokens=tokens,
         context_output_tokens=output,
         context_limit=limit,
+        upstream_status=status if status >= 400 else None,
     )
 
 
