@@ -15,7 +15,14 @@ from support import responses_grammar
 from support.gateway import TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider, seen
 from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer, chat_stream
-from support.upstreams import ANTHROPIC_ONLY, CHAT_ONLY, CLAUDE, RESPONSES_ONLY, UPSTREAMS, Upstream
+from support.upstreams import (
+    ANTHROPIC_ONLY,
+    CHAT_ONLY,
+    CLAUDE,
+    EVERY_UPSTREAM,
+    RESPONSES_ONLY,
+    Upstream,
+)
 
 TRIGGER = {"type": "compaction_trigger"}
 TOOL = {"type": "function", "name": "run", "parameters": {"type": "object"}, "strict": False}
@@ -47,12 +54,12 @@ async def post(
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("name", UPSTREAMS)
+@pytest.mark.parametrize("name", EVERY_UPSTREAM)
 async def test_every_provider_compacts_and_the_conversation_goes_on(
     start_gateway: StartGateway, start_provider: StartProvider, name: str, stream: bool
 ) -> None:
     """The simulated providers are as strict as those that they stand for."""
-    upstream: Upstream = UPSTREAMS[name]
+    upstream: Upstream = EVERY_UPSTREAM[name]
     provider = await start_provider(upstream.manners)
     other = await start_provider(CHAT_ONLY.manners)
     quirk = {"quirks": {"compaction": False}}

@@ -135,6 +135,14 @@ def test_what_goes_is_named_and_everything_else_stays_as_it_was(
     assert edited(BODY, edits([pattern])) == expected
 
 
+def test_an_order_stays() -> None:
+    """Left out it would be a loss that the client does not act upon: the host's refusal is."""
+    body = b'{"context_management":{"edits":[{"type":"compact_20260112"}]}}'
+    losses = Losses()
+    assert without(body, ["context_management"], losses) == body
+    assert not len(losses)
+
+
 def test_a_value_gives_way_to_the_nearest_older_one_alone() -> None:
     body = (
         b'{"messages":[{"content":[{"image_url":{"detail":"original"}},{"image_url":{"detail":'

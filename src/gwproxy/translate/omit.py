@@ -102,6 +102,8 @@ def _taking_out(row: Omittable) -> Change:
     def change(value: bytes) -> bytes | None:
         if value.decode("utf-8", "replace") in row.kept_as:
             return value
+        if row.kept_for and f'"{row.kept_for}'.encode() in value:
+            return value
         if row.kept_with and next(found(value, path_of(row.kept_with)), None) is not None:
             return value
         return None

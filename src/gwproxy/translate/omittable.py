@@ -12,7 +12,7 @@ The list is closed. Not on it stands what says which answer is wanted, of which 
 rules: model, messages, instructions, tools as a whole and the choice among them, output formats,
 stop sequences, limits, `n`, logprobs, safeguards, the `store: false` of Responses, `inference_geo`,
 `previous_response_id`, thinking that was switched off. Of a member that may go in most
-requests but not in all, `kept_with` and `kept_as` say which of its values stay.
+requests but not in all, `kept_with`, `kept_as` and `kept_for` say which of its values stay.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ BETA_HEADER: Final = "anthropic-beta"
 @dataclass(frozen=True, slots=True)
 class Omittable:
     """One member that may go, and who saw a host refuse it. `together`: rows of the same word go
-    with each other. `betas`: the values of `anthropic-beta`, less their dates, that it needs."""
+    with each other. `betas`: the values of `anthropic-beta`, less their dates, that it needs. It
+    stays where it holds `kept_with`, is `kept_as`, or has a string that begins `kept_for`."""
 
     pattern: str
     source: str
@@ -39,6 +40,7 @@ class Omittable:
     betas: tuple[str, ...] = ()
     kept_with: str = ""
     kept_as: tuple[str, ...] = ()
+    kept_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ _DEFERRAL: Final = ("advanced-tool-use", "tool-search-tool")
 _HOSTED: Final = r"[a-z][a-z_]*_20\d{6}"
 
 _ANTHROPIC: Final = (
-    Omittable("context_management", "anthropics/claude-code#21612", betas=("context-management",)),
+    Omittable(
+        "context_management",
+        "anthropics/claude-code#21612",
+        betas=("context-management",),
+        kept_for="compact_",  # an order
+    ),
     *_MARKS,
     Omittable("tools[].strict", "anthropics/claude-agent-sdk-python#694"),
     Omittable("tools[].defer_loading", "anthropics/claude-code#89211", betas=_DEFERRAL),

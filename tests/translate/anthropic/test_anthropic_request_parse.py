@@ -30,8 +30,12 @@ from gwproxy.translate.hub import (
     Turn,
 )
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import seal
 from gwproxy.translate.wire.fields import Malformed, Rejected, Unsupported
+from support.bridges import bridge_of
+
+SUMMARY = "Summary of the earlier conversation: "
 
 HELLO = [{"role": "user", "content": "hello"}]
 PNG = "iVBORw0KGgoAAAA"
@@ -197,6 +201,10 @@ def test_a_wrong_member_is_named_with_its_place(value: Any, field: str) -> None:
         ("billing_policy", {"billing_policy": {"type": "x", "bill_to": "user_profile"}}),
         ("thread", {"thread": {"type": "create"}}),
         ("compaction", {"compaction": {"type": "summarize"}}),
+        (
+            "context_management.edits",
+            {"context_management": {"edits": [{"type": "compact_20260112", "trigger": {}}]}},
+        ),
         ("mcp_servers", {"mcp_servers": [{"name": "x", "url": "https://x.test", "type": "url"}]}),
     ],
 )
@@ -532,7 +540,8 @@ def test_redacted_thoughts() -> None:
             "done",
         ),
         ({"type": "mcp_tool_result"}, "(no output)"),
-        ({"type": "compaction", "content": "sum"}, "Summary of the earlier conversation: sum"),
+        ({"type": "compaction", "content": "sum"}, f"{SUMMARY}sum"),
+        ({"type": "compaction", "content": [{"type": "text", "text": "sum"}]}, f"{SUMMARY}sum"),
         ({"type": "container_upload", "file_id": "f"}, None),
     ],
 )
@@ -542,6 +551,22 @@ def test_blocks_that_only_this_dialect_has(block: dict[str, Any], words: str | N
     search = Search("ws_s", "q") if block.get("name") == "web_search" else None
     native = json.dumps(block)
     assert found == Opaque(Dialect.ANTHROPIC, block["type"], native, words, search=search)
+
+
+def test_a_compacted_history_that_only_its_maker_can_open_is_kept_or_refused() -> None:
+    (found,) = blocks_of([{"type": "compaction", "encrypted_content": "x"}], role="assistant")
+    assert isinstance(found, Opaque)
+    assert found.needed is not None
+    history = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "compaction", "encrypted_content": "x"}]},
+        {"role": "user", "content": "b"},
+    ]
+    request = json.dumps(body(messages=history)).encode()
+    for upstream in (Dialect.CHAT, Dialect.RESPONSES):
+        bridge = bridge_of(Dialect.ANTHROPIC, upstream, Quirks(), stream=False)
+        with pytest.raises(Unsupported, match=r"compacted elsewhere.*begin a new conversation"):
+            bridge.request(request)
 
 
 # --- tools ---------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ def opaque(block: bytes, asked: MutableMapping[str, Search]) -> Opaque:
     kind = value.get("type")
     name = kind if isinstance(kind, str) else ""
     words, search = _in_words(name, value), _search(name, value, asked)
-    return Opaque(Dialect.ANTHROPIC, name, native, words, search=search)
+    sealed = name == "compaction" and words is None and bool(value.get("encrypted_content"))
+    needed = _COMPACTED if sealed else None
+    return Opaque(Dialect.ANTHROPIC, name, native, words, search=search, needed=needed)
 
 
 def _search(kind: str, value: dict[str, Any], asked: MutableMapping[str, Search]) -> Search | None:
@@ -99,6 +101,10 @@ _MEMBERS: Final = {"web_search": "query", "web_fetch": "url"}
 _RESULTS: Final = ("web_search_tool_result", "web_fetch_tool_result")
 _ID: Final = "srvtoolu_"
 _FOREIGN: Final = "ws_"
+_COMPACTED: Final = (
+    "this conversation was compacted elsewhere, and its `compaction` block can be opened there "
+    "alone; go on with that provider, or begin a new conversation here"
+)
 
 
 def _in_words(kind: str, value: dict[str, Any]) -> str | None:
@@ -107,8 +113,9 @@ def _in_words(kind: str, value: dict[str, Any]) -> str | None:
         return f"[{value.get('name', 'tool')} {_asked(value.get('input'))}]"
     if kind.endswith("_tool_result"):
         return "\n".join(_lines(value.get("content"))) or "(no output)"
-    if kind == "compaction" and isinstance(value.get("content"), str):
-        return f"Summary of the earlier conversation: {value['content']}"
+    if kind == "compaction":
+        summary = "\n".join(_lines(value.get("content")))
+        return f"Summary of the earlier conversation: {summary}" if summary else None
     return None
 
 

@@ -348,7 +348,8 @@ _context_management: Final = jsonio.decoder(_ContextManagement)
 
 
 def _kept_turns(raw: Raw, losses: Losses) -> int | None:
-    """`clear_thinking` is done here, on the history; the other edits run on the server only."""
+    """`clear_thinking` is done here, on the history; the other edits run on the server only. One of
+    them is an order: its answer is a block that the client keeps in place of its history."""
     if not present(raw):
         return None
     try:
@@ -357,6 +358,9 @@ def _kept_turns(raw: Raw, losses: Losses) -> int | None:
         raise Malformed("context_management", str(error)) from None
     keep = None
     for edit in edits:
+        if edit.type.startswith("compact_"):
+            why = f"this upstream cannot compact ({edit.type}); ask for a summary instead"
+            raise Unsupported("context_management.edits", why)
         if not edit.type.startswith("clear_thinking_"):
             losses.drop(f"context_management.{edit.type}")
             continue
