@@ -82,6 +82,8 @@ def _piece(block: hub.Block) -> dict[str, Any]:
 
 
 class Reader:
+    thinks_in = ""
+
     def __init__(self, quirks: Quirks) -> None:
         self.decoder = sse.Decoder()
         self.over = False

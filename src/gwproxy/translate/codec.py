@@ -70,9 +70,12 @@ class Reader(Protocol):
 class Tap(Protocol):
     """`read` gets the frames that `decoder` made of what was fed to it; `over` says whether the
     answer has ended, well or in a failure that it told of; `closing` is what must come before an
-    error of ours."""
+    error of ours; `thinks_in` is the member in which thoughts came, if that is worth keeping."""
 
     decoder: Decoder
+
+    @property
+    def thinks_in(self) -> str: ...
 
     @property
     def over(self) -> bool: ...
@@ -125,7 +128,7 @@ class Codec(Struct, frozen=True):
     through the hub. `flatten` makes functions of a relayed request's other tools, where the
     upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
     `put_back` gives a relayed history what its client has lost of thoughts, which the dialect's tap
-    then tells of, too.
+    then tells of, too, and their words the name that they came under.
     `refuse_orders` raises fields.Declined for what a relayed body orders that its upstream does not
     do, or an answer that is translated cannot bring. `promises` says whether a body that is no
     answer yet is a promise of one, and `summaries` how a summary of a conversation is ordered,
@@ -150,7 +153,7 @@ class Codec(Struct, frozen=True):
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None
     refuse_orders: Callable[[bytes], None] | None = None
-    put_back: Callable[[bytes, Sequence[Turn | None], Quirks], bytes] | None = None
+    put_back: Callable[[bytes, Sequence[Turn | None], str, Quirks], bytes] | None = None
     promises: Callable[[bytes], bool] | None = None
     summaries: Summaries | None = None
 

@@ -15,12 +15,18 @@ from msgspec import Struct, structs
 
 from gwproxy.translate import omit, relay
 from gwproxy.translate.expected import Expected, Tally, reads_words
-from gwproxy.translate.hub import Request
+from gwproxy.translate.hub import Request, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import compaction, repair_steps, tokens
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
 from gwproxy.translate.passes.names import Names
-from gwproxy.translate.passes.recall import recalled, session_of
+from gwproxy.translate.passes.recall import (
+    Thoughts,
+    is_more_than_name,
+    name_in,
+    recalled,
+    session_of,
+)
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
 from gwproxy.translate.quirks import known_to_refuse
@@ -147,19 +153,27 @@ class Outgoing(Struct, frozen=True):
         upstream, memory = self.unread.upstream, self.unread.thoughts
         if not memory or upstream.put_back is None:
             return body
+        answers, name = self._lost(body, memory), name_in(memory)
+        if not answers and not name:
+            return body
+        return upstream.put_back(body, answers, name, self.unread.quirks)
+
+    def _lost(self, body: bytes, memory: Mapping[str, Thoughts]) -> list[Turn | None]:
+        """The answers in `body` as they were, None for those of which nothing is lost."""
+        if not is_more_than_name(memory):
+            return []
         try:
             request = self.unread.client.parse_request(body, Losses())
         except (Rejected, jsonio.NotJson):
-            return body  # the upstream is to say what it thinks of it
+            return []  # the upstream is to say what it thinks of it
         again = recalled(request, memory)
         if again is request:
-            return body
-        answers = [
+            return []
+        return [
             new if new is not old else None
             for new, old in zip(again.turns, request.turns, strict=True)
             if old.role == "assistant"
         ]
-        return upstream.put_back(body, answers, self.unread.quirks)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses

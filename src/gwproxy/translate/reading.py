@@ -77,6 +77,11 @@ class Tapping(Reading):
     """What makes a reader, named after it among the bases, the tap of a relayed stream."""
 
     @property
+    def thinks_in(self) -> str:
+        """The member in which thoughts came, where there are several for it."""
+        return ""
+
+    @property
     def over(self) -> bool:
         return self._over
 

@@ -16,6 +16,7 @@ from msgspec import structs
 from gwproxy.translate.events import Close, Event, Fail, Open, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
+from gwproxy.translate.passes.recall import keep_name
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.summary import not_heeded
@@ -113,11 +114,13 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
     """A whole answer as it came, but for the model's name; a failure where it is none."""
     asked, codec = expected.context.model, expected.upstream
     events = codec.reader(expected.quirks).whole(body)
-    if any(
-        type(event) is Close and event.seal is not None and event.seal.kind == "members"
-        for event in events
-    ):
-        _Hearing(expected).feed(events)
+    hearing = _Hearing(expected)
+    seals = [event.seal for event in events if type(event) is Close and event.seal is not None]
+    if any(made.kind == "members" for made in seals):
+        hearing.feed(events)
+    for made in seals:
+        if made.kind == "text":
+            hearing.named(made.data or expected.quirks.reasoning_field)
     for event in events:
         if not isinstance(event, Fail):
             tally.note(event)
@@ -150,6 +153,12 @@ class _Hearing:
                 return
             self._listener = Listener(self._expected.spoken_in, memory)
         self._listener.feed(self._sequencer.feed(events))
+
+    def named(self, name: str) -> None:
+        """Its thoughts came under this name."""
+        if self._expected.thoughts is not None and self._expected.upstream.put_back is not None:
+            usual = self._expected.quirks.reasoning_field
+            keep_name(self._expected.thoughts, name, usual)
 
 
 def _has_summary(expected: Expected, answer: bytes) -> bool:
@@ -265,3 +274,5 @@ class FaithfulStream:
             elif type(event) in NOTED:
                 self._tally.note(event)
         self.said_all = self._tap.over
+        if self.said_all and self._tap.thinks_in:
+            self._hearing.named(self._tap.thinks_in)

@@ -286,3 +286,16 @@ def test_thinking_parts_of_a_client_are_thoughts_to_every_host() -> None:
     told = json.loads(bridge.request(json.dumps(body).encode()))["messages"][1]["content"]
     assert [block["type"] for block in told] == ["thinking", "text"]
     assert told[0]["thinking"] == "hm"
+
+
+@STREAMED_OR_WHOLE
+def test_between_equals_words_go_back_under_the_name_they_came_in(streams: bool) -> None:
+    memory: dict[str, Thoughts] = {}
+    turn = {"role": "assistant", "reasoning_content": "hm", "tool_calls": [calling()]}
+    body = following(C, {"choices": [{"message": turn}]}, lossy=False)
+    other = {"role": "assistant", "reasoning": "hm", "tool_calls": [calling()]}
+    assert sent(C, body, memory)[1] == turn
+    exchange(C, "reasoning", memory, stream=streams, streams=streams)
+    assert sent(C, body, memory)[1] == other
+    exchange(C, "reasoning_content", memory, stream=streams, streams=streams)
+    assert sent(C, body, memory)[1] == turn

@@ -38,6 +38,10 @@ class Tap(Tapping, Reader):
         self._blocks: _Outline = _Outline(quirks)
         self._out = self._blocks.out
 
+    @property
+    def thinks_in(self) -> str:
+        return self._blocks.thinks_in
+
     def _sifted(self, events: bytes) -> bytes:
         kept = self._sieve(events)
         if not kept:
@@ -61,6 +65,7 @@ class _Outline(Assembly):
     """Whether something was said, called or refused; what, from when it `hears` on."""
 
     hears = False
+    thinks_in = ""
     _empty = True
     _called = False
 
@@ -85,6 +90,7 @@ class _Outline(Assembly):
 
     def think(self, text: str, field: str = "") -> None:
         self._empty = self._empty and not text
+        self.thinks_in = self.thinks_in or field
         if self.hears:
             super().think(text, field)
 

@@ -22,9 +22,10 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.shapes import present
-from gwproxy.translate.wire.splice import Edit, edited, found, has, omit, with_member
+from gwproxy.translate.wire.splice import Edit, edited, found, has, omit, renamed, with_member
 
 _MESSAGES: Final = ("messages", None)
+_NAMES: Final = ("reasoning_content", "reasoning")
 _NOTHING: Final = (b"", b'""', b"[]")
 
 
@@ -78,13 +79,19 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
     return edited(body, [Edit(_MESSAGES, message)])
 
 
-def put_back(body: bytes, answers: Sequence[Turn | None], quirks: Quirks) -> bytes:
+def put_back(body: bytes, answers: Sequence[Turn | None], name: str, quirks: Quirks) -> bytes:
     """`body` with what the nth of its assistant's messages has lost of its thoughts, where there is
-    an nth of `answers`. Raises jsonio.NotJson."""
+    an nth of `answers`; their words have this `name`, if one is given. Raises jsonio.NotJson."""
     left = iter(answers)
 
     def message(text: bytes) -> bytes:
-        answer = next(left, None) if _head(text).role == "assistant" else None
+        if _head(text).role != "assistant":
+            return text
+        for other in _NAMES:
+            # OpenCode says `reasoning_content` whatever it has heard.
+            if name in _NAMES and other != name and has(text, (other,)):
+                text = text if has(text, (name,)) else renamed(text, other, name)
+        answer = next(left, None)
         return text if answer is None else _with_beside(text, Returned(answer.blocks, quirks))
 
     return edited(body, [Edit(_MESSAGES, message)])

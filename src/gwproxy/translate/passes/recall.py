@@ -25,12 +25,13 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import structs
 
-from gwproxy.translate.hub import Call, Reasoning, Request, Text, Turn
+from gwproxy.translate.hub import Call, Reasoning, Request, Seal, Text, Turn
 from gwproxy.translate.wire import jsonio
 
 Thoughts: TypeAlias = tuple[Reasoning, ...]
 
 _SEPARATORS: Final = re.compile(r"[^a-zA-Z0-9]+")
+_NAME: Final = "name"
 _AMBIGUOUS: Final[Thoughts] = ()
 
 
@@ -109,7 +110,25 @@ def _words(thoughts: Iterable[Reasoning]) -> str:
     return "".join(_run_together(thought.text) for thought in thoughts)
 
 
+def keep_name(memory: MutableMapping[str, Thoughts], name: str, usual: str) -> None:
+    """Remembers under which `name` a host says its thoughts, where that is not the `usual` one."""
+    if name != usual:
+        memory[_NAME] = (Reasoning("", Seal("", "text", name)),)
+    elif _NAME in memory:
+        del memory[_NAME]
+
+
 # --- into a request ------------------------------------------------------------------------------
+
+
+def name_in(memory: Mapping[str, Thoughts]) -> str:
+    """The name that was kept, or nothing."""
+    return next((one.seal.data for one in memory.get(_NAME, ()) if one.seal is not None), "")
+
+
+def is_more_than_name(memory: Mapping[str, Thoughts]) -> bool:
+    """Whether any thoughts are remembered."""
+    return len(memory) > 1 or (bool(memory) and _NAME not in memory)
 
 
 def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
