@@ -29,6 +29,7 @@ from gwproxy.simulator import (
     Running,
     strictly,
 )
+from gwproxy.simulator.conversation import Answer
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
@@ -425,3 +426,38 @@ async def test_a_refused_beta_goes_alone(start_gateway: StartGateway, provider: 
     first, *others = provider.generations
     assert [dict(one.headers)["anthropic-beta"] for one in others] == ["context-1m-2025-08-07"] * 2
     assert [one.body for one in others] == [first.body] * 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_refused_format_is_asked_for_in_words_and_all_else_stays(
+    start_gateway: StartGateway, start_provider: StartProvider, streamed: bool, gwproxy_home: Path
+) -> None:
+    """For one schema that is refused, this once; for the format, from then on."""
+    provider = await start_provider(DEMO, lambda _: Answer('So:\n```json\n{"title": "x"}\n```'))
+    options = {"learns": True}
+    gateway = await start_gateway({"up": record(provider)}, options=options)
+    schema = {"type": "object", "required": ["title"]}
+    wanted = {"format": {"type": "json_schema", "schema": schema}}
+    body = messages(novelty=1, system="s", stream=streamed, output_config=wanted)
+    for words, lessons in (
+        ("output_config.format.schema: For 'object' type, 'additionalProperties' must be", []),
+        ("'demo-1' does not support output format.", [("json_schema", "prompt", False)]),
+    ):
+        provider.will(Refusal(400, words))
+        async with gateway.post(
+            "/v1/messages", body, headers={"anthropic-beta": "b-1"}
+        ) as response:
+            answer = await response.text()
+            lost = response.headers["x-gwproxy-loss"].split(", ")
+        assert response.status == 200 and "```" not in answer
+        assert lost == ["emu:response_format", "heal:json_schema=prompt"]
+        first, second = provider.generations[-2:]
+        assert {**first.body, "system": second.body["system"]} == {
+            **second.body,
+            "output_config": wanted,
+        }
+        assert dict(second.headers)["anthropic-beta"] == "b-1"
+        assert [(one.quirk, one.value, one.relayed) for one in learned.load()] == lessons
+    async with gateway.post("/v1/messages", body) as response:
+        assert "```" not in await response.text()
+    assert statuses(provider)[-3:] == [400, 200, 200]

@@ -18,7 +18,7 @@ from gwproxy.translate.wire import jsonio
 from support.bridges import bridge_of
 
 MANNERS = Quirks(rebuild=True, json_schema="tool")
-PROMPT = Quirks(rebuild=True, json_schema="prompt")
+PROMPT = Quirks(json_schema="prompt")
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 TITLE = '{"title":"x"}'
 CONTEXT = ReplyContext(model="m", new_id=lambda prefix: f"{prefix}1")
@@ -129,12 +129,15 @@ def test_a_tool_of_the_clients_stays_one(upstream: Dialect, stream: bool) -> Non
 
 @pytest.mark.parametrize("streams", [False, True], ids=["whole-upstream", "streaming-upstream"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("upstream", DIALECTS)
-@pytest.mark.parametrize("client", DIALECTS)
+@pytest.mark.parametrize(
+    ("client", "upstream", "rebuild"),
+    [(a, b, True) for a in DIALECTS for b in DIALECTS] + [(a, a, False) for a in DIALECTS],
+)
 def test_the_answer_to_a_prompt_is_made_to_fit(
-    client: Dialect, upstream: Dialect, stream: bool, streams: bool
+    client: Dialect, upstream: Dialect, rebuild: bool, stream: bool, streams: bool
 ) -> None:
-    """By one name for what was done, whatever the dialects call it."""
+    """By one name for what was done, whatever the dialects call it; relayed or not."""
+    prompt = Quirks(rebuild=rebuild, json_schema="prompt")
     for said, heard, losses in (
         (f"```json\n{TITLE}\n```", TITLE, ["emu:response_format"]),
         ("I cannot.", "I cannot.", ["emu:response_format", "drop:response_format"]),
@@ -145,7 +148,7 @@ def test_the_answer_to_a_prompt_is_made_to_fit(
         ),
     ):
         body = request_of(client, None, stream=stream)
-        bridge = bridge_for(client, upstream, body, PROMPT, streams)
+        bridge = bridge_for(client, upstream, body, prompt, streams)
         reply = Reply("1", "m", (Text(said),), Stop(StopReason.END))
         read = read_by(client, bridge, reply, stream=stream, streams=streams)
         assert read.blocks == (Text(heard),)
@@ -161,3 +164,90 @@ def test_a_host_that_keeps_the_format_is_believed(client: Dialect) -> None:
         reply = Reply("1", "m", (Text(fenced),), Stop(StopReason.END))
         read = read_by(client, bridge, reply, stream=True, streams=True)
         assert read.blocks == (Text(fenced),)
+
+
+SAID = b'"messages" : [%b{"role":"user","content":"hi"}], "novelty": {"n":1.10}}'
+FORM = b'{ "type":"json_schema","name":"t","schema":{"type":"object","x":1.10}}'
+WORDS = jsonio.text(
+    "Answer with one JSON object and nothing else, without code fences. It must match this JSON "
+    'Schema:\n{"type":"object","x":1.10}'
+)
+AFTER_S = b'"s\\n\\n' + WORDS[1:]
+BLOCK = b'{"type":"text","text":%b}'
+LINE = b'{"role":"%b","content":%b},'
+
+
+@pytest.mark.parametrize(
+    ("dialect", "came", "goes"),
+    [
+        (
+            Dialect.ANTHROPIC,
+            b'{"output_config":{"effort":"low","format":%b},"system":"s",' % FORM + SAID % b"",
+            b'{"output_config":{"effort":"low"},"system":%b,' % AFTER_S + SAID % b"",
+        ),
+        (
+            Dialect.ANTHROPIC,
+            b'{"output_format":%b,"system":[ %b ],' % (FORM, BLOCK % b'"s"') + SAID % b"",
+            b'{"system":[ %b,%b ],' % (BLOCK % b'"s"', BLOCK % WORDS) + SAID % b"",
+        ),
+        (
+            Dialect.ANTHROPIC,
+            b'{"output_config": {"format":%b},' % FORM + SAID % b"",
+            b'{"system":[%b],' % (BLOCK % WORDS) + SAID % b"",
+        ),
+        (
+            Dialect.CHAT,
+            b'{"response_format":{"type":"json_schema","json_schema":%b},'
+            % FORM.replace(b' "type":"json_schema",', b"")
+            + SAID % (LINE % (b"developer", b'"s"')),
+            b"{" + SAID % (LINE % (b"developer", b'"s"') + LINE % (b"developer", WORDS)),
+        ),
+        (
+            Dialect.CHAT,
+            b'{"response_format":{"type":"json_object"},' + SAID % b"",
+            b"{" + SAID % (LINE % (b"system", WORDS.split(b" It must")[0] + b'"')),
+        ),
+        (
+            Dialect.RESPONSES,
+            b'{"text":{"verbosity":"low","format":%b},"instructions":"s","input":"hi"}' % FORM,
+            b'{"text":{"verbosity":"low"},"instructions":%b,"input":"hi"}' % AFTER_S,
+        ),
+        (
+            Dialect.RESPONSES,
+            b'{"text":{"format":%b},"input":"hi"}' % FORM,
+            b'{"instructions":%b,"input":"hi"}' % WORDS,
+        ),
+    ],
+)
+def test_a_relayed_request_changes_in_its_format_alone(
+    dialect: Dialect, came: bytes, goes: bytes
+) -> None:
+    """An instruction more stands behind the leading ones, and every other byte stays."""
+    bridge = bridge_of(dialect, dialect, PROMPT, stream=False, model="m")
+    named = b'{"model":"m",'
+    sent = bridge.request(came.replace(b"{", named, 1))
+    assert sent.replace(b'"model":"m",', b"") == goes
+    assert list(bridge.tally.losses) == ["emu:response_format"]
+    assert bridge.relays and not bridge.faithful
+
+
+@pytest.mark.parametrize("format_", [b'{"type":"grammar"}', b"7", b'{"schema":{}}'])
+def test_a_format_that_nobody_knows_is_the_upstreams_to_judge(format_: bytes) -> None:
+    for dialect, member in (
+        (Dialect.ANTHROPIC, b'{"output_config":{"format":%b},'),
+        (Dialect.CHAT, b'{"response_format":%b,'),
+        (Dialect.RESPONSES, b'{"text":{"format":%b},'),
+    ):
+        body = b'{"model":"m",' + member[1:] % format_ + SAID % b""
+        bridge = bridge_of(dialect, dialect, PROMPT, stream=False, model="m")
+        assert bridge.request(body) == body
+        assert bridge.faithful
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_request_without_a_format_is_relayed_as_it_came(dialect: Dialect) -> None:
+    said = b'"input":"hi"}' if dialect is Dialect.RESPONSES else SAID % b""
+    body = b'{"model":"m","text":{"format":{"type":"text"}},' + said
+    bridge = bridge_of(dialect, dialect, PROMPT, stream=False, model="m")
+    assert bridge.request(body) is body
+    assert bridge.faithful

@@ -174,8 +174,14 @@ def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
 
 
 def notes(profile: Profile) -> list[str]:
-    """What auto mode does: it asks whoever answers to judge tool calls, and takes no for an answer
-    (measured with 2.1.330)."""
+    """What auto mode does: it asks whoever answers to judge tool calls, and takes no for an answer.
+
+    Measured with 2.1.330 and 2.1.332: after a 400 that names `safeguards` it judges by requests of
+    its own, and runs nothing where those get 429, 500, no JSON, no words or words that are no
+    verdict. A verdict `unavailable` for a call has it run nothing and judge nothing either, so the
+    400 serves better. CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC takes its own requests away: then it
+    refuses what needs a verdict.
+    """
     quirks, name = quirk_values(profile), profile.name
     relayed = Dialect.ANTHROPIC in profile.dialects and not quirks["rebuild"]
     if not relayed or quirks["leaked_tools"] or quirks["safeguards"] is False:

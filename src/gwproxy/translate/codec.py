@@ -49,7 +49,7 @@ from msgspec import Struct
 from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import Event
-from gwproxy.translate.hub import Failure, Opaque, Reply, Request, Turn
+from gwproxy.translate.hub import Failure, Opaque, OutputFormat, Reply, Request, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
@@ -128,11 +128,12 @@ class Codec(Struct, frozen=True):
     through the hub. `flatten` makes functions of a relayed request's other tools, where the
     upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
     `put_back` gives a relayed history what its client has lost of thoughts, which the dialect's tap
-    then tells of, too, and their words the name that they came under.
-    `refuse_orders` raises fields.Declined for what a relayed body orders that its upstream does not
-    do, or an answer that is translated cannot bring. `promises` says whether a body that is no
-    answer yet is a promise of one, and `summaries` how a summary of a conversation is ordered,
-    where the dialect knows such a thing.
+    then tells of, too, and their words the name that they came under. `take_format` takes the
+    wanted format out of a relayed body, and `instruct` adds one more instruction at the end of its
+    leading ones. `refuse_orders` raises fields.Declined for what a relayed body orders that its
+    upstream does not do, or an answer that is translated cannot bring. `promises` says whether a
+    body that is no answer yet is a promise of one, and `summaries` how a summary of a conversation
+    is ordered, where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -152,10 +153,17 @@ class Codec(Struct, frozen=True):
     folding: Callable[[], Folding] | None = None
     flatten: Callable[[bytes, Quirks, Names, Losses], tuple[bytes, Flattened | None]] | None = None
     restoring: Callable[[Flattened], Restoring] | None = None
+    take_format: Callable[[bytes], tuple[bytes, OutputFormat | None]] | None = None
+    instruct: Callable[[bytes, str], bytes] | None = None
     refuse_orders: Callable[[bytes], None] | None = None
     put_back: Callable[[bytes, Sequence[Turn | None], str, Quirks], bytes] | None = None
     promises: Callable[[bytes], bool] | None = None
     summaries: Summaries | None = None
+
+    def read(self, body: bytes, losses: Losses) -> Request:
+        """A request that is not to be put to anybody: also one without all that an answer needs, or
+        with orders that nobody here carries out. Raises fields.Rejected and jsonio.NotJson."""
+        return (self.parse_countable or self.parse_request)(body, losses)
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):

@@ -119,8 +119,9 @@ class Expected(Struct, frozen=True, kw_only=True):
     @property
     def is_told_raw(self) -> bool:
         """Whether an answer between equals may keep its bytes, whatever its form becomes: nobody
-        looks for calls or thoughts in its text."""
-        return bool(self.relayed) and not reads_words(self.upstream, self.quirks)
+        looks for calls or thoughts in its text, or makes it fit."""
+        reads = reads_words(self.upstream, self.quirks) or self.told_format is not None
+        return bool(self.relayed) and not reads
 
     def restored(self, body: bytes) -> bytes:
         """A whole answer between equals with its calls as the client knows them."""
@@ -135,10 +136,8 @@ class Expected(Struct, frozen=True, kw_only=True):
         names, leaks = Names(self.upstream.facts, self.quirks, keeps_ids=True), self.leaks
         if self.flattened is not None:
             names = self.flattened.names
-        # What the upstream was not to be asked it has been asked and has answered.
-        parse = self.client.parse_countable or self.client.parse_request
         try:
-            request = parse(self.relayed, Losses())
+            request = self.client.read(self.relayed, Losses())
         except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without
             told = structs.replace(self, relays=False, faithful=False)
         else:

@@ -15,9 +15,10 @@ from msgspec import Struct, structs
 
 from gwproxy.translate import omit, relay
 from gwproxy.translate.expected import Expected, Tally, reads_words
-from gwproxy.translate.hub import Request, Turn
+from gwproxy.translate.hub import OutputFormat, Request, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import compaction, repair_steps, tokens
+from gwproxy.translate.passes.format import in_words
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import (
@@ -37,6 +38,11 @@ from gwproxy.translate.wire.fields import Rejected
 
 # Nearly no request has one; a body with a conversation about addresses has them escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
+# Where formats stand, and the instructions that tell of them.
+_OF_FORMATS: Final = (
+    *("output_config", "output_format", "response_format", "text"),
+    *("system", "messages[]", "instructions"),
+)
 
 
 class Outgoing(Struct, frozen=True):
@@ -102,8 +108,7 @@ class Outgoing(Struct, frozen=True):
         return self.unread.calibrated(tokens.estimate(self._countable(body, tally)))
 
     def _countable(self, body: bytes, tally: Tally) -> Request:
-        client = self.unread.client
-        return (client.parse_countable or client.parse_request)(body, tally.losses)
+        return self.unread.client.read(body, tally.losses)
 
     def _refuse_orders(self, body: bytes) -> None:
         upstream, quirks = self.unread.upstream, self.unread.quirks
@@ -140,13 +145,40 @@ class Outgoing(Struct, frozen=True):
             flat, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
             why = "a host that takes functions only"
             outgoing = tally.edited(why, outgoing, flat, "tools[]", "tool_choice", "input[]")
+        told, wanted = self._with_format_in_words(outgoing, tally.losses)
+        why = "a host that knows no format of an answer, or not this one"
+        outgoing = tally.edited(why, outgoing, told, *_OF_FORMATS)
         facts = unread.upstream.facts
         spelled = respelled(outgoing, facts, quirks, tally.losses)
         why = "a host that takes other roles and names, or text as a string"
         outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]", *facts.limit_names)
         outgoing = omit.without(outgoing, quirks.omit, tally.losses, tally.edits)
         ordered = unread.client.summaries is not None and unread.client.summaries.ordered(body)
-        return outgoing, structs.replace(unread, relayed=body, flattened=flattened, ordered=ordered)
+        return outgoing, structs.replace(
+            unread,
+            relayed=body,
+            flattened=flattened,
+            ordered=ordered,
+            told_format=wanted,
+            faithful=unread.faithful and wanted is None,
+        )
+
+    def _with_format_in_words(
+        self, body: bytes, losses: Losses
+    ) -> tuple[bytes, OutputFormat | None]:
+        """A relayed `body` that asks for its format in words, and that format, where the host takes
+        none."""
+        upstream = self.unread.upstream
+        if self.unread.quirks.json_schema == "native" or not upstream.take_format:
+            return body, None
+        try:
+            rest, wanted = upstream.take_format(body)
+        except (Rejected, jsonio.NotJson):
+            return body, None  # the upstream is to say what it thinks of it
+        if wanted is None or upstream.instruct is None:
+            return body, None
+        losses.emulate("response_format")
+        return upstream.instruct(rest, in_words(wanted)), wanted
 
     def _with_thoughts(self, body: bytes) -> bytes:
         """A relayed `body` with what we remember of its answers and its client has lost."""
@@ -163,7 +195,7 @@ class Outgoing(Struct, frozen=True):
         if not is_more_than_name(memory):
             return []
         try:
-            request = self.unread.client.parse_request(body, Losses())
+            request = self.unread.client.read(body, Losses())
         except (Rejected, jsonio.NotJson):
             return []  # the upstream is to say what it thinks of it
         again = recalled(request, memory)

@@ -95,6 +95,7 @@ def codec() -> Codec:
         reply,
         request,
         sealed,
+        settings,
         writer,
     )
     from gwproxy.translate.codec import Codec
@@ -121,6 +122,8 @@ def codec() -> Codec:
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
+        take_format=settings.take_format,
+        instruct=settings.instruct,
         parse_countable=request.parse_countable,
         refuse_orders=request.refuse_orders,
         unfold=remade.unfold,

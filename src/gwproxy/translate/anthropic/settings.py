@@ -6,15 +6,28 @@ https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Raw
 
 from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
-from gwproxy.translate.hub import Dialect, Request, Sampling, Thinking
+from gwproxy.translate.hub import Dialect, OutputFormat, Request, Sampling, Thinking
+from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.shapes import Shape
+from gwproxy.translate.wire.splice import (
+    Edit,
+    edited,
+    found,
+    omit,
+    path_of,
+    put,
+    unless_empty,
+    with_member,
+)
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
@@ -61,6 +74,33 @@ def output_format(request: Request) -> Format | None:
     own = request.client is not None and request.client.name == Dialect.ANTHROPIC
     schema = wanted.schema if own else answer_schema(wanted.schema)
     return Format("json_schema", Raw(schema.encode()))
+
+
+_FORMATS: Final = ("output_config.format", "output_format")
+_format: Final = Shape(Format)
+
+
+def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
+    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
+    Malformed."""
+    said = [text for path in _FORMATS for _, text in found(body, path_of(path)) if text != b"null"]
+    if not said:
+        return body, None
+    schema = jsonio.raw(_format.read(Raw(said[0]), Losses(), "format").schema)
+    rest = edited(body, [*map(omit, _FORMATS), Edit(("output_config",), unless_empty)])
+    return rest, OutputFormat("json_schema", schema, strict=True)
+
+
+def instruct(body: bytes, words: str) -> bytes:
+    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    system = next((text for _, text in found(body, ("system",))), b"null")
+    if system[:1] == b'"':
+        return edited(body, [put("system", jsonio.text(f"{jsonio.loads(system)}\n\n{words}"))])
+    block = jsonio.dumps({"type": "text", "text": words})
+    count = sum(1 for _ in found(system, (None,)))
+    if not count:
+        return with_member(body, "system", b"[" + block + b"]")
+    return edited(body, [Edit(("system", count - 1), lambda text: text + b"," + block)])
 
 
 class SamplingMembers(Wire):

@@ -65,6 +65,7 @@ def codec() -> Codec:
         reply,
         request,
         sealed,
+        tools,
         writer,
     )
     from gwproxy.translate.codec import Codec
@@ -92,6 +93,8 @@ def codec() -> Codec:
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
+        take_format=tools.take_format,
+        instruct=tools.instruct,
         put_back=sealed.put_back,
         unfold=remade.unfold,
         folding=remade.Folding,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Raw, structs
+from msgspec import Raw, Struct, structs
 
 from gwproxy.translate.chat.wire import (
     Chosen,
@@ -26,6 +26,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.splice import Edit, edited, found, omit
 
 _NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 _ANY_OBJECT: Final = '{"type":"object"}'
@@ -141,6 +142,36 @@ def parse_format(format_: ResponseFormat) -> OutputFormat | None:
         case ResponseFormat(type="json_schema"):
             raise Malformed("response_format.json_schema", "field required")
     raise Malformed("response_format.type", f"unknown format '{format_.type}'")
+
+
+class _Message(Struct):
+    role: str = ""
+
+
+_format: Final = Shape(ResponseFormat)
+_message: Final = jsonio.decoder(_Message)
+_INSTRUCTS: Final = ("system", "developer")
+
+
+def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
+    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
+    Malformed."""
+    said = [text for _, text in found(body, ("response_format",)) if text != b"null"]
+    wanted = parse_format(_format.read(Raw(said[0]), Losses(), "format")) if said else None
+    return (body, None) if wanted is None else (edited(body, [omit("response_format")]), wanted)
+
+
+def instruct(body: bytes, words: str) -> bytes:
+    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    roles = [_message(text).role for _, text in found(body, ("messages", None))]
+    count = next((n for n, role in enumerate(roles) if role not in _INSTRUCTS), len(roles))
+    role = roles[count - 1] if count else _INSTRUCTS[0]
+    line = jsonio.dumps({"role": role, "content": words})
+
+    def beside(text: bytes) -> bytes:
+        return text + b"," + line if count else line + b"," + text
+
+    return edited(body, [Edit(("messages", max(count - 1, 0)), beside)])
 
 
 # --- render ----------------------------------------------------------------------------------

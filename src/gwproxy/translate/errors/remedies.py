@@ -63,7 +63,9 @@ OF_KINDS: Final = frozenset(
         "keeps_responses",
     },
 )
-_OF_SPELLING: Final = frozenset({"system_role", "mid_system", "text_parts", "tool_media"})
+_OF_SPELLING: Final = frozenset(
+    {"system_role", "mid_system", "text_parts", "tool_media", "json_schema"}
+)
 # By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(

@@ -40,11 +40,16 @@ def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
     is_object = schema is None or _is_of_object(schema)
     if schema is not None and quirks.json_schema == "tool" and is_object:
         return _by_tool(request, wanted, schema)
-    request = structs.replace(request, told_format=wanted)
-    words = _ALONE.format("object" if is_object else "value")
-    if schema is not None:
-        words += _FITTING + msgspec.json.format(schema, indent=-1)
-    return _instructed(request, words)
+    return _instructed(structs.replace(request, told_format=wanted), in_words(wanted))
+
+
+def in_words(wanted: OutputFormat) -> str:
+    """The same as an instruction."""
+    schema = wanted.schema
+    if schema is None:
+        return _ALONE.format("object")
+    words = _ALONE.format("object" if _is_of_object(schema) else "value")
+    return words + _FITTING + msgspec.json.format(schema, indent=-1)
 
 
 def _is_of_object(schema: str) -> bool:

@@ -72,6 +72,7 @@ def codec() -> Codec:
         request,
         restored,
         sealed,
+        settings,
         writer,
     )
     from gwproxy.translate.wire.beside import Outputs
@@ -98,6 +99,8 @@ def codec() -> Codec:
         render_failure=failure.render,
         plain_question=_plain_question,
         open_seals=sealed.open_seals,
+        take_format=settings.take_format,
+        instruct=settings.instruct,
         unfold=remade.unfold,
         folding=remade.Folding,
         parse_countable=request.parse_countable,

@@ -16,7 +16,8 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.shapes import present
+from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.splice import Edit, edited, found, omit, unless_empty, with_member
 
 # Longer identifiers are a 400.
 _MAX_IDENTITY_CHARACTERS: Final = 64
@@ -53,6 +54,26 @@ def parse_format(form: Format | None) -> OutputFormat | None:
         raise Malformed("text.format.schema", "field required")
     schema = jsonio.raw(form.schema)
     return OutputFormat("json_schema", schema, form.name, form.description, form.strict)
+
+
+_format: Final = Shape(Format)
+
+
+def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
+    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
+    Malformed."""
+    said = [text for _, text in found(body, ("text", "format")) if text != b"null"]
+    wanted = parse_format(_format.read(Raw(said[0]), Losses(), "format")) if said else None
+    if wanted is None:
+        return body, None
+    return edited(body, [omit("text.format"), Edit(("text",), unless_empty)]), wanted
+
+
+def instruct(body: bytes, words: str) -> bytes:
+    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    said = [text for _, text in found(body, ("instructions",)) if text[:1] == b'"']
+    before = f"{jsonio.loads(said[0])}\n\n" if said else ""
+    return with_member(body, "instructions", jsonio.text(before + words))
 
 
 def render_limits(request: Request) -> dict[str, Any]:

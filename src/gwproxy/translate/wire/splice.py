@@ -93,6 +93,11 @@ def put(path: str, text: bytes) -> Edit:
     return Edit(path_of(path), lambda _value: text)
 
 
+def unless_empty(value: bytes) -> bytes | None:
+    """The change that takes an object out of which an edit before has left nothing."""
+    return value if value.strip(b"{} \r\n\t") else None
+
+
 def edited(body: bytes, edits: Iterable[Edit]) -> bytes:
     """`body` after all `edits`, one by one; the same object where none of them led anywhere.
 
