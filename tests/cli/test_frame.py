@@ -157,12 +157,13 @@ def test_a_reader_that_goes_away_is_no_trouble(gwproxy_home: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
-def test_ctrl_c_at_a_prompt_changes_nothing(gwproxy_home: Path, key: str) -> None:
+def test_ctrl_c_at_a_prompt_changes_nothing(gwproxy_home: Path, key_file: Path, key: str) -> None:
+    before = (gwproxy_home / "config.toml").read_text()
     ran = gwproxy_on_terminal("profile", "add", "kimi", "--preset", "kimi-code", answers=[key])
     assert (ran.code, ran.stdout) == (130, "")
     assert ran.stderr.rstrip().endswith("interrupted")
     assert "Traceback" not in ran.stderr
-    assert not (gwproxy_home / "config.toml").exists()
+    assert (gwproxy_home / "config.toml").read_text() == before
 
 
 def test_help_of_every_command_is_the_line_of_the_list() -> None:

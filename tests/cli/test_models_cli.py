@@ -20,7 +20,7 @@ def test_the_providers_list(command: InProcess, background: Background) -> None:
     provider = background.provider(replace(DEMO, models=("demo-0", "demo-1", "demo-2")))
     add(command, provider.openai_url)
     ran = command("models")
-    assert ran.stdout.splitlines() == ["UP", "demo-0", "demo-1 *", "demo-2"]
+    assert ran.stdout.splitlines() == ["demo-0", "demo-1", "demo-2"]
     assert ran.stderr == ""
     data = command("models", "up", "--json").envelope["data"]
     assert data["source"] == "provider"
@@ -32,8 +32,8 @@ def test_a_model_that_is_not_in_the_list(command: InProcess, background: Backgro
     provider = background.provider(replace(DEMO, models=("other",)))
     add(command, provider.openai_url)
     ran = command("models")
-    assert ran.stdout.splitlines() == ["UP", "other"]
-    assert "gwproxy profile set up model=…" in ran.stderr
+    assert ran.stdout.splitlines() == ["other"]
+    assert "next: gwproxy profile set up model=MODEL\n" in ran.stderr
 
 
 def test_what_the_profile_knows(command: InProcess, background: Background) -> None:
@@ -42,12 +42,12 @@ def test_what_the_profile_knows(command: InProcess, background: Background) -> N
     arguments = ("--preset", "kimi-code", "--anthropic-url", url, "--no-key")
     assert command("profile", "add", "kimi", *arguments).code == 0
     ran = command("models", "kimi")
-    assert ran.stdout.splitlines() == ["KIMI", "kimi-k2.5 *", "kimi-for-coding"]
+    assert ran.stdout.splitlines() == ["kimi-k2.5", "kimi-for-coding"]
     assert "has no list" in ran.stderr
 
 
 def test_the_demo(command: InProcess) -> None:
-    assert command("models", "demo").stdout.splitlines() == ["DEMO", "demo-1 *"]
+    assert command("models", "demo").stdout.splitlines() == ["demo-1"]
 
 
 def test_trouble_is_told_apart(command: InProcess, background: Background) -> None:

@@ -17,9 +17,9 @@ def test_a_list_for_people_and_one_for_programs(kimi: Ran, command: InProcess) -
     people = command("profile", "list")
     assert (people.code, people.stderr) == (0, "")
     assert people.stdout.splitlines() == [
-        "NAME        PRESET      SPEAKS           MODEL      KEY",
-        "kimi *      kimi-code   anthropic        kimi-k2.5  …abcd  keyring",
-        "strongwall  strongwall  anthropic, chat  kimi-k2.5  command pass",
+        "NAME        PRESET      SPEAKS           MODEL      KEY             HOST",
+        "kimi *      kimi-code   anthropic        kimi-k2.5  …abcd  keyring  api.kimi.com",
+        "strongwall  strongwall  anthropic, chat  kimi-k2.5  command pass    api.strongwall.ai",
     ]
     data = command("profile", "list", "--json").envelope["data"]
     assert data["default"] == "kimi"
@@ -189,7 +189,7 @@ def test_a_key_that_a_locked_keyring_kept_is_nobodys_and_deleted_later(
     assert "no key" in listed[0]["key"]["trouble"]
     ran = command("doctor", "--json")
     (note,) = [one for one in ran.envelope["data"]["findings"] if "waits" in one["words"]]
-    assert note["hint"] == "unlock the keyring, then: gwproxy doctor"
+    assert note["hint"] == "unlock the keyring, then\ngwproxy doctor"
     use_backend(gwproxy_home, "FileBackend")
     assert command("profile", "list").code == 0
     assert stored(key_file) == {}
@@ -238,7 +238,7 @@ def test_without_its_default_a_person_is_told_to_choose(kimi: Ran, command: InPr
     for name in ("strongwall", "kimi-k25"):
         command("profile", "add", name, "--no-key")
     ran = command("profile", "remove", "kimi", "--yes")
-    assert ran.stderr.endswith("choose one: gwproxy profile use NAME\n")
+    assert ran.stderr.endswith("next: gwproxy profile use NAME\n")
 
 
 def test_what_others_fall_back_to_is_not_removed(kimi: Ran, command: InProcess) -> None:
@@ -284,6 +284,18 @@ def test_a_person_confirms_a_removal(kimi: Ran, gwproxy_home: Path, key_file: Pa
     gone = gwproxy_on_terminal("profile", "remove", "kimi", answers=["y"])
     assert gone.code == 0
     assert stored(key_file) == {}
+
+
+def test_what_is_not_there_is_not_asked_about(kimi: Ran) -> None:
+    ran = gwproxy_on_terminal("profile", "remove", "kimmi")
+    assert (ran.code, ran.stdout) == (3, "")
+    assert ran.stderr.startswith("error: there is no profile called 'kimmi'\n")
+    assert "[y/N]" not in ran.stderr
+
+
+def test_a_profile_is_no_fallback_for_itself(kimi: Ran, command: InProcess) -> None:
+    ran = command("profile", "set", "kimi", "fallback=kimi")
+    assert (ran.code, "names kimi itself" in ran.stderr) == (2, True)
 
 
 def test_the_real_process_does_the_same(gwproxy_home: Path, key_file: Path) -> None:

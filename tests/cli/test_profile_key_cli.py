@@ -15,11 +15,13 @@ def test_the_first_profile_says_what_comes_next(
     kimi: Ran, gwproxy_home: Path, key_file: Path
 ) -> None:
     assert kimi.stdout == ""
-    assert kimi.stderr == (
-        "kimi is added (anthropic); its key …abcd is in the keyring\n"
-        "kimi is the default profile\n"
-        "next: gwproxy test kimi, then gwproxy setup claude-code\n"
-    )
+    *said, then = kimi.stderr.splitlines()
+    assert said == [
+        "kimi is added (anthropic); its key …abcd is in the keyring",
+        "kimi is the default profile",
+        "next: gwproxy test kimi",
+    ]
+    assert then.startswith("then: gwproxy setup ")  # a tool that is here
     assert config(gwproxy_home)["default"] == "kimi"
     assert config(gwproxy_home)["profiles"] == {"kimi": {"preset": "kimi-code"}}
     assert stored(key_file) == {SERVICE: KEY}
@@ -40,7 +42,8 @@ def test_a_second_profile_leaves_the_default_alone(kimi: Ran, command: InProcess
     assert ran.stderr.splitlines() == [
         "warning: WALL is not set in this shell",
         "strongwall is added (anthropic, chat)",
-        "next: gwproxy test strongwall, then gwproxy profile use strongwall",
+        "next: gwproxy test strongwall",
+        "then: gwproxy profile use strongwall",
     ]
     assert (
         command("profile", "use", "strongwall").stderr == "strongwall is the default profile now\n"
@@ -319,14 +322,18 @@ def test_a_person_is_asked_for_what_is_missing(
         "add",
         "team",
         answers=[
+            "claude-gatway",
             "claude-gateway",
+            "gate.example/v1/messages",
             "https://gate.example/v1/messages",
             "",
             "cc_user_canary0123456789",
         ],
     )
     assert (ran.code, ran.stdout) == (0, "")
-    assert "Provider (strongwall, kimi-k25" in ran.stderr
+    assert ran.stderr.count("Provider (strongwall, kimi-k25") == 2
+    assert "no preset called 'claude-gatway': did you mean claude-gateway?" in ran.stderr
+    assert "gate.example/v1/messages cannot be a base URL" in ran.stderr
     assert "The key goes into the keyring, and to gate.example and nowhere else." in ran.stderr
     assert "canary" not in ran.stderr
     assert config(gwproxy_home)["profiles"]["team"] == {
@@ -343,5 +350,42 @@ def test_without_any_keyring_a_person_learns_why_and_what_to_do(gwproxy_home: Pa
     assert what == "error: there is no keyring here"
     assert why.startswith("why: ")
     assert hint == "hint: keep the key elsewhere:"
-    assert len(ways) == 3
+    assert [way for way in ways if "gwproxy" in way] == [
+        "    gwproxy profile add kimi --preset kimi-code --key-env GWPROXY_KEY_KIMI",
+        "    gwproxy profile add kimi --preset kimi-code --key-command 'pass show kimi'",
+        "    gwproxy profile add kimi --preset kimi-code --key-file PATH",
+    ]
     assert not (gwproxy_home / "config.toml").exists()
+
+
+def test_without_any_keyring_nobody_is_asked_for_a_key(gwproxy_home: Path) -> None:
+    ran = gwproxy_on_terminal("profile", "add", "kimi", "--preset", "kimi-code")
+    assert (ran.code, ran.stdout) == (4, "")
+    assert ran.stderr.startswith("error: there is no keyring here\n")
+    assert "--preset kimi-code --key-env GWPROXY_KEY_KIMI\n" in ran.stderr
+
+
+def test_a_reference_is_deleted_also_without_any_keyring(
+    command: InProcess, gwproxy_home: Path
+) -> None:
+    command("profile", "add", "kimi", "--preset", "kimi-code", "--key-env", "K")
+    ran = command("profile", "key", "kimi", "--delete")
+    assert (ran.code, ran.stderr) == (0, "kimi does not refer to the env any more\n")
+    assert config(gwproxy_home)["profiles"]["kimi"] == {"preset": "kimi-code"}
+
+
+def test_one_address_of_two_that_stays_is_named(command: InProcess) -> None:
+    ran = command(
+        "profile", "add", "strongwall", "--no-key", "--anthropic-url", "http://127.0.0.1:9"
+    )
+    assert "warning: openai_url stays at https://api.strongwall.ai/v1; --openai-url" in ran.stderr
+    ran = command("profile", "add", "wall", "--preset", "strongwall", "--no-key")
+    assert "stays" not in ran.stderr
+
+
+def test_an_unknown_context_window_is_told(command: InProcess) -> None:
+    url = ("--openai-url", "http://127.0.0.1:9/v1", "--no-key")
+    ran = command("profile", "add", "up", *url, "--model", "nobodys-own")
+    assert "warning: nobody here knows the context window of nobodys-own" in ran.stderr
+    assert "next: gwproxy profile set up context_window=TOKENS\n" in ran.stderr
+    assert "context" not in command("profile", "add", "k", *url, "--model", "kimi-k2.5").stderr

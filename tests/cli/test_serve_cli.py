@@ -243,9 +243,14 @@ def test_setup_says_to_start_the_gateway_only_where_none_runs(
     serve: Serve, command: InProcess, tmp_path: Path
 ) -> None:
     serving = serve("--profile", "demo")
-    serving.wait_for("listening")
-    ask = ("setup", "claude-code", "--profile", "demo", "--yes", "--home")
+    # Meant also where no profile is named, while there is none and the demo runs.
+    assert serving.wait_for("next").endswith(" --profile demo\n")
+    ask = ("setup", "claude-code", "--yes", "--home")
     assert "next: claude\n" in command(*ask, str(tmp_path / "one")).stderr
     serving.stop()
-    ran = command(*ask, str(tmp_path / "two"))
-    assert "next: gwproxy serve, then claude\n" in ran.stderr
+    ran = command(*ask, str(tmp_path / "two"), "--profile", "demo")
+    assert "next: gwproxy serve --profile demo\nthen: claude\n" in ran.stderr
+    assert command(*ask, str(tmp_path / "three")).code == 3
+
+    serving = serve("--profile", "demo")
+    assert serving.wait_for("tools").endswith(" claude-code: set up already\n")

@@ -49,7 +49,8 @@ def test_setup_writes_says_what_comes_next_and_undo_restores(
     assert ran.stderr.splitlines() == [
         "auto mode: kimi judges no tool calls; Claude Code checks them by requests of its own, "
         "which are billed",
-        "next: gwproxy serve, then claude",
+        "next: gwproxy serve",
+        "then: claude",
         "undo: gwproxy setup claude-code --undo",
     ]
     assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979"
@@ -215,7 +216,7 @@ def test_without_a_tool_or_a_profile_the_next_step_is_named(home: Path, command:
     ran = command("setup")
     assert ran.code == 0
     assert "none of these tools is in PATH" in ran.stderr
-    assert "first: gwproxy profile add" in ran.stderr
+    assert "next: gwproxy profile add kimi --preset kimi-code\n" in ran.stderr
     assert command("setup", "--yes").code == 3
 
 
@@ -354,7 +355,7 @@ def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command:
     config.write_text('model = "gpt-5.6"\n')
     ran = command("setup", "codex", "--yes")
     assert "your default model stays as it is; --default would replace it" in ran.stderr
-    assert "next: gwproxy serve, then codex -c model_provider=gwproxy -m kimi-k2.5" in ran.stderr
+    assert "next: gwproxy serve\nthen: codex -c model_provider=gwproxy -m kimi-k2.5\n" in ran.stderr
     assert tomllib.loads(config.read_text())["model"] == "gpt-5.6"
     command("setup", "codex", "--default", "--yes")
     assert tomllib.loads(config.read_text())["model"] == "kimi-k2.5"
@@ -526,10 +527,10 @@ def test_tools_of_a_profile_that_is_renamed_or_gone_are_named(
     command("profile", "add", "other", *flags, "--no-key")
     command("setup", "claude-code", "--profile", "other", "--scope", "local", "--yes")
     renamed = command("profile", "rename", "other", "third")
-    assert "set up for other; next: gwproxy setup claude-code --scope local --profile third" in (
+    assert "set up for other\nnext: gwproxy setup claude-code --scope local --profile third" in (
         renamed.stderr
     )
     command("setup", "claude-code", "--profile", "third", "--scope", "local", "--yes")
-    assert "was set up for third; next: gwproxy setup claude-code --scope local\n" in (
+    assert "was set up for third\nnext: gwproxy setup claude-code --scope local\n" in (
         command("profile", "remove", "third", "--yes").stderr
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ def add(command: InProcess, url: str, name: str = "up") -> None:
 def test_nothing_runs(command: InProcess, port: int) -> None:
     ran = command("status")
     assert (ran.code, ran.stdout) == (0, f"gwproxy does not run at http://127.0.0.1:{port}\n")
-    assert "next: gwproxy serve" in ran.stderr
+    assert "next: gwproxy profile add" in ran.stderr
     data = command("status", "--json").envelope["data"]
     assert (data["running"], data["held_by"], data["profiles"]) == (False, None, [])
 
@@ -95,7 +96,7 @@ def test_what_a_running_gateway_tells(
     ran = command("status")
     assert ran.stdout.startswith(f"gwproxy {data['version']} runs at {gateway.url} (process ")
     assert "1 answered, 1 failed, 0 running" in ran.stdout
-    assert "up *     demo-1  …abcd  environment variable UP_KEY" in ran.stdout
+    assert re.search(r"up \*  +demo-1  127\S+  …abcd  environment variable UP_KEY", ran.stdout)
     assert "on fire" in ran.stdout
     assert KEY not in ran.stdout + ran.stderr + json.dumps(data)
 
@@ -151,6 +152,7 @@ def test_where_keys_are_is_told_without_a_server(
     add(command, "http://127.0.0.1:1")
     ran = command("status")
     assert "…abcd  environment variable UP_KEY" in ran.stdout
+    assert "next: gwproxy serve\n" in ran.stderr
     monkeypatch.delenv("UP_KEY")
     (profile,) = command("status", "--json").envelope["data"]["profiles"]
     assert profile["key_trouble"]

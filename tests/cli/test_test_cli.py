@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, KIMI_CODE, Refusal, Running, Streaming
+from gwproxy.simulator import DEMO, KIMI_CODE, Kind, Refusal, Running, Streaming
 from support.background import Background
 from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
@@ -95,6 +95,42 @@ def test_exit_codes(
     assert "1 of 3 checks failed" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, 4), (402, 5), (403, 5), (429, 5), (500, 5), (503, 5), (404, 0)]
+)
+def test_a_provider_that_lets_nobody_in_is_not_all_right_for_nothing_either(
+    command: InProcess, background: Background, status: int, code: int
+) -> None:
+    provider = background.provider(DEMO)
+    provider.will(Refusal(status, "No", headers={"retry-after": "7"}), kinds=[Kind.MODELS])
+    add_demo_like(command, "up", provider.openai_url)
+    ran = command("test", "up", "--free", "--json")
+    assert (ran.code, ran.envelope["status"]) == (code, "failed" if code else "ok")
+    if status == 429:
+        assert "it asks to wait 7 s" in checks(ran)["models"]["words"]
+
+
+def test_each_profile_is_named_above_its_checks(command: InProcess, background: Background) -> None:
+    provider = background.provider(DEMO)
+    for name in ("one", "two"):
+        add_demo_like(command, name, provider.openai_url)
+    lines = command("test", "one", "two", "--free").stdout.splitlines()
+    assert lines[0] == "one"
+    assert lines.index("two") == len(lines) // 2
+
+
+def test_a_refused_key_out_of_a_variable_is_mended_there(
+    command: InProcess, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = background.provider(DEMO)
+    provider.will(Refusal(401, "No"), kinds=[Kind.MODELS])
+    add_demo_like(command, "up", provider.openai_url)
+    monkeypatch.setenv("GWPROXY_KEY_UP", KEY)
+    hint = checks(command("test", "up", "--free", "--json"))["models"]["hint"]
+    assert "read -rs GWPROXY_KEY_UP && export GWPROXY_KEY_UP" in hint.splitlines()
+    assert "profile key" not in hint
+
+
 def test_every_profile_and_none_of_that_name(command: InProcess, background: Background) -> None:
     provider = background.provider(DEMO)
     for name in ("one", "two"):
@@ -112,7 +148,7 @@ def test_what_was_learned_is_stored_when_asked_for(
     add_demo_like(command, "up", provider.openai_url)
     ran = command("test", "up")
     assert ran.code == 0
-    assert "what this taught: gwproxy profile set up stream=never" in ran.stderr
+    assert "next: gwproxy profile set up stream=never\n" in ran.stderr
     assert "stream" not in _record(gwproxy_home)
 
     ran = command("test", "up", "--save")

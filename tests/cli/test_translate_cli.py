@@ -139,7 +139,6 @@ def test_the_same_request_gives_the_same_bytes(command: InProcess) -> None:
     [
         (["--to", "chat"], "no json", 2, "not valid JSON"),
         (["--to", "klingon"], "{}", 2, "'klingon' is not a dialect"),
-        ([], "{}", 2, "translated into what?"),
         (["--profile", "nobody"], "{}", 3, "there is no profile called 'nobody'"),
         (["--to", "chat"], '{"model":"m","messages":7,"max_tokens":1}', 2, "messages"),
     ],
@@ -151,6 +150,14 @@ def test_what_cannot_be(
     ran = command("translate", *flags, stdin=stdin)
     assert (ran.code, ran.stdout) == (code, "")
     assert says in ran.stderr
+
+
+def test_the_default_profile_is_meant_where_none_is_named(command: InProcess) -> None:
+    ran = filtered(command, MESSAGES)
+    assert (ran.code, "translated into what?" in ran.stderr) == (2, True)
+    command("profile", "add", "kimi", "--preset", "kimi-code", "--no-key")
+    named = filtered(command, MESSAGES, "--profile", "kimi")
+    assert filtered(command, MESSAGES).stdout == named.stdout
 
 
 def test_on_a_terminal_it_says_what_it_waits_for(command: InProcess) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from contextlib import closing
 from datetime import datetime
@@ -56,7 +57,7 @@ def write(home: Path, *rows: dict[str, Any]) -> None:
 def test_nothing_yet(command: InProcess, gwproxy_home: Path) -> None:
     ran = command("usage")
     assert (ran.code, ran.stdout) == (0, "")
-    assert "nothing was asked since 30d" in ran.stderr
+    assert "nothing was asked since 20" in ran.stderr
     assert command("usage", "--json").envelope["data"]["lines"] == []
     assert not (gwproxy_home / "usage.db").exists()
 
@@ -76,20 +77,24 @@ def test_a_table_with_bars(command: InProcess, gwproxy_home: Path) -> None:
             "output": None,
         },
         {"profile": "free", "fresh": 0, "output": 0},
+        # A refusal costs nothing: no price is missing for it.
+        {"profile": "free", "status": 503, "fresh": None, "output": None},
     )
     ran = command("usage", "--by", "profile")
     assert ran.stdout.splitlines() == [
-        "PROFILE  ANSWERS  FAILED  INPUT  CACHED  OUTPUT               COST  TOKENS",
-        "cheap          1             1k             100            $0.0004  ███▎",
-        "credit         1       1     1k               0          3 credits  ██▉",
-        "free           1              0               0",
-        "kimi           1             4k     75%     100              $1.50  ████████████",
-        "total          4       1     6k     50%     200  $1.50 + 3 credits",
+        "PROFILE  EXCHANGES  FAILED  INPUT  CACHED  OUTPUT               COST  TOKENS",
+        "cheap            1             1k             100            $0.0004  ██▋",
+        "credit           2       1     1k               0          3 credits  ██▌",
+        "free             2       1      0               0",
+        "kimi             1             4k     75%     100              $1.50  ██████████",
+        "total            6       2     6k     50%     200  $1.50 + 3 credits",
     ]
-    assert ran.stderr == (
-        "exchanges without a known cost: 1; for example:\n"
-        "  gwproxy profile set free price.input=0.60 price.output=2.50\n"
-    )
+    since, *unpriced = ran.stderr.splitlines()
+    assert re.fullmatch(r"since \d{4}-\d\d-\d\d 00:00", since)
+    assert unpriced == [
+        "answers without a known cost: 1; tell the provider's prices of a million tokens:",
+        "  gwproxy profile set free price.input=PRICE price.output=PRICE",
+    ]
     assert max(len(line) for line in ran.stdout.splitlines()) <= 80
 
 
@@ -108,6 +113,9 @@ def test_since_and_profile(command: InProcess, gwproxy_home: Path) -> None:
     ran = command("usage", "--since", "soon")
     assert (ran.code, "--since 24h" in ran.stderr) == (2, True)
     assert command("usage", "--by", "moon").code == 2
+    ran = command("usage", "--profile", "nope")
+    assert (ran.code, "no profile called 'nope'" in ran.stderr) == (3, True)
+    assert command("usage", "--profile", "other", "--since", "1h").code == 0  # it was one once
 
 
 def test_for_programs_figures_are_whole(command: InProcess, gwproxy_home: Path) -> None:

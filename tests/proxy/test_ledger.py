@@ -451,7 +451,10 @@ def test_sums_by_group(path: Path) -> None:
         ("kimi", "USD", 3, 2),
         ("other", "USD", 1, 0),
     ]
-    assert [(line.cost_micro, line.unpriced) for line in profiles] == [(5, 2), (7, 0)]
+    assert [(line.cost_micro, line.unpriced) for line in profiles] == [
+        (5, 1),
+        (7, 0),
+    ]  # a failure has no price
     assert [(line.input_total, line.output) for line in profiles] == [(360, 14), (120, 7)]
     assert [line.group for line in report(path, "model", Period(profile="other"))] == ["m2"]
     assert len(report(path, "day", Period())) == 2

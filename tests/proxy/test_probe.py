@@ -268,7 +268,7 @@ async def test_tls_is_not_spoken_there(start_provider: StartProvider, check: Che
     verdicts = await check(make_profile("up", {"anthropic_url": https, "model": "m"}))
     (found,) = bad(verdicts)
     assert (found.check, "TLS failed" in found.words) == ("connection", True)
-    assert found.hint.startswith(f"gwproxy profile set up anthropic_url={provider.base_url} ")
+    assert found.hint.endswith(f"\ngwproxy profile set up anthropic_url={provider.base_url}")
 
 
 async def test_a_wrong_prefix_is_told_from_a_wrong_model(
@@ -278,7 +278,7 @@ async def test_a_wrong_prefix_is_told_from_a_wrong_model(
     profile = profile_of(provider, "kimi-code", anthropic_url=provider.base_url)
     (found,) = bad(await check(profile))
     assert "there is nothing at this address (404)" in found.words
-    assert found.hint.startswith("gwproxy profile set up anthropic_url=…")
+    assert found.hint.endswith("\ngwproxy profile set up anthropic_url=URL")
 
     strict = await start_provider(replace(DEMO, only_known_models=True))
     verdicts = await check(profile_of(strict, model="demo-2", dialects=["chat"]))
@@ -291,9 +291,9 @@ async def test_a_wrong_prefix_is_told_from_a_wrong_model(
 def test_a_bad_certificate_is_no_wrong_address() -> None:
     error = Failed(failures.bad_certificate("up", "self-signed"), nothing_sent=True)
     profile = make_profile("up", {"anthropic_url": "https://up.example", "model": "m"})
-    verdict = sayings.failed("connection", error, profile, dialect=None)
+    verdict = sayings.failed("connection", error, profile, dialect=None, source=Source("keyring"))
     assert "self-signed" in verdict.words
-    assert verdict.hint.startswith("SSL_CERT_FILE=PATH gwproxy test up")
+    assert verdict.hint.endswith("\nSSL_CERT_FILE=PATH gwproxy test up")
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ async def test_the_right_address_is_named_where_it_can_be_found(
     assert "there is nothing at this address (404)" in found.words
     assert calls(verdicts) == 1
     if right is None:
-        assert found.hint.startswith(f"gwproxy profile set up {setting}=…")
+        assert found.hint.endswith(f"\ngwproxy profile set up {setting}=URL")
         return
     assert f"but the provider answers at {provider.base_url}{right}" in found.words
     assert found.hint == f"gwproxy profile set up {setting}={provider.base_url}{right}"

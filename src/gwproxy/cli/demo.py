@@ -36,7 +36,8 @@ NEXT_STEPS: Final = (
     ("gwproxy profile add kimi --preset kimi-code", "the provider that you pay for"),
     ("gwproxy serve", "the gateway, until Ctrl-C"),
     ("gwproxy setup claude-code", "tell your tool about it"),
-    ("gwproxy serve --profile demo", "or first: a real tool, no key"),
+    ("gwproxy serve --profile demo", "or first a real tool without a key: the gateway,"),
+    ("gwproxy setup claude-code --profile demo", "in another terminal, and the tool"),
 )
 
 

@@ -145,7 +145,7 @@ def _keyring(config: Config) -> Iterator[Finding]:
             yield Finding("keyring", "ok", f"{error.what}; no profile needs it")
         for name in config.left_keys:
             words = f"a key that {name} had waits to be deleted; it is used no more"
-            yield Finding("keyring", "note", words, "unlock the keyring, then: gwproxy doctor")
+            yield Finding("keyring", "note", words, "unlock the keyring, then\ngwproxy doctor")
         return
     except ConfigError as error:
         yield _of(error, "keyring")
@@ -219,7 +219,7 @@ def _port(config: Config) -> Iterator[Finding]:
     if health.get("name") == "gwproxy":
         version = str(health.get("version", ""))[:20]
         level: Level = "ok" if version == __version__ else "note"
-        hint = "" if version == __version__ else "gwproxy stop, then: gwproxy serve"
+        hint = "" if version == __version__ else "gwproxy stop\ngwproxy serve"
         yield Finding("port", level, f"gwproxy {version} runs at {url}", hint)
         yield from _gateway(url)
         return
@@ -273,7 +273,7 @@ def _captures(config: Config) -> Iterator[Finding]:
     folder = paths.captures_dir()
     if config.serve.capture:
         words = f"whole exchanges, prompts too, are captured in {folder}"
-        hint = f"take `capture = true` out of {paths.config_file()}, then: gwproxy replay --delete"
+        hint = f"take `capture = true` out of {paths.config_file()}, then\ngwproxy replay --delete"
         yield Finding("captures", "note", words, hint)
     elif any(folder.glob("*.json")):
         words = f"exchanges that were captured are still in {folder}"

@@ -66,14 +66,15 @@ async def _ask(config: Config, profile: Profile) -> list[str]:
         async with with_address(profile) as reachable:
             known = MappingProxyType({**config.profiles, profile.name: reachable})
             routes = Routes(replace(config, profiles=known))
-            way = listing_way(ways_of(routes, reachable, key))
+            way = listing_way(ways_of(routes, reachable, key, found.source))
             body = await ask_free(upstream, way, "models")
     except Failed as failed:
         failure = failed.failure
         raise UpstreamError(
             f"{profile.name} does not list its models",
             why=failure.message if failed.nothing_sent else fault(failure),
-            hint=hint_for(failure, profile, None) or f"gwproxy test {profile.name} --free",
+            hint=hint_for(failure, profile, None, found.source)
+            or f"gwproxy test {profile.name} --free",
         ) from failed
     finally:
         await upstream.close()
@@ -83,10 +84,12 @@ async def _ask(config: Config, profile: Profile) -> list[str]:
 def _print(output: Output, profile: Profile, names: list[str], *, from_provider: bool) -> None:
     if not from_provider:
         output.talk(f"{profile.name} has no list of its models; this is what the profile knows")
-    rows = tuple((f"{model} *" if model == profile.model else model,) for model in names)
-    output.table(Table((profile.name.upper(),), rows))
+    if output.columns() is None:  # for a program: ids alone
+        for model in names:
+            output.line(model)
+    else:
+        rows = tuple((f"{model} *" if model == profile.model else model,) for model in names)
+        output.table(Table((f"MODELS OF {profile.name}",), rows))
     if profile.model not in names:
-        output.talk(
-            f"the profile asks for {profile.model}, which is not among them: "
-            f"gwproxy profile set {profile.name} model=…"
-        )
+        output.talk(f"the profile asks for {profile.model}, which is not among them")
+        output.next(f"gwproxy profile set {profile.name} model=MODEL")

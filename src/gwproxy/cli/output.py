@@ -8,9 +8,11 @@ and tables, asks questions (on a terminal only) and renders errors in three line
     why: the cause, in the upstream's own words
     hint: the exact next command
 
-With `--json` stdout carries exactly one envelope, also when the command failed before it began:
+With `--json` stdout carries exactly one envelope, also when the command failed before it began;
+`failed` is a command that did its work and found trouble:
 
     {"version": 1, "command": "profile list", "status": "ok", "data": …, "error": null}
+    {"version": 1, "command": "test", "status": "failed", "data": …, "error": null}
     {"version": 1, "command": "profile show", "status": "error", "data": null,
      "error": {"what": …, "why": …, "hint": …, "exit_code": 3}}
 
@@ -77,11 +79,12 @@ class Output:
         """A text that is made here, or a file's as it stands there, on stdout."""
         print(text, file=sys.stdout)  # noqa: T201 -- the one place that prints
 
-    def result(self, data: object, human: Callable[[], None]) -> None:
+    def result(self, data: object, human: Callable[[], None], *, failed: bool = False) -> None:
         """The result of a command: `data` in the envelope with --json, else whatever `human`
-        prints. `data` is made of dicts, lists, strings, numbers, booleans and None."""
+        prints. `data` is made of dicts, lists, strings, numbers, booleans and None. `failed` says
+        that the command did its work and found that not all is well."""
         if self.json_mode:
-            self._envelope("ok", data=data, error=None)
+            self._envelope("failed" if failed else "ok", data=data, error=None)
         else:
             human()
 
@@ -127,6 +130,11 @@ class Output:
         """A remark to the person, on stderr; --quiet silences it."""
         if not self.quiet:
             self._say(harmless(text))
+
+    def next(self, *commands: str) -> None:
+        """What to type now, one command on each line: each is to be pasted as it stands."""
+        for number, command in enumerate(commands):
+            self.talk(f"{'then' if number else 'next'}: {command}")
 
     def talk_diff(self, text: str) -> None:
         """The same for a person about to be asked, on stderr; --quiet silences it."""
@@ -174,6 +182,24 @@ class Output:
             answer = line.strip() or default
             if answer or optional:
                 return answer
+
+    def ask_until(
+        self,
+        question: str,
+        read: Callable[[str], str],
+        flag: str,
+        *,
+        optional: bool = False,
+    ) -> str:
+        """What `read` makes of an answer; asked again, with its reason, for as long as it raises
+        UsageError."""
+        while True:
+            try:
+                return read(self.ask(question, flag=flag, optional=optional))
+            except UsageError as error:
+                if not self.can_ask():
+                    raise
+                self.talk(f"{error.what}: {error.why}")
 
     def ask_secret(self, question: str, *, flag: str) -> str:
         """Like `ask`, but what is typed stays invisible."""

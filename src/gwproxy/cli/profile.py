@@ -22,6 +22,7 @@ from gwproxy.profiles import changes, credentials, key_hosts, learned, store
 from gwproxy.profiles.credentials import KeyStatus
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.model_facts import facts_of
+from gwproxy.profiles.names import profile_names
 from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import Profile
@@ -76,14 +77,16 @@ def list_profiles(context: typer.Context, json: JsonFlag = False, quiet: QuietFl
                 ", ".join(one.dialects),
                 one.model,
                 key_text(keys[name]),
+                " ".join(key_hosts.hosts_of(one)),
             )
             for name, one in config.profiles.items()
         )
         output.table(
             Table(
-                ("NAME", "PRESET", "SPEAKS", "MODEL", "KEY"),
+                ("NAME", "PRESET", "SPEAKS", "MODEL", "KEY", "HOST"),
                 rows,
-                empty="no profile yet; add one: gwproxy profile add kimi --preset kimi-code",
+                empty="no profile yet; to add one:\n  gwproxy profile add kimi --preset kimi-code",
+                spare=("HOST", "SPEAKS"),
             )
         )
         for remark in config.remarks:
@@ -229,6 +232,8 @@ def remove(
 ) -> None:
     """Remove a profile and delete its key."""
     output = output_of(context)
+    if name not in profile_names():  # said before anybody is asked
+        store.load().profile(name)
     if not yes and not output.confirm(f"Remove {name} and delete its key?", flag="--yes"):
         output.talk("nothing was changed")
         return
@@ -240,7 +245,8 @@ def remove(
     if config.default:
         output.talk(f"the default profile is {config.default}")
     elif config.profiles:
-        output.talk("no profile is the default now; choose one: gwproxy profile use NAME")
+        output.talk("no profile is the default now")
+        output.next("gwproxy profile use NAME")
     _remind_of_setups(output, name, "" if config.default else " --undo")
 
 

@@ -17,8 +17,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from gwproxy import paths
+from gwproxy.cli.hints import tool_here, warn_of_window
 from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.profile_questions import ask_missing, preset_of
 from gwproxy.errors import ConfigError, CredentialError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, key_hosts, store
 from gwproxy.profiles.keyring_trouble import key_variable
@@ -27,7 +29,6 @@ from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import check_name, make_profile
 from gwproxy.profiles.secret import Secret
-from gwproxy.profiles.suggest import did_you_mean
 
 _KEY_FLAGS: Final = "--key-stdin, --key-env VAR, --key-command CMD, --key-file PATH or --no-key"
 
@@ -101,7 +102,7 @@ def add(
     output = output_of(context)
     config = store.load()
     check_new_name(name, config)
-    chosen = _preset(output, name, preset, has_url=bool(anthropic_url or openai_url))
+    chosen = preset_of(output, name, preset, has_url=bool(anthropic_url or openai_url))
     record = _record(
         chosen,
         {
@@ -114,7 +115,7 @@ def add(
     )
     if dialects:
         record["dialects"] = changes.parse_assignment(f"dialects={dialects}")[1]
-    _ask_missing(output, chosen, record)
+    ask_missing(output, chosen, record)
     for text in header or ():
         record.setdefault("headers", {}).update([_header(text)])
     for text in quirk or ():
@@ -130,6 +131,7 @@ def add(
             command=key_command,
             file=key_file,
             none=no_key,
+            adding=_command(name, record),
         )
     record |= plan.record
     profile = _valid(name, record)
@@ -196,46 +198,12 @@ def check_new_name(name: str, config: store.Config) -> None:
     if name in config.profiles:
         raise UsageError(
             f"there is a profile called {name} already",
-            hint=f"gwproxy profile set {name} KEY=VALUE, or gwproxy profile key {name}",
+            hint=f"gwproxy profile set {name} KEY=VALUE\ngwproxy profile key {name}",
         )
-
-
-def _preset(output: Output, name: str, given: str | None, *, has_url: bool) -> Preset:
-    """The preset that was named; a profile named like one, or with a URL, needs no question."""
-    if given is None and name in PRESETS:
-        given = name
-    if given is None and has_url:
-        given = "custom"
-    if given is None:
-        given = output.ask(f"Provider ({', '.join(PRESETS)})", flag="--preset")
-    if given not in PRESETS:
-        raise UsageError(f"there is no preset called {given!r}", why=did_you_mean(given, PRESETS))
-    return PRESETS[given]
 
 
 def _record(preset: Preset, flags: dict[str, str | None]) -> dict[str, Any]:
     return {"preset": preset.name} | {key: value for key, value in flags.items() if value}
-
-
-def _ask_missing(output: Output, preset: Preset, record: dict[str, Any]) -> None:
-    """Ask for what only the person knows, or name the flag."""
-    urls = [key for key in preset.asks if key.endswith("_url")]
-    if urls and not any(record.get(key) for key in urls):
-        if not output.can_ask():
-            raise UsageError(
-                f"{preset.name} needs --anthropic-url or --openai-url",
-                hint="take the base URL from the provider's documentation",
-            )
-        for key, words in (("anthropic_url", "Anthropic"), ("openai_url", "OpenAI")):
-            answer = output.ask(
-                f"{words} base URL (empty if there is none)",
-                flag=f"--{key.replace('_', '-')}",
-                optional=True,
-            )
-            if answer:
-                record[key] = answer
-    if "model" in preset.asks and not record.get("model"):
-        record["model"] = output.ask("Model", flag="--model")
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -268,8 +236,10 @@ def _key_plan(
     file: str | None = None,
     none: bool = False,
     flags: str = "--key-",
+    adding: str = "",
 ) -> KeyPlan:
-    """Where the key will be, asking for it when no flag says so."""
+    """Where the key will be, asking for it when no flag says so. `adding` is the command that is
+    making the profile right now, for the ways out of a keyring that keeps nothing."""
     if sum(map(bool, (stdin, env, command, file, none))) > 1:
         raise UsageError("a key has one place; give one of the key flags")
     if none:
@@ -287,6 +257,8 @@ def _key_plan(
     preset = PRESETS[profile.preset]
     where = f" (from {preset.key_page})" if preset.key_page else ""
     if output.can_ask():
+        # Whoever has no keyring here must not have copied a key for nothing.
+        credentials.stored_key(profile.name, credentials.keyring_of(store.load()), adding=adding)
         to = _destination(profile)
         output.talk(f"The key goes into the keyring, and to {to} and nowhere else.")
     question = f"API key of {preset.title if preset.key_page else profile.name}{where}"
@@ -381,6 +353,8 @@ def _delete(output: Output, profile: Profile, config: store.Config) -> None:
     if profile.key.kind in ("env", "command", "file"):
         _edit(name, _reference(name, {}))
         output.talk(f"{name} does not refer to the {profile.key.kind} any more")
+        if profile.key.hosts is None:
+            return  # it never put a key into the keyring
     # Asked for by name, an entry goes whoever wrote it.
     config = store.edit(partial(key_hosts.give, name=name, hosts=()))
     try:
@@ -404,16 +378,26 @@ def _destination(profile: Profile) -> str:
 
 def _report(output: Output, profile: Profile, config: store.Config, plan: KeyPlan) -> None:
     is_default = config.default == profile.name
-    next_command = (
-        "gwproxy setup claude-code" if is_default else f"gwproxy profile use {profile.name}"
-    )
+    then = f"gwproxy setup {tool_here()}" if is_default else f"gwproxy profile use {profile.name}"
 
     def human() -> None:
         kept = f"; its key {plan.secret} is in the keyring" if plan.secret else ""
         output.talk(f"{profile.name} is added ({', '.join(profile.dialects)}){kept}")
         if is_default:
             output.talk(f"{profile.name} is the default profile")
-        output.talk(f"next: gwproxy test {profile.name}, then {next_command}")
+        _say_what_stays(output, profile)
+        warn_of_window(output, profile)
+        output.next(f"gwproxy test {profile.name}", then)
 
     data = {"name": profile.name, "default": is_default, "next": f"gwproxy test {profile.name}"}
     output.result(data, human)
+
+
+def _say_what_stays(output: Output, profile: Profile) -> None:
+    """A preset with two addresses, one of which was replaced: the other stays at the vendor."""
+    preset = PRESETS[profile.preset]
+    for setting in ("anthropic_url", "openai_url"):
+        base, usual = getattr(profile, setting), getattr(preset, setting)
+        if base and base == usual and len(key_hosts.hosts_of(profile)) > 1:
+            flag = f"--{setting.replace('_', '-')}"
+            output.warn(f"{setting} stays at {base}; {flag} would move it too")

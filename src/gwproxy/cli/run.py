@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gwproxy import paths
+from gwproxy.cli.hints import warn_of_window
 from gwproxy.cli.options import PATH_METAVAR, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UsageError
@@ -162,6 +163,7 @@ async def _run(
             pinned=False,
         )
         launch = _launch(command, endpoint, scratch, output)
+        warn_of_window(output, endpoint.profile)
         for file, text in launch.files.items():
             paths.write_private_file(file, text.encode())
         output.talk(f"{endpoint.profile.name} at {server.url}, for {Path(command[0]).name} alone")

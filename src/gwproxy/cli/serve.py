@@ -18,6 +18,7 @@ import typer
 
 from gwproxy import paths
 from gwproxy.cli.built_in import with_address
+from gwproxy.cli.hints import tool_here, tools_set_up
 from gwproxy.cli.options import ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, CredentialError, UsageError
@@ -95,7 +96,7 @@ def _check_profile(config: Config, wanted: str) -> None:
         raise ConfigError(
             "no profile is the default one",
             why=f"there is {', '.join(names)}",
-            hint=f"gwproxy profile use {names[0]}, or: gwproxy serve --profile {names[0]}",
+            hint=f"gwproxy profile use {names[0]}\ngwproxy serve --profile {names[0]}",
         )
     config.profile(wanted or None)
 
@@ -196,7 +197,13 @@ def _say_where(server: Running, output: Output) -> None:
             output.talk(f"also       {name}, at {server.url}/profiles/{name}")
     if routes.config.serve.capture:
         output.talk(f"captures   whole exchanges in {paths.captures_dir()} (gwproxy replay)")
-    output.talk("next       gwproxy setup claude-code (Ctrl-C stops this)")
+    set_up = tools_set_up()
+    if set_up:
+        output.talk(f"tools      {', '.join(set_up)}: set up already")
+    else:
+        named = f" --profile {profile.name}" if profile.is_built_in else ""
+        output.talk(f"next       gwproxy setup {tool_here()}{named}")
+    output.talk("stop       Ctrl-C")
 
 
 async def _tend_keys(server: Running, output: Output) -> None:

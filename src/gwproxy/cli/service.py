@@ -67,7 +67,7 @@ def install(
         _run(command)
     output.result(data, lambda: output.line(f"installed {service.file}"))
     _warn_of_variables(output)
-    output.talk("next: gwproxy status (gwproxy logs shows what it says)")
+    output.next("gwproxy status", "gwproxy logs")
 
 
 @service_app.command("uninstall")

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from gwproxy.cli import setup_report
+from gwproxy.cli.hints import warn_of_window
 from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
@@ -146,6 +147,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     warnings = warnings_of(asked, client, endpoint, target, written)
     for warning in warnings:
         output.warn(warning)
+    warn_of_window(output, endpoint.profile)
     if plan.kept and not asked.default:
         output.talk("your default model stays as it is; --default would replace it")
     status = "would change" if asked.dry_run else "changed"
@@ -179,7 +181,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             output.line(str(target.file))
             for note in notes:
                 output.talk(note)
-            output.talk(f"next: {_first(endpoint)}{start}")
+            output.next(*_first(endpoint), start)
             output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
 
     output.result(data, human)
@@ -225,7 +227,7 @@ def _offer(asked: Asked, output: Output) -> int:
         raise lacking
     _list(asked, output)
     if lacking:
-        output.talk(f"first: {lacking.hint}")
+        output.next(*lacking.hint.splitlines()[:1])
     if lacking or not (asked.yes or output.can_ask()):
         return 0
     code = 0
@@ -265,11 +267,11 @@ def _standing(target: Target, claim: Claim) -> change.Standing | None:
         return None
 
 
-def _first(endpoint: Endpoint) -> str:
+def _first(endpoint: Endpoint) -> tuple[str, ...]:
     """What has to run before the tool does."""
     if endpoint.direct or runs_at(endpoint.anthropic or ""):
-        return ""
-    return "gwproxy serve, then "
+        return ()
+    return ("gwproxy serve --profile demo",) if endpoint.profile.is_built_in else ("gwproxy serve",)
 
 
 def _scope_flag(scope: str) -> str:

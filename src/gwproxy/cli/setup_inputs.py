@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gwproxy import paths
+from gwproxy.cli.hints import chosen_profile
 from gwproxy.cli.running import configured_url, settings_in_use
 from gwproxy.clients import claude_code, files, web_proxy
 from gwproxy.clients.effective import claude_code_now
@@ -127,7 +128,7 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
 def no_profile(asked: Asked) -> ConfigError | None:
     """Why there is no profile to set a tool up for; None where there is one."""
     try:
-        store.load().profile(asked.profile)
+        chosen_profile(store.load(), asked.profile)
     except ConfigError as error:
         return error
     return None
@@ -136,7 +137,7 @@ def no_profile(asked: Asked) -> ConfigError | None:
 def endpoint_of(asked: Asked, scope: str) -> Endpoint:
     """What the client is to be pointed at. Raises ConfigError and CredentialError."""
     config = store.load()
-    profile = config.profile(asked.profile)
+    profile = chosen_profile(config, asked.profile)
     if asked.direct:
         found = credentials.resolve(profile, credentials.keyring_of(config))
         if found.secret is None:

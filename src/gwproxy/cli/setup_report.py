@@ -105,7 +105,8 @@ def remind_of_setups(output: Output, profile: str, instead: str) -> None:
         if claim.profile == profile:
             scope = "" if claim.scope == "user" else f" --scope {claim.scope}"
             command = f"gwproxy setup {claim.client}{scope}{instead}"
-            output.talk(f"{target.file} was set up for {profile}; next: {command}")
+            output.talk(f"{target.file} was set up for {profile}")
+            output.next(command)
 
 
 def list_data(clients: list[ClientStatus]) -> dict[str, object]:

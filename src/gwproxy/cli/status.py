@@ -58,6 +58,7 @@ async def _ask(config: Any) -> dict[str, Any]:
     from gwproxy.cli.holdings import told as row_of
     from gwproxy.cli.running import find_gateway
     from gwproxy.profiles import credentials
+    from gwproxy.profiles.key_hosts import hosts_of
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
 
@@ -87,11 +88,12 @@ async def _ask(config: Any) -> dict[str, Any]:
                 "name": profile.name,
                 "model": profile.model,
                 "dialects": list(profile.dialects),
+                "hosts": list(hosts_of(profile)),
                 "key": key,
                 "key_trouble": trouble,
             }
         )
-    profiles += [{**one, "dialects": [], "key_trouble": None} for one in seen.values()]
+    profiles += [{**one, "dialects": [], "hosts": [], "key_trouble": None} for one in seen.values()]
     return {
         "running": running,
         "url": url,
@@ -117,12 +119,16 @@ def _print(output: Output, data: dict[str, Any]) -> None:
         )
     else:
         output.line(f"gwproxy does not run at {data['url']}")
-        output.talk(data["held_by"] or "next: gwproxy serve")
+        if data["held_by"]:
+            output.talk(data["held_by"])
+        elif data["profiles"]:
+            output.next("gwproxy serve")
     rows = tuple(_profile_row(one, data["default"]) for one in data["profiles"])
     if rows:
         output.line("")
-    no_profile = "there is no profile yet: gwproxy profile add kimi --preset kimi-code"
-    output.table(Table(("PROFILE", "MODEL", "KEY", "NOW"), rows, no_profile))
+    no_profile = "there is no profile yet\nnext: gwproxy profile add kimi --preset kimi-code"
+    head = ("PROFILE", "MODEL", "HOST", "KEY", "NOW")
+    output.table(Table(head, rows, no_profile, spare=("HOST",)))
     for title, lines in (
         ("running", [_running_line(one) for one in data["in_flight"]]),
         ("last errors", [_error_line(one) for one in data["last_errors"]]),
@@ -170,7 +176,7 @@ def _profile_row(one: dict[str, Any], default: str | None) -> tuple[str, ...]:
     if one["cooling_s"]:
         now.append(f"cools down, {span(one['cooling_s'])} more")
     mark = " *" if one["name"] == default else ""
-    return f"{one['name']}{mark}", one["model"], text, ", ".join(now)
+    return f"{one['name']}{mark}", one["model"], " ".join(one["hosts"]), text, ", ".join(now)
 
 
 def _running_line(one: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gwproxy.cli.checklist import checklist
+from gwproxy.cli.hints import chosen_profile, warn_of_window
 from gwproxy.cli.options import JsonFlag, ProfileNames, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import EXIT_CONFIG, EXIT_CREDENTIAL, EXIT_UPSTREAM, UsageError
@@ -79,15 +80,17 @@ def test(
     depth = Depth.FREE if free else Depth.QUICK if quick else Depth.FULL
     config = store.load()
     chosen = tuple(config.profiles) if every else tuple(names or ())
-    profiles = [config.profile(name) for name in chosen] or [config.profile()]
+    profiles = [config.profile(name) for name in chosen] or [chosen_profile(config)]
     results = asyncio.run(_check(output, config, profiles, depth))
     for result in results:
         result.saved = _keep(output, result, save=save)
+    bad = [verdict for result in results for verdict in result.bad]
     output.result(
         {"profiles": [_as_data(result) for result in results]},
         lambda: _sum_up(output, results),
+        failed=bool(bad),
     )
-    return _exit_code([verdict for result in results for verdict in result.bad])
+    return _exit_code(bad)
 
 
 # --- checking ----------------------------------------------------------------------------------
@@ -108,6 +111,8 @@ async def _check(
             result = _Result(profile)
             results.append(result)
             _announce(output, profile, depth)
+            if len(profiles) > 1 and not output.json_mode:
+                output.line(profile.name)  # whose checks these are: talk goes elsewhere
             with checklist(output) as shown:
                 async for verdict in _verdicts(config, result, depth, upstream):
                     result.verdicts.append(verdict)
@@ -166,7 +171,7 @@ def _test_client(output: Output, client: str, *, ask: bool, named: bool) -> int:
     verdicts = asyncio.run(check_client(output, tool, ask=ask))
     bad = [verdict for verdict in verdicts if verdict.outcome == "failed"]
     data = {"client": client, "checks": [verdict_data(verdict) for verdict in verdicts]}
-    output.result(data, lambda: _say_sum(output, client, len(bad), len(verdicts)))
+    output.result(data, lambda: _say_sum(output, client, len(bad), len(verdicts)), failed=bool(bad))
     return _exit_code(bad)
 
 
@@ -199,7 +204,9 @@ def _sum_up(output: Output, results: Sequence[_Result]) -> None:
         if result.saved:
             output.talk(f"{name}: stored {settings}")
         elif settings and not result.profile.is_built_in:
-            output.talk(f"{name}: what this taught: gwproxy profile set {name} {settings}")
+            output.talk(f"{name}: this taught something; to store it:")
+            output.next(f"gwproxy profile set {name} {settings}")
+        warn_of_window(output, result.profile)
 
 
 def _say_sum(output: Output, name: str, bad: int, total: int) -> None:

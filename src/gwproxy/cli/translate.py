@@ -54,9 +54,7 @@ def translate(
     client = _dialect(source, "--from")
     wanted = _dialect(target, "--to") if target else None
     if wanted is None and profile is None:
-        raise UsageError(
-            "translated into what?", hint="--to chat, or --profile NAME for that provider's rules"
-        )
+        profile = _default_profile()
     request = _read()
     bridge, route = _bridge(client, wanted, profile, request)
     tally = bridge.tally
@@ -75,6 +73,21 @@ def translate(
         "losses": list(tally.losses),
     }
     output.result(data, lambda: _print(output, data))
+
+
+def _default_profile() -> str:
+    """The default profile's name, whose rules are meant where none are named."""
+    from gwproxy.errors import ConfigError
+    from gwproxy.profiles import store
+
+    try:
+        return store.load().profile().name
+    except ConfigError as error:
+        raise UsageError(
+            "translated into what?",
+            why=error.what,
+            hint="--to chat, or --profile NAME for that provider's rules",
+        ) from None
 
 
 def _dialect(name: str, flag: str) -> Dialect:

@@ -27,7 +27,7 @@ _GROUPINGS: Final = ("day", "profile", "model", "client")
 _SPAN: Final = re.compile(r"([1-9]\d{0,3})([hdw])")
 _SPAN_S: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
-_BAR_WIDTH: Final = 12
+_BAR_WIDTH: Final = 10
 _SHORTEST_BAR: Final = 6  # as wide as its heading
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _FULL: Final = "█"
@@ -59,11 +59,22 @@ def usage(
     if by not in _GROUPINGS:
         raise UsageError(f"{by!r} is not a way to sum up", hint=f"--by {' or '.join(_GROUPINGS)}")
     lines = _read(cast("Grouping", by), since_s, profile or "")
+    if profile and not lines:
+        _check_profile(profile)
     if as_csv and not output.json_mode:
         _print_csv(output, by, lines)
         return
     data = {"by": by, "since": _stamp(since_s), "lines": [_as_data(line) for line in lines]}
-    output.result(data, lambda: _print_table(output, by, since, lines))
+    output.result(data, lambda: _print_table(output, by, since_s, lines))
+
+
+def _check_profile(name: str) -> None:
+    """Raises ConfigError where there is no such profile and never was: nothing would look like
+    nothing asked."""
+    from gwproxy.profiles import store
+
+    if not _read("profile", 0, name):
+        store.load().profile(name)
 
 
 def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
@@ -106,18 +117,21 @@ def _moment(text: str, now_s: float) -> float:
 # --- for people ----------------------------------------------------------------------------------
 
 
-def _print_table(output: Output, by: str, since: str, lines: Sequence[Line]) -> None:
+def _print_table(output: Output, by: str, since_s: float, lines: Sequence[Line]) -> None:
     most = max((_tokens(line) for line in lines), default=0)
     figures = [_row(line) for line in lines]
     if len(lines) > 1:
         figures.append(_total(lines))
-    head = (by.upper(), "ANSWERS", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", "TOKENS")
+    head = (by.upper(), "EXCHANGES", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", "TOKENS")
     bar = _bar_for(sys.stdout.encoding, _room_for_bars(output, (head[:-1], *figures)))
     shares = [_tokens(line) / most if most else 0 for line in lines]
     bars = [*map(bar, shares), ""]
     rows = [(*row, drawn) for row, drawn in zip(figures, bars, strict=False)]
     right = frozenset(head[1:-1])
+    since = f"{datetime.fromtimestamp(since_s):%Y-%m-%d %H:%M}"
     empty = f"nothing was asked since {since}; gwproxy serve records what passes through it"
+    if lines:
+        output.talk(f"since {since}")
     output.table(Table(head, tuple(rows), empty, right, spare=("TOKENS", "CACHED")))
     _say_unpriced(output, by, lines)
 
@@ -125,7 +139,7 @@ def _print_table(output: Output, by: str, since: str, lines: Sequence[Line]) -> 
 def _row(line: Line) -> tuple[str, ...]:
     return (
         line.group,
-        str(line.exchanges - line.failed),
+        str(line.exchanges),
         str(line.failed) if line.failed else "",
         short_number(line.input_total),
         f"{line.cache_read / line.input_total:.0%}" if line.cache_read else "",
@@ -145,7 +159,7 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
             units[line.cost_unit] = units.get(line.cost_unit, 0) + line.cost_micro
     return (
         "total",
-        str(sum(line.exchanges for line in lines) - failed),
+        str(sum(line.exchanges for line in lines)),
         str(failed) if failed else "",
         short_number(inputs),
         f"{cached / inputs:.0%}" if cached else "",
@@ -159,11 +173,11 @@ def _say_unpriced(output: Output, by: str, lines: Sequence[Line]) -> None:
     if unpriced and by == "profile":
         name = next(line.group for line in lines if line.unpriced)
         output.talk(
-            f"exchanges without a known cost: {unpriced}; for example:\n"
-            f"  gwproxy profile set {name} price.input=0.60 price.output=2.50"
+            f"answers without a known cost: {unpriced}; tell the provider's prices of a million "
+            f"tokens:\n  gwproxy profile set {name} price.input=PRICE price.output=PRICE"
         )
     elif unpriced:
-        output.talk(f"exchanges without a known cost: {unpriced}; see gwproxy usage --by profile")
+        output.talk(f"answers without a known cost: {unpriced}\n  gwproxy usage --by profile")
 
 
 def _tokens(line: Line) -> int:

@@ -32,6 +32,7 @@ from gwproxy.profiles.keyring_trouble import (
     Situation,
     explain,
     key_variable,
+    reading,
 )
 from gwproxy.profiles.oskeyring import Keyring, SystemKeyring
 from gwproxy.profiles.presets import PRESETS, Preset
@@ -239,9 +240,10 @@ def store_key(
         (keyring or keyring_of(load())).write(profile, secret)
 
 
-def stored_key(profile: str, keyring: Keyring | None = None) -> Secret | None:
-    """The key of `profile` in the keyring, whatever else overrides it. Raises KeyringError."""
-    with _Explained(Asker(profile)):
+def stored_key(profile: str, keyring: Keyring | None = None, *, adding: str = "") -> Secret | None:
+    """The key of `profile` in the keyring, whatever else overrides it. `adding` is as for
+    `store_key`. Raises KeyringError."""
+    with _Explained(Asker(profile, adding)):
         return (keyring or keyring_of(load())).read(profile)
 
 
@@ -369,7 +371,7 @@ class _NoKey(CredentialError):
 
 def _no_key(profile: Profile, why: str) -> _NoKey:
     variable = profile.key.variable
-    hint = f"export {variable}, or: " if variable else ""
+    hint = f"{reading(variable)}\n" if variable else ""
     return _NoKey(
         f"there is no key for the profile {profile.name}",
         why=why,

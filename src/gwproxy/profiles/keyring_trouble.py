@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.errors import KeyringError
+from gwproxy.profiles.secret import Source
 
 
 class Trouble(Enum):
@@ -86,12 +87,33 @@ def key_variable(profile: str) -> str:
     return f"GWPROXY_KEY_{profile.replace('-', '_').upper()}"
 
 
+def renewal(profile: str, source: Source, platform: str = sys.platform) -> str:
+    """What puts a new key in the place of one that came from `source`, for a hint: a command, or
+    where to change it. A variable wins over all else, so no command of ours would help."""
+    match source.kind:
+        case "environment":
+            return f"the key came from {source.detail}; give it the new one:\n" + reading(
+                source.detail, platform
+            )
+        case "file" | "command":
+            return f"the key came from the {source}: put the new one there"
+        case _:
+            return f"gwproxy profile key {profile}"
+
+
+def reading(variable: str, platform: str = sys.platform) -> str:
+    """The command of a shell that reads a key into `variable`, without showing it."""
+    if platform == "win32":
+        return f"$env:{variable} = Read-Host -MaskInput"
+    return f"read -rs {variable} && export {variable}"
+
+
 def explain(trouble: KeyringTrouble, asker: Asker, situation: Situation) -> KeyringError:
     """The error that a person in `situation` can act upon."""
     what, why, first_aid = _words(trouble, situation)
     ways = _ways_out(asker, situation)
     hint = [*first_aid, "or keep the key elsewhere:" if first_aid else "keep the key elsewhere:"]
-    return KeyringError(what, why=why, hint="\n".join([*hint, *(f"  {way}" for way in ways)]))
+    return KeyringError(what, why=why, hint="\n".join([*hint, *ways]))
 
 
 def _words(trouble: KeyringTrouble, situation: Situation) -> tuple[str, str, list[str]]:
@@ -163,20 +185,22 @@ def _why_no_bus(situation: Situation) -> str:
 
 
 def _ways_out(asker: Asker, situation: Situation) -> list[str]:
-    """Other places for the key; the variable first, as it works everywhere."""
+    """Other places for the key, each with what to type; the variable first, as it works
+    everywhere. Words stand on a line of their own: a command is to be pasted."""
     variable = key_variable(asker.profile)
-    if asker.adding:
-        by_variable = asker.command(f"env {variable}") + "   (and set that variable)"
-    elif situation.container:
-        by_variable = f"pass it to the container: -e {variable}"
-    elif situation.platform == "win32":
-        by_variable = f"$env:{variable} = Read-Host -MaskInput   (this window only)"
+    ways = ["in a variable of this shell:"]
+    if situation.container and not asker.adding:
+        ways = [f"in a variable, which the container is started with: -e {variable}"]
     else:
-        by_variable = f"read -rs {variable} && export {variable}   (this shell only)"
+        ways.append(f"  {reading(variable, situation.platform)}")
+        if asker.adding:
+            ways.append(f"  {asker.command(f'env {variable}')}")
     return [
-        by_variable,
-        asker.command(f"command 'pass show {asker.profile}'") + "   (or op read …)",
-        asker.command("file PATH") + "   (a file that only you can read)",
+        *ways,
+        "with a password manager:",
+        "  " + asker.command(f"command 'pass show {asker.profile}'"),
+        "in a file that only you can read:",
+        f"  {asker.command('file PATH')}",
     ]
 
 

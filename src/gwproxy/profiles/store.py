@@ -124,7 +124,7 @@ class Config:
         if not wanted:
             raise ConfigError(
                 "there is no profile yet",
-                hint="gwproxy profile add kimi --preset kimi-code (or: gwproxy demo)",
+                hint="gwproxy profile add kimi --preset kimi-code\ngwproxy demo",
             )
         if wanted in self.profiles:
             return self.profiles[wanted]
@@ -263,6 +263,12 @@ def _checked(document: Mapping[str, Any]) -> Config:
         remarks += unknown_settings(name, record)
     for profile in profiles.values():
         for other in profile.fallback:
+            if other == profile.name:
+                raise ConfigError(
+                    f"profiles.{other}.fallback names {other} itself",
+                    why="where a profile fails, it would be asked again",
+                    hint="name another profile, or nothing",
+                )
             _known(other, profiles, f"profiles.{profile.name}.fallback")
     default = _text(document, "default")
     if default:

@@ -79,13 +79,13 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
         raise CredentialError(
             f"the gateway at {base_url} has another token",
             why="it was started with another GWPROXY_TOKEN or GWPROXY_HOME, or by another user",
-            hint="stop it where it was started, then: gwproxy serve",
+            hint="stop it where it was started, then\ngwproxy serve",
         )
     if status != HTTPStatus.OK or not isinstance(value, dict):
         raise UpstreamError(
             f"the gateway at {base_url} does not know {path}",
             why="it may be of an older version",
-            hint="restart it: Ctrl-C there, then gwproxy serve",
+            hint="stop it with Ctrl-C there, then\ngwproxy serve",
         )
     return value
 

@@ -39,6 +39,10 @@ def _believed(column: str, most: int = MOST_TOKENS) -> str:
 _COST: Final = _believed("cost_micro", _HIGHEST_COST_MICRO)
 
 
+_CHARGED: Final = f"((status = 200 AND error_kind = '') OR coalesce({_believed('output')}, 0) > 0)"
+"""A refusal costs nothing, so nobody needs to know its price; an answer that broke off may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """From `since_ms` (since 1970), of one profile or ("") of all."""
@@ -50,7 +54,7 @@ class Period:
 @dataclass(frozen=True, slots=True)
 class Line:
     """The sums of one group and one unit of cost. `failed` exchanges ended in an error;
-    `unpriced` have no known cost and are not in `cost_micro`."""
+    `unpriced` used tokens that have no known cost, and are not in `cost_micro`."""
 
     group: str
     exchanges: int
@@ -80,7 +84,8 @@ def report(path: Path, by: Grouping, period: Period) -> list[Line]:
             f"SELECT {GROUPINGS[by]} AS name, count(*), "
             "sum(status != 200 OR error_kind != ''), "
             f"{', '.join(f'coalesce(sum({_believed(name)}), 0)' for name in _TOKENS)}, "
-            f"cost_unit, sum({_COST}), sum({_COST} IS NULL) "
+            f"cost_unit, sum({_COST}), "
+            f"sum({_COST} IS NULL AND {_CHARGED}) "
             "FROM exchanges WHERE started_ms >= :since AND (:profile = '' OR profile = :profile) "
             "GROUP BY name, cost_unit ORDER BY name, cost_unit",
             {"since": period.since_ms, "profile": period.profile},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.secret import Source
 from gwproxy.proxy import answers, headers
 from gwproxy.proxy.counters import NO_ROUTE, one_word
 from gwproxy.proxy.failures import Failed, rejected
@@ -37,10 +38,11 @@ _LOOK_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One dialect of a profile, and the key to it."""
+    """One dialect of a profile, and the key to it, which came from `source`."""
 
     route: Route
     key: str | None
+    source: Source
 
     @property
     def profile(self) -> Profile:
@@ -55,10 +57,11 @@ class Way:
         return f"{self.dialect}: {what}"
 
 
-def ways_of(routes: Routes, profile: Profile, key: str | None) -> list[Way]:
+def ways_of(routes: Routes, profile: Profile, key: str | None, source: Source) -> list[Way]:
     """A way for each dialect of `profile`."""
     return [
-        Way(routes.find(profile.name, profile.model, dialect), key) for dialect in profile.dialects
+        Way(routes.find(profile.name, profile.model, dialect), key, source)
+        for dialect in profile.dialects
     ]
 
 

@@ -53,6 +53,13 @@ _NO_LIST: Final = "the provider has no list of them"
 _NO_COUNT: Final = "the provider does not count; gwproxy estimates"
 _NOTHING_FREE: Final = frozenset({_NO_LIST, _NO_COUNT})
 
+_SHUT: Final = HOPELESS | {
+    FailureKind.AUTHENTICATION,
+    FailureKind.PERMISSION,
+    FailureKind.INTERNAL,
+}
+"""With these a question would fare no better than a list of models does."""
+
 # A stream that took this long, and whose pieces then came all within this part of it, was held.
 _WORTH_STREAMING_S: Final = 1.0
 _HELD_PART: Final = 0.05
@@ -98,7 +105,7 @@ class ProviderProbe:
         key = found.secret.reveal() if found.secret is not None else None
         masked = f"{found.secret.masked} from {found.source}" if found.secret else "none is needed"
         yield Verdict("key", Outcome.GOOD, masked)
-        ways = ways_of(self._routes, profile, key)
+        ways = ways_of(self._routes, profile, key, found.source)
         silent = True
         async for verdict in self._free(ways, depth):
             yield verdict
@@ -289,7 +296,7 @@ class ProviderProbe:
             verdict = await ask()
         except Failed as error:
             dialect = way.dialect if calls else None
-            verdict = failed(check, error, way.profile, dialect=dialect)
+            verdict = failed(check, error, way.profile, dialect=dialect, source=way.source)
             calls = 0 if error.nothing_sent else calls
         return timed(verdict, time.monotonic() - started, calls)
 
@@ -326,7 +333,7 @@ def _note(check: str, words: str, way: Way, learned: Learned) -> Verdict:
 
 def _about_streams(check: str, error: Failed, way: Way, learned: Learned) -> Verdict:
     """A refusal that is about streaming itself says which setting would mend it."""
-    verdict = failed(check, error, way.profile, dialect=way.dialect)
+    verdict = failed(check, error, way.profile, dialect=way.dialect, source=way.source)
     refused = error.failure.kind in (FailureKind.INVALID, FailureKind.UNSUPPORTED)
     if not refused or "stream" not in error.failure.message.lower():
         raise error
@@ -335,11 +342,12 @@ def _about_streams(check: str, error: Failed, way: Way, learned: Learned) -> Ver
 
 
 def _weighed(verdict: Verdict, depth: Depth) -> Verdict:
-    """A list that is refused proves little while the questions themselves are still to come, but
-    a provider that cannot be reached, or a refused key where no question follows, is a fault."""
+    """A list that is refused proves little while the questions themselves are still to come. A
+    provider that cannot be reached is a fault; so is one that lets nobody in (a refused key, no
+    credit, too many requests, out of order) where no question follows."""
     if not verdict.reached:
         return replace(verdict, check="connection")
-    if verdict.kind is FailureKind.AUTHENTICATION and depth is Depth.FREE:
+    if depth is Depth.FREE and verdict.kind in _SHUT:
         return verdict
     return replace(verdict, outcome=Outcome.NOTE, hint="")
 

@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from gwproxy.profiles.endpoints import host_of, is_loopback
+from gwproxy.profiles.keyring_trouble import renewal
 from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.secret import Source
 from gwproxy.proxy.failures import Failed
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.registry import FACTS
@@ -77,11 +79,13 @@ _FAULTS: Final[Mapping[FailureKind, str]] = {
 _WRONG_METHOD: Final = 405
 
 
-def failed(check: str, error: Failed, profile: Profile, *, dialect: Dialect | None) -> Verdict:
-    """The verdict on a check that ended in `error`."""
+def failed(
+    check: str, error: Failed, profile: Profile, *, dialect: Dialect | None, source: Source
+) -> Verdict:
+    """The verdict on a check that ended in `error`; the key for it came from `source`."""
     failure = error.failure
     words = failure.message if error.nothing_sent else fault(failure)
-    hint = hint_for(failure, profile, dialect)
+    hint = hint_for(failure, profile, dialect, source)
     if error.nothing_sent:
         hint = _unreached_hint(failure, profile)
     return Verdict(
@@ -100,15 +104,18 @@ def _unreached_hint(failure: Failure, profile: Profile) -> str:
     """What to do where no byte got through."""
     name = profile.name
     if failure.retryable is False:  # of these, only a certificate stays bad
-        return f"SSL_CERT_FILE=PATH gwproxy test {name}   (PATH: the authority that signed it)"
+        return (
+            "name the file of the authority that signed the certificate:\n"
+            f"SSL_CERT_FILE=PATH gwproxy test {name}"
+        )
     for setting, base in (
         ("anthropic_url", profile.anthropic_url),
         ("openai_url", profile.openai_url),
     ):
         if base and "TLS" in failure.message and is_loopback(host_of(base)):
             plain = base.replace("https://", "http://")
-            return f"gwproxy profile set {name} {setting}={plain}   (if it speaks no TLS)"
-    return f"is the network there, and the address right? gwproxy profile show {name}"
+            return f"if it speaks no TLS:\ngwproxy profile set {name} {setting}={plain}"
+    return f"is the network there, and the address right?\ngwproxy profile show {name}"
 
 
 def fault(failure: Failure) -> str:
@@ -118,7 +125,8 @@ def fault(failure: Failure) -> str:
         plain = "the provider does not know the model"
     elif failure.status == _WRONG_METHOD:
         plain = "this address takes no questions"
-    return f"{plain} ({failure.upstream_status or failure.status}): {failure.message}"
+    wait = f" (it asks to wait {failure.retry_after_s:g} s)" if failure.retry_after_s else ""
+    return f"{plain} ({failure.upstream_status or failure.status}): {failure.message}{wait}"
 
 
 def names_model(failure: Failure) -> bool:
@@ -126,16 +134,16 @@ def names_model(failure: Failure) -> bool:
     return failure.kind is FailureKind.NOT_FOUND and "model" in failure.message.lower()
 
 
-def hint_for(failure: Failure, profile: Profile, dialect: Dialect | None) -> str:
-    """The next command, or where to look."""
+def hint_for(failure: Failure, profile: Profile, dialect: Dialect | None, source: Source) -> str:
+    """The next commands, or where to look; one on each line."""
     name = profile.name
     if names_model(failure):
-        return f"gwproxy models {name}, then: gwproxy profile set {name} model=…"
+        return f"gwproxy models {name}\ngwproxy profile set {name} model=MODEL"
     if failure.status == _WRONG_METHOD or failure.kind is FailureKind.NOT_FOUND:
         return _address_hint(profile, dialect)
     match failure.kind:
         case FailureKind.AUTHENTICATION:
-            return f"gwproxy profile key {name}"
+            return renewal(name, source)
         case FailureKind.UPSTREAM:
             return _address_hint(profile, dialect)
         case FailureKind.PERMISSION:
@@ -152,7 +160,8 @@ def hint_for(failure: Failure, profile: Profile, dialect: Dialect | None) -> str
 
 def _address_hint(profile: Profile, dialect: Dialect | None) -> str:
     setting = profile.lister.base if dialect is None else FACTS[dialect].base
-    return f"gwproxy profile set {profile.name} {setting}=…   (now {profile.base(setting)})"
+    now = profile.base(setting)
+    return f"the address is {now} now:\ngwproxy profile set {profile.name} {setting}=URL"
 
 
 def learned_from(profile: Profile, verdicts: Iterable[Verdict]) -> tuple[Learned, ...]:

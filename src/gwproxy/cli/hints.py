@@ -1,0 +1,67 @@
+"""What comes next, and what is worth a warning, out of the state that this machine is in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gwproxy.cli.output import Output
+from gwproxy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.profile import Profile
+    from gwproxy.profiles.store import Config
+
+
+def chosen_profile(config: Config, name: str | None = None) -> Profile:
+    """The profile called `name`, or the default one; where there is none yet, the demo if a
+    gateway runs with it. Raises ConfigError."""
+    try:
+        return config.profile(name)
+    except ConfigError:
+        if name or config.profiles or not _demo_runs(config):
+            raise
+        return config.profile("demo")
+
+
+def _demo_runs(config: Config) -> bool:
+    import asyncio
+
+    from gwproxy.cli.running import find_gateway
+    from gwproxy.profiles.local_token import local_token
+    from gwproxy.proxy import holder
+
+    async def told() -> object:
+        url, health = await find_gateway(config)
+        if health.get("name") != "gwproxy":
+            return None
+        return (await holder.ask(url, "/v1/status", local_token().reveal())).get("default")
+
+    return asyncio.run(told()) == "demo"
+
+
+def warn_of_window(output: Output, profile: Profile) -> None:
+    """Say that nobody knows how much the model can read: a tool then believes what it likes (Claude
+    Code: 200,000 tokens, or a million) and does not sum its conversation up in time."""
+    if profile.context_window is None and not profile.is_built_in:
+        output.warn(f"nobody here knows the context window of {profile.model}; tools guess then")
+        output.next(f"gwproxy profile set {profile.name} context_window=TOKENS")
+
+
+def tools_set_up() -> list[str]:
+    """The names of the tools that setup has pointed at the gateway."""
+    from gwproxy.clients.change import claimed_targets
+
+    try:
+        return sorted({claim.client for _, claim in claimed_targets()})
+    except ConfigError:
+        return []  # setup itself says what is wrong with the record
+
+
+def tool_here() -> str:
+    """A tool that is on this machine; the most used one where none is."""
+    import shutil
+
+    from gwproxy.clients.known import CLIENTS
+
+    here = (name for name, client in CLIENTS.items() if shutil.which(client.PROGRAM))
+    return next(here, "claude-code")
