@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from gwproxy.simulator import Refusal
 from support import responses_grammar
-from support.gateway import TOKEN, StartGateway, TestGateway
+from support.gateway import QUICK, TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider, seen
 from support.scripted import ScriptedUpstream, StartScripted, Visit, chat_answer, chat_stream
 from support.upstreams import (
@@ -83,7 +84,7 @@ async def test_every_provider_compacts_and_the_conversation_goes_on(
         assert b"Summary of the earlier conversation: " in each.generations[-1].raw
 
 
-def full_at(window: int, seen: list[int], words: Callable[[int], str]) -> Any:
+def full_at(window: int, seen: list[int], words: Callable[[int], str], status: int = 400) -> Any:
     """A provider whose window holds so many tokens, of four bytes; with room for its answer."""
 
     async def script(visit: Visit) -> None:
@@ -91,7 +92,7 @@ def full_at(window: int, seen: list[int], words: Callable[[int], str]) -> Any:
         seen.append(size)
         if size + 500 > window:
             error = json.dumps({"error": {"message": words(size), "type": "invalid_request_error"}})
-            await visit.answer(error.encode(), status=400)
+            await visit.answer(error.encode(), status=status)
         elif visit.json.get("stream"):
             await visit.open_stream()
             await visit.chunk(chat_stream("SUMMARY-77"))
@@ -108,21 +109,23 @@ def with_figures(size: int) -> str:
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("words", [with_figures, lambda _: "Input token length too long"])
+@pytest.mark.parametrize("status", [400, 413, 500, 200])
 @pytest.mark.parametrize("known", [True, False])
 async def test_at_a_full_window_the_oldest_outputs_go_until_it_fits(
     start_gateway: StartGateway,
     start_scripted: StartScripted,
     words: Callable[[int], str],
     stream: bool,
+    status: int,
     known: bool,
 ) -> None:
     """Nobody is billed for a refusal. Where the window is known there is none."""
     sizes: list[int] = []
-    upstream = await start_scripted(full_at(4000, sizes, words))
+    upstream = await start_scripted(full_at(4000, sizes, words, status))
     record = {"openai_url": upstream.url, "model": "m", "dialects": ["chat"]}
     gateway = await start_gateway({"up": record | ({"context_window": 4000} if known else {})})
-    status, told, headers = await post(gateway, [*steps(16, 900), TRIGGER], stream=stream)
-    assert status == 200, told
+    code, told, headers = await post(gateway, [*steps(16, 900), TRIGGER], stream=stream)
+    assert code == 200, told
     assert [item["type"] for item in told["output"]] == ["compaction"]
     assert sizes[-1] <= 4000
     assert len(sizes) <= (2 if known else 4)
@@ -130,6 +133,29 @@ async def test_at_a_full_window_the_oldest_outputs_go_until_it_fits(
     assert (b"output 0 " in last, b"output 15 " in last) == (False, True)
     assert b"fix the bug" in last
     assert "drop:messages.oldest_outputs" in headers["x-gwproxy-loss"]
+
+
+async def test_a_host_that_refuses_late_is_asked_again_behind_the_open_stream(
+    start_gateway: StartGateway, start_scripted: StartScripted
+) -> None:
+    sizes: list[int] = []
+    says = full_at(4000, sizes, with_figures)
+
+    async def script(visit: Visit) -> None:
+        if not sizes:
+            await visit.go_on.wait()
+        await says(visit)
+
+    upstream = await start_scripted(script)
+    record = {"openai_url": upstream.url, "model": "m", "dialects": ["chat"]}
+    gateway = await start_gateway({"up": record}, limits=replace(QUICK, early_status_s=0.0))
+    body = {"model": "m", "input": [*steps(16, 900), TRIGGER], "store": False, "stream": True}
+    async with gateway.post("/v1/responses", body) as response:
+        first = await response.content.readany()
+        (await upstream.visit()).go_on.set()
+        told = responses_grammar.check(first + await response.read())
+    assert [item["type"] for item in told["output"]] == ["compaction"]
+    assert len(sizes) == 2
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -207,6 +207,9 @@ class Exchange:
             result = await off_the_loop(lambda: bridge.reply(body), body, self._services.limits)
         if isinstance(result, Failure):
             await self._question.taught_by(result)
+            if await self._question.shortened(result):  # an overflow that was told with a 200
+                answer.close()
+                return await self._answered()
             return self._refuse(bridge.render(result))
         if (turn := self._question.turn) is not None:
             result = await turn.answered(result)
@@ -314,7 +317,9 @@ class Exchange:
         question, answer = self._question, self._answer
         if question.healed is not None:
             await self._services.healing.judge(question.healed, error.failure)
-        if answer is None or not await question.mend(error, answer):
+        if answer is None:
+            return self._refuse(error)
+        if not await question.shortened(error.failure) and not await question.mend(error, answer):
             return self._refuse(error)
         answer.close()
         return await self._answered()

@@ -175,7 +175,7 @@ class Bridge:
         expected = self._expected
         if failure.kind is not FailureKind.CONTEXT or not expected.summarises:
             return None
-        return compaction.fewer_tokens(expected.context.input_estimate, failure, expected.quirks)
+        return compaction.fewer_tokens(expected.context.input_estimate, failure)
 
     def count_request(self, body: bytes) -> bytes:
         """A body for the upstream's `count_tokens` route. Raises as `request` does."""

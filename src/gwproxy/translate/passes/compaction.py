@@ -60,19 +60,19 @@ _TURNS_GONE: Final = "[The beginning of the conversation is left out: it did not
 
 def most_tokens(quirks: Quirks) -> int:
     """The tokens that the window has for a history that is to be summarised."""
-    return int((quirks.context_window - _room(quirks)) / _ESTIMATE_MARGIN)
+    return int((quirks.context_window - _room(quirks.context_window)) / _ESTIMATE_MARGIN)
 
 
-def fewer_tokens(sent: int, failure: Failure, quirks: Quirks) -> int:
+def fewer_tokens(sent: int, failure: Failure) -> int:
     """How many to send after the window did not hold `sent` of them, both as we count."""
     needed, limit = failure.context_tokens, failure.context_limit
     if not needed or not limit or limit >= needed:
         return int(sent * _LESS)
-    return int(min(sent * max(limit - _room(quirks), 0) / needed / _ESTIMATE_MARGIN, sent * 0.9))
+    return int(min(sent * (limit - _room(limit)) / needed / _ESTIMATE_MARGIN, sent * 0.9))
 
 
-def _room(quirks: Quirks) -> int:
-    return min(_ROOM, quirks.context_window // 4)
+def _room(window: int) -> int:
+    return min(_ROOM, window // 4)
 
 
 def summarising(request: Request, most: float, losses: Losses) -> Request:
