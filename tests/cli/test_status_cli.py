@@ -114,7 +114,7 @@ def test_what_its_workers_could_not_do(
     assert "usage cannot be recorded: 1 since the start, the last for UnicodeEnc" in ran.stderr
     data = command("status", "--json").envelope["data"]
     assert (data["ledger"]["trouble"], data["ledger"]["lost"]) == ("", 1)
-    assert [one["failed"] for one in data["workers"]] == [1, 0, 0, 0]
+    assert [one["failed"] for one in data["workers"]] == [1, 0, 0, 0, 0, 0]
     assert "UnicodeEncodeError" in command("doctor").stdout
 
 

@@ -177,6 +177,24 @@ async def test_what_is_no_address_says_so(address: str) -> None:
     assert found.why
 
 
+async def test_what_nobody_foresaw_costs_one_image(
+    start_scripted: StartScripted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(encoded: str) -> str:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr("gwproxy.proxy.images.sniffed", stumble)
+    upstream = await start_scripted(show)
+    images = Images(QUICK, **ANYWHERE)
+    found = await images.fetch([f"{upstream.url}/a", "http://["])
+    await images.close()
+    assert [one.why for one in found.values()] == [
+        "it cannot be fetched (ZeroDivisionError)",
+        "that is no address",
+    ]
+    assert "nobody foresaw it" in caplog.text
+
+
 async def test_images_are_kept_for_the_next_turn_and_not_without_end(
     start_scripted: StartScripted,
 ) -> None:

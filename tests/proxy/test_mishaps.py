@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from gwproxy.profiles import learned
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import Profile
+from gwproxy.profiles.store import ServeSettings
+from gwproxy.proxy import app
+from gwproxy.proxy.calibration import Calibration
+from gwproxy.proxy.captures import Captures, listed
+from gwproxy.proxy.healing import Healing
+from gwproxy.proxy.ledger import Ledger, check
+from gwproxy.proxy.status import News
 from gwproxy.translate.streams import StreamBridge
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected
@@ -68,6 +77,80 @@ async def test_a_mistake_in_a_stream_never_looks_like_its_end(
         text = await response.text()
     assert "a mistake of its own" in text
     assert "message_stop" not in text
+
+
+AFTERWARDS: dict[str, tuple[object, str]] = {
+    "the log": (app, "shortened"),
+    "the news": (News, "add"),
+    "the capture": (Captures, "keep"),
+    "the ledger": (Ledger, "add"),
+    "the estimates": (Calibration, "learn"),
+    "the lesson": (Healing, "learn"),
+    "the file of lessons": (learned, "add"),
+}
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("which", AFTERWARDS)
+async def test_a_mistake_after_the_answer_neither_breaks_it_nor_is_silent(
+    start: Start,
+    which: str,
+    streamed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    gwproxy_home: Path,
+) -> None:
+    async def script(visit: Visit) -> None:
+        if "temperature" in visit.json:
+            words = {"error": {"message": "invalid temperature: only 1 is allowed"}}
+            await visit.answer(json.dumps(words).encode(), status=400)
+            return
+        await (stream if streamed else whole)(visit)
+
+    def stumble(*args: object, **named: object) -> None:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    where, name = AFTERWARDS[which]
+    monkeypatch.setattr(where, name, stumble)
+    kept = {"ledger": gwproxy_home / "usage.db", "captures": gwproxy_home / "captures"}
+    gateway, _ = await start(
+        script, serve=ServeSettings(capture=True), options={**kept, "learns": True}
+    )
+    for _ in range(2):
+        body = messages(stream=streamed, temperature=0.3)
+        async with gateway.post("/v1/messages", body) as response:
+            text = await response.text()
+            assert (response.status, "error" in text) == (200, False)
+            assert not streamed or text.rstrip().endswith('data: {"type":"message_stop"}')
+    services = gateway.server.gateway._services
+    await gateway.server.gateway.drain(5.0)
+    services.ledger.close()
+    services.captures.close()
+    assert "nobody foresaw it" in caplog.text
+    troubled = [one.state for one in services.workers if one.state.failed]
+    assert [one.last_failure for one in troubled] == ["ZeroDivisionError: nobody foresaw it"]
+    # What stands beside it was done all the same.
+    rows = check(kept["ledger"]) if which != "the ledger" else 2
+    assert (rows, len(listed(kept["captures"]))) == (2, 0 if which == "the capture" else 2)
+    assert len(learned.load()) == (0 if "lesson" in which else 1)
+
+
+async def test_a_mistake_in_a_ping_is_told_and_the_answer_comes(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.go_on.wait()
+        await stream(visit)
+
+    def stumble(self: StreamBridge) -> bytes:
+        upstream.visits[0].go_on.set()
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr(StreamBridge, "ping", stumble)
+    gateway, upstream = await start(script, limits=replace(QUICK, early_status_s=0.02))
+    async with gateway.post("/v1/messages", messages(stream=True)) as response:
+        assert "message_stop" in await response.text()
+    assert caplog.text.count("an open stream cannot be kept alive") == 1
 
 
 async def test_an_old_client_of_http_1_0(start: Start) -> None:

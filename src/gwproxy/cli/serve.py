@@ -209,9 +209,13 @@ def _say_where(server: Running, output: Output) -> None:
 async def _tend_keys(server: Running, output: Output) -> None:
     """Ask for the first key, and do what waited for a keyring that answers."""
     from gwproxy.profiles import credentials
+    from gwproxy.proxy.worker import words_of
 
-    await _say_key(server, output)
-    await asyncio.to_thread(credentials.settle)
+    try:
+        await _say_key(server, output)
+        await asyncio.to_thread(credentials.settle)
+    except Exception as error:  # noqa: BLE001 -- nobody waits for this task: it is told here
+        output.warn(f"the keyring cannot be looked after: {words_of(error)}")
 
 
 async def _say_key(server: Running, output: Output) -> None:

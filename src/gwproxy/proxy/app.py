@@ -138,20 +138,34 @@ class Gateway:
         return _told(record, told)
 
     def _keep(self, record: Record) -> None:
-        """Write the exchange to the log and, if it was one, to the ledger."""
+        """Write the exchange to the log and, if it was one, to the ledger. The client has its
+        answer, and each of these goes on without the others."""
+        steps = [self._log]
+        if record.tape is not None:
+            steps.append(self._capture)
+        if record.generating:
+            steps += [self._news.add, self._enter_in_ledger]
+        for step in steps:
+            with self._services.recording.piece_of_work():
+                step(record)
+
+    @staticmethod
+    def _log(record: Record) -> None:
         record.error = shortened(record.error)
         refused = record.status >= 400 and record.status != CLIENT_GONE
         # Whoever looks for a sign of life does so again and again: it would hide the others.
         told = logging.DEBUG if record.path in OPEN else logging.INFO
         LOGGER.log(logging.WARNING if refused else told, record)
-        if record.tape is not None:
-            secrets = (self.token.reveal(), *self._services.keys.ever_seen())
-            self._services.captures.keep(record.tape, record.fields(), secrets)
-        if record.generating:
-            self._news.add(record)
-            profile = self.routes.config.profiles.get(record.profile)
-            prices = profile.prices if profile else None
-            self._services.ledger.add(Entry.of(record, prices, time.time()))
+
+    def _capture(self, record: Record) -> None:
+        assert record.tape is not None
+        secrets = (self.token.reveal(), *self._services.keys.ever_seen())
+        self._services.captures.keep(record.tape, record.fields(), secrets)
+
+    def _enter_in_ledger(self, record: Record) -> None:
+        profile = self.routes.config.profiles.get(record.profile)
+        prices = profile.prices if profile else None
+        self._services.ledger.add(Entry.of(record, prices, time.time()))
 
     async def drain(self, patience_s: float) -> None:
         """Take no more requests; let the running ones end, then end them."""

@@ -14,13 +14,14 @@ from datetime import date
 from typing import Any, Final, TypeVar
 
 from gwproxy import paths
-from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.errors import GwproxyError
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.ageing import Sessions, begins
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.route import Route
+from gwproxy.proxy.worker import Worker
 from gwproxy.translate.errors.healing import Remedy, heal, is_refused_again
 from gwproxy.translate.hub import Failure
 from gwproxy.translate.quirks import QuirkValue
@@ -59,6 +60,11 @@ class Healing:
         self._sessions = Sessions()
         self._guesses: dict[tuple[str, str, tuple[str, ...]], None] = {}
         self._file = Live(paths.learned_file(), learned.load, _report) if keeps else None
+        self.worker = Worker(
+            "what providers teach cannot be kept",
+            "answers go on, and the next refusal teaches it again",
+            "what providers teach is kept again",
+        )
         if keeps and (count := learned.count_too_wide()):
             LOGGER.info("%d lessons of an older version are not used: they changed too much", count)
 
@@ -176,12 +182,9 @@ class Healing:
             return
         await self._change(learned.add, lessons)
 
-    @staticmethod
-    async def _change(change: Callable[[T], None], what: T) -> None:
-        try:
+    async def _change(self, change: Callable[[T], None], what: T) -> None:
+        with self.worker.piece_of_work():
             await asyncio.to_thread(change, what)
-        except ConfigError as error:
-            LOGGER.warning("what was learned cannot be kept: %s: %s", error.what, error.why)
 
 
 def _following(route: Route, lessons: Sequence[Lesson]) -> Route:

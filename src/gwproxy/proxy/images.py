@@ -23,7 +23,9 @@ import aiohttp
 from gwproxy import __version__
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.upstream import READ_ERRORS, failure_of
+from gwproxy.proxy.worker import words_of
 from gwproxy.translate.passes.media import IMAGE_TYPES, Fetched, sniffed
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -97,6 +99,9 @@ class Images:
             return Fetched(why=f"it took longer than {limit_s:g} s")
         except Failed as failed:
             return Fetched(why=failed.failure.message)
+        except Exception as error:  # noqa: BLE001 -- of somebody's web page; the others are fetched
+            LOGGER.warning("an image cannot be fetched (%s)", words_of(error))
+            return Fetched(why=f"it cannot be fetched ({type(error).__name__})")
         if not image.why:
             self._keep(address, image)
         return image

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from gwproxy.proxy.limits import Limits
+from gwproxy.proxy.log import LOGGER
 
 
 class _Stream(web.StreamResponse):
@@ -107,9 +108,11 @@ class Outlet:
         # A client that does not read has bytes waiting for it; more would only pile up.
         if self._request.protocol.writing_paused:
             return
-        data = self._ping()
-        if data:
-            try:
+        try:
+            if data := self._ping():
                 await self.write(data)
-            except ConnectionError:
-                self.close()  # the handler is being cancelled by the server
+        except ConnectionError:
+            self.close()  # the handler is being cancelled by the server
+        except Exception:  # noqa: BLE001 -- nobody waits for this task: it is told here or nowhere
+            LOGGER.exception("an open stream cannot be kept alive")
+            self.close()

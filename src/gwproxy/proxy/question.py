@@ -157,10 +157,12 @@ class Question:
     async def answered(self) -> None:
         """The upstream takes it as it is: what was changed for that is learned, or unlearned."""
         healing = self._services.healing
-        if self.healed is not None:
-            await healing.learn(self.healed)
-        elif self._trial is not None:
-            await healing.outgrown(self._trial)
+        # It is billed: whatever becomes of the lesson, the client gets its answer.
+        with self._services.recording.piece_of_work():
+            if self.healed is not None:
+                await healing.learn(self.healed)
+            elif self._trial is not None:
+                await healing.outgrown(self._trial)
         self._leave_trial()
 
     async def told(self) -> None:
@@ -168,7 +170,8 @@ class Question:
         if self.turn is not None and self.turn.forgets:
             forgets: dict[str, QuirkValue] = {"keeps_responses": False}
             remedy = Remedy("it says that it keeps no responses", forgets)
-            await self._services.healing.learn(Healed(self.route, remedy, ""))
+            with self._services.recording.piece_of_work():
+                await self._services.healing.learn(Healed(self.route, remedy, ""))
 
     async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
         """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
@@ -204,8 +207,9 @@ class Question:
         """Keep what an answer taught that was billed: it is not asked again for that."""
         healing = self._services.healing
         if failure.code == UNHEEDED:
-            for healed in healing.remedies(failure, self.route, faithful=True):
-                await healing.learn(healed)
+            with self._services.recording.piece_of_work():
+                for healed in healing.remedies(failure, self.route, faithful=True):
+                    await healing.learn(healed)
 
     async def shortened(self, failure: Failure) -> bool:
         """Put a history that is to be summarised with less of it, where the window did not hold it:
@@ -261,9 +265,10 @@ class Question:
         usage = record.usage = bridge.tally.usage
         record.losses = tuple(bridge.tally.losses)
         if not bridge.relays and bridge.input_estimate:
-            self._services.calibration.learn(
-                record.profile, self.factor, bridge.input_estimate, usage.input_total
-            )
+            with self._services.recording.piece_of_work():
+                self._services.calibration.learn(
+                    record.profile, self.factor, bridge.input_estimate, usage.input_total
+                )
 
     def _new_bridge(self, route: Route) -> Bridge:
         return Bridge(

@@ -37,5 +37,7 @@ class Services:
     lanes: Lanes
     captures: Captures
     images: Images
+    recording: Worker
+    """Over what is done with an exchange that has been answered."""
     workers: tuple[Worker, ...]
     """Those in the background, for `status`."""

@@ -172,6 +172,12 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
     find_key = options.find_key or partial(
         credentials.resolve_for_use, commands=commands, in_force=in_force
     )
+    healing = Healing(keeps=options.learns)
+    recording = Worker(
+        "what came of an exchange cannot be written down",
+        "answers go on",
+        "what comes of exchanges is written down again",
+    )
     return Services(
         Upstream(options.limits),
         Keys(find_key, commands.end),
@@ -180,13 +186,17 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
         Counters(),
         ledger,
         conversations,
-        healing=Healing(keeps=options.learns),
+        healing=healing,
         thoughts=ThoughtMemory(),
         standing=Standing(),
         lanes=Lanes(),
         captures=captures,
         images=Images(options.limits, options.may_reach),
-        workers=(ledger.worker, conversations.worker, captures.worker, following),
+        recording=recording,
+        workers=(
+            *(ledger.worker, conversations.worker, captures.worker, healing.worker),
+            *(recording, following),
+        ),
     )
 
 

@@ -176,6 +176,8 @@ class Upstream:
                 await answer.read_leftover()
         except TimeoutError:
             LOGGER.debug("an upstream did not end its answer after the last event")
+        except Exception:  # noqa: BLE001 -- nobody waits for this task: it is told here or nowhere
+            LOGGER.exception("what follows an upstream's last event cannot be read")
         finally:
             answer.reclaimed = False
             answer.close()

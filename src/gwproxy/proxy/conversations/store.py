@@ -144,7 +144,11 @@ class Conversations:
     async def _run(self, ask: Callable[[Database], T]) -> T:
         if self._path is None:
             raise Trouble("responses are not kept here")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
+        except RuntimeError:  # of a thread that was ended: an answer has outlived the server
+            raise Trouble("the gateway is stopping") from None
+        return await work
 
     def close(self) -> None:
         """Write what waits, and end the thread. Not for the loop."""
