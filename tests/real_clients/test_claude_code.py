@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from gwproxy.simulator import Delivery, Ending, Refusal
-from gwproxy.simulator.conversation import Called, Returned
+from gwproxy.simulator.conversation import Answer, Asked, Call, Called, Returned
 from real_clients.coding_tools import CLAUDE_CODE
 from real_clients.installed import needs
 from real_clients.stage import SetStage
@@ -132,3 +134,32 @@ async def test_one_refused_member_goes_and_nothing_else(
     assert heads == heads[:1] * len(turns)
     cached = [turn.figures.cached for turn in turns if turn.figures]
     assert all(before < after for before, after in pairwise(cached)), cached
+
+
+@pytest.mark.parametrize(
+    ("verdict", "runs"),
+    [("<block>no</block>", True), ("<block>yes</block>", False), ("Bananas are yellow.", False)],
+)
+@pytest.mark.parametrize("upstream", ["chat-only", "anthropic-only"])
+async def test_auto_mode_checks_by_itself_where_nobody_judges(
+    set_stage: SetStage, tmp_path: Path, upstream: str, verdict: str, runs: bool
+) -> None:
+    """It is told so before anybody is billed, and what it cannot make out it does not run."""
+    kept = tmp_path / "home" / "precious"
+    call = Call("Bash", json.dumps({"command": f"rm -rf {kept}", "description": "Clean up"}))
+
+    def conversation(asked: Asked) -> Answer:
+        if not asked.tools:  # its own check, by the same model
+            return Answer(verdict)
+        called = any(isinstance(entry, Returned) for entry in asked.entries)
+        return Answer("FINISHED") if called else Answer(thinking="Hm.", calls=(call,))
+
+    stage = await set_stage(UPSTREAMS[upstream], conversation)
+    kept.mkdir()
+    command = ["claude", "-p", "Clean up.", "--permission-mode", "auto"]
+    ran = await stage.run(command, {"IS_SANDBOX": "1", **stage.by_hand()})
+    assert (ran.code, ran.stdout.strip()) == (0, "FINISHED"), ran
+    assert kept.exists() is not runs, ran
+    assert b'"safeguards"' not in b"".join(one.raw for one in stage.provider.requests)
+    checks = [one for one in stage.provider.generations if not one.body.get("tools")]
+    assert checks and all(one.status == 200 for one in stage.provider.generations)
