@@ -657,7 +657,7 @@ async def test_tokens_of_an_unknown_conversation_are_not_counted(gateway: TestGa
         ("GET", "/resp_1/cancel", 405),
         ("GET", "/input_tokens", 405),
         ("GET", "/resp_1/other", 404),
-        ("POST", "/compact", 404),
+        ("GET", "/compact", 405),
     ],
 )
 async def test_what_is_no_route_of_ours(
@@ -668,6 +668,6 @@ async def test_what_is_no_route_of_ours(
 
 async def test_a_route_that_is_missing_is_not_a_missing_model(gateway: TestGateway) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}  # as OpenAI's SDKs say it
-    async with gateway.session.post(f"{gateway.url}{RESPONSES}/compact", headers=headers) as got:
+    async with gateway.session.post(f"{gateway.url}{RESPONSES}/no/where", headers=headers) as got:
         assert got.status == 404
         assert (await got.json())["error"]["code"] == "unknown_url"

@@ -18,7 +18,7 @@ from gwproxy.translate.hub import OutputFormat, Request, Stop, Usage
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
-from gwproxy.translate.passes.recall import Thoughts, session_of
+from gwproxy.translate.passes.recall import NOWHERE, Place, Thoughts, place_of
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, splice
 from gwproxy.translate.wire.fields import Rejected
@@ -79,7 +79,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     were `flattened` on the way up. `names` maps its calls, `stops` are the sequences looked for
     here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
     stand in the text. `told_format` is what the prompt alone asks for. `thoughts` remembers what
-    was thought before calls, under `session`; None where nothing is to be remembered.
+    was thought before calls, at `place`; None where nothing is to be remembered.
     `input_factor` calibrates estimates of tokens. With `summarises` its text is a summary, which
     the client gets sealed; with `ordered` the upstream is to give one itself.
     """
@@ -99,7 +99,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     leaks: frozenset[str] = frozenset()
     told_format: OutputFormat | None = None
     thoughts: MutableMapping[str, Thoughts] | None = None
-    session: str = ""
+    place: Place = NOWHERE
     summarises: bool = False
     ordered: bool = False
 
@@ -151,16 +151,16 @@ class Expected(Struct, frozen=True, kw_only=True):
             names=names,
             leaks=leaks,
             thoughts=self.thoughts if hears else None,
-            session=self.spoken_in if hears else "",
+            place=self.spoken_at if hears else NOWHERE,
         )
 
     @property
-    def spoken_in(self) -> str:
-        """The session of a request that was relayed, which nobody has read."""
+    def spoken_at(self) -> Place:
+        """Where the answer stands to a request that was relayed, which nobody has read."""
         try:
-            return session_of(self.client.parse_request(self.relayed, Losses()))
+            return place_of(self.client.parse_request(self.relayed, Losses()))
         except (Rejected, jsonio.NotJson):
-            return ""
+            return NOWHERE
 
     def calibrated(self, estimate: int) -> int:
         return max(1, round(estimate * self.input_factor))

@@ -22,11 +22,12 @@ from gwproxy.translate.passes.format import in_words
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import (
+    NOWHERE,
     Thoughts,
     is_more_than_name,
     name_in,
+    place_of,
     recalled,
-    session_of,
 )
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
@@ -218,9 +219,9 @@ class Outgoing(Struct, frozen=True):
         request = structs.replace(
             request, model=self.model, stream=self.streams, client=expected.client.facts
         )
-        session = ""
+        place = NOWHERE
         if expected.thoughts is not None:
-            session = session_of(request)
+            place = place_of(request)
             request = recalled(request, expected.thoughts)
         request = expected.names.inward(request, losses)
         wraps = expected.client.facts.arguments != "object"
@@ -228,7 +229,7 @@ class Outgoing(Struct, frozen=True):
         expected = structs.replace(
             expected,
             stops=stops,
-            session=session,
+            place=place,
             wrapped=wrapped_tools(request, quirks) if wraps else expected.wrapped,
             leaks=frozenset(functions if quirks.leaked_tools else ()),
         )

@@ -151,7 +151,7 @@ class _Hearing:
         if self._listener is None:
             if not any(type(event) is Open for event in events):
                 return
-            self._listener = Listener(self._expected.spoken_in, memory)
+            self._listener = Listener(self._expected.spoken_at, memory)
         self._listener.feed(self._sequencer.feed(events))
 
     def named(self, name: str) -> None:

@@ -57,7 +57,7 @@ class Pipe:
         told = expected.told_format
         self._fitted = None if told is None else FittedAnswer(told, tally.losses, live=live)
         self._summary = _summary_of(expected)
-        self._listener = None if thoughts is None else Listener(expected.session, thoughts)
+        self._listener = None if thoughts is None else Listener(expected.place, thoughts)
         self.failure: Failure | None = None
         self.over = False
 

@@ -22,7 +22,7 @@ from gwproxy.translate.hub import (
     Text,
     Turn,
 )
-from gwproxy.translate.passes.recall import Thoughts, key_of, recalled, session_of
+from gwproxy.translate.passes.recall import Place, Thoughts, key_of, recalled, session_of
 from gwproxy.translate.stages.listener import Listener
 
 SEAL = Seal("kimi", "signature", "abc")
@@ -49,7 +49,7 @@ def heard(
     *calls: tuple[str, str], session: str = OPENING, seal: Seal | None = None
 ) -> dict[str, Thoughts]:
     memory: dict[str, Thoughts] = {}
-    Listener(session, memory).feed(answer(*calls, seal=seal))
+    Listener(Place(session), memory).feed(answer(*calls, seal=seal))
     return memory
 
 
@@ -123,11 +123,15 @@ def test_bare_words_of_a_client_get_their_seal_back(copy: str) -> None:
     assert again.turns[1].blocks[0] == Reasoning("so be it", SEAL)
 
 
-def answered(said: str, thought: str, signature: str, memory: dict[str, Thoughts]) -> None:
+def answered(
+    said: str, thought: str, signature: str, memory: dict[str, Thoughts], behind: int = 0
+) -> None:
+    """The model says it behind so many answers."""
     sealed = Close(0, Seal("kimi", "signature", signature))
     thinking: list[Event] = [Start(), Open(0, "reasoning"), Delta(0, thought), sealed]
     saying: list[Event] = [Open(1, "text"), Delta(1, said), Close(1)]
-    Listener(OPENING, memory).feed([*thinking, *saying, Finish(Stop(StopReason.END)), End()])
+    place = Place(OPENING, behind)
+    Listener(place, memory).feed([*thinking, *saying, Finish(Stop(StopReason.END)), End()])
 
 
 def signatures(memory: dict[str, Thoughts], *answers: tuple[Reasoning | Text, ...]) -> list[str]:
@@ -148,15 +152,23 @@ def test_words_without_a_call_are_known_by_what_was_said_after_them() -> None:
     assert signatures(memory, (said,)) == [""]  # nobody asks for these thoughts
 
 
-def test_the_same_answer_twice_is_told_apart_by_its_thoughts_or_not_at_all() -> None:
+def test_the_same_answer_twice_is_told_apart_by_its_place() -> None:
+    """Whatever is said later: a longer history keeps the bytes of the shorter one."""
     memory: dict[str, Thoughts] = {}
-    answered("OK.", "first", "s1", memory)
-    answered("OK.", "second", "s2", memory)
-    twice = (Reasoning("first"), Text("OK.")), (Reasoning("second"), Text("OK."))
-    assert signatures(memory, *twice) == ["s1", "s2"]
-    assert signatures(memory, twice[0]) == ["s1"]
-    answered("OK.", "first", "s3", memory)
-    assert signatures(memory, *twice, twice[0]) == ["", "s2", ""]
+    same = (Reasoning("hm"), Text("OK."))
+    for behind in range(3):
+        answered("OK.", "hm", f"s{behind}", memory, behind)
+        told = [f"s{number}" for number in range(behind + 1)]
+        assert signatures(memory, *[same] * (behind + 1)) == told
+
+
+def test_in_a_history_that_was_cut_the_words_tell_which_is_which_or_nothing_does() -> None:
+    memory: dict[str, Thoughts] = {}
+    for behind, thought in ((5, "first"), (6, "second"), (7, "first")):
+        answered("OK.", thought, f"s{behind}", memory, behind)
+    first, second = ((Reasoning(thought), Text("OK.")) for thought in ("first", "second"))
+    assert signatures(memory, second, first) == ["s6", ""]
+    assert signatures(memory, first, second, first) == ["", "s6", ""]
 
 
 def test_a_call_that_comes_twice_gets_nobody_elses_thoughts() -> None:
@@ -169,8 +181,8 @@ def test_a_call_that_comes_twice_gets_nobody_elses_thoughts() -> None:
 def test_a_broken_answer_and_one_without_calls_teach_nothing() -> None:
     memory: dict[str, Thoughts] = {}
     broken = [*answer(("c", "{}"))[:-2], Fail(Failure(FailureKind.UPSTREAM, "cut", 502))]
-    Listener("", memory).feed(broken)
-    Listener("", memory).feed(answer())
+    Listener(Place(""), memory).feed(broken)
+    Listener(Place(""), memory).feed(answer())
     assert memory == {}
 
 

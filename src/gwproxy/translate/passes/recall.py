@@ -9,9 +9,11 @@ own affair.
 
 A call is known by its id, of which some clients keep only letters and digits (openclaw/openclaw),
 and by its arguments and session besides: Kimi counts its ids from zero in each conversation
-(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md). Where a conversation
-has the same call or the same "OK." twice the words must tell which is which; where they do not,
-nothing is put back, for a signature in the wrong place is a refusal.
+(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md). Words are known by the
+place at which they were said: a history that only grows gets the same thoughts back, turn by turn,
+whatever is said later. Where a client has cut its history, and it has the same call or the same
+"OK." twice, the words thought must tell which is which; where they do not, nothing is put back, for
+a signature in the wrong place is a refusal.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -29,6 +31,17 @@ from gwproxy.translate.hub import Call, Reasoning, Request, Seal, Text, Turn
 from gwproxy.translate.wire import jsonio
 
 Thoughts: TypeAlias = tuple[Reasoning, ...]
+
+
+class Place(NamedTuple):
+    """Where in which conversation an answer stands: behind so many of the model's answers."""
+
+    session: str
+    answers: int = 0
+
+
+NOWHERE: Final = Place("")
+
 
 _SEPARATORS: Final = re.compile(r"[^a-zA-Z0-9]+")
 _NAME: Final = "name"
@@ -40,9 +53,10 @@ def key_of(session: str, call_id: str, arguments: str) -> str:
     return f"{_SEPARATORS.sub('', call_id)}:{_digest(session, _canonical(arguments))}"
 
 
-def _key_of_words(session: str, said: str) -> str:
-    """Under what the thoughts of an answer without a call are kept."""
-    return f"said:{_digest(session, _run_together(said).encode('utf-8', 'replace'))}"
+def _keys_of_words(place: Place, said: str) -> tuple[str, str]:
+    """Under what the thoughts of an answer without a call are kept: where it was said, anywhere."""
+    anywhere = f"said:{_digest(place.session, _run_together(said).encode('utf-8', 'replace'))}"
+    return f"{anywhere}:{place.answers}", anywhere
 
 
 def _run_together(text: str) -> str:
@@ -77,21 +91,26 @@ def session_of(request: Request) -> str:
     return hashlib.sha256("\0".join(words).encode("utf-8", "replace")).hexdigest()
 
 
+def place_of(request: Request) -> Place:
+    """Where the answer to `request` stands."""
+    return Place(session_of(request), sum(turn.role == "assistant" for turn in request.turns))
+
+
 # --- of an answer --------------------------------------------------------------------------------
 
 
 def keep(
     memory: MutableMapping[str, Thoughts],
-    session: str,
+    place: Place,
     calls: Iterable[tuple[str, str]],
     said: str,
     thoughts: Thoughts,
 ) -> None:
     """Remembers the `thoughts` of an answer that made `calls` (ids and arguments) or `said` this.
     Without a call only a seal is worth it: the words come back by themselves, or are not missed."""
-    keys = [key_of(session, call_id, arguments) for call_id, arguments in calls]
+    keys = [key_of(place.session, call_id, arguments) for call_id, arguments in calls]
     if not keys and any(thought.is_signed for thought in thoughts):
-        keys = [_key_of_words(session, said)]
+        keys = [*_keys_of_words(place, said)]
     for key in keys:
         known = memory.get(key)
         if known is not None and known != thoughts:
@@ -135,8 +154,11 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
     """`request` with remembered thoughts on assistant turns that have none, or bare copies."""
     if not memory:
         return request  # hashing every call of a long history for nothing costs a millisecond
-    session = session_of(request)
-    keys = [tuple(dict.fromkeys(_keys(turn, session))) for turn in request.turns]
+    session, answers = session_of(request), 0
+    keys: list[tuple[str, ...]] = []
+    for turn in request.turns:
+        keys.append(tuple(dict.fromkeys(_keys(turn, Place(session, answers)))))
+        answers += turn.role == "assistant"
     often: dict[str, int] = {}
     for key in chain.from_iterable(keys):
         often[key] = often.get(key, 0) + 1
@@ -149,7 +171,7 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
     return structs.replace(request, turns=turns)
 
 
-def _keys(turn: Turn, session: str) -> Iterator[str]:
+def _keys(turn: Turn, place: Place) -> Iterator[str]:
     """Of the turn's calls, or else of its words; none where the client kept what is sealed."""
     copies = [block for block in turn.blocks if type(block) is Reasoning]
     if turn.role != "assistant" or any(copy.is_sealed for copy in copies):
@@ -158,10 +180,10 @@ def _keys(turn: Turn, session: str) -> Iterator[str]:
     for block in turn.blocks:
         if type(block) is Call:
             called = True
-            yield key_of(session, block.id, block.arguments)
+            yield key_of(place.session, block.id, block.arguments)
     if not called:
         said = "".join(block.text for block in turn.blocks if type(block) is Text)
-        yield _key_of_words(session, said)
+        yield from _keys_of_words(place, said)
 
 
 def _recalled(

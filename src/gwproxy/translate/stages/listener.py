@@ -6,17 +6,17 @@ from collections.abc import Iterable, MutableMapping
 
 from gwproxy.translate.events import Close, Delta, End, Event, Open
 from gwproxy.translate.hub import Reasoning
-from gwproxy.translate.passes.recall import Thoughts, keep
+from gwproxy.translate.passes.recall import Place, Thoughts, keep
 
 
 class Listener:
     """Hears an answer on its way to the client and, when it ends well, keeps the thoughts that led
     to its calls or words."""
 
-    __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_said", "_session", "_thoughts")
+    __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_place", "_said", "_thoughts")
 
-    def __init__(self, session: str, memory: MutableMapping[str, Thoughts]) -> None:
-        self._session = session
+    def __init__(self, place: Place, memory: MutableMapping[str, Thoughts]) -> None:
+        self._place = place
         self._memory = memory
         self._opened: Open | None = None
         self._pieces: list[str] = []
@@ -38,7 +38,7 @@ class Listener:
                 self._close(event)  # type: ignore[arg-type]
             elif kind is End and self._thoughts:
                 said, thoughts = "".join(self._said), tuple(self._thoughts)
-                keep(self._memory, self._session, self._calls, said, thoughts)
+                keep(self._memory, self._place, self._calls, said, thoughts)
 
     def _close(self, close: Close) -> None:
         opened, text = self._opened, "".join(self._pieces)
