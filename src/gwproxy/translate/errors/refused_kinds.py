@@ -44,6 +44,12 @@ FUNCTIONS_ONLY: Final = (
             "'function'",
         },
     ),
+    *rules(
+        "the client's own tools are the only ones that are taken",
+        off("hosted_tools"),
+        "https://docs.pydantic.dev/latest/errors/validation_errors/#literal_error",
+        {r"^tools\.\d+\.type: Input should be 'custom'": "tools.4.type: Input should be 'custom'"},
+    ),
 )
 
 KINDS_OF_ITEMS: Final = (
