@@ -29,7 +29,20 @@ SPELLINGS = [
     "{ a = 1, x-y = { b = [2] } }",
     '{ "k.k" = "v", b.a = 3 }',
     "{}",
+    # TOML 1.1
+    "{\n  a = 1,\n  b.a = [\n2 ],\n}",
+    "{ # no member\n}",
+    "{ a = { model = 0x1, }, }",
+    "{\n  a = 1,\n  b = { a = 2, b = 3\n}\n}",
 ]
+
+# The same as TOML 1.0 has it.
+_IN_1_0 = {
+    "{\n  a = 1,\n  b.a = [\n2 ],\n}": "{ a = 1, b.a = [2] }",
+    "{ # no member\n}": "{}",
+    "{ a = { model = 0x1, }, }": "{ a = { model = 1 } }",
+    "{\n  a = 1,\n  b = { a = 2, b = 3\n}\n}": "{ a = 1, b = { a = 2, b = 3 } }",
+}
 
 
 @dataclass
@@ -44,7 +57,8 @@ _key_parts = st.lists(st.sampled_from(NAMES), min_size=1, max_size=2)
 
 @st.composite
 def documents(draw: DrawFn) -> Document:
-    """Whatever tomllib accepts of what this draws, with LF or CRLF, perhaps a BOM."""
+    """Whatever tomllib accepts of what this draws, once TOML 1.1 is said in 1.0; with LF or CRLF,
+    perhaps a BOM."""
     comments: list[str] = []
     lines: list[str] = []
 
@@ -69,8 +83,10 @@ def documents(draw: DrawFn) -> Document:
     body = "\n".join(lines) + draw(st.sampled_from(["", "\n", "\n\n"]))
     newline = draw(st.sampled_from(["\n", "\n", "\r\n"]))
     text = body.replace("\n", newline)
+    for spelling, older in _IN_1_0.items():
+        body = body.replace(spelling, older)
     try:
-        value = tomllib.loads(text)
+        value = tomllib.loads(body.replace("\n", newline))
     except tomllib.TOMLDecodeError:
         assume(False)  # a duplicate key or table: not a document
     return Document(draw(st.sampled_from(["", "", "\ufeff"])) + text, value, comments)

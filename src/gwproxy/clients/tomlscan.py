@@ -1,7 +1,7 @@
 """Finds where the statements of a TOML text stand.
 
-The text has been accepted by `tomllib` before: this scan checks nothing, it only has to agree
-with it on where strings, lists and comments end. Grammar: https://toml.io/en/v1.0.0
+The text has been read before: this scan checks nothing, it only has to agree with the reader on
+where strings, lists and comments end. Grammar: https://toml.io/en/v1.1.0
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _REST = re.compile(r"[ \t]*(?:#[^\n]*)?\r?\n?")
 _HEADER = re.compile(r"[ \t\ufeff]*\[\[?")
 # One space may stand in it: between a date and its time of day.
 _SCALAR = re.compile(r"[^\s,=\[\]{}#\"']+(?: [0-9][^\s,=\[\]{}#\"']*)?")
-_STRING = re.compile(
+STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:[^"\\\n]|\\.)*"'
@@ -26,8 +26,8 @@ _STRING = re.compile(
 )
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _NESTED_BLANK = re.compile(r"(?:[\s,=]|#[^\n]*)+")
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
-_PLAIN_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))")
+_PLAIN_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ def statements(text: str) -> list[Statement]:
             continue
         header = _HEADER.match(text, at)
         if header:
-            section, name_end = _dotted(text, header.end())
+            section, name_end = dotted_key(text, header.end())
             content_end = text.index("]", name_end) + (2 if header[0].endswith("[[") else 1)
             end = _end(_REST, text, content_end)
             found.append(Statement(section, section, at, content_end, end, None))
         else:
-            key, key_end = _dotted(text, at)
+            key, key_end = dotted_key(text, at)
             value_start = _end(_GAP, text, key_end + 1)
-            value_end = _value_end(text, value_start)
+            value_end = end_of_value(text, value_start)
             end = _end(_REST, text, value_end)
             span = (value_start, value_end)
             found.append(Statement((*section, *key), section, at, value_end, end, span))
@@ -79,12 +79,12 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _dotted(text: str, at: int) -> tuple[MemberPath, int]:
+def dotted_key(text: str, at: int) -> tuple[MemberPath, int]:
     """The parts of a dotted key, and the offset of what follows its white space."""
     parts: list[str] = []
     while True:
         at = _end(_GAP, text, at)
-        match = _BARE_KEY.match(text, at) or _STRING.match(text, at)
+        match = _BARE_KEY.match(text, at) or STRING.match(text, at)
         assert match is not None
         parts.append(_unquoted(match[0]))
         at = _end(_GAP, text, match.end())
@@ -100,17 +100,18 @@ def _unquoted(key: str) -> str:
 
 
 def _character(escape: re.Match[str]) -> str:
-    if code := escape[1] or escape[2]:
+    if code := escape[1] or escape[2] or escape[3]:
         return chr(int(code, 16))
-    return _PLAIN_ESCAPES.get(escape[3], escape[3])
+    return _PLAIN_ESCAPES.get(escape[4], escape[4])
 
 
-def _value_end(text: str, at: int) -> int:
+def end_of_value(text: str, at: int) -> int:
+    """Where the value that begins at `at` ends."""
     depth = 0
     while True:
         character = text[at]
         if character in "\"'":
-            at = _end(_STRING, text, at)
+            at = _end(STRING, text, at)
         elif character in "[{":
             depth, at = depth + 1, at + 1
         elif character in "]}":

@@ -1,24 +1,24 @@
 """Changes single keys of TOML text, and no other byte.
 
-Theory of operation: `tomllib` says what the values are and what is wrong with a file; a scan of
-the statements (`tomlscan`) says where they stand. An edit is a few splices of whole statements
-or of one value, and the result is read again and compared before anybody sees it.
+Theory of operation: `tomllib` says what the values are and what is wrong with a file, once what
+only TOML 1.1 has is said in 1.0 (`toml11`); a scan of the statements (`tomlscan`) says where they
+stand. An edit is a few splices of whole statements or of one value, and the result is read again
+and compared before anybody sees it.
 
 A new key goes behind the last key of its table. A new table goes to the end of the file, where
-it is legal whatever stands before it. Inside an inline table, which is one value on one line,
-the whole value is written anew. Comments stay. (tomlkit, which edits our own config.toml, refuses
+it is legal whatever stands before it. Inside an inline table only the member changes
+(`tomlinline`). Comments stay. (tomlkit, which edits our own config.toml, refuses
 a byte order mark, and puts a key into the wrong table behind `a.b.c = 1`.)
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
-from datetime import date, datetime, time
 from typing import Final
 
+from gwproxy.clients import toml11, tomlinline
 from gwproxy.clients.document import (
     ABSENT,
     MemberPath,
@@ -34,22 +34,29 @@ from gwproxy.clients.document import (
     with_value,
     without,
 )
+from gwproxy.clients.tomlinline import key_text, rendered
 from gwproxy.clients.tomlscan import Statement, statements
 
 _BOM = "\ufeff"
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _BLANK_LINE = re.compile(r"^[ \t]*\r?\n", re.MULTILINE)
 _BLANK_ABOVE = re.compile(r"\n(\r?\n)\Z")
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)| \(at end of document\)")
 
 
 def read(text: str) -> Tree:
+    # A byte order mark is legal by TOML 1.1 and common on Windows; tomllib refuses it.
+    text = text.removeprefix(_BOM)
     try:
-        # A byte order mark is legal by TOML 1.1 and common on Windows; tomllib refuses it.
-        return tomllib.loads(text.removeprefix(_BOM))
-    # RecursionError: brackets in brackets, deeper than the parser goes.
+        return tomllib.loads(text)
+    except RecursionError as error:  # brackets in brackets, deeper than the parser goes
+        raise _uneditable(text, str(error), text, []) from None
+    except tomllib.TOMLDecodeError:
+        splices = toml11.as_1_0(text)
+    said = spliced(text, splices)
+    try:
+        return tomllib.loads(said)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise _uneditable(text, str(error)) from None
+        raise _uneditable(text, str(error), said, splices) from None
 
 
 def assign(text: str, path: MemberPath, value: Value) -> str:
@@ -61,15 +68,15 @@ def assign(text: str, path: MemberPath, value: Value) -> str:
     found = statements(text)
     holder = _holder(found, path)
     if holder is not None:
-        splices = [_rewritten(tree, holder, path, value)]
+        expected = with_value(tree, path, value)
+        return proven(read, _in_value(text, holder, path, value), expected)
+    # What is there has headers of its own, and they would contradict the new value.
+    text = remove(text, path)
+    found = statements(text)
+    if isinstance(value, dict):
+        splices = _new_table(text, path, value)
     else:
-        # What is there has headers of its own, and they would contradict the new value.
-        text = remove(text, path)
-        found = statements(text)
-        if isinstance(value, dict):
-            splices = _new_table(text, path, value)
-        else:
-            splices = _new_key(text, found, path, value)
+        splices = _new_key(text, found, path, value)
     return proven(read, spliced(text, splices), with_value(tree, path, value))
 
 
@@ -85,24 +92,29 @@ def remove(text: str, path: MemberPath) -> str:
     found = statements(text)
     holder = _holder(found, path)
     if holder is not None and holder.path != path:
-        splices = [_rewritten(tree, holder, path, ABSENT)]
-    else:
-        splices = [_without_statement(text, each) for each in found if _is_below(path, each)]
-        kept = [each for each in found if not _is_below(path, each)]
-        for depth in range(len(path) - 1, 0, -1):
-            if not any(_is_below(path[:depth], each) for each in kept):
-                expected = without(expected, path[:depth])
+        assert holder.value is not None
+        text = tomlinline.remove(text, holder.value[0], path[len(holder.path) :])
+        return proven(read, text, _without_implied(expected, read(text), path))
+    splices = [_without_statement(text, each) for each in found if _is_below(path, each)]
+    kept = [each for each in found if not _is_below(path, each)]
+    for depth in range(len(path) - 1, 0, -1):
+        if not any(_is_below(path[:depth], each) for each in kept):
+            expected = without(expected, path[:depth])
     return proven(read, spliced(text, splices), expected)
 
 
 TOML: Final = TextFormat("toml", read, assign, remove)
 
 
-def _uneditable(text: str, message: str) -> Uneditable:
+def _uneditable(text: str, message: str, said: str, splices: list[Splice]) -> Uneditable:
+    """The error of a text that was read as `said`, at the place in the text itself."""
     position = _POSITION.search(message)
     reason = message[: position.start()] if position else message
     if position and position[1]:
-        return Uneditable(reason, int(position[1]), int(position[2]))
+        before = sum(len(line) + 1 for line in said.split("\n")[: int(position[1]) - 1])
+        at = toml11.position(before + int(position[2]) - 1, splices)
+        line_start = text.rfind("\n", 0, at) + 1
+        return Uneditable(reason, text.count("\n", 0, at) + 1, at - line_start + 1)
     lines = text.split("\n")
     return Uneditable(f"{reason} (at the end of the file)", len(lines), len(lines[-1]) + 1)
 
@@ -125,14 +137,19 @@ def _holder(found: list[Statement], path: MemberPath) -> Statement | None:
     )
 
 
-def _rewritten(tree: Tree, holder: Statement, path: MemberPath, value: Value) -> Splice:
+def _in_value(text: str, holder: Statement, path: MemberPath, value: Value) -> str:
     assert holder.value is not None
-    rest = path[len(holder.path) :]
-    if rest:
-        whole = lookup(tree, holder.path)
-        assert isinstance(whole, dict)
-        value = without(whole, rest) if value is ABSENT else with_value(whole, rest, value)
-    return (*holder.value, _inline(value))
+    if holder.path == path:
+        return spliced(text, [(*holder.value, rendered(value))])
+    return tomlinline.assign(text, holder.value[0], path[len(holder.path) :], value)
+
+
+def _without_implied(tree: Tree, now: Tree, path: MemberPath) -> Tree:
+    """`tree` without the parents of `path` that were only parts of its name, and are gone."""
+    for depth in range(len(path) - 1, 0, -1):
+        if lookup(now, path[:depth]) is ABSENT and lookup(tree, path[:depth]) == {}:
+            tree = without(tree, path[:depth])
+    return tree
 
 
 def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) -> list[Splice]:
@@ -142,14 +159,14 @@ def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) 
     siblings = [each for each in found if each.value and each.path[:-1] == table]
     if siblings:
         last = siblings[-1]
-        head = ".".join(map(_key, (*path[len(last.section) : -1], key)))
-        return [_line_behind(text, last, f"{head} = {_inline(value)}")]
+        head = ".".join(map(key_text, (*path[len(last.section) : -1], key)))
+        return [_line_behind(text, last, f"{head} = {rendered(value)}")]
     header = next((each for each in found if not each.value and each.path == table), None)
     if header is not None:
-        return [_line_behind(text, header, f"{_key(key)} = {_inline(value)}")]
+        return [_line_behind(text, header, f"{key_text(key)} = {rendered(value)}")]
     if table:
         return _new_table(text, table, {key: value})
-    line = f"{_key(key)} = {_inline(value)}{newline}"
+    line = f"{key_text(key)} = {rendered(value)}{newline}"
     if not found:
         gap = newline if text.strip(_BOM) and not text.endswith("\n") else ""
         return [(len(text), len(text), gap + line)]
@@ -161,8 +178,8 @@ def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) 
 def _new_table(text: str, path: MemberPath, value: Tree) -> list[Splice]:
     newline = _newline(text)
     end = len(text)
-    lines = [f"[{'.'.join(map(_key, path))}]"]
-    lines += [f"{_key(key)} = {_inline(item)}" for key, item in value.items()]
+    lines = [f"[{'.'.join(map(key_text, path))}]"]
+    lines += [f"{key_text(key)} = {rendered(item)}" for key, item in value.items()]
     gap = "" if not text.strip(_BOM) else newline if text.endswith("\n") else newline * 2
     return [(end, end, gap + newline.join(lines) + newline)]
 
@@ -207,31 +224,3 @@ def _without_statement(text: str, statement: Statement) -> Splice:
 
 def _newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
-
-
-def _key(name: str) -> str:
-    return name if _BARE_KEY.fullmatch(name) else _string(name)
-
-
-def _string(text: str) -> str:
-    # JSON's escapes are TOML's, but for DEL, which TOML wants escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _inline(value: Value) -> str:
-    match value:
-        case str():
-            return _string(value)
-        case bool() | int():
-            return json.dumps(value)
-        case float():
-            return repr(value) if math.isfinite(value) else str(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case list():
-            return "[" + ", ".join(map(_inline, value)) + "]"
-        case dict():
-            pairs = ", ".join(f"{_key(key)} = {_inline(item)}" for key, item in value.items())
-            return "{ " + pairs + " }" if pairs else "{}"
-        case _:
-            raise TypeError(f"{type(value).__name__} has no form in TOML")
