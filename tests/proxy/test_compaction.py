@@ -225,6 +225,19 @@ async def test_a_provider_without_the_route_or_the_order_has_its_model_write_the
     assert host.billed == 2
 
 
+async def test_an_order_that_is_refused_without_a_reason_is_carried_out_here(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> None:
+    """Each time: for all that was said, it may have been something else."""
+    host = await start_provider(RESPONSES_ONLY.manners)
+    gateway = await start_gateway({"up": RESPONSES_ONLY.record(host)})
+    for _ in range(2):
+        host.will(Refusal(400, "Bad Request"))
+        status, told, _ = await post(gateway, [*steps(1), TRIGGER])
+        assert (status, [item["type"] for item in told["output"]]) == (200, ["compaction"])
+    assert [one.status for one in host.generations] == [400, 200, 400, 200]
+
+
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("mode", ["auto", "always", "never"])
 async def test_a_provider_that_does_not_heed_the_order_is_given_it_once(

@@ -117,11 +117,14 @@ class Healing:
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())
 
-    def remedies(self, failure: Failure, route: Route, *, faithful: bool) -> Iterator[Healed]:
+    def remedies(
+        self, failure: Failure, route: Route, *, faithful: bool, ordered: bool = False
+    ) -> Iterator[Healed]:
         """The routes on which to ask once more, the one with the mildest change first. What a
         person has set by hand stays as it is: the refusal is then theirs to read."""
         quirks = route.quirks
-        found = list(heal(failure, quirks, upstream=route.dialect, faithful=faithful))
+        to = route.dialect
+        found = list(heal(failure, quirks, upstream=to, faithful=faithful, ordered=ordered))
         if any(self._is_a_persons(remedy, route) for remedy in found):
             return
         for remedy in found:

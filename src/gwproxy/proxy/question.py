@@ -184,9 +184,10 @@ class Question:
             self._leave_trial()
             self.route, self.bridge, self.call, self.turn, self._body = self._taught
             return True
-        faithful = self.bridge.relays
-        healing = self._services.healing
-        for healed in healing.remedies(error.failure, self.route, faithful=faithful):
+        bridge, healing = self.bridge, self._services.healing
+        for healed in healing.remedies(
+            error.failure, self.route, faithful=bridge.relays, ordered=bridge.ordered
+        ):
             try:
                 mended = await self._is_put_on(healed.route, error.failure.kind)
             except Declined as no:

@@ -143,6 +143,11 @@ class Bridge:
         return self._expected.faithful
 
     @property
+    def ordered(self) -> bool:
+        """Whether the upstream was told to compact a conversation itself."""
+        return self._expected.ordered
+
+    @property
     def relays(self) -> bool:
         """Whether the request goes up as it came, but for edits."""
         return self._expected.relays

@@ -86,13 +86,13 @@ def flag_text(value: QuirkValue) -> str:
 
 
 def heal(
-    failure: Failure, quirks: Quirks, *, upstream: Dialect, faithful: bool
+    failure: Failure, quirks: Quirks, *, upstream: Dialect, faithful: bool, ordered: bool = False
 ) -> Iterator[Remedy]:
     """What to change before asking again, the mildest first; nothing where nothing is known that
     could help.
 
     `faithful`: the body was relayed as it came, so that the quirks had no part in it but for what
-    they leave out.
+    they leave out. `ordered`: it ended with an order to compact.
     """
     if failure.code == UNHEEDED:
         yield Remedy("an order to compact is not heeded", {"compaction": False})
@@ -116,6 +116,8 @@ def heal(
         changes = _next_step(steps, quirks, way) if steps else None
         if changes is not None:
             yield Remedy("a kind of tool or item may be refused", changes, guessed=True)
+    if ordered:
+        yield Remedy("an order to compact may be refused", {"compaction": False}, lasting=False)
 
 
 def is_refused_again(remedy: Remedy, failure: Failure, upstream: Dialect) -> bool:

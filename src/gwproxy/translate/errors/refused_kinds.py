@@ -58,8 +58,9 @@ KINDS_OF_ITEMS: Final = (
         steps_of_kind,
         "lidge-jun/opencodex#4454, openai/codex#45393",
         {
-            rf"unknown item type:? \W?({KINDS})\b": 'input[5]: unknown item type "agent_message"; '
-            "expected one of: message, reasoning, function_call",
+            rf"(?:unknown|unsupported|invalid) item type:? \W?({KINDS})\b": (
+                'input[5]: unknown item type "agent_message"; expected one of: message, reasoning'
+            ),
             rf"item type \W*({KINDS})\W* is not supported": 'input.12: item type "memory" is not '
             "supported",
         },
