@@ -48,7 +48,7 @@ def test_setup_writes_says_what_comes_next_and_undo_restores(
     assert (ran.code, ran.stdout) == (0, f"{settings}\n")
     assert ran.stderr.splitlines() == [
         "auto mode: kimi judges no tool calls; Claude Code checks them by requests of its own, "
-        "which are billed",
+        "which are billed (and refuses them where CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is set)",
         "next: gwproxy serve",
         "then: claude",
         "undo: gwproxy setup claude-code --undo",

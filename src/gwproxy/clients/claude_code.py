@@ -48,7 +48,10 @@ _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
 
 _OUR_HELPER: Final = re.compile(r"\bgwproxy(?:\.exe)?['\"]? token$")
 
-_CHECKS_ITSELF: Final = "Claude Code checks them by requests of its own, which are billed"
+_CHECKS_ITSELF: Final = (
+    "Claude Code checks them by requests of its own, which are billed (and refuses them where "
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is set)"
+)
 
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
