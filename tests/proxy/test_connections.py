@@ -244,12 +244,15 @@ class Machine:
     """A machine that can be sent to sleep and moved to another network."""
 
     def __init__(self) -> None:
+        self.awake_s = 0.0
         self.slept_s = 0.0
         self.way: str | None = "10.0.0.1"
 
     def surroundings(self) -> Surroundings:
         return Surroundings(
-            lambda: 1_800_000_000 + self.slept_s, lambda: 0.0, lambda peer: self.way
+            lambda: 1_800_000_000 + self.awake_s + self.slept_s,
+            lambda: self.awake_s,
+            lambda peer: self.way,
         )
 
 
@@ -275,6 +278,7 @@ async def test_after_a_sleep_or_on_another_way_a_connection_is_a_new_one(
         await asked(client, upstream.url)
     assert upstream.connections == 1
     machine.slept_s, machine.way = slept_s, way
+    machine.awake_s += 5
     for _ in range(2):
         await asked(client, upstream.url)
     assert upstream.connections == (2 if new else 1)

@@ -25,7 +25,7 @@ import asyncio
 import functools
 import select
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
@@ -36,6 +36,10 @@ from aiohttp.streams import EmptyStreamReader
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.surroundings import Surroundings
+
+_STEADY_S: Final = 1.0
+"""How long the way to a host is taken for the same: to ask the kernel takes 20 µs, which a burst of
+requests would feel, and no person changes networks between two of them."""
 
 
 class NeverSent(aiohttp.ServerDisconnectedError):
@@ -53,11 +57,13 @@ class _Connection(ResponseHandler):
         self._sleeps = surroundings.sleeps
         self._peer: Any = None
         self._way: str | None = None
+        self._way_known_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._peer = transport.get_extra_info("peername")
         self._way = self._surroundings.way_to(self._peer)
+        self._way_known_s = self._surroundings.awake()
 
     def set_response_params(self, **how: Any) -> None:
         self._used_before = self._answered
@@ -78,8 +84,7 @@ class _Connection(ResponseHandler):
     def _why_dead(self) -> str:
         if self._surroundings.sleeps != self._sleeps:
             return "the machine has slept"
-        way = self._surroundings.way_to(self._peer)
-        if None not in (way, self._way) and way != self._way:
+        if self._is_elsewhere():
             return "the way to it is another one now"
         # Its end, or something that nobody asked for; the loop has not come to read it yet.
         return "something waits on it" if _is_readable(self.transport) else ""
@@ -103,6 +108,14 @@ class _Connection(ResponseHandler):
             _join(self._answer)
         if self._answered and self._more_has_begun():
             self._close_at_surplus()
+
+    def _is_elsewhere(self) -> bool:
+        now_s = self._surroundings.awake()
+        if now_s - self._way_known_s < _STEADY_S:
+            return False
+        self._way_known_s = now_s
+        way = self._surroundings.way_to(self._peer)
+        return None not in (way, self._way) and way != self._way
 
     @property
     def _answered(self) -> bool:

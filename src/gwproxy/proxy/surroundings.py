@@ -48,15 +48,15 @@ class Surroundings:
         way: Callable[[Any], str | None] = way_to,
     ) -> None:
         self.way_to = way
+        self.awake = awake
         self._wall = wall
-        self._awake = awake
         self._apart_s = wall() - awake()
         self._sleeps = 0
 
     @property
     def sleeps(self) -> int:
         """How often the machine has slept, or had its clock set, as far as anybody has looked."""
-        apart_s = self._wall() - self._awake()
+        apart_s = self._wall() - self.awake()
         if abs(apart_s - self._apart_s) > _JUMP_S:
             self._sleeps += 1
         self._apart_s = apart_s
