@@ -134,6 +134,20 @@ async def test_a_conversation_branches(gateway: TestGateway, provider: Running) 
     assert texts(provider) == ["root", answered(root), "right", answered(right), "leaf"]
 
 
+async def test_a_compacted_conversation_goes_on_from_its_summary(
+    gateway: TestGateway, provider: Running
+) -> None:
+    first = await post(gateway, said("one-1"))
+    order = {"model": "m", "input": [{"type": "compaction_trigger"}]}
+    short = await post(gateway, {**order, "previous_response_id": first["id"]})
+    assert [item["type"] for item in short["output"]] == ["compaction"]
+    assert "one-1" in "".join(texts(provider))
+    await post(gateway, said("two-2", previous_response_id=short["id"]))
+    summary, question = texts(provider)
+    assert summary.startswith("Summary of the earlier conversation: ")
+    assert question == "two-2"
+
+
 async def test_instructions_are_not_carried_over(gateway: TestGateway, provider: Running) -> None:
     first = await post(gateway, said("a", instructions="Be terse."))
     assert first["instructions"] == "Be terse."

@@ -197,7 +197,7 @@ class Turn:
     def _earlier(self, chain: Sequence[Kept]) -> list[bytes]:
         items: list[bytes] = []
         for kept in chain:
-            items += kept.given
+            items = [] if state.compacts(kept.output) else [*items, *kept.given]
             items += state.carried(kept.output, same_maker=kept.maker == self._setting.maker)
         return items
 

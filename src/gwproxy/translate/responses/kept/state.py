@@ -16,6 +16,7 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.responses.compaction import is_in
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.shapes import Shape, present
 
@@ -123,6 +124,14 @@ def _reference(raw: bytes) -> str:
     named = _named.read(raw, Losses(), "input")
     kind = named.type or ("message" if named.role is not None else "item_reference")
     return named.id or "" if kind == "item_reference" else ""
+
+
+def compacts(output: Sequence[bytes]) -> bool:
+    """Whether an earlier answer holds an item that stands in place of all that was before it.
+
+    https://platform.openai.com/docs/guides/conversation-state
+    """
+    return any(map(is_in, output))
 
 
 def carried(output: Sequence[bytes], *, same_maker: bool) -> Iterator[bytes]:
