@@ -399,6 +399,20 @@ def test_a_file_that_cannot_be_parsed_is_named_with_line_and_column(
     assert settings.read_text() == '{\n  "env": {,\n}\n'
 
 
+def test_a_default_model_in_a_weaker_file_stays(home: Path, kimi: Ran, command: InProcess) -> None:
+    """OpenCode merges them: ours in the stronger one would take its place."""
+    folder = home / ".config" / "opencode"
+    folder.mkdir(parents=True)
+    (folder / "opencode.json").write_text('{"model": "anthropic/claude"}')
+    file = folder / "opencode.jsonc"
+    file.write_text("{}")
+    ran = command("setup", "opencode", "--yes")
+    assert "your default model stays as it is" in ran.stderr
+    assert "model" not in json.loads(file.read_text())
+    assert command("setup", "opencode", "--yes", "--default").code == 0
+    assert json.loads(file.read_text())["model"] == "gwproxy/kimi-k2.5"
+
+
 def test_a_web_proxy_is_kept_out_of_the_way(
     settings: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

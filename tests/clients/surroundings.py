@@ -43,6 +43,7 @@ def places(
     *,
     files: Mapping[str, str] | None = None,
     platform: str = "linux",
+    work_tree: str = "",
 ) -> Places:
     """A machine with these files and variables."""
     texts = {Path(name): text for name, text in (files or {}).items()}
@@ -53,4 +54,5 @@ def places(
         platform=platform,
         read=texts.get,
         entries=lambda folder: sorted(path for path in texts if path.parent == folder),
+        work_tree=Path(work_tree) if work_tree else None,
     )

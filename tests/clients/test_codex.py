@@ -151,3 +151,11 @@ def test_stronger_files_that_say_otherwise_are_named(
     assert remarks == ([f"{file} outranks what is written here: model"] if is_named else [])
     above_all = codex.remarks(RUN_SCOPE, codex.wishes(gateway(), {}, default=False), there)
     assert above_all == (remarks if "managed" in file else [])
+
+
+def test_a_projects_files_are_looked_for_from_its_root() -> None:
+    assert [str(file) for file in codex.project_files(places(work_tree="/projects"))] == [
+        "/projects/.codex/config.toml",
+        "/projects/app/.codex/config.toml",
+    ]
+    assert len(codex.project_files(places())) == 1

@@ -195,3 +195,26 @@ def test_the_file_is_where_openclaw_looks_for_it(environ: dict[str, str], file: 
 def test_how_to_start_it_names_the_model_where_the_default_stayed() -> None:
     assert openclaw.start(gateway(), ()) == "openclaw agent"
     assert "--model gwproxy/kimi-k2.5" in openclaw.start(gateway(), (("model",),))
+
+
+@pytest.mark.parametrize(
+    ("model", "is_told"),
+    [
+        ("'anthropic/claude'", True),
+        ("{ primary: 'anthropic/claude' }", True),
+        ("'gwproxy/kimi-k2.5'", False),
+        ("{ fallbacks: [] }", False),
+    ],
+)
+def test_an_agent_with_a_model_of_its_own_is_told(model: str, is_told: bool) -> None:
+    text = f"{{ agents: {{ entries: {{ main: {{ model: {model} }}, b: {{}} }} }} }}"
+    here = places(files={"/home/me/.openclaw/openclaw.json": text})
+    found = openclaw.remarks("user", [], here)
+    assert [remark.split(", which")[0] for remark in found] == (
+        [
+            "agents.entries.main in /home/me/.openclaw/openclaw.json has a model of its own, "
+            "anthropic/claude"
+        ]
+        if is_told
+        else []
+    )

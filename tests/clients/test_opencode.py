@@ -162,3 +162,37 @@ def test_opencode_takes_comments_and_trailing_commas_and_no_more_of_json5() -> N
     assert read.form.read('{ "a": 1, } // mine') == {"a": 1}
     with pytest.raises(Uneditable):
         read.form.read("{ a: 1 }")
+
+
+@pytest.mark.parametrize("work_tree", ["", "/projects"])
+def test_every_file_that_opencode_merges_is_known_in_its_order(work_tree: str) -> None:
+    """As the real one has it (1.18.33): each of these was outranked by the next."""
+    environ = {"OPENCODE_CONFIG": "named.json", "OPENCODE_CONFIG_DIR": "/moved"}
+    found = [str(file) for file in opencode.files(places(environ, work_tree=work_tree))]
+    order = [
+        "/home/me/.config/opencode/config.json",
+        "/home/me/.config/opencode/opencode.json",
+        "/home/me/.config/opencode/opencode.jsonc",
+        "/projects/app/named.json",
+        *([] if work_tree else ["/opencode.json"]),
+        "/projects/opencode.json",
+        "/projects/app/opencode.json",
+        "/projects/app/opencode.jsonc",
+        "/projects/app/.opencode/opencode.json",
+        "/projects/.opencode/opencode.json",
+        "/home/me/.opencode/opencode.json",
+        "/moved/opencode.json",
+        "/etc/opencode/opencode.json",
+    ]
+    assert [file for file in found if file in order] == order
+    assert ("/opencode.json" in found) == (not work_tree)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_weaker"),
+    [("config.json", True), ("opencode.json", True), ("opencode.jsonc", False)],
+)
+def test_what_weaker_files_say_is_known(file: str, is_weaker: bool) -> None:
+    folder = "/home/me/.config/opencode/"
+    files = {folder + "opencode.jsonc": "{}"} | {folder + file: '{"model": "a/b"} // mine'}
+    assert opencode.beneath("user", places(files=files)) == ({"model": "a/b"} if is_weaker else {})

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -32,7 +33,7 @@ from gwproxy.cli.setup_inputs import (
 from gwproxy.cli.setup_report import ClientStatus
 from gwproxy.cli.setup_undo import take_back
 from gwproxy.clients import change
-from gwproxy.clients.document import Tree
+from gwproxy.clients.document import ABSENT, Tree, lookup, same
 from gwproxy.clients.endpoint import (
     Endpoint,
 )
@@ -257,7 +258,21 @@ def _clients() -> list[ClientStatus]:
 
 
 def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:
-    return lambda tree: client.wishes(endpoint, tree, default=asked.default)
+    theirs = client.beneath(asked.scope or "user", asked.places)
+
+    def wishes(tree: Tree) -> list[Wish]:
+        return [
+            replace(wish, elsewhere=wish.elsewhere or _is_set_beneath(wish, theirs))
+            for wish in client.wishes(endpoint, tree, default=asked.default)
+        ]
+
+    return wishes
+
+
+def _is_set_beneath(wish: Wish, theirs: Tree) -> bool:
+    """Whether a weaker file has another value there, which ours would hide."""
+    value = lookup(theirs, wish.path) if wish.yielding else ABSENT
+    return value is not ABSENT and not same(value, wish.value)
 
 
 def _standing(target: Target, claim: Claim) -> change.Standing | None:

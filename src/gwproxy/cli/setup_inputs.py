@@ -79,6 +79,7 @@ def places_of(home: Path | None) -> Places:
         platform=sys.platform,
         read=files.peek,
         entries=files.entries,
+        work_tree=files.git_work_tree(Path.cwd() / "any"),
     )
 
 

@@ -51,6 +51,8 @@ async def _verdicts(
         yield Verdict("settings", Outcome.BAD, words, f"mend that line, then: {set_up}")
     if way.remark:
         yield Verdict("model", Outcome.NOTE, way.remark, f"{set_up} --default")
+    if way.others:
+        yield Verdict("agents", Outcome.NOTE, way.others)
     base = way.base
     parts = urlsplit(base.value)
     if not is_loopback(parts.hostname or ""):

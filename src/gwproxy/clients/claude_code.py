@@ -132,6 +132,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     return result
 
 
+def beneath(scope: str, places: Places) -> Tree:
+    """Nothing: no default of theirs is taken the place of."""
+    return {}
+
+
 def environment(endpoint: Endpoint) -> dict[str, str]:
     """The variables, in the order in which a person wants to read them."""
     return {

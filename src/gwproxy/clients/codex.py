@@ -93,6 +93,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     return [*result, Wish(_TABLE, _provider(endpoint)), *_credential(endpoint)]
 
 
+def beneath(scope: str, places: Places) -> Tree:
+    """Nothing: no default of theirs is taken the place of."""
+    return {}
+
+
 def environment(endpoint: Endpoint) -> dict[str, str]:
     """Raises UsageError: Codex takes no provider from its environment."""
     raise UsageError(
@@ -104,10 +109,17 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     """What would outrank these settings: a trusted project's file, and an administrator's."""
     stronger = [] if places.platform == "win32" else [MANAGED]
-    project = places.project / ".codex" / "config.toml"
-    if scope in SCOPES and project != target(scope, places).file:
-        stronger.insert(0, project)
+    if scope in SCOPES:
+        own = target(scope, places).file
+        stronger[:0] = [file for file in project_files(places) if file != own]
     return outranking(TOML, stronger, list(mine), places)
+
+
+def project_files(places: Places) -> list[Path]:
+    """Those of a project that is trusted: from the root of its git work tree down to here, the
+    nearest last, where it counts most."""
+    folders = places.down_from(places.work_tree or places.project)
+    return [folder / ".codex" / "config.toml" for folder in folders]
 
 
 def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:

@@ -106,6 +106,16 @@ def with_value(tree: Tree, path: MemberPath, value: Value) -> Tree:
     return {**tree, key: with_value(child, rest, value)}
 
 
+def over(below: Tree, above: Tree) -> Tree:
+    """Two trees as one, member by member: what stands in `above` counts."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        both = isinstance(under, dict) and isinstance(value, dict)
+        merged[name] = over(under, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
 def without(tree: Tree, path: MemberPath) -> Tree:
     """A copy of `tree` without one member; the same values where it is not there."""
     key, rest = path[0], path[1:]

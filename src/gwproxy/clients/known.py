@@ -37,6 +37,9 @@ class Client(Protocol):
     def wishes(self, endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
         """What that file, whose values are `tree`, should say. Raises ConfigError."""
 
+    def beneath(self, scope: str, places: Places) -> Tree:
+        """What the files say that this scope's outranks, and that it would take the place of."""
+
     def environment(self, endpoint: Endpoint) -> dict[str, str]:
         """The same as environment variables. Raises UsageError where there are none."""
 

@@ -71,6 +71,7 @@ _KEYS: Final = ("baseUrl", "api", "timeoutSeconds", "models", "headers", "apiKey
 
 _KNOWN_MODELS: Final[MemberPath] = ("agents", "defaults", "models")
 _POLICY: Final[MemberPath] = ("agents", "defaults", "modelPolicy", "allow")
+_AGENTS: Final[MemberPath] = ("agents", "entries")
 _DEFAULT_MODEL: Final[MemberPath] = ("agents", "defaults", "model")
 
 
@@ -134,6 +135,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     return result + _permissions(endpoint, tree)
 
 
+def beneath(scope: str, places: Places) -> Tree:
+    """Nothing: no default of theirs is taken the place of."""
+    return {}
+
+
 def environment(endpoint: Endpoint) -> dict[str, str]:
     """Raises UsageError: OpenClaw takes no provider from its environment."""
     raise UsageError(
@@ -143,12 +149,35 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
 
 
 def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
-    """What would get in the way of these settings: a policy that leaves our models out."""
+    """What would get in the way of these settings: a policy that leaves our models out, and
+    agents with a model of their own."""
     file = target(scope, places).file
     try:
-        allowed = lookup(JSON.read(places.read(file) or ""), _POLICY)
+        tree = JSON.read(places.read(file) or "")
     except Uneditable:
         return []
+    found = [
+        f"{pointer((*_AGENTS, name))} in {file} has a model of its own, {model}, which outranks "
+        "the default: that agent does not come to gwproxy"
+        for name, model in models_of_agents(tree).items()
+    ]
+    return found + _left_out(lookup(tree, _POLICY), file)
+
+
+def models_of_agents(tree: Tree) -> dict[str, str]:
+    """The agents that are told a model of another provider, with it (seen with 2026.9.6)."""
+    entries = lookup(tree, _AGENTS)
+    models: dict[str, str] = {}
+    for name in entries if isinstance(entries, dict) else ():
+        model = lookup(entries, (name, "model"))
+        if isinstance(model, dict):
+            model = model.get("primary", ABSENT)
+        if isinstance(model, str) and not model.startswith(f"{PROVIDER}/"):
+            models[name] = model
+    return models
+
+
+def _left_out(allowed: Value, file: Path) -> list[str]:
     if not isinstance(allowed, list) or not allowed or f"{PROVIDER}/*" in allowed:
         return []
     return [f'{pointer(_POLICY)} in {file} keeps gwproxy\'s models out: add "{PROVIDER}/*" to it']

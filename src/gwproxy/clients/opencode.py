@@ -6,12 +6,21 @@ Pure. Schema: https://opencode.ai/config.json, https://opencode.ai/docs/config a
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gwproxy.clients.document import MemberPath, Tree, Value, is_made_of, lookup
+from gwproxy.clients.document import (
+    MemberPath,
+    Tree,
+    Uneditable,
+    Value,
+    is_made_of,
+    lookup,
+    over,
+)
 from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.jsontext import JSON, JSON_WITH_COMMENTS
 from gwproxy.clients.launch import Launch
@@ -44,8 +53,9 @@ _ENTRY: Final[MemberPath] = ("provider", PROVIDER)
 _KEYS: Final = ("npm", "name", "options", "models")
 _OPTIONS: Final = ("baseURL", "headers", "apiKey")
 
-# In each folder the second outranks the first.
+# In each folder the second outranks the first; in the user's own, an old name is the weakest.
 _FILES: Final = ("opencode.json", "opencode.jsonc")
+_OLD_NAME: Final = "config.json"
 
 # Where an administrator's configuration is.
 _MANAGED: Final = {
@@ -74,12 +84,20 @@ def target(scope: str, places: Places) -> Target:
 
 
 def files(places: Places) -> list[Path]:
-    """All that OpenCode reads, the weakest first."""
+    """All that OpenCode reads, the weakest first.
+
+    Seen with 1.18.33: it looks in every folder from the project up to the root of its git work
+    tree, without one up to `/`. Of plain files the nearest counts most; of `.opencode` folders,
+    which outrank those, the farthest, and the home folder's most.
+    """
     environ, here = places.environ, places.project
-    found = _both(_own_folder(places))
+    found = [_own_folder(places) / _OLD_NAME, *_both(_own_folder(places))]
     if named := environ.get("OPENCODE_CONFIG"):
         found.append(here / named)
-    found += [*_both(here), *_both(here / ".opencode")]
+    folders = places.down_from(places.work_tree or Path(here.anchor))
+    found += [file for folder in folders for file in _both(folder)]
+    hidden = [folder / ".opencode" for folder in (*folders[::-1], places.home)]
+    found += [file for folder in dict.fromkeys(hidden) for file in _both(folder)]
     if moved := environ.get("OPENCODE_CONFIG_DIR"):
         found += _both(here / moved)
     return [*found, *_managed(places)]
@@ -142,6 +160,16 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
         Wish(_ENTRY, provider),
         Wish((*_ENTRY, "options", "apiKey"), key, secret=is_secret),
     ]
+
+
+def beneath(scope: str, places: Places) -> Tree:
+    """What weaker files say, merged: a default model of theirs would be replaced by ours."""
+    every = files(places)
+    tree: Tree = {}
+    for file in every[: every.index(target(scope, places).file)]:
+        with contextlib.suppress(Uneditable):
+            tree = over(tree, READING.form.read(places.read(file) or ""))
+    return tree
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:

@@ -79,7 +79,8 @@ class Places:
     """A client's surroundings, handed in so that its module stays pure.
 
     `read` gives the text of a file, None where there is none that can be read; `entries` the
-    files of a folder. `platform` is `sys.platform`.
+    files of a folder. `platform` is `sys.platform`; `work_tree` is the git work tree around the
+    project, None outside of any.
     """
 
     home: Path
@@ -88,6 +89,13 @@ class Places:
     platform: str
     read: Callable[[Path], str | None]
     entries: Callable[[Path], list[Path]]
+    work_tree: Path | None = None
+
+    def down_from(self, root: Path) -> list[Path]:
+        """The folders from `root` to the project, both of them included."""
+        upwards = [self.project, *self.project.parents]
+        end = upwards.index(root) + 1 if root in upwards else 1
+        return upwards[:end][::-1]
 
 
 @dataclass(frozen=True, slots=True)

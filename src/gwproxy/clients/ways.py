@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.clients import codex, openclaw, opencode
-from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, Value, lookup
+from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, Value, lookup, over
 from gwproxy.clients.effective import InForce, claude_code_now
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Places
@@ -34,7 +34,8 @@ class Way:
     """`base` is the address as the tool has it, `credential` the headers that bear a secret;
     `helper` is the command that prints one, where there is one. `unreadable` are files that
     it does not take: place and reason. `remark` is what a person should know besides;
-    `web_proxy` the same of a web proxy that gets its requests instead."""
+    `web_proxy` the same of a web proxy that gets its requests instead, `others` of requests
+    that go elsewhere by choice."""
 
     dialect: Dialect
     base: InForce
@@ -44,6 +45,7 @@ class Way:
     unreadable: tuple[str, ...] = ()
     remark: str = ""
     web_proxy: str = ""
+    others: str = ""
 
     @property
     def url(self) -> str:
@@ -84,7 +86,8 @@ def codex_way(places: Places) -> Way:
         base = InForce(_OPENAI if chosen == "openai" else "", f"the provider {chosen}")
         return Way(Dialect.RESPONSES, base, _SOME_MODEL, unreadable=unreadable)
     base = InForce(_text(table.get("base_url")), str(own))
-    model = "" if remark else _text(lookup(tree, ("model",)))
+    near, _ = _merged(TOML, codex.project_files(places), places)
+    model = "" if remark else _text(near.get("model")) or _text(lookup(tree, ("model",)))
     credential, helper = _codex_secret(table, own, places)
     return Way(
         Dialect.RESPONSES, base, model or _SOME_MODEL, credential, helper, unreadable, remark
@@ -114,7 +117,7 @@ def opencode_way(places: Places) -> Way:
     """OpenCode's; https://opencode.ai/docs/config."""
     tree, unreadable = _merged(opencode.READING.form, opencode.files(places), places)
     if inline := places.environ.get("OPENCODE_CONFIG_CONTENT"):
-        tree = _over(tree, _read(opencode.READING.form, inline) or {})
+        tree = over(tree, _read(opencode.READING.form, inline) or {})
     chosen, _, name = _text(lookup(tree, ("model",))).partition("/")
     providers = lookup(tree, ("provider",))
     provider, remark = _provider(providers, chosen, "OpenCode", "-m {}/…")
@@ -127,12 +130,23 @@ def opencode_way(places: Places) -> Way:
     key = _filled(_text(lookup(entry, ("options", "apiKey"))), places)
     return Way(
         dialect,
-        InForce(address, f"the provider {provider}"),
+        InForce(address, _where(opencode.files(places), provider, places)),
         _first(entry.get("models")) if remark else name,
         _key_header(dialect, key),
         unreadable=unreadable,
         remark=remark,
     )
+
+
+def _where(files: Iterable[Path], provider: str, places: Places) -> str:
+    """The strongest of the files that give a provider its address."""
+    path = ("provider", provider, "options", "baseURL")
+    saying = [
+        str(file)
+        for file in files
+        if lookup(_read(opencode.READING.form, places.read(file) or "") or {}, path) is not ABSENT
+    ]
+    return saying[-1] if saying else f"the provider {provider}"
 
 
 _PLACEHOLDER: Final = re.compile(r"\{(env|file):([^}]*)\}")
@@ -170,8 +184,13 @@ def openclaw_way(places: Places) -> Way:
     dialect = openclaw.dialect_of(_text(entry.get("api")))
     base = InForce(_text(entry.get("baseUrl")), f"the provider {provider}")
     key, helper = _openclaw_key(entry.get("apiKey"), tree, file, places)
+    others = ""
+    if own := openclaw.models_of_agents(tree):
+        told = ", ".join(f"{agent} ({model})" for agent, model in own.items())
+        others = f"agents with a model of their own do not come to gwproxy: {told}"
     name = _first(entry.get("models")) if remark else name
-    return Way(dialect, base, name, _key_header(dialect, key), helper, unreadable, remark)
+    credential = _key_header(dialect, key)
+    return Way(dialect, base, name, credential, helper, unreadable, remark, others=others)
 
 
 def _openclaw_key(
@@ -217,7 +236,7 @@ def _merged(
         if text is None:
             continue
         try:
-            tree = _over(tree, form.read(text))
+            tree = over(tree, form.read(text))
         except Uneditable as error:
             unreadable.append(f"{file}:{error}")
     return tree, tuple(unreadable)
@@ -228,15 +247,6 @@ def _read(form: TextFormat, text: str) -> Tree | None:
         return form.read(text)
     except Uneditable:
         return None
-
-
-def _over(below: Tree, above: Tree) -> Tree:
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        both = isinstance(under, dict) and isinstance(value, dict)
-        merged[name] = _over(under, value) if both else value  # type: ignore[arg-type]
-    return merged
 
 
 def _provider(providers: Value, chosen: str, title: str, flag: str) -> tuple[str, str]:
