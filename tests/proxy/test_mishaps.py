@@ -135,6 +135,26 @@ async def test_a_mistake_after_the_answer_neither_breaks_it_nor_is_silent(
     assert len(learned.load()) == (0 if "lesson" in which else 1)
 
 
+@pytest.mark.parametrize("streamed", [True, False], ids=["stream", "whole"])
+async def test_a_mistake_in_mending_does_not_hide_the_refusal(
+    start: Start, streamed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.answer(b'{"error": {"message": "invalid temperature: only 1"}}', status=400)
+
+    def stumble(*args: object, **named: object) -> None:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr(Healing, "remedies", stumble)
+    gateway, upstream = await start(script)
+    body = messages(stream=streamed, temperature=0.3)
+    async with gateway.post("/v1/messages", body) as response:
+        assert response.status == 400
+        assert "only 1" in (await response.json())["error"]["message"]
+    assert "nobody foresaw it" in caplog.text
+    assert len(upstream.visits) == 1
+
+
 async def test_a_mistake_in_a_ping_is_told_and_the_answer_comes(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

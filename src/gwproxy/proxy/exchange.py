@@ -314,15 +314,24 @@ class Exchange:
 
     async def _ask_again_or_refuse(self, error: ErrorAnswer) -> web.StreamResponse:
         self._pass_over()
-        question, answer = self._question, self._answer
-        if question.healed is not None:
-            await self._services.healing.judge(question.healed, error.failure)
-        if answer is None:
-            return self._refuse(error)
-        if not await question.shortened(error.failure) and not await question.mend(error, answer):
+        answer = self._answer
+        if answer is None or not await self._mended(error, answer):
             return self._refuse(error)
         answer.close()
         return await self._answered()
+
+    async def _mended(self, error: ErrorAnswer, answer: Answer) -> bool:
+        """Whether the question was put anew. A mistake in that must not hide the refusal."""
+        question = self._question
+        try:
+            if question.healed is not None:
+                await self._services.healing.judge(question.healed, error.failure)
+            return await question.shortened(error.failure) or await question.mend(error, answer)
+        except (Failed, ConnectionError):
+            raise
+        except Exception:  # noqa: BLE001 -- whatever it is, the refusal was read before
+            LOGGER.exception("exchange %s: its refusal cannot be mended", self._record.request_id)
+            return False
 
     def _refuse(self, error: ErrorAnswer) -> web.Response:
         self._record.status = error.status
