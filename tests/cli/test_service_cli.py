@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from gwproxy.cli import service_unit
+from gwproxy.cli import service, service_unit
 from support.cli import InProcess
 from support.profiles import KEY
 
@@ -32,11 +34,15 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{tools}:/bin:/usr/bin")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(service, "_STARTING_S", 0.0)
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "GWPROXY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     return said
 
 
-def add(command: InProcess) -> None:
-    arguments = ("--openai-url", "http://127.0.0.1:1", "--model", "m", "--key-env", "UP_KEY")
+def add(command: InProcess, *key: str) -> None:
+    key = key or ("--key-env", "UP_KEY")
+    arguments = ("--openai-url", "http://127.0.0.1:1", "--model", "m", *key)
     assert command("profile", "add", "up", *arguments).code == 0
 
 
@@ -59,7 +65,8 @@ def test_the_whole_life_of_a_service(
     assert f'Environment="GWPROXY_HOME={gwproxy_home}"' in text
     assert said.read_text().splitlines() == [
         "systemctl --user daemon-reload",
-        "systemctl --user enable --now gwproxy.service",
+        "systemctl --user enable gwproxy.service",
+        "systemctl --user restart gwproxy.service",
     ]
     data = command("service", "status", "--json").envelope["data"]
     assert (data["installed"], data["running"], data["up_to_date"]) == (True, True, True)
@@ -95,6 +102,71 @@ def test_the_managers_own_words(command: InProcess, said: Path) -> None:
     ran = command("service", "install")
     assert ran.code == 1
     assert "error: systemctl --user daemon-reload failed\nwhy: so it goes\n" in ran.stderr
+
+
+def test_a_failed_install_leaves_things_as_they_were(
+    command: InProcess, said: Path, tmp_path: Path
+) -> None:
+    add(command)
+    unit = tmp_path / ".config" / "systemd" / "user" / "gwproxy.service"
+    (said.parent / "exit").write_text("1")
+    assert command("service", "install").code == 1
+    assert command("service", "status").stdout == "not installed\n"
+    unit.write_text("[Unit]\n# an older one\n")
+    assert command("service", "install").code == 1
+    assert unit.read_text() == "[Unit]\n# an older one\n"
+    # And what cannot be stopped is taken out all the same.
+    ran = command("service", "uninstall")
+    assert (ran.code, unit.exists()) == (0, False)
+    assert "warning: systemctl --user disable --now gwproxy.service failed: so it goes" in (
+        ran.stderr
+    )
+
+
+def test_a_second_install_puts_the_new_file_to_work(command: InProcess, said: Path) -> None:
+    add(command)
+    for _ in range(2):
+        said.unlink(missing_ok=True)
+        assert command("service", "install").code == 0
+        assert "systemctl --user restart gwproxy.service" in said.read_text()
+
+
+def test_a_port_that_somebody_holds_is_told_before_anything_is_written(
+    command: InProcess, said: Path, gwproxy_home: Path
+) -> None:
+    add(command)
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        with (gwproxy_home / "config.toml").open("a") as config:
+            config.write(f"[serve]\nport = {port}\n")
+        ran = command("service", "install")
+    assert (ran.code, said.exists()) == (3, False)
+    assert f"error: the service could not listen on port {port}\n" in ran.stderr
+
+
+def test_what_matters_of_the_shell_is_taken_along_and_no_secret(
+    command: InProcess, said: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    add(command, "--key-command", "mytool")
+    along = {
+        "XDG_CONFIG_HOME": str(tmp_path / "c o"),
+        "SSL_CERT_FILE": "/etc/own.pem",
+        "https_proxy": "http://proxy.example:1",
+        "NO_PROXY": "corp",
+    }
+    secret = {"HTTPS_PROXY": "http://me:pass-word@proxy.example:1", "GWPROXY_TOKEN": "t" * 40}
+    for name, value in (along | secret).items():
+        monkeypatch.setenv(name, value)
+    ran = command("service", "install")
+    unit = (tmp_path / "c o" / "systemd" / "user" / "gwproxy.service").read_text()
+    for name in ("PATH", *along):
+        assert f'Environment="{name}={os.environ[name]}"' in unit
+    for name, value in secret.items():
+        assert f"warning: {name} holds a secret" in ran.stderr
+        assert value not in unit + ran.stdout + ran.stderr
+    # Another shell, the same service.
+    monkeypatch.delenv("https_proxy")
+    assert command("service", "status", "--json").envelope["data"]["up_to_date"]
 
 
 def test_nothing_to_serve(command: InProcess, said: Path) -> None:
@@ -137,4 +209,9 @@ def test_launchd(monkeypatch: pytest.MonkeyPatch, gwproxy_home: Path) -> None:
     assert agent["EnvironmentVariables"] == {"GWPROXY_HOME": str(gwproxy_home)}
     assert agent["StandardErrorPath"] == str(gwproxy_home / "serve.log")
     assert service.file.name == "org.gwproxy.serve.plist"
-    assert service.install[0][:2] == ("launchctl", "bootstrap")
+    assert [command[1] for command in service.install] == ["bootout", "bootstrap", "kickstart"]
+    # There may be none to end.
+    assert {command[1] for command in service.may_fail} == {"bootout"}
+    assert agent["KeepAlive"] == {"Crashed": True}
+    assert not service.differs(service.content)
+    assert service.differs(b"[Unit]")

@@ -6,7 +6,9 @@ runs. `gwproxy logs` shows what the service said.
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,13 +17,18 @@ import typer
 from gwproxy import paths
 from gwproxy.cli.options import JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
-from gwproxy.errors import GwproxyError
+from gwproxy.errors import ConfigError, GwproxyError
 
 if TYPE_CHECKING:
     from gwproxy.cli.service_unit import Service
+    from gwproxy.profiles.store import Config
 
 _PATIENCE_S: Final = 60
 """Stopping waits for running answers (30 s)."""
+
+_STARTING_S: Final = 5.0
+"""An interpreter starts and reads its configuration in less, on a busy machine too."""
+_POLL_S: Final = 0.1
 
 service_app: Final = typer.Typer(
     help="Run the gateway in the background, with your session.",
@@ -44,11 +51,12 @@ def install(
     quiet: QuietFlag = False,
 ) -> None:
     """Start the gateway now, and with every session."""
-    from gwproxy.cli.service_unit import service_here, shown
+    from gwproxy.cli.service_unit import shown
     from gwproxy.profiles import store
 
     output = output_of(context)
-    service = service_here()
+    config = store.load()
+    service = _service_for(config)
     data = {
         "manager": service.manager,
         "file": str(service.file),
@@ -61,12 +69,15 @@ def install(
         for command in service.install:
             output.talk(f"then: {shown(command)}")
         return
-    store.load().profile()  # a service that cannot start helps nobody
-    paths.write_private_file(service.file, service.content)
-    for command in service.install:
-        _run(command)
+    config.profile()  # a service that cannot start helps nobody
+    before = service.file.read_bytes() if service.file.exists() else None
+    if before is None or not _succeeds(service.is_running):
+        _refuse_taken_port(config)
+    _install(service, before)
     output.result(data, lambda: output.line(f"installed {service.file}"))
-    _warn_of_variables(output)
+    _warn_of_variables(output, service, config)
+    if not _answers(config):
+        output.warn("it does not answer yet: gwproxy logs says why")
     output.next("gwproxy status", "gwproxy logs")
 
 
@@ -79,11 +90,8 @@ def uninstall(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag =
     service = service_here()
     installed = service.file.exists()
     if installed:
-        first, *rest = service.uninstall
-        _run(first)
-        service.file.unlink(missing_ok=True)
-        for command in rest:
-            _run(command)
+        for trouble in _take_out(service):
+            output.warn(trouble)
     words = f"removed {service.file}" if installed else "there is no service of gwproxy"
     output.result(
         {"manager": service.manager, "file": str(service.file), "changed": installed},
@@ -105,7 +113,7 @@ def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
         "file": str(service.file),
         "installed": installed,
         "running": running,
-        "up_to_date": installed and service.file.read_bytes() == service.content,
+        "up_to_date": installed and not service.differs(service.file.read_bytes()),
     }
     output.result(data, lambda: _print(output, service, data))
 
@@ -123,11 +131,84 @@ def _print(output: Output, service: Service, data: dict[str, object]) -> None:
         output.talk("gwproxy logs says why")
 
 
-def _warn_of_variables(output: Output) -> None:
-    """A service does not see what a shell exports."""
-    from gwproxy.profiles import credentials, store
+def _service_for(config: Config) -> Service:
+    from gwproxy.cli.service_unit import service_here
 
-    for profile in store.load().profiles.values():
+    commands = any(profile.key.kind == "command" for profile in config.profiles.values())
+    return service_here(runs_commands=commands)
+
+
+def _install(service: Service, before: bytes | None) -> None:
+    """Write the file and start what it says; after trouble all is as it was. Raises
+    GwproxyError."""
+    paths.write_private_file(service.file, service.content)
+    try:
+        for command in service.install:
+            if command in service.may_fail:
+                _succeeds(command)
+            else:
+                _run(command)
+    except GwproxyError:
+        if before is None:
+            _take_out(service)
+        else:
+            paths.write_private_file(service.file, before)
+        raise
+
+
+def _take_out(service: Service) -> list[str]:
+    """Stop it and take the file away, whatever the manager says; its words where it objected."""
+    troubles = []
+    first, *rest = service.uninstall
+    for command in (first, None, *rest):
+        if command is None:
+            service.file.unlink(missing_ok=True)
+            continue
+        try:
+            _run(command)
+        except GwproxyError as error:
+            troubles.append(f"{error.what}: {error.why}")
+    return troubles
+
+
+def _refuse_taken_port(config: Config) -> None:
+    """Raise ConfigError where something else is on the port: the service could not start."""
+    from gwproxy.proxy import holder
+    from gwproxy.proxy.listener import bind
+
+    serve = config.serve
+    try:
+        asyncio.run(bind(serve.host, serve.port)).close()
+    except ConfigError:
+        who = asyncio.run(holder.describe(serve.host, serve.port))
+        raise ConfigError(
+            f"the service could not listen on port {serve.port}",
+            why=who,
+            hint="end that one (a gateway: gwproxy stop), then: gwproxy service install",
+        ) from None
+
+
+def _answers(config: Config) -> bool:
+    """Whether the gateway is there, a little later at the latest."""
+    from gwproxy.cli.running import find_gateway
+
+    deadline = time.monotonic() + _STARTING_S
+    while True:
+        _, health = asyncio.run(find_gateway(config))
+        if health.get("name") == "gwproxy":
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+
+
+def _warn_of_variables(output: Output, service: Service, config: Config) -> None:
+    """A service does not see what a shell exports."""
+    from gwproxy.profiles import credentials
+
+    for name in service.left_behind:
+        output.warn(f"{name} holds a secret: it is not written down, and the service goes without")
+    for profile in config.profiles.values():
         source = credentials.describe_source(profile).source
         if source.kind == "environment":
             output.warn(

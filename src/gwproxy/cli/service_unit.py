@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 import plistlib
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from xml.parsers.expat import ExpatError
 
 from gwproxy import paths
+from gwproxy.clients.web_proxy import NO_PROXY, VARIABLES
 from gwproxy.errors import UsageError
+from gwproxy.profiles.local_token import TOKEN_VARIABLE
 
 UNIT: Final = "gwproxy.service"
 LABEL: Final = "org.gwproxy.serve"
@@ -44,10 +48,27 @@ WantedBy=default.target
 """
 
 
+# What leads the gateway to its files and to the network, and no secret: a service manager starts
+# it without what the shell has. A key_command needs PATH besides.
+_TAKEN_ALONG: Final = (
+    paths.HOME_VARIABLE,
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    *VARIABLES,
+    *NO_PROXY,
+)
+
+_HAS_PASSWORD: Final = re.compile(r"[^/]*//[^/]*@|[^/]*@")
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One kind of service manager. `log` is the command that shows what the gateway said;
-    `follow` the same, without an end."""
+    """One kind of service manager. `install` starts what is written in place of what runs; of its
+    commands those that end what may not run (`may_fail`) need not succeed. `log` is the command
+    that shows what the gateway said; `follow` the same, without an end. `left_behind` are the
+    variables of the shell that matter, hold a secret, and are in no file."""
 
     manager: str
     file: Path
@@ -57,15 +78,30 @@ class Service:
     is_running: tuple[str, ...]
     log: tuple[str, ...]
     follow: tuple[str, ...]
+    may_fail: frozenset[tuple[str, ...]] = frozenset()
+    left_behind: tuple[str, ...] = ()
+
+    def differs(self, written: bytes) -> bool:
+        """Whether a file says something else than this one, whatever shell wrote it."""
+        return _without_environment(written) != _without_environment(self.content)
 
 
-def service_here(environ: Mapping[str, str] | None = None) -> Service:
-    """The service for this machine. Raises UsageError where there is no manager that we know."""
+def service_here(
+    environ: Mapping[str, str] | None = None, *, runs_commands: bool = False
+) -> Service:
+    """The service for this machine; `runs_commands` where a key comes from a command of the
+    person's. Raises UsageError where there is no manager that we know."""
     environ = os.environ if environ is None else environ
+    named = (*_TAKEN_ALONG, "PATH") if runs_commands else _TAKEN_ALONG
+    along = {name: environ[name] for name in named if environ.get(name)}
+    secret = [name for name in VARIABLES if _HAS_PASSWORD.match(along.get(name, ""))]
+    for name in secret:
+        del along[name]
+    left_behind = (*secret, *(name for name in (TOKEN_VARIABLE,) if environ.get(name)))
     if sys.platform == "darwin":
-        return _launchd(environ)
+        return replace(_launchd(along), left_behind=left_behind)
     if sys.platform.startswith("linux") and shutil.which("systemctl"):
-        return _systemd(environ)
+        return replace(_systemd(along, environ.get("XDG_CONFIG_HOME")), left_behind=left_behind)
     raise UsageError(
         "this system has no service manager that gwproxy knows",
         why="it knows systemd (Linux) and launchd (macOS)",
@@ -82,21 +118,32 @@ def serve_command() -> tuple[str, ...]:
     return (sys.executable, "-m", "gwproxy", "serve")
 
 
-def _systemd(environ: Mapping[str, str]) -> Service:
-    config = environ.get("XDG_CONFIG_HOME")
+def _without_environment(content: bytes) -> object:
+    if content.startswith(b"["):
+        return [line for line in content.splitlines() if not line.startswith(b"Environment=")]
+    try:
+        return plistlib.loads(content) | {"EnvironmentVariables": {}}
+    except (ValueError, ExpatError):
+        return content
+
+
+def _systemd(along: Mapping[str, str], config: str | None) -> Service:
     folder = (Path(config) if config else Path.home() / ".config") / "systemd" / "user"
-    home = environ.get(paths.HOME_VARIABLE)
-    line = f"Environment={_systemd_word(f'{paths.HOME_VARIABLE}={home}')}\n" if home else ""
+    lines = [f"Environment={_systemd_word(f'{name}={value}')}\n" for name, value in along.items()]
     # Only in a command line has `$` a meaning (systemd.exec(5), Environment=).
     command = " ".join(_systemd_word(word).replace("$", "$$") for word in serve_command())
-    content = _UNIT_TEXT.format(command=command, environment=line).encode()
+    content = _UNIT_TEXT.format(command=command, environment="".join(lines)).encode()
     control = ("systemctl", "--user")
     journal = ("journalctl", "--user", "--user-unit", UNIT, "--output", "cat", "--no-hostname")
     return Service(
         manager="systemd",
         file=folder / UNIT,
         content=content,
-        install=((*control, "daemon-reload"), (*control, "enable", "--now", UNIT)),
+        install=(
+            (*control, "daemon-reload"),
+            (*control, "enable", UNIT),
+            (*control, "restart", UNIT),
+        ),
         uninstall=((*control, "disable", "--now", UNIT), (*control, "daemon-reload")),
         is_running=(*control, "is-active", "--quiet", UNIT),
         log=(*journal, "--lines", "200", "--no-pager"),
@@ -110,31 +157,37 @@ def _systemd_word(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _launchd(environ: Mapping[str, str]) -> Service:
+def _launchd(along: Mapping[str, str]) -> Service:
     file = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     log = str(paths.state_dir() / "serve.log")
-    home = environ.get(paths.HOME_VARIABLE)
     content = plistlib.dumps(
         {
             "Label": LABEL,
             "ProgramArguments": list(serve_command()),
-            "EnvironmentVariables": {paths.HOME_VARIABLE: home} if home else {},
+            "EnvironmentVariables": dict(along),
             "RunAtLoad": True,
-            "KeepAlive": {"SuccessfulExit": False},
+            # Not after an exit code: a wrong configuration would start it again for ever.
+            "KeepAlive": {"Crashed": True},
             "StandardErrorPath": log,
             "Umask": 0o077,
         }
     )
     domain = f"gui/{os.getuid()}"
+    end = ("launchctl", "bootout", f"{domain}/{LABEL}")
     return Service(
         manager="launchd",
         file=file,
         content=content,
-        install=(("launchctl", "bootstrap", domain, str(file)),),
-        uninstall=(("launchctl", "bootout", f"{domain}/{LABEL}"),),
+        install=(
+            end,
+            ("launchctl", "bootstrap", domain, str(file)),
+            ("launchctl", "kickstart", f"{domain}/{LABEL}"),
+        ),
+        uninstall=(end,),
         is_running=("launchctl", "print", f"{domain}/{LABEL}"),
         log=("tail", "-n", "200", log),
         follow=("tail", "-n", "20", "-f", log),
+        may_fail=frozenset({end}),
     )
 
 
