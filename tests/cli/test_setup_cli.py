@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gwproxy.clients import codex_models
 from support.cli import InProcess, Ran, gwproxy_on_terminal
 from support.profiles import KEY
 
@@ -361,6 +362,35 @@ def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command:
     assert tomllib.loads(config.read_text())["model"] == "kimi-k2.5"
     command("setup", "codex", "--undo", "--yes")
     assert config.read_text() == 'model = "gpt-5.6"\n'
+
+
+def test_the_models_of_the_profile_go_beside_codexs_file_and_away_again(
+    settings: Path, home: Path, command: InProcess
+) -> None:
+    folder = home / ".codex"
+    shown = command("setup", "codex", "--dry-run")
+    assert f"and the models of the profile to {folder / codex_models.FILE}" in shown.stderr
+    assert not folder.exists()
+    command("setup", "codex", "--yes")
+    config = tomllib.loads((folder / "config.toml").read_text())
+    listed = folder / config["model_catalog_json"]
+    assert json.loads(listed.read_text())["models"][0]["slug"] == "kimi-k2.5"
+    assert "model_catalog_json" not in command("setup", "codex", "--print").stdout
+    # What is on record needs no change, but the list may be of an earlier gwproxy.
+    listed.write_text("{}")
+    command("setup", "codex", "--yes")
+    assert json.loads(listed.read_text())["models"]
+    # Still named by somebody, it stays: Codex would not start without it.
+    named = f'model_catalog_json = "{listed}"\n'
+    whole = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(whole.replace(f'"{codex_models.FILE}"', f'"{listed}"'))
+    command("setup", "codex", "--undo", "--yes")
+    assert (folder / "config.toml").read_text().strip() == named.strip()
+    assert listed.exists()
+    (folder / "config.toml").unlink()
+    command("setup", "codex", "--yes")
+    command("setup", "codex", "--undo", "--yes")
+    assert not list(folder.iterdir())
 
 
 def test_directly_the_key_is_written_after_plain_words(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from clients.surroundings import COMMAND, KEY, KIMI, TOKEN, gateway, places
-from gwproxy.clients import codex
+from gwproxy.clients import codex, codex_models
 from gwproxy.clients.endpoint import Endpoint, straight_to_provider
 from gwproxy.clients.launch import RUN_SCOPE
 from gwproxy.clients.plan import Plan, diff, plan_setup, plan_undo
@@ -62,6 +63,37 @@ def test_the_model_is_replaced_when_asked_and_comes_back() -> None:
     claim = Claim("codex", "user", "kimi", "", None, (), plan.members)
     undo = plan_undo(plan.target, (plan.after or "") + "# later\n", claim, MINE)
     assert undo.after == MINE + "# later\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "default", "wanted"),
+    [
+        ("", False, True),
+        ('model_provider = "gwproxy"\nmodel = "mine"\n', False, True),
+        (f'model_provider = "gwproxy"\nmodel_catalog_json = "{codex_models.FILE}"\n', False, True),
+        (MINE, False, False),
+        (MINE, True, True),
+        ('model_provider = "other"\n', False, False),
+        ('model_catalog_json = "mine.json"\n', False, False),
+        (f'model_catalog_json = "mine.json"\n{MINE}', True, False),
+    ],
+)
+def test_models_are_listed_where_codex_starts_with_ours_and_nobody_has_a_list(
+    before: str, default: bool, wanted: bool
+) -> None:
+    beside = codex.beside(gateway(), TOML.read(before), default=default)
+    assert (beside is not None) == wanted
+
+
+def test_the_list_has_what_the_profile_knows_of_its_models() -> None:
+    profile = make_profile("k", {"preset": "kimi-k25", "models": ["kimi-k3"]})
+    first, second = json.loads(codex_models.text(profile))["models"]
+    assert (first["slug"], second["slug"]) == ("kimi-k2.5", "kimi-k3")
+    assert first["context_window"] == profile.context_window
+    assert first["input_modalities"] == ["text", "image"]
+    assert first["base_instructions"].startswith("You are a coding agent running in the Codex CLI")
+    blind = make_profile("k", {"preset": "kimi-k25", "quirks": {"vision": False}})
+    assert json.loads(codex_models.text(blind))["models"][0]["input_modalities"] == ["text"]
 
 
 def test_a_helper_and_a_token_are_never_there_together() -> None:

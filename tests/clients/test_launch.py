@@ -74,6 +74,8 @@ def test_codex_gets_overrides_that_are_toml_and_a_variable() -> None:
     provider = said["model_providers"]["gwproxy-run"]
     assert provider["base_url"] == "http://127.0.0.1:4979/v1"
     assert launch.environ == {provider["env_key"]: TOKEN.reveal()}
+    listed = json.loads(launch.files[Path(said["model_catalog_json"])])
+    assert listed["models"][0]["slug"] == said["model"]
 
 
 def test_opencode_gets_an_inline_configuration() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from gwproxy.clients.codex_models import KEY
 from gwproxy.simulator import Answer, Asked, Rule, toolbox
 from gwproxy.simulator.conversation import Called, Returned, Said
 from real_clients.coding_tools import CODEX
@@ -17,6 +18,7 @@ from support.upstreams import CHAT_ONLY, RESPONSES_ONLY, UPSTREAMS, Upstream
 
 pytestmark = [pytest.mark.clients, needs("codex")]
 
+WARNING = "Model metadata for"
 UPSTREAM = pytest.mark.parametrize("upstream", UPSTREAMS)
 
 
@@ -116,8 +118,8 @@ async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
     settings = (stage.home / ".codex" / "config.toml").read_text(encoding="utf-8")
     assert stage.gateway.token not in settings
     finished = await stage.perform(CODEX, WRITE_AND_REPORT)
-    # With a command it also asks which models there are.
-    assert "/v1/models" in stage.gateway.log
+    # With a command it would also ask which models there are, had it not been told.
+    assert "/v1/models" not in stage.gateway.log
     assert "failed to refresh available models" not in finished.ran.stderr
 
 
@@ -148,3 +150,27 @@ async def test_a_host_that_takes_functions_only_patches_files(set_stage: SetStag
     first = {tool["type"] for tool in asked[0].body["tools"]}
     assert first == {"function", *refused}
     assert "apply_patch" in {tool["name"] for tool in asked[-1].body["tools"]}
+
+
+async def test_it_knows_the_model_and_is_prompted_as_if_it_did_not(set_stage: SetStage) -> None:
+    """Without its entry Codex warns. The entry has to bring the prompt: it is Codex's own."""
+    stage = await set_stage(CHAT_ONLY)
+    stage.set_up("codex")
+    settings = stage.home / ".codex" / "config.toml"
+    named = settings.read_text(encoding="utf-8")
+    unnamed = "".join(line for line in named.splitlines(keepends=True) if KEY not in line)
+    assert unnamed != named
+    by_way_of, variables = stage.own_gateway()
+    command = [word for word in CODEX.command("hello", stage.home) if word != "--json"]
+    for text, before, warns in ((named, [], False), (unnamed, [], True), ("", by_way_of, False)):
+        settings.write_text(text, encoding="utf-8")
+        ran = await stage.run([*before, *command], variables)
+        assert ran.code == 0, ran
+        assert (WARNING in ran.stderr) == warns, ran.stderr
+    prompts = {
+        asked.entries[0].text for asked in stage.turns() if isinstance(asked.entries[0], Said)
+    }
+    assert len(prompts) == 1
+    settings.write_text(named, encoding="utf-8")
+    stage.gateway.command("setup", "codex", "--undo", "--yes", "--home", str(stage.home))
+    assert not list(settings.parent.glob("*gwproxy*"))

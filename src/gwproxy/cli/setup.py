@@ -37,8 +37,8 @@ from gwproxy.clients.document import ABSENT, Tree, lookup, same
 from gwproxy.clients.endpoint import (
     Endpoint,
 )
-from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import Target, Wish, plan_setup
+from gwproxy.clients.known import BESIDE, CLIENTS, Client
+from gwproxy.clients.plan import Beside, Target, Wish, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, GwproxyError
@@ -152,17 +152,21 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     if plan.kept and not asked.default:
         output.talk("your default model stays as it is; --default would replace it")
     status = "would change" if asked.dry_run else "changed"
+    beside = _beside(asked, client, endpoint, target.form.read(plan.after or ""))
     if plan.is_empty:
         status = "unchanged"
         output.talk(f"{client.TITLE} is set up already: {target.file}")
         if not asked.dry_run:
             change.note_setup(target, wisher, endpoint.profile.name)
+            change.write_beside(target, beside)
     elif not asked.dry_run:
         question = f"Write this to {target.file}?"
         if asked.direct:
             question = f"Write this, with the provider's key, to {target.file}?"
+        _tell(beside, target, output)
         if not setup_report.agreed(output, [plan], question, yes=asked.yes):
             return
+        change.write_beside(target, beside)
         plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
         setup_report.warn_if_rewritten(output, [plan])
     start = client.start(endpoint, plan.kept)
@@ -178,6 +182,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     def human() -> None:
         if asked.dry_run:
             setup_report.print_diff(output, plan)
+            _tell(beside, target, output)
         elif status == "changed":
             output.line(str(target.file))
             for note in notes:
@@ -186,6 +191,11 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
 
     output.result(data, human)
+
+
+def _tell(beside: Beside | None, target: Target, output: Output) -> None:
+    if beside is not None:
+        output.talk(f"and the models of the profile to {target.file.parent / beside.name}")
 
 
 def _print(asked: Asked, client: Client, output: Output) -> None:
@@ -260,19 +270,28 @@ def _clients() -> list[ClientStatus]:
 def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:
     theirs = client.beneath(asked.scope or "user", asked.places)
 
-    def wishes(tree: Tree) -> list[Wish]:
-        return [
+    def wished(tree: Tree) -> list[Wish]:
+        beside = _beside(asked, client, endpoint, tree)
+        mentions = [] if beside is None else [beside.mention]
+        wishes = client.wishes(endpoint, tree, default=asked.default)
+        return mentions + [
             replace(wish, elsewhere=wish.elsewhere or _is_set_beneath(wish, theirs))
-            for wish in client.wishes(endpoint, tree, default=asked.default)
+            for wish in wishes
         ]
 
-    return wishes
+    return wished
 
 
 def _is_set_beneath(wish: Wish, theirs: Tree) -> bool:
     """Whether a weaker file has another value there, which ours would hide."""
     value = lookup(theirs, wish.path) if wish.yielding else ABSENT
     return value is not ABSENT and not same(value, wish.value)
+
+
+def _beside(asked: Asked, client: Client, endpoint: Endpoint, tree: Tree) -> Beside | None:
+    """The file of ours that goes with a client's own, of which `tree` are the values."""
+    wanted = BESIDE.get(client.NAME)
+    return None if wanted is None else wanted(endpoint, tree, default=asked.default)
 
 
 def _standing(target: Target, claim: Claim) -> change.Standing | None:

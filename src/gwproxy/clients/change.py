@@ -16,10 +16,11 @@ from typing import Final, TypeAlias, TypeVar
 
 from gwproxy import paths
 from gwproxy.clients import files, ledger
+from gwproxy.clients.codex_models import BESIDE
 from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, canonical, digest, lookup
 from gwproxy.clients.files import Snapshot
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Plan, Target, Wish, plan_setup, plan_undo, restore
+from gwproxy.clients.plan import Beside, Plan, Target, Wish, plan_setup, plan_undo, restore
 from gwproxy.clients.tomltext import TOML
 from gwproxy.clients.undo import Claim, claimed_by, merged
 from gwproxy.errors import ConfigError
@@ -100,6 +101,20 @@ def note_setup(target: Target, wishes: Wisher, profile: str) -> None:
             _note(work)
 
 
+def write_beside(target: Target, beside: Beside | None) -> None:
+    """Make the file of ours say what it should, where there is to be one. Raises ConfigError."""
+    if beside is None:
+        return
+
+    def attempt() -> None:
+        snapshot = files.read(target.file.parent / beside.name)
+        files.refuse_unwritable(snapshot)
+        if snapshot.text != beside.text:
+            files.replace(snapshot, beside.text.encode())
+
+    _attempted(target, attempt)
+
+
 def preview_undo(target: Target) -> Plan | None:
     """What `apply_undo` would do; None where there is nothing of ours. Raises ConfigError."""
     work = _undo(target)
@@ -120,6 +135,7 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
             else:
                 files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
         ledger.forget(work.place)
+        _drop_beside(target, work.plan.after or "")
         return work.plan
 
     return _attempted(target, attempt)
@@ -294,6 +310,15 @@ def _attempted(target: Target, attempt: Callable[[], _T]) -> _T:
         why="another program writes to it faster than gwproxy can",
         hint=f"close {target.client}, then try again; nothing was changed",
     )
+
+
+def _drop_beside(target: Target, left: str) -> None:
+    """Take away the files that are wholly ours, but for one that `left` still names."""
+    for name in BESIDE.get(target.client, ()):
+        snapshot = files.read(target.file.parent / name)
+        if snapshot.content is not None and name not in left:
+            ledger.back_up(snapshot.real, snapshot.content)  # somebody may have mended it
+            files.delete(snapshot)
 
 
 def _note(work: _Work) -> None:

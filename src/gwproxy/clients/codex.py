@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from gwproxy.clients import codex_models
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
 from gwproxy.clients.endpoint import Endpoint, is_gateway
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Target, Wish, outranking
+from gwproxy.clients.plan import Beside, Places, Target, Wish, outranking
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
 from gwproxy.profiles.profile import Profile
@@ -29,6 +30,7 @@ SCOPES: Final = ("user",)
 PROVIDER: Final = "gwproxy"
 
 _TABLE: Final[MemberPath] = ("model_providers", PROVIDER)
+_MODELS: Final[MemberPath] = (codex_models.KEY,)
 
 MANAGED: Final = Path("/etc/codex/managed_config.toml")
 
@@ -74,6 +76,8 @@ def traces(tree: Tree) -> list[MemberPath]:
         return []
     is_chosen = lookup(tree, ("model_provider",)) == PROVIDER
     choice: list[MemberPath] = [("model",), ("model_provider",), ("model_context_window",)]
+    if lookup(tree, _MODELS) == codex_models.FILE:
+        choice.append(_MODELS)
     chosen = [place for place in choice if is_chosen and lookup(tree, place) is not ABSENT]
     return [*chosen, _TABLE]
 
@@ -96,6 +100,19 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
 def beneath(scope: str, places: Places) -> Tree:
     """Nothing: no default of theirs is taken the place of."""
     return {}
+
+
+def beside(endpoint: Endpoint, tree: Tree, *, default: bool) -> Beside | None:
+    """The list of our models, where the provider that Codex starts with is ours, or will be: it
+    takes the place of the list of OpenAI's."""
+    chosen = lookup(tree, ("model_provider",))
+    free = chosen is ABSENT and lookup(tree, ("model",)) is ABSENT
+    if not (default or free or chosen == PROVIDER):
+        return None
+    if lookup(tree, _MODELS) not in (ABSENT, codex_models.FILE):
+        return None  # somebody's own list, which may have an entry for our model as well
+    text = codex_models.text(endpoint.profile)
+    return Beside(codex_models.FILE, text, Wish(_MODELS, codex_models.FILE))
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
@@ -150,9 +167,12 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     ]
     if profile.context_window:
         settings.append((("model_context_window",), profile.context_window))
+    models = scratch / codex_models.FILE
+    settings.append((_MODELS, str(models)))
     overrides = [f"{'.'.join(path)}={json.dumps(value)}" for path, value in settings]
     flags = [word for override in overrides for word in ("-c", override)]
-    return Launch((*flags, *arguments), {_RUN_VARIABLE: endpoint.secret.reveal()})
+    environ = {_RUN_VARIABLE: endpoint.secret.reveal()}
+    return Launch((*flags, *arguments), environ, {models: codex_models.text(profile)})
 
 
 def _provider(endpoint: Endpoint) -> dict[str, Value]:

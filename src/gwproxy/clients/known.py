@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -11,7 +11,7 @@ from gwproxy.clients import claude_code, codex, openclaw, opencode
 from gwproxy.clients.document import MemberPath, Tree
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.plan import Beside, Places, Target, Wish
 from gwproxy.profiles.profile import Profile
 
 
@@ -59,5 +59,10 @@ class Client(Protocol):
 
 
 _ALL: Final[tuple[Client, ...]] = (claude_code, openclaw, opencode, codex)
+
+BESIDE: Final[Mapping[str, Callable[..., Beside | None]]] = MappingProxyType(
+    {codex.NAME: codex.beside}
+)
+"""Of the clients that want a file of ours beside theirs: what is in it, called as `wishes` is."""
 
 CLIENTS: Final[Mapping[str, Client]] = MappingProxyType({each.NAME: each for each in _ALL})

@@ -115,6 +115,16 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A file of this name that is wholly ours, in the folder of the client's own, where `mention`
+    tells of it."""
+
+    name: str
+    text: str
+    mention: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """One plain value that changes; ABSENT on the side where there is none."""
 
