@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,10 +48,14 @@ def test_a_mistyped_command_is_guessed(command: InProcess) -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["token", "--no-such"], "no such option: --no-such"),
-        (["profile", "show"], "missing argument 'PROFILE'"),
-        (["profile", "list", "extra"], "got unexpected extra argument(s) (extra)"),
-        (["profile", "add", "x", "--preset"], "option '--preset' requires an argument"),
+        (["token", "--no-such"], "there is no option --no-such"),
+        (["profile", "ad"], "there is no command 'ad'"),
+        (["service", "stat"], "there is no command 'stat'"),
+        (["profile", "show"], "PROFILE is missing"),
+        (["profile", "list", "extra"], "'extra' is more than this takes"),
+        (["profile", "add", "x", "--preset"], "--preset needs a value"),
+        (["serve", "--port", "x"], "--port takes a number from 0 to 65535, not 'x'"),
+        (["serve", "--port", "70000"], "--port takes a number from 0 to 65535, not '70000'"),
     ],
 )
 def test_a_malformed_command_line_exits_with_2(
@@ -154,6 +160,72 @@ def test_a_reader_that_goes_away_is_no_trouble(gwproxy_home: Path) -> None:
     )
     assert done.returncode in (0, 1)  # depends on who is faster
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["usage", "--json"], ["token"]])
+def test_a_full_disk_is_no_mistake_of_ours(gwproxy_home: Path, arguments: list[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no device here that is always full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gwproxy", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write to stdout\nwhy: No space left on device\n"
+
+
+def test_streams_that_are_not_there_are_no_trouble(gwproxy_home: Path) -> None:
+    script = f"{sys.executable} -m gwproxy status <&- >&- 2>&-"
+    done = subprocess.run(["bash", "-c", script], env=environment(), check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_fewer_letters_than_ours_are_enough(gwproxy_home: Path, encoding: str) -> None:
+    environ = environment({"PYTHONIOENCODING": encoding, "A_KEY": "sk-0123456789abcdef"})
+
+    def said(*arguments: str) -> str:
+        words = [sys.executable, "-m", "gwproxy", *arguments]
+        done = subprocess.run(
+            words, capture_output=True, env=environ, encoding=encoding, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    add = ("profile", "add", "up", "--preset", "strongwall", "--key-env", "A_KEY", "--quiet")
+    said(*add, "--model", "モデル")
+    listed = said("profile", "list")
+    assert ("…cdef" if encoding == "cp1252" else "...cdef") in listed
+    assert " ??? " in listed
+    (profile,) = json.loads(said("profile", "list", "--json"))["data"]["profiles"]
+    assert profile["model"] == "モデル"
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_help_keeps_within_a_narrow_terminal_and_tears_no_word(
+    command: InProcess, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    for words in _every_command():
+        monkeypatch.setenv("COLUMNS", "1000")
+        whole = set(re.findall(r"[A-Za-z]+", command(*words, "--help").stdout))
+        monkeypatch.setenv("COLUMNS", str(columns))
+        narrow = command(*words, "--help").stdout
+        assert max(map(len, narrow.splitlines())) <= columns, words
+        assert set(re.findall(r"[A-Za-z]+", narrow)) == whole, words
+
+
+def _every_command() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()]
+    for entry in app.available_commands():
+        found.append((entry.name,))
+        children = getattr(app.load_command(entry), "commands", {})
+        found += [(entry.name, child) for child in children]
+    return found
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])

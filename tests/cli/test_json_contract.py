@@ -15,6 +15,12 @@ from support.cli import InProcess, Ran
 
 READING: dict[str, tuple[str, ...]] = {
     "demo": ("demo",),
+    "profile use": ("profile", "use", "up"),
+    "profile set": ("profile", "set", "up", "model=other"),
+    "profile forget": ("profile", "forget", "up"),
+    "profile rename": ("profile", "rename", "up", "down"),
+    "profile remove": ("profile", "remove", "up", "--yes"),
+    "profile key": ("profile", "key", "up", "--env", "A_KEY"),
     "doctor": ("doctor",),
     "models": ("models", "demo"),
     "profile list": ("profile", "list"),

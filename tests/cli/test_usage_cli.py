@@ -197,10 +197,10 @@ def test_money() -> None:
 
 
 def test_bars_where_no_block_can_be_drawn() -> None:
-    assert _bar_for("ascii", 12)(0.5) == "#" * 6
-    assert _bar_for("utf-8", 12)(0.5) == "█" * 6
-    assert _bar_for("utf-8", 6)(1) == "█" * 6
-    assert _bar_for(None, 12)(0) == ""
+    assert _bar_for(12, blocks=False)(0.5) == "#" * 6
+    assert _bar_for(12, blocks=True)(0.5) == "█" * 6
+    assert _bar_for(6, blocks=True)(1) == "█" * 6
+    assert _bar_for(12, blocks=False)(0) == ""
 
 
 def test_days_are_whole_ones() -> None:

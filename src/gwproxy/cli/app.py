@@ -24,19 +24,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_group
 
 from gwproxy import __version__
+from gwproxy.cli import streams
 from gwproxy.cli.output import Output, output_of
-from gwproxy.errors import EXIT_FAILED, EXIT_INTERRUPTED, GwproxyError, UsageError
-from gwproxy.profiles.suggest import did_you_mean
+from gwproxy.cli.voice import Group, fit_narrow_terminals, said
+from gwproxy.errors import EXIT_FAILED, EXIT_INTERRUPTED, GwproxyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,11 +101,8 @@ COMMANDS: Final = (
 )
 
 
-class LazyGroup(TyperGroup):
-    """The top-level group: names and help from `COMMANDS`, code on demand.
-
-    The types of typer's own methods are private to it, hence `Any`.
-    """
+class LazyGroup(Group):
+    """The top-level group: names and help from `COMMANDS`, code on demand."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [entry.name for entry in available_commands()]
@@ -116,16 +112,6 @@ class LazyGroup(TyperGroup):
             if entry.name == cmd_name:
                 return load_command(entry)
         return None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        known = self.list_commands(ctx)
-        if args[0] not in known and not args[0].startswith("-"):
-            raise UsageError(
-                f"there is no command {args[0]!r}",
-                why=did_you_mean(args[0], known),
-                hint="gwproxy --help lists the commands",
-            )
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         entries = list(available_commands())
@@ -166,24 +152,24 @@ def build_app() -> Any:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; everything has been printed by then."""
     arguments = list(arguments)
+    streams.prepare()
     output = _output_for(arguments)
     try:
         result = build_app()(args=arguments, prog_name="gwproxy", standalone_mode=False, obj=output)
-        sys.stdout.flush()
+        if lost := streams.trouble_with_stdout():
+            return _lost(lost, output)
     except GwproxyError as error:
         output.fail(error)
         return error.exit_code
     except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
-        usage = UsageError(message[:1].lower() + message[1:], hint=_usage_hint(error))
+        usage = said(error)
         output.fail(usage)
         return usage.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(output)
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+    except OSError as error:
+        lost = streams.trouble_with_stdout(error)
+        return _lost(lost, output) if lost else _internal_error(error, output)
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no traceback, no secret
         return _internal_error(error, output)
     if result == EXIT_INTERRUPTED:
@@ -216,12 +202,14 @@ def _no_type(ctx: object) -> str:
 
 
 def _made_plain(command: Any) -> None:
-    """Spare every command the import of pydantic, and every reader of --help the Python types.
+    """Spare every command the import of pydantic, and every reader of --help the Python types and
+    lines beyond the edge.
 
     typer validates a `--help` that was not given (None) as a boolean, and loads pydantic for it:
     a quarter of a second, more than all the rest of `gwproxy token`.
     """
     command.context_settings.setdefault("default_map", {})["help"] = False
+    fit_narrow_terminals(command)
     for parameter in command.params:
         if parameter.param_type_name == "argument":
             # `PROFILE <list[str]>` in --help is said to programmers only.
@@ -256,10 +244,14 @@ def _output_for(arguments: Sequence[str]) -> Output:
     )
 
 
-def _usage_hint(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "gwproxy"
-    return f"{path} --help"
+def _lost(error: OSError, output: Output) -> int:
+    """stdout takes nothing more. Whoever read it may have gone, as `head` does: then there is
+    nobody left to tell."""
+    streams.give_up_stdout()
+    if not isinstance(error, BrokenPipeError):
+        output.json_mode = False
+        output.fail(GwproxyError("cannot write to stdout", why=error.strerror or str(error)))
+    return EXIT_FAILED
 
 
 def _interrupted(output: Output) -> int:

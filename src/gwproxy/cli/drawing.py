@@ -7,6 +7,7 @@ only to draw.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,6 +74,20 @@ def hanging(text: str, indent: int, width: int) -> str:
             replace_whitespace=False,
         )
     )
+
+
+_PIECE: Final = re.compile(r"\s*[^\s|]*\|?")
+
+
+def folded(text: str, indent: int, width: int) -> str:
+    """`text` from `indent` on, wrapped between words and behind a `|`, further lines a bit more
+    to the right: for what a terminal is too narrow for."""
+    lines = [" " * indent]
+    for piece in _PIECE.findall(text):
+        if lines[-1].strip() and len(lines[-1]) + len(piece) > width:
+            lines.append(" " * (indent + 2))
+        lines[-1] += piece if lines[-1].strip() else piece.lstrip()
+    return "\n".join(lines)
 
 
 def draw(table: Table, stream: TextIO, *, colour: bool) -> None:

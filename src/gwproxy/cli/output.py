@@ -21,12 +21,16 @@ It must not know what the results mean. rich is imported only to draw a table on
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
+from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table, aligned, draw, hanging
 from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.plain import harmless, json_text
@@ -47,6 +51,9 @@ _PLAIN: Final = "\x1b[0m"
 
 LEVELS: Final = {"ok": _GREEN, "note": _YELLOW, "failed": _RED}
 """What a finding can be."""
+
+_PAINT: Final = re.compile(r"\x1b\[[0-9;]*m")
+_COMMAND: Final = re.compile(r"\s*(?:(?:hint|next|then|undo): )?\s*(?:gwproxy |read -rs |\w+=\S+ )")
 
 _LEVEL_WIDTH: Final = max(map(len, LEVELS)) + 2
 
@@ -79,6 +86,11 @@ class Output:
         """A text that is made here, or a file's as it stands there, on stdout."""
         print(text, file=sys.stdout)  # noqa: T201 -- the one place that prints
 
+    def json(self, value: object) -> None:
+        """`value` as JSON on stdout, in the letters that it has."""
+        text = json_text(value, indent=2)
+        self.document(text if streams.takes(text) else json.dumps(value, indent=2))
+
     def result(self, data: object, human: Callable[[], None], *, failed: bool = False) -> None:
         """The result of a command: `data` in the envelope with --json, else whatever `human`
         prints. `data` is made of dicts, lists, strings, numbers, booleans and None. `failed` says
@@ -87,6 +99,10 @@ class Output:
             self._envelope("failed" if failed else "ok", data=data, error=None)
         else:
             human()
+
+    def done(self, data: object, words: str) -> None:
+        """What was changed: `data` in the envelope with --json, else `words` to the person."""
+        self.result(data, lambda: self.talk(words))
 
     def table(self, table: Table) -> None:
         """A table on stdout: drawn by rich on a terminal, aligned plain columns elsewhere."""
@@ -143,7 +159,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Something the person should know even with --quiet, on stderr."""
-        self._say(f"{self._paint('warning:', _YELLOW, sys.stderr)} {harmless(text)}")
+        self._say(harmless(text), self._paint("warning:", _YELLOW, sys.stderr))
 
     def fail(self, error: GwproxyError) -> None:
         """The three lines, or the envelope with --json. The caller exits with
@@ -152,13 +168,13 @@ class Output:
             parts = {"what": error.what, "why": error.why, "hint": error.hint}
             self._envelope("error", data=None, error=parts | {"exit_code": error.exit_code})
             return
-        self._say(f"{self._paint('error:', _RED, sys.stderr)} {harmless(error.what)}")
+        self._say(harmless(error.what), self._paint("error:", _RED, sys.stderr))
         if error.why:
-            self._say(f"{self._paint('why:', _DIM, sys.stderr)} {harmless(error.why)}")
+            self._say(harmless(error.why), self._paint("why:", _DIM, sys.stderr))
         if error.hint:
             # A hint may go on over several lines, one way out on each.
             hint = harmless(error.hint).replace("\n", "\n  ")
-            self._say(f"{self._paint('hint:', _DIM, sys.stderr)} {hint}")
+            self._say(hint, self._paint("hint:", _DIM, sys.stderr))
 
     # -- questions --------------------------------------------------------------------------
 
@@ -174,7 +190,7 @@ class Output:
         self._need_person(question, flag)
         suffix = f" [{default}]" if default else ""
         while True:
-            sys.stderr.write(f"{question}{suffix}: ")
+            sys.stderr.write(f"{self._within(sys.stderr, question + suffix)}: ")
             sys.stderr.flush()
             line = sys.stdin.readline()
             if not line:
@@ -258,8 +274,25 @@ class Output:
         columns, text = self.columns(), harmless(text)
         return text if columns is None else hanging(text, indent, columns)
 
-    def _say(self, text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201 -- the one place that prints
+    def _say(self, text: str, label: str = "") -> None:
+        """`text` behind a coloured `label`; words are not torn at the edge of a terminal."""
+        if label:
+            text = f"{label} {text}"
+        with contextlib.suppress(OSError):  # nobody is left to tell
+            print(self._within(sys.stderr, text), file=sys.stderr)  # noqa: T201
+
+    def _within(self, stream: TextIO, text: str) -> str:
+        """`text` wrapped between words where `stream` is a terminal; commands stay whole, as they
+        are to be copied."""
+        if not self.draws_on(stream):
+            return text
+        columns = shutil.get_terminal_size().columns
+        return "\n".join(
+            line
+            if len(_PAINT.sub("", line)) <= columns or _COMMAND.match(_PAINT.sub("", line))
+            else hanging(line, len(line) - len(line.lstrip()), columns)
+            for line in text.split("\n")
+        )
 
     def _envelope(self, status: str, *, data: object, error: object) -> None:
         envelope = {
@@ -269,7 +302,7 @@ class Output:
             "data": data,
             "error": error,
         }
-        self.document(json_text(envelope, indent=2))
+        self.json(envelope)
 
 
 def output_of(context: typer.Context) -> Output:

@@ -17,6 +17,7 @@ from gwproxy.cli import profile_key
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.voice import Group
 from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, key_hosts, learned, store
 from gwproxy.profiles.credentials import KeyStatus
@@ -39,6 +40,7 @@ _ENDPOINTS: Final = (
 )
 
 profile_app: Final = typer.Typer(
+    cls=Group,
     help="Add, list and change profiles and their keys.",
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -141,10 +143,12 @@ def show(
 
 
 @profile_app.command()
-def use(context: typer.Context, name: ProfileName, quiet: QuietFlag = False) -> None:
+def use(
+    context: typer.Context, name: ProfileName, json: JsonFlag = False, quiet: QuietFlag = False
+) -> None:
     """Make a profile the default one."""
     store.edit(lambda document: changes.use_profile(document, name))
-    output_of(context).talk(f"{name} is the default profile now")
+    output_of(context).done({"default": name}, f"{name} is the default profile now")
 
 
 @profile_app.command("set")
@@ -160,6 +164,7 @@ def set_settings(
             "an empty value goes back to the preset's.",
         ),
     ],
+    json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Change settings of a profile."""
@@ -172,7 +177,8 @@ def set_settings(
             raise UsageError(error.what, hint=error.hint) from None
         raise
     output = output_of(context)
-    output.talk(f"{name} is changed; a running server takes it over by itself")
+    data = profile_data(config.profile(name))
+    output.done(data, f"{name} is changed; a running server takes it over by itself")
     _warn_of_new_host(output, config.profile(name))
 
 
@@ -188,6 +194,7 @@ def forget(
             help="Only this one: a quirk (sampling), or what is left out (tools[].strict).",
         ),
     ] = "",
+    json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Forget what the upstream of a profile taught by refusing requests."""
@@ -196,7 +203,8 @@ def forget(
     lessons = "1 lesson is" if count == 1 else f"{count} lessons are"
     words = f"{lessons} forgotten; a running server takes it over by itself"
     about = f"{name}: {lesson}" if lesson else name
-    output_of(context).talk(words if count else f"nothing was learned about {about}")
+    words = words if count else f"nothing was learned about {about}"
+    output_of(context).done({"name": name, "forgotten": count}, words)
 
 
 @profile_app.command()
@@ -204,6 +212,7 @@ def rename(
     context: typer.Context,
     name: ProfileName,
     new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", show_default=False)],
+    json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Rename a profile; its key moves along."""
@@ -221,14 +230,18 @@ def rename(
         config = credentials.move_key(found, new_name, secret, keyring, rename_it)
     learned.rename(name, new_name)
     _delete_key(output, name, config, keyring)
-    output.talk(f"{name} is called {new_name} now")
+    output.done({"name": new_name, "was": name}, f"{name} is called {new_name} now")
     is_default = config.default == new_name
     _remind_of_setups(output, name, "" if is_default else f" --profile {new_name}")
 
 
 @profile_app.command()
 def remove(
-    context: typer.Context, name: ProfileName, yes: YesFlag = False, quiet: QuietFlag = False
+    context: typer.Context,
+    name: ProfileName,
+    yes: YesFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Remove a profile and delete its key."""
     output = output_of(context)
@@ -241,7 +254,8 @@ def remove(
     config = store.edit(lambda document: changes.remove_profile(document, name))
     learned.forget(name)
     deleted = _delete_key(output, name, config, credentials.keyring_of(config))
-    output.talk(f"{name} is removed" + (", and its key is deleted" if deleted else ""))
+    data = {"removed": name, "key_deleted": deleted, "default": config.default or None}
+    output.done(data, f"{name} is removed" + (", and its key is deleted" if deleted else ""))
     if config.default:
         output.talk(f"the default profile is {config.default}")
     elif config.profiles:

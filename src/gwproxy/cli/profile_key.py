@@ -157,16 +157,28 @@ def key(
         bool, typer.Option("--confirm", help="Let it go to the profile's new host too.")
     ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Forget the key.")] = False,
+    json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Set, rotate, confirm or delete the key of a profile."""
     output = output_of(context)
-    config = store.load()
     if (confirm or delete) and (stdin or env or command or file or confirm is delete):
         raise UsageError(
             "--confirm and --delete go with none of --stdin, --env, --command, --file, "
             "and not with each other"
         )
+    with_flags = partial(_key_plan, output, stdin=stdin, env=env, command=command, file=file)
+    _change_key(output, name, confirm=confirm, delete=delete, plan_of=with_flags)
+    left = store.load().profiles.get(name)
+    source = str(credentials.expected_source(left)) if left is not None else None
+    output.result({"name": name, "source": source}, lambda: None)
+
+
+def _change_key(
+    output: Output, name: str, *, confirm: bool, delete: bool, plan_of: Callable[..., KeyPlan]
+) -> None:
+    """Do what the flags say and tell it; `plan_of` makes a plan for a profile."""
+    config = store.load()
     if delete and name not in config.profiles and name in config.left_keys:
         credentials.delete_left(config, credentials.keyring_of(config))
         output.talk(f"the key that {name} had left in the keyring is deleted")
@@ -180,7 +192,7 @@ def key(
     if delete:
         _delete(output, profile, config)
         return
-    plan = _key_plan(output, profile, stdin=stdin, env=env, command=command, file=file, flags="--")
+    plan = plan_of(profile, flags="--")
     profile = _set(output, profile, plan, credentials.keyring_of(config)).profile(name)
     if plan.secret:
         output.talk(f"the key of {name} is in the keyring ({plan.secret})")

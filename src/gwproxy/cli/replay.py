@@ -18,7 +18,6 @@ from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
-from gwproxy.plain import json_text
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
@@ -68,7 +67,7 @@ def replay(
     if show:
         output.result(
             dict(found.content),
-            lambda: output.document(json_text(found.content, indent=2)),
+            lambda: output.json(found.content),
         )
         return 0
     return _replay(output, found, profile)

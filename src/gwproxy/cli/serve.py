@@ -21,6 +21,7 @@ from gwproxy.cli.built_in import with_address
 from gwproxy.cli.hints import tool_here, tools_set_up
 from gwproxy.cli.options import ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.voice import port_number
 from gwproxy.errors import ConfigError, CredentialError, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,12 @@ def serve(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", min=0, max=65535, help="Listen on this port (4979); 0 is any."),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            parser=port_number,
+            help="Listen on this port (4979); 0 is any.",
+        ),
     ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect to --host.")

@@ -17,6 +17,7 @@ import typer
 from gwproxy import paths
 from gwproxy.cli.options import JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.voice import Group
 from gwproxy.errors import ConfigError, GwproxyError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _STARTING_S: Final = 5.0
 _POLL_S: Final = 0.1
 
 service_app: Final = typer.Typer(
+    cls=Group,
     help="Run the gateway in the background, with your session.",
     rich_markup_mode=None,
     no_args_is_help=True,

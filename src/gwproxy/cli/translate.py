@@ -13,7 +13,6 @@ import typer
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UsageError
-from gwproxy.plain import json_text
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import DIALECTS
 
@@ -198,7 +197,7 @@ def _translated(bridge: Bridge, request: bytes) -> Any:
 
 
 def _print(output: Output, data: dict[str, Any]) -> None:
-    output.document(json_text(data["body"], indent=2))
+    output.json(data["body"])
     if data["relayed"]:
         output.talk("relayed as it came" + (", but for these edits" if data["edits"] else ""))
     for one in data["lessons"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from gwproxy import paths
+from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
@@ -123,7 +123,9 @@ def _print_table(output: Output, by: str, since_s: float, lines: Sequence[Line])
     if len(lines) > 1:
         figures.append(_total(lines))
     head = (by.upper(), "EXCHANGES", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST", "TOKENS")
-    bar = _bar_for(sys.stdout.encoding, _room_for_bars(output, (head[:-1], *figures)))
+    bar = _bar_for(
+        _room_for_bars(output, (head[:-1], *figures)), blocks=streams.takes(_EIGHTHS + _FULL)
+    )
     shares = [_tokens(line) / most if most else 0 for line in lines]
     bars = [*map(bar, shares), ""]
     rows = [(*row, drawn) for row, drawn in zip(figures, bars, strict=False)]
@@ -216,11 +218,9 @@ def _room_for_bars(output: Output, rows: Sequence[Sequence[str]]) -> int:
     return max(_SHORTEST_BAR, min(_BAR_WIDTH, columns - sum(width + 2 for width in widths)))
 
 
-def _bar_for(encoding: str | None, width: int) -> Callable[[float], str]:
+def _bar_for(width: int, *, blocks: bool) -> Callable[[float], str]:
     """How a share of 1 is drawn: by eighths of a letter where the terminal has them."""
-    try:
-        (_EIGHTHS + _FULL).encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
+    if not blocks:
         return lambda share: "#" * round(share * width)
     return lambda share: _drawn_bar(share, width)
 

@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def close_to(word: str, known: Iterable[str]) -> str:
+    """`did you mean X?` when something known is close to `word`, else ""."""
+    close = get_close_matches(word, sorted(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean X?` when something known is close to `word`, else all that is known."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1)
+    close = close_to(word, names)
     if close:
-        return f"did you mean {close[0]}?"
+        return close
     return f"known are {', '.join(names)}" if names else ""
