@@ -127,8 +127,8 @@ IN_EACH_DIALECT = {
 LAYOUT: Mapping[str, Set[str]] = {
     "": {
         "__init__", "hub", "events", "grammar", "codec", "losses", "quirks", "omittable", "omit",
-        "dialect_facts", "registry", "bridge", "outgoing", "respell", "expected", "streams",
-        "relay", "reading",
+        "dialect_facts", "registry", "bridge", "outgoing", "respell", "settle", "expected",
+        "streams", "relay", "reading",
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",
@@ -147,8 +147,8 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "sequencer", "leaked", "calls", "stops", "fitted", "summary", "listener",
     },
     "errors": {
-        "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "remedies", "grammars",
-        "failure_words", "healing", "complaints", "openai_error",
+        "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "refused_efforts",
+        "remedies", "grammars", "failure_words", "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think", "thoughts"},
@@ -172,6 +172,7 @@ TABLES = {
     "translate/dialect_facts.py",
     "translate/errors/refusals.py",
     "translate/errors/refused_kinds.py",
+    "translate/errors/refused_efforts.py",
     "translate/errors/refused_formats.py",
     "translate/errors/failure_words.py",
     "translate/errors/grammars.py",

@@ -143,6 +143,15 @@ def test_an_order_stays() -> None:
     assert not len(losses)
 
 
+def test_what_held_nothing_else_goes_too_and_what_was_empty_stays() -> None:
+    body = b'{"output_config": {"effort":"low" } , "metadata":{}, "messages":[]}'
+    after = without(body, ["output_config.effort", "metadata.user_id"], Losses())
+    assert after == b'{"metadata":{}, "messages":[]}'
+    body = b'{"tools":[{"cache_control":{"ttl":"5m"}},{"strict":true}]}'
+    after = without(body, ["tools[].strict", "tools[].cache_control"], Losses())
+    assert after == b'{"tools":[{},{}]}'
+
+
 def test_a_value_gives_way_to_the_nearest_older_one_alone() -> None:
     body = (
         b'{"messages":[{"content":[{"image_url":{"detail":"original"}},{"image_url":{"detail":'

@@ -21,7 +21,14 @@ from gwproxy.translate.quirks import About, Quirks, QuirkValue
 QuirkKind = Literal["bool", "int", "str", "choice", "list"]
 
 _KINDS: Final[Mapping[object, QuirkKind]] = MappingProxyType(
-    {bool: "bool", bool | None: "bool", int: "int", str: "str", tuple[str, ...]: "list"}
+    {
+        bool: "bool",
+        bool | None: "bool",
+        int: "int",
+        str: "str",
+        tuple[str, ...]: "list",
+        tuple[str, ...] | None: "list",
+    }
 )
 
 

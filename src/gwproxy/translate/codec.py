@@ -53,6 +53,7 @@ from gwproxy.translate.hub import Failure, Opaque, OutputFormat, Reply, Request,
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire.beside import Outputs
 from gwproxy.translate.wire.sse import Decoder, Frame
 
@@ -119,7 +120,7 @@ class Summaries(Struct, frozen=True):
 
 class Codec(Struct, frozen=True):
     """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
-    its `facts`, how it spells the `outputs` of tools, and its functions.
+    its `facts`, how it spells the `outputs` of tools and its `settings`, and its functions.
 
     `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
     `parse_countable` reads the body of a request that only counts tokens, where the dialect has
@@ -148,6 +149,7 @@ class Codec(Struct, frozen=True):
     open_seals: Callable[[bytes, Quirks, Losses], bytes]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure] = complaints.failure
     outputs: Outputs | None = None
+    settings: Settings | None = None
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     unfold: Callable[[bytes, ReplyContext], bytes] | None = None
     folding: Callable[[], Folding] | None = None

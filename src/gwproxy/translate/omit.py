@@ -12,7 +12,7 @@ import msgspec
 
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.omittable import Omittable, Pattern, allows, check, rows_of
-from gwproxy.translate.wire.splice import Change, Edit, edited, found, path_of
+from gwproxy.translate.wire.splice import Change, Edit, edited, found, path_of, without_shells
 
 
 def edits(patterns: Iterable[str]) -> tuple[Edit, ...]:
@@ -35,7 +35,7 @@ def without(
                 continue
             if shown is not None:
                 shown += _shown(body, edit, one, f"omit={text}")
-            body = after
+            body = without_shells(after, edit.path)
             if one.instead:
                 losses.clamp(one.path, one.instead)
             else:

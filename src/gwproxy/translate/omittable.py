@@ -115,6 +115,8 @@ _ANTHROPIC: Final = (
     Omittable("metadata.user_id", "anthropics/claude-code#56643"),
     Omittable("output_config", "diegosouzapw/OmniRoute#10003", kept_with="format"),
     Omittable("output_config.effort", "anthropics/claude-code#53855", betas=("effort",)),
+    Omittable("output_config.effort=max>high", "anthropics/claude-code#53855"),
+    Omittable("output_config.effort=xhigh>high", "anthropics/claude-code#53855"),
     Omittable("output_config.task_budget", _MESSAGES, betas=("task-budgets",)),
     Omittable(
         "messages[].output_config",
@@ -316,12 +318,21 @@ def pattern_of(dialect: Dialect, path: str, value: str | None = None) -> str | N
     names = [name for name in _NAME.findall(path) if not name.isdigit()]
     if names[:1] == ["body"]:
         names = names[1:]
-    rows = OMITTABLE.get(dialect, ())
+    # The row of the very value first: a weaker effort is less of a change than none.
+    rows = sorted(
+        OMITTABLE.get(dialect, ()),
+        key=lambda row: value is None or f"={value}>" not in row.pattern,
+    )
     for fits in (_leads_to, _ends_in):
         for row in rows:
             if fits(names, row) and (earned := _earned(row, value)) is not None:
                 return earned
     return None
+
+
+def is_of(dialect: Dialect, pattern: str) -> bool:
+    """Whether a body of this dialect may have what `pattern` names."""
+    return any(allows(row, pattern) for row in OMITTABLE.get(dialect, ()))
 
 
 def _earned(row: Omittable, value: str | None) -> str | None:

@@ -29,10 +29,11 @@ from gwproxy.translate.passes.recall import (
     place_of,
     recalled,
 )
-from gwproxy.translate.passes.sampling import takes_stops
+from gwproxy.translate.passes.sampling import FIXED, takes_stops
 from gwproxy.translate.passes.tools import wrapped_tools
 from gwproxy.translate.quirks import known_to_refuse
 from gwproxy.translate.respell import respelled
+from gwproxy.translate.settle import settled
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.beside import set_beside
 from gwproxy.translate.wire.fields import Rejected
@@ -150,6 +151,7 @@ class Outgoing(Struct, frozen=True):
         why = "a host that knows no format of an answer, or not this one"
         outgoing = tally.edited(why, outgoing, told, *_OF_FORMATS)
         facts = unread.upstream.facts
+        outgoing = self._settled(outgoing, tally)
         spelled = respelled(outgoing, facts, quirks, tally.losses)
         why = "a host that takes other roles and names, or text as a string"
         outgoing = tally.edited(why, outgoing, spelled, "messages[]", "input[]", *facts.limit_names)
@@ -207,6 +209,22 @@ class Outgoing(Struct, frozen=True):
             for new, old in zip(again.turns, request.turns, strict=True)
             if old.role == "assistant"
         ]
+
+    def _settled(self, body: bytes, tally: Tally) -> bytes:
+        upstream = self.unread.upstream
+        if upstream.settings is None:
+            return body
+        told = settled(
+            body,
+            upstream.settings,
+            upstream.parse_request,
+            upstream.facts,
+            self.unread.quirks,
+            tally.losses,
+        )
+        why = "a host that takes no such thinking, effort, sampling or choice"
+        paths = ("thinking", "output_config", "reasoning", "reasoning_effort", "tool_choice")
+        return tally.edited(why, body, told, *paths, "tools[]", upstream.settings.turns, *FIXED)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses

@@ -103,12 +103,12 @@ class Quirks:
         bool, About("the model cannot be told not to think", _KIMI_MODELS)
     ] = False
     efforts: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         About(
             "the efforts it takes; others become the nearest one, of two the stronger",
             "liliMozi/openhanako#2092",
         ),
-    ] = ("low", "medium", "high")
+    ] = None
     adaptive_thinking: Annotated[
         bool | None,
         About(

@@ -54,11 +54,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (EFFORTS, {}, {"efforts": ("low", "high", "max")}),
     ("response_format of type json_schema is not supported", {}, {"json_schema": "prompt"}),
     (
-        "thinking cannot be disabled when 'output_config.effort' is set",
-        {},
-        {"adaptive_thinking": False},
-    ),
-    (
         "Unsupported parameter: 'max_tokens' is not supported with this model. "
         "Use 'max_completion_tokens' instead.",
         {},
@@ -104,11 +99,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "adaptive thinking is not supported on this model",
-        {"adaptive_thinking": True},
-        {"adaptive_thinking": False},
-    ),
-    (
-        "This model does not support the effort parameter.",
         {"adaptive_thinking": True},
         {"adaptive_thinking": False},
     ),
@@ -259,6 +249,63 @@ def test_tools_that_a_host_cannot_load_later_lose_that_mark_alone(faithful: bool
     )
     assert [then] == others
     assert then.changes["tool_extras"] is False
+
+
+EFFORT_OF = {
+    Dialect.ANTHROPIC: "output_config.effort",
+    Dialect.CHAT: "reasoning_effort",
+    Dialect.RESPONSES: "reasoning.effort",
+}
+
+
+@pytest.mark.parametrize("upstream", list(EFFORT_OF))
+@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize(
+    ("words", "lasting"),
+    [
+        ("thinking cannot be disabled when 'output_config.effort' is set", False),
+        ("cannot specify both 'thinking' and 'reasoning_effort'", False),
+        ("This model does not support the effort parameter.", True),
+    ],
+)
+def test_an_effort_goes_before_anything_else_does(
+    upstream: Dialect, faithful: bool, words: str, lasting: bool
+) -> None:
+    """Whoever takes none beside thinking that is off takes them elsewhere."""
+    found = next(heal(refusal(words), Quirks(), upstream=upstream, faithful=faithful))
+    assert (found.omits, found.changes) == ((EFFORT_OF[upstream],), {})
+    assert found.lasting is lasting
+
+
+LISTS = [rule for rule in REFUSAL_RULES if rule.cause == "other efforts are taken"]
+
+
+@pytest.mark.parametrize("rule", LISTS, ids=lambda rule: rule.words.pattern)
+@pytest.mark.parametrize("upstream", list(EFFORT_OF))
+def test_a_list_of_efforts_is_taken_at_its_word(rule: RefusalRule, upstream: Dialect) -> None:
+    """It makes of each the nearest one, where no effort at all would do, too."""
+    found = next(heal(refusal(rule.example), Quirks(), upstream=upstream, faithful=True))
+    efforts = ("low", "high", "max") if "'max'" in rule.example else ("low", "medium", "high")
+    assert (found.omits, found.changes, found.lasting) == ((), {"efforts": efforts}, True)
+    again = heal(refusal(rule.example), found.applied(Quirks()), upstream=upstream, faithful=True)
+    assert not any(one.changes.keys() - {"rebuild"} and one.lasting for one in again)
+
+
+def test_a_place_beside_the_words_says_of_which_member_they_are() -> None:
+    words = "Invalid value: 'xhigh'. Supported values are: 'low', 'medium', and 'high'."
+    for param, efforts in (("reasoning.effort", ("low", "medium", "high")), ("verbosity", None)):
+        failure = Failure(FailureKind.INVALID, words, 400, param=param)
+        found = next(heal(failure, Quirks(), upstream=Dialect.RESPONSES, faithful=True))
+        assert found.changes.get("efforts") == efforts
+
+
+@pytest.mark.parametrize("upstream", list(EFFORT_OF))
+def test_without_a_list_the_strongest_efforts_become_a_weaker_one(upstream: Dialect) -> None:
+    path = EFFORT_OF[upstream]
+    for effort, omit in (("xhigh", f"{path}=xhigh>high"), ("high", path)):
+        words = f"Unsupported value: '{path}' does not support '{effort}' with this model."
+        found = next(heal(refusal(words), Quirks(), upstream=upstream, faithful=True))
+        assert found.omits == (omit,)
 
 
 NAMING: list[tuple[Dialect, str, tuple[str, ...]]] = [

@@ -65,7 +65,7 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
     after = edited(body, [Edit(_MESSAGES, message)])
     for _ in taken:
         losses.drop("messages.thinking")
-        if quirks.signed_thinking and _asks_for_thoughts(after):
+        if quirks.signed_thinking and asks_for_thoughts(after):
             # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch)
             losses.drop("thinking")
             after = edited(after, [put("thinking", b'{"type":"disabled"}')])
@@ -81,7 +81,7 @@ def _reopened(block: ThinkingBlock | RedactedThinkingBlock, quirks: Quirks) -> b
     return None if written is None else jsonio.dumps(written)
 
 
-def _asks_for_thoughts(body: bytes) -> bool:
+def asks_for_thoughts(body: bytes) -> bool:
     """Whether a call of the running tool loop stands without the thinking that manual thinking
     asks for there."""
     kinds = [_string(text) for _, text in found(body, path_of("thinking.type"))]

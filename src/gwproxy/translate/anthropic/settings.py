@@ -12,7 +12,14 @@ from msgspec import Raw
 
 from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
-from gwproxy.translate.hub import Dialect, OutputFormat, Request, Sampling, Thinking
+from gwproxy.translate.hub import (
+    Dialect,
+    OutputFormat,
+    Request,
+    Sampling,
+    Thinking,
+    ToolChoice,
+)
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.quirks import Quirks
@@ -22,6 +29,8 @@ from gwproxy.translate.wire.splice import (
     Edit,
     edited,
     found,
+    has,
+    less,
     omit,
     path_of,
     put,
@@ -64,6 +73,32 @@ def thinking(wish: Thinking, quirks: Quirks) -> ThinkingConfig | None:
     if wish.mode == "on":
         return ThinkingConfig("adaptive", display=shown)
     return ThinkingConfig("enabled", wish.budget_tokens, shown)
+
+
+def with_thinking(body: bytes, wish: Thinking, quirks: Quirks) -> bytes:
+    """`body` that says it so; what else stands in the members that say it stays."""
+    config = thinking(wish, quirks)
+    if wish.effort is None:
+        for place in ("", "messages[]."):
+            body = less(body, f"{place}output_config.effort")
+    else:
+        body = edited(body, [put("output_config.effort", jsonio.text(wish.effort))])
+    if config is None:
+        return edited(body, [omit("thinking")])
+    if config.type != "enabled" or not has(body, ("thinking",)):
+        return with_member(body, "thinking", jsonio.dumps(config))
+    budget = jsonio.dumps(config.budget_tokens)
+
+    def enabled(value: bytes) -> bytes:
+        return with_member(edited(value, [put("type", b'"enabled"')]), "budget_tokens", budget)
+
+    return edited(body, [Edit(("thinking",), enabled)])
+
+
+def with_choice(body: bytes, choice: ToolChoice) -> bytes:
+    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    word = jsonio.text(choice.mode)
+    return edited(body, [put("tool_choice.type", word), omit("tool_choice.name")])
 
 
 def output_format(request: Request) -> Format | None:

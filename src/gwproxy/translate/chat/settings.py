@@ -16,10 +16,12 @@ from typing import Any, Final
 from msgspec import structs
 
 from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
-from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking
+from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
+from gwproxy.translate.wire.splice import edited, omit, put, with_member
 
 # --- parse -----------------------------------------------------------------------------------
 
@@ -66,6 +68,30 @@ def render_thinking(thinking: Thinking, quirks: Quirks) -> dict[str, Any]:
             return {}
         return {"thinking": {"type": "disabled" if thinking.mode == "off" else "enabled"}}
     return {} if thinking.effort is None else {"reasoning_effort": thinking.effort}
+
+
+_SAID_BY: Final = (
+    "thinking",
+    "reasoning_effort",
+    "enable_thinking",
+    "reasoning",
+    "chat_template_kwargs.enable_thinking",
+    "chat_template_kwargs.thinking",
+)
+
+
+def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
+    """`body` that says it by that one member."""
+    members = render_thinking(thinking, quirks)
+    body = edited(body, [omit(path) for path in _SAID_BY if path not in members])
+    for name, value in members.items():
+        body = with_member(body, name, jsonio.dumps(value))
+    return body
+
+
+def with_choice(body: bytes, choice: ToolChoice) -> bytes:
+    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
 # OpenAI's limit for `user` and `safety_identifier`.

@@ -30,7 +30,7 @@ from gwproxy.translate.errors.remedies import (
     steps_unsaid,
 )
 from gwproxy.translate.hub import UNHEEDED, Failure, FailureKind
-from gwproxy.translate.omittable import pattern_of
+from gwproxy.translate.omittable import is_of, pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue
 
 # A refusal of the request as it is: nothing was worked on, so nothing was billed. FastAPI's
@@ -69,9 +69,10 @@ class Remedy(Struct, frozen=True):
 
 
 class _Way(Struct, frozen=True):
-    """How the refused body was made: the quirks that are `edited` into relayed bytes, and whether
-    it was relayed (`faithful`)."""
+    """How the refused body was made: its dialect, the quirks that are `edited` into relayed bytes,
+    and whether it was relayed (`faithful`)."""
 
+    upstream: Dialect
     edited: frozenset[str]
     faithful: bool
 
@@ -98,7 +99,7 @@ def heal(
         yield Remedy("an order to compact is not heeded", {"compaction": False})
     if failure.status not in _STATUSES.get(failure.kind, ()):
         return
-    way = _Way(EDITED.get(upstream, frozenset()), faithful)
+    way = _Way(upstream, EDITED.get(upstream, frozenset()), faithful)
     known = list(_of_words(failure, quirks, way))
     if failure.kind is not FailureKind.INVALID:
         yield from known
@@ -106,7 +107,11 @@ def heal(
     reading = grammars.read(failure.message, failure.param)
     left_out = [] if reading is None else list(_less(reading, quirks, upstream))
     left_out += [] if reading is None else _flatter(reading, quirks, way)
-    # A member that goes is less of a change than all that a rebuilt request loses.
+    # A value's neighbour is less of a change than no value; a member that goes, than all that a
+    # rebuilt request loses.
+    near = [one for one in known if one.changes.keys() == {"efforts"}]
+    yield from near
+    known = [one for one in known if one not in near]
     yield from (*left_out, *known) if faithful else (*known, *left_out)
     if reading is not None:
         yield from _instead(reading, quirks, way)
@@ -174,14 +179,22 @@ def _guessed(message: str, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy
 
 
 def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
+    said = [failure.message]
+    if failure.param and failure.param not in failure.message:
+        said.append(f"{failure.param}: {failure.message}")
     for rule in REFUSAL_RULES:
-        match = rule.words.search(failure.message)
-        if match is None or rule.kind is not failure.kind:
+        if rule.kind is not failure.kind:
+            continue
+        match = next(filter(None, map(rule.words.search, said)), None)
+        if match is None:
             continue
         cause = rule.cause.format(*match.groups())
-        if not set(rule.omits) <= set(quirks.omit):
-            yield Remedy(cause, omits=rule.omits)
+        omits = tuple(one for one in rule.omits if is_of(way.upstream, one))
+        if not set(omits) <= set(quirks.omit):
+            yield Remedy(cause, omits=omits, lasting=rule.lasts({}))
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
+        if not steps:
+            continue
         changes = _next_step(steps, quirks, way, rule.relayed)
         if changes is not None:
             yield Remedy(cause, changes, lasting=rule.lasts(changes))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from gwproxy.translate.errors.refused_efforts import EFFORTS
 from gwproxy.translate.errors.refused_formats import FORMATS
 from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, IN_OUTPUTS, KINDS_OF_ITEMS
 from gwproxy.translate.errors.remedies import (
     REBUILD,
     off,
-    steps_of_efforts,
     steps_of_number,
 )
 from gwproxy.translate.errors.rules import RefusalRule, rules
@@ -71,8 +71,6 @@ _OF_THINKING: Final = (
             "thinking; 'adaptive' is not supported.",
             "adaptive thinking is not supported": "adaptive thinking is not supported on this "
             "model",
-            "does not support the effort parameter": "This model does not support the effort "
-            "parameter.",
             r"thinking\S*: input should be 'enabled' or 'disabled'": "thinking.type: Input should "
             "be 'enabled' or 'disabled'",
         },
@@ -86,29 +84,7 @@ _OF_THINKING: Final = (
             "this model"
         },
     ),
-    # Of the two, the hub sends one where the host knows no adaptive thinking.
-    *rules(
-        "thinking and effort exclude each other",
-        off("adaptive_thinking"),
-        "HKUDS/nanobot#3939, anthropics/claude-code#65863, ding113/claude-code-hub#1257",
-        {
-            r"cannot be disabled when \W?[\w.]*effort\W? is set": "thinking options type cannot "
-            "be disabled when reasoning_effort is set",
-            "cannot specify both '?thinking'? and '?reasoning_effort": "cannot specify both "
-            "'thinking' and 'reasoning_effort'",
-        },
-        lasting=False,
-    ),
-    *rules(
-        "other efforts are taken",
-        steps_of_efforts,
-        "liliMozi/openhanako#2092, Kilo-Org/cloud PR#3807",
-        {
-            "unsupported value: '[a-z_.]*effort'.*supported values are:(.*)": "Unsupported value: "
-            "'reasoning_effort' does not support 'medium' with this model. Supported values are: "
-            "'low', 'high', and 'max'."
-        },
-    ),
+    *EFFORTS,
     *rules(
         "a forced tool excludes thinking",
         ({"forced_tools": "no_thinking"}, {"forced_tools": "auto"}),

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.hub import EFFORTS
 from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.wire.splice import Path
 
@@ -26,7 +27,7 @@ def off(*names: str) -> Steps:
 
 
 def steps_of_efforts(listed: str) -> Steps:
-    efforts = tuple(re.findall(r"'([a-z]+)'", listed))
+    efforts = tuple(word for word in re.findall(r"[a-z]+", listed.lower()) if word in EFFORTS)
     return ({"efforts": efforts},) if efforts else ()
 
 
@@ -66,13 +67,15 @@ OF_KINDS: Final = frozenset(
 _OF_SPELLING: Final = frozenset(
     {"system_role", "mid_system", "text_parts", "tool_media", "json_schema"}
 )
+_OF_SETTINGS: Final = frozenset({"efforts", "forced_tools", "named_tool", "sampling"})
+_BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS
 # By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
-        Dialect.ANTHROPIC: _OF_SPELLING | {"safeguards"},
-        Dialect.CHAT: _OF_SPELLING | {"max_tokens_field", "call_signature"},
-        Dialect.RESPONSES: _OF_SPELLING | OF_KINDS,
+        Dialect.ANTHROPIC: _BY_EDIT | {"safeguards", "adaptive_thinking"},
+        Dialect.CHAT: _BY_EDIT | {"max_tokens_field", "call_signature"},
+        Dialect.RESPONSES: _BY_EDIT | OF_KINDS,
     }
 )
 
@@ -131,6 +134,8 @@ def steps_of_member(path: Path, beta: str = "") -> Steps:
     name that is known; or of the beta that such a member comes with."""
     if beta.startswith("dangerous-tool-use"):
         return _MEMBERS["safeguards"]
+    if path[-1:] == ("effort",):  # beside it in `output_config` is the format
+        return ()
     inside = path[:1] in (("messages",), ("input",))
     for step in reversed(path):
         if isinstance(step, str) and step in _MEMBERS and (not inside or step in _IN_MESSAGES):

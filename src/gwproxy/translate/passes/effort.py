@@ -33,6 +33,8 @@ _DEFAULT_BUDGET: Final = _BUDGETS["high"]
 _LEAST_BUDGET: Final = 1_024
 _ROOM_FOR_ANSWER: Final = 1_024
 
+_USUAL: Final = ("low", "medium", "high")
+
 _CALL_THIS: Final = "Answer by calling the tool `{}`."
 _CALL_ANY: Final = "Answer by calling one of the tools."
 
@@ -53,16 +55,19 @@ def nearest_effort(effort: str, quirks: Quirks) -> str | None:
     Kimi's own clients ask K3, which takes low, high and max, for high when medium is wanted and for
     max when xhigh is (liliMozi/openhanako#2092).
 
+    Where nobody knows which are taken, it is those that every host with efforts has known so far.
+
     `none` is never a substitute for thinking, and an upstream that cannot be told not to think
     gets its least effort.
     """
     if quirks.thinking_switch != "effort":
         return None
-    if effort == "none" and "none" in quirks.efforts and not quirks.thinking_always:
+    efforts = _USUAL if quirks.efforts is None else quirks.efforts
+    if effort == "none" and "none" in efforts and not quirks.thinking_always:
         return effort
     wanted = _rank(effort)
     return min(
-        (one for one in quirks.efforts if one != "none"),
+        (one for one in efforts if one != "none"),
         key=lambda one: (abs(_rank(one) - wanted), -_rank(one)),
         default=None,
     )

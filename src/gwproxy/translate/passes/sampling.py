@@ -16,7 +16,7 @@ from gwproxy.translate.quirks import Quirks
 
 # Values that ask for nothing: leaving them out loses nothing.
 _NEUTRAL: Final = Sampling(temperature=1.0, top_p=1.0, frequency_penalty=0.0, presence_penalty=0.0)
-_NAMES: Final = (
+FIXED: Final = (
     "temperature",
     "top_p",
     "top_k",
@@ -24,6 +24,7 @@ _NAMES: Final = (
     "presence_penalty",
     "seed",
 )
+"""What a model that fixes its sampling does not take."""
 
 
 def fit_sampling(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
@@ -34,14 +35,14 @@ def fit_sampling(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
         return request
     thinks = request.thinking.mode in ("on", "budget")
     if quirks.sampling == "drop" or (facts.fixed_while_thinking and thinks):
-        wanted = _without(given, _NAMES, losses)
+        wanted = _without(given, FIXED, losses)
     else:
         wanted = _in_range(given, facts, quirks, losses)
     return request if wanted == given else structs.replace(request, sampling=wanted)
 
 
 def _in_range(given: Sampling, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Sampling:
-    given = _without(given, tuple(n for n in _NAMES if n not in facts.sampling), losses)
+    given = _without(given, tuple(n for n in FIXED if n not in facts.sampling), losses)
     most = facts.most_temperature
     if most is not None and given.temperature is not None and given.temperature > most:
         losses.clamp("temperature", f"{most:g}")
@@ -52,10 +53,15 @@ def _in_range(given: Sampling, facts: DialectFacts, quirks: Quirks, losses: Loss
     return given
 
 
+def asks_nothing(name: str, value: object) -> bool:
+    """Whether that value of a member of `FIXED` may as well not be said."""
+    return value is None or bool(value == getattr(_NEUTRAL, name))
+
+
 def _without(given: Sampling, names: tuple[str, ...], losses: Losses) -> Sampling:
     for name in names:
         value = getattr(given, name)
-        if value is not None and value != getattr(_NEUTRAL, name):
+        if not asks_nothing(name, value):
             losses.drop(name)
     return structs.replace(given, **dict.fromkeys(names))
 

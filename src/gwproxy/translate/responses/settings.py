@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from gwproxy.translate.hub import Identity, OutputFormat, Request, Thinking
+from gwproxy.translate.hub import Identity, OutputFormat, Request, Thinking, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
@@ -17,7 +17,17 @@ from gwproxy.translate.responses.wire import Body, Format, _Reasoning
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
-from gwproxy.translate.wire.splice import Edit, edited, found, omit, unless_empty, with_member
+from gwproxy.translate.wire.splice import (
+    Edit,
+    edited,
+    found,
+    has,
+    less,
+    omit,
+    put,
+    unless_empty,
+    with_member,
+)
 
 # Longer identifiers are a 400.
 _MAX_IDENTITY_CHARACTERS: Final = 64
@@ -95,6 +105,21 @@ def render_reasoning(thinking: Thinking) -> dict[str, Any]:
     if thinking.show == "summary":
         reasoning["summary"] = "auto"
     return {"reasoning": reasoning} if reasoning else {}
+
+
+def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
+    """`body` that says it so; what else stands in `reasoning` stays."""
+    if thinking.effort is None:
+        return less(body, "reasoning.effort")
+    effort = jsonio.text(thinking.effort)
+    if not has(body, ("reasoning",)):
+        return with_member(body, "reasoning", b'{"effort":' + effort + b"}")
+    return edited(body, [Edit(("reasoning",), lambda value: with_member(value, "effort", effort))])
+
+
+def with_choice(body: bytes, choice: ToolChoice) -> bytes:
+    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
 def render_text(request: Request) -> dict[str, Any]:

@@ -121,6 +121,20 @@ def with_member(body: bytes, name: str, text: bytes) -> bytes:
     return body[:opening] + member + body[opening:]
 
 
+def less(body: bytes, path: str) -> bytes:
+    """`body` less what `path` leads to, and less what held nothing else. Raises NotJson."""
+    rest = edited(body, [omit(path)])
+    return body if rest is body else without_shells(rest, path_of(path))
+
+
+def without_shells(body: bytes, path: Path) -> bytes:
+    """`body` less the empty objects out of which `path` led, but for elements of a list: an empty
+    `output_config` is one all the same. Raises NotJson."""
+    if len(path) < 2 or not isinstance(path[-2], str):
+        return body
+    return edited(body, [Edit(path[:-1], unless_empty)])
+
+
 def renamed(body: bytes, name: str, new: str) -> bytes:
     """The object `body` whose member `name` is called `new`. Raises NotJson."""
     slots = _slots(body, _after_blanks(body, 0), len(body), name)

@@ -1,0 +1,182 @@
+"""Thinking, effort, sampling and a forced tool as a host takes them, as edits on a relayed body.
+
+What is wanted is decided where it is for a request that is rendered, in `passes/effort.py`, on a
+request that has these members alone; every byte outside of them stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final, TypeAlias
+
+from msgspec import Raw, Struct
+
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import EFFORTS, Request, Text, Thinking, ToolChoice
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.effort import (
+    force_tools,
+    nearest_effort,
+    set_budget,
+    set_thinking,
+    switched_off,
+)
+from gwproxy.translate.passes.sampling import FIXED, asks_nothing
+from gwproxy.translate.quirks import Quirks, known_to_refuse
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.splice import Edit, edited, found, path_of
+
+Parse: TypeAlias = Callable[[bytes, Losses], Request]
+
+_THINKS_UNTOLD: Final = EFFORTS[1:]
+
+
+class Settings(Struct, frozen=True):
+    """How a dialect spells what is settled here: the members that say it (`read`), the one that
+    holds the conversation (`turns`), the paths of efforts, that of a tool's name. `think` writes
+    thinking into a body, `choose` a choice that names no tool; `lacks_thoughts` says whether a
+    call of the running tool loop lacks those that thinking by a budget asks for there."""
+
+    turns: str
+    read: tuple[str, ...]
+    efforts: tuple[str, ...]
+    tool_name: str
+    think: Callable[[bytes, Thinking, Quirks], bytes]
+    choose: Callable[[bytes, ToolChoice], bytes]
+    lacks_thoughts: Callable[[bytes], bool] = lambda _body: False
+
+
+def settled(
+    body: bytes,
+    settings: Settings,
+    parse: Parse,
+    facts: DialectFacts,
+    quirks: Quirks,
+    losses: Losses,
+) -> bytes:
+    """`body` with what `quirks` say that its host refuses there said otherwise; the same object
+    where that is nothing. `parse` is the dialect's own. Raises NotJson."""
+    adapts = known_to_refuse(quirks.adaptive_thinking) and facts.thinking == "budget"
+    forces = quirks.forced_tools != "allow" or not quirks.named_tool
+    if (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body):
+        body = _with_wishes(body, settings, parse, facts, quirks, losses)
+    if quirks.efforts is not None and quirks.thinking_switch == "effort":
+        body = _with_known_efforts(body, settings, quirks, losses)
+    if quirks.sampling == "drop":
+        body = _without_sampling(body, losses)
+    return body
+
+
+def _with_known_efforts(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+    def nearest(value: bytes) -> bytes | None:
+        asked = _string(value)
+        if asked not in EFFORTS:
+            return value
+        effort = nearest_effort(asked, quirks)
+        if effort == asked:
+            return value
+        if effort is None:
+            losses.drop("reasoning_effort")
+            return None
+        losses.clamp("reasoning_effort", effort)
+        return jsonio.text(effort)
+
+    return edited(body, [Edit(path_of(path), nearest) for path in settings.efforts])
+
+
+def _without_sampling(body: bytes, losses: Losses) -> bytes:
+    def rest(name: str, value: bytes) -> bytes | None:
+        if asks_nothing(name, jsonio.loads(value)):
+            return value
+        losses.drop(name)
+        return None
+
+    said = [name for name in FIXED if f'"{name}"'.encode() in body]
+    return edited(body, [Edit((name,), partial(rest, name)) for name in said])
+
+
+def _with_wishes(
+    body: bytes,
+    settings: Settings,
+    parse: Parse,
+    facts: DialectFacts,
+    quirks: Quirks,
+    losses: Losses,
+) -> bytes:
+    try:
+        limit = quirks.max_output if facts.needs_limit else None
+        asked = parse(_only(body, settings, limit), Losses())
+    except (Rejected, jsonio.NotJson):  # what nobody here understands is the upstream's affair
+        return body
+    told = replace(quirks.decided(own=True), efforts=quirks.efforts or _THINKS_UNTOLD)
+    wanted = force_tools(asked, facts, told, losses)
+    if wanted.thinking.mode == "on" and not told.adaptive_thinking and facts.thinking == "budget":
+        wanted = set_budget(set_thinking(wanted, facts, told, losses), facts, told, losses)
+    body = _with_choice(body, settings, asked, wanted)
+    if wanted.thinking == asked.thinking:
+        return body
+    after = settings.think(body, wanted.thinking, told)
+    if told.signed_thinking and settings.lacks_thoughts(after):
+        # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch)
+        losses.drop("thinking")
+        after = settings.think(body, switched_off(wanted.thinking, facts, told), told)
+    return after
+
+
+def _only(body: bytes, settings: Settings, limit: int | None) -> bytes:
+    """`body` with the members alone that are settled, and something said. One that only counts
+    tokens has no `limit`."""
+    start = {"model": "", settings.turns: [{"role": "user", "content": "."}]}
+    known = {name: Raw(value) for name in settings.read for _, value in found(body, (name,))}
+    return jsonio.dumps(start | ({} if limit is None else {"max_tokens": limit}) | known)
+
+
+# --- a forced tool -------------------------------------------------------------------------------
+
+
+def _with_choice(body: bytes, settings: Settings, asked: Request, wanted: Request) -> bytes:
+    was, choice = asked.tool_choice, wanted.tool_choice
+    if choice is None or was is None or choice == was or was.allowed is not None:
+        return body
+    body = settings.choose(body, choice)
+    if was.name is not None and choice.name is None:
+        body = _alone(body, settings, was.name)
+    for turn in wanted.turns[len(asked.turns) :]:
+        words = "".join(block.text for block in turn.blocks if isinstance(block, Text))
+        body = _and_asked(body, settings, words)
+    return body
+
+
+def _alone(body: bytes, settings: Settings, name: str) -> bytes:
+    """The tool of that name as the only one, where there is one."""
+    path = path_of(settings.tool_name)
+
+    def is_it(tool: bytes) -> bool:
+        return any(_string(value) == name for _, value in found(tool, path))
+
+    if not any(is_it(tool) for _, tool in found(body, ("tools", None))):
+        return body
+    return edited(body, [Edit(("tools", None), lambda tool: tool if is_it(tool) else None)])
+
+
+def _and_asked(body: bytes, settings: Settings, words: str) -> bytes:
+    said = jsonio.dumps({"role": "user", "content": words})
+
+    def longer(turns: bytes) -> bytes:
+        if turns[:1] != b"[":
+            return b'[{"role":"user","content":' + turns + b"}," + said + b"]"
+        rest = turns[:-1].rstrip()
+        return rest + (b"" if rest == b"[" else b",") + said + b"]"
+
+    return edited(body, [Edit((settings.turns,), longer)])
+
+
+def _string(value: bytes) -> str:
+    try:
+        said = jsonio.loads(value)
+    except jsonio.NotJson:
+        return ""
+    return said if isinstance(said, str) else ""
