@@ -185,7 +185,11 @@ def _unmarked(value: Any) -> Any:
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("manners", [KIMI_K25, KIMI_CODE, STRONGWALL], ids=lambda one: one.name)
 async def test_a_profile_that_knows_nothing_learns_it_all(
-    start_gateway: StartGateway, start_provider: StartProvider, manners: Manners, agent: str
+    start_gateway: StartGateway,
+    start_provider: StartProvider,
+    caplog: pytest.LogCaptureFixture,
+    manners: Manners,
+    agent: str,
 ) -> None:
     provider = await start_provider(strictly(manners), converse, key=KEY)
     more = {"model": "kimi-k2.5"}
@@ -195,6 +199,8 @@ async def test_a_profile_that_knows_nothing_learns_it_all(
     await hold_session(gateway, one)
     refused = [number for number, it in enumerate(provider.generations) if it.status != 200]
     assert len(refused) <= 10
-    # What was learned is not forgotten: in the second half all is well.
-    assert [number for number in refused if number > len(provider.generations) / 2] == []
+    # What was learned is not forgotten: in the second half all is well, but for a call that was
+    # interrupted, which is in this one history and teaches nothing of the host.
+    late = [number for number in refused if number > len(provider.generations) / 2]
+    assert len(late) <= sum("the history is out of order" in one for one in caplog.messages)
     assert provider.billed == len(provider.generations) - len(refused)

@@ -99,7 +99,6 @@ def codec() -> Codec:
         writer,
     )
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.settle import Settings
     from gwproxy.translate.wire.beside import Outputs
 
     outputs = Outputs(
@@ -114,15 +113,7 @@ def codec() -> Codec:
     return Codec(
         facts=FACTS,
         outputs=outputs,
-        settings=Settings(
-            "messages",
-            ("max_tokens", "thinking", "output_config", "tool_choice"),
-            ("output_config.effort", "messages[].output_config.effort"),
-            "name",
-            settings.with_thinking,
-            settings.with_choice,
-            sealed.asks_for_thoughts,
-        ),
+        settings=settings.SETTINGS,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Raw
 
 from gwproxy.translate.anthropic.schemas import answer_schema
+from gwproxy.translate.anthropic.sealed import asks_for_thoughts
 from gwproxy.translate.anthropic.wire import ABSENT, Wire
 from gwproxy.translate.hub import (
     Dialect,
@@ -23,6 +24,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.shapes import Shape
 from gwproxy.translate.wire.splice import (
@@ -99,6 +101,18 @@ def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
     word = jsonio.text(choice.mode)
     return edited(body, [put("tool_choice.type", word), omit("tool_choice.name")])
+
+
+SETTINGS: Final = Settings(
+    "messages",
+    ("max_tokens", "thinking", "output_config", "tool_choice"),
+    ("output_config.effort", "messages[].output_config.effort"),
+    "name",
+    with_thinking,
+    with_choice,
+    asks_for_thoughts,
+)
+"""How they are spelled in a body."""
 
 
 def output_format(request: Request) -> Format | None:

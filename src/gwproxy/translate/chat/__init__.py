@@ -70,7 +70,6 @@ def codec() -> Codec:
         writer,
     )
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.settle import Settings
     from gwproxy.translate.wire.beside import Outputs
 
     outputs = Outputs(
@@ -86,21 +85,7 @@ def codec() -> Codec:
     return Codec(
         facts=FACTS,
         outputs=outputs,
-        settings=Settings(
-            "messages",
-            (
-                "reasoning_effort",
-                "thinking",
-                "reasoning",
-                "enable_thinking",
-                "chat_template_kwargs",
-                "tool_choice",
-            ),
-            ("reasoning_effort", "reasoning.effort", "thinking.effort"),
-            "function.name",
-            settings.with_thinking,
-            settings.with_choice,
-        ),
+        settings=settings.SETTINGS,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,

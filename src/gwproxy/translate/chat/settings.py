@@ -19,6 +19,7 @@ from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
 from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.splice import edited, omit, put, with_member
@@ -92,6 +93,24 @@ def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
+
+
+SETTINGS: Final = Settings(
+    "messages",
+    (
+        "reasoning_effort",
+        "thinking",
+        "reasoning",
+        "enable_thinking",
+        "chat_template_kwargs",
+        "tool_choice",
+    ),
+    ("reasoning_effort", "reasoning.effort", "thinking.effort"),
+    "function.name",
+    with_thinking,
+    with_choice,
+)
+"""How they are spelled in a body."""
 
 
 # OpenAI's limit for `user` and `safety_identifier`.

@@ -75,7 +75,6 @@ def codec() -> Codec:
         settings,
         writer,
     )
-    from gwproxy.translate.settle import Settings
     from gwproxy.translate.wire.beside import Outputs
 
     outputs = Outputs(
@@ -91,14 +90,7 @@ def codec() -> Codec:
     return Codec(
         facts=FACTS,
         outputs=outputs,
-        settings=Settings(
-            "input",
-            ("reasoning", "tool_choice"),
-            ("reasoning.effort",),
-            "name",
-            settings.with_thinking,
-            settings.with_choice,
-        ),
+        settings=settings.SETTINGS,
         parse_request=request.parse,
         render_request=request.render,
         build_reply=reply.build,

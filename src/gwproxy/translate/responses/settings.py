@@ -14,6 +14,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
+from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -120,6 +121,17 @@ def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
+
+
+SETTINGS: Final = Settings(
+    "input",
+    ("reasoning", "tool_choice"),
+    ("reasoning.effort",),
+    "name",
+    with_thinking,
+    with_choice,
+)
+"""How they are spelled in a body."""
 
 
 def render_text(request: Request) -> dict[str, Any]:
