@@ -140,7 +140,7 @@ _gwproxy() {
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
         /models:0) _gwproxy_profiles ;;
-        /purge:*) _gwproxy_words "captures responses usage lessons backups damaged" ;;
+        /purge:*) _gwproxy_words "captures responses usage lessons backups damaged log" ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac
 }

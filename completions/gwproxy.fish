@@ -197,7 +197,7 @@ complete -c gwproxy -n '__gwproxy_in replay' -l delete -d 'Delete all that was c
 complete -c gwproxy -n '__gwproxy_in replay' -l json -d 'Print one JSON envelope on stdout.'
 complete -c gwproxy -n '__gwproxy_in replay' -l quiet -s q -d 'No talk on stderr, only errors.'
 complete -c gwproxy -n '__gwproxy_in replay' -l help -s h -d 'Show help and exit.'
-complete -c gwproxy -n '__gwproxy_in purge' -a 'captures responses usage lessons backups damaged'
+complete -c gwproxy -n '__gwproxy_in purge' -a 'captures responses usage lessons backups damaged log'
 complete -c gwproxy -n '__gwproxy_in purge' -l older-than -x -d 'What is older: 24h, 30d, 4w.'
 complete -c gwproxy -n '__gwproxy_in purge' -l yes -s y -d 'Do it without asking.'
 complete -c gwproxy -n '__gwproxy_in purge' -l json -d 'Print one JSON envelope on stdout.'

@@ -73,6 +73,11 @@ def captures_dir() -> Path:
     return state_dir() / "captures"
 
 
+def service_log() -> Path:
+    """What the background service says, where the system keeps no journal of it (launchd)."""
+    return state_dir() / "serve.log"
+
+
 def token_file() -> Path:
     """The local token: the secret that clients present to us, never a provider key."""
     return state_dir() / "token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import plistlib
 import socket
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.cli import service, service_unit
+from gwproxy import paths
+from gwproxy.cli import service, service_log, service_unit
 from support.cli import InProcess
 from support.profiles import KEY
 
@@ -215,3 +217,30 @@ def test_launchd(monkeypatch: pytest.MonkeyPatch, gwproxy_home: Path) -> None:
     assert agent["KeepAlive"] == {"Crashed": True}
     assert not service.differs(service.content)
     assert service.differs(b"[Unit]")
+
+
+@pytest.mark.parametrize("append", [True, False])
+def test_the_log_under_launchd_is_bounded(
+    gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch, append: bool
+) -> None:
+    monkeypatch.setattr(service_log, "MOST_BYTES", 1000)
+    gwproxy_home.mkdir()
+    with paths.service_log().open("a" if append else "w") as stderr:
+        handler = service_log.handler_of(stderr)
+        for number in range(500):
+            handler.emit(logging.makeLogRecord({"msg": f"line {number:03}"}))
+            assert paths.service_log().stat().st_size <= 1000
+    lines = paths.service_log().read_text().splitlines()
+    assert 50 <= len(lines) <= 111
+    assert lines == [f"line {number:03}" for number in range(500 - len(lines), 500)]
+
+
+def test_a_file_of_a_persons_own_is_theirs(
+    gwproxy_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_log, "MOST_BYTES", 10)
+    with (tmp_path / "mine.log").open("w") as stderr:
+        handler = service_log.handler_of(stderr)
+        for _ in range(9):
+            handler.emit(logging.makeLogRecord({"msg": "line"}))
+    assert (tmp_path / "mine.log").read_text() == "line\n" * 9

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gwproxy import paths
+from gwproxy.cli import service_log
 from gwproxy.cli.usage import short_number
 from gwproxy.clients import ledger as copies
 from gwproxy.errors import ConfigError
@@ -49,7 +50,7 @@ class Holding:
     purge: Callable[[float], int]
 
 
-NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged")
+NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged", "log")
 """What `purge` takes away; a test compares them with the table."""
 
 
@@ -124,6 +125,16 @@ def _of_the_machine() -> tuple[Holding, ...]:
             "the gateway, with each new one",
             lambda before_s: _stock_of(_put_aside(before_s)),
             _delete_put_aside,
+        ),
+        Holding(
+            "log",
+            "what the service says under launchd, a line for each exchange",
+            paths.service_log(),
+            size(service_log.MOST_BYTES),
+            "until a purge",
+            "the service: the older half goes",
+            lambda before_s: _stock_of(_log(before_s)),
+            _empty_log,
         ),
     )
 
@@ -212,6 +223,19 @@ def _delete_put_aside(before_s: float) -> int:
     found = _put_aside(before_s)
     for file in found:
         file.unlink(missing_ok=True)
+    return len(found)
+
+
+def _log(before_s: float) -> list[Path]:
+    file = paths.service_log()
+    found = [file] if file.exists() and file.stat().st_size else []
+    return [one for one in found if one.stat().st_mtime < before_s]
+
+
+def _empty_log(before_s: float) -> int:
+    found = _log(before_s)
+    for file in found:
+        service_log.empty(file)  # not deleted: launchd has it open
     return len(found)
 
 

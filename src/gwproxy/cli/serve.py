@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gwproxy import paths
+from gwproxy.cli import service_log
 from gwproxy.cli.built_in import with_address
 from gwproxy.cli.hints import tool_here, tools_set_up
 from gwproxy.cli.options import ProfileOption, QuietFlag
@@ -129,7 +130,7 @@ class _Log:
     def start(self, *, json_lines: bool) -> None:
         from gwproxy.proxy.log import LOGGER, JsonFormatter, LineFormatter
 
-        handler = logging.StreamHandler(sys.stderr)
+        handler = service_log.handler_of(sys.stderr)
         handler.setFormatter(
             JsonFormatter(self._secrets) if json_lines else LineFormatter(self._secrets)
         )

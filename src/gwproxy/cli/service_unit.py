@@ -159,7 +159,7 @@ def _systemd_word(text: str) -> str:
 
 def _launchd(along: Mapping[str, str]) -> Service:
     file = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-    log = str(paths.state_dir() / "serve.log")
+    log = str(paths.service_log())
     content = plistlib.dumps(
         {
             "Label": LABEL,

@@ -1,0 +1,54 @@
+"""The file in which launchd keeps what the service says. It is made by launchd, which bounds
+nothing; so whoever writes into it drops the older half where it has grown too large.
+
+systemd has a journal of its own (journald.conf(5), SystemMaxUse), and a file that a person has
+redirected stderr to is theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import Final, TextIO
+
+from gwproxy import paths
+
+MOST_BYTES: Final = 10 * 1024 * 1024
+"""Some 50,000 exchanges."""
+
+
+def handler_of(stream: TextIO) -> logging.Handler:
+    """A handler that writes to `stream`, and keeps it within bounds where it is our file."""
+    with contextlib.suppress(OSError, ValueError):
+        here, ours = os.fstat(stream.fileno()), paths.service_log().stat()
+        if os.path.samestat(here, ours):
+            return _Bounded(stream)
+    return logging.StreamHandler(stream)
+
+
+class _Bounded(logging.StreamHandler[TextIO]):
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = self.stream.fileno()
+            if os.fstat(descriptor).st_size > MOST_BYTES:
+                _drop_older_half(descriptor, paths.service_log())
+
+
+def _drop_older_half(descriptor: int, path: Path) -> None:
+    """In place: launchd has the file open, as we have."""
+    with path.open("rb") as file:
+        file.seek(-MOST_BYTES // 2, os.SEEK_END)
+        file.readline()
+        rest = file.read()
+    empty(descriptor)
+    os.write(descriptor, rest)
+
+
+def empty(file: int | Path) -> None:
+    """Raises OSError."""
+    os.truncate(file, 0)
+    if isinstance(file, int):
+        os.lseek(file, 0, os.SEEK_SET)  # where it was not opened to append
