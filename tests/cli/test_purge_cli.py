@@ -186,7 +186,7 @@ def test_all_of_it(command: InProcess, filled: None, gwproxy_home: Path) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_old_and_of_one_kind(command: InProcess, filled: None, name: str) -> None:
     ran = command("purge", name, "--older-than", "9d", "--yes")
-    assert ran.stdout.splitlines()[-1] == f"took away {OLD[name]} {name}"
+    assert ran.stdout.splitlines()[-1] == f"took away {name}: {OLD[name]}"
     left = ALL[name] - OLD[name]
     assert counts() == {kind: many for kind, many in (ALL | {name: left}).items() if many}
     assert "that is older than 2w" in command("purge", name, "--older-than", "2w", "--yes").stderr
@@ -233,7 +233,7 @@ def test_one_that_cannot_be_read_holds_up_no_other(
     ran = command("purge", "--yes")
     assert ran.code == 1
     assert f"warning: usage in {paths.usage_db()}: " in ran.stderr
-    assert "took away 2 responses" in ran.stdout
+    assert "took away responses: 2" in ran.stdout
     shown = command("status")
     assert (shown.code, "usage: file is not a database; at most" in shown.stdout) == (0, True)
 
@@ -248,7 +248,8 @@ def test_status_shows_it(command: InProcess, filled: None) -> None:
     ran = command("status")
     assert "kept on this machine\n" in ran.stdout
     for name, count in ALL.items():
-        assert f"  {name}: {count}, " in ran.stdout
+        (line,) = (one for one in ran.stdout.splitlines() if one.startswith(f"  {name}: {count}, "))
+        assert ", the oldest 10 days old; at most " in line
     assert "gwproxy purge takes it away" in ran.stdout
     data = command("status", "--json").envelope["data"]["kept"]
     assert [one["name"] for one in data] == [*NAMES, "thoughts", "images"]

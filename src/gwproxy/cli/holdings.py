@@ -172,7 +172,7 @@ def told(holding: Holding, before_s: float = math.inf) -> dict[str, Any]:
         "where": str(holding.where) if holding.where else None,
         "count": stock.count,
         "size_bytes": stock.size_bytes,
-        "oldest": None if stock.oldest_s is None else round(stock.oldest_s),
+        "oldest": None if stock.oldest_s is None else int(stock.oldest_s),
         "most": holding.most,
         "age": holding.age,
         "pruned": holding.pruned,
@@ -194,7 +194,8 @@ def _lessons(before_s: float) -> Stock:
     found = learned.taught_before(_day(before_s))
     if not found:
         return Stock()
-    oldest = datetime.fromisoformat(min(max(one.day, one.tried) for one in found))
+    day = min(max(one.day, one.tried) for one in found)
+    oldest = datetime.fromisoformat(day).replace(tzinfo=UTC)
     file = paths.learned_file()
     return Stock(len(found), storage.size_of(file), oldest.timestamp())
 

@@ -111,7 +111,7 @@ def _say(
     if done:
         for one in there:
             if not one["trouble"]:
-                output.line(f"took away {one['taken_away']} {one['name']}")
+                output.line(f"took away {one['name']}: {one['taken_away']}")
     elif there:
         output.talk("nothing was taken away; gwproxy purge --yes does it")
     for one in found:

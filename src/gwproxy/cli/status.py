@@ -204,14 +204,16 @@ def _kept_lines(data: dict[str, Any]) -> list[str]:
 
 
 def stock_words(one: dict[str, Any]) -> str:
-    """`12, 3.4 MB, the oldest 5 d old`: how much there is of a holding."""
+    """`12, 3.4 MB, the oldest 5 days old`: how much there is of a holding."""
     from gwproxy.cli.holdings import size
 
     parts = [str(one["count"])]
     if one["size_bytes"]:
         parts.append(size(one["size_bytes"]))
     if one["oldest"] is not None:
-        parts.append(f"the oldest {span(max(0.0, time.time() - one['oldest']))} old")
+        # Of some no more than the day is known.
+        days = int(max(0.0, time.time() - one["oldest"]) // _DAY_S)
+        parts.append(f"the oldest {days} day{'s' * (days != 1)} old" if days else "of today")
     return ", ".join(parts)
 
 
