@@ -127,8 +127,8 @@ IN_EACH_DIALECT = {
 LAYOUT: Mapping[str, Set[str]] = {
     "": {
         "__init__", "hub", "events", "grammar", "codec", "losses", "quirks", "omittable", "omit",
-        "dialect_facts", "registry", "bridge", "outgoing", "respell", "settle", "expected",
-        "streams", "relay", "reading",
+        "dialect_facts", "registry", "bridge", "outgoing", "respell", "settle", "tailor",
+        "expected", "streams", "relay", "reading",
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",

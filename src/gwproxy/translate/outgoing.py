@@ -34,6 +34,7 @@ from gwproxy.translate.passes.tools import wrapped_tools
 from gwproxy.translate.quirks import known_to_refuse
 from gwproxy.translate.respell import respelled
 from gwproxy.translate.settle import settled
+from gwproxy.translate.tailor import has_to_be_rebuilt, tailored
 from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.beside import set_beside
 from gwproxy.translate.wire.fields import Rejected
@@ -76,7 +77,7 @@ class Outgoing(Struct, frozen=True):
     ) -> tuple[bytes, Expected]:
         """The body for the upstream, and what to expect of its answer. A history that is to be
         summarised is at most so long."""
-        if self.unread.relays and not self._summarises(body):
+        if self.unread.relays and not self._summarises(body) and not self._is_beyond_edits(body):
             self._refuse_orders(body)
             return self._relayed(body, tally)
         request = _estimated(self.unread.client.parse_request(body, tally.losses))
@@ -95,6 +96,13 @@ class Outgoing(Struct, frozen=True):
         summaries = self.unread.client.summaries
         refused = known_to_refuse(self.unread.quirks.compaction)
         return refused and summaries is not None and summaries.ordered(body)
+
+    def _is_beyond_edits(self, body: bytes) -> bool:
+        upstream = self.unread.upstream
+        settings = upstream.settings
+        if settings is None:
+            return False
+        return has_to_be_rebuilt(body, settings, upstream.facts, self.unread.quirks)
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""
@@ -222,7 +230,8 @@ class Outgoing(Struct, frozen=True):
             self.unread.quirks,
             tally.losses,
         )
-        why = "a host that takes no such thinking, effort, sampling or choice"
+        told = tailored(told, upstream.settings, self.unread.quirks, tally.losses)
+        why = "a host that takes no such thinking, effort, sampling, choice or schema"
         paths = ("thinking", "output_config", "reasoning", "reasoning_effort", "tool_choice")
         return tally.edited(why, body, told, *paths, "tools[]", upstream.settings.turns, *FIXED)
 

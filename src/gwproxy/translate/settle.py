@@ -34,16 +34,26 @@ Parse: TypeAlias = Callable[[bytes, Losses], Request]
 _THINKS_UNTOLD: Final = EFFORTS[1:]
 
 
+class ToolPaths(Struct, frozen=True):
+    """Where a tool has its name, its schema and its description, and a body the schema that the
+    answer is to have."""
+
+    name: str
+    schema: str
+    description: str
+    answer: str
+
+
 class Settings(Struct, frozen=True):
     """How a dialect spells what is settled here: the members that say it (`read`), the one that
-    holds the conversation (`turns`), the paths of efforts, that of a tool's name. `think` writes
+    holds the conversation (`turns`), the paths of efforts, those within a `tool`. `think` writes
     thinking into a body, `choose` a choice that names no tool; `lacks_thoughts` says whether a
     call of the running tool loop lacks those that thinking by a budget asks for there."""
 
     turns: str
     read: tuple[str, ...]
     efforts: tuple[str, ...]
-    tool_name: str
+    tool: ToolPaths
     think: Callable[[bytes, Thinking, Quirks], bytes]
     choose: Callable[[bytes, ToolChoice], bytes]
     lacks_thoughts: Callable[[bytes], bool] = lambda _body: False
@@ -152,7 +162,7 @@ def _with_choice(body: bytes, settings: Settings, asked: Request, wanted: Reques
 
 def _alone(body: bytes, settings: Settings, name: str) -> bytes:
     """The tool of that name as the only one, where there is one."""
-    path = path_of(settings.tool_name)
+    path = path_of(settings.tool.name)
 
     def is_it(tool: bytes) -> bool:
         return any(_string(value) == name for _, value in found(tool, path))

@@ -24,7 +24,7 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.settle import Settings
+from gwproxy.translate.settle import Settings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.shapes import Shape
 from gwproxy.translate.wire.splice import (
@@ -107,7 +107,7 @@ SETTINGS: Final = Settings(
     "messages",
     ("max_tokens", "thinking", "output_config", "tool_choice"),
     ("output_config.effort", "messages[].output_config.effort"),
-    "name",
+    ToolPaths("name", "input_schema", "description", "output_config.format.schema"),
     with_thinking,
     with_choice,
     asks_for_thoughts,

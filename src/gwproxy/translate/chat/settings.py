@@ -19,7 +19,7 @@ from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
 from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.settle import Settings
+from gwproxy.translate.settle import Settings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.splice import edited, omit, put, with_member
@@ -106,7 +106,12 @@ SETTINGS: Final = Settings(
         "tool_choice",
     ),
     ("reasoning_effort", "reasoning.effort", "thinking.effort"),
-    "function.name",
+    ToolPaths(
+        "function.name",
+        "function.parameters",
+        "function.description",
+        "response_format.json_schema.schema",
+    ),
     with_thinking,
     with_choice,
 )

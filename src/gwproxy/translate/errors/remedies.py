@@ -67,8 +67,12 @@ OF_KINDS: Final = frozenset(
 _OF_SPELLING: Final = frozenset(
     {"system_role", "mid_system", "text_parts", "tool_media", "json_schema"}
 )
-_OF_SETTINGS: Final = frozenset({"efforts", "forced_tools", "named_tool", "sampling"})
-_BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS
+_OF_SETTINGS: Final = frozenset({"efforts", "forced_tools", "named_tool", "sampling", "schema"})
+# Where no edit can say it, the requests that have such a thing are rebuilt, and no others.
+_OF_SOME: Final = frozenset(
+    {"tool_names", "max_tools", "stop_sequences", "max_stops", "max_stop_bytes"}
+)
+_BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS | _OF_SOME
 # By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(

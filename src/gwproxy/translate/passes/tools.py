@@ -230,38 +230,38 @@ def fit_schemas(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
     """
     if quirks.schema == "open":
         return request
-    if quirks.schema == "words":
-        return _with_schemas_in_words(request, losses)
-    plain = quirks.schema == "moonshot_plain"
     tools = []
     wrappers: dict[str, str] = {}
     for tool in request.tools:
-        if tool.kind == "function" and not tool.name.startswith(_BUILTIN_MARK):
-            fitted = parameters(tool.schema, plain=plain)
-            if fitted.schema != tool.schema:
-                losses.emulate(f"tools.{tool.name[:40]}.schema")
-                tool = structs.replace(tool, schema=fitted.schema)
-            if fitted.wrapped is not None:
-                wrappers[tool.name] = fitted.wrapped
+        tool, wrapped = fit_schema(tool, quirks, losses)
+        if wrapped is not None:
+            wrappers[tool.name] = wrapped
         tools.append(tool)
     if any(new is not old for new, old in zip(tools, request.tools, strict=True)):
         request = structs.replace(request, tools=tuple(tools))
     if wrappers:
         turns = tuple(_with_wrapped_calls(turn, wrappers) for turn in request.turns)
         request = structs.replace(request, turns=turns)
-    return _with_answer_schema(request, plain, quirks, losses)
+    return _with_answer_schema(request, quirks, losses)
 
 
-def _with_schemas_in_words(request: Request, losses: Losses) -> Request:
-    """The last resort for a host that refuses even the plainest schema, without saying whose."""
-    tools = tuple(_described(tool, losses) for tool in request.tools)
-    if all(new is old for new, old in zip(tools, request.tools, strict=True)):
-        return request
-    return structs.replace(request, tools=tools)
+def fit_schema(tool: Tool, quirks: Quirks, losses: Losses) -> tuple[Tool, str | None]:
+    """`tool` with the schema that the host takes, and the property in which its arguments then
+    stand, where they do."""
+    if quirks.schema == "open" or tool.kind != "function" or tool.name.startswith(_BUILTIN_MARK):
+        return tool, None
+    if quirks.schema == "words":
+        return _described(tool, losses), None
+    fitted = parameters(tool.schema, plain=quirks.schema == "moonshot_plain")
+    if fitted.schema != tool.schema:
+        losses.emulate(f"tools.{tool.name[:40]}.schema")
+        tool = structs.replace(tool, schema=fitted.schema)
+    return tool, fitted.wrapped
 
 
 def _described(tool: Tool, losses: Losses) -> Tool:
-    if tool.kind != "function" or tool.name.startswith(_BUILTIN_MARK) or tool.schema == EMPTY:
+    """The last resort for a host that refuses even the plainest schema, without saying whose."""
+    if tool.schema == EMPTY:
         return tool
     losses.emulate(f"tools.{tool.name[:40]}.schema")
     words = f"Arguments, as JSON Schema:\n{tool.schema}"
@@ -281,15 +281,24 @@ def _with_wrapped_calls(turn: Turn, wrappers: dict[str, str]) -> Turn:
     return structs.replace(turn, blocks=blocks)
 
 
-def _with_answer_schema(request: Request, plain: bool, quirks: Quirks, losses: Losses) -> Request:
+def _with_answer_schema(request: Request, quirks: Quirks, losses: Losses) -> Request:
     wanted: OutputFormat | None = request.output_format
-    if wanted is None or wanted.schema is None or quirks.json_schema != "native":
+    if wanted is None or wanted.schema is None:
         return request
-    fitted = normalise(wanted.schema, plain=plain)
+    fitted = fit_answer_schema(wanted.schema, quirks, losses)
     if fitted == wanted.schema:
         return request
-    losses.emulate("response_format.schema")
     return structs.replace(request, output_format=structs.replace(wanted, schema=fitted))
+
+
+def fit_answer_schema(schema: str, quirks: Quirks, losses: Losses) -> str:
+    """The schema of an answer as the host takes it."""
+    if quirks.schema in ("open", "words") or quirks.json_schema != "native":
+        return schema
+    fitted = normalise(schema, plain=quirks.schema == "moonshot_plain")
+    if fitted != schema:
+        losses.emulate("response_format.schema")
+    return fitted
 
 
 def wrapped_tools(request: Request, quirks: Quirks) -> dict[str, str]:
@@ -298,13 +307,5 @@ def wrapped_tools(request: Request, quirks: Quirks) -> dict[str, str]:
     To be asked before the repair, of the tools as the client declared them. Nearly always empty:
     only a schema that is no object's is wrapped.
     """
-    if quirks.schema in ("open", "words"):
-        return {}
-    plain = quirks.schema == "moonshot_plain"
-    found = {}
-    for tool in request.tools:
-        if tool.kind == "function" and not tool.name.startswith(_BUILTIN_MARK):
-            wrapped = parameters(tool.schema, plain=plain).wrapped
-            if wrapped is not None:
-                found[tool.name] = wrapped
-    return found
+    fitted = ((tool.name, fit_schema(tool, quirks, Losses())[1]) for tool in request.tools)
+    return {name: wrapped for name, wrapped in fitted if wrapped is not None}

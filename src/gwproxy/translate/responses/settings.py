@@ -14,7 +14,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
-from gwproxy.translate.settle import Settings
+from gwproxy.translate.settle import Settings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -127,7 +127,7 @@ SETTINGS: Final = Settings(
     "input",
     ("reasoning", "tool_choice"),
     ("reasoning.effort",),
-    "name",
+    ToolPaths("name", "parameters", "description", "text.format.schema"),
     with_thinking,
     with_choice,
 )

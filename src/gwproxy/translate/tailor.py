@@ -1,0 +1,104 @@
+"""Tools of a relayed request as their host takes them: schemas as edits, each by itself; and what
+no edit can say, so that the one request has to be rebuilt.
+
+A schema that was made an object of, a name that was changed and a stop sequence that is looked for
+here come back in the answer, which is then no more the upstream's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gwproxy.translate.dialect_facts import DialectFacts
+from gwproxy.translate.hub import Tool
+from gwproxy.translate.losses import Losses
+from gwproxy.translate.passes.names import fit_name
+from gwproxy.translate.passes.sampling import takes_stops
+from gwproxy.translate.passes.tools import fit_answer_schema, fit_schema
+from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.settle import Settings
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.splice import Edit, Path, edited, found, path_of, with_member
+
+_TOOLS: Final = ("tools", None)
+_STOPS: Final = (("stop",), ("stop", None), ("stop_sequences", None))
+
+
+def tailored(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+    """`body` with the schemas that its host takes; the same object where they are taken as they
+    are. Raises NotJson."""
+    if quirks.schema == "open":
+        return body
+
+    def answer(schema: bytes) -> bytes:
+        return fit_answer_schema(jsonio.raw(schema), quirks, losses).encode()
+
+    def tool(text: bytes) -> bytes:
+        return _fitted(text, settings, quirks, losses)
+
+    return edited(body, [Edit(_TOOLS, tool), Edit(path_of(settings.tool.answer), answer)])
+
+
+def has_to_be_rebuilt(body: bytes, settings: Settings, facts: DialectFacts, quirks: Quirks) -> bool:
+    """Whether no edit makes of `body` what its host is known to take. Raises NotJson."""
+    if _limits_stops(quirks):
+        stops = tuple(s for path in _STOPS for _, value in found(body, path) if (s := _text(value)))
+        if stops and not takes_stops(stops, facts, quirks):
+            return True
+    if quirks.tool_names == "open" and quirks.schema == "open" and not quirks.max_tools:
+        return False
+    tools = [text for _, text in found(body, _TOOLS)]
+    if quirks.max_tools and len(tools) > quirks.max_tools:
+        return True
+    names = [name for text in tools for name in _texts(text, settings.tool.name)]
+    if quirks.tool_names == "letter_first" and any(
+        name != fit_name(name, facts.name_length, letter_first=True) for name in names
+    ):
+        return True
+    offered = (_read(text, settings) for text in tools)
+    return any(one is not None and fit_schema(one, quirks, Losses())[1] for one in offered)
+
+
+def _limits_stops(quirks: Quirks) -> bool:
+    return not quirks.stop_sequences or bool(quirks.max_stops or quirks.max_stop_bytes)
+
+
+def _fitted(text: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+    offered = _read(text, settings)
+    if offered is None:
+        return text
+    fitted, _ = fit_schema(offered, quirks, losses)
+    if fitted.schema != offered.schema:
+        text = edited(text, [Edit(path_of(settings.tool.schema), lambda _: fitted.schema.encode())])
+    if fitted.description != offered.description and fitted.description is not None:
+        *above, name = path_of(settings.tool.description)
+        words = jsonio.text(fitted.description)
+        text = _with(text, tuple(above), str(name), words)
+    return text
+
+
+def _with(text: bytes, above: Path, name: str, value: bytes) -> bytes:
+    if not above:
+        return with_member(text, name, value)
+    return edited(text, [Edit(above, lambda inner: with_member(inner, name, value))])
+
+
+def _read(text: bytes, settings: Settings) -> Tool | None:
+    """The function that a tool is, as far as its schema asks for."""
+    for name in _texts(text, settings.tool.name):
+        for _, schema in found(text, path_of(settings.tool.schema)):
+            if schema[:1] == b"{":
+                words = next(_texts(text, settings.tool.description), None)
+                return Tool(name, description=words, schema=jsonio.raw(schema))
+    return None
+
+
+def _texts(body: bytes, path: str) -> Iterator[str]:
+    return filter(None, (_text(value) for _, value in found(body, path_of(path))))
+
+
+def _text(value: bytes) -> str:
+    if value[:1] != b'"':
+        return ""
+    return str(jsonio.loads(value))
