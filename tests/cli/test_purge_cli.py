@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +50,20 @@ def _kept(name: str) -> Kept:
 
 def _response(age_s: float) -> None:
     with closing(Responses.open(paths.responses_db(), _no_damage)) as database:
-        assert database.keep(_kept(f"resp_{age_s:.0f}"), round(time.time() - age_s))
+        assert database.keep(_kept(f"resp_{age_s:.0f}"), int(time.time() - age_s))
 
 
 def _exchange(age_s: float) -> None:
     numbers = dict.fromkeys(("status", "duration_ms", "losses", "fresh", "output"), 1)
     values: dict[str, Any] = dict.fromkeys(Entry.__slots__, "") | numbers
     values["request_id"] = f"req_{age_s:.0f}"
-    values["started_ms"] = round((time.time() - age_s) * 1000)
+    values["started_ms"] = int((time.time() - age_s) * 1000)
     with closing(Usage.open(paths.usage_db())) as database:
         database.insert([Entry(**values)])
 
 
 def _lesson(age_s: float) -> None:
-    day = datetime.fromtimestamp(time.time() - age_s, UTC).date().isoformat()
+    day = datetime.fromtimestamp(time.time() - age_s).date().isoformat()
     learned.add([Lesson("kimi", f"m{age_s:.0f}", "sampling", "drop", day, "refused")])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,17 +194,14 @@ def _lessons(before_s: float) -> Stock:
     found = learned.taught_before(_day(before_s))
     if not found:
         return Stock()
-    day = min(max(one.day, one.tried) for one in found)
-    oldest = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    oldest = datetime.fromisoformat(min(max(one.day, one.tried) for one in found))
     file = paths.learned_file()
     return Stock(len(found), storage.size_of(file), oldest.timestamp())
 
 
 def _day(moment_s: float) -> str:
-    """The day of a moment; one that is after all for what has no end."""
-    return (
-        "9999" if math.isinf(moment_s) else datetime.fromtimestamp(moment_s, UTC).date().isoformat()
-    )
+    """The day of a moment, where we are; one that is after all for what has no end."""
+    return "9999" if math.isinf(moment_s) else datetime.fromtimestamp(moment_s).date().isoformat()
 
 
 def _copies(before_s: float) -> Stock:
