@@ -285,6 +285,33 @@ async def test_after_a_sleep_or_on_another_way_a_connection_is_a_new_one(
     await client.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "idle_s", "new"),
+    [
+        ("timeout=5", 3.9, False),
+        ("timeout=5", 4.1, True),  # by the time that the request is there it may be too late
+        ("max=100, Timeout = 5", 4.1, True),
+        ("timeout=1", 0.5, True),
+        ("max=100", 10, False),
+        ("timeout=soon", 10, False),
+    ],
+)
+async def test_a_connection_is_given_up_before_its_host_does(
+    start_scripted: StartScripted, said: str, idle_s: float, new: bool
+) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.answer(chat_answer("hello"), extra=f"Keep-Alive: {said}\r\n")
+
+    upstream = await start_scripted(script)
+    machine = Machine()
+    client = Upstream(QUICK, machine.surroundings())
+    await asked(client, upstream.url)
+    machine.awake_s += idle_s
+    await asked(client, upstream.url)
+    assert upstream.connections == (2 if new else 1)
+    await client.close()
+
+
 async def test_every_connection_from_before_the_sleep_goes(start_scripted: StartScripted) -> None:
     async def together(visit: Visit) -> None:
         await upstream.visit(3 if len(upstream.visits) <= 3 else 6)

@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
+import re
 import select
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -42,6 +44,13 @@ _STEADY_S: Final = 1.0
 requests would feel, and no person changes networks between two of them."""
 
 
+_EARLIER_S: Final = 1.0
+"""How long before a host hangs up a connection is given up: a request is on its way for that long
+at the most."""
+
+_TIMEOUT: Final = re.compile(r"\btimeout\s*=\s*(\d{1,6})", re.ASCII | re.IGNORECASE)
+
+
 class NeverSent(aiohttp.ServerDisconnectedError):
     """The connection was lost before the first byte of the request was written."""
 
@@ -57,6 +66,8 @@ class _Connection(ResponseHandler):
         self._sleeps = surroundings.sleeps
         self._peer: Any = None
         self._way: str | None = None
+        self._heard_s = 0.0
+        self._patience_s = math.inf
         self._way_known_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,6 +95,8 @@ class _Connection(ResponseHandler):
     def _why_dead(self) -> str:
         if self._surroundings.sleeps != self._sleeps:
             return "the machine has slept"
+        if self._surroundings.awake() - self._heard_s > self._patience_s - _EARLIER_S:
+            return "its host is about to hang up, as it has said"
         if self._is_elsewhere():
             return "the way to it is another one now"
         # Its end, or something that nobody asked for; the loop has not come to read it yet.
@@ -96,6 +109,7 @@ class _Connection(ResponseHandler):
         message, body = data
         if message.code == 101 or not 100 <= message.code < 200:
             self._answer = body
+            self._patience_s = _patience_of(message.headers)
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -104,6 +118,7 @@ class _Connection(ResponseHandler):
             self._close_at_surplus()
             return
         super().data_received(data)
+        self._heard_s = self._surroundings.awake()
         if self._answer is not None:
             _join(self._answer)
         if self._answered and self._more_has_begun():
@@ -149,6 +164,13 @@ class _Connection(ResponseHandler):
         # parser for it. A read of a stream has hundreds of pieces.
         if self._reading_paused:
             super().resume_reading(*how, **named)
+
+
+def _patience_of(headers: Mapping[str, str]) -> float:
+    """How long a host says that it keeps an idle connection: `Keep-Alive: timeout=5` is what Node's
+    servers say by default (https://nodejs.org/api/http.html#serverkeepalivetimeout)."""
+    said = _TIMEOUT.search(headers.get("keep-alive", ""))
+    return float(said[1]) if said else math.inf
 
 
 def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
