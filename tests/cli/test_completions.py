@@ -119,6 +119,20 @@ bindkey '^X' finish
 
 
 @needs("zsh")
+def test_zsh_takes_the_script_before_its_completion_is_there() -> None:
+    """As at the top of a .zshrc: it is taken up with the first prompt."""
+    script = COMMITTED / FILES["zsh"]
+    lines = f"source {script}; autoload -Uz compinit; compinit -u -D; $precmd_functions"
+    ran = subprocess.run(
+        ["zsh", "-f", "-c", f"{lines}; print $_comps[gwproxy]"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.stderr) == ("_gwproxy\n", "")
+
+
+@needs("zsh")
 def test_zsh_accepts_the_script() -> None:
     done = subprocess.run(
         ["zsh", "-f", "-n", str(COMMITTED / FILES["zsh"])],

@@ -40,6 +40,15 @@ def words(table: Table) -> set[str]:
     return {word for row in table.rows for cell in row for word in cell.split()}
 
 
+def test_a_terminal_that_does_not_know_its_width_has_a_usual_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    stream = io.StringIO()
+    draw(KEYS, stream, colour=False)
+    assert words(KEYS) <= set(stream.getvalue().split())
+
+
 def test_side_by_side_without_empty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     head, rule, *rows = drawn(USAGE, 60, monkeypatch)
     assert head == "PROFILE     ANSWERS  FAILED  CACHED       COST"

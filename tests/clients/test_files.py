@@ -146,6 +146,36 @@ def test_a_read_only_file_is_left_alone_also_by_root(tmp_path: Path) -> None:
 
 
 @posix
+def test_a_link_into_a_store_is_left_alone_with_a_way_out(tmp_path: Path) -> None:
+    """As home-manager makes them: nobody is told to write into the store."""
+    store = tmp_path / "store.json"
+    store.write_text("{}")
+    store.chmod(0o444)
+    (tmp_path / "settings.json").symlink_to(store)
+    with pytest.raises(ConfigError) as caught:
+        files.refuse_unwritable(files.read(tmp_path / "settings.json"))
+    assert str(store) in caught.value.why
+    assert "--print" in caught.value.hint
+    assert "chmod" not in caught.value.hint
+
+
+@posix
+def test_what_root_makes_belongs_to_whom_the_folder_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under sudo with HOME kept: the tool runs as that person, and must read it."""
+    made: list[tuple[str, int, int]] = []
+    (tmp_path / "home").mkdir()
+    status = (tmp_path / "home").stat()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *owner: made.append((Path(path).name, *owner)))
+    monkeypatch.setattr(os, "fchown", lambda _, *owner: made.append(("the file", *owner)))
+    files.replace(files.read(tmp_path / "home" / "a" / "b" / "settings.json"), b"{}")
+    owner = (status.st_uid, status.st_gid)
+    assert made == [("b", *owner), ("a", *owner), ("the file", *owner)]
+
+
+@posix
 def test_a_file_of_another_user_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ only to draw.
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -94,7 +95,11 @@ def draw(table: Table, stream: TextIO, *, colour: bool) -> None:
     """`table` on a terminal."""
     from rich.console import Console
 
-    console = Console(file=stream, color_system="auto" if colour else None, highlight=False)
+    # rich takes COLUMNS=0, as some terminals of editors have it, for a width.
+    width = shutil.get_terminal_size().columns
+    console = Console(
+        file=stream, color_system="auto" if colour else None, highlight=False, width=width
+    )
     whole = table = _without_empty_columns(table)
     widths = _widths(table, console.width)
     for name in table.spare:

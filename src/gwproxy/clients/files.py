@@ -34,6 +34,13 @@ _BUSY_PATIENCE_S: Final = 2.0
 _BUSY_POLL_S: Final = 0.05
 
 
+# Home-manager and its like keep settings in a store that nobody may write (nixos.wiki).
+_WITHOUT_IT: Final = (
+    "put what `gwproxy setup … --print` shows to where that file is made, or: "
+    "gwproxy setup … --scope local (where the tool has it), or: gwproxy run -- …"
+)
+
+
 class ChangedMeanwhile(Exception):
     """Another program wrote the file between our reading and our writing; nothing was written."""
 
@@ -115,9 +122,12 @@ def refuse_unwritable(snapshot: Snapshot) -> None:
         return
     user = os.geteuid()
     if user not in (0, snapshot.owner[0]):
-        raise _refused(snapshot.path, "it belongs to another user")
+        raise _refused(snapshot.path, f"{snapshot.real} belongs to another user", _WITHOUT_IT)
     if not snapshot.mode & stat.S_IWUSR:
         # Also for root: somebody, or a tool such as Nix, has said so on purpose.
+        if snapshot.path.is_symlink():
+            why = f"it is a link to {snapshot.real}, which is read-only: another tool writes it"
+            raise _refused(snapshot.path, why, _WITHOUT_IT)
         raise _refused(snapshot.path, "it is read-only", f"chmod u+w {snapshot.real}")
 
 
@@ -155,7 +165,7 @@ def git_work_tree(path: Path) -> Path | None:
 def _exchange(snapshot: Snapshot, content: bytes) -> None:
     folder = snapshot.real.parent
     # The client would make this folder itself, and for itself alone.
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = _make_folder(folder)
     prefix = f".{snapshot.real.name}.gwproxy-"
     for left_behind in folder.glob(f"{glob.escape(prefix)}*"):
         left_behind.unlink(missing_ok=True)  # by a gwproxy that was killed: we hold its lock
@@ -164,7 +174,7 @@ def _exchange(snapshot: Snapshot, content: bytes) -> None:
     try:
         try:
             _write_all(descriptor, content)
-            _take_over(descriptor, snapshot)
+            _take_over(descriptor, snapshot, owner)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -207,10 +217,32 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _take_over(descriptor: int, snapshot: Snapshot) -> None:
+def _make_folder(folder: Path) -> tuple[int, int] | None:
+    """The owner of the folder, made with its parents where they are missing.
+
+    Under sudo all of them belong to whom the nearest that was there belongs: the tool, which runs
+    as that person, could not read them otherwise. None where there are no owners.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "posix":
+        return None
+    status = (missing[-1].parent if missing else folder).stat()
+    owner = (status.st_uid, status.st_gid)
+    for each in missing if os.geteuid() == 0 else ():
+        os.chown(each, *owner)
+    return owner
+
+
+def _take_over(descriptor: int, snapshot: Snapshot, owner: tuple[int, int] | None) -> None:
     """mkstemp made it 0600 and ours: give it the owner, the access list with all other extended
-    attributes, and the mode of the file that it replaces."""
-    if os.name != "posix" or snapshot.owner is None:
+    attributes, and the mode of the file that it replaces; to a new one, for root, its folder's
+    `owner`."""
+    if os.name != "posix":
+        return
+    if snapshot.owner is None:
+        if owner is not None and os.geteuid() == 0:
+            os.fchown(descriptor, *owner)
         return
     if snapshot.owner != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):  # a group that we are not in

@@ -28,8 +28,15 @@ _gwproxy_model_names() {
 _TAIL: Final = """\
 if [ "$funcstack[1]" = "_gwproxy" ]; then
   _gwproxy "$@"
-else
+elif (( $+functions[compdef] )); then
   compdef _gwproxy gwproxy
+else
+  # Read before compinit: the first prompt comes after it.
+  _gwproxy_late() {
+    (( $+functions[compdef] )) && compdef _gwproxy gwproxy
+    add-zsh-hook -d precmd _gwproxy_late
+  }
+  autoload -Uz add-zsh-hook && add-zsh-hook precmd _gwproxy_late
 fi
 """
 
