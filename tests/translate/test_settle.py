@@ -13,7 +13,7 @@ from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect, Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.effort import force_tools, set_budget, set_thinking
-from gwproxy.translate.passes.thinking import replay
+from gwproxy.translate.passes.thinking import fill_reasoning, replay
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.settle import settled
 from gwproxy.translate.wire.splice import found, path_of
@@ -80,6 +80,7 @@ FLAGS: list[dict[str, Any]] = [
     {"forced_tools": "auto"},
     {"forced_tools": "no_thinking", "adaptive_thinking": False},
     {"named_tool": False},
+    {"thinking_always": True, "efforts": ("none", "low", "medium", "high")},
 ]
 
 
@@ -166,6 +167,33 @@ def test_what_says_nothing_of_it_stays_byte_for_byte(
             kept = [value for _, value in found(sent, path_of(path))]
             assert kept == [value for _, value in found(text, path_of(path))] or "[0]" in path
         assert (sent is text) == (json.loads(sent) == json.loads(text))
+
+
+def test_a_call_without_thoughts_gets_the_placeholder_and_no_other_does() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "b", "arguments": "{}"}}
+    lost: list[dict[str, Any]] = [
+        {},
+        {"reasoning_content": None},
+        {"reasoning_content": "\n"},
+        {"reasoning": ""},
+    ]
+    kept: list[dict[str, Any]] = [{"reasoning_content": "hm"}, {"reasoning": "hm"}]
+    codec, flags = CODECS[C], dict[str, Any](reasoning_placeholder=" ")
+    for thoughts in (*lost, *kept):
+        for more in ({}, {"reasoning_effort": "none"}):
+            called = {"role": "assistant", "content": None, "tool_calls": [call], **thoughts}
+            result = {"role": "tool", "tool_call_id": "c", "content": "seen"}
+            said = {"role": "assistant", "content": "none"}
+            turns = [*HELLO, called, result, said]
+            body = json.dumps({"model": "m", "messages": turns, **more}).encode()
+            losses, wanted_losses = Losses(), Losses()
+            sent = edited(C, body, losses, **flags)
+            request = codec.parse_request(body, Losses())
+            wanted = fill_reasoning(request, codec.facts, Quirks(**flags), wanted_losses)
+            assert codec.parse_request(sent, Losses()).turns == wanted.turns
+            assert list(losses) == list(wanted_losses)
+            assert (sent is body) == (thoughts in kept or bool(more))
+            assert edited(C, sent, Losses(), **flags) is sent
 
 
 @EVERY

@@ -10,7 +10,7 @@ import pytest
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes.tools import fit_schemas
+from gwproxy.translate.passes.tools import fit_schemas, name_references
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.tailor import has_to_be_rebuilt, tailored
 from support.bridges import bridge_of
@@ -95,6 +95,33 @@ def test_only_the_schema_that_is_refused_changes(dialect: Dialect) -> None:
     assert sent is not body
     plain = body_of(dialect, tool(dialect, "fine", FINE), {"type": "web_search", "x": 1})
     assert edited(dialect, plain, Quirks(schema="moonshot"), Losses()) is plain
+
+
+def test_what_a_tool_search_found_is_said_in_words_as_by_the_pass() -> None:
+    def references(*parts: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "tool_result", "tool_use_id": "c", "content": list(parts), "x": 1}
+
+    first, second = ({"type": "tool_reference", "tool_name": name} for name in "ab")
+    word = {"type": "text", "text": "found"}
+    call = {"type": "tool_use", "id": "c", "name": "s", "input": {}}
+    codec, quirks = CODECS[A], Quirks(tool_references=False)
+    for parts in ([first], [first, second], [first, word, second], [word], []):
+        turns = [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [references(*parts), word]},
+        ]
+        body = json.dumps({"model": "m", "max_tokens": 9, "messages": turns}, indent=1).encode()
+        losses, wanted_losses = Losses(), Losses()
+        sent = edited(A, body, quirks, losses)
+        request = codec.parse_request(body, Losses())
+        wanted = name_references(request, codec.facts, quirks, wanted_losses)
+        assert codec.parse_request(sent, Losses()).turns == wanted.turns
+        assert list(losses) == list(wanted_losses)
+        assert (sent is body) == (first not in parts)
+        before = body.partition(b'"tool_reference"')[0].rpartition(b"{")[0].rstrip()
+        assert sent.startswith(before.rstrip(b"["))
+        assert sent.endswith(body.rpartition(b'"x": 1')[2])
 
 
 @EVERY

@@ -48,7 +48,9 @@ class Settings(Struct, frozen=True):
     """How a dialect spells what is settled here: the members that say it (`read`), the one that
     holds the conversation (`turns`), the paths of efforts, those within a `tool`. `think` writes
     thinking into a body, `choose` a choice that names no tool; `lacks_thoughts` says whether a
-    call of the running tool loop lacks those that thinking by a budget asks for there."""
+    call of the running tool loop lacks those that thinking by a budget asks for there. `fill_in`
+    puts the placeholder on calls without thoughts, `name_references` says in words what a tool
+    search found."""
 
     turns: str
     read: tuple[str, ...]
@@ -57,6 +59,8 @@ class Settings(Struct, frozen=True):
     think: Callable[[bytes, Thinking, Quirks], bytes]
     choose: Callable[[bytes, ToolChoice], bytes]
     lacks_thoughts: Callable[[bytes], bool] = lambda _body: False
+    fill_in: Callable[[bytes, Quirks], bytes] | None = None
+    name_references: Callable[[bytes], bytes] | None = None
 
 
 def settled(
@@ -71,12 +75,20 @@ def settled(
     where that is nothing. `parse` is the dialect's own. Raises NotJson."""
     adapts = known_to_refuse(quirks.adaptive_thinking) and facts.thinking == "budget"
     forces = quirks.forced_tools != "allow" or not quirks.named_tool
-    if (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body):
+    always = quirks.thinking_always and (b'"disabled"' in body or b'"none"' in body)
+    if (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body) or always:
         body = _with_wishes(body, settings, parse, facts, quirks, losses)
     if quirks.efforts is not None and quirks.thinking_switch == "effort":
         body = _with_known_efforts(body, settings, quirks, losses)
     if quirks.sampling == "drop":
         body = _without_sampling(body, losses)
+    if quirks.reasoning_placeholder and settings.fill_in is not None:
+        asked = _asked(body, settings, parse, facts, quirks)
+        if asked is not None and asked.thinking.mode != "off":
+            filled = settings.fill_in(body, quirks)
+            if filled is not body:
+                losses.synthesize("messages.thinking")
+            body = filled
     return body
 
 
@@ -116,15 +128,15 @@ def _with_wishes(
     quirks: Quirks,
     losses: Losses,
 ) -> bytes:
-    try:
-        limit = quirks.max_output if facts.needs_limit else None
-        asked = parse(_only(body, settings, limit), Losses())
-    except (Rejected, jsonio.NotJson):  # what nobody here understands is the upstream's affair
+    asked = _asked(body, settings, parse, facts, quirks)
+    if asked is None:  # what nobody here understands is the upstream's affair
         return body
     told = replace(quirks.decided(own=True), efforts=quirks.efforts or _THINKS_UNTOLD)
     wanted = force_tools(asked, facts, told, losses)
     if wanted.thinking.mode == "on" and not told.adaptive_thinking and facts.thinking == "budget":
         wanted = set_budget(set_thinking(wanted, facts, told, losses), facts, told, losses)
+    if told.thinking_always and wanted.thinking.mode == "off":
+        wanted = set_thinking(wanted, facts, told, losses)
     body = _with_choice(body, settings, asked, wanted)
     if wanted.thinking == asked.thinking:
         return body
@@ -134,6 +146,16 @@ def _with_wishes(
         losses.drop("thinking")
         after = settings.think(body, switched_off(wanted.thinking, facts, told), told)
     return after
+
+
+def _asked(
+    body: bytes, settings: Settings, parse: Parse, facts: DialectFacts, quirks: Quirks
+) -> Request | None:
+    try:
+        limit = quirks.max_output if facts.needs_limit else None
+        return parse(_only(body, settings, limit), Losses())
+    except (Rejected, jsonio.NotJson):
+        return None
 
 
 def _only(body: bytes, settings: Settings, limit: int | None) -> bytes:

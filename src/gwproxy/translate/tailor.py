@@ -16,7 +16,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import fit_name
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import fit_answer_schema, fit_schema
-from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.splice import Edit, Path, edited, found, path_of, with_member
@@ -26,8 +26,13 @@ _STOPS: Final = (("stop",), ("stop", None), ("stop_sequences", None))
 
 
 def tailored(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` with the schemas that its host takes; the same object where they are taken as they
-    are. Raises NotJson."""
+    """`body` with the schemas that its host takes, and what a search found in words where it takes
+    no references; the same object where all is taken as it is. Raises NotJson."""
+    if known_to_refuse(quirks.tool_references) and b'"tool_reference"' in body:
+        named = body if settings.name_references is None else settings.name_references(body)
+        if named is not body:
+            losses.emulate("tool_reference")
+        body = named
     if quirks.schema == "open":
         return body
 

@@ -179,7 +179,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "failed to convert tool result content: unsupported content type in "
         "ContentBlockParamUnion: tool_reference",
         {"tool_references": True, "tool_extras": True},
-        {"tool_references": False, "tool_extras": False},
+        {"tool_references": False},
     ),
     ("Invalid request: the number of tools must not exceed 128", {}, {"max_tools": 128}),
     ("Invalid request: stop must have at most 5 items", {}, {"max_stops": 5}),
@@ -440,10 +440,11 @@ def test_the_corpus_is_a_hundred_refusals() -> None:
 
 
 def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
-    for known in ("", " "):
-        found = remedy(MISSING, faithful=True, reasoning_placeholder=known)
+    words = "Invalid request: unsupported image url: https://example.com/x.png"
+    for known in (True, False):
+        found = remedy(words, faithful=True, image_urls=known)
         assert found is not None
-        assert found.changes == {"rebuild": True, "reasoning_placeholder": " "}
+        assert found.changes == {"rebuild": True, "image_urls": False}
         assert found.lasting
 
 

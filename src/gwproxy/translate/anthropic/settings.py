@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gwproxy.translate.anthropic.schemas import answer_schema
 from gwproxy.translate.anthropic.sealed import asks_for_thoughts
@@ -23,6 +23,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
+from gwproxy.translate.passes.tools import found_words
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.settle import Settings, ToolPaths
 from gwproxy.translate.wire import jsonio
@@ -103,6 +104,40 @@ def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     return edited(body, [put("tool_choice.type", word), omit("tool_choice.name")])
 
 
+class _Part(Struct):
+    type: str = ""
+    tool_name: str = ""
+
+
+_part: Final = jsonio.decoder(_Part)
+
+
+def name_references(body: bytes) -> bytes:
+    """`body` that says in words, at the end of each result, which tools a search found."""
+    return edited(body, [Edit(("messages", None, "content", None, "content"), _in_words)])
+
+
+def _in_words(parts: bytes) -> bytes:
+    names: list[str] = []
+
+    def part(text: bytes) -> bytes | None:
+        try:
+            told = _part(text)
+        except jsonio.NotJson:
+            return text
+        if told.type != "tool_reference":
+            return text
+        names.append(told.tool_name)
+        return None
+
+    rest = edited(parts, [Edit((None,), part)])
+    if not names:
+        return parts
+    comma = b"" if rest[1:-1].strip() == b"" else b","
+    said = jsonio.dumps({"type": "text", "text": found_words(names)})
+    return rest[:-1].rstrip() + comma + said + b"]"
+
+
 SETTINGS: Final = Settings(
     "messages",
     ("max_tokens", "thinking", "output_config", "tool_choice"),
@@ -111,6 +146,7 @@ SETTINGS: Final = Settings(
     with_thinking,
     with_choice,
     asks_for_thoughts,
+    name_references=name_references,
 )
 """How they are spelled in a body."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msgspec import structs
+from msgspec import Raw, Struct, structs
 
 from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
 from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
@@ -22,7 +22,7 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.settle import Settings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
-from gwproxy.translate.wire.splice import edited, omit, put, with_member
+from gwproxy.translate.wire.splice import Edit, edited, omit, put, with_member
 
 # --- parse -----------------------------------------------------------------------------------
 
@@ -90,6 +90,35 @@ def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
     return body
 
 
+class _Spoken(Struct):
+    role: str = ""
+    tool_calls: list[Raw] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+_spoken: Final = jsonio.decoder(_Spoken)
+
+
+def fill_in(body: bytes, quirks: Quirks) -> bytes:
+    """`body` with the placeholder on every call that lost its thoughts."""
+    placeholder = quirks.reasoning_placeholder
+    word = jsonio.text(placeholder)
+
+    def message(text: bytes) -> bytes:
+        try:
+            told = _spoken(text)
+        except jsonio.NotJson:
+            return text
+        thoughts = told.reasoning_content or told.reasoning or ""
+        is_read = bool(thoughts.strip()) or thoughts == placeholder
+        if told.role != "assistant" or not told.tool_calls or is_read:
+            return text
+        return with_member(text, quirks.reasoning_field, word)
+
+    return edited(body, [Edit(("messages", None), message)])
+
+
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
@@ -114,6 +143,7 @@ SETTINGS: Final = Settings(
     ),
     with_thinking,
     with_choice,
+    fill_in=fill_in,
 )
 """How they are spelled in a body."""
 

@@ -130,6 +130,7 @@ _OF_FIELDS: Final = (
             "invalid '?user_id": "Invalid 'user_id': string does not match pattern.",
             r"^metadata\.user_id": "metadata.user_id: should match pattern",
         },
+        omits=("metadata.user_id",),
     ),
 )
 
@@ -205,7 +206,7 @@ _OF_CONTENT: Final = (
     ),
     *rules(
         "tool_reference is refused",
-        off("tool_references", "tool_extras"),
+        off("tool_references") + off("tool_references", "tool_extras"),
         "MoonshotAI/Kimi-K2#118, farion1231/cc-switch#2941",
         {
             "(?:unsupported content type|input tag).*tool_reference": "failed to convert tool "

@@ -67,7 +67,9 @@ OF_KINDS: Final = frozenset(
 _OF_SPELLING: Final = frozenset(
     {"system_role", "mid_system", "text_parts", "tool_media", "json_schema"}
 )
-_OF_SETTINGS: Final = frozenset({"efforts", "forced_tools", "named_tool", "sampling", "schema"})
+_OF_SETTINGS: Final = frozenset(
+    {"efforts", "forced_tools", "named_tool", "sampling", "schema", "thinking_always"}
+)
 # Where no edit can say it, the requests that have such a thing are rebuilt, and no others.
 _OF_SOME: Final = frozenset(
     {"tool_names", "max_tools", "stop_sequences", "max_stops", "max_stop_bytes"}
@@ -77,8 +79,8 @@ _BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS | _OF_SOME
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
-        Dialect.ANTHROPIC: _BY_EDIT | {"safeguards", "adaptive_thinking"},
-        Dialect.CHAT: _BY_EDIT | {"max_tokens_field", "call_signature"},
+        Dialect.ANTHROPIC: _BY_EDIT | {"safeguards", "adaptive_thinking", "tool_references"},
+        Dialect.CHAT: _BY_EDIT | {"max_tokens_field", "call_signature", "reasoning_placeholder"},
         Dialect.RESPONSES: _BY_EDIT | OF_KINDS,
     }
 )

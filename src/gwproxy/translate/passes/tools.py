@@ -7,6 +7,7 @@ list is a lost cache.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import structs
@@ -151,6 +152,11 @@ def name_references(
     return structs.replace(request, turns=tuple(map(_worded, request.turns)))
 
 
+def found_words(names: Sequence[str]) -> str:
+    """What a tool search found, for a host that knows no references."""
+    return f"Found, and ready to be called: {', '.join(names)}."
+
+
 def _worded(turn: Turn) -> Turn:
     blocks = tuple(_without_references(block) for block in turn.blocks)
     if all(new is old for new, old in zip(blocks, turn.blocks, strict=True)):
@@ -164,7 +170,7 @@ def _without_references(block: Block) -> Block:
     names = [inner.name for inner in block.blocks if type(inner) is ToolReference]
     if not names:
         return block
-    text = Text(f"Found, and ready to be called: {', '.join(names)}.")
+    text = Text(found_words(names))
     others = tuple(inner for inner in block.blocks if type(inner) is not ToolReference)
     return structs.replace(block, blocks=(*others, text))
 
