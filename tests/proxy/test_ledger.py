@@ -18,7 +18,7 @@ import pytest
 
 from gwproxy.proxy import storage
 from gwproxy.proxy.ledger import Database, Entry, Ledger, Period, Trouble, database, report, writer
-from gwproxy.proxy.ledger.database import SCHEMA_VERSION
+from gwproxy.proxy.ledger.database import SCHEMA_VERSION, purge
 from support.cli import environment
 
 
@@ -277,8 +277,9 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
     assert ledger.find("req_0001") == entry(1), "it can be read all the same"
 
 
+@pytest.mark.parametrize("purged", [False, True])
 def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
-    start: Callable[..., Ledger], path: Path
+    start: Callable[..., Ledger], path: Path, *, purged: bool
 ) -> None:
     with closing(Database.open(path)) as database:
         database.insert([entry(1)])
@@ -287,6 +288,8 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
         connection.execute("PRAGMA user_version=1")
     ledger = start()
     assert ledger.find("req_0001") == entry(1)
+    if purged:
+        purge(path, before_s=0)
     ledger.add(entry(2, upstream_status=401))
     ledger.close()
     assert ids(path) == ["req_0001", "req_0002"]

@@ -236,3 +236,45 @@ def test_half_a_call_is_none_whatever_the_form_becomes() -> None:
     why = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
     told = events(made(R, {**RESPONSE, "output": [item], **why}))
     assert "response.output_item.done" not in [event["type"] for event in told]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    steps: Any = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    inner = [place for step, one in steps for place in places(one, (*path, step))]
+    return [path, *inner] if path else inner
+
+
+def odd(draw: st.DrawFn, value: Any) -> Any:
+    """`value` with something else at one place."""
+    copied = json.loads(json.dumps(value))
+    *way, last = draw(st.sampled_from(places(copied)))
+    holder = copied
+    for step in way:
+        holder = holder[step]
+    holder[last] = draw(st.sampled_from([None, "a", 1, 1.5, True, [], {}, [1], {"a": 1}, ""]))
+    return copied
+
+
+@EVERY_DIALECT
+@given(data=st.data())
+@settings(max_examples=150)
+def test_what_makes_no_sense_in_an_answer_whose_form_changes_breaks_nothing(
+    dialect: Dialect, data: st.DataObject
+) -> None:
+    lines = [line for line in made(dialect).splitlines() if line.startswith(b"data: {")]
+    number = data.draw(st.integers(0, len(lines) - 1))
+    lines[number] = b"data: " + json.dumps(odd(data.draw, json.loads(lines[number][6:]))).encode()
+    collector = bridge_of(dialect, dialect, Quirks(), stream=False, streams=True)
+    collector.request(REQUESTS[dialect] % b"false")
+    collecting = collector.collect()
+    collecting.feed(b"\n\n".join(lines) + b"\n\n")
+    collecting.finish()
+    bridge = bridge_of(dialect, dialect, Quirks(), stream=True, streams=False)
+    bridge.request(REQUESTS[dialect] % b"true")
+    stream = bridge.stream()
+    stream.whole(json.dumps(odd(data.draw, ANSWERS[dialect])).encode())
+    assert stream.over

@@ -53,7 +53,11 @@ CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
     WHERE upstream_request_id != '';
 """
 
-_UPGRADES: Final = ("ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",)
+_FILE: Final = Schema(
+    SCHEMA_VERSION,
+    _SCHEMA,
+    upgrades=("ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",),
+)
 
 _INSERT: Final = (
     # A row that is there already was written before a crash: never counted twice.
@@ -74,8 +78,7 @@ class Database(storage.OpenFile):
     ) -> Database:
         """The file, made where there is none, checked, and with its schema. `tell` hears of a
         damaged one, which is put aside."""
-        schema = Schema(SCHEMA_VERSION, _SCHEMA, _UPGRADES)
-        return cls(storage.open_or_begin_anew(path, schema, patience_s=_BUSY_S, tell=tell), path)
+        return cls(storage.open_or_begin_anew(path, _FILE, patience_s=_BUSY_S, tell=tell), path)
 
     @classmethod
     def read(cls, path: Path) -> Database | None:
@@ -131,7 +134,7 @@ def purge(path: Path, before_s: float = math.inf) -> int:
     """Delete the rows of exchanges that began before `before_s`; how many. Raises Trouble."""
     if not path.exists():
         return 0
-    connection = storage.open_file(path, Schema(SCHEMA_VERSION, _SCHEMA), patience_s=_BUSY_S)
+    connection = storage.open_file(path, _FILE, patience_s=_BUSY_S)
     with contextlib.closing(connection):
         statement = "DELETE FROM exchanges WHERE started_ms < :before"
         return storage.wipe(connection, statement, before=before_s * 1000)

@@ -130,12 +130,12 @@ class Folding:
             if name == "type":
                 continue
             if name == "partial_json":
-                self._inputs.setdefault(index, []).append(jsonio.loads(bytes(value)))
+                self._inputs.setdefault(index, []).append(_text(value))
             elif name == "citation":
                 before = block.get("citations")
                 block["citations"] = [*(before if isinstance(before, list) else ()), value]
             elif name in _SPOKEN:
-                block[name] = _text(block.get(name)) + jsonio.loads(bytes(value))
+                block[name] = _text(block.get(name)) + _text(value)
             else:
                 block[name] = value
 

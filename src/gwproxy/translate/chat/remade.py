@@ -20,6 +20,7 @@ from gwproxy.translate.chat.frames import CallPiece
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import pieces
 from gwproxy.translate.wire import jsonio, sse
+from gwproxy.translate.wire.fields import count_of
 from gwproxy.translate.wire.growing import Growing, elements_of, members_of, says
 
 _SPOKEN: Final = ("reasoning_content", "reasoning", "reasoning_text", "content", "refusal")
@@ -131,7 +132,7 @@ class Folding:
             if name not in self._answer or says(value):
                 self._answer[name] = value
         for choice in choices:
-            index = int(jsonio.loads(bytes(choice.pop("index", b"0"))) or 0)
+            index = count_of(jsonio.loads(bytes(choice.pop("index", b"0")))) or 0
             self._choices.setdefault(index, _Choice()).add(choice)
 
 

@@ -30,13 +30,14 @@ def says(raw: Raw | None) -> bool:
 class Growing:
     """One value. `joins`: its strings are pieces of one; else the last of them counts."""
 
-    __slots__ = ("_elements", "_joins", "_members", "_pieces", "_plain")
+    __slots__ = ("_elements", "_joins", "_members", "_pieces", "_placed", "_plain")
 
     def __init__(self, *, joins: bool = True) -> None:
         self._joins = joins
         self._plain: Raw | None = None
         self._pieces: list[str] = []
         self._elements: list[Growing] | None = None
+        self._placed: dict[tuple[bytes, ...], Growing] = {}  # those of them that come in pieces
         self._members: dict[str, Growing] | None = None
 
     def add(self, raw: Raw) -> None:
@@ -65,12 +66,13 @@ class Growing:
         """The element that `raw` is a piece of, or a new one."""
         assert self._elements is not None
         place = _place(members_of(bytes(raw))) if bytes(raw)[:1] == b"{" else None
+        if place is not None and place in self._placed:
+            return self._placed[place]
+        element = Growing(joins=self._joins and place is not None)
+        self._elements.append(element)
         if place is not None:
-            for known in self._elements:
-                if known._members is not None and _place(known.value) == place:
-                    return known
-        self._elements.append(Growing(joins=self._joins and place is not None))
-        return self._elements[-1]
+            self._placed[place] = element
+        return element
 
     @property
     def value(self) -> Any:
@@ -82,7 +84,7 @@ class Growing:
         return jsonio.mend("".join(self._pieces)) if self._pieces else self._plain
 
 
-def _place(element: dict[str, Any]) -> tuple[bytes, ...] | None:
+def _place(element: dict[str, Raw]) -> tuple[bytes, ...] | None:
     """Where an element of a list belongs that comes in pieces: each says it again."""
     if not says(element.get("index")):
         return None
