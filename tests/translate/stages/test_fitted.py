@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gwproxy.translate.events import (
@@ -148,6 +148,23 @@ def test_words_beside_calls_are_no_answer_yet(live: bool, places: list[int]) -> 
     fenced = ("text", f"```\n{BARE}\n```"), ("call", "{}")
     told = fitted(stream(*fenced, places=places), live=live)
     assert told == ((Text(BARE), Call("c", "f", "{}")), [])
+
+
+FRAGMENTS = st.sampled_from(
+    [BARE, "[1, 2]", "[see below]", "{name}", "{", '{"a":', "42", "null", "}", " ", "\n", "So: "]
+)
+KINDS = st.sampled_from(["text", "text", "reasoning", "call"])
+
+
+@given(st.lists(st.tuples(KINDS, st.lists(FRAGMENTS, max_size=4).map("".join))), PLACES)
+@example([("text", "\n"), ("text", BARE)], [])
+@example([("text", f"[see] {BARE}")], [])
+@example([("text", BARE), ("text", "42")], [])
+def test_an_answer_without_a_fence_is_the_same_streamed_or_whole(
+    blocks: list[tuple[str, str]], places: list[int]
+) -> None:
+    events = stream(*blocks, places=places)
+    assert fitted(events, live=True) == fitted(events, live=False)
 
 
 def test_what_the_schema_does_not_allow_is_named() -> None:

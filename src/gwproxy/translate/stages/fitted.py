@@ -108,8 +108,9 @@ class FittedAnswer:
     def _decide(self, index: int, out: list[Event]) -> None:
         """Whether the first words begin with their value, once that shows."""
         text = "".join(self._words[index])
-        head = HEAD.match(text)
-        self._undecided = head is None and len(self._words) == 1 and may_become(text)
+        first = len(self._words) == 1
+        head = HEAD.match(text) if first else None
+        self._undecided = first and head is None and may_become(text)
         if head is not None:
             self._give(self._held[0], out)
             self._held.clear()
@@ -143,12 +144,14 @@ class FittedAnswer:
         words = {index: "".join(parts) for index, parts in self._words.items()}
         if self._told:
             value = "".join(self._told)
-            fits = is_json(value) and not any(map(opens_value, words.values()))
+            _, *others = words.values()
+            more = any(map(opens_value, words.values())) or any(map(_kept_of, others))
+            fits = is_json(value) and not more
             kept = dict.fromkeys(words, "")
         else:
             values = {index: _kept_of(text) for index, text in words.items()}
             found = [index for index, value in values.items() if value is not None]
-            others = (text for index, text in words.items() if index not in found)
+            others = [text for index, text in words.items() if index not in found]
             fits = len(found) == 1 and not any(map(opens_value, others))
             kept = {index: value or "" for index, value in values.items()}
             value = "".join(kept.values())

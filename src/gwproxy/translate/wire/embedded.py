@@ -18,11 +18,15 @@ from typing import Final
 
 from gwproxy.translate.wire import jsonio
 
-HEAD: Final = re.compile(r"\s*(?P<fence>```\w*\s*)?(?=[{\[])")
-_BEFORE_VALUE: Final = re.compile(r"\s*(?:`{0,3}|```\w*\s*)")
-_FENCED: Final = re.compile(r"\s*```\w*\s*(?P<inside>.*?)\s*```\s*", re.DOTALL)
 # Other braces and brackets are words: `{name}`, `[see below]`.
-_OPENING: Final = re.compile(r'\{(?=\s*["}])|\[(?=\s*(?:[\[{"\]\d-]|(?:true|false|null)\b))')
+_OPENS: Final = r'(?:\{(?=\s*["}])|\[(?=\s*(?:[\[{"\]\d-]|(?:true|false|null)\s*[,\]])))'
+_OPENING: Final = re.compile(_OPENS)
+HEAD: Final = re.compile(rf"\s*(?P<fence>```\w*\s*)?(?={_OPENS})")
+_BEFORE_VALUE: Final = re.compile(r"\s*(?:`{1,2}|(?:```\w*\s*)?(?:\{\s*|\[\s*[a-z]{0,5}\s*)?)")
+_LONGEST_HEAD: Final = 200
+"""Characters before a value that is told as it comes; models that loop write blanks without end."""
+
+_FENCED: Final = re.compile(r"\s*```\w*\s*(?P<inside>.*?)\s*```\s*", re.DOTALL)
 _OUTSIDE: Final = re.compile(r'["{}\[\]]')
 _INSIDE: Final = re.compile(r'["\\]')
 
@@ -51,7 +55,7 @@ def opens_value(text: str) -> bool:
 
 def may_become(text: str) -> bool:
     """Whether what comes after `text` decides whether it begins with its value."""
-    return _BEFORE_VALUE.fullmatch(text) is not None
+    return len(text) < _LONGEST_HEAD and _BEFORE_VALUE.fullmatch(text) is not None
 
 
 def is_json(text: str) -> bool:
