@@ -18,6 +18,8 @@ from gwproxy.clients.document import (
     with_value,
     without,
 )
+from support.golden import FIXTURES
+from support.mutated import mutated
 
 # tomllib decides what is a document; about one draw in three repeats a name and is none.
 thorough = settings(
@@ -213,3 +215,21 @@ def test_a_parent_that_is_no_table_is_named_where_it_stands(text: str) -> None:
     with pytest.raises(Uneditable, match='"a" is not a table') as caught:
         tomltext.assign(text, ("a", "b"), 1)
     assert caught.value.line == 2
+
+
+PEOPLES = [path.read_bytes() for path in sorted((FIXTURES / "settings").glob("*/*.toml"))]
+
+
+@settings(deadline=None)
+@given(mutated(PEOPLES), paths, new_values)
+def test_a_damaged_file_is_edited_or_refused(file: bytes, path: MemberPath, value: Value) -> None:
+    """With words for the person who has to look at it; an edit that went wrong is no edit."""
+    text = file.decode("utf-8", "replace")
+    try:
+        tree = tomltext.read(text)
+        edited = tomltext.assign(text, path, value)
+        assert same(lookup(tomltext.read(edited), path), value)
+        assert lookup(tomltext.read(tomltext.remove(edited, path)), path) is ABSENT
+        assert same(tomltext.read(text), tree)
+    except Uneditable as error:
+        assert str(error)

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles import changes, store
 from support.cli import gwproxy
+from support.golden import FIXTURES
+from support.mutated import TOKENS, mutated
 
 BY_HAND = """\
 # my gateway
@@ -171,6 +175,24 @@ def test_a_broken_file_is_reported_with_its_line_and_never_rewritten(config_file
 def test_what_the_parser_chokes_on_is_a_broken_file(text: str) -> None:
     with pytest.raises(ConfigError, match="is not valid TOML"):
         store.parse(text, Path("config.toml"))
+
+
+OLD = (FIXTURES / "home-0.1.0/home/.gwproxy/config.toml").read_bytes()
+HAD = [BY_HAND.encode(), OLD.replace(b"@PROVIDER@", b"http://127.0.0.1:1")]
+VALUES = [*TOKENS, b"0", b"-1", b'""', b"[]", b"{}", b"[1]", b'{a = "b"}', b"1979-05-27", b"inf"]
+
+
+@settings(deadline=None)
+@given(mutated(HAD), st.integers(0), st.sampled_from(VALUES))
+def test_any_text_is_a_configuration_or_told(text: bytes, line: int, value: bytes) -> None:
+    lines = text.split(b"\n")
+    name, equals, _ = lines[line % len(lines)].partition(b"=")
+    if equals:  # another type, most of all, than the one that is wanted there
+        lines[line % len(lines)] = name + equals + value
+    try:
+        store.parse(b"\n".join(lines).decode("utf-8", "replace"), Path("config.toml"))
+    except ConfigError as error:
+        assert error.what
 
 
 def test_a_file_in_another_encoding_is_not_guessed_at(config_file: Path) -> None:

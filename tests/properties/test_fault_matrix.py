@@ -82,13 +82,17 @@ def fin(stream: Any, upstream: Dialect, before: bytes) -> bytes:
 
 
 def reset(stream: Any, upstream: Dialect, before: bytes) -> bytes:
-    return bytes(stream.feed(before) + stream.fail(truncated("reset")))
+    return broken(stream, stream.feed(before), truncated("reset"))
 
 
 def stall(stream: Any, upstream: Dialect, before: bytes) -> bytes:
     silent = Failure(FailureKind.TIMEOUT, "the upstream said nothing for 600 s", 504)
-    out = stream.feed(before) + stream.ping() + stream.ping()
-    return bytes(out if stream.over else out + stream.fail(silent))
+    return broken(stream, stream.feed(before) + stream.ping() + stream.ping(), silent)
+
+
+def broken(stream: Any, out: bytes, failure: Failure) -> bytes:
+    """As the shell has it: behind the last event no trouble counts."""
+    return out + bytes(stream.finish() if stream.said_all else stream.fail(failure))
 
 
 def garbage(stream: Any, upstream: Dialect, before: bytes) -> bytes:

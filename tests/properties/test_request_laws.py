@@ -11,13 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gwproxy.translate.bridge import CODECS
+from gwproxy.translate.bridge import CODECS, request_head
 from gwproxy.translate.hub import Block, Dialect, Reasoning, Request, Seal, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
+from support.bridges import bridge_of
+from support.golden import FIXTURES
 from support.hostile import ANY, FRAGMENTS
+from support.mutated import mutated
 from support.requests import SURFACES, conversations, requests
 from support.sending import sent
 
@@ -148,4 +152,35 @@ def test_a_hostile_request_is_refused_with_words(dialect: Dialect, body: Any) ->
     try:
         CODECS[dialect].parse_request(json.dumps(body).encode(), Losses())
     except Rejected as error:
+        assert str(error)
+
+
+def asked(folder: str) -> list[bytes]:
+    """The requests of clients in one folder; what they become bears a second name."""
+    files = sorted((FIXTURES / folder).glob("*.json"))
+    return [path.read_bytes() for path in files if "." not in path.stem]
+
+
+ASKED = {
+    Dialect.ANTHROPIC: asked("anthropic"),
+    Dialect.CHAT: asked("chat/requests"),
+    Dialect.RESPONSES: asked("responses/requests"),
+}
+
+
+@every_dialect
+@settings(untimed, max_examples=150)
+@given(data=st.data())
+def test_a_request_of_odd_bytes_is_sent_or_refused_with_words(
+    dialect: Dialect, data: st.DataObject
+) -> None:
+    """On every way, relayed or translated; nothing else comes out of it."""
+    body = data.draw(mutated(ASKED[dialect]))
+    upstream = data.draw(st.sampled_from(DIALECTS))
+    quirks = Quirks(rebuild=data.draw(st.booleans()))
+    try:
+        head = request_head(body)
+        bridge = bridge_of(dialect, upstream, quirks, stream=head.stream, asked=head.model)
+        assert json.loads(bridge.request(body))["model"] == "up"
+    except (Rejected, NotJson) as error:
         assert str(error)

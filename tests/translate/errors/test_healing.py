@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproxy.profiles.quirks import check_quirk
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import complaints, grammars
-from gwproxy.translate.errors.healing import Remedy, heal
+from gwproxy.translate.errors.healing import Remedy, heal, is_refused_again
 from gwproxy.translate.errors.refusals import REFUSAL_RULES
 from gwproxy.translate.errors.remedies import OF_KINDS
 from gwproxy.translate.errors.rules import RefusalRule
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.registry import DIALECTS
+from support.mutated import mutated
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "refusals"
 
@@ -526,3 +528,22 @@ def test_a_remedy_always_changes_something(
     found = first(refusal(message), quirks, faithful=faithful)
     assert found is not None
     assert found.applied(quirks) != quirks
+
+
+WORDS = [words.encode() for words in (*(case[0] for case in CASES), *(text for _, text in CORPUS))]
+WORDS += [rule.example.encode() for rule in REFUSAL_RULES]
+
+
+@settings(max_examples=50, deadline=None)
+@given(mutated(WORDS), st.integers(1, 2000), st.sampled_from(DIALECTS), st.booleans())
+def test_hostile_words_are_read_to_their_end(
+    words: bytes, times: int, upstream: Dialect, faithful: bool
+) -> None:
+    """As the body of a refusal and as its message, said again and again."""
+    words = (words * times)[:20_000]
+    body = json.dumps({"error": {"message": words.decode("utf-8", "replace")}}).encode()
+    for said in (words, body):
+        failure = complaints.failure(400, {}, said)
+        for found in heal(failure, Quirks(), upstream=upstream, faithful=faithful, ordered=True):
+            assert isinstance(found.applied(Quirks()), Quirks)
+            is_refused_again(found, failure, upstream)

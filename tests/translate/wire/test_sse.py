@@ -9,6 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproxy.translate.wire import sse
+from support.golden import FIXTURES
+from support.mutated import TOKENS, mutated
+
+RECORDED = [path.read_bytes() for path in sorted(FIXTURES.glob("*/**/*.sse"))]
 
 
 def decode(*chunks: bytes) -> list[sse.Frame]:
@@ -79,3 +83,18 @@ def test_any_chunking_gives_the_same_frames(
     chunks = [stream[a:b] for a, b in itertools.pairwise(edges)]
     assert decode(*chunks) == frames
     assert decode(*(stream[i : i + 1] for i in range(len(stream)))) == frames
+
+
+@given(
+    mutated(RECORDED) | st.lists(st.sampled_from(TOKENS) | st.binary(max_size=3)).map(b"".join),
+    st.lists(st.integers(0, 4000), max_size=12),
+)
+def test_any_bytes_in_any_chunking_give_the_same_frames(stream: bytes, cuts: list[int]) -> None:
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    decoder, passed, frames = sse.Decoder(), b"", []
+    for a, b in itertools.pairwise(edges):
+        frames += decoder.feed(stream[a:b])
+        passed += decoder.whole
+    frames += decoder.finish()
+    assert frames == decode(stream)
+    assert passed + decoder.whole == stream
