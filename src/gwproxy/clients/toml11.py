@@ -67,7 +67,8 @@ def _splices(text: str) -> Iterator[Splice]:
         top, kind, start = stack[-1], token.lastgroup, token.start()
         match kind:
             case "comment" | "line_end":
-                if top.stage in (_Stage.BEFORE_KEY, _Stage.BEHIND_VALUE):
+                # Also around the sign, where the text of 1.1 has none: Codex takes it (0.169.0).
+                if top.stage is not None:
                     yield (start, token.end(), " ")
             case "mark":
                 closed = _mark(token[0], start, stack)

@@ -69,8 +69,8 @@ def remove(text: str, table: int, path: MemberPath) -> str:
 def _entries(text: str, table: int) -> Iterator[_Entry]:
     at = _end(_BLANK, text, table + 1)
     while text[at] != "}":
-        path, equals = dotted_key(text, at)
-        start = _end(_GAP, text, equals + 1)
+        path, behind_key = dotted_key(text, at)
+        start = _end(_BLANK, text, _end(_BLANK, text, behind_key) + 1)
         end = end_of_value(text, start)
         behind = _end(_BLANK, text, end)
         comma = behind if text[behind] == "," else None
