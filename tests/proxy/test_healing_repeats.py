@@ -315,7 +315,9 @@ async def test_a_refusal_without_a_reason_is_met_by_leaving_out_all_that_causes_
         assert (response.status, b"Invalid request Error" in await response.read()) == (400, True)
     async with gateway.post("/v1/messages", body) as response:
         assert response.status == 200
-        assert "heal:rebuild=true" in response.headers["x-gwproxy-loss"]
+        lost = response.headers["x-gwproxy-loss"]
+    assert "heal:tool_references=false" in lost
+    assert "rebuild" not in lost
     assert statuses(provider) == [400, 400, 200]
 
 

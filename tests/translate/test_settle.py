@@ -80,6 +80,7 @@ FLAGS: list[dict[str, Any]] = [
     {"forced_tools": "auto"},
     {"forced_tools": "no_thinking", "adaptive_thinking": False},
     {"named_tool": False},
+    {"thinking_switch": "none"},
     {"thinking_always": True, "efforts": ("none", "low", "medium", "high")},
 ]
 

@@ -134,6 +134,15 @@ def test_what_comes_back_in_the_answer_is_rebuilt_and_nothing_else_is(dialect: D
     assert not is_beyond(dialect, body_of(dialect, fine), tool_names="letter_first")
     assert is_beyond(dialect, body_of(dialect, fine, dotted), max_tools=1)
     assert not is_beyond(dialect, body_of(dialect, fine, dotted), max_tools=2)
+    hosted = {"type": "web_search_20250305", "name": "web_search"}
+    assert is_beyond(dialect, body_of(dialect, fine, hosted), hosted_tools=False)
+    assert not is_beyond(dialect, body_of(dialect, fine), hosted_tools=False)
+    assert is_beyond(dialect, body_of(dialect, fine, {**fine, "strict": True}), tool_extras=False)
+    kind = {A: "document", C: "file", R: "input_file"}[dialect]
+    place = "input" if dialect is R else "messages"
+    for part, beyond in (({"type": kind}, True), ({"type": "text", "text": kind}, False)):
+        turns = {place: [{"role": "user", "content": [part]}]}
+        assert is_beyond(dialect, body_of(dialect, fine, **turns), documents=False) is beyond
     for stops in ("LONG", ["A", "B"]):
         name = "stop_sequences" if dialect is A and isinstance(stops, list) else "stop"
         body = body_of(dialect, fine, **{name: stops})

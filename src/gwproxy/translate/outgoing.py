@@ -63,8 +63,13 @@ class Outgoing(Struct, frozen=True):
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
         """Addresses of images that `request` wants fetched."""
+        if self.unread.relays and not self._is_beyond_edits(body):
+            return ()
+        return self._addresses(body)
+
+    def _addresses(self, body: bytes) -> tuple[str, ...]:
         client, quirks = self.unread.client, self.unread.quirks
-        if quirks.image_urls or not _NAMES_ADDRESS.search(body) or self.unread.relays:
+        if quirks.image_urls or not _NAMES_ADDRESS.search(body):
             return ()
         return pending_urls(client.parse_request(body, Losses()), quirks)
 
@@ -102,7 +107,9 @@ class Outgoing(Struct, frozen=True):
         settings = upstream.settings
         if settings is None:
             return False
-        return has_to_be_rebuilt(body, settings, upstream.facts, self.unread.quirks)
+        if has_to_be_rebuilt(body, settings, upstream.facts, self.unread.quirks):
+            return True
+        return bool(self._addresses(body))
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""

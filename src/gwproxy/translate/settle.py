@@ -76,7 +76,8 @@ def settled(
     adapts = known_to_refuse(quirks.adaptive_thinking) and facts.thinking == "budget"
     forces = quirks.forced_tools != "allow" or not quirks.named_tool
     always = quirks.thinking_always and (b'"disabled"' in body or b'"none"' in body)
-    if (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body) or always:
+    wishes = (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body)
+    if wishes or always or quirks.thinking_switch == "none":
         body = _with_wishes(body, settings, parse, facts, quirks, losses)
     if quirks.efforts is not None and quirks.thinking_switch == "effort":
         body = _with_known_efforts(body, settings, quirks, losses)
@@ -135,7 +136,8 @@ def _with_wishes(
     wanted = force_tools(asked, facts, told, losses)
     if wanted.thinking.mode == "on" and not told.adaptive_thinking and facts.thinking == "budget":
         wanted = set_budget(set_thinking(wanted, facts, told, losses), facts, told, losses)
-    if told.thinking_always and wanted.thinking.mode == "off":
+    unsaid = told.thinking_always and wanted.thinking.mode == "off"
+    if unsaid or told.thinking_switch == "none":
         wanted = set_thinking(wanted, facts, told, losses)
     body = _with_choice(body, settings, asked, wanted)
     if wanted.thinking == asked.thinking:

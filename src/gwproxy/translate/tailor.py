@@ -19,9 +19,12 @@ from gwproxy.translate.passes.tools import fit_answer_schema, fit_schema
 from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.settle import Settings
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.splice import Edit, Path, edited, found, path_of, with_member
+from gwproxy.translate.wire.splice import Edit, Path, edited, found, has, path_of, with_member
 
 _TOOLS: Final = ("tools", None)
+_DOCUMENTS: Final = frozenset({"document", "file", "input_file"})
+_RUN_HERE: Final = frozenset({"function", "custom", "namespace"})
+_EXTRAS: Final = ("defer_loading", "strict", "input_examples")
 _STOPS: Final = (("stop",), ("stop", None), ("stop_sequences", None))
 
 
@@ -51,9 +54,17 @@ def has_to_be_rebuilt(body: bytes, settings: Settings, facts: DialectFacts, quir
         stops = tuple(s for path in _STOPS for _, value in found(body, path) if (s := _text(value)))
         if stops and not takes_stops(stops, facts, quirks):
             return True
+    if known_to_refuse(quirks.documents) and _has_document(body, settings):
+        return True
+    tools = [text for _, text in found(body, _TOOLS)]
+    if known_to_refuse(quirks.hosted_tools) and any(map(_is_hosted, tools)):
+        return True
+    if known_to_refuse(quirks.tool_extras) and any(
+        has(text, (name,)) for text in tools for name in _EXTRAS
+    ):
+        return True
     if quirks.tool_names == "open" and quirks.schema == "open" and not quirks.max_tools:
         return False
-    tools = [text for _, text in found(body, _TOOLS)]
     if quirks.max_tools and len(tools) > quirks.max_tools:
         return True
     names = [name for text in tools for name in _texts(text, settings.tool.name)]
@@ -63,6 +74,21 @@ def has_to_be_rebuilt(body: bytes, settings: Settings, facts: DialectFacts, quir
         return True
     offered = (_read(text, settings) for text in tools)
     return any(one is not None and fit_schema(one, quirks, Losses())[1] for one in offered)
+
+
+def _has_document(body: bytes, settings: Settings) -> bool:
+    if not any(f'"{kind}"'.encode() in body for kind in _DOCUMENTS):
+        return False
+    places = (("content",), ("content", None, "content"), ("output",))
+    return any(
+        _text(value) in _DOCUMENTS
+        for place in places
+        for _, value in found(body, (settings.turns, None, *place, None, "type"))
+    )
+
+
+def _is_hosted(tool: bytes) -> bool:
+    return any(_text(value) not in _RUN_HERE for _, value in found(tool, ("type",)))
 
 
 def _limits_stops(quirks: Quirks) -> bool:

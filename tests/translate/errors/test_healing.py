@@ -442,11 +442,11 @@ def test_the_corpus_is_a_hundred_refusals() -> None:
 
 
 def test_a_relayed_request_gets_the_change_and_the_rebuilding() -> None:
-    words = "Invalid request: unsupported image url: https://example.com/x.png"
-    for known in (True, False):
-        found = remedy(words, faithful=True, image_urls=known)
+    words = "Invalid 'user_id': too long"
+    for known in ("keep", "drop"):
+        found = remedy(words, faithful=True, user_id=known)
         assert found is not None
-        assert found.changes == {"rebuild": True, "image_urls": False}
+        assert found.changes == {"rebuild": True, "user_id": "hash" if known == "keep" else "drop"}
         assert found.lasting
 
 

@@ -68,19 +68,41 @@ _OF_SPELLING: Final = frozenset(
     {"system_role", "mid_system", "text_parts", "tool_media", "json_schema"}
 )
 _OF_SETTINGS: Final = frozenset(
-    {"efforts", "forced_tools", "named_tool", "sampling", "schema", "thinking_always"}
+    {
+        "efforts",
+        "forced_tools",
+        "named_tool",
+        "sampling",
+        "schema",
+        "thinking_always",
+        "thinking_switch",
+    }
 )
 # Where no edit can say it, the requests that have such a thing are rebuilt, and no others.
 _OF_SOME: Final = frozenset(
-    {"tool_names", "max_tools", "stop_sequences", "max_stops", "max_stop_bytes"}
+    {
+        "tool_names",
+        "max_tools",
+        "stop_sequences",
+        "max_stops",
+        "max_stop_bytes",
+        "documents",
+        "image_urls",
+    }
 )
 _BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS | _OF_SOME
+_OF_MESSAGES: Final = frozenset(
+    {"safeguards", "adaptive_thinking", "tool_references", "tool_extras", "hosted_tools"}
+)
+_OF_CHAT: Final = frozenset(
+    {"max_tokens_field", "call_signature", "reasoning_placeholder", "hosted_tools"}
+)
 # By the quirks that change a relayed body by edits, or by what it is made of before it is relayed;
 # to follow others it has to be rebuilt.
 EDITED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
-        Dialect.ANTHROPIC: _BY_EDIT | {"safeguards", "adaptive_thinking", "tool_references"},
-        Dialect.CHAT: _BY_EDIT | {"max_tokens_field", "call_signature", "reasoning_placeholder"},
+        Dialect.ANTHROPIC: _BY_EDIT | _OF_MESSAGES,
+        Dialect.CHAT: _BY_EDIT | _OF_CHAT,
         Dialect.RESPONSES: _BY_EDIT | OF_KINDS,
     }
 )
