@@ -69,6 +69,7 @@ _gwproxy() {
             /translate) path=/translate ;;
             /replay) path=/replay ;;
             /purge) path=/purge ;;
+            /explain) path=/explain ;;
             /completion) path=/completion ;;
             *) arguments=$((arguments + 1)) ;;
         esac
@@ -122,12 +123,13 @@ _gwproxy() {
         /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
         /translate:-*) _gwproxy_words "--from --to --profile --json --quiet --help"; return ;;
-        /replay:-*) _gwproxy_words "--profile --show --delete --json --quiet --help"; return ;;
+        /replay:-*) _gwproxy_words "--profile --show --delete --yes --json --quiet --help"; return ;;
         /purge:-*) _gwproxy_words "--older-than --yes --json --quiet --help"; return ;;
+        /explain:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay purge completion" ;;
+        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
@@ -140,7 +142,7 @@ _gwproxy() {
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
         /models:0) _gwproxy_profiles ;;
-        /purge:*) _gwproxy_words "captures responses usage lessons backups damaged log" ;;
+        /purge:*) _gwproxy_words "captures responses usage lessons backups damaged log runs" ;;
         /completion:0) _gwproxy_words "bash zsh fish powershell" ;;
     esac
 }

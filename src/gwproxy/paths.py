@@ -78,6 +78,11 @@ def service_log() -> Path:
     return state_dir() / "serve.log"
 
 
+def run_logs_dir() -> Path:
+    """What the gateways of `gwproxy run` logged, one file for each run."""
+    return state_dir() / "run-logs"
+
+
 def token_file() -> Path:
     """The local token: the secret that clients present to us, never a provider key."""
     return state_dir() / "token"

@@ -22,6 +22,7 @@ READING: dict[str, tuple[str, ...]] = {
     "profile remove": ("profile", "remove", "up", "--yes"),
     "profile key": ("profile", "key", "up", "--env", "A_KEY"),
     "doctor": ("doctor",),
+    "explain": ("explain", "drop:top_k"),
     "models": ("models", "demo"),
     "profile list": ("profile", "list"),
     "purge": ("purge",),

@@ -74,6 +74,12 @@ def _copy(age_s: float) -> None:
         _age(file, age_s)
 
 
+def _log(age_s: float) -> None:
+    file = paths.run_logs_dir() / f"{age_s:.0f}.log"
+    paths.write_private_file(file, SECRET.encode())
+    _age(file, age_s)
+
+
 def _damaged(age_s: float) -> None:
     file = paths.usage_db().with_name(f"usage.db.corrupt-{age_s:.0f}")
     paths.write_private_file(file, SECRET.encode())
@@ -103,6 +109,7 @@ MAKERS: dict[str, Callable[[float], None]] = {
     "backups": _copy,
     "damaged": _damaged,
     "log": _said,
+    "runs": _log,
 }
 
 
@@ -129,6 +136,7 @@ ALL = {
     "backups": 4,
     "damaged": 2,
     "log": 1,
+    "runs": 2,
 }
 OLD = {name: max(1, count // 2) for name, count in ALL.items()}
 

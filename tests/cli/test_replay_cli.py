@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from gwproxy import paths
+from gwproxy.cli.replay_words import difference, rows_of
+from gwproxy.proxy.said import Said
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal, Running
 from support.background import Background
-from support.cli import InProcess
+from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
 
 
@@ -62,9 +64,13 @@ def test_the_list_and_one_of_it(command: InProcess, providers: tuple[Running, Ru
     ran = command("replay")
     assert ran.stdout.splitlines()[1].startswith(shown)
     assert "chat → first:chat" in ran.stdout
-    whole = json.loads(command("replay", shown, "--show").stdout)
+    whole = command("replay", "last", "--show", "--json").envelope["data"]
     assert whole["exchange"]["request_id"] == captured["request_id"]
-    assert command("replay", "last", "--show", "--json").envelope["data"] == whole
+    shown = command("replay", shown, "--show").stdout
+    told = {line.split()[0]: line for line in shown.splitlines() if line.split()}
+    assert told["id"].endswith(captured["request_id"])
+    assert told["answered"].startswith("answered     200, in ")
+    assert "says" in told
 
 
 def test_asked_again_of_another_profile(
@@ -79,6 +85,9 @@ def test_asked_again_of_another_profile(
     assert lines["profile"] == ["first", "second"]
     assert lines["speaks"] == ["chat", "anthropic"]
     assert lines["status"] == ["200", "200"]
+    half = len(lines["says"]) // 2
+    assert lines["says"][:half] == lines["says"][half:] != []
+    assert "both answers are the same" in ran.stdout
     assert (len(first.generations), len(second.generations)) == (before, 1)
     assert ("user-agent", "tool/1") in [
         (name.lower(), value) for name, value in second.generations[0].headers
@@ -94,6 +103,9 @@ def test_the_same_profile_unless_one_is_named(
     data = ran.envelope["data"]
     assert (data["before"]["profile"], data["now"]["profile"]) == ("first", "first")
     assert "data: [DONE]" in data["answer"]
+    assert data["difference"] == "both answers are the same"
+    assert data["before"]["said"] == data["now"]["said"]
+    assert data["now"]["said"]["text"]
     assert (len(first.generations), len(second.generations)) == (2, 0)
     assert len(command("replay", "--json").envelope["data"]["captures"]) == 2
 
@@ -106,6 +118,40 @@ def test_a_refusal_is_told_by_the_exit_code(
     ran = command("replay", "last", "-p", "second")
     assert ran.code == 5
     assert "no money left" in ran.stdout
+    assert "one of them is no answer" in ran.stdout
+    second.will(Refusal(402, "no money left"))
+    assert command("replay", "last", "-p", "second", "--json").envelope["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (Said("a"), Said("a"), "both answers are the same"),
+        (Said("a"), Said("b"), "the words differ"),
+        (
+            Said("a", calls=("f {}",)),
+            Said("b", calls=("f {}",)),
+            "the words differ, the tool calls are the same",
+        ),
+        (Said("a", calls=("f {}",)), Said("a"), "the words are the same, the tool calls differ"),
+        (Said(error="x"), Said(error="y"), "both failed"),
+    ],
+)
+def test_what_differs_is_said(before: Said, now: Said, words: str) -> None:
+    assert difference(before, now) == words
+    assert next(rows_of(before, now))[1:] == (before.text, now.text)
+
+
+def test_a_person_is_asked_before_the_provider_is(
+    command: InProcess, providers: tuple[Running, Running]
+) -> None:
+    _, second = providers
+    ask = ("replay", "last", "-p", "second")
+    ran = gwproxy_on_terminal(*ask, answers=["n"])
+    assert (ran.code, ran.stdout, "nothing was asked" in ran.stderr) == (0, "", True)
+    assert not second.generations
+    assert gwproxy_on_terminal(*ask, "--yes").code == 0
+    assert len(second.generations) == 1
 
 
 def test_deleted(command: InProcess, providers: tuple[Running, Running]) -> None:

@@ -91,7 +91,11 @@ def test_a_program_gets_a_gateway_of_its_own(gwproxy_home: Path, child: Path) ->
     # No key of any provider, and no token of another gateway.
     assert not {"GWPROXY_KEY_KIMI", "GWPROXY_TOKEN"} & environ.keys()
     assert ran.stderr.startswith("demo at http://127.0.0.1:")
-    # It ends with the child, and leaves nothing.
+    # It ends with the child, and leaves its log and a line about what passed through.
+    (log,) = (gwproxy_home / "run-logs").iterdir()
+    assert "anthropic → demo" in log.read_text()
+    assert ran.stderr.splitlines()[-1].startswith("gwproxy: 1 exchange, ")
+    assert ran.stderr.endswith(f" (log: {log})\n")
     assert list((gwproxy_home / "run").iterdir()) == []
     assert not (gwproxy_home / "token").exists()
     with pytest.raises(URLError, match="refused"):
@@ -153,7 +157,8 @@ def test_without_a_profile_nothing_is_started(command: InProcess, gwproxy_home: 
 def test_the_log_goes_where_it_is_asked_to(gwproxy_home: Path, child: Path, tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     ran = gwproxy("run", "--profile", "demo", "--log", str(log), "--", sys.executable, str(child))
-    assert len(ran.stderr.splitlines()) == 1
+    assert ran.stderr.endswith(f" (log: {log})\n")
+    assert not (gwproxy_home / "run-logs").exists()
     assert "anthropic → demo" in log.read_text()
     assert os.name != "posix" or log.stat().st_mode & 0o777 == 0o600
     assert report(ran)["environ"]["ANTHROPIC_API_KEY"] not in log.read_text()
@@ -187,7 +192,9 @@ def test_claude_code_gets_settings_that_outrank_its_own(gwproxy_home: Path, prog
     assert env["ANTHROPIC_AUTH_TOKEN"] not in " ".join(said["arguments"])
     assert said["modes"][file] == 0o600
     assert said["answer"] == "message"
-    assert not Path(file).exists()
+    # What it names to be resumed with leads nowhere else, and our hint to a new gateway.
+    assert json.loads(Path(file).read_text()) == {}
+    assert ran.stderr.endswith("resume: gwproxy run --profile demo -- claude --continue\n")
 
 
 def test_two_runs_with_two_profiles_do_not_meet(

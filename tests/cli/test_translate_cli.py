@@ -35,7 +35,7 @@ def test_the_body_is_data_and_the_losses_are_talk(command: InProcess) -> None:
     assert sent["max_tokens"] == 100
     assert ran.stderr.splitlines() == [
         "repaired: sampling (what the model fixes or its host does not know)",
-        "not carried: drop:top_k",
+        "not carried: top_k was left out: only the Messages format has it (drop:top_k)",
     ]
 
 
@@ -117,7 +117,8 @@ def test_every_lesson_and_every_edit_is_shown_with_its_path(command: InProcess) 
     assert f"learned: context_management, since 2026-11-02 ({why})" in people
     assert "edited: context_management left out (omit=context_management)" in people
     assert "edited: fast-mode left out of anthropic-beta" in people
-    assert "not carried: drop:context_management" in people
+    said = "not carried: context_management was left out (drop:context_management)"
+    assert said in people
 
 
 def test_a_value_that_gave_way_is_shown_with_the_one_in_its_place(command: InProcess) -> None:

@@ -95,6 +95,7 @@ COMMANDS: Final = (
     CommandEntry(
         "purge", "gwproxy.cli.purge", "Take away what is kept of your work on this machine.", _LOOK
     ),
+    CommandEntry("explain", "gwproxy.cli.explain", "Say in words what was lost on the way.", _LOOK),
     CommandEntry(
         "completion", "gwproxy.cli.completion", "Print the completion script of a shell.", _LOOK
     ),

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from gwproxy import paths
 from gwproxy.cli import service_log
+from gwproxy.cli.run_trace import MOST_LOGS
 from gwproxy.cli.usage import short_number
 from gwproxy.clients import ledger as copies
 from gwproxy.errors import ConfigError
@@ -50,7 +51,7 @@ class Holding:
     purge: Callable[[float], int]
 
 
-NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged", "log")
+NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged", "log", "runs")
 """What `purge` takes away; a test compares them with the table."""
 
 
@@ -124,7 +125,7 @@ def _of_the_machine() -> tuple[Holding, ...]:
             "until a purge",
             "the gateway, with each new one",
             lambda before_s: _stock_of(_put_aside(before_s)),
-            _delete_put_aside,
+            lambda before_s: _delete(_put_aside(before_s)),
         ),
         Holding(
             "log",
@@ -135,6 +136,16 @@ def _of_the_machine() -> tuple[Holding, ...]:
             "the service: the older half goes",
             lambda before_s: _stock_of(_log(before_s)),
             _empty_log,
+        ),
+        Holding(
+            "runs",
+            "what gwproxy run logged: who asked whom and when, no words",
+            paths.run_logs_dir(),
+            f"{MOST_LOGS} logs",
+            "until a purge",
+            "gwproxy run",
+            lambda before_s: _stock_of(_logs(before_s)),
+            lambda before_s: _delete(_logs(before_s)),
         ),
     )
 
@@ -217,11 +228,15 @@ def _put_aside(before_s: float) -> list[Path]:
     return [file for file in found if file.stat().st_mtime < before_s]
 
 
-def _delete_put_aside(before_s: float) -> int:
-    found = _put_aside(before_s)
-    for file in found:
+def _logs(before_s: float) -> list[Path]:
+    found = paths.run_logs_dir().glob("*.log")
+    return [file for file in found if file.stat().st_mtime < before_s]
+
+
+def _delete(files: list[Path]) -> int:
+    for file in files:
         file.unlink(missing_ok=True)
-    return len(found)
+    return len(files)
 
 
 def _log(before_s: float) -> list[Path]:

@@ -17,7 +17,7 @@ from gwproxy.errors import EXIT_FAILED, UsageError
 if TYPE_CHECKING:
     from gwproxy.cli.holdings import Holding
 
-_WHAT: Final = "captures|responses|usage|lessons|backups|damaged|log"
+_WHAT: Final = "captures|responses|usage|lessons|backups|damaged|log|runs"
 
 
 def register(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,15 +16,19 @@ import typer
 
 from gwproxy import paths
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
+from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.replay_words import as_data, difference, rows_of
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
+from gwproxy.translate.loss_words import in_words
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
     from gwproxy.proxy.captures import Captured
 
 _HOW: Final = "gwproxy serve --capture, or capture = true under [serve] in config.toml"
+
+_NAME_WIDTH: Final = 13
 
 _SHOWN_OF_ID: Final = len("req_") + 8
 """Enough to tell a hundred apart, and to be typed."""
@@ -41,9 +46,10 @@ def replay(
     ] = None,
     profile: ProfileOption = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Print what was captured; ask nobody.")
+        bool, typer.Option("--show", help="Tell what was captured; ask nobody.")
     ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete all that was captured.")] = False,
+    yes: YesFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
@@ -65,12 +71,9 @@ def replay(
         return 0
     found = _find(wanted)
     if show:
-        output.result(
-            dict(found.content),
-            lambda: output.json(found.content),
-        )
+        output.result(dict(found.content), lambda: _show(output, found))
         return 0
-    return _replay(output, found, profile)
+    return _replay(output, found, profile, yes=yes)
 
 
 def _find(wanted: str) -> Captured:
@@ -121,7 +124,7 @@ def _row(one: Captured) -> tuple[str, ...]:
 # --- once more -----------------------------------------------------------------------------------
 
 
-def _replay(output: Output, before: Captured, profile: str | None) -> int:
+def _replay(output: Output, before: Captured, profile: str | None, *, yes: bool) -> int:
     from gwproxy.profiles import store
 
     if before.cut:
@@ -133,13 +136,31 @@ def _replay(output: Output, before: Captured, profile: str | None) -> int:
     chosen = config.profile(profile or before.facts["profile"])
     if not chosen.is_built_in:
         output.talk(f"asking {chosen.name} one question, which the provider may bill")
+        if output.can_ask() and not (yes or output.confirm("Ask it?", flag="--yes")):
+            output.talk("nothing was asked")
+            return 0
     # What its gateway would log stands in the comparison.
     logging.basicConfig(handlers=[logging.NullHandler()])
     now = asyncio.run(_ask(config, chosen.name, before))
-    rows = _compared(before, now)
-    data = {"before": _as_data(before), "now": _as_data(now), "answer": now.answer}
-    output.result(data, lambda: _print(output, rows, now))
-    return EXIT_UPSTREAM if now.facts["error_kind"] else 0
+    from gwproxy.proxy.said import said_in
+
+    old, new = said_in(before), said_in(now)
+    rows = (*_compared(before, now), *(row for row in rows_of(old, new) if any(row[1:])))
+    data = {
+        "before": _as_data(before) | {"said": as_data(old)},
+        "now": _as_data(now) | {"said": as_data(new)},
+        "difference": difference(old, new),
+        "answer": now.answer,
+    }
+    failed = bool(now.facts["error_kind"])
+
+    def human() -> None:
+        output.table(Table(("", "BEFORE", "NOW"), rows))
+        output.line(difference(old, new))
+        output.next(f"gwproxy replay {now.request_id[:_SHOWN_OF_ID]} --show")
+
+    output.result(data, human, failed=failed)
+    return EXIT_UPSTREAM if failed else 0
 
 
 async def _ask(config: Config, name: str, before: Captured) -> Captured:
@@ -200,10 +221,14 @@ def _compared(before: Captured, now: Captured) -> tuple[tuple[str, str, str], ..
         ("output", _figure(old["output_tokens"]), _figure(new["output_tokens"])),
         ("first byte", _seconds(old["first_byte_s"]), _seconds(new["first_byte_s"])),
         ("in all", _seconds(old["duration_s"]), _seconds(new["duration_s"])),
-        ("not carried", ", ".join(old["losses"]), ", ".join(new["losses"])),
+        ("not carried", _losses(old), _losses(new)),
         ("remark", old["remark"] or "", new["remark"] or ""),
     ]
     return tuple(row for row in rows if any(row[1:]))
+
+
+def _losses(facts: Mapping[str, Any]) -> str:
+    return "; ".join(map(in_words, facts["losses"]))
 
 
 def _figure(tokens: int | None) -> str:
@@ -214,6 +239,30 @@ def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.2f} s"
 
 
-def _print(output: Output, rows: tuple[tuple[str, str, str], ...], now: Captured) -> None:
-    output.table(Table(("", "BEFORE", "NOW"), rows))
-    output.talk(f"the whole of it: gwproxy replay {now.request_id[:_SHOWN_OF_ID]} --show")
+def _show(output: Output, found: Captured) -> None:
+    """One exchange in words."""
+    from gwproxy.proxy.said import said_in
+
+    facts, said = found.facts, said_in(found)
+    pairs = [
+        ("id", found.request_id),
+        ("when", f"{datetime.fromisoformat(found.time).astimezone():%Y-%m-%d %H:%M:%S}"),
+        ("tool", facts["client"] or ""),
+        ("asked", f"{found.content['request']['path']}, model {facts['model_asked'] or '-'}"),
+        *(
+            ("went to", f"{one['url']} ({one['profile']}): {one['status'] or 'no answer'}")
+            for one in found.content["upstream"]
+        ),
+        ("answered", f"{facts['status']}, in {_seconds(facts['duration_s'])}"),
+        ("tokens", f"{_figure(facts['input_tokens'])} in, {_figure(facts['output_tokens'])} out"),
+        *(("not carried", in_words(loss)) for loss in facts["losses"]),
+        ("remark", facts["remark"] or ""),
+        ("error", said.error),
+        ("thinks", said.thought),
+        ("says", said.text),
+        *(("calls", call) for call in said.calls),
+    ]
+    for name, text in pairs:
+        if text:
+            output.item(f"{name:<{_NAME_WIDTH}}{text}", _NAME_WIDTH)
+    output.next(f"gwproxy replay {found.request_id[:_SHOWN_OF_ID]} --show --json")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -25,6 +25,7 @@ from gwproxy import paths
 from gwproxy.cli.hints import warn_of_window
 from gwproxy.cli.options import PATH_METAVAR, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.run_trace import start_log
 from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ _PASSED_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT")
 
 # Provider keys, and a token that opens another gateway.
 _HIDDEN_FROM_THE_CHILD: Final = ("GWPROXY_KEY_", "GWPROXY_TOKEN")
+
+_NAMED_BY_TOOLS: Final = "settings.json"
+"""Claude Code prints `claude --settings PATH --resume …` when it ends."""
+
+_KEPT_S: Final = 7 * 24 * 3600
 
 _SIGNAL_EXIT: Final = 128
 """What a shell adds to the number of the signal that ended a program."""
@@ -64,7 +70,9 @@ def run(
     profile: ProfileOption = None,
     log: Annotated[
         Path | None,
-        typer.Option(metavar=PATH_METAVAR, help="Write the gateway's log here; none by default."),
+        typer.Option(
+            metavar=PATH_METAVAR, help="Write the gateway's log here, not among its own files."
+        ),
     ] = None,
     quiet: QuietFlag = False,
 ) -> int:
@@ -83,29 +91,17 @@ def run(
     config = store.load()
     config.profile(profile)
     servers: list[Running] = []
-    _start_log(log, servers)
+    tally, log_file = start_log(log, lambda: [s for one in servers for s in one.secrets()])
     raise_file_limit()
     with _scratch_folder() as scratch:
         work = _run([program, *command[1:]], config, profile, scratch, output, servers)
-        return asyncio.run(work)
-
-
-def _start_log(file: Path | None, servers: Sequence[Running]) -> None:
-    """The child has the screen, so our log goes to a file or nowhere. The secrets of `servers`,
-    which start later, are hidden in it."""
-    from gwproxy.proxy.log import LOGGER, LineFormatter
-
-    handler: logging.Handler = logging.NullHandler()
-    if file is not None:
-        try:
-            # It tells who asked what: a new one is for this person alone.
-            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-            handler = logging.FileHandler(file, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {file}", why=error.strerror or str(error)) from None
-        handler.setFormatter(LineFormatter(lambda: [s for one in servers for s in one.secrets()]))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    LOGGER.setLevel(logging.INFO)
+        code = asyncio.run(work)
+    output.talk(f"gwproxy: {tally.line(config.profiles)} (log: {log_file})")
+    if Path(command[0]).stem.lower() == "claude":
+        # Claude Code's own line names a settings file that led to this gateway, which is gone.
+        named = f" --profile {profile}" if profile else ""
+        output.talk(f"resume: gwproxy run{named} -- claude --continue")
+    return code
 
 
 @contextlib.contextmanager
@@ -115,13 +111,30 @@ def _scratch_folder() -> Iterator[Path]:
 
     runs = paths.ensure_private_dir(paths.state_dir() / "run")
     for left_behind in runs.iterdir():
-        if not (left_behind.name.isdigit() and is_running(int(left_behind.name))):
+        if left_behind.name.isdigit() and is_running(int(left_behind.name)):
+            continue
+        if time.time() - left_behind.stat().st_mtime > _KEPT_S:
             shutil.rmtree(left_behind, ignore_errors=True)
+        else:
+            _empty(left_behind)
     folder = paths.ensure_private_dir(runs / str(os.getpid()))
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Take our settings and the token out of `folder`. What a tool may name when it ends, to be
+    resumed with, stays as settings that say nothing; the rest goes."""
+    for file in [*folder.rglob("*")]:
+        if file.name == _NAMED_BY_TOOLS and file.is_file():
+            paths.write_private_file(file, b"{}\n")
+        elif not file.is_dir() or file.is_symlink():
+            file.unlink(missing_ok=True)
+    for place in sorted((*folder.rglob("*"), folder), reverse=True):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
 
 
 async def _run(

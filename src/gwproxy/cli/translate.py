@@ -14,6 +14,7 @@ from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import UsageError
 from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.loss_words import in_words, reason
 from gwproxy.translate.registry import DIALECTS
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def _print(output: Output, data: dict[str, Any]) -> None:
     for beta in data["betas_left_out"]:
         output.talk(f"edited: {beta} left out of anthropic-beta")
     for loss in data["losses"]:
-        output.talk(f"not carried: {loss}")
+        why = f": {reason(loss)}" if reason(loss) else ""
+        output.talk(f"not carried: {in_words(loss)}{why} ({loss})")
 
 
 def _short(text: str) -> str:

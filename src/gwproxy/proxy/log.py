@@ -17,6 +17,7 @@ from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.captures import Tape
 from gwproxy.proxy.route import Route
 from gwproxy.translate.hub import Failure, Usage
+from gwproxy.translate.loss_words import gist
 from gwproxy.translate.wire import jsonio
 
 LOGGER: Final = logging.getLogger("gwproxy")
@@ -75,7 +76,7 @@ class Record:
         """One line for a person."""
         parts = [str(self.status), self.client or "-", self._way(), *self._figures()]
         if self.losses:
-            parts.append(", ".join(self.losses))
+            parts.append(gist(self.losses))
         if self.upstream_status not in (None, self.status):
             parts.append(f"the provider said {self.upstream_status}")
         parts += [part for part in (self.remark, self.error, self.request_id) if part]

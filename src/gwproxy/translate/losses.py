@@ -36,7 +36,8 @@ class Edited(Struct, frozen=True):
 
 
 class Losses:
-    """Ordered, without repetitions. Codes: drop, clamp, emu, synth, reorder, rename, heal."""
+    """Ordered, without repetitions. Codes: drop, clamp, raise, emu, synth, reorder, rename, heal;
+    `translate.loss_words` says them in words."""
 
     __slots__ = ("_entries",)
 
@@ -50,6 +51,10 @@ class Losses:
     def clamp(self, field: str, value: object) -> None:
         """`field` went as `value`, the nearest the upstream takes."""
         self._entries[f"clamp:{field}={value}"] = None
+
+    def lift(self, field: str, value: object) -> None:
+        """`field` went as `value`, which is more than was asked for."""
+        self._entries[f"raise:{field}={value}"] = None
 
     def emulate(self, field: str) -> None:
         """The gateway does the work of `field` itself."""

@@ -103,7 +103,7 @@ def test_the_smallest_body_in_its_exact_bytes() -> None:
         (None, 32_768, []),
         (100, 100, []),
         (128_000, 32_768, ["clamp:max_tokens=32768"]),
-        (0, 1, ["clamp:max_tokens=1"]),
+        (0, 1, ["raise:max_tokens=1"]),
     ],
 )
 def test_the_limit(wanted: int | None, sent: int, lost: list[str]) -> None:
@@ -116,7 +116,7 @@ def test_the_limit(wanted: int | None, sent: int, lost: list[str]) -> None:
 def test_a_small_limit_is_raised_where_thoughts_would_eat_it_up(
     wanted: int, mode: Any, sent: int
 ) -> None:
-    lost = [f"clamp:max_tokens={sent}"] if sent != wanted else []
+    lost = [f"raise:max_tokens={sent}"] if sent != wanted else []
     quirks = Quirks(min_output=16_000, adaptive_thinking=True)
     body = rendered(quirks, *lost, max_tokens=wanted, thinking=Thinking(mode))
 
@@ -383,7 +383,7 @@ K3 = Quirks(adaptive_thinking=True, efforts=("low", "high", "max"))
             PLAIN,
             {"budget_tokens": 1024},
             None,
-            ["clamp:thinking.budget_tokens=1024"],
+            ["raise:thinking.budget_tokens=1024"],
         ),
     ],
 )

@@ -81,12 +81,12 @@ def test_streams_ask_for_usage_where_the_upstream_takes_that() -> None:
         (OPEN, 500, 500, []),
         (OPEN, None, None, []),
         (OPEN, 64_000, 32_768, ["clamp:max_tokens=32768"]),
-        (OPEN, 0, 1, ["clamp:max_tokens=1"]),
+        (OPEN, 0, 1, ["raise:max_tokens=1"]),
         (KIMI, None, 32_768, []),
-        (KIMI, 500, 16_000, ["clamp:max_tokens=16000"]),
+        (KIMI, 500, 16_000, ["raise:max_tokens=16000"]),
         (KIMI, 1, 1, []),
         (KIMI, 20_000, 20_000, []),
-        (Quirks(min_output=16_000, max_output=8000), 500, 8000, ["clamp:max_tokens=8000"]),
+        (Quirks(min_output=16_000, max_output=8000), 500, 8000, ["raise:max_tokens=8000"]),
     ],
 )
 def test_the_output_limit(

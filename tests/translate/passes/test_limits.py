@@ -27,7 +27,8 @@ def test_a_small_limit_is_raised_where_thoughts_would_eat_it(
     request = Request("m", (), max_tokens=limit, thinking=Thinking(mode))
     out, losses = applied(limits.fit_output, request, min_output=16_000)
     assert out.max_tokens == sent
-    assert losses == ([] if sent == limit else [f"clamp:max_tokens={sent}"])
+    code = "raise" if sent > limit else "clamp"
+    assert losses == ([] if sent == limit else [f"{code}:max_tokens={sent}"])
 
 
 def test_a_model_that_always_thinks_needs_room_even_when_told_not_to() -> None:

@@ -322,7 +322,7 @@ def test_limits() -> None:
     assert (body["temperature"], body["top_p"]) == (0.5, 0.9)
     assert body["service_tier"] == "default"
     assert losses == [
-        "clamp:max_tokens=16",
+        "raise:max_tokens=16",
         "drop:top_k",
         "drop:frequency_penalty",
         "drop:presence_penalty",

@@ -251,7 +251,8 @@ def set_budget(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
         losses.drop("thinking")
         return structs.replace(request, thinking=switched_off(thinking, facts, quirks))
     if own not in (None, budget):
-        losses.clamp("thinking.budget_tokens", budget)
+        raised = own is not None and budget > own
+        (losses.lift if raised else losses.clamp)("thinking.budget_tokens", budget)
     effort = thinking.effort if quirks.adaptive_thinking else None
     wanted = structs.replace(thinking, mode="budget", effort=effort, budget_tokens=budget)
     return request if wanted == thinking else structs.replace(request, thinking=wanted)

@@ -40,7 +40,7 @@ def fit_output(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
     possible = max(min(wanted, quirks.max_output), least)
     if possible == limit:
         return request
-    losses.clamp("max_tokens", possible)
+    (losses.lift if possible > limit else losses.clamp)("max_tokens", possible)
     return structs.replace(request, max_tokens=possible)
 
 

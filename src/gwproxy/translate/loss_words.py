@@ -1,0 +1,81 @@
+"""What a loss means, in words: for the log, for `gwproxy translate` and `gwproxy explain`.
+
+A loss is a code and what it is about (`translate.losses`): `drop:top_k`, `clamp:max_tokens=1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "drop": "left out: the provider, or its format, has nothing for it; the answer is of the "
+        "same kind without it",
+        "clamp": "sent as the nearest value that the provider takes",
+        "raise": "raised to the least value with which the answer is not cut short",
+        "emu": "done by gwproxy itself, because the provider does not do it",
+        "synth": "made up, because the provider demands it and the tool did not send it",
+        "reorder": "put in the order that the provider demands",
+        "rename": "sent under another name, and given back under its own",
+        "heal": "changed after the provider had refused the request, which was then asked again",
+    }
+)
+"""For each code what became of the thing behind the colon."""
+
+_SHORT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "drop": "{0} was left out",
+        "clamp": "{0} went as {1}",
+        "raise": "{0} was raised to {1}",
+        "emu": "gwproxy does {0} itself",
+        "synth": "{0} was made up",
+        "reorder": "{0} was put in order",
+        "rename": "{0} goes under another name",
+        "heal": "asked again after a refusal, with {0}",
+    }
+)
+
+_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "temperature": "this model fixes it, or takes less",
+        "top_p": "this model fixes it",
+        "top_k": "only the Messages format has it",
+        "seed": "the provider's format has no such setting",
+        "stop": "the provider's format has no such setting",
+        "user": "the provider's format names no user",
+        "service_tier": "the provider has no such choice of service",
+        "cache_control": "the provider keeps its cache by itself",
+        "parallel_tool_calls": "the provider decides it by itself",
+        "response_format": "the provider cannot be held to a format",
+        "max_tokens": "a thinking model needs room, and has a limit of its own",
+        "reasoning_effort": "the model knows other degrees",
+        "thinking": "the model thinks in its own way",
+    }
+)
+"""Why, for the members that are lost most often; the last word of a path is looked up too."""
+
+
+def in_words(loss: str) -> str:
+    """`top_k was left out` for `drop:top_k`; a code that is not known here stays as it is."""
+    code, colon, about = loss.partition(":")
+    if not colon or code not in _SHORT:
+        return loss
+    name, equals, value = about.partition("=")
+    if "{1}" in _SHORT[code] and equals:
+        return _SHORT[code].format(name, value)
+    return _SHORT[code].format(about, "another value")
+
+
+def reason(loss: str) -> str:
+    """Why a thing is usually lost; "" where it depends."""
+    name = loss.partition(":")[2].partition("=")[0]
+    return _REASONS.get(name) or _REASONS.get(name.rpartition(".")[2], "")
+
+
+def gist(losses: tuple[str, ...]) -> str:
+    """All of them in one short clause: `left out: top_k, user; max_tokens went as 1`."""
+    dropped = [loss.partition(":")[2] for loss in losses if loss.startswith("drop:")]
+    others = [in_words(loss) for loss in losses if not loss.startswith("drop:")]
+    return "; ".join([*([f"left out: {', '.join(dropped)}"] if dropped else []), *others])

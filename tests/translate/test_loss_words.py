@@ -1,0 +1,49 @@
+"""Each loss is said in words, whatever it is about."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from gwproxy.translate import loss_words
+from gwproxy.translate.losses import Losses
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ("drop:top_k", "top_k was left out"),
+        ("clamp:temperature=1", "temperature went as 1"),
+        ("raise:max_tokens=16000", "max_tokens was raised to 16000"),
+        ("emu:stop", "gwproxy does stop itself"),
+        ("drop:tools[].x=y", "tools[].x=y was left out"),
+        ("new:thing", "new:thing"),
+        ("more", "more"),
+    ],
+)
+def test_a_loss_in_words(loss: str, words: str) -> None:
+    assert loss_words.in_words(loss) == words
+
+
+def test_every_code_has_words() -> None:
+    losses = Losses()
+    for name, method in inspect.getmembers(Losses, inspect.isfunction):
+        taken = list(inspect.signature(method).parameters)[1:]
+        if not name.startswith("_") and taken and name != "back_to":
+            method(losses, *["x", "2"][: len(taken)])
+    codes = {loss.partition(":")[0] for loss in losses}
+    assert codes == set(loss_words.CODES)
+    for loss in losses:
+        assert not loss_words.in_words(loss).startswith(loss.partition(":")[0] + ":")
+
+
+def test_the_gist_names_what_was_left_out_once() -> None:
+    losses = ("drop:top_k", "clamp:max_tokens=1", "drop:user")
+    assert loss_words.gist(losses) == "left out: top_k, user; max_tokens went as 1"
+    assert loss_words.gist(()) == ""
+
+
+def test_the_usual_reason_is_that_of_the_last_word() -> None:
+    assert loss_words.reason("drop:top_k") == loss_words.reason("drop:metadata.top_k") != ""
+    assert loss_words.reason("drop:nobody.knows") == ""
