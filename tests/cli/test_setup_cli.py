@@ -443,6 +443,19 @@ def test_a_default_model_in_a_weaker_file_stays(home: Path, kimi: Ran, command: 
     assert json.loads(file.read_text())["model"] == "gwproxy/kimi-k2.5"
 
 
+def test_a_setup_is_found_where_another_file_counts_now(
+    home: Path, kimi: Ran, command: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("setup", "opencode", "--yes").code == 0
+    file = home / ".config" / "opencode" / "opencode.json"
+    file.with_suffix(".jsonc").write_text('{ // mine\n "share": "disabled" }')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
+    ran = command("setup", "opencode", "--undo", "--yes")
+    assert (ran.code, ran.stdout) == (0, f"{file}\n")
+    assert not file.exists()
+    assert "mine" in file.with_suffix(".jsonc").read_text()
+
+
 def test_a_web_proxy_is_kept_out_of_the_way(
     settings: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ One file that cannot be taken back keeps none of the others from it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gwproxy.cli import setup_report
 from gwproxy.cli.output import Output
@@ -68,19 +70,31 @@ def _targets(asked: Asked) -> list[tuple[Target, bool]]:
     places = asked.places
     names = {client.NAME for client in clients}
     files = {
-        client.target(scope, places).file
+        (client.NAME, scope): client.target(scope, places).file
         for client in clients
         for scope in ((asked.scope,) if asked.scope else client.SCOPES)
     }
     recorded = [
         target
         for target, _ in change.claimed_targets()
-        if target.client in names and (asked.everything or target.file in files)
+        if target.client in names and (asked.everything or _is_meant(target, files, asked))
     ]
     known = {target.file for target in recorded}
     asked_for = [client.target(asked.scope or "user", places) for client in clients]
     others = [target for target in asked_for if target.file not in known]
     return [(each, True) for each in recorded] + [(each, False) for each in others]
+
+
+def _is_meant(target: Target, files: Mapping[tuple[str, str], Path], asked: Asked) -> bool:
+    """Whether a file on record is the one of its scope, or was when it was written: another name
+    in its folder may have come to count since (`opencode.jsonc`), or a variable moved it."""
+    if target.file in files.values():
+        return True
+    file = files.get((target.client, target.scope))
+    if file is None:
+        return False
+    at_home = target.scope == "user" and target.file.is_relative_to(asked.places.home)
+    return at_home or target.file.parent == file.parent
 
 
 def _say_what_else_there_is(asked: Asked, output: Output) -> None:
