@@ -230,9 +230,25 @@ def test_a_key_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe\x00")
     binary.chmod(0o600)
-    with pytest.raises(CredentialError) as caught:
+    with pytest.raises(CredentialError, match="letters that no key has"):
         resolve(profile(key_file=str(binary)), environ={})
-    assert caught.value.why == "it is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"\xef\xbb\xbf" + CANARY.encode(),
+        b"\xff\xfe" + f"{CANARY}\r\nmore".encode("utf-16-le"),
+        b"\xfe\xff" + f"{CANARY}\r\n".encode("utf-16-be"),
+        f"{CANARY}\r\n".encode("utf-16-le"),
+    ],
+)
+def test_a_key_as_windows_saves_or_pipes_it(key_on_disk: Path, encoded: bytes) -> None:
+    key_on_disk.write_bytes(encoded)
+    assert resolve(profile(key_file=str(key_on_disk)), environ={}).secret == Secret(CANARY)
+    prints = (sys.executable, "-c", f"import sys; sys.stdout.buffer.write({encoded!r})")
+    found = resolve(profile(key_command=list(prints)), environ=dict(os.environ))
+    assert found.secret == Secret(CANARY)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from gwproxy.profiles.oskeyring import Keyring
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import check_name, make_profile
-from gwproxy.profiles.secret import Secret
+from gwproxy.profiles.secret import Secret, text_of
 
 _KEY_FLAGS: Final = "--key-stdin, --key-env VAR, --key-command CMD, --key-file PATH or --no-key"
 
@@ -238,6 +238,12 @@ def _valid(name: str, record: dict[str, Any]) -> Profile:
         raise UsageError(error.what, why=error.why, hint=error.hint) from None
 
 
+def _piped() -> str:
+    """All of stdin, in whatever encoding the shell has piped it."""
+    raw = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read() if raw is None else text_of(raw.read())
+
+
 def _key_plan(
     output: Output,
     profile: Profile,
@@ -265,7 +271,7 @@ def _key_plan(
         credentials.read_key_file(path)
         return KeyPlan({"key_file": str(path)})
     if stdin:
-        return KeyPlan({}, credentials.clean_key(sys.stdin.read(), "on stdin"))
+        return KeyPlan({}, credentials.clean_key(_piped(), "on stdin"))
     preset = PRESETS[profile.preset]
     where = f" (from {preset.key_page})" if preset.key_page else ""
     if output.can_ask():

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gwproxy import paths
 from gwproxy.errors import ConfigError, CredentialError, GwproxyError, KeyringError
@@ -37,7 +37,7 @@ from gwproxy.profiles.keyring_trouble import (
 from gwproxy.profiles.oskeyring import Keyring, SystemKeyring
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.secret import Secret, Source
+from gwproxy.profiles.secret import Secret, Source, text_of
 from gwproxy.profiles.store import Config, edit, load
 
 
@@ -67,10 +67,14 @@ def keyring_of(config: Config) -> Keyring:
     return SystemKeyring(config.keyring_backend)
 
 
+_LONGEST_KEY_FILE: Final = 64 * 1024
+"""A key is a line; whoever names a log by mistake need not wait for it."""
+
+
 def read_key_file(path: Path) -> Secret:
     """The key in the first line of `path`. Raises CredentialError, also when others can read it."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             # Of the open file, not of the path: the two may differ by the time we look.
             status = os.fstat(file.fileno())
             if os.name == "posix" and status.st_mode & 0o077:
@@ -79,14 +83,14 @@ def read_key_file(path: Path) -> Secret:
                     why=f"its mode is {status.st_mode & 0o777:04o}",
                     hint=f"chmod 600 {path}",
                 )
-            line = file.readline()
-    except (OSError, UnicodeDecodeError) as error:
+            lines = text_of(file.read(_LONGEST_KEY_FILE)).splitlines()
+    except OSError as error:
         raise CredentialError(
             f"cannot read the key file {path}",
-            why=getattr(error, "strerror", None) or "it is not UTF-8 text",
+            why=error.strerror or str(error),
             hint="mend the path or the permissions, or keep the key in the keyring",
         ) from None
-    return clean_key(line, f"in {path}")
+    return clean_key(lines[0] if lines else "", f"in {path}")
 
 
 def resolve(

@@ -13,6 +13,7 @@ from typing import IO, Final
 
 from gwproxy.errors import CredentialError
 from gwproxy.profiles.redaction import redact
+from gwproxy.profiles.secret import text_of
 
 TIMEOUT_S: Final = 30.0
 """Long enough to touch a fingerprint reader for `op` or to type a passphrase for `pass`."""
@@ -88,7 +89,7 @@ class KeyCommands:
             why = redact(lines[-1]) if lines else f"exit {process.returncode}"
             what = f"the key command of {name} failed"
             raise CredentialError(what, why=f"{command[0]}: {why}", hint=hint)
-        lines = said.decode(errors="replace").splitlines()
+        lines = text_of(said).splitlines()
         return lines[0] if lines else ""
 
     def _outputs(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:

@@ -6,6 +6,7 @@ person's terminal calls it. Everything that prints, logs or formats a Secret get
 
 from __future__ import annotations
 
+import codecs
 import hmac
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
@@ -15,6 +16,23 @@ _SHOWN: Final = 4
 
 _LONG_ENOUGH: Final = 16
 """Four characters of a shorter secret would be too large a part of it."""
+
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def text_of(raw: bytes) -> str:
+    """Bytes in which a secret came, as text: UTF-8, or UTF-16 as PowerShell writes it, without a
+    byte order mark. What is neither has U+FFFD in it."""
+    marked = next((each for each in _MARKS if raw.startswith(each[0])), None)
+    if marked is None and raw[1:2] == b"\0":
+        marked = (b"", "utf-16-le")  # a pipe of PowerShell leaves the mark out
+    mark, encoding = marked or (b"", "utf-8")
+    return raw[len(mark) :].decode(encoding, "replace")
 
 
 class Secret:
