@@ -58,7 +58,9 @@ def edited(dialect: Dialect, body: bytes, quirks: Quirks, losses: Losses) -> byt
 def is_beyond(dialect: Dialect, body: bytes, **flags: Any) -> bool:
     codec = CODECS[dialect]
     assert codec.settings is not None
-    return has_to_be_rebuilt(body, codec.settings, codec.facts, Quirks(**flags))
+    return has_to_be_rebuilt(
+        body, codec.settings, codec.facts, Quirks(**flags), flattens=codec.flatten is not None
+    )
 
 
 @EVERY
@@ -135,9 +137,12 @@ def test_what_comes_back_in_the_answer_is_rebuilt_and_nothing_else_is(dialect: D
     assert is_beyond(dialect, body_of(dialect, fine, dotted), max_tools=1)
     assert not is_beyond(dialect, body_of(dialect, fine, dotted), max_tools=2)
     hosted = {"type": "web_search_20250305", "name": "web_search"}
-    assert is_beyond(dialect, body_of(dialect, fine, hosted), hosted_tools=False)
+    assert is_beyond(dialect, body_of(dialect, fine, hosted), hosted_tools=False) is (
+        dialect is not R
+    )
     assert not is_beyond(dialect, body_of(dialect, fine), hosted_tools=False)
-    assert is_beyond(dialect, body_of(dialect, fine, {**fine, "strict": True}), tool_extras=False)
+    extra = body_of(dialect, fine, {**fine, "strict": True})
+    assert is_beyond(dialect, extra, tool_extras=False) is (dialect is A)
     kind = {A: "document", C: "file", R: "input_file"}[dialect]
     place = "input" if dialect is R else "messages"
     for part, beyond in (({"type": kind}, True), ({"type": "text", "text": kind}, False)):
@@ -150,6 +155,26 @@ def test_what_comes_back_in_the_answer_is_rebuilt_and_nothing_else_is(dialect: D
         assert is_beyond(dialect, body, max_stops=1) is (len(stops) == 2 or dialect is R)
         assert is_beyond(dialect, body, max_stop_bytes=3) is (stops == "LONG" or dialect is R)
     assert not is_beyond(dialect, body_of(dialect, fine, dotted, listed, stop=["A"] * 9))
+
+
+@EVERY
+def test_an_image_by_its_url_is_fetched_for_a_relayed_request_that_has_one(
+    dialect: Dialect,
+) -> None:
+    url = "https://example.com/a.png"
+    image = {
+        A: {"type": "image", "source": {"type": "url", "url": url}},
+        C: {"type": "image_url", "image_url": {"url": url}},
+        R: {"type": "input_image", "image_url": url},
+    }[dialect]
+    place = "input" if dialect is R else "messages"
+    quirks = Quirks(image_urls=False)
+    for part, addresses in ((image, (url,)), ({"type": "sometimes", "url": url}, ())):
+        body = body_of(dialect, **{place: [{"role": "user", "content": [part]}]})
+        bridge = bridge_of(dialect, dialect, quirks, stream=False, model="m")
+        assert bridge.image_addresses(body) == addresses
+        plain = bridge_of(dialect, dialect, Quirks(), stream=False, model="m")
+        assert plain.image_addresses(body) == ()
 
 
 @EVERY

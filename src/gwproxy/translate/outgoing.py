@@ -107,9 +107,14 @@ class Outgoing(Struct, frozen=True):
         settings = upstream.settings
         if settings is None:
             return False
-        if has_to_be_rebuilt(body, settings, upstream.facts, self.unread.quirks):
+        flattens = upstream.flatten is not None
+        quirks = self.unread.quirks
+        if has_to_be_rebuilt(body, settings, upstream.facts, quirks, flattens=flattens):
             return True
-        return bool(self._addresses(body))
+        try:
+            return bool(self._addresses(body))
+        except Rejected:  # the upstream is to say what it thinks of it
+            return False
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
         """A body for the upstream's `count_tokens` route, which takes no other fields."""

@@ -48,8 +48,11 @@ def tailored(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) ->
     return edited(body, [Edit(_TOOLS, tool), Edit(path_of(settings.tool.answer), answer)])
 
 
-def has_to_be_rebuilt(body: bytes, settings: Settings, facts: DialectFacts, quirks: Quirks) -> bool:
-    """Whether no edit makes of `body` what its host is known to take. Raises NotJson."""
+def has_to_be_rebuilt(
+    body: bytes, settings: Settings, facts: DialectFacts, quirks: Quirks, *, flattens: bool = False
+) -> bool:
+    """Whether no edit makes of `body` what its host is known to take. A dialect that `flattens`
+    sees to hosted tools by itself. Raises NotJson."""
     if _limits_stops(quirks):
         stops = tuple(s for path in _STOPS for _, value in found(body, path) if (s := _text(value)))
         if stops and not takes_stops(stops, facts, quirks):
@@ -57,11 +60,13 @@ def has_to_be_rebuilt(body: bytes, settings: Settings, facts: DialectFacts, quir
     if known_to_refuse(quirks.documents) and _has_document(body, settings):
         return True
     tools = [text for _, text in found(body, _TOOLS)]
-    if known_to_refuse(quirks.hosted_tools) and any(map(_is_hosted, tools)):
+    hosted = known_to_refuse(quirks.hosted_tools) and not flattens
+    if hosted and any(map(_is_hosted, tools)):
         return True
-    if known_to_refuse(quirks.tool_extras) and any(
-        has(text, (name,)) for text in tools for name in _EXTRAS
-    ):
+    extras = (
+        _EXTRAS if known_to_refuse(quirks.tool_extras) and facts.strict == "tool_extras" else ()
+    )
+    if any(has(text, (name,)) for text in tools for name in extras):
         return True
     if quirks.tool_names == "open" and quirks.schema == "open" and not quirks.max_tools:
         return False
