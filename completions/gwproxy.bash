@@ -26,6 +26,7 @@ _gwproxy() {
         [ "$word" = "--" ] && return
         # Options that take the next word.
         case "$path $word" in
+            "/init --name"|"/init --preset"|"/init --anthropic-url"|"/init --openai-url"|"/init --model"|"/init --key-env"|"/init --key-command"|"/init --key-file"|"/init --tool"|"/init --start") value_of="$path $word" ;;
             "/serve --profile"|"/serve -p"|"/serve --host"|"/serve --port"|"/serve --log-level") value_of="$path $word" ;;
             "/run --profile"|"/run -p"|"/run --log") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
@@ -40,6 +41,7 @@ _gwproxy() {
         esac
         [ -n "$value_of" ] && continue
         case "$path/$word" in
+            /init) path=/init ;;
             /demo) path=/demo ;;
             /serve) path=/serve ;;
             /stop) path=/stop ;;
@@ -75,6 +77,9 @@ _gwproxy() {
         esac
     done
     case "$value_of" in
+        "/init --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
+        "/init --model") _gwproxy_model_names; return ;;
+        "/init --start") _gwproxy_words "service serve run"; return ;;
         "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
         "/run --profile"|"/run -p") _gwproxy_profiles; return ;;
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
@@ -96,6 +101,7 @@ _gwproxy() {
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
+        /init:-*) _gwproxy_words "--name --preset --anthropic-url --openai-url --model --key-stdin --key-env --key-command --key-file --no-key --tool --start --yes --quiet --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --capture --quiet --log-level --json-logs --help"; return ;;
         /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;
@@ -129,7 +135,7 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "demo serve stop service run profile token setup test status logs doctor models usage translate replay purge explain completion" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile token setup test status logs doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;

@@ -6,7 +6,8 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
 
     # What may stand at a place: @('word', 'its help'), @('<profile>', '') or @('<model>', '').
     $places = @{
-        '' = @(@('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('stop', 'Stop the running gateway.'), @('service', 'Run the gateway in the background, with your session.'), @('run', 'Run one tool with a gateway of its own.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('setup', 'Configure a coding tool to use the gateway.'), @('test', 'Check a profile from its key to its last byte.'), @('status', 'What runs, and what it talks to.'), @('logs', 'Show what the background service says.'), @('doctor', 'Look for trouble on this machine.'), @('models', 'List the models of a profile.'), @('usage', 'Tokens and cost so far.'), @('translate', 'Show what would be sent, and every loss.'), @('replay', 'Ask a captured request again, of any profile.'), @('purge', 'Take away what is kept of your work on this machine.'), @('explain', 'Say in words what was lost on the way.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
+        '' = @(@('init', 'Set everything up, from the provider to your tool.'), @('demo', 'See it work: no key, no network.'), @('serve', 'Run the gateway until Ctrl-C.'), @('stop', 'Stop the running gateway.'), @('service', 'Run the gateway in the background, with your session.'), @('run', 'Run one tool with a gateway of its own.'), @('profile', 'Add, list and change profiles and their keys.'), @('token', 'Print the token that your tools present.'), @('setup', 'Configure a coding tool to use the gateway.'), @('test', 'Check a profile from its key to its last byte.'), @('status', 'What runs, and what it talks to.'), @('logs', 'Show what the background service says.'), @('doctor', 'Look for trouble on this machine.'), @('models', 'List the models of a profile.'), @('usage', 'Tokens and cost so far.'), @('translate', 'Show what would be sent, and every loss.'), @('replay', 'Ask a captured request again, of any profile.'), @('purge', 'Take away what is kept of your work on this machine.'), @('explain', 'Say in words what was lost on the way.'), @('completion', 'Print the completion script of a shell.'), @('--version', 'Print the version and exit.'), @('--debug', 'Show where an unexpected error came from.'), @('--help', 'Show help and exit.'))
+        '/init' = @(@('--name', 'What to call the profile.'), @('--preset', 'Your provider.'), @('--anthropic-url', 'Base for Messages.'), @('--openai-url', 'Base for Chat, Responses.'), @('--model', 'The model to ask for.'), @('--key-stdin', 'Read the key from stdin.'), @('--key-env', 'The variable with the key.'), @('--key-command', 'A command printing it.'), @('--key-file', 'A 0600 file with it.'), @('--no-key', 'The provider asks for none.'), @('--tool', 'Set up this one, not those that are here.'), @('--start', 'How the gateway is to run.'), @('--yes', 'Do it without asking.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/demo' = @(@('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
         '/serve' = @(@('--profile', 'This profile, not the default one.'), @('--host', 'Listen here (127.0.0.1).'), @('--port', 'Listen on this port (4979); 0 is any.'), @('--allow-remote', 'Let other machines connect to --host.'), @('--capture', 'Keep whole exchanges, for gwproxy replay.'), @('--quiet', 'No talk on stderr, only errors.'), @('--log-level', 'debug, info, warning or error.'), @('--json-logs', 'Log one JSON object per exchange.'), @('--help', 'Show help and exit.'))
         '/stop' = @(@('--json', 'Print one JSON envelope on stdout.'), @('--quiet', 'No talk on stderr, only errors.'), @('--help', 'Show help and exit.'))
@@ -41,6 +42,16 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
     }
     # Which options take a value, and what that may be; @() when nobody can guess it.
     $values = @{
+        '/init --name' = @()
+        '/init --preset' = @(@('strongwall', ''), @('kimi-k25', ''), @('kimi-code', ''), @('claude-gateway', ''), @('custom', ''), @('demo', ''))
+        '/init --anthropic-url' = @()
+        '/init --openai-url' = @()
+        '/init --model' = @(, @('<model>', ''))
+        '/init --key-env' = @()
+        '/init --key-command' = @()
+        '/init --key-file' = @()
+        '/init --tool' = @()
+        '/init --start' = @(@('service', ''), @('serve', ''), @('run', ''))
         '/serve --profile' = @(, @('<profile>', ''))
         '/serve -p' = @(, @('<profile>', ''))
         '/serve --host' = @()

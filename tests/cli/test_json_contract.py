@@ -38,7 +38,7 @@ READING: dict[str, tuple[str, ...]] = {
     "usage": ("usage",),
 }
 
-WITHOUT_JSON = {"completion", "logs", "run", "serve"}
+WITHOUT_JSON = {"completion", "init", "logs", "run", "serve"}
 """They print a script, a log, or what a child prints; `serve --json-logs` is another thing."""
 
 REQUEST = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'

@@ -59,6 +59,9 @@ _TOOLS: Final = "Your tools"
 _LOOK: Final = "Look closer"
 
 COMMANDS: Final = (
+    CommandEntry(
+        "init", "gwproxy.cli.init", "Set everything up, from the provider to your tool.", _START
+    ),
     CommandEntry("demo", "gwproxy.cli.demo", "See it work: no key, no network.", _START),
     CommandEntry("serve", "gwproxy.cli.serve", "Run the gateway until Ctrl-C.", _START),
     CommandEntry("stop", "gwproxy.cli.stop", "Stop the running gateway.", _START),
@@ -191,7 +194,12 @@ def _root(
     if version:
         output.line(f"gwproxy {__version__}")
     elif context.invoked_subcommand is None:
-        output.line(context.get_help())
+        if output.columns() is None:
+            output.line(context.get_help())
+            return
+        from gwproxy.cli.hints import say_standing
+
+        say_standing(output)
 
 
 def _do_nothing() -> None:

@@ -65,3 +65,34 @@ def tool_here() -> str:
 
     here = (name for name, client in CLIENTS.items() if shutil.which(client.PROGRAM))
     return next(here, "claude-code")
+
+
+def gateway_runs() -> str:
+    """Where a gateway of this home answers; "" where none does."""
+    import asyncio
+
+    from gwproxy.cli.running import config_or_none, find_gateway
+
+    url, health = asyncio.run(find_gateway(config_or_none()))
+    return url if health.get("name") == "gwproxy" else ""
+
+
+def say_standing(output: Output) -> None:
+    """Where one stands, in a line or two, and what is next. Raises ConfigError."""
+    from gwproxy.profiles import store
+
+    config = store.load()
+    url, tools = gateway_runs(), tools_set_up()
+    if not config.profiles and not url:
+        output.line("no provider is set up yet")
+        output.next("gwproxy init")
+    elif not url:
+        output.line(f"{config.default or 'no profile'} is the default; the gateway does not run")
+        output.next("gwproxy serve" if config.default else "gwproxy profile use NAME")
+    elif not tools:
+        output.line(f"the gateway runs at {url}; no tool is set up for it")
+        output.next(f"gwproxy setup {tool_here()}")
+    else:
+        output.line(f"the gateway runs at {url}, and is set up for {', '.join(tools)}")
+        output.next("gwproxy status")
+    output.talk("gwproxy --help lists the commands")

@@ -34,6 +34,7 @@ from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table, aligned, draw, hanging
 from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.plain import harmless, json_text
+from gwproxy.profiles.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import typer
@@ -74,6 +75,8 @@ class Output:
         self.json_mode = json_mode
         self.quiet = quiet
         self.debug = debug
+        self.hints = True
+        """Whether `next` says anything: a command that runs others says what is next itself."""
         self._environ = os.environ if environ is None else environ
 
     # -- data -------------------------------------------------------------------------------
@@ -149,7 +152,7 @@ class Output:
 
     def next(self, *commands: str) -> None:
         """What to type now, one command on each line: each is to be pasted as it stands."""
-        for number, command in enumerate(commands):
+        for number, command in enumerate(commands if self.hints else ()):
             self.talk(f"{'then' if number else 'next'}: {command}")
 
     def talk_diff(self, text: str) -> None:
@@ -216,6 +219,23 @@ class Output:
                 if not self.can_ask():
                     raise
                 self.talk(f"{error.what}: {error.why}")
+
+    def choose(self, question: str, choices: Mapping[str, str], flag: str) -> str:
+        """One of `choices` (what each is stands beside it), typed as its number or its name; asked
+        again for anything else. Raises UsageError naming `flag` without a terminal."""
+        self._need_person(question, flag)
+        width = max(map(len, choices))
+        for number, (name, meaning) in enumerate(choices.items(), 1):
+            self._say(harmless(f"  {number}  {name:<{width}}  {meaning}"))
+
+        def read(text: str) -> str:
+            if text.isdecimal() and 0 < int(text) <= len(choices):
+                return list(choices)[int(text) - 1]
+            if text not in choices:
+                raise UsageError(f"{text!r} is none of these", why=did_you_mean(text, choices))
+            return text
+
+        return self.ask_until(question, read, flag)
 
     def ask_secret(self, question: str, *, flag: str) -> str:
         """Like `ask`, but what is typed stays invisible."""
