@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gwproxy.cli.codex_prompt import prompt_of
 from gwproxy.clients import codex_models
 from support.cli import InProcess, Ran, gwproxy_on_terminal
 from support.profiles import KEY
@@ -364,8 +366,50 @@ def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command:
     assert config.read_text() == 'model = "gpt-5.6"\n'
 
 
+# A Codex that asks the provider of its overrides, as the real one does, and nothing else.
+_CODEX = """
+import json, os, re, sys, urllib.error, urllib.request
+url = re.search(r'base_url="([^"]+)"', " ".join(sys.argv))[1]
+with open(os.environ["CODEX_HOME"] + "/../asked", "a") as file:
+    print(sorted(os.environ), file=file)
+said = {"role": "developer", "content": [{"type": "input_text", "text": "Be a good coder."}]}
+body = json.dumps({"model": "x", "input": [said]}).encode()
+try:
+    urllib.request.urlopen(urllib.request.Request(url + "/responses", body))
+except urllib.error.HTTPError:
+    sys.exit(1)
+"""
+
+
+@pytest.fixture
+def codex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Codex's program, in PATH; where it was asked it leaves word in `asked`."""
+    program = tmp_path / "bin" / "codex"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n{_CODEX}")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("SECRET_API_KEY", KEY)
+    return program
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script is no program there")
+def test_codex_is_asked_once_for_its_own_prompt_and_told_no_key(
+    codex: Path, tmp_path: Path, gwproxy_home: Path
+) -> None:
+    assert [prompt_of("codex") for _ in range(2)] == ["Be a good coder."] * 2
+    asked = (tmp_path / "asked").read_text()
+    assert asked.count("CODEX_HOME") == 1
+    assert "SECRET_API_KEY" not in asked
+    codex.write_text(f"#!{sys.executable}\nraise SystemExit(3)")
+    assert prompt_of("codex") == "", "another program says something else"
+    assert prompt_of("no-such-codex") == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script is no program there")
 def test_the_models_of_the_profile_go_beside_codexs_file_and_away_again(
-    settings: Path, home: Path, command: InProcess
+    settings: Path, home: Path, command: InProcess, codex: Path
 ) -> None:
     folder = home / ".codex"
     shown = command("setup", "codex", "--dry-run")
@@ -374,7 +418,8 @@ def test_the_models_of_the_profile_go_beside_codexs_file_and_away_again(
     command("setup", "codex", "--yes")
     config = tomllib.loads((folder / "config.toml").read_text())
     listed = folder / config["model_catalog_json"]
-    assert json.loads(listed.read_text())["models"][0]["slug"] == "kimi-k2.5"
+    entry, *_ = json.loads(listed.read_text())["models"]
+    assert (entry["slug"], entry["base_instructions"]) == ("kimi-k2.5", "Be a good coder.")
     assert "model_catalog_json" not in command("setup", "codex", "--print").stdout
     # What is on record needs no change, but the list may be of an earlier gwproxy.
     listed.write_text("{}")

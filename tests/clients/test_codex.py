@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,19 +82,22 @@ def test_the_model_is_replaced_when_asked_and_comes_back() -> None:
 def test_models_are_listed_where_codex_starts_with_ours_and_nobody_has_a_list(
     before: str, default: bool, wanted: bool
 ) -> None:
-    beside = codex.beside(gateway(), TOML.read(before), default=default)
+    ours = replace(gateway(), tool_prompt="a prompt")
+    beside = codex.beside(ours, TOML.read(before), default=default)
     assert (beside is not None) == wanted
+    assert codex.beside(gateway(), TOML.read(before), default=default) is None, "not without it"
 
 
 def test_the_list_has_what_the_profile_knows_of_its_models() -> None:
     profile = make_profile("k", {"preset": "kimi-k25", "models": ["kimi-k3"]})
-    first, second = json.loads(codex_models.text(profile))["models"]
+    first, second = json.loads(codex_models.text(profile, "a prompt"))["models"]
     assert (first["slug"], second["slug"]) == ("kimi-k2.5", "kimi-k3")
     assert first["context_window"] == profile.context_window
     assert first["input_modalities"] == ["text", "image"]
-    assert first["base_instructions"].startswith("You are a coding agent running in the Codex CLI")
+    assert first["base_instructions"] == "a prompt"
     blind = make_profile("k", {"preset": "kimi-k25", "quirks": {"vision": False}})
-    assert json.loads(codex_models.text(blind))["models"][0]["input_modalities"] == ["text"]
+    (listed,) = json.loads(codex_models.text(blind, "a prompt"))["models"]
+    assert listed["input_modalities"] == ["text"]
 
 
 def test_a_helper_and_a_token_are_never_there_together() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,8 @@ def test_settings_that_claude_would_not_read_are_refused() -> None:
 
 
 def test_codex_gets_overrides_that_are_toml_and_a_variable() -> None:
-    launch = codex.launch(gateway(), ["exec", "hi"], places(), SCRATCH)
+    asked = replace(gateway(), tool_prompt="a prompt")
+    launch = codex.launch(asked, ["exec", "hi"], places(), SCRATCH)
     flags, overrides = launch.arguments[:-2:2], launch.arguments[1:-2:2]
     assert set(flags) == {"-c"}
     said = tomllib.loads("\n".join(overrides))
@@ -76,6 +78,9 @@ def test_codex_gets_overrides_that_are_toml_and_a_variable() -> None:
     assert launch.environ == {provider["env_key"]: TOKEN.reveal()}
     listed = json.loads(launch.files[Path(said["model_catalog_json"])])
     assert listed["models"][0]["slug"] == said["model"]
+    without = codex.launch(gateway(), ["exec", "hi"], places(), SCRATCH)
+    assert not without.files, "a list without Codex's own prompt would leave it without one"
+    assert not any("model_catalog_json" in word for word in without.arguments)
 
 
 def test_opencode_gets_an_inline_configuration() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from real_clients.installed import PROGRAMS
 from support.cli import Ran, gwproxy
 
 START_LIMIT_S: Final = 60
@@ -65,7 +66,8 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
         self.environment = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            # Codex among them is asked for its prompt by `setup`.
+            "PATH": f"{Path(sys.executable).parent}:{PROGRAMS}:/usr/bin:/bin",
             "HOME": str(folder / "owner"),
             "LANG": "C.UTF-8",
             "GWPROXY_HOME": str(folder / "gwproxy"),

@@ -192,7 +192,7 @@ def _without_keys(config: Config) -> dict[str, str]:
 
 
 def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
-    from gwproxy.cli.setup_inputs import past_web_proxies, places_of
+    from gwproxy.cli.setup_inputs import past_web_proxies, places_of, with_prompt
     from gwproxy.clients.known import CLIENTS
     from gwproxy.clients.launch import RUN_SCOPE, launch_other
 
@@ -203,6 +203,7 @@ def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Outpu
     places = places_of(None)
     if client is CLIENTS["claude-code"]:
         endpoint = past_web_proxies(endpoint, places)
+    endpoint = with_prompt(endpoint, client)
     wishes = client.wishes(endpoint, {}, default=True)
     for remark in client.remarks(RUN_SCOPE, wishes, places):
         output.warn(remark)

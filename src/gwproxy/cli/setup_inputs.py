@@ -15,9 +15,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gwproxy import paths
+from gwproxy.cli.codex_prompt import prompt_of
 from gwproxy.cli.hints import chosen_profile
 from gwproxy.cli.running import configured_url, settings_in_use
-from gwproxy.clients import claude_code, files, web_proxy
+from gwproxy.clients import claude_code, codex, files, web_proxy
 from gwproxy.clients.effective import claude_code_now
 from gwproxy.clients.endpoint import (
     Endpoint,
@@ -161,7 +162,14 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
     # does not belong there.
     if is_claude_code and scope == "user":
         return past_web_proxies(endpoint, asked.places)
-    return endpoint
+    return with_prompt(endpoint, asked.client)
+
+
+def with_prompt(endpoint: Endpoint, client: Client | None) -> Endpoint:
+    """`endpoint` with what Codex tells a model that it does not know, for Codex."""
+    if client is not CLIENTS[codex.NAME]:
+        return endpoint
+    return replace(endpoint, tool_prompt=prompt_of(codex.PROGRAM))
 
 
 def past_web_proxies(endpoint: Endpoint, places: Places) -> Endpoint:

@@ -107,11 +107,11 @@ def beside(endpoint: Endpoint, tree: Tree, *, default: bool) -> Beside | None:
     takes the place of the list of OpenAI's."""
     chosen = lookup(tree, ("model_provider",))
     free = chosen is ABSENT and lookup(tree, ("model",)) is ABSENT
-    if not (default or free or chosen == PROVIDER):
+    if not (default or free or chosen == PROVIDER) or not endpoint.tool_prompt:
         return None
     if lookup(tree, _MODELS) not in (ABSENT, codex_models.FILE):
         return None  # somebody's own list, which may have an entry for our model as well
-    text = codex_models.text(endpoint.profile)
+    text = codex_models.text(endpoint.profile, endpoint.tool_prompt)
     return Beside(codex_models.FILE, text, Wish(_MODELS, codex_models.FILE))
 
 
@@ -167,12 +167,15 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     ]
     if profile.context_window:
         settings.append((("model_context_window",), profile.context_window))
-    models = scratch / codex_models.FILE
-    settings.append((_MODELS, str(models)))
+    listed: dict[Path, str] = {}
+    if endpoint.tool_prompt:
+        models = scratch / codex_models.FILE
+        listed[models] = codex_models.text(profile, endpoint.tool_prompt)
+        settings.append((_MODELS, str(models)))
     overrides = [f"{'.'.join(path)}={json.dumps(value)}" for path, value in settings]
     flags = [word for override in overrides for word in ("-c", override)]
     environ = {_RUN_VARIABLE: endpoint.secret.reveal()}
-    return Launch((*flags, *arguments), environ, {models: codex_models.text(profile)})
+    return Launch((*flags, *arguments), environ, listed)
 
 
 def _provider(endpoint: Endpoint) -> dict[str, Value]:

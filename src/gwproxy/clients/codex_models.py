@@ -1,10 +1,9 @@
 """What Codex is told of a profile's model: the list of models that it reads (`model_catalog_json`).
 
 Of a model that it has no entry for Codex warns at each start, and it offers its own vendor's models
-to a sub-agent. An entry must bring the prompt as well, so here is the one that Codex itself gives
-to a model that it does not know: `codex_prompt.md`, by OpenAI, under the Apache License 2.0, the
-same in 0.169.0 and 0.171.0. Everything else is as Codex assumes it then, but for what the profile
-knows. Pure.
+to a sub-agent. An entry must bring the prompt as well: the one that Codex itself gives to a model
+that it does not know (`cli/codex_prompt.py` asks it). Everything else is as Codex assumes it then,
+but for what the profile knows. Pure.
 
 https://github.com/openai/codex (codex-rs/protocol/src/openai_models.rs)
 """
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Final
 
 from gwproxy.clients.document import Value
@@ -25,16 +23,12 @@ KEY: Final = "model_catalog_json"
 
 FILE: Final = "gwproxy-models.json"
 
-_PROMPT: Final = "codex_prompt.md"
-
-
 BESIDE: Final[Mapping[str, tuple[str, ...]]] = {"codex": (FILE,)}
 """The files that are wholly ours beside those that setup changes, by client."""
 
 
-def text(profile: Profile) -> str:
-    """The file: what the profile names, its own model first."""
-    prompt = files("gwproxy.clients").joinpath(_PROMPT).read_text("utf-8")
+def text(profile: Profile, prompt: str) -> str:
+    """The file: what the profile names, its own model first, each with Codex's `prompt`."""
     names = dict.fromkeys((profile.model, *profile.models))
     entries = [_entry(profile, name, prompt) for name in names]
     return json.dumps({"models": entries}, indent=1, ensure_ascii=False) + "\n"

@@ -59,7 +59,8 @@ class Endpoint:
     that is reached directly has none. `token_file` holds the local token (None where nothing
     does, as for a provider's key); `token_command` is there when the person wants the client to
     run a command for it. `no_proxy` is the list of hosts that keeps a web proxy out of the way to
-    here, "" where none is in it.
+    here, "" where none is in it. `tool_prompt` is what the tool itself tells a model that it does
+    not know (Codex alone wants it back), "" where it has not said.
     """
 
     profile: Profile
@@ -70,6 +71,7 @@ class Endpoint:
     token_command: TokenCommand | None = None
     token_file: Path | None = None
     no_proxy: str = ""
+    tool_prompt: str = ""
 
     @property
     def is_claude(self) -> bool:
