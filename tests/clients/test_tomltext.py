@@ -216,6 +216,12 @@ def test_a_parent_that_is_no_table_is_named_where_it_stands(text: str) -> None:
     assert caught.value.line == 2
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000])
+def test_what_python_cannot_read_is_refused_with_words(value: str) -> None:
+    with pytest.raises(Uneditable):
+        tomltext.assign(f"a = 1\nb = {value}\n", ("a",), 2)
+
+
 PEOPLES = [path.read_bytes() for path in sorted((FIXTURES / "settings").glob("*/*.toml"))]
 
 

@@ -50,12 +50,12 @@ def read(text: str) -> Tree:
         return tomllib.loads(text)
     except RecursionError as error:  # brackets in brackets, deeper than the parser goes
         raise _uneditable(text, str(error), text, []) from None
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # its own error, or a number of more digits than Python reads
         splices = toml11.as_1_0(text)
     said = spliced(text, splices)
     try:
         return tomllib.loads(said)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _uneditable(text, str(error), said, splices) from None
 
 

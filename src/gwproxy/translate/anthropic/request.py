@@ -46,7 +46,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Declined, Malformed, Unsupported, optional_int
-from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.shapes import Shape, present, text_only
 from gwproxy.translate.wire.splice import found
 
 # Claude Code's first system block; its text changes from request to request and would spoil every
@@ -176,7 +176,7 @@ def _request(fields: Body, losses: Losses) -> Request:
 
 def _decode(body: bytes, losses: Losses) -> Body:
     try:
-        return _body.decode(body)
+        return _body.decode(text_only(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         loose = _loose_body.read(body, losses)
     messages = [

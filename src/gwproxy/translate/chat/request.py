@@ -39,7 +39,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
-from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.shapes import Shape, present, text_only
 
 _body: Final = Shape(Body)
 
@@ -48,10 +48,7 @@ _body: Final = Shape(Body)
 
 def parse(body: bytes, losses: Losses) -> Request:
     """Raises Malformed and Unsupported, each naming the member by its JSON path."""
-    try:
-        return _request(_body.read(body, losses), losses)
-    except UnicodeDecodeError:
-        raise Malformed("", "the body is not valid UTF-8") from None
+    return _request(_body.read(text_only(body), losses), losses)
 
 
 def _request(body: Body, losses: Losses) -> Request:

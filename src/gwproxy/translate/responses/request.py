@@ -39,7 +39,7 @@ from gwproxy.translate.responses.settings import (
 from gwproxy.translate.responses.wire import Body, _Reasoning
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed, Unsupported
-from gwproxy.translate.wire.shapes import Shape, present
+from gwproxy.translate.wire.shapes import Shape, present, text_only
 
 # Fields that ask for something which lives on the vendor's servers, or for data that no other
 # dialect can give: leaving them out would change what the answer is.
@@ -70,7 +70,7 @@ _fields: Final = Shape(dict[str, Raw])
 
 def parse(body: bytes, losses: Losses) -> Request:
     """Raises fields.Rejected."""
-    wire = _body.read(body, losses)
+    wire = _body.read(text_only(body), losses)
     _refuse(wire)
     if not present(wire.input):
         raise Malformed("input", "field required")
@@ -87,7 +87,7 @@ def parse_countable(body: bytes, losses: Losses) -> Request:
     """
     fields = {k: raw for k, raw in _fields.read(body, losses).items() if present(raw)}
     body = jsonio.dumps({"model": "", "input": [], **fields})
-    wire = _body.read(body, losses)
+    wire = _body.read(text_only(body), losses)
     _refuse(wire)
     return _request(wire, body, losses)
 

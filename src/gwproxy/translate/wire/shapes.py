@@ -57,6 +57,20 @@ def arguments_of(raw: Raw, path: str) -> str:
     return jsonio.raw(raw) if text.startswith(b"{") else get_string(jsonio.loads(text), path)
 
 
+def text_only(body: bytes) -> bytes:
+    """`body`, if it is UTF-8, as JSON has to be (https://www.rfc-editor.org/rfc/rfc8259#section-8.1).
+    Raises Malformed.
+
+    The decoders look at no member that they skip, or keep raw for whoever reads it later.
+    """
+    try:
+        if not body.isascii():
+            body.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("", f"the body is not valid UTF-8: byte {error.start}") from None
+    return body
+
+
 class Shape(Generic[T]):
     """Reads one kind of body, or of a body's raw part."""
 
