@@ -130,6 +130,20 @@ def test_nothing_else_is_the_token(headers: dict[str, str]) -> None:
     assert not guard.presents(CIMultiDict(headers), TOKEN)
 
 
+def test_how_long_it_takes_says_nothing_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key that is presented is compared by what takes as long whatever differs."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, expected: bytes) -> bool:
+        compared.append((given, expected))
+        return False
+
+    monkeypatch.setattr("gwproxy.proxy.guard.hmac.compare_digest", compare)
+    presented = CIMultiDict({"Authorization": f"Bearer {TOKEN}", "x-api-key": "other"})
+    assert not guard.presents(presented, TOKEN)
+    assert compared == [(TOKEN.encode(), TOKEN.encode()), (b"other", TOKEN.encode())]
+
+
 def test_the_caller_without_a_dialect_is_known_by_its_headers() -> None:
     assert guard.looks_anthropic(CIMultiDict({"Anthropic-Version": "2023-06-01"}))
     assert guard.looks_anthropic(CIMultiDict({"X-Api-Key": "k"}))
