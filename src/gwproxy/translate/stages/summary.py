@@ -45,10 +45,12 @@ class Awaited:
 
 
 def not_heeded() -> Failure:
-    """To be asked again: by then it is known, and the order is carried out here."""
+    """The failure of an answer that was given as if there had been no order. To be asked again: by
+    then it is known, and the order is carried out here, unless a person has said otherwise."""
     words = (
-        "the provider answered as if it had not been told to compact the conversation; from now on "
-        f"gwproxy has the model write a summary, so ask again ({_KEPT})"
+        "the provider answered as if it had not been told to compact the conversation; ask again, "
+        "and gwproxy has the model write a summary, unless quirk.compaction=true was set by hand "
+        f"({_KEPT})"
     )
     return Failure(FailureKind.UPSTREAM, words, 502, code=UNHEEDED, retryable=True)
 
