@@ -17,6 +17,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.history import reminder
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Malformed, get_string
 from gwproxy.translate.wire.splice import Edit, edited, has, omit, put, renamed, with_member
 
 _PLACES: Final = (("messages", None), ("input", None))
@@ -42,9 +43,12 @@ def respelled(body: bytes, facts: DialectFacts, quirks: Quirks, losses: Losses) 
     if wanted in facts.limit_names:
         for name in facts.limit_names:
             if name != wanted and has(body, (name,)):
-                losses.rename(name)
-                twice = has(body, (wanted,))
-                body = edited(body, [omit(name)]) if twice else renamed(body, name, wanted)
+                if has(body, (wanted,)):
+                    losses.drop(name)
+                    body = edited(body, [omit(name)])
+                else:
+                    losses.rename(name)
+                    body = renamed(body, name, wanted)
     as_it_is = quirks.mid_system == "native" and quirks.text_parts != "plain"
     if as_it_is and not quirks.system_role and not quirks.call_signature:
         return body
@@ -98,8 +102,8 @@ class _Speller:
             kinds = {jsonio.loads(bytes(part["type"])) for part in parts}
             if not kinds or not kinds <= _WORDS:
                 return content
-            texts = [str(jsonio.loads(bytes(part["text"]))) for part in parts]
-        except (*_MISFITS, jsonio.NotJson, KeyError):
+            texts = [get_string(jsonio.loads(bytes(part["text"])), "text") for part in parts]
+        except (*_MISFITS, jsonio.NotJson, Malformed, KeyError):
             return content
         for name in dict.fromkeys(name for part in parts for name in part):
             if name not in ("type", "text"):
