@@ -14,7 +14,6 @@ leave their dialect's folder. Rules that hold everywhere:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
@@ -192,13 +191,26 @@ WEB_SEARCH: Final = "web_search"
 """The name of the one tool that two vendors run on their own servers."""
 
 
+class UserLocation(Struct, frozen=True):
+    """Roughly where the user of a web search is; the vendors have the same members for it."""
+
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+    @property
+    def known(self) -> dict[str, str]:
+        """What is known of it, by those names."""
+        return {name: value for name, value in structs.asdict(self).items() if value}
+
+
 class WebSearch(Struct, frozen=True):
-    """What a client says of the upstream's own web search. `place` is where the user is: `city`,
-    `country`, `region`, `timezone`, as far as they are known. `unsaid` are members that other
-    dialects have no word for; with `cached` it must not look at the web itself."""
+    """What a client says of the upstream's own web search. `unsaid` are members that other dialects
+    have no word for; with `cached` it must not look at the web itself."""
 
     allowed: tuple[str, ...] = ()
-    place: Mapping[str, str] | None = None
+    location: UserLocation = UserLocation()
     max_uses: int | None = None
     cached: bool = False
     unsaid: tuple[str, ...] = ()

@@ -654,18 +654,6 @@ def test_tools_of_the_server(tool: dict[str, Any], name: str) -> None:
     assert found.native_dialect is Dialect.ANTHROPIC
 
 
-def test_the_placeholder_of_claude_codes_tool_search_is_left_out() -> None:
-    placeholder = {
-        "name": "DeferredToolPlaceholder",
-        "input_schema": {"type": "object"},
-        "defer_loading": True,
-    }
-    real = {"name": "Read", "input_schema": {"type": "object"}}
-
-    found = tools_of(placeholder, real, lost=("drop:tools.DeferredToolPlaceholder",))
-    assert [tool.name for tool in found] == ["Read"]
-
-
 @pytest.mark.parametrize(
     ("choice", "found"),
     [

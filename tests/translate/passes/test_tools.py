@@ -81,14 +81,14 @@ def test_deferred_tools_are_declared_and_the_placeholder_is_not() -> None:
     request = offering(Tool("read"), Tool("WebFetch", deferred=True), PLACEHOLDER)
     out, losses = applied(tools.show_deferred, request)
     assert out.tools == (Tool("read"), Tool("WebFetch"))
-    assert losses == ["emu:tools.defer_loading"]
+    assert losses == ["emu:tools.defer_loading", "drop:tools.DeferredToolPlaceholder"]
 
 
 def test_a_host_that_loads_tools_later_gets_them_as_they_are() -> None:
     request = offering(Tool("WebFetch", deferred=True), PLACEHOLDER)
     later, flags = tools.show_deferred, {"tool_extras": True}
     assert applied(later, request, Dialect.ANTHROPIC, **flags)[0] is request
-    assert applied(later, request, Dialect.CHAT, **flags)[1] == ["emu:tools.defer_loading"]
+    assert "emu:tools.defer_loading" in applied(later, request, Dialect.CHAT, **flags)[1]
 
 
 def found(*tool_names: str) -> tuple[Turn, ...]:

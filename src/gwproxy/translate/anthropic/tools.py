@@ -25,6 +25,7 @@ from gwproxy.translate.hub import (
     Request,
     Tool,
     ToolChoice,
+    UserLocation,
     WebSearch,
 )
 from gwproxy.translate.losses import Losses
@@ -32,10 +33,6 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
-
-# Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
-# call ("Reserved placeholder"); without the search it would only tempt a model.
-_SEARCH_PLACEHOLDER: Final = "DeferredToolPlaceholder"
 
 
 class Definition(Wire):
@@ -69,20 +66,13 @@ class _Typed(Struct):
     cache_control: CacheControl | None = None
 
 
-class _Place(Struct):
-    city: str | None = None
-    country: str | None = None
-    region: str | None = None
-    timezone: str | None = None
-
-
 class _SearchTool(Struct):
     """https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool"""
 
     max_uses: int | None = None
     allowed_domains: list[str] | None = None
     blocked_domains: list[str] | None = None
-    user_location: _Place | None = None
+    user_location: UserLocation | None = None
     response_inclusion: str | None = None
 
 
@@ -178,11 +168,10 @@ _KNOWN: Final[tuple[tuple[str | tuple[str, ...], str, str], ...]] = (
 
 def parse_tools(raws: list[Raw], losses: Losses) -> tuple[Tool, ...]:
     """Raises Malformed with the tool's place."""
-    tools = (_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws))
-    return tuple(tool for tool in tools if tool is not None)
+    return tuple(_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws))
 
 
-def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool | None:
+def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
     try:
         function = _function(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -210,11 +199,10 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool | None:
 
 def _read_search(raw: Raw, path: str) -> WebSearch:
     tool = _search.read(raw, Losses(), path)
-    place = {} if tool.user_location is None else structs.asdict(tool.user_location)
     lost = {"blocked_domains": tool.blocked_domains, "response_inclusion": tool.response_inclusion}
     return WebSearch(
         tuple(tool.allowed_domains or ()),
-        {name: value for name, value in place.items() if value},
+        tool.user_location or UserLocation(),
         tool.max_uses,
         unsaid=tuple(name for name, value in lost.items() if value),
     )
@@ -227,15 +215,12 @@ def _write_search(search: WebSearch) -> Raw:
         tool["max_uses"] = search.max_uses
     if search.allowed:
         tool["allowed_domains"] = list(search.allowed)
-    if search.place:
-        tool["user_location"] = {"type": "approximate", **search.place}
+    if place := search.location.known:
+        tool["user_location"] = {"type": "approximate", **place}
     return Raw(jsonio.dumps(tool))
 
 
-def _parse_function(tool: Definition, path: str, losses: Losses) -> Tool | None:
-    if tool.defer_loading and tool.name == _SEARCH_PLACEHOLDER:
-        losses.drop(f"tools.{_SEARCH_PLACEHOLDER}")
-        return None
+def _parse_function(tool: Definition, path: str, losses: Losses) -> Tool:
     if not tool.name:
         raise Malformed(f"{path}.name", "expected at least one character")
     schema = jsonio.raw(tool.input_schema) if present(tool.input_schema) else EMPTY_SCHEMA
@@ -308,8 +293,7 @@ def _after(block: Opaque, offered: tuple[Tool, ...], losses: Losses) -> tuple[To
         return tuple(known for known in offered if known.name != tool.name)
     if tool.type == "tool_definition" and present(tool.definition):
         added = _parse_tool(tool.definition, "messages.tool_addition.definition", losses)
-        others = tuple(k for k in offered if added is None or k.name != added.name)
-        return others if added is None else (*others, added)
+        return (*(known for known in offered if known.name != added.name), added)
     return tuple(
         structs.replace(known, deferred=False) if known.name == tool.name else known
         for known in offered

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, Struct
 
 from gwproxy.translate.chat.wire import (
     Chosen,
@@ -17,11 +17,10 @@ from gwproxy.translate.chat.wire import (
     FunctionTool,
     JsonSchema,
     Kind,
-    Place,
     ResponseFormat,
     SearchWish,
 )
-from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice, WebSearch
+from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
@@ -83,9 +82,9 @@ def parse_function(function: FunctionDefinition) -> Tool:
 def parse_web_search(options: Raw) -> Tool:
     """`web_search_options`: a hosted tool that Chat writes outside of `tools`."""
     wish = _search.read(options, Losses(), _WEB_SEARCH)
-    place = None if wish.user_location is None else wish.user_location.approximate
+    location = None if wish.user_location is None else wish.user_location.approximate
     search = WebSearch(
-        place={k: v for k, v in structs.asdict(place or Place()).items() if v},
+        location=location or UserLocation(),
         unsaid=("search_context_size",) if wish.search_context_size else (),
     )
     native, dialect = jsonio.raw(options), Dialect.CHAT

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
+from gwproxy.translate.hub import UserLocation
+
 
 class Mark(Struct, forbid_unknown_fields=True):
     """`prompt_cache_breakpoint`, or the `cache_control` that some Chat clients send instead."""
@@ -190,15 +192,8 @@ class Chosen(Struct):
     name: str = ""
 
 
-class Place(Struct):
-    city: str | None = None
-    country: str | None = None
-    region: str | None = None
-    timezone: str | None = None
-
-
 class _Location(Struct):
-    approximate: Place | None = None
+    approximate: UserLocation | None = None
 
 
 class SearchWish(Struct):

@@ -30,8 +30,8 @@ from gwproxy.translate.passes.schema import EMPTY, normalise, parameters, wrap_a
 from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
-# Claude Code lists a tool of this name so that deferred loading stays switched on; it is there to
-# be never called.
+# Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
+# call ("Reserved placeholder"); without the search it would only tempt a model.
 _PLACEHOLDER: Final = "DeferredToolPlaceholder"
 # Moonshot's own tools, `$web_search`: declared without a schema and run by the upstream.
 _BUILTIN_MARK: Final = "$"
@@ -126,13 +126,16 @@ def show_deferred(request: Request, facts: DialectFacts, quirks: Quirks, losses:
     """
     if quirks.allow(facts.deferred) or not any(tool.deferred for tool in request.tools):
         return request
-    losses.emulate("tools.defer_loading")
-    shown = tuple(
-        structs.replace(tool, deferred=False) if tool.deferred else tool
-        for tool in request.tools
-        if not (tool.deferred and tool.name == _PLACEHOLDER)
-    )
-    return structs.replace(request, tools=shown)
+    shown = []
+    for tool in request.tools:
+        if not tool.deferred:
+            shown.append(tool)
+        elif tool.name == _PLACEHOLDER:
+            losses.drop(f"tools.{_PLACEHOLDER}")
+        else:
+            losses.emulate("tools.defer_loading")
+            shown.append(structs.replace(tool, deferred=False))
+    return structs.replace(request, tools=tuple(shown))
 
 
 def name_references(

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Raw, Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from gwproxy.translate.hub import WEB_SEARCH, Dialect, Tool, ToolChoice, WebSearch
+from gwproxy.translate.hub import WEB_SEARCH, Dialect, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
@@ -144,13 +144,6 @@ class Kind(Struct):
     execution: Any = None
 
 
-class _Place(Struct):
-    city: str | None = None
-    country: str | None = None
-    region: str | None = None
-    timezone: str | None = None
-
-
 class _Filters(Struct):
     allowed_domains: list[str] | None = None
 
@@ -159,7 +152,7 @@ class _SearchTool(Struct):
     """https://platform.openai.com/docs/guides/tools-web-search"""
 
     filters: _Filters | None = None
-    user_location: _Place | None = None
+    user_location: UserLocation | None = None
     search_context_size: str | None = None
     search_content_types: list[str] | None = None
     external_web_access: bool | None = None
@@ -216,13 +209,12 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
 
 
 def _read_search(tool: _SearchTool) -> WebSearch:
-    place = {} if tool.user_location is None else asdict(tool.user_location)
     filters = tool.filters or _Filters()
     kinds = tool.search_content_types or ()
     lost = {"search_context_size": tool.search_context_size, "search_content_types": kinds}
     return WebSearch(
         tuple(filters.allowed_domains or ()),
-        {name: value for name, value in place.items() if value},
+        tool.user_location or UserLocation(),
         cached=tool.external_web_access is False,
         unsaid=tuple(name for name, value in lost.items() if value),
     )
@@ -232,8 +224,8 @@ def _write_search(search: WebSearch) -> dict[str, Any]:
     tool: dict[str, Any] = {"type": WEB_SEARCH}
     if search.allowed:
         tool["filters"] = {"allowed_domains": list(search.allowed)}
-    if search.place:
-        tool["user_location"] = {"type": "approximate", **search.place}
+    if place := search.location.known:
+        tool["user_location"] = {"type": "approximate", **place}
     return tool
 
 
