@@ -22,7 +22,7 @@ from gwproxy.translate.wire.jsonio import NotJson
 from support.bridges import bridge_of
 from support.golden import FIXTURES
 from support.hostile import ANY, FRAGMENTS
-from support.mutated import mutated
+from support.mutated import mutated, with_odd_member
 from support.requests import SURFACES, conversations, requests
 from support.sending import sent
 
@@ -169,16 +169,36 @@ ASKED = {
 }
 
 
+OPEN_HOST: dict[str, Any] = dict.fromkeys(
+    ["hosted_tools", "tool_extras", "tool_references", "cache_marks"], True
+)
+STRICT_HOST: dict[str, Any] = {
+    **dict.fromkeys(["custom_tools", "namespaces", "client_tools", "added_tools"], False),
+    **dict.fromkeys(["agent_items", "compaction", "tool_media", "safeguards"], False),
+    "json_schema": "prompt",
+    "text_parts": "plain",
+    "mid_system": "wrap",
+    "system_role": "system",
+    "call_signature": "s",
+    "max_tokens_field": "max_completion_tokens",
+}
+
+
 @every_dialect
-@settings(untimed, max_examples=150)
+@settings(untimed, max_examples=300)
 @given(data=st.data())
 def test_a_request_of_odd_bytes_is_sent_or_refused_with_words(
     dialect: Dialect, data: st.DataObject
 ) -> None:
     """On every way, relayed or translated; nothing else comes out of it."""
-    body = data.draw(mutated(ASKED[dialect]))
+    if data.draw(st.booleans()):
+        body = data.draw(mutated(ASKED[dialect]))
+    else:
+        whole = json.loads(data.draw(st.sampled_from(ASKED[dialect])))
+        body = json.dumps(data.draw(with_odd_member(whole))).encode()
     upstream = data.draw(st.sampled_from(DIALECTS))
-    quirks = Quirks(rebuild=data.draw(st.booleans()))
+    host = data.draw(st.sampled_from([{}, OPEN_HOST, STRICT_HOST]))
+    quirks = Quirks(**host, rebuild=data.draw(st.booleans()))
     try:
         head = request_head(body)
         bridge = bridge_of(dialect, upstream, quirks, stream=head.stream, asked=head.model)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -27,3 +29,28 @@ def mutated(draw: st.DrawFn, corpus: Sequence[bytes]) -> bytes:
         put = (b"", token, piece + token + piece, piece[::-1])[kind]
         data = data[:at] + put + rest
     return data
+
+
+_ODD: tuple[Any, ...] = (None, "a", "", 1, 1.5, True, [], {}, [1], [None], {"type": 1})
+
+
+@st.composite
+def with_odd_member(draw: st.DrawFn, value: Any) -> Any:
+    """A JSON object with something else at one place in it."""
+    copied = json.loads(json.dumps(value))
+    *way, last = draw(st.sampled_from(_places(copied)))
+    holder = copied
+    for step in way:
+        holder = holder[step]
+    holder[last] = draw(st.sampled_from(_ODD))
+    return copied
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    steps: Any = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    inner = [place for step, one in steps for place in _places(one, (*path, step))]
+    return [path, *inner] if path else inner

@@ -14,6 +14,7 @@ from gwproxy.translate.quirks import Quirks
 from support.bridges import bridge_of
 from support.chat_grammar import collect
 from support.generated import JSON_VALUES, TEXTS
+from support.mutated import with_odd_member
 from support.responses_grammar import events
 
 A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
@@ -238,27 +239,6 @@ def test_half_a_call_is_none_whatever_the_form_becomes() -> None:
     assert "response.output_item.done" not in [event["type"] for event in told]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    steps: Any = ()
-    if isinstance(value, dict):
-        steps = value.items()
-    elif isinstance(value, list):
-        steps = enumerate(value)
-    inner = [place for step, one in steps for place in places(one, (*path, step))]
-    return [path, *inner] if path else inner
-
-
-def odd(data: st.DataObject, value: Any) -> Any:
-    """`value` with something else at one place."""
-    copied = json.loads(json.dumps(value))
-    *way, last = data.draw(st.sampled_from(places(copied)))
-    holder = copied
-    for step in way:
-        holder = holder[step]
-    holder[last] = data.draw(st.sampled_from([None, "a", 1, 1.5, True, [], {}, [1], {"a": 1}, ""]))
-    return copied
-
-
 @EVERY_DIALECT
 @given(data=st.data())
 @settings(max_examples=150)
@@ -267,7 +247,9 @@ def test_what_makes_no_sense_in_an_answer_whose_form_changes_breaks_nothing(
 ) -> None:
     lines = [line for line in made(dialect).splitlines() if line.startswith(b"data: {")]
     number = data.draw(st.integers(0, len(lines) - 1))
-    lines[number] = b"data: " + json.dumps(odd(data, json.loads(lines[number][6:]))).encode()
+    lines[number] = (
+        b"data: " + json.dumps(data.draw(with_odd_member(json.loads(lines[number][6:])))).encode()
+    )
     collector = bridge_of(dialect, dialect, Quirks(), stream=False, streams=True)
     collector.request(REQUESTS[dialect] % b"false")
     collecting = collector.collect()
@@ -276,5 +258,5 @@ def test_what_makes_no_sense_in_an_answer_whose_form_changes_breaks_nothing(
     bridge = bridge_of(dialect, dialect, Quirks(), stream=True, streams=False)
     bridge.request(REQUESTS[dialect] % b"true")
     stream = bridge.stream()
-    stream.whole(json.dumps(odd(data, ANSWERS[dialect])).encode())
+    stream.whole(json.dumps(data.draw(with_odd_member(ANSWERS[dialect]))).encode())
     assert stream.over

@@ -266,3 +266,15 @@ def test_messages_is_told_in_words_what_responses_found() -> None:
     said = json.dumps(body["messages"])
     assert '[web_search \\"cats\\"]\\n- https://a.test/' in said
     assert "server_tool_use" not in said
+
+
+@pytest.mark.parametrize("name", [None, 1, [], {}])
+def test_a_call_of_no_name_is_no_search(name: object) -> None:
+    odd = {"type": "server_tool_use", "id": "srvtoolu_1", "name": name, "input": {"query": "q"}}
+    turns = [
+        {"role": "user", "content": "cats?"},
+        {"role": "assistant", "content": [odd, {"type": "text", "text": "a"}]},
+        {"role": "user", "content": "more"},
+    ]
+    _, body = bridged(A, R, messages(BASH, messages=turns))
+    assert "web_search_call" not in json.dumps(body)

@@ -99,7 +99,7 @@ class _Speller:
         """A list of texts as one string; with anything else in it, as it came."""
         try:
             parts = _parts(content)
-            kinds = {jsonio.loads(bytes(part["type"])) for part in parts}
+            kinds = {get_string(jsonio.loads(bytes(part["type"])), "type") for part in parts}
             if not kinds or not kinds <= _WORDS:
                 return content
             texts = [get_string(jsonio.loads(bytes(part["text"])), "text") for part in parts]

@@ -32,6 +32,8 @@ def test_raw_json_keeps_its_spelling() -> None:
     raw = b'{"a":1.10,"b":12345678901234567890123,"c":1E5,"d":"\\u00e9\\ud83d\\ude00"}'
     assert jsonio.raw(raw).encode() == raw
     assert jsonio.raw(b'{"a":"\\ud83d"}') == '{"a":"\ufffd"}'
+    assert jsonio.raw(b'{"a":"\xff"}') == '{"a":"\ufffd"}', "msgspec looks into no Raw"
+    assert jsonio.raw(b'{"a":"\xff\\ud83d"}') == '{"a":"\ufffd\ufffd"}'
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def _search(kind: str, value: dict[str, Any], asked: MutableMapping[str, Search]
     """What other dialects can say too of a web search, or of a page read that another dialect's
     upstream reported as one. Pages that Anthropic's own tool has fetched have words."""
     if kind == "server_tool_use":
-        tool, given, name = value.get("name"), value.get("input"), value.get("id")
+        tool, given, name = str(value.get("name")), value.get("input"), value.get("id")
         if tool not in _MEMBERS or not isinstance(given, dict) or not isinstance(name, str):
             return None
         words = given.get(_MEMBERS[tool])

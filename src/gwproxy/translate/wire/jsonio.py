@@ -123,14 +123,17 @@ def join_halves(text: str) -> tuple[str, str]:
 
 
 def raw(value: msgspec.Raw | bytes | str) -> str:
-    """Raw JSON as text, for `Call.arguments` and `Tool.schema`, with no broken surrogates in it."""
+    """Raw JSON as text, for `Call.arguments` and `Tool.schema`, with no broken characters in it."""
     data = value.encode() if isinstance(value, str) else bytes(value)
+    found = data.decode("utf-8", "replace")
+    if "\ufffd" in found:
+        data = found.encode()
     if _ESCAPED_SURROGATE.search(data) is not None:
         try:
             msgspec.json.decode(data)
         except msgspec.DecodeError:
             return _ascii(json.loads(data)).decode()
-    return data.decode()
+    return found
 
 
 def one_line(value: msgspec.Raw | bytes | str) -> str:
