@@ -260,3 +260,12 @@ def test_what_makes_no_sense_in_an_answer_whose_form_changes_breaks_nothing(
     stream = bridge.stream()
     stream.whole(json.dumps(data.draw(with_odd_member(ANSWERS[dialect]))).encode())
     assert stream.over
+
+
+def test_a_model_that_is_no_text_becomes_the_one_that_the_client_asked_for() -> None:
+    """Only Chat answers are read so leniently; the others are then no answers."""
+    bridge = bridge_of(C, C, Quirks(), stream=False, streams=False)
+    bridge.request(REQUESTS[C] % b"false")
+    answer = bridge.reply(json.dumps({**COMPLETION, "model": 1.5}).encode())
+    assert isinstance(answer, bytes)
+    assert json.loads(answer) == COMPLETION

@@ -133,7 +133,10 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
     body = expected.restored(body)
     if tally.model in ("", asked):
         return body
-    return replace_model(body, asked)
+    try:
+        return replace_model(body, asked)
+    except jsonio.NotJson:  # a model that is no text was read as one
+        return splice.with_member(body, "model", jsonio.text(asked))
 
 
 class _Hearing:
