@@ -74,27 +74,26 @@ def _targets(asked: Asked) -> list[tuple[Target, bool]]:
         for client in clients
         for scope in ((asked.scope,) if asked.scope else client.SCOPES)
     }
-    recorded = [
-        target
-        for target, _ in change.claimed_targets()
-        if target.client in names and (asked.everything or _is_meant(target, files, asked))
-    ]
+    claimed = [target for target, _ in change.claimed_targets() if target.client in names]
+    here = [target for target in claimed if asked.everything or _is_here(target, files)]
+    recorded = here or [target for target in claimed if _was_moved(target, files, asked)]
     known = {target.file for target in recorded}
     asked_for = [client.target(asked.scope or "user", places) for client in clients]
     others = [target for target in asked_for if target.file not in known]
     return [(each, True) for each in recorded] + [(each, False) for each in others]
 
 
-def _is_meant(target: Target, files: Mapping[tuple[str, str], Path], asked: Asked) -> bool:
-    """Whether a file on record is the one of its scope, or was when it was written: another name
-    in its folder may have come to count since (`opencode.jsonc`), or a variable moved it."""
-    if target.file in files.values():
-        return True
+def _is_here(target: Target, files: Mapping[tuple[str, str], Path]) -> bool:
+    """Whether a file on record is the one of its scope, or beside it: another name in its folder
+    may have come to count since (`opencode.jsonc`)."""
     file = files.get((target.client, target.scope))
-    if file is None:
-        return False
-    at_home = target.scope == "user" and target.file.is_relative_to(asked.places.home)
-    return at_home or target.file.parent == file.parent
+    return target.file in files.values() or (file is not None and target.file.parent == file.parent)
+
+
+def _was_moved(target: Target, files: Mapping[tuple[str, str], Path], asked: Asked) -> bool:
+    """Whether a file on record was the one of its scope, before a variable moved that."""
+    asked_for = target.scope == "user" and (target.client, target.scope) in files
+    return asked_for and target.file.is_relative_to(asked.places.home)
 
 
 def _say_what_else_there_is(asked: Asked, output: Output) -> None:

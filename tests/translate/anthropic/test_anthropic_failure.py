@@ -109,6 +109,17 @@ def test_what_is_rendered_is_read_again(kind: FailureKind) -> None:
     assert again.message == "in the upstream's words"
 
 
+@pytest.mark.parametrize("said", ["invalid x-api-key", "X-API-Key is wrong"])
+def test_words_that_would_hide_all_others_are_said_otherwise(said: str) -> None:
+    refused = Failure(FailureKind.AUTHENTICATION, f"{said} (which key)", 400, upstream_status=401)
+    told = failure.error_object(refused, "r")["error"]["message"]
+    assert "x-api-key" not in told.lower()
+    assert "API key" in told
+    assert "(which key)" in told
+    ours = Failure(FailureKind.AUTHENTICATION, said, 401)
+    assert failure.error_object(ours, "r")["error"]["message"] == said
+
+
 def test_a_refused_key_is_read_again_by_the_header_beside_it() -> None:
     told = failure.render(Failure(FailureKind.AUTHENTICATION, "no such key", 400), "req_7")
     again = complaints.failure(told[0], {complaints.UPSTREAM_STATUS: "401"}, told[1])

@@ -8,6 +8,7 @@ https://docs.claude.com/en/api/errors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ _TYPES: Final[Mapping[FailureKind, str]] = {
 # Of a provider that refuses our key, which is no 401 (`complaints`). Claude Code repeats a 400 of
 # any other type five times, each time without another of its features (seen with 2.1.330).
 _KEY_OF_OURS: Final = "billing_error"
+# These words have it show "Please run /login" in place of all others, whatever the status is (seen
+# with 2.1.330): Anthropic's own for a wrong key.
+_LOGIN_WORDS: Final = re.compile("x-api-key", re.IGNORECASE)
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
@@ -47,6 +51,8 @@ def error_object(failure: Failure, request_id: str) -> dict[str, Any]:
     """The envelope, for bodies and for `event: error`."""
     message = _overflow(failure) if failure.kind is FailureKind.CONTEXT else failure.message
     ours = failure.kind is FailureKind.AUTHENTICATION and failure.status != 401
+    if ours:
+        message = _LOGIN_WORDS.sub("API key", message)
     return {
         "type": "error",
         "error": {"type": _KEY_OF_OURS if ours else _TYPES[failure.kind], "message": message},
