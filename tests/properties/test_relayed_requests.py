@@ -7,7 +7,7 @@ the members out of the values, and prints both as the client would have.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +60,24 @@ def relayed(dialect: Dialect, body: bytes, *patterns: str, **told: Any) -> bytes
 
 
 def less(value: Any, steps: Steps) -> Any:
-    """`value` without what `steps` lead to."""
+    """`value` without what `steps` lead to, and without the objects in which nothing else was."""
+    gone = without(value, steps, lambda _: True)
+    if gone == value or len(steps) < 2 or steps[-2] is None:
+        return gone
+    return without(gone, steps[:-1], lambda shell: shell == {})
+
+
+def without(value: Any, steps: Steps, goes: Callable[[Any], bool]) -> Any:
     if not steps:
         return value
     step, *rest = steps
     if step is None:
-        return [less(one, tuple(rest)) for one in value] if isinstance(value, list) else value
+        return [without(x, tuple(rest), goes) for x in value] if isinstance(value, list) else value
     if not isinstance(value, dict) or step not in value:
         return value
     if rest:
-        return {**value, step: less(value[step], tuple(rest))}
-    return {name: one for name, one in value.items() if name != step}
+        return {**value, step: without(value[step], tuple(rest), goes)}
+    return {name: one for name, one in value.items() if name != step or not goes(one)}
 
 
 def grown(value: Any, steps: Steps, member: Any) -> Any:

@@ -41,7 +41,7 @@ _LONGEST_ITEM_ID: Final = 128
 """Ids have some fifty characters; a client may send anything for one."""
 
 _SCHEMA: Final = Schema(
-    1,
+    2,
     """
 CREATE TABLE conversations (
     id TEXT PRIMARY KEY,
@@ -55,7 +55,8 @@ CREATE TABLE responses (
     maker TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
     response BLOB NOT NULL,
-    given BLOB NOT NULL
+    given BLOB NOT NULL,
+    shared INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX responses_by_conversation ON responses (conversation, size_bytes);
 CREATE TABLE items (
@@ -64,10 +65,12 @@ CREATE TABLE items (
 ) WITHOUT ROWID;
 CREATE INDEX items_by_response ON items (response_id);
 """,
+    # 0.1.0 had no upstream keep a response.
+    upgrades=("ALTER TABLE responses ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",),
 )
 
 _COLUMNS: Final = (
-    "responses.id, conversation, previous_id, maker, responses.response, responses.given"
+    "responses.id, conversation, previous_id, maker, responses.response, responses.given, shared"
 )
 _CHAIN: Final = f"""
 WITH RECURSIVE chain (turns, total_bytes, id, before) AS (
@@ -107,11 +110,12 @@ class Database(storage.OpenFile):
             )
             self._execute(
                 "INSERT INTO responses VALUES "
-                "(:id, :conversation, :previous, :maker, :size, :response, :given)",
+                "(:id, :conversation, :previous, :maker, :size, :response, :given, :shared)",
                 id=kept.id,
                 conversation=kept.conversation,
                 previous=kept.previous_id,
                 maker=kept.maker,
+                shared=kept.shared,
                 size=kept.size_bytes,
                 response=kept.response,
                 given=b"[" + b",".join(kept.given) + b"]",
@@ -237,11 +241,11 @@ def purge(path: Path, before_s: float = math.inf) -> int:
 
 
 def _read(row: tuple[Any, ...]) -> Kept:
-    response_id, conversation, previous_id, maker, response, given = row
+    response_id, conversation, previous_id, maker, response, given, shared = row
     found = record.read(response)
     output = found.output if found is not None else ()
     own = tuple(state.items(b'{"input":' + given + b"}"))
-    return Kept(response_id, conversation, previous_id, maker, response, own, output)
+    return Kept(response_id, conversation, previous_id, maker, response, own, output, bool(shared))
 
 
 def _items(kept: Kept) -> dict[str, bytes]:

@@ -91,13 +91,18 @@ class Turn:
         past = turn._past = await turn._recall(wished) if turn._leans else _NOTHING
         if past is None:
             return turn  # another's memory: the upstream knows it, or will say that it does not
-        if past.chain and setting.conversations.owns(past.chain[-1].id):
+        if past.chain and turn._is_ours_alone(past.chain[-1]):
             turn._trusts = False
         if turn._trusts:
             await turn._off_the_loop(lambda: turn._copy(past))
         elif turn._leans or (wished.store and setting.keeps):
             await turn._off_the_loop(lambda: turn._resolve(past))
         return turn
+
+    def _is_ours_alone(self, last: Kept) -> bool:
+        """Whether the upstream that made it does not keep it."""
+        made_here = last.maker == self._setting.maker
+        return (made_here and not last.shared) or self._setting.conversations.owns(last.id)
 
     @property
     def other_makers(self) -> Sequence[str]:
@@ -263,6 +268,7 @@ class Turn:
             response=found.restated(self._id, store=True, previous_response_id=previous),
             given=self._given,
             output=found.output,
+            shared=self._trusts,
         )
         conversations = self._setting.conversations
         if not self._trusts:
