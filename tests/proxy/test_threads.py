@@ -9,17 +9,18 @@ import pytest
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.threads import off_the_loop
 
-LIMITS = Limits(thread_bytes=1_000_000, thread_objects=3_000)
+LIMITS = Limits(thread_bytes=2_000_000, thread_objects=3_000)
 MESSAGE = b'{"role":"user","content":"x"},'
 
 
 @pytest.mark.parametrize(
     ("body", "is_long"),
     [
-        (b"x" * 999_999, False),
-        (b"x" * 1_000_000, True),
-        (MESSAGE * 2_999 + b" " * 200_000, False),
-        (MESSAGE * 3_000 + b" " * 200_000, True),
+        (b"x" * 1_999_999, False),
+        (b"x" * 2_000_000, True),
+        (MESSAGE * 1_500 + b" " * 200_000, False),
+        (MESSAGE * 6_000 + b" " * 200_000, True),
+        (b" " * 400_000 + MESSAGE * 20_000, True),
         (b"{" * 3_000, False),
     ],
 )

@@ -12,6 +12,7 @@ a refusal teaches better than a guess (`known_to_refuse`, `Quirks.decided`).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
@@ -398,8 +399,14 @@ class Quirks:
         """The same for one exchange, where nobody knows of extras: what a client says in the
         upstream's own dialect (`own`) goes as it came, and nothing that it cannot have meant is put
         into another one."""
-        unknown = {name: own for name in _EXTRAS if getattr(self, name) is None}
-        return replace(self, **cast(Any, unknown)) if unknown else self
+        return _decided(self, own=own)
+
+
+@functools.lru_cache(maxsize=64)
+def _decided(quirks: Quirks, *, own: bool) -> Quirks:
+    """Kept: profiles are few, and a copy of so many fields costs more than to look it up."""
+    unknown = {name: own for name in _EXTRAS if getattr(quirks, name) is None}
+    return replace(quirks, **cast(Any, unknown)) if unknown else quirks
 
 
 _EXTRAS: Final = ("adaptive_thinking", "tool_extras", "tool_references", "cache_marks")

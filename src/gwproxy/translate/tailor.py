@@ -53,22 +53,25 @@ def has_to_be_rebuilt(
 ) -> bool:
     """Whether no edit makes of `body` what its host is known to take. A dialect that `flattens`
     sees to hosted tools by itself. Raises NotJson."""
-    if _limits_stops(quirks):
+    if _limits_stops(quirks) and b'"stop' in body:
         stops = tuple(s for path in _STOPS for _, value in found(body, path) if (s := _text(value)))
         if stops and not takes_stops(stops, facts, quirks):
             return True
     if known_to_refuse(quirks.documents) and _has_document(body, settings):
         return True
-    tools = [text for _, text in found(body, _TOOLS)]
     hosted = known_to_refuse(quirks.hosted_tools) and not flattens
-    if hosted and any(map(_is_hosted, tools)):
-        return True
     extras = (
         _EXTRAS if known_to_refuse(quirks.tool_extras) and facts.strict == "tool_extras" else ()
     )
+    fitted = quirks.tool_names != "open" or quirks.schema != "open" or bool(quirks.max_tools)
+    if not (hosted or extras or fitted):
+        return False  # nobody has to look for the tools behind megabytes of messages
+    tools = [text for _, text in found(body, _TOOLS)]
+    if hosted and any(map(_is_hosted, tools)):
+        return True
     if any(has(text, (name,)) for text in tools for name in extras):
         return True
-    if quirks.tool_names == "open" and quirks.schema == "open" and not quirks.max_tools:
+    if not fitted:
         return False
     if quirks.max_tools and len(tools) > quirks.max_tools:
         return True
