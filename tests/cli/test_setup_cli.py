@@ -369,6 +369,9 @@ def test_a_default_model_stays_unless_asked(settings: Path, home: Path, command:
 # A Codex that asks the provider of its overrides, as the real one does, and nothing else.
 _CODEX = """
 import json, os, re, sys, urllib.error, urllib.request
+if "debug" in sys.argv:
+    print(json.dumps({"models": [{"slug": "its-own"}]}))
+    sys.exit()
 url = re.search(r'base_url="([^"]+)"', " ".join(sys.argv))[1]
 with open(os.environ["CODEX_HOME"] + "/../asked", "a") as file:
     print(sorted(os.environ), file=file)
@@ -398,13 +401,14 @@ def codex(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_codex_is_asked_once_for_its_own_prompt_and_told_no_key(
     codex: Path, tmp_path: Path, gwproxy_home: Path
 ) -> None:
-    assert [prompt_of("codex") for _ in range(2)] == ["Be a good coder."] * 2
+    assert [prompt_of("codex", "m") for _ in range(2)] == ["Be a good coder."] * 2
+    assert prompt_of("codex", "its-own") == "", "of that it has an entry, with tools of its own"
     asked = (tmp_path / "asked").read_text()
     assert asked.count("CODEX_HOME") == 1
     assert "SECRET_API_KEY" not in asked
     codex.write_text(f"#!{sys.executable}\nraise SystemExit(3)")
-    assert prompt_of("codex") == "", "another program says something else"
-    assert prompt_of("no-such-codex") == ""
+    assert prompt_of("codex", "m") == "", "another program says something else"
+    assert prompt_of("no-such-codex", "m") == ""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a script is no program there")

@@ -3,7 +3,8 @@
 A list of models for Codex must bring the prompt of each. It is Codex's to say what that is, and
 changes with it: so it is started once, in an empty folder, with a model that nobody has and a
 provider that is a listener of ours. What it asks there is heard and refused; nothing goes further.
-Takes about a second, and is kept until the program changes.
+Takes about a second, and is kept until the program changes. A model that Codex knows by itself is
+left to it: its own entry has tools and a prompt of that model.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _NEEDED: Final = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG")
 """Of the environment; no key is among them."""
 
 
-def prompt_of(program: str) -> str:
-    """The prompt, or "" where `program` is not here or does not say it. Never raises."""
+def prompt_of(program: str, model: str) -> str:
+    """The prompt for `model`; "" where `program` is not here, does not say it, or knows the model.
+    Never raises."""
     found = shutil.which(program)
     if found is None:
         return ""
@@ -39,11 +41,12 @@ def prompt_of(program: str) -> str:
         file = Path(found).resolve()
         status = file.stat()
         stamp = [str(file), status.st_mtime_ns, status.st_size]
-        prompt = _kept(stamp)
-        if not prompt and (prompt := _asked(found)):
-            content = json.dumps({"program": stamp, "prompt": prompt}).encode()
-            paths.write_private_file(_file(), content)
-        return prompt
+        told = _kept(stamp)
+        if told is None:
+            told = {"program": stamp, "prompt": _asked(found), "knows": _known_to(found)}
+            if told["prompt"]:
+                paths.write_private_file(_file(), json.dumps(told).encode())
+        return "" if model in told["knows"] else str(told["prompt"])
     except (OSError, ConfigError):
         return ""
 
@@ -52,13 +55,41 @@ def _file() -> Path:
     return paths.state_dir() / "codex-prompt.json"
 
 
-def _kept(stamp: list[Any]) -> str:
+def _kept(stamp: list[Any]) -> dict[str, Any] | None:
     try:
         with paths.open_regular(_file()) as file:
-            known = json.loads(file.read(_MOST_BYTES))
-        return str(known["prompt"]) if known["program"] == stamp else ""
+            told = json.loads(file.read(_MOST_BYTES))
+        well = told["program"] == stamp and isinstance(told["knows"], list) and told["prompt"]
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return None
+    return dict(told) if well else None
+
+
+def _known_to(program: str) -> list[str]:
+    """The models that the program brings an entry for."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = _run([program, "debug", "models", "--bundled"], folder)
+    try:
+        return [str(entry["slug"]) for entry in json.loads(listed)["models"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _run(command: list[str], folder: str) -> bytes:
+    """What `command` says on stdout, in an empty folder and with no key in its environment."""
+    environ = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env={**environ, "HOME": folder, "CODEX_HOME": folder, "NO_PROXY": "127.0.0.1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_PATIENCE_S,
+            check=False,
+        ).stdout
+    return b""
 
 
 def _asked(program: str) -> str:
@@ -66,18 +97,7 @@ def _asked(program: str) -> str:
         provider = f'{{name="x",base_url="{url}",wire_api="responses",request_max_retries=0}}'
         settings = (f"model_providers.x={provider}", 'model_provider="x"', f'model="{_MODEL}"')
         flags = [word for setting in settings for word in ("-c", setting)]
-        environ = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [program, "exec", "--skip-git-repo-check", *flags, "hello"],
-                cwd=folder,
-                env={**environ, "HOME": folder, "CODEX_HOME": folder, "NO_PROXY": "127.0.0.1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_PATIENCE_S,
-                check=False,
-            )
+        _run([program, "exec", "--skip-git-repo-check", *flags, "hello"], folder)
         return next(filter(None, map(_prompt_in, heard)), "")
 
 

@@ -166,10 +166,10 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
 
 
 def with_prompt(endpoint: Endpoint, client: Client | None) -> Endpoint:
-    """`endpoint` with what Codex tells a model that it does not know, for Codex."""
+    """`endpoint` with what Codex tells its model, for Codex and a model that it does not know."""
     if client is not CLIENTS[codex.NAME]:
         return endpoint
-    return replace(endpoint, tool_prompt=prompt_of(codex.PROGRAM))
+    return replace(endpoint, tool_prompt=prompt_of(codex.PROGRAM, endpoint.profile.model))
 
 
 def past_web_proxies(endpoint: Endpoint, places: Places) -> Endpoint:
