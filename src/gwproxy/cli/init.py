@@ -12,7 +12,16 @@ from typing import Annotated, Final
 
 import typer
 
-from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, QuietFlag, YesFlag
+from gwproxy.cli.options import (
+    MODEL_METAVAR,
+    KeyCommand,
+    KeyEnv,
+    KeyFile,
+    KeyStdin,
+    NoKey,
+    QuietFlag,
+    YesFlag,
+)
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import KeyringError, UsageError
 from gwproxy.profiles.presets import PRESETS
@@ -50,19 +59,11 @@ def init(
     model: Annotated[
         str | None, typer.Option("--model", metavar=MODEL_METAVAR, help="The model to ask for.")
     ] = None,
-    key_stdin: Annotated[
-        bool, typer.Option("--key-stdin", help="Read the key from stdin.")
-    ] = False,
-    key_env: Annotated[
-        str | None, typer.Option("--key-env", metavar="VAR", help="The variable with the key.")
-    ] = None,
-    key_command: Annotated[
-        str | None, typer.Option("--key-command", metavar="CMD", help="A command printing it.")
-    ] = None,
-    key_file: Annotated[
-        str | None, typer.Option("--key-file", metavar=PATH_METAVAR, help="A 0600 file with it.")
-    ] = None,
-    no_key: Annotated[bool, typer.Option("--no-key", help="The provider asks for none.")] = False,
+    key_stdin: KeyStdin = False,
+    key_env: KeyEnv = None,
+    key_command: KeyCommand = None,
+    key_file: KeyFile = None,
+    no_key: NoKey = False,
     tools: Annotated[
         list[str] | None,
         typer.Option("--tool", metavar="TOOL", help="Set up this one, not those that are here."),

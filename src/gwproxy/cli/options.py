@@ -33,3 +33,16 @@ ProfileOption = Annotated[
         "--profile", "-p", metavar=PROFILE_METAVAR, help="This profile, not the default one."
     ),
 ]
+
+# Where the key of a new profile is to be.
+KeyStdin = Annotated[bool, typer.Option("--key-stdin", help="Read the key from stdin.")]
+KeyEnv = Annotated[
+    str | None, typer.Option("--key-env", metavar="VAR", help="The variable with the key.")
+]
+KeyCommand = Annotated[
+    str | None, typer.Option("--key-command", metavar="CMD", help="A command printing it.")
+]
+KeyFile = Annotated[
+    str | None, typer.Option("--key-file", metavar=PATH_METAVAR, help="A 0600 file with it.")
+]
+NoKey = Annotated[bool, typer.Option("--no-key", help="The provider asks for none.")]

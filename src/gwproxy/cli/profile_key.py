@@ -18,7 +18,18 @@ import typer
 
 from gwproxy import paths
 from gwproxy.cli.hints import tool_here, warn_of_window
-from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, ProfileName, QuietFlag
+from gwproxy.cli.options import (
+    MODEL_METAVAR,
+    PATH_METAVAR,
+    JsonFlag,
+    KeyCommand,
+    KeyEnv,
+    KeyFile,
+    KeyStdin,
+    NoKey,
+    ProfileName,
+    QuietFlag,
+)
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.profile_questions import ask_missing, preset_of
 from gwproxy.errors import ConfigError, CredentialError, KeyringError, UsageError
@@ -82,19 +93,11 @@ def add(
         list[str] | None,
         typer.Option("--quirk", metavar="NAME[=VALUE]", help="See gwproxy profile show --all."),
     ] = None,
-    key_stdin: Annotated[
-        bool, typer.Option("--key-stdin", help="Read the key from stdin.")
-    ] = False,
-    key_env: Annotated[
-        str | None, typer.Option("--key-env", metavar="VAR", help="The variable with the key.")
-    ] = None,
-    key_command: Annotated[
-        str | None, typer.Option("--key-command", metavar="CMD", help="A command printing it.")
-    ] = None,
-    key_file: Annotated[
-        str | None, typer.Option("--key-file", metavar=PATH_METAVAR, help="A 0600 file with it.")
-    ] = None,
-    no_key: Annotated[bool, typer.Option("--no-key", help="The provider asks for none.")] = False,
+    key_stdin: KeyStdin = False,
+    key_env: KeyEnv = None,
+    key_command: KeyCommand = None,
+    key_file: KeyFile = None,
+    no_key: NoKey = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
