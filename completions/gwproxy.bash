@@ -60,6 +60,9 @@ _gwproxy() {
             /profile/forget) path=/profile/forget ;;
             /profile/rename) path=/profile/rename ;;
             /profile/remove) path=/profile/remove ;;
+            /config) path=/config ;;
+            /config/path) path=/config/path ;;
+            /config/edit) path=/config/edit ;;
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
@@ -120,6 +123,9 @@ _gwproxy() {
         /profile/forget:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /profile/rename:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /profile/remove:-*) _gwproxy_words "--yes --json --quiet --help"; return ;;
+        /config:-*) _gwproxy_words "--help"; return ;;
+        /config/path:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /config/edit:-*) _gwproxy_words "--quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
@@ -135,7 +141,7 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "init demo serve stop service run profile token setup test status logs doctor models usage translate replay purge explain completion" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile config token setup test status logs doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
@@ -145,6 +151,7 @@ _gwproxy() {
         /profile/forget:0) _gwproxy_profiles ;;
         /profile/rename:0) _gwproxy_profiles ;;
         /profile/remove:0) _gwproxy_profiles ;;
+        /config:0) _gwproxy_words "path edit" ;;
         /setup:0) _gwproxy_words "claude-code openclaw opencode codex" ;;
         /test:*) _gwproxy_profiles ;;
         /models:0) _gwproxy_profiles ;;

@@ -14,6 +14,7 @@ from gwproxy.cli.output import ENVELOPE_VERSION
 from support.cli import InProcess, Ran
 
 READING: dict[str, tuple[str, ...]] = {
+    "config path": ("config", "path"),
     "demo": ("demo",),
     "profile use": ("profile", "use", "up"),
     "profile set": ("profile", "set", "up", "model=other"),

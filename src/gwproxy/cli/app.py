@@ -76,6 +76,9 @@ COMMANDS: Final = (
         "profile", "gwproxy.cli.profile", "Add, list and change profiles and their keys.", _PROFILES
     ),
     CommandEntry(
+        "config", "gwproxy.cli.config", "Where config.toml is, and to edit it.", _PROFILES
+    ),
+    CommandEntry(
         "token", "gwproxy.cli.token", "Print the token that your tools present.", _PROFILES
     ),
     CommandEntry(
@@ -243,7 +246,7 @@ def _output_for(arguments: Sequence[str]) -> Output:
     names = {entry.name for entry in COMMANDS}
     words = [word for word in ours if not word.startswith("-")]
     command = words[0] if words and words[0] in names else ""
-    if command in ("profile", "service"):
+    if command in ("config", "profile", "service"):
         command = " ".join(words[:2])
     return Output(
         command=command,

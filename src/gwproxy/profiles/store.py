@@ -147,6 +147,27 @@ def parse(text: str, path: Path) -> Config:
     return _build(_parse_toml(text, path), path)
 
 
+def text() -> str:
+    """config.toml as it stands there, right or not; "" where there is none. Raises ConfigError."""
+    return _read(paths.config_file()).decode()
+
+
+def replace(after: str, before: str) -> Config:
+    """Write `after`, which a person made of `before`, and return what it means. Raises ConfigError,
+    also where the file says something else than `before` by now; then nothing was written."""
+    path = paths.config_file()
+    config = parse(after, path)
+    with paths.exclusive_lock("config"):
+        if _read(path) != before.encode():
+            raise ConfigError(
+                f"{path} was changed while you edited it",
+                why="another program, or another gwproxy, wrote to it",
+                hint="gwproxy config edit, and make your change again",
+            )
+        paths.write_private_file(path, after.encode())
+    return config
+
+
 def edit(change: Callable[[MutableMapping[str, Any]], None]) -> Config:
     """Apply `change` to the document of config.toml, write it, and return the new Config.
 
