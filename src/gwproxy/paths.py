@@ -131,9 +131,7 @@ def ensure_private_dir(path: Path) -> Path:
 def is_ours(status: os.stat_result) -> bool:
     """Whether a file is owned by us or by root. Root itself takes what it is given: in containers
     it looks after bind-mounted folders of other users."""
-    if os.name != "posix":
-        return True
-    return os.geteuid() == 0 or status.st_uid in (os.geteuid(), 0)
+    return sys.platform == "win32" or os.geteuid() == 0 or status.st_uid in (os.geteuid(), 0)
 
 
 def write_private_file(path: Path, content: bytes) -> None:

@@ -37,19 +37,20 @@ CLOSED_PROXY: Final[Mapping[str, str]] = MappingProxyType(
 
 def leave_the_network() -> Mapping[str, str]:
     """Leave it for good; returns the variables that clients need because we could not."""
-    if not sys.platform.startswith("linux"):
-        return CLOSED_PROXY
-    user, group = os.getuid(), os.getgid()
-    if not _unshare(_CLONE_NEWNET):
+    if sys.platform == "linux":
+        user, group = os.getuid(), os.getgid()
+        if _unshare(_CLONE_NEWNET):
+            _bring_loopback_up()
+            return NO_PROXY_NEEDED
         # Without root a user namespace comes first; it takes a process of one thread.
-        if not _unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
-            return CLOSED_PROXY
-        own = Path("/proc/self")
-        (own / "setgroups").write_text("deny")
-        (own / "uid_map").write_text(f"{user} {user} 1")
-        (own / "gid_map").write_text(f"{group} {group} 1")
-    _bring_loopback_up()
-    return NO_PROXY_NEEDED
+        if _unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
+            own = Path("/proc/self")
+            (own / "setgroups").write_text("deny")
+            (own / "uid_map").write_text(f"{user} {user} 1")
+            (own / "gid_map").write_text(f"{group} {group} 1")
+            _bring_loopback_up()
+            return NO_PROXY_NEEDED
+    return CLOSED_PROXY
 
 
 def _unshare(what: int) -> bool:
@@ -57,7 +58,8 @@ def _unshare(what: int) -> bool:
 
 
 def _bring_loopback_up() -> None:
-    import fcntl  # not there on Windows
+    assert sys.platform != "win32"
+    import fcntl
 
     request = struct.pack("16sh14x", b"lo", _IFF_UP)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -51,6 +52,9 @@ _KEPT_S: Final = 7 * 24 * 3600
 
 _SIGNAL_EXIT: Final = 128
 """What a shell adds to the number of the signal that ended a program."""
+
+_WAITID: Final = getattr(os, "waitid", None)
+"""Not there on Windows, nor on macOS before Python 3.13."""
 
 
 def register(app: typer.Typer) -> None:
@@ -239,12 +243,13 @@ def _signals_for(process: asyncio.subprocess.Process) -> Iterator[None]:
     def stop_along(number: int, frame: object) -> None:
         # A program that suspends itself stops alone; the shell, which waits for us, would not
         # give the terminal back.
-        with contextlib.suppress(ChildProcessError):
-            if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG):
-                os.kill(os.getpid(), signal.SIGSTOP)
+        if sys.platform != "win32" and _WAITID is not None:
+            with contextlib.suppress(ChildProcessError):
+                if _WAITID(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG):
+                    os.kill(os.getpid(), signal.SIGSTOP)
 
     handlers = dict.fromkeys(_FOR_THE_CHILD, leave) | dict.fromkeys(_PASSED_ON, pass_on)
-    if hasattr(os, "waitid"):
+    if _WAITID is not None:
         handlers["SIGCHLD"] = stop_along
     before = {}
     for name, handler in handlers.items():

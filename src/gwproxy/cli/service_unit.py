@@ -98,9 +98,10 @@ def service_here(
     for name in secret:
         del along[name]
     left_behind = (*secret, *(name for name in (TOKEN_VARIABLE,) if environ.get(name)))
-    if sys.platform == "darwin":
+    system: str = sys.platform  # what a type checker knows of it would hide the other systems
+    if system == "darwin":
         return replace(_launchd(along), left_behind=left_behind)
-    if sys.platform.startswith("linux") and shutil.which("systemctl"):
+    if system.startswith("linux") and shutil.which("systemctl"):
         return replace(_systemd(along, environ.get("XDG_CONFIG_HOME")), left_behind=left_behind)
     raise UsageError(
         "this system has no service manager that gwproxy knows",
@@ -172,7 +173,7 @@ def _launchd(along: Mapping[str, str]) -> Service:
             "Umask": 0o077,
         }
     )
-    domain = f"gui/{os.getuid()}"
+    domain = f"gui/{_user()}"
     end = ("launchctl", "bootout", f"{domain}/{LABEL}")
     return Service(
         manager="launchd",
@@ -189,6 +190,13 @@ def _launchd(along: Mapping[str, str]) -> Service:
         follow=("tail", "-n", "20", "-f", log),
         may_fail=frozenset({end}),
     )
+
+
+def _user() -> int:
+    user = 0
+    if sys.platform != "win32":  # where there is no launchd to ask
+        user = os.getuid()
+    return user
 
 
 def shown(command: Sequence[str]) -> str:

@@ -118,12 +118,11 @@ def entries(folder: Path) -> list[Path]:
 
 def refuse_unwritable(snapshot: Snapshot) -> None:
     """Raise ConfigError for a file that is not ours to change, before anybody is asked."""
-    if snapshot.owner is None or os.name != "posix":
-        return
-    user = os.geteuid()
-    if user not in (0, snapshot.owner[0]):
-        raise _refused(snapshot.path, f"{snapshot.real} belongs to another user", _WITHOUT_IT)
-    if not snapshot.mode & stat.S_IWUSR:
+    if sys.platform != "win32" and snapshot.owner is not None:
+        if os.geteuid() not in (0, snapshot.owner[0]):
+            raise _refused(snapshot.path, f"{snapshot.real} belongs to another user", _WITHOUT_IT)
+        if snapshot.mode & stat.S_IWUSR:
+            return
         # Also for root: somebody, or a tool such as Nix, has said so on purpose.
         if snapshot.path.is_symlink():
             why = f"it is a link to {snapshot.real}, which is read-only: another tool writes it"
@@ -225,12 +224,12 @@ def _make_folder(folder: Path) -> tuple[int, int] | None:
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.name != "posix":
-        return None
-    status = (missing[-1].parent if missing else folder).stat()
-    owner = (status.st_uid, status.st_gid)
-    for each in missing if os.geteuid() == 0 else ():
-        os.chown(each, *owner)
+    owner = None
+    if sys.platform != "win32":
+        status = (missing[-1].parent if missing else folder).stat()
+        owner = (status.st_uid, status.st_gid)
+        for each in missing if os.geteuid() == 0 else ():
+            os.chown(each, *owner)
     return owner
 
 
@@ -238,28 +237,25 @@ def _take_over(descriptor: int, snapshot: Snapshot, owner: tuple[int, int] | Non
     """mkstemp made it 0600 and ours: give it the owner, the access list with all other extended
     attributes, and the mode of the file that it replaces; to a new one, for root, its folder's
     `owner`."""
-    if os.name != "posix":
-        return
-    if snapshot.owner is None:
-        if owner is not None and os.geteuid() == 0:
-            os.fchown(descriptor, *owner)
-        return
-    if snapshot.owner != (os.geteuid(), os.getegid()):
-        with contextlib.suppress(PermissionError):  # a group that we are not in
-            os.fchown(descriptor, *snapshot.owner)
+    if sys.platform != "win32":
+        if snapshot.owner is None:
+            if owner is not None and os.geteuid() == 0:
+                os.fchown(descriptor, *owner)
+            return
+        if snapshot.owner != (os.geteuid(), os.getegid()):
+            with contextlib.suppress(PermissionError):  # a group that we are not in
+                os.fchown(descriptor, *snapshot.owner)
+        _take_attributes(descriptor, snapshot.real)
+        # Last: where there is an access list, its mask stands in the place of the group's rights.
+        os.fchmod(descriptor, snapshot.mode)
+
+
+def _take_attributes(descriptor: int, real: Path) -> None:
     if sys.platform == "linux":
-        for name in _attributes(snapshot.real):
-            with contextlib.suppress(OSError):  # one that only the kernel sets
-                os.setxattr(descriptor, name, os.getxattr(snapshot.real, name))
-    # Last: where there is an access list, its mask stands in the place of the group's rights.
-    os.fchmod(descriptor, snapshot.mode)
-
-
-def _attributes(real: Path) -> list[str]:
-    try:
-        return os.listxattr(real) if sys.platform == "linux" else []
-    except OSError:
-        return []  # a file system that has none
+        with contextlib.suppress(OSError):  # a file system that has none
+            for name in os.listxattr(real):
+                with contextlib.suppress(OSError):  # one that only the kernel sets
+                    os.setxattr(descriptor, name, os.getxattr(real, name))
 
 
 def _check_unchanged(snapshot: Snapshot) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -92,8 +91,6 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
 
 def _process_on(port: int) -> str:
     """`ollama, process 4711`, as far as this system tells its users."""
-    if sys.platform != "linux":
-        return ""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     if not inodes:
         return ""

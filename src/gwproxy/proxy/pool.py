@@ -26,6 +26,7 @@ import functools
 import math
 import re
 import select
+import sys
 from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
@@ -178,12 +179,14 @@ def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
     plain = None if transport is None else transport.get_extra_info("socket")
     if plain is None or plain.fileno() < 0:
         return False
-    if hasattr(select, "poll"):
+    if sys.platform == "win32":
+        ready: list[Any] = select.select([plain.fileno()], [], [], 0)[0]
+    else:
         # `select` itself stops at descriptor 1023.
         poll = select.poll()
         poll.register(plain.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([plain.fileno()], [], [], 0)[0])
+        ready = poll.poll(0)
+    return bool(ready)
 
 
 def _join(body: aiohttp.StreamReader) -> None:
