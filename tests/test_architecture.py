@@ -53,21 +53,21 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
         "loss_words", "wire.fields", "wire.jsonio", "wire.sse",
     },
     # What the shell keeps for the pure room, one file for each.
-    "proxy/headers.py": {"omittable"},
-    "proxy/images.py": {"passes.media"},
-    "proxy/passthrough.py": {"relay"},
-    "proxy/thoughts.py": {"passes.recall"},
-    "proxy/calibration.py": {"passes.tokens"},
-    "proxy/compaction.py": {"responses.compaction"},
-    "proxy/counters.py": {"losses", "passes.tokens"},
-    "proxy/counting.py": {"passes.tokens"},
-    "proxy/healing.py": {"errors.healing"},
-    "proxy/question.py": {"errors.healing"},
+    "proxy/upstream/headers.py": {"omittable"},
+    "proxy/upstream/images.py": {"passes.media"},
+    "proxy/queries/passthrough.py": {"relay"},
+    "proxy/records/thoughts.py": {"passes.recall"},
+    "proxy/queries/calibration.py": {"passes.tokens"},
+    "proxy/queries/compaction.py": {"responses.compaction"},
+    "proxy/queries/counters.py": {"losses", "passes.tokens"},
+    "proxy/queries/counting.py": {"passes.tokens"},
+    "proxy/exchange/healing.py": {"errors.healing"},
+    "proxy/exchange/question.py": {"errors.healing"},
     # Answers that a server remembers are a thing of Responses alone.
-    "proxy/conversations": {
-        "responses.kept.record", "responses.kept.replay",
-        "responses.kept.state",
+    "proxy/records/conversations": {
+        "responses.kept.record", "responses.kept.state",
     },
+    "proxy/queries/retrieval.py": {"responses.kept.replay"},
     "cli": {"dialect_facts", "registry", "quirks", "loss_words"},
     "cli/test.py": {"hub"},
     # The pure room on the command line: a body in, a body out.
@@ -105,14 +105,14 @@ NOT_PURE = {"open", "print", "input", "exec", "eval", "compile", "globals", "__i
 
 LIBRARIES: Mapping[str, Set[str]] = {
     "aiohttp": {"proxy", "simulator", "cli/replay.py"},
-    "backports": {"proxy/inbound.py"},
-    "compression": {"proxy/inbound.py"},
+    "backports": {"proxy/inbound/body.py"},
+    "compression": {"proxy/inbound/body.py"},
     "keyring": {"profiles/oskeyring.py"},
     "msgspec": {"translate", "proxy"},
     "multidict": {"proxy"},
     "platformdirs": {"paths.py"},
     "rich": {"cli"},
-    "sqlite3": {"proxy/storage.py"},
+    "sqlite3": {"proxy/records/storage.py"},
     "tomli_w": {"profiles/store.py"},
     "tomlkit": {"profiles/store.py"},
     "typer": {"cli", "__main__.py"},
@@ -157,6 +157,40 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "responses/kept": {"__init__", "record", "replay", "state"},
 }  # fmt: skip
+PROXY: Mapping[str, Set[str]] = {
+    "": {
+        "__init__", "app", "serving", "services", "live", "worker", "threads", "holder", "limits",
+        "log", "failures",
+    },
+    "inbound": {
+        "__init__", "listener", "connection", "guard", "endpoints", "body", "client_stream",
+        "answers",
+    },
+    "routing": {"__init__", "route", "health", "concurrency"},
+    "exchange": {"__init__", "failover", "exchange", "question", "healing", "ageing"},
+    "queries": {
+        "__init__", "counting", "counters", "calibration", "models", "usage", "status",
+        "passthrough", "compaction", "retrieval", "remote",
+    },
+    "upstream": {
+        "__init__", "client", "pool", "headers", "keys", "hints", "images", "sniff",
+        "surroundings",
+    },
+    "records": {"__init__", "storage", "captures", "said", "thoughts", "prices"},
+    "records/ledger": {"__init__", "entry", "database", "writer", "report"},
+    "records/conversations": {"__init__", "kept", "database", "store", "turn"},
+    "probe": {"__init__", "addresses", "asking", "gateway", "provider", "questions", "verdicts"},
+}  # fmt: skip
+# Which rooms of the proxy a room may know, beside what stands in its hall.
+MAY_KNOW_IN_PROXY: Mapping[str, Set[str]] = {
+    "inbound": {"upstream"},
+    "routing": set(),
+    "upstream": {"routing"},
+    "records": {"upstream"},
+    "exchange": {"inbound", "routing", "records", "upstream"},
+    "queries": {"inbound", "routing", "records", "upstream", "exchange"},
+    "probe": {"inbound", "routing", "upstream", "queries"},
+}
 LONGEST_FILE = 450
 LONGEST_FUNCTION = 60
 
@@ -191,6 +225,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 NODES = {path: list(ast.walk(tree)) for path, tree in TREES.items()}
 PURE = [path for path in FILES if path.relative_to(SOURCE).parts[0] == "translate"]
 PURE_PREFIX = "gwproxy.translate."
+PROXY_ROOMS = [path for path in FILES if (SOURCE / "proxy") in path.parent.parents]
 
 
 def name_of(path: Path) -> str:
@@ -467,12 +502,20 @@ def test_what_all_dialects_share_knows_none_of_them() -> None:
 # --- what can be held in mind ----------------------------------------------------------------
 
 
-def test_the_pure_room_holds_what_its_plan_says() -> None:
+@pytest.mark.parametrize(("room", "plan"), [("translate", LAYOUT), ("proxy", PROXY)])
+def test_a_room_holds_what_its_plan_says(room: str, plan: Mapping[str, Set[str]]) -> None:
     found: dict[str, set[str]] = {}
-    for path in PURE:
-        folder = path.parent.relative_to(SOURCE / "translate").as_posix()
+    for path in (SOURCE / room).rglob("*.py"):
+        folder = path.parent.relative_to(SOURCE / room).as_posix()
         found.setdefault("" if folder == "." else folder, set()).add(path.stem)
-    assert found == LAYOUT
+    assert found == plan
+
+
+@law_of(PROXY_ROOMS)
+def test_a_room_of_the_proxy_knows_only_those_below_it(path: Path) -> None:
+    inner = {m.split(".")[2] for m in IMPORTS[path] if m.startswith("gwproxy.proxy.")}
+    room = path.relative_to(SOURCE / "proxy").parts[0]
+    assert inner & MAY_KNOW_IN_PROXY.keys() <= MAY_KNOW_IN_PROXY[room] | {room}
 
 
 @law_of(FILES)

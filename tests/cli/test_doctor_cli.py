@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from gwproxy.proxy.ledger import Entry
+from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.serving import Options
 from support.background import Background
 from support.cli import InProcess, Ran

@@ -20,10 +20,10 @@ from gwproxy.cli.holdings import NAMES, holdings, told
 from gwproxy.clients import ledger as copies
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
-from gwproxy.proxy.conversations import Kept
-from gwproxy.proxy.conversations.database import Database as Responses
-from gwproxy.proxy.ledger import Database as Usage
-from gwproxy.proxy.ledger import Entry
+from gwproxy.proxy.records.conversations import Kept
+from gwproxy.proxy.records.conversations.database import Database as Responses
+from gwproxy.proxy.records.ledger import Database as Usage
+from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.serving import Options
 from support.background import Background
 from support.cli import TESTS, InProcess, gwproxy_on_terminal

@@ -10,7 +10,7 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.cli.replay_words import difference, rows_of
-from gwproxy.proxy.said import Said
+from gwproxy.proxy.records.said import Said
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal, Running
 from support.background import Background

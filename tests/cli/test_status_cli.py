@@ -17,7 +17,7 @@ import pytest
 
 from gwproxy.cli.status import span
 from gwproxy.profiles.secret import Secret
-from gwproxy.proxy.ledger import Entry
+from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal
 from support.background import Background

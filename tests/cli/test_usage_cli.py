@@ -15,7 +15,7 @@ import pytest
 
 from gwproxy.cli.usage import _bar_for, _moment, money, short_number
 from gwproxy.errors import UsageError
-from gwproxy.proxy.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import KIMI_K25
 from support.background import Background

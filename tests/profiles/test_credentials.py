@@ -19,7 +19,7 @@ from gwproxy.profiles.keyring_trouble import Trouble
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
-from gwproxy.proxy.keys import Keys
+from gwproxy.proxy.upstream.keys import Keys
 from support.keyrings import MemoryKeyring
 
 CANARY = "sk-kimi-canary-0123456789abcd"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gwproxy.proxy.endpoints import GENERATING, OPEN, Endpoint
+from gwproxy.proxy.inbound.endpoints import GENERATING, OPEN, Endpoint
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, chat, messages
 from support.raw import connected, said
 from support.scripted import ScriptedUpstream

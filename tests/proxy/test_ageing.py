@@ -11,7 +11,7 @@ import pytest
 
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
-from gwproxy.proxy.ageing import is_due
+from gwproxy.proxy.exchange.ageing import is_due
 from gwproxy.simulator import Refusal, Running
 from support.gateway import StartGateway, TestGateway, messages
 

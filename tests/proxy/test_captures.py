@@ -15,9 +15,9 @@ import pytest
 
 from gwproxy.profiles.redaction import MASK
 from gwproxy.profiles.store import ServeSettings
-from gwproxy.proxy import captures
-from gwproxy.proxy.captures import Captures, Tape
-from gwproxy.proxy.ledger import Period, report
+from gwproxy.proxy.records import captures
+from gwproxy.proxy.records.captures import Captures, Tape
+from gwproxy.proxy.records.ledger import Period, report
 from gwproxy.simulator import DEMO, Delivery, Ending, Refusal
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider

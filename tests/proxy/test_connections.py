@@ -14,10 +14,10 @@ import aiohttp
 import pytest
 
 from gwproxy.profiles.record import make_profile
-from gwproxy.proxy import pool
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.surroundings import Surroundings, way_to
-from gwproxy.proxy.upstream import Call, Upstream
+from gwproxy.proxy.upstream import pool
+from gwproxy.proxy.upstream.client import Call, Upstream
+from gwproxy.proxy.upstream.surroundings import Surroundings, way_to
 from support.gateway import QUICK, StartGateway, TestGateway, chat
 from support.scripted import StartScripted, Visit, chat_answer, chat_stream
 

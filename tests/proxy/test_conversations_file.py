@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.proxy import storage
-from gwproxy.proxy.conversations import Conversations, Kept, Unknown, database
-from gwproxy.proxy.conversations import store as keeping
-from gwproxy.proxy.conversations.database import Database
-from gwproxy.proxy.conversations.store import TooLong
-from gwproxy.proxy.storage import Trouble
+from gwproxy.proxy.records import storage
+from gwproxy.proxy.records.conversations import Conversations, Kept, Unknown, database
+from gwproxy.proxy.records.conversations import store as keeping
+from gwproxy.proxy.records.conversations.database import Database
+from gwproxy.proxy.records.conversations.store import TooLong
+from gwproxy.proxy.records.storage import Trouble
 
 DAY_S = 24 * 3600
 NOW_S = 1_800_000_000

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.counters import Counters
+from gwproxy.proxy.queries.counters import Counters
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, messages
 from support.scripted import Script, ScriptedUpstream, StartScripted, Visit, chat_answer
 

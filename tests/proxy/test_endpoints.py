@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gwproxy.proxy.endpoints import Address, Endpoint, address_of
+from gwproxy.proxy.inbound.endpoints import Address, Endpoint, address_of
 from gwproxy.translate.dialect_facts import Dialect
 
 MESSAGES, CHAT, RESPONSES = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from gwproxy.proxy import guard
+from gwproxy.proxy.inbound import guard
 
 TOKEN = "tok-0123456789abcdef"
 HOSTS = guard.host_values(["gateway.lan"], 4979)
@@ -138,7 +138,7 @@ def test_how_long_it_takes_says_nothing_of_the_token(monkeypatch: pytest.MonkeyP
         compared.append((given, expected))
         return False
 
-    monkeypatch.setattr("gwproxy.proxy.guard.hmac.compare_digest", compare)
+    monkeypatch.setattr("gwproxy.proxy.inbound.guard.hmac.compare_digest", compare)
     presented = CIMultiDict({"Authorization": f"Bearer {TOKEN}", "x-api-key": "other"})
     assert not guard.presents(presented, TOKEN)
     assert compared == [(TOKEN.encode(), TOKEN.encode()), (b"other", TOKEN.encode())]

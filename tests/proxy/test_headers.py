@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 from gwproxy import __version__
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.store import Config
-from gwproxy.proxy import headers
-from gwproxy.proxy.route import Route, Routes
+from gwproxy.proxy.routing.route import Route, Routes
+from gwproxy.proxy.upstream import headers
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.hub import Dialect
 

@@ -17,8 +17,8 @@ import pytest
 
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
-from gwproxy.proxy.healing import Healing
-from gwproxy.proxy.route import Routes
+from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.routing.route import Routes
 from gwproxy.simulator import (
     CLAUDE_GATEWAY,
     DEMO,

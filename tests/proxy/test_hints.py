@@ -11,8 +11,8 @@ import pytest
 
 from gwproxy.profiles.quirks import parse_quirk
 from gwproxy.profiles.record import make_profile
-from gwproxy.proxy import hints
-from gwproxy.proxy.route import Route
+from gwproxy.proxy.routing.route import Route
+from gwproxy.proxy.upstream import hints
 from gwproxy.simulator import KIMI_CODE, Refusal, client_gate
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import Quirks

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.images import Images, is_public
+from gwproxy.proxy.upstream.images import Images, is_public
 from gwproxy.simulator import DEMO, KIMI_CODE, KIMI_K25, Rule, Running, strictly
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, messages
@@ -183,7 +183,7 @@ async def test_what_nobody_foresaw_costs_one_image(
     def stumble(encoded: str) -> str:
         raise ZeroDivisionError("nobody foresaw it")
 
-    monkeypatch.setattr("gwproxy.proxy.images.sniffed", stumble)
+    monkeypatch.setattr("gwproxy.proxy.upstream.images.sniffed", stumble)
     upstream = await start_scripted(show)
     images = Images(QUICK, **ANYWHERE)
     found = await images.fetch([f"{upstream.url}/a", "http://["])

@@ -16,9 +16,18 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy import storage
-from gwproxy.proxy.ledger import Database, Entry, Ledger, Period, Trouble, database, report, writer
-from gwproxy.proxy.ledger.database import SCHEMA_VERSION, purge
+from gwproxy.proxy.records import storage
+from gwproxy.proxy.records.ledger import (
+    Database,
+    Entry,
+    Ledger,
+    Period,
+    Trouble,
+    database,
+    report,
+    writer,
+)
+from gwproxy.proxy.records.ledger.database import SCHEMA_VERSION, purge
 from support.cli import environment
 
 
@@ -393,7 +402,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from proxy_ledger_rows import entry
-from gwproxy.proxy.ledger import Ledger
+from gwproxy.proxy.records.ledger import Ledger
 ledger = Ledger(Path({path!r}))
 number = {first}
 while True:
@@ -432,7 +441,7 @@ def test_a_killed_process_loses_nothing_that_was_settled(path: Path, tmp_path: P
 def _rows_module() -> str:
     values = {name: getattr(entry(), name) for name in Entry.__slots__}
     return (
-        "from gwproxy.proxy.ledger import Entry\n"
+        "from gwproxy.proxy.records.ledger import Entry\n"
         f"VALUES = {values!r}\n"
         "def entry(number):\n"
         "    return Entry(**VALUES | {'request_id': f'req_{number:04d}', 'started_ms': number})\n"

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwproxy.proxy.ledger import Period, report
+from gwproxy.proxy.records.ledger import Period, report
 from gwproxy.simulator import DEMO, Delivery, Ending, Refusal
 from support.cli import environment
 from support.gateway import TOKEN, messages

@@ -14,11 +14,11 @@ from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import ServeSettings
 from gwproxy.proxy import app
-from gwproxy.proxy.calibration import Calibration
-from gwproxy.proxy.captures import Captures, listed
-from gwproxy.proxy.healing import Healing
-from gwproxy.proxy.ledger import Ledger, check
-from gwproxy.proxy.status import News
+from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.queries.calibration import Calibration
+from gwproxy.proxy.queries.status import News
+from gwproxy.proxy.records.captures import Captures, listed
+from gwproxy.proxy.records.ledger import Ledger, check
 from gwproxy.translate.streams import StreamBridge
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gwproxy.profiles import store
-from gwproxy.proxy import models
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.route import Routes
+from gwproxy.proxy.queries import models
+from gwproxy.proxy.routing.route import Routes
 
 CONFIG = """
 default = "wall"

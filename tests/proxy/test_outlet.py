@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
+from gwproxy.proxy.inbound.client_stream import Outlet
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.outlet import Outlet
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3])

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gwproxy.proxy import pool
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.surroundings import Surroundings
+from gwproxy.proxy.upstream import pool
+from gwproxy.proxy.upstream.surroundings import Surroundings
 
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
 ANSWERS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gwproxy.profiles.prices import BadPrice, Prices, check_price, read_prices
-from gwproxy.proxy.prices import cost_of
+from gwproxy.proxy.records.prices import cost_of
 from gwproxy.translate.hub import Usage
 
 USAGE = Usage(fresh=1000, cache_read=200, cache_write=100, cache_write_1h=40, output=50)

@@ -17,7 +17,6 @@ from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.probe import (
     Depth,
@@ -32,8 +31,9 @@ from gwproxy.proxy.probe import (
 from gwproxy.proxy.probe import verdicts as sayings
 from gwproxy.proxy.probe.asking import model_names
 from gwproxy.proxy.probe.provider import was_held_back
-from gwproxy.proxy.route import Routes
-from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.routing.route import Routes
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.keys import Keys
 from gwproxy.simulator import (
     CLAUDE_GATEWAY,
     DEMO,

@@ -13,7 +13,7 @@ from gwproxy.profiles import store
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.route import Routes, strip_suffix
+from gwproxy.proxy.routing.route import Routes, strip_suffix
 from gwproxy.translate.hub import Dialect, FailureKind
 
 ANTHROPIC, CHAT, RESPONSES = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES

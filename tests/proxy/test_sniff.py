@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gwproxy.proxy.sniff import is_event_stream
+from gwproxy.proxy.upstream.sniff import is_event_stream
 
 SSE, JSON = "text/event-stream", "application/json"
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gwproxy.profiles.profile import Profile
-from gwproxy.proxy.lanes import Lanes
-from gwproxy.proxy.standing import Standing
+from gwproxy.proxy.routing.concurrency import Lanes
+from gwproxy.proxy.routing.health import Standing
 
 UP = Profile("up", "custom", "m")
 

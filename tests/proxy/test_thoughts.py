@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.proxy.thoughts import ThoughtMemory
+from gwproxy.proxy.records.thoughts import ThoughtMemory
 from gwproxy.simulator import DEMO, Answer, Rule, Running, call, scenario
 from gwproxy.translate.hub import Reasoning, Seal
 from support.gateway import StartGateway, TestGateway

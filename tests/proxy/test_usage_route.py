@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.ledger import Period, report
+from gwproxy.proxy.records.ledger import Period, report
 from gwproxy.simulator import (
     CLAUDE_GATEWAY,
     DEMO,

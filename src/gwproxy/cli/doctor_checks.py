@@ -213,7 +213,7 @@ def _environment(environ: Mapping[str, str], config: Config | None) -> Iterator[
 
 def _port(config: Config) -> Iterator[Finding]:
     from gwproxy.proxy import holder
-    from gwproxy.proxy.listener import bind
+    from gwproxy.proxy.inbound.listener import bind
 
     url, health = asyncio.run(find_gateway(config))
     if health.get("name") == "gwproxy":
@@ -251,7 +251,7 @@ def _gateway(url: str) -> Iterator[Finding]:
 
 
 def _ledger() -> Iterator[Finding]:
-    from gwproxy.proxy.ledger import Trouble, check
+    from gwproxy.proxy.records.ledger import Trouble, check
 
     path = paths.usage_db()
     try:

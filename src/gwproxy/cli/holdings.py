@@ -21,11 +21,11 @@ from gwproxy.cli.usage import short_number
 from gwproxy.clients import ledger as copies
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import learned
-from gwproxy.proxy import captures, storage, thoughts
-from gwproxy.proxy.conversations import database as conversations
-from gwproxy.proxy.ledger import database as ledger
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.storage import Stock, Trouble
+from gwproxy.proxy.records import captures, storage, thoughts
+from gwproxy.proxy.records.conversations import database as conversations
+from gwproxy.proxy.records.ledger import database as ledger
+from gwproxy.proxy.records.storage import Stock, Trouble
 from gwproxy.proxy.worker import words_of
 
 _DAY_S: Final = 86_400

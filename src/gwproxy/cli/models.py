@@ -56,8 +56,8 @@ async def _ask(config: Config, profile: Profile) -> list[str]:
     from gwproxy.proxy.limits import Limits
     from gwproxy.proxy.probe.asking import ask_free, listing_way, model_names, ways_of
     from gwproxy.proxy.probe.verdicts import fault, hint_for
-    from gwproxy.proxy.route import Routes
-    from gwproxy.proxy.upstream import Upstream
+    from gwproxy.proxy.routing.route import Routes
+    from gwproxy.proxy.upstream.client import Upstream
 
     found = await asyncio.to_thread(credentials.resolve_for_use, profile)
     key = found.secret.reveal() if found.secret is not None else None

@@ -24,7 +24,7 @@ from gwproxy.translate.loss_words import in_words
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.captures import Captured
+    from gwproxy.proxy.records.captures import Captured
 
 _HOW: Final = "gwproxy serve --capture, or capture = true under [serve] in config.toml"
 
@@ -54,7 +54,7 @@ def replay(
     quiet: QuietFlag = False,
 ) -> int:
     """Ask a captured request again, of any profile."""
-    from gwproxy.proxy import captures
+    from gwproxy.proxy.records import captures
 
     output = output_of(context)
     folder = paths.captures_dir()
@@ -78,7 +78,7 @@ def replay(
 
 def _find(wanted: str) -> Captured:
     """Raises UsageError where none, or several, are meant."""
-    from gwproxy.proxy import captures
+    from gwproxy.proxy.records import captures
 
     found = captures.find(paths.captures_dir(), wanted)
     if not found:
@@ -142,7 +142,7 @@ def _replay(output: Output, before: Captured, profile: str | None, *, yes: bool)
     # What its gateway would log stands in the comparison.
     logging.basicConfig(handlers=[logging.NullHandler()])
     now = asyncio.run(_ask(config, chosen.name, before))
-    from gwproxy.proxy.said import said_in
+    from gwproxy.proxy.records.said import said_in
 
     old, new = said_in(before), said_in(now)
     rows = (*_compared(before, now), *(row for row in rows_of(old, new) if any(row[1:])))
@@ -169,8 +169,8 @@ async def _ask(config: Config, name: str, before: Captured) -> Captured:
 
     from gwproxy.cli.serve import demo_running
     from gwproxy.profiles.local_token import local_token
-    from gwproxy.proxy import captures
-    from gwproxy.proxy.endpoints import GENERATING
+    from gwproxy.proxy.inbound.endpoints import GENERATING
+    from gwproxy.proxy.records import captures
     from gwproxy.proxy.serving import Options, running
 
     folder = paths.captures_dir()
@@ -241,7 +241,7 @@ def _seconds(seconds: float | None) -> str:
 
 def _show(output: Output, found: Captured) -> None:
     """One exchange in words."""
-    from gwproxy.proxy.said import said_in
+    from gwproxy.proxy.records.said import said_in
 
     facts, said = found.facts, said_in(found)
     pairs = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from gwproxy.proxy.said import Said
+    from gwproxy.proxy.records.said import Said
 
 _SHOWN: Final = 2000
 """Characters of one text; `replay ID --show --json` has all of it."""

@@ -82,7 +82,7 @@ def run(
 ) -> int:
     """Run one tool with a gateway of its own."""
     from gwproxy.profiles import store
-    from gwproxy.proxy.listener import raise_file_limit
+    from gwproxy.proxy.inbound.listener import raise_file_limit
 
     output = output_of(context)
     program = shutil.which(command[0])

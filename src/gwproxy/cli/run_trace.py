@@ -81,7 +81,7 @@ class Tally(logging.Handler):
     def _costs(self, profiles: Mapping[str, Profile]) -> list[str]:
         """For each unit what is known to have been paid."""
         from gwproxy.cli.usage import money
-        from gwproxy.proxy.prices import cost_of
+        from gwproxy.proxy.records.prices import cost_of
 
         sums: dict[str, int] = {}
         for one in self._records:

@@ -176,7 +176,7 @@ def _take_out(service: Service) -> list[str]:
 def _refuse_taken_port(config: Config) -> None:
     """Raise ConfigError where something else is on the port: the service could not start."""
     from gwproxy.proxy import holder
-    from gwproxy.proxy.listener import bind
+    from gwproxy.proxy.inbound.listener import bind
 
     serve = config.serve
     try:

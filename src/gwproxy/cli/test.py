@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
     from gwproxy.profiles.store import Config
     from gwproxy.proxy.probe import Depth, Learned, Verdict
-    from gwproxy.proxy.upstream import Upstream
+    from gwproxy.proxy.upstream.client import Upstream
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +101,7 @@ async def _check(
 ) -> list[_Result]:
     from gwproxy.proxy.limits import Limits
     from gwproxy.proxy.probe import learned_from
-    from gwproxy.proxy.upstream import Upstream
+    from gwproxy.proxy.upstream.client import Upstream
 
     results: list[_Result] = []
     async with AsyncExitStack() as stack:
@@ -128,9 +128,9 @@ async def _verdicts(
     from gwproxy.cli.running import find_gateway
     from gwproxy.profiles import credentials
     from gwproxy.profiles.local_token import local_token
-    from gwproxy.proxy.keys import Keys
     from gwproxy.proxy.probe import Depth, GatewayProbe, ProviderProbe
-    from gwproxy.proxy.route import Routes
+    from gwproxy.proxy.routing.route import Routes
+    from gwproxy.proxy.upstream.keys import Keys
 
     async with with_address(result.profile) as profile:
         known = MappingProxyType({**config.profiles, profile.name: profile})

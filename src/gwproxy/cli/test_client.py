@@ -19,7 +19,7 @@ from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.local_token import local_token
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.probe import GatewayProbe, Outcome, Verdict
-from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.upstream.client import Upstream
 
 if TYPE_CHECKING:
     from gwproxy.profiles.secret import Secret

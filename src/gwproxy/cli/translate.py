@@ -19,7 +19,7 @@ from gwproxy.translate.registry import DIALECTS
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.route import Route
+    from gwproxy.proxy.routing.route import Route
     from gwproxy.translate.bridge import Bridge
 
 _DIALECTS: Final = "|".join(DIALECTS)
@@ -166,9 +166,9 @@ def _betas(route: Route | None) -> list[str]:
 
 def _route(config: Config, profile: str, model: str, client: Dialect) -> Route:
     from gwproxy.errors import ConfigError
+    from gwproxy.proxy.exchange.healing import Healing
     from gwproxy.proxy.failures import Failed
-    from gwproxy.proxy.healing import Healing
-    from gwproxy.proxy.route import Routes
+    from gwproxy.proxy.routing.route import Routes
 
     config.profile(profile)  # says what was probably meant
     try:

@@ -20,8 +20,8 @@ from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from gwproxy.proxy.ledger import Line
-    from gwproxy.proxy.ledger.report import Grouping
+    from gwproxy.proxy.records.ledger import Line
+    from gwproxy.proxy.records.ledger.report import Grouping
 
 _GROUPINGS: Final = ("day", "profile", "model", "client")
 _SPAN: Final = re.compile(r"([1-9]\d{0,3})([hdw])")
@@ -78,7 +78,7 @@ def _check_profile(name: str) -> None:
 
 
 def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
-    from gwproxy.proxy.ledger import Period, Trouble, report
+    from gwproxy.proxy.records.ledger import Period, Trouble, report
 
     path = paths.usage_db()
     try:

@@ -19,28 +19,20 @@ from gwproxy import __version__
 from gwproxy.errors import GwproxyError
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
-from gwproxy.proxy import (
-    answers,
-    compaction,
-    counting,
-    failover,
-    failures,
-    guard,
-    headers,
-    models,
-    passthrough,
-    usage,
-)
-from gwproxy.proxy.connection import Connection
-from gwproxy.proxy.conversations import retrieval
-from gwproxy.proxy.endpoints import KEPT, OPEN, PASSED_ON, Address, Endpoint, address_of
+from gwproxy.proxy import failures
+from gwproxy.proxy.exchange import failover
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.ledger import Entry
+from gwproxy.proxy.inbound import answers, guard
+from gwproxy.proxy.inbound.connection import Connection
+from gwproxy.proxy.inbound.endpoints import KEPT, OPEN, PASSED_ON, Address, Endpoint, address_of
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
-from gwproxy.proxy.route import Routes
+from gwproxy.proxy.queries import compaction, counting, models, passthrough, retrieval, usage
+from gwproxy.proxy.queries.status import News
+from gwproxy.proxy.records.ledger import Entry
+from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
-from gwproxy.proxy.status import News
+from gwproxy.proxy.upstream import headers
 from gwproxy.translate.hub import Dialect, Failure
 from gwproxy.translate.wire import jsonio
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from gwproxy.plain import harmless, json_text, one_line
 from gwproxy.profiles.redaction import redact
-from gwproxy.proxy.captures import Tape
-from gwproxy.proxy.route import Route
+from gwproxy.proxy.records.captures import Tape
+from gwproxy.proxy.routing.route import Route
 from gwproxy.translate.hub import Failure, Usage
 from gwproxy.translate.loss_words import gist
 from gwproxy.translate.wire import jsonio

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gwproxy.proxy.calibration import Calibration
-from gwproxy.proxy.captures import Captures
-from gwproxy.proxy.conversations import Conversations
-from gwproxy.proxy.counters import Counters
-from gwproxy.proxy.healing import Healing
-from gwproxy.proxy.images import Images
-from gwproxy.proxy.keys import Keys
-from gwproxy.proxy.lanes import Lanes
-from gwproxy.proxy.ledger import Ledger
+from gwproxy.proxy.exchange.healing import Healing
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.standing import Standing
-from gwproxy.proxy.thoughts import ThoughtMemory
-from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.queries.calibration import Calibration
+from gwproxy.proxy.queries.counters import Counters
+from gwproxy.proxy.records.captures import Captures
+from gwproxy.proxy.records.conversations import Conversations
+from gwproxy.proxy.records.ledger import Ledger
+from gwproxy.proxy.records.thoughts import ThoughtMemory
+from gwproxy.proxy.routing.concurrency import Lanes
+from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.images import Images
+from gwproxy.proxy.upstream.keys import Keys
 from gwproxy.proxy.worker import Worker
 
 

@@ -36,24 +36,24 @@ from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
 from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
-from gwproxy.proxy.calibration import Calibration
-from gwproxy.proxy.captures import Captures
-from gwproxy.proxy.connection import Server
-from gwproxy.proxy.conversations import Conversations
-from gwproxy.proxy.counters import Counters
-from gwproxy.proxy.healing import Healing
-from gwproxy.proxy.images import Address, Images, is_public
-from gwproxy.proxy.keys import Keys
-from gwproxy.proxy.lanes import Lanes
-from gwproxy.proxy.ledger import Ledger
+from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.inbound.connection import Server
+from gwproxy.proxy.inbound.listener import BACKLOG, bind, raise_file_limit, shortage_told
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.listener import BACKLOG, bind, raise_file_limit, shortage_told
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.queries.calibration import Calibration
+from gwproxy.proxy.queries.counters import Counters
+from gwproxy.proxy.records.captures import Captures
+from gwproxy.proxy.records.conversations import Conversations
+from gwproxy.proxy.records.ledger import Ledger
+from gwproxy.proxy.records.thoughts import ThoughtMemory
+from gwproxy.proxy.routing.concurrency import Lanes
+from gwproxy.proxy.routing.health import Standing
 from gwproxy.proxy.services import Services
-from gwproxy.proxy.standing import Standing
-from gwproxy.proxy.thoughts import ThoughtMemory
-from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.images import Address, Images, is_public
+from gwproxy.proxy.upstream.keys import Keys
 from gwproxy.proxy.worker import Worker
 from gwproxy.translate.wire import jsonio
 

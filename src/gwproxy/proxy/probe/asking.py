@@ -11,14 +11,15 @@ from typing import Any, Final
 
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Source
-from gwproxy.proxy import answers, headers
-from gwproxy.proxy.counters import NO_ROUTE, one_word
 from gwproxy.proxy.failures import Failed, rejected
+from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.addresses import other_bases
-from gwproxy.proxy.route import Route, Routes
-from gwproxy.proxy.sniff import is_event_stream
-from gwproxy.proxy.upstream import Answer, Call, Upstream
+from gwproxy.proxy.queries.counters import NO_ROUTE, one_word
+from gwproxy.proxy.routing.route import Route, Routes
+from gwproxy.proxy.upstream import headers
+from gwproxy.proxy.upstream.client import Answer, Call, Upstream
+from gwproxy.proxy.upstream.sniff import is_event_stream
 from gwproxy.translate.bridge import CODECS, Bridge, request_head
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.hub import Failure

@@ -15,9 +15,7 @@ from gwproxy.errors import CredentialError
 from gwproxy.profiles.endpoints import host_of
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
-from gwproxy.proxy.counters import one_word, plausible
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.keys import Keys
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.asking import (
     Way,
@@ -39,8 +37,10 @@ from gwproxy.proxy.probe.verdicts import (
     means_no_route,
     timed,
 )
-from gwproxy.proxy.route import Routes
-from gwproxy.proxy.upstream import Upstream
+from gwproxy.proxy.queries.counters import one_word, plausible
+from gwproxy.proxy.routing.route import Routes
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.keys import Keys
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Failure, FailureKind, Reply

@@ -1,0 +1,365 @@
+"""One request on one route, from its translation to the answer's last byte.
+
+    put the question → a place in the lane → send upstream → relay what comes back
+
+Four ways back, by what the client asked and what the upstream does (`translate.bridge`), and one
+for refusals. A client that goes away cancels this task, and with it the upstream's connection.
+Nothing here knows a field of any dialect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from aiohttp import web
+
+from gwproxy.proxy import failures
+from gwproxy.proxy.exchange.question import Question
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.inbound import answers
+from gwproxy.proxy.inbound.client_stream import Outlet
+from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.routing.concurrency import Place
+from gwproxy.proxy.routing.route import Route, Routes
+from gwproxy.proxy.services import Services
+from gwproxy.proxy.threads import off_the_loop
+from gwproxy.proxy.upstream import headers, hints
+from gwproxy.proxy.upstream.client import Answer, Call
+from gwproxy.proxy.upstream.sniff import is_event_stream
+from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer, RequestHead
+from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from gwproxy.translate.wire import sse
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
+
+_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+
+_NO_TIME: Final = frozenset({429, 503, 529})
+_DENIALS: Final = frozenset({401, 402, 403})
+
+
+class PassedOver(Exception):
+    """The profile did not begin to work on the request: another one may have it."""
+
+
+class Exchange:
+    """One request on one route. `record` is filled as things become known; whoever made it writes
+    it to the log. `elsewhere` says that another profile could take the request over."""
+
+    def __init__(
+        self,
+        services: Services,
+        routes: Routes,
+        request: web.BaseRequest,
+        client: Dialect,
+        record: Record,
+        started: float,
+        *,
+        elsewhere: bool = False,
+    ) -> None:
+        self._services = services
+        self._routes = routes
+        self._request = request
+        self._client = client
+        self._record = record
+        self._started = started
+        self._elsewhere = elsewhere
+        self._not_begun = ""
+        self._place: Place | None = None
+        self._answer: Answer | None = None
+        self._question: Question
+
+    async def run(self, route: Route, asked: RequestHead, body: bytes) -> web.StreamResponse:
+        """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
+        asked at all; PassedOver; ConnectionError and CancelledError when the client has gone."""
+        question = Question(self._services, self._request, self._client, self._record, route, asked)
+        try:
+            await question.put(self._routes, body)
+        except (Rejected, NotJson) as error:
+            raise Failed(failures.rejected(error, route.profile.name)) from None
+        self._question = question
+        try:
+            return await self._answered()
+        except Failed as failed:
+            self._pass_over()
+            return self._refuse(question.bridge.render(failed.failure))
+        finally:
+            if self._answer is not None:
+                self._answer.close()
+            if self._place is not None:
+                self._place.leave()
+            question.settle()
+
+    async def _answered(self) -> web.StreamResponse:
+        bridge, call = self._question.bridge, self._question.call
+        if self._record.streamed:
+            return await self._stream(bridge, call)
+        return await self._whole(bridge, call)
+
+    # --- towards the client: a stream ----------------------------------------------------------
+
+    async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+        stream = bridge.stream()
+        tape = self._record.tape
+        copy = None if tape is None else tape.answered
+        outlet = Outlet(self._request, stream.ping, self._stream_head, self._services.limits, copy)
+        try:
+            error = await self._relayed(bridge, stream, outlet, call)
+            outlet.close()
+            if stream.told is not None:
+                await self._question.taught_by(stream.told)
+            if outlet.response is None:
+                # Nothing was sent, so the status can still be an honest one.
+                failure = stream.failure or failures.internal()
+                return await self._ask_again_or_refuse(error or bridge.render(failure))
+            if error is not None:
+                self._record.fail(error.failure)
+                await outlet.finish(await self._heard_last(stream.fail(error.failure)))
+        finally:
+            outlet.close()
+            stream.leave()
+        if stream.told is not None:
+            self._record.fail(stream.told)
+        else:
+            self._reclaim()
+        await self._question.told()
+        self._record.status = 200
+        return outlet.response
+
+    async def _relayed(
+        self, bridge: Bridge, stream: AnswerStream, outlet: Outlet, call: Call
+    ) -> ErrorAnswer | None:
+        """Relay the upstream's answer; an error that the stream itself has not told of."""
+        try:
+            answer, refusal = await self._asked(bridge, call)
+            if refusal is not None:
+                return refusal
+            begun, is_stream = await self._begin(answer, call.streams)
+            if is_stream:
+                await self._relay_events(stream, outlet, answer, begun)
+            else:
+                body = await answer.read_whole(self._services.limits.whole_answer_bytes, begun)
+                await self._pass_on(stream, outlet, stream.whole(body))
+        except Failed as failed:
+            return bridge.render(failed.failure)
+        except sse.TooLong as error:
+            return bridge.render(failures.broken(call.profile.name, f"sent {error}"))
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 -- a mistake of ours must not look like a good end
+            LOGGER.exception("exchange %s failed", self._record.request_id)
+            return bridge.render(failures.internal())
+        return None
+
+    async def _relay_events(
+        self,
+        stream: AnswerStream,
+        outlet: Outlet,
+        answer: Answer,
+        chunk: bytes,
+    ) -> None:
+        while True:
+            out = stream.feed(chunk)
+            if (answer.ended or not chunk) and not stream.over:
+                out += stream.finish()
+            await self._pass_on(stream, outlet, out)
+            if stream.over:
+                return
+            chunk = await (self._leftover(answer) if stream.said_all else answer.read())
+
+    async def _leftover(self, answer: Answer) -> bytes:
+        """What comes after an upstream's last event. Its body should end there: that it does not,
+        or breaks, is no trouble of the client's."""
+        with contextlib.suppress(Failed, TimeoutError):
+            async with asyncio.timeout(self._services.limits.leftover_s):
+                return await answer.read()
+        return b""
+
+    async def _pass_on(self, stream: AnswerStream, outlet: Outlet, out: bytes) -> None:
+        if stream.failure is not None and not outlet.opened:
+            return  # it will be told by a status
+        if self._record.first_byte_s is None:
+            self._record.first_byte_s = self._elapsed()
+        if (turn := self._question.turn) is not None:
+            out = await turn.heard(out, last=stream.over)
+        if stream.over:
+            await outlet.finish(out)
+        elif out:
+            await outlet.write(out)
+
+    async def _heard_last(self, last: bytes) -> bytes:
+        turn = self._question.turn
+        return last if turn is None else await turn.heard(last, last=True)
+
+    # --- towards the client: a whole answer ------------------------------------------------------
+
+    async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+        answer, refusal = await self._asked(bridge, call)
+        if refusal is not None:
+            return await self._ask_again_or_refuse(refusal)
+        begun, is_stream = await self._begin(answer, call.streams)
+        limit = self._services.limits.whole_answer_bytes
+        result: bytes | Failure
+        if is_stream:
+            result = await self._collected(bridge, answer, begun)
+        else:
+            body = await answer.read_whole(limit, begun)
+            result = await off_the_loop(lambda: bridge.reply(body), body, self._services.limits)
+        if isinstance(result, Failure):
+            await self._question.taught_by(result)
+            if await self._question.shortened(result):  # an overflow that was told with a 200
+                answer.close()
+                return await self._answered()
+            return self._refuse(bridge.render(result))
+        if (turn := self._question.turn) is not None:
+            result = await turn.answered(result)
+            await self._question.told()
+        self._record.first_byte_s = self._elapsed()
+        self._record.status = 200
+        return answers.whole(result, self._head(answers.JSON))
+
+    async def _collected(self, bridge: Bridge, answer: Answer, chunk: bytes) -> bytes | Failure:
+        collector = bridge.collect()
+        try:
+            while chunk and not collector.over:
+                collector.feed(chunk)
+                chunk = await answer.read()
+        except sse.TooLong as error:
+            return failures.broken(self._record.profile, f"sent {error}")
+        result = collector.finish()
+        if not isinstance(result, Failure):
+            self._reclaim()
+        return result
+
+    # --- both ------------------------------------------------------------------------------------
+
+    async def _asked(self, bridge: Bridge, call: Call) -> tuple[Answer, ErrorAnswer | None]:
+        """The upstream's answer, or its refusal. A history that is to be summarised is asked about
+        again where the window does not hold it, also behind a stream that was opened meanwhile."""
+        while not (answer := await self._send(call)).ok:
+            refusal = await self._refusal(bridge, answer)
+            if not await self._question.shortened(refusal.failure):
+                return answer, refusal
+            answer.close()
+            call = self._question.call
+        return answer, None
+
+    async def _send(self, call: Call) -> Answer:
+        profile, standing = call.profile, self._services.standing
+        if self._place is None:
+            self._place = await self._services.lanes.enter(profile, self._record.client)
+        tape = self._record.tape
+        if tape is not None:
+            tape.sent(profile.name, call.url, call.body)
+        try:
+            answer = self._answer = await self._services.upstream.send(call)
+        except Failed as failed:
+            if failed.nothing_sent:
+                standing.unreached(profile)
+                self._not_begun = "cannot be reached"
+            raise
+        if tape is not None:
+            tape.received_head(answer.status)
+            answer.copy = tape.received
+        if answer.ok:
+            standing.answered(profile)
+        self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
+        if answer.ok:
+            await self._question.answered()
+        return answer
+
+    async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
+        """The first bytes that are not blank, and whether they begin a stream of events. Some
+        hosts keep a JSON answer alive by sending blanks before it."""
+        begun = await answer.read()
+        while begun and not begun.strip():
+            begun = await answer.read()
+        content_type = answer.headers.get("content-type", "")
+        return begun, is_event_stream(begun, content_type, asked)
+
+    def _reclaim(self) -> None:
+        """The last event is read: the connection may be used again once its body has ended."""
+        if self._answer is not None:
+            self._services.upstream.reclaim(self._answer)
+
+    async def _refusal(self, bridge: Bridge, answer: Answer) -> ErrorAnswer:
+        """What the upstream said instead of an answer."""
+        body = await answer.read_error(self._services.limits.error_body_bytes)
+        error = bridge.error(answer.status, answer.headers, body)
+        self._weigh(answer.status, error.failure)
+        route = self._question.route
+        profile = route.profile
+        failure = self._services.keys.judged(profile, error.failure)
+        if failure is error.failure:
+            agent = self._request.headers.get("user-agent", "")
+            known = self._services.standing.has_answered(profile)
+            self._record.add_remark(hints.hint(error.failure, route, agent, ever_answered=known))
+            return error
+        return bridge.render(failure)
+
+    def _weigh(self, status: int, failure: Failure) -> None:
+        """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
+        begun; any other status may have been billed."""
+        profile, standing = self._question.route.profile, self._services.standing
+        if status in _DENIALS or failure.kind is FailureKind.BILLING:
+            standing.denied(profile)
+        if status in _NO_TIME:
+            standing.refused(profile, failure.retry_after_s)
+            self._not_begun = f"answered {status}"
+
+    def _pass_over(self) -> None:
+        """Raises PassedOver where another profile may have the request. The client has no byte."""
+        if self._elsewhere and self._not_begun:
+            raise PassedOver(self._not_begun)
+
+    async def _ask_again_or_refuse(self, error: ErrorAnswer) -> web.StreamResponse:
+        self._pass_over()
+        answer = self._answer
+        if answer is None or not await self._mended(error, answer):
+            return self._refuse(error)
+        answer.close()
+        return await self._answered()
+
+    async def _mended(self, error: ErrorAnswer, answer: Answer) -> bool:
+        """Whether the question was put anew. A mistake in that must not hide the refusal."""
+        question = self._question
+        try:
+            if question.healed is not None:
+                await self._services.healing.judge(question.healed, error.failure)
+            return await question.shortened(error.failure) or await question.mend(error, answer)
+        except (Failed, ConnectionError):
+            raise
+        except Exception:  # noqa: BLE001 -- whatever it is, the refusal was read before
+            LOGGER.exception("exchange %s: its refusal cannot be mended", self._record.request_id)
+            return False
+
+    def _refuse(self, error: ErrorAnswer) -> web.Response:
+        self._record.status = error.status
+        self._record.fail(error.failure)
+        self._record.first_byte_s = self._elapsed()
+        head, own = self._head(answers.JSON), self._record.request_id
+        if own.encode() in error.body:  # what the body says of it, the header says too
+            head[headers.request_id_header(self._client)] = own
+        return answers.error(error, head)
+
+    def _head(self, content_type: str) -> dict[str, str]:
+        question = self._question
+        head = answers.head(self._client, self._record.request_id, content_type)
+        if self._answer is not None:
+            relayed = self._client if question.bridge.relays else None
+            head |= headers.towards_client(self._answer.headers, relayed)
+        head["x-gwproxy-route"] = headers.printable(question.route.header)
+        if len(question.bridge.tally.losses):
+            head["x-gwproxy-loss"] = question.bridge.tally.losses.header()
+        return head
+
+    def _stream_head(self) -> dict[str, str]:
+        head = self._head(_EVENT_STREAM)
+        head["cache-control"] = "no-cache"
+        head["x-accel-buffering"] = "no"  # nginx in between would hold events back
+        return head
+
+    def _elapsed(self) -> float:
+        return asyncio.get_running_loop().time() - self._started

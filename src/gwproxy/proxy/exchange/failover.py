@@ -1,0 +1,82 @@
+"""Which profile gets a request, when the first cannot take it.
+
+Only where a profile names a `fallback`, only before the client has a byte, and only where the
+profile before did not begin to work: nothing reached it, or it answered a complete 429, 503 or
+529. Anything else is told to the client, who alone knows whether to pay for a second try.
+"""
+
+from __future__ import annotations
+
+import math
+
+from aiohttp import web
+
+from gwproxy.proxy import failures
+from gwproxy.proxy.exchange.exchange import Exchange, PassedOver
+from gwproxy.proxy.failures import Failed, rejected
+from gwproxy.proxy.inbound import body as inbound
+from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.records.captures import Tape
+from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.routing.route import Route, Routes
+from gwproxy.proxy.services import Services
+from gwproxy.proxy.upstream import headers
+from gwproxy.translate.bridge import request_head
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.wire.fields import Rejected
+
+
+async def exchange(
+    services: Services,
+    routes: Routes,
+    pinned: str,
+    request: web.BaseRequest,
+    client: Dialect,
+    record: Record,
+    started: float,
+    body: bytes | None = None,
+) -> web.StreamResponse:
+    """The answer to a request of `client`'s dialect; `body` is what is asked in place of what came.
+    Raises Failed for refusals that need no route; ConnectionError and CancelledError when the
+    client has gone."""
+    if body is None:
+        most_bytes = routes.config.serve.max_body_bytes
+        body = await inbound.read_body(request, most_bytes, services.limits)
+    if routes.config.serve.capture and services.captures.exists:
+        query = headers.forwarded_query(request.query.items(), client, faithful=True)
+        record.tape = Tape(record.path, query, request.headers, body)
+    try:
+        asked = request_head(body)
+    except Rejected as error:
+        raise Failed(rejected(error)) from None
+    record.model_asked, record.streamed = asked.model, asked.stream
+    route = routes.find(pinned, asked.model, client)
+    record.profile = route.profile.name
+    ways = _open(services.standing, route, routes.fallbacks(route, asked.model, client))
+    passed: list[str] = []
+    while True:
+        way = ways.pop(0)
+        attempt = Exchange(services, routes, request, client, record, started, elsewhere=bool(ways))
+        try:
+            return await attempt.run(way, asked, body)
+        except PassedOver as over:
+            passed.append(f"{way.profile.name} {over}")
+            record.remark = f"passed over: {', '.join(passed)}"
+            LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
+
+
+def _open(standing: Standing, route: Route, fallbacks: list[Route]) -> list[Route]:
+    """The ways that are worth a try now, in order. Raises Failed when all of them cool down.
+
+    Where there is no alternative the past counts for nothing: the upstream itself says no better.
+    """
+    usable = [way for way in fallbacks if standing.serves_as_fallback(way.profile)]
+    if not usable:
+        return [route]
+    ways = [route, *usable]
+    found = [way for way in ways if standing.cooling_s(way.profile) == 0]
+    if not found:
+        wait_s = min(standing.cooling_s(way.profile) for way in ways)
+        names = [way.profile.name for way in ways]
+        raise Failed(failures.all_cooling(names, math.ceil(wait_s)))
+    return found

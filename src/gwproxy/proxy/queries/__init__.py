@@ -1,0 +1,1 @@
+"""What the gateway is asked beside its exchanges: token counts, models, usage, its own status."""

@@ -1,0 +1,172 @@
+"""`count_tokens` and `input_tokens`: always answered, never billed.
+
+The upstream's own endpoint is asked first where it has one, as the profile says or as one word has
+shown (`counters`); any trouble there, and every other profile, gets the local estimate, corrected
+by what the upstream has counted so far. Claude Code sends about 25 of these at once for `/context`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from msgspec import Struct
+
+from gwproxy.proxy.exchange.question import begin_turn
+from gwproxy.proxy.failures import Failed, rejected
+from gwproxy.proxy.inbound import answers
+from gwproxy.proxy.inbound import body as inbound
+from gwproxy.proxy.log import Record
+from gwproxy.proxy.queries.counters import NO_ROUTE, one_word, plausible
+from gwproxy.proxy.routing.route import Route, Routes
+from gwproxy.proxy.services import Services
+from gwproxy.proxy.threads import off_the_loop
+from gwproxy.proxy.upstream import headers
+from gwproxy.proxy.upstream.client import Call
+from gwproxy.translate.bridge import Bridge, RequestHead, request_head
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.passes import tokens
+from gwproxy.translate.registry import FACTS
+from gwproxy.translate.wire import jsonio
+from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
+
+_LARGEST_COUNT_BYTES: Final = 64 * 1024
+"""An answer is a few dozen bytes."""
+
+
+class _Counted(Struct):
+    input_tokens: int
+
+
+_read_count = jsonio.decoder(_Counted)
+
+
+async def count(
+    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+) -> web.Response:
+    """The answer to a `count_tokens` request. Raises Failed for what is not JSON at all."""
+    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    try:
+        asked = request_head(body)
+    except Rejected as error:
+        raise Failed(rejected(error)) from None
+    route = services.healing.informed(routes.find(pinned, asked.model, Dialect.ANTHROPIC))
+    bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)
+    head = answers.head(Dialect.ANTHROPIC, record.request_id)
+    head["x-gwproxy-route"] = headers.printable(route.header)
+    counted = await _Upstream(services, route, request.headers, bridge).count(body)
+    if counted is None:
+        counted = await off_the_loop(lambda: _estimated(bridge, body), body, services.limits)
+        head["x-gwproxy-loss"] = "synth:count"
+    record.status = 200
+    return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
+
+
+async def count_input(
+    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+) -> web.Response:
+    """The answer to an `input_tokens` request of the Responses dialect, out of an estimate: of its
+    providers none is known to have the route. Raises Failed."""
+    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    try:
+        asked = request_head(body)
+        route = routes.find(pinned, asked.model, Dialect.RESPONSES)
+        bridge = _bridge(services, route, Dialect.RESPONSES, asked, record)
+        turn = await begin_turn(services, routes, route, body, native=False)
+    except (NotJson, Rejected) as error:
+        raise Failed(rejected(error)) from None
+    head = answers.head(Dialect.RESPONSES, record.request_id)
+    head["x-gwproxy-route"] = headers.printable(route.header)
+    head["x-gwproxy-loss"] = "synth:count"
+    counted = await off_the_loop(lambda: _estimated(bridge, turn.body), turn.body, services.limits)
+    record.status = 200
+    told = {"object": "response.input_tokens", "input_tokens": counted}
+    return answers.whole(jsonio.dumps(told), head)
+
+
+def _bridge(
+    services: Services, route: Route, client: Dialect, asked: RequestHead, record: Record
+) -> Bridge:
+    record.model_asked = asked.model
+    record.follow(route)
+    return Bridge(
+        client,
+        route.dialect,
+        route.quirks,
+        asked=asked,
+        model=route.model,
+        streams=False,
+        new_id=answers.new_id,
+        created=0,
+        request_id=record.request_id,
+        input_factor=services.calibration.factor(route.profile.name),
+    )
+
+
+def _estimated(bridge: Bridge, body: bytes) -> int:
+    try:
+        return bridge.estimate(body)
+    except Rejected:
+        # A block that we do not know has a size all the same.
+        return max(1, round(len(body) / tokens.BYTES_PER_TOKEN))
+
+
+class _Upstream(Struct, frozen=True):
+    """The upstream's own endpoint, asked with the headers of one `client` request."""
+
+    services: Services
+    route: Route
+    client: Mapping[str, str]
+    bridge: Bridge
+
+    async def count(self, body: bytes) -> int | None:
+        """The upstream's own count; None when it cannot be had or is not to be believed."""
+        wanted, url = self.route.quirks.count_tokens, self.route.profile.url("count_tokens")
+        if wanted == "local" or url is None or not FACTS[self.route.dialect].counted:
+            return None
+        counters, counter = self.services.counters, (url, self.route.model)
+        if wanted == "auto" and not await counters.has(counter, lambda: self._counts(url)):
+            return None
+        try:
+            counting = await off_the_loop(
+                lambda: self.bridge.count_request(body), body, self.services.limits
+            )
+            status, counted = await self._ask(url, counting)
+        except (Failed, Rejected, NotJson, TimeoutError):
+            return None
+        if wanted == "auto" and status in NO_ROUTE:
+            counters.learn(counter, counts=False)
+        return counted
+
+    async def _counts(self, url: str) -> bool | None:
+        """Whether the endpoint is there and counts as a tokenizer does; None where one try does
+        not show it: a key, a limit or a fault says nothing about the route."""
+        try:
+            status, counted = await self._ask(url, one_word(self.route.model))
+        except NotJson:
+            return False
+        except (Failed, TimeoutError):
+            return None
+        return plausible(counted) if status == 200 else False if status in NO_ROUTE else None
+
+    async def _ask(self, url: str, outgoing: bytes) -> tuple[int, int | None]:
+        """The status, and the count of an answer that is one. Raises Failed, NotJson and
+        TimeoutError."""
+        services, route = self.services, self.route
+        async with asyncio.timeout(services.limits.count_s):
+            key = await services.keys.get(route.profile)
+            sent = headers.towards_upstream(
+                self.client, route, faithful=self.bridge.relays, streams=False, key=key
+            )
+            call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
+            answer = await services.upstream.send(call)
+            try:
+                if not answer.ok:
+                    return answer.status, None
+                body = await answer.read_whole(_LARGEST_COUNT_BYTES)
+                return answer.status, _read_count(body).input_tokens
+            finally:
+                answer.close()

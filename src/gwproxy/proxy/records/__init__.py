@@ -1,0 +1,1 @@
+"""What is kept on this machine: SQLite files, ledger, captures, conversations, thoughts, prices."""

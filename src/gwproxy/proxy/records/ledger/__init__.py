@@ -1,0 +1,35 @@
+"""The usage ledger: one row for each exchange, in an SQLite file of the state directory.
+
+Recording never holds an exchange up and never fails one. Exchanges hand an `Entry` to
+`Ledger.add`, which puts it into a bounded queue; one thread writes them in batches and is the only
+one with a connection to write. What cannot be written (full disk, read-only folder, another
+process at it) waits in memory within bounds, and is tried again. A row that the file will never
+take is left out, counted and told; the others go on.
+
+    entry.py     one row as a value, and the shape of `GET /v1/usage/…`
+    database.py  the file: its schema, inserting, reading (opening and damage: ../storage.py)
+    writer.py    the queue and its thread
+    report.py    sums for `gwproxy usage`
+
+There are no prompts in it, no keys and no headers.
+"""
+
+from __future__ import annotations
+
+from gwproxy.proxy.records.ledger.database import Database, check
+from gwproxy.proxy.records.ledger.entry import Entry
+from gwproxy.proxy.records.ledger.report import Line, Period, report
+from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
+from gwproxy.proxy.records.storage import Trouble
+
+__all__ = [
+    "Database",
+    "Entry",
+    "Ledger",
+    "LedgerState",
+    "Line",
+    "Period",
+    "Trouble",
+    "check",
+    "report",
+]

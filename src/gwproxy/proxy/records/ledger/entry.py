@@ -1,0 +1,100 @@
+"""One exchange as a row of the ledger. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
+
+from gwproxy.profiles.prices import Prices
+from gwproxy.proxy.log import CLIENT_GONE, Record
+from gwproxy.proxy.records.prices import cost_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Times are milliseconds, `started_ms` since 1970. Tokens are disjoint on the input side, None
+    where the upstream did not say; `cache_write_1h` is a part of `cache_write`, `reasoning` of
+    `output`. `cost_micro` is None where a price is not known, which is not zero."""
+
+    request_id: str
+    upstream_request_id: str
+    started_ms: int
+    profile: str
+    client: str
+    client_dialect: str
+    upstream_dialect: str
+    model_asked: str
+    model_used: str
+    streamed: bool
+    status: int
+    error_kind: str
+    first_byte_ms: int | None
+    duration_ms: int
+    fresh: int | None
+    cache_read: int | None
+    cache_write: int | None
+    cache_write_1h: int | None
+    output: int | None
+    reasoning: int | None
+    cost_micro: int | None
+    cost_unit: str
+    losses: int
+    upstream_status: int | None = None
+    """What the provider itself refused with."""
+
+    @classmethod
+    def of(cls, record: Record, prices: Prices | None, ended_at_s: float) -> Self:
+        """The row of a finished exchange. `ended_at_s` is the time of day, since 1970."""
+        usage = record.usage
+        answered = record.status in (200, CLIENT_GONE)
+        return cls(
+            request_id=record.request_id,
+            upstream_request_id=record.upstream_request_id,
+            started_ms=round((ended_at_s - record.duration_s) * 1000),
+            profile=record.profile,
+            client=record.client,
+            client_dialect=record.client_dialect,
+            upstream_dialect=record.upstream_dialect,
+            model_asked=record.model_asked[:_LONGEST_NAME],
+            model_used=record.model_used,
+            streamed=record.streamed,
+            status=record.status,
+            error_kind=record.error_kind,
+            first_byte_ms=_milliseconds(record.first_byte_s),
+            duration_ms=round(record.duration_s * 1000),
+            fresh=usage.fresh,
+            cache_read=usage.cache_read,
+            cache_write=usage.cache_write,
+            cache_write_1h=usage.cache_write_1h,
+            output=usage.output,
+            reasoning=usage.reasoning,
+            cost_micro=cost_of(usage, prices, answered=answered),
+            cost_unit=prices.unit if prices else "",
+            losses=len(record.losses),
+            upstream_status=record.upstream_status,
+        )
+
+    def usage_answer(self) -> dict[str, Any]:
+        """The body of `GET /v1/usage/{request_id}`; what is not known is null."""
+        long_lived = self.cache_write_1h or 0
+        return {
+            "input_tokens": self.fresh,
+            "output_tokens": self.output,
+            "cache_read_input_tokens": self.cache_read or 0,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": (self.cache_write or 0) - long_lived,
+                "ephemeral_1h_input_tokens": long_lived,
+            },
+            "cost_micro": self.cost_micro,
+            "model": self.model_used,
+        }
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Entry))
+
+_LONGEST_NAME: Final = 200
+"""A client may ask for a model of any name; the ledger is not the place to keep a megabyte."""
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

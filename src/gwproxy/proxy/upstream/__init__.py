@@ -1,0 +1,1 @@
+"""The side of the provider: the one HTTP client, its pool, headers, keys and fetched images."""
