@@ -7,6 +7,7 @@ import datetime
 import gzip
 import ipaddress
 import json
+import socket
 import ssl
 import tracemalloc
 import zlib
@@ -23,7 +24,6 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import MASK
 from gwproxy.profiles.secret import Secret, Source
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, messages
-from support.raw import free_port
 from support.scripted import (
     Script,
     ScriptedUpstream,
@@ -120,7 +120,9 @@ async def test_a_connection_that_dies_on_reuse_costs_one_clean_error(start: Star
 async def test_nobody_there_is_said_and_healed_when_somebody_comes(
     start_gateway: StartGateway, start_scripted: StartScripted
 ) -> None:
-    port = free_port()
+    held = socket.socket()  # ours, so that nobody else can come there; not listening yet
+    held.bind(("127.0.0.1", 0))
+    port = held.getsockname()[1]
     gateway = await start_gateway({"up": {"openai_url": f"http://127.0.0.1:{port}", "model": "m"}})
     for path in PATHS:
         for streamed in (True, False):
@@ -129,7 +131,7 @@ async def test_nobody_there_is_said_and_healed_when_somebody_comes(
             message = json.loads(text)["error"]["message"]
             assert message == f"cannot reach 127.0.0.1:{port}: connection refused"
     upstream = ScriptedUpstream(whole)
-    upstream._server = await asyncio.start_server(upstream._serve, "127.0.0.1", port)
+    upstream._server = await asyncio.start_server(upstream._serve, sock=held)
     assert (await ask(gateway))[0] == 200
     await upstream.close()
 
