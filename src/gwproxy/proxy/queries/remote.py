@@ -1,7 +1,8 @@
 """Responses that are not kept here but by an upstream of this very dialect.
 
-An answer in the background is made and kept there (`conversations.turn` lets its request through as it came),
-and so is whatever another program made: who asks for it by id is answered by the upstream.
+An answer in the background is made and kept there (`conversations.turn` lets its request through
+as it came), and so is whatever another program made: who asks for it by id is answered by the
+upstream.
 
 https://platform.openai.com/docs/guides/background
 """
