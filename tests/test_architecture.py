@@ -67,7 +67,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     "proxy/records/conversations": {
         "responses.kept.record", "responses.kept.state",
     },
-    "proxy/queries/retrieval.py": {"responses.kept.replay"},
+    "proxy/queries/retrieval.py": {"responses.kept.replay", "responses.kept.state"},
     "cli": {"dialect_facts", "registry", "quirks", "loss_words"},
     "cli/test.py": {"hub"},
     # The pure room on the command line: a body in, a body out.
