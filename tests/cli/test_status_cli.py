@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from gwproxy.cli.status import span
 from gwproxy.profiles.secret import Secret
+from gwproxy.proxy import holder
 from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal
@@ -99,6 +101,74 @@ def test_what_a_running_gateway_tells(
     assert re.search(r"up \*  +demo-1  127\S+  …abcd  environment variable UP_KEY", ran.stdout)
     assert "on fire" in ran.stdout
     assert KEY not in ran.stdout + ran.stderr + json.dumps(data)
+
+
+def test_a_restart_forgets_neither_the_last_errors_nor_the_last_answer(
+    command: InProcess,
+    background: Background,
+    port: int,
+    gwproxy_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UP_KEY", KEY)
+    provider = background.provider(DEMO)
+    add(command, provider.openai_url)
+    options = Options(port=port, ledger=gwproxy_home / "usage.db")
+    token = command("token").stdout.strip()
+    first = background.gateway(options)
+    assert _ask_through(first.url, token) == 200
+    provider.will(Refusal(503, f"the engine is busy, {KEY} or not"))
+    assert _ask_through(first.url, token) == 503
+    before = command("status", "--json").envelope["data"]
+    background.stop()
+
+    background.gateway(options)
+    after = command("status", "--json").envelope["data"]
+    assert (after["answered"], after["failed"]) == (0, 0)
+    (error,) = after["last_errors"]
+    assert abs(error.pop("at") - before["last_errors"][0].pop("at")) <= 1
+    assert error == before["last_errors"][0]
+    assert "[masked]" in error["error"]
+    (answer,) = (one["last_answered"] for one in after["profiles"])
+    assert answer["request_id"] == before["profiles"][0]["last_answered"]["request_id"]
+    ran = command("status")
+    year = time.strftime("%Y-")
+    assert re.search(rf"{year}\S+ \S+  up:demo-1  in \S+ s.*{answer['request_id']}", ran.stdout)
+    assert re.search(rf"{year}\S+ \S+  503  up:.*busy.*{error['request_id']}", ran.stdout)
+
+
+def test_a_key_is_told_as_the_gateway_has_it(
+    command: InProcess,
+    background: Background,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A background gateway shares this process, so its own environment is what a look at the
+    server's route tells, and this shell's is changed in between."""
+    add(command, "http://127.0.0.1:1/v1")
+    background.gateway(Options(port=port))
+    asked = holder.ask
+
+    async def with_another_environment(*arguments: Any) -> Any:
+        monkeypatch.setenv("UP_KEY", KEY)
+        told = await asked(*arguments)
+        monkeypatch.delenv("UP_KEY")
+        return told
+
+    monkeypatch.setattr(holder, "ask", with_another_environment)
+    (profile,) = command("status", "--json").envelope["data"]["profiles"]
+    assert profile["key"] == {"source": "environment variable UP_KEY", "masked": "…abcd"}
+    assert profile["key_trouble"] is None
+
+    async def without_it(*arguments: Any) -> Any:
+        monkeypatch.delenv("UP_KEY", raising=False)
+        told = await asked(*arguments)
+        monkeypatch.setenv("UP_KEY", KEY)
+        return told
+
+    monkeypatch.setattr(holder, "ask", without_it)
+    (profile,) = command("status", "--json").envelope["data"]["profiles"]
+    assert "no key" in profile["key_trouble"]
 
 
 def test_what_its_workers_could_not_do(

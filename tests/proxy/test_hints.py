@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gwproxy.profiles.quirks import parse_quirk
 from gwproxy.profiles.record import make_profile
@@ -20,7 +21,9 @@ from support.gateway import StartGateway, messages
 from support.provider import StartProvider
 from support.scripted import StartScripted, whole
 
-OVERLOADED = Failure(FailureKind.OVERLOADED, "The engine is currently overloaded", 429)
+OVERLOADED = Failure(
+    FailureKind.OVERLOADED, "The engine is currently overloaded", 529, upstream_status=429
+)
 GATE = Failure(FailureKind.PERMISSION, str(client_gate().message), 403)
 
 
@@ -54,6 +57,8 @@ def test_what_is_behind_a_refusal(failure: Failure, words: str) -> None:
 
 def test_there_is_not_always_something_behind_it() -> None:
     assert hint(OVERLOADED, route(), ever_answered=True) == ""
+    for status in (503, 529):  # these mean what they say
+        assert hint(structs.replace(OVERLOADED, upstream_status=status), route()) == ""
     assert hint(Failure(FailureKind.NOT_FOUND, "no such page", 404), route()) == ""
     assert hint(Failure(FailureKind.INVALID, "temperature: too high", 400), route()) == ""
     assert "dialects=anthropic" not in hint(GATE, route(Dialect.ANTHROPIC))

@@ -20,10 +20,12 @@ from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
     Database,
     Entry,
+    Latest,
     Ledger,
     Period,
     Trouble,
     database,
+    latest,
     report,
     writer,
 )
@@ -286,23 +288,50 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
     assert ledger.find("req_0001") == entry(1), "it can be read all the same"
 
 
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
 @pytest.mark.parametrize("purged", [False, True])
 def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
-    start: Callable[..., Ledger], path: Path, *, purged: bool
+    start: Callable[..., Ledger], path: Path, *, purged: bool, version: int
 ) -> None:
     with closing(Database.open(path)) as database:
         database.insert([entry(1)])
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("ALTER TABLE exchanges DROP COLUMN upstream_status")
-        connection.execute("PRAGMA user_version=1")
+        for column in ("upstream_status", "error")[version - 1 :]:
+            connection.execute(f"ALTER TABLE exchanges DROP COLUMN {column}")
+        connection.execute(f"PRAGMA user_version={version}")
     ledger = start()
     assert ledger.find("req_0001") == entry(1)
     if purged:
         purge(path, before_s=0)
-    ledger.add(entry(2, upstream_status=401))
+    refused = entry(2, upstream_status=401, error="no such key")
+    ledger.add(refused)
     ledger.close()
     assert ids(path) == ["req_0001", "req_0002"]
-    assert start().find("req_0002") == entry(2, upstream_status=401)
+    assert start().find("req_0002") == refused
+
+
+def test_the_last_failures_and_the_last_answer_of_each_profile(
+    path: Path,
+) -> None:
+    assert latest(path, 2e9, 2).failed == ()
+    rows = [
+        entry(1),
+        entry(2, profile="other"),
+        entry(3, status=500, error_kind="internal", error="on fire"),
+        entry(4),
+        entry(5, status=499, error_kind="client_gone"),
+        entry(6, status=529, upstream_status=503, error_kind="overloaded"),
+        entry(7, status=400, error_kind="invalid"),
+        entry(8),
+    ]
+    with closing(Database.open(path)) as file:
+        file.insert(rows)
+    before_s = rows[7].started_ms / 1000
+    found = latest(path, before_s, 2)
+    assert found.failed == (rows[5], rows[6]), "the newest two, and nothing of later on"
+    assert found.answered == (rows[1], rows[3])
+    assert latest(path, before_s, 9).failed == (rows[2], rows[5], rows[6])
+    assert latest(path, 0, 9) == Latest()
 
 
 def test_a_planted_link_is_not_followed(

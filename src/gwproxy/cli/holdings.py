@@ -84,7 +84,7 @@ def _of_exchanges() -> tuple[Holding, ...]:
         ),
         Holding(
             "usage",
-            "tokens, cost and times of each exchange, no words",
+            "tokens, cost and times of each exchange; of a failure its words, of prompts none",
             paths.usage_db(),
             f"{ledger.MOST_ROWS:,} exchanges",
             "until a purge: these are your accounts",

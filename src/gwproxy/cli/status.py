@@ -73,24 +73,28 @@ async def _ask(config: Any) -> dict[str, Any]:
     for profile in config.profiles.values():
         live = seen.pop(profile.name, {})
         key = live.get("key")
-        trouble = None
         if key is None:
-            # Only what the server has not asked for yet: a keyring may want to be unlocked.
-            found = await asyncio.to_thread(credentials.describe_source, profile)
-            key = {"source": str(found.source), "masked": found.masked or None}
-            trouble = found.trouble or None
+            # Of a server's keys only what it has not asked its keyring for yet.
+            look = credentials.describe_in_keyring if running else credentials.describe_source
+            found = await asyncio.to_thread(look, profile)
+            key = {
+                "source": str(found.source),
+                "masked": found.masked or None,
+                "trouble": found.trouble or None,
+            }
         profiles.append(
             {
                 "cooling_s": None,
                 "waiting": 0,
                 "in_flight": 0,
+                "last_answered": None,
                 **live,
                 "name": profile.name,
                 "model": profile.model,
                 "dialects": list(profile.dialects),
                 "hosts": list(hosts_of(profile)),
-                "key": key,
-                "key_trouble": trouble,
+                "key": {"source": key["source"], "masked": key["masked"]},
+                "key_trouble": key.get("trouble"),
             }
         )
     profiles += [{**one, "dialects": [], "hosts": [], "key_trouble": None} for one in seen.values()]
@@ -131,6 +135,7 @@ def _print(output: Output, data: dict[str, Any]) -> None:
     output.table(Table(head, rows, no_profile, spare=("HOST",)))
     for title, lines in (
         ("running", [_running_line(one) for one in data["in_flight"]]),
+        ("last answers", [*_answer_lines(data["profiles"])]),
         ("last errors", [_error_line(one) for one in data["last_errors"]]),
         ("kept on this machine", _kept_lines(data)),
     ):
@@ -184,9 +189,25 @@ def _running_line(one: dict[str, Any]) -> str:
     return f"{one['client'] or '-'}  {one['profile']}:{one['model']}  {how}, {span(one['for_s'])}"
 
 
+def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
+    """Of each profile its last answer, the latest last."""
+    answered = [one for one in profiles if one["last_answered"]]
+    for one in sorted(answered, key=lambda one: one["last_answered"]["at"]):
+        last = one["last_answered"]
+        took = f"in {last['duration_s']:.1f} s"
+        if last["first_byte_s"] is not None:
+            took += f", the first byte after {last['first_byte_s']:.1f} s"
+        way = f"{one['name']}:{last['model']}"
+        yield f"{_moment(last['at'])}  {way}  {took}  {last['request_id']}"
+
+
 def _error_line(one: dict[str, Any]) -> str:
-    moment = time.strftime("%H:%M:%S", time.localtime(one["at"]))
-    return f"{moment}  {one['status']}  {one['profile']}:{one['model']}  {one['error']}"
+    way = f"{one['profile']}:{one['model']}"
+    return f"{_moment(one['at'])}  {one['status']}  {way}  {one['error']}  {one['request_id']}"
+
+
+def _moment(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
 
 
 def _kept_lines(data: dict[str, Any]) -> list[str]:

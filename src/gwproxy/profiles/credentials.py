@@ -280,6 +280,24 @@ def describe_source(
     return KeyStatus(source, masked=secret.masked if secret else "")
 
 
+def describe_of_process(profile: Profile) -> KeyStatus | None:
+    """Where this process has the key of `profile` from; None where only a keyring can tell, which
+    is the same for every process of a person. Never raises, never runs a command."""
+    in_variable = bool(os.environ.get(key_variable(profile.name)))
+    if profile.key.kind == "env":
+        in_variable = in_variable or bool(os.environ.get(profile.key.variable))
+    if in_variable or profile.key.kind not in ("env", "keyring"):
+        return describe_source(profile)
+    return None
+
+
+def describe_in_keyring(profile: Profile) -> KeyStatus:
+    """Where the key of `profile` comes from for a process that has no variable with it."""
+    names = {key_variable(profile.name), profile.key.variable}
+    environ = {name: value for name, value in os.environ.items() if name not in names}
+    return describe_source(profile, environ=environ)
+
+
 def expected_source(profile: Profile) -> Source:
     """Where the profile says that its key is, whether or not there is one."""
     match profile.key.kind:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gwproxy import __version__
 from gwproxy.errors import GwproxyError
+from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
 from gwproxy.proxy import failures
@@ -122,17 +123,17 @@ class Gateway:
         if running:
             await asyncio.wait(running, timeout=_SETTLING_S)
 
-    def _status(self, record: Record) -> web.Response:
+    async def _status(self, record: Record) -> web.Response:
         others = (other for other in self._running.values() if other is not record)
         plan = self._plan.get()
-        told = self._news.report(plan.routes.config, others, self._services)
+        told = await self._news.report(plan.routes.config, others, self._services)
         told |= {"config_trouble": _words_of(self._plan.trouble), "moved": plan.moved or None}
         return _told(record, told)
 
     def _keep(self, record: Record) -> None:
         """Write the exchange to the log and, if it was one, to the ledger. The client has its
         answer, and each of these goes on without the others."""
-        steps = [self._log]
+        steps = [self._clean, self._log]
         if record.tape is not None:
             steps.append(self._capture)
         if record.generating:
@@ -141,9 +142,16 @@ class Gateway:
             with self._services.recording.piece_of_work():
                 step(record)
 
+    def _clean(self, record: Record) -> None:
+        """What went wrong, without a key in it and cut short: it is kept, and shown."""
+        if record.error:
+            record.error = redact(shortened(record.error), self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return self.token.reveal(), *self._services.keys.ever_seen()
+
     @staticmethod
     def _log(record: Record) -> None:
-        record.error = shortened(record.error)
         refused = record.status >= 400 and record.status != CLIENT_GONE
         # Whoever looks for a sign of life does so again and again: it would hide the others.
         told = logging.DEBUG if record.path in OPEN else logging.INFO
@@ -151,8 +159,7 @@ class Gateway:
 
     def _capture(self, record: Record) -> None:
         assert record.tape is not None
-        secrets = (self.token.reveal(), *self._services.keys.ever_seen())
-        self._services.captures.keep(record.tape, record.fields(), secrets)
+        self._services.captures.keep(record.tape, record.fields(), self._secrets())
 
     def _enter_in_ledger(self, record: Record) -> None:
         profile = self.routes.config.profiles.get(record.profile)
@@ -252,7 +259,7 @@ class Gateway:
             await self._settled(address.request_id)
             return await usage.answer(self._services, plan.routes, address, record)
         if endpoint is Endpoint.STATUS:
-            return self._status(record)
+            return await self._status(record)
         if endpoint is Endpoint.STOP:
             self.asked_to_stop.set()
             return _told(record, {"stopping": True, "pid": os.getpid()})

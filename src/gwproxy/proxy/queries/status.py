@@ -14,9 +14,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy import __version__
+from gwproxy.profiles import credentials
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import CLIENT_GONE, Record
+from gwproxy.proxy.records.ledger import Entry, Latest
 
 if TYPE_CHECKING:
     from gwproxy.proxy.services import Services
@@ -26,40 +28,42 @@ _KEPT_ERRORS: Final = 10
 
 
 class News:
-    """What has happened since the start."""
+    """What has happened since the start, and the last of what the ledger has from before."""
 
     def __init__(self) -> None:
         self._started_at_s = time.time()
         self._answered = 0
         self._failed = 0
         self._errors: deque[dict[str, Any]] = deque(maxlen=_KEPT_ERRORS)
+        self._last_answered: dict[str, dict[str, Any]] = {}
+        self._before: Latest | None = None
 
     def add(self, record: Record) -> None:
         """An exchange has ended."""
         if not record.error_kind:
             self._answered += 1
+            self._last_answered[record.profile] = _answer(
+                record, time.time(), record.first_byte_s, record.duration_s
+            )
             return
         self._failed += 1
         if record.status == CLIENT_GONE:
             return  # nobody's fault
-        self._errors.append(
-            {
-                "at": round(time.time()),
-                "request_id": record.request_id,
-                "client": record.client,
-                "profile": record.profile,
-                "model": record.model_used,
-                "status": record.status,
-                "kind": record.error_kind,
-                "error": record.error,
-            }
-        )
+        self._errors.append(_error(record, time.time()))
 
-    def report(
+    async def report(
         self, config: Config, running: Iterable[Record], services: Services
     ) -> dict[str, Any]:
         """The body of the answer. `running` are the other requests that are being answered."""
         now_s = asyncio.get_running_loop().time()
+        running = list(running)  # as they are now
+        if self._before is None:
+            self._before = await asyncio.to_thread(
+                services.ledger.latest, self._started_at_s, _KEPT_ERRORS
+            )
+        keys = await asyncio.to_thread(
+            lambda: {name: _key(one, services) for name, one in config.profiles.items()}
+        )
         exchanges = [record for record in running if record.generating]
         return {
             "name": "gwproxy",
@@ -70,27 +74,85 @@ class News:
             "default": config.default,
             "captures": config.serve.capture and services.captures.exists,
             "profiles": [
-                _profile(profile, services, exchanges) for profile in config.profiles.values()
+                _profile(profile, services, exchanges)
+                | {"key": keys[name], "last_answered": self._last_answer_of(name)}
+                for name, profile in config.profiles.items()
             ],
             "in_flight": [_running(record, now_s) for record in exchanges],
             "answered": self._answered,
             "failed": self._failed,
-            "last_errors": list(self._errors),
+            "last_errors": self._last_errors(),
             "thoughts": len(services.thoughts),
             "ledger": asdict(services.ledger.state),
             "workers": [asdict(worker.state) for worker in services.workers],
         }
 
+    def _last_errors(self) -> list[dict[str, Any]]:
+        assert self._before is not None
+        before = [_error(entry, _ended_at_s(entry)) for entry in self._before.failed]
+        return [*before, *self._errors][-_KEPT_ERRORS:]
+
+    def _last_answer_of(self, profile: str) -> dict[str, Any] | None:
+        assert self._before is not None
+        for entry in self._before.answered:
+            if entry.profile == profile and profile not in self._last_answered:
+                first_s = None if entry.first_byte_ms is None else entry.first_byte_ms / 1000
+                whole_s = entry.duration_ms / 1000
+                return _answer(entry, _ended_at_s(entry), first_s, whole_s)
+        return self._last_answered.get(profile)
+
+
+def _ended_at_s(entry: Entry) -> float:
+    return (entry.started_ms + entry.duration_ms) / 1000
+
+
+def _error(one: Record | Entry, at_s: float) -> dict[str, Any]:
+    return {
+        "at": round(at_s),
+        "request_id": one.request_id,
+        "client": one.client,
+        "profile": one.profile,
+        "model": one.model_used,
+        # What a client was told instead is in its log.
+        "status": one.upstream_status or one.status,
+        "kind": one.error_kind,
+        "error": one.error,
+    }
+
+
+def _answer(
+    one: Record | Entry, at_s: float, first_byte_s: float | None, duration_s: float
+) -> dict[str, Any]:
+    return {
+        "at": round(at_s),
+        "request_id": one.request_id,
+        "client": one.client,
+        "model": one.model_used,
+        "first_byte_s": None if first_byte_s is None else round(first_byte_s, 3),
+        "duration_s": round(duration_s, 3),
+    }
+
+
+def _key(profile: Profile, services: Services) -> dict[str, Any] | None:
+    """Where this process has its key from; None where it has not asked the keyring yet."""
+    seen = services.keys.seen(profile)
+    if seen is not None:
+        masked = seen.secret.masked if seen.secret else None
+        return {"source": str(seen.source), "masked": masked, "trouble": None}
+    found = credentials.describe_of_process(profile)
+    if found is None:
+        return None
+    return {
+        "source": str(found.source),
+        "masked": found.masked or None,
+        "trouble": found.trouble or None,
+    }
+
 
 def _profile(profile: Profile, services: Services, exchanges: list[Record]) -> dict[str, Any]:
-    seen = services.keys.seen(profile)
-    key = None
-    if seen is not None:
-        key = {"source": str(seen.source), "masked": seen.secret.masked if seen.secret else None}
     return {
         "name": profile.name,
         "model": profile.model,
-        "key": key,
         "cooling_s": round(services.standing.cooling_s(profile)) or None,
         "waiting": services.lanes.waiting(profile),
         "in_flight": sum(record.profile == profile.name for record in exchanges),

@@ -18,6 +18,8 @@ _GATE: Final = re.compile(r"only available for coding agents", re.IGNORECASE)
 # badlogic/pi-mono#5009: tools that called themselves by another's name.
 _BANNED: Final = re.compile(r"access terminated", re.IGNORECASE)
 
+_TOO_MANY: Final = 429
+
 
 def hint(failure: Failure, route: Route, agent: str, *, ever_answered: bool) -> str:
     """What is behind `failure`, or "". `agent` is the User-Agent that the client sent;
@@ -31,7 +33,9 @@ def hint(failure: Failure, route: Route, agent: str, *, ever_answered: bool) -> 
         return words
     if _BANNED.search(failure.message):
         return "the account is closed to this tool; providers do that for a forged User-Agent"
-    if failure.kind is FailureKind.OVERLOADED and not ever_answered:
+    # An ordinary 503 or 529 means what it says; this is the 429 of a host that knows its tools.
+    is_odd = failure.kind is FailureKind.OVERLOADED and failure.upstream_status == _TOO_MANY
+    if is_odd and not ever_answered:
         # gsd-build/gsd-2#4640, badlogic/pi-mono#3585: five of five against none of five
         return f"an overload that never ends may mean that {agent!r} is not let in"
     if failure.kind is FailureKind.NOT_FOUND and "model" in failure.message.lower():

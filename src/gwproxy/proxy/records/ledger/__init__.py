@@ -10,14 +10,16 @@ take is left out, counted and told; the others go on.
     database.py  the file: its schema, inserting, reading (opening and damage: ../storage.py)
     writer.py    the queue and its thread
     report.py    sums for `gwproxy usage`
+    latest.py    the last failures and the last answers, for `gwproxy status`
 
-There are no prompts in it, no keys and no headers.
+There are no prompts in it, no keys and no headers; of a failure its own words, cut short.
 """
 
 from __future__ import annotations
 
 from gwproxy.proxy.records.ledger.database import Database, check
 from gwproxy.proxy.records.ledger.entry import Entry
+from gwproxy.proxy.records.ledger.latest import Latest, latest
 from gwproxy.proxy.records.ledger.report import Line, Period, report
 from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
 from gwproxy.proxy.records.storage import Trouble
@@ -25,11 +27,13 @@ from gwproxy.proxy.records.storage import Trouble
 __all__ = [
     "Database",
     "Entry",
+    "Latest",
     "Ledger",
     "LedgerState",
     "Line",
     "Period",
     "Trouble",
     "check",
+    "latest",
     "report",
 ]

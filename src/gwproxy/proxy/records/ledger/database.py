@@ -12,7 +12,7 @@ from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.records.storage import Schema, Stock, Trouble
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 MOST_ROWS: Final = 1_000_000
 """Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
@@ -46,7 +46,8 @@ CREATE TABLE exchanges (
     cost_micro INTEGER,
     cost_unit TEXT NOT NULL,
     losses INTEGER NOT NULL,
-    upstream_status INTEGER
+    upstream_status INTEGER,
+    error TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX exchanges_by_time ON exchanges (started_ms);
 CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
@@ -56,7 +57,10 @@ CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
 _FILE: Final = Schema(
     SCHEMA_VERSION,
     _SCHEMA,
-    upgrades=("ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",),
+    upgrades=(
+        "ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",
+        "ALTER TABLE exchanges ADD COLUMN error TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 _INSERT: Final = (
@@ -97,18 +101,19 @@ class Database(storage.OpenFile):
 
     def find(self, request_id: str) -> Entry | None:
         """The exchange of that id, ours or the upstream's; of several the newest."""
-        there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
-        columns = [name for name in COLUMNS if (name,) in there]
-        found = self.rows(
-            f"SELECT {', '.join(columns)} FROM exchanges "
-            "WHERE request_id = :id OR upstream_request_id = :id "
-            "ORDER BY started_ms DESC LIMIT 1",
+        found = self.entries(
+            "WHERE request_id = :id OR upstream_request_id = :id ORDER BY started_ms DESC LIMIT 1",
             {"id": request_id},
         )
-        if not found:
-            return None
-        values = dict(zip(columns, found[0], strict=True))
-        return Entry(**{**values, "streamed": bool(values["streamed"])})
+        return found[0] if found else None
+
+    def entries(self, clauses: str, parameters: dict[str, Any]) -> list[Entry]:
+        """The exchanges that `clauses` of SQL choose. A file of an older version lacks columns."""
+        there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
+        columns = [name for name in COLUMNS if (name,) in there]
+        found = self.rows(f"SELECT {', '.join(columns)} FROM exchanges {clauses}", parameters)
+        rows = (dict(zip(columns, row, strict=True)) for row in found)
+        return [Entry(**{**row, "streamed": bool(row["streamed"])}) for row in rows]
 
     def rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a query: read at once, for an open reading keeps the log growing."""

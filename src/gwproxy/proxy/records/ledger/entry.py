@@ -41,6 +41,8 @@ class Entry:
     losses: int
     upstream_status: int | None = None
     """What the provider itself refused with."""
+    error: str = ""
+    """What went wrong, in whoever's words, cut short."""
 
     @classmethod
     def of(cls, record: Record, prices: Prices | None, ended_at_s: float) -> Self:
@@ -72,6 +74,7 @@ class Entry:
             cost_unit=prices.unit if prices else "",
             losses=len(record.losses),
             upstream_status=record.upstream_status,
+            error=record.error,
         )
 
     def usage_answer(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Final
 
 from gwproxy.proxy.records.ledger.database import Database
 from gwproxy.proxy.records.ledger.entry import Entry
+from gwproxy.proxy.records.ledger.latest import Latest, latest
 from gwproxy.proxy.records.storage import Trouble, Unstorable
 from gwproxy.proxy.worker import Worker
 
@@ -100,6 +101,15 @@ class Ledger:
                 return database.find(request_id)
         except Trouble:
             return None  # the writer has told of it already
+
+    def latest(self, before_s: float, most: int) -> Latest:
+        """What the file has of before (since 1970), as `ledger.latest`. Not for the loop."""
+        if self._path is None:
+            return Latest()
+        try:
+            return latest(self._path, before_s, most)
+        except Trouble:
+            return Latest()  # the writer tells of it
 
     @property
     def state(self) -> LedgerState:

@@ -1,0 +1,50 @@
+"""The latest exchanges in the ledger's file, for `gwproxy status` after a restart."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gwproxy.proxy.log import CLIENT_GONE
+from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.entry import Entry
+
+_LOOKED_AT: Final = 10_000
+"""Of the newest rows: days of use, and read within a few hundredths of a second."""
+
+_THERE: Final = (
+    "WHERE started_ms < :before AND started_ms >= coalesce((SELECT started_ms FROM exchanges "
+    f"WHERE started_ms < :before ORDER BY started_ms DESC LIMIT 1 OFFSET {_LOOKED_AT}), 0)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Both the oldest first: the last exchanges that failed, and of each profile the last that was
+    answered."""
+
+    failed: tuple[Entry, ...] = ()
+    answered: tuple[Entry, ...] = ()
+
+
+def latest(path: Path, before_s: float, most: int) -> Latest:
+    """What began before `before_s` (since 1970), of failures at the `most` so many. Raises
+    Trouble."""
+    database = Database.read(path)
+    if database is None:
+        return Latest()
+    before = {"before": before_s * 1000}
+    with contextlib.closing(database):
+        failed = database.entries(
+            f"{_THERE} AND error_kind != '' AND status != {CLIENT_GONE} "
+            f"ORDER BY started_ms DESC LIMIT {most}",
+            before,
+        )
+        answered = database.entries(
+            f"{_THERE} AND error_kind = '' GROUP BY profile "
+            "HAVING started_ms = max(started_ms) ORDER BY started_ms",
+            before,
+        )
+    return Latest(tuple(reversed(failed)), tuple(answered))
