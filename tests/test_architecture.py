@@ -177,7 +177,7 @@ PROXY: Mapping[str, Set[str]] = {
         "surroundings",
     },
     "records": {"__init__", "storage", "captures", "said", "thoughts", "prices"},
-    "records/ledger": {"__init__", "entry", "database", "writer", "report"},
+    "records/ledger": {"__init__", "entry", "database", "writer", "report", "latest"},
     "records/conversations": {"__init__", "kept", "database", "store", "turn"},
     "probe": {"__init__", "addresses", "asking", "gateway", "provider", "questions", "verdicts"},
 }  # fmt: skip
