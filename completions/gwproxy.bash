@@ -28,6 +28,7 @@ _gwproxy() {
         case "$path $word" in
             "/init --name"|"/init --preset"|"/init --anthropic-url"|"/init --openai-url"|"/init --model"|"/init --key-env"|"/init --key-command"|"/init --key-file"|"/init --tool"|"/init --start") value_of="$path $word" ;;
             "/serve --profile"|"/serve -p"|"/serve --host"|"/serve --port"|"/serve --log-level") value_of="$path $word" ;;
+            "/service/install --profile"|"/service/install -p"|"/service/install --port") value_of="$path $word" ;;
             "/run --profile"|"/run -p"|"/run --log") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
             "/profile/key --env"|"/profile/key --command"|"/profile/key --file") value_of="$path $word" ;;
@@ -49,6 +50,7 @@ _gwproxy() {
             /service/install) path=/service/install ;;
             /service/uninstall) path=/service/uninstall ;;
             /service/status) path=/service/status ;;
+            /service/logs) path=/service/logs ;;
             /run) path=/run ;;
             /profile) path=/profile ;;
             /profile/add) path=/profile/add ;;
@@ -67,7 +69,6 @@ _gwproxy() {
             /setup) path=/setup ;;
             /test) path=/test ;;
             /status) path=/status ;;
-            /logs) path=/logs ;;
             /doctor) path=/doctor ;;
             /models) path=/models ;;
             /usage) path=/usage ;;
@@ -84,6 +85,7 @@ _gwproxy() {
         "/init --model") _gwproxy_model_names; return ;;
         "/init --start") _gwproxy_words "service serve run"; return ;;
         "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
+        "/service/install --profile"|"/service/install -p") _gwproxy_profiles; return ;;
         "/run --profile"|"/run -p") _gwproxy_profiles; return ;;
         "/profile/add --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
         "/profile/add --model") _gwproxy_model_names; return ;;
@@ -106,12 +108,13 @@ _gwproxy() {
         :-*) _gwproxy_words "--version --debug --help"; return ;;
         /init:-*) _gwproxy_words "--name --preset --anthropic-url --openai-url --model --key-stdin --key-env --key-command --key-file --no-key --tool --start --yes --quiet --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --capture --quiet --log-level --json-logs --help"; return ;;
+        /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --detach --capture --quiet --log-level --json-logs --help"; return ;;
         /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /service:-*) _gwproxy_words "--help"; return ;;
-        /service/install:-*) _gwproxy_words "--dry-run --json --quiet --help"; return ;;
+        /service/install:-*) _gwproxy_words "--profile --port --dry-run --json --quiet --help"; return ;;
         /service/uninstall:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /service/status:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /service/logs:-*) _gwproxy_words "--follow --help"; return ;;
         /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
@@ -130,7 +133,6 @@ _gwproxy() {
         /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
         /status:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /logs:-*) _gwproxy_words "--follow --help"; return ;;
         /doctor:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
@@ -141,8 +143,8 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "init demo serve stop service run profile config token setup test status logs doctor models usage translate replay purge explain completion" ;;
-        /service:0) _gwproxy_words "install uninstall status" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile config token setup test status doctor models usage translate replay purge explain completion" ;;
+        /service:0) _gwproxy_words "install uninstall status logs" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;
         /profile/show:0) _gwproxy_profiles ;;

@@ -15,6 +15,7 @@ from gwproxy import paths
 from gwproxy.cli import service, service_log, service_unit
 from support.cli import InProcess
 from support.profiles import KEY
+from support.raw import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no manager that gwproxy knows")
 
@@ -74,7 +75,7 @@ def test_the_whole_life_of_a_service(
     assert (data["installed"], data["running"], data["up_to_date"]) == (True, True, True)
 
     said.unlink()
-    assert command("logs").code == 0
+    assert command("service", "logs").code == 0
     assert said.read_text().startswith("journalctl --user --user-unit gwproxy.service")
 
     said.unlink()
@@ -177,9 +178,43 @@ def test_nothing_to_serve(command: InProcess, said: Path) -> None:
 
 
 def test_no_log_without_a_service(command: InProcess, said: Path) -> None:
-    ran = command("logs")
+    ran = command("service", "logs")
     assert ran.code == 2
-    assert "hint: gwproxy service install" in ran.stderr
+    assert "hint: gwproxy service install\n  gwproxy serve --detach\n" in ran.stderr
+
+
+def test_the_old_name_of_the_log_says_the_new_one(command: InProcess, said: Path) -> None:
+    add(command)
+    assert command("service", "install").code == 0
+    said.unlink()
+    ran = command("logs", "--follow")
+    assert ran.code == 0
+    assert "gwproxy logs is called gwproxy service logs now" in ran.stderr
+    assert "--follow" in said.read_text()
+    assert "  logs " not in command("--help").stdout
+
+
+def test_a_profile_and_a_port_of_its_own(
+    command: InProcess, said: Path, gwproxy_home: Path
+) -> None:
+    add(command)
+    ran = command("service", "install", "--profile", "nobody")
+    assert (ran.code, said.exists()) == (3, False)
+    assert command("service", "install", "--port", "0").code == 2
+    own = ("--profile", "up", "--port", str(free_port()))
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = holder.getsockname()[1]
+        with (gwproxy_home / "config.toml").open("a") as config:
+            config.write(f"[serve]\nport = {taken}\n")
+        # It is its own port that must be free.
+        assert command("service", "install", *own).code == 0
+    data = command("service", "status", "--json").envelope["data"]
+    assert (data["flags"], data["up_to_date"]) == (list(own), True)
+    unit = Path(data["file"])
+    assert f'"serve" "--profile" "up" "--port" "{own[-1]}"\n' in unit.read_text()
+    unit.write_text(unit.read_text().replace("RestartSec=2", "RestartSec=9"))
+    again = command("service", "status").stderr
+    assert f"  gwproxy service install {' '.join(own)}\n" in again
 
 
 def test_no_manager(command: InProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -188,6 +223,8 @@ def test_no_manager(command: InProcess, monkeypatch: pytest.MonkeyPatch, tmp_pat
     ran = command("service", "status")
     assert ran.code == 2
     assert "has no service manager that gwproxy knows" in ran.stderr
+    assert "hint: gwproxy serve --detach\n" in ran.stderr
+    assert command("service", "logs").code == 2
 
 
 def test_words_of_a_unit_mean_themselves() -> None:
@@ -198,8 +235,10 @@ def test_a_dollar_means_itself_in_either_place(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys, "argv", ["-c"])
     monkeypatch.setattr(sys, "executable", "/opt/py$thon")
-    unit = service_unit.service_here({"GWPROXY_HOME": "/home/me/$tate"}).content.decode()
-    assert 'ExecStart="/opt/py$$thon" "-m" "gwproxy" "serve"\n' in unit
+    service = service_unit.service_here({"GWPROXY_HOME": "/home/me/$tate"}, flags=('$ 100% "',))
+    unit = service.content.decode()
+    assert service.flags_in(service.content) == ('$ 100% "',)
+    assert 'ExecStart="/opt/py$$thon" "-m" "gwproxy" "serve" "$$ 100%% \\""\n' in unit
     assert 'Environment="GWPROXY_HOME=/home/me/$tate"\n' in unit
 
 
@@ -208,6 +247,9 @@ def test_launchd(monkeypatch: pytest.MonkeyPatch, gwproxy_home: Path) -> None:
     service = service_unit.service_here({"GWPROXY_HOME": str(gwproxy_home)})
     agent = plistlib.loads(service.content)
     assert agent["ProgramArguments"][-1] == "serve"
+    own = service_unit.service_here(flags=("--port", "5000"))
+    assert plistlib.loads(own.content)["ProgramArguments"][-3:] == ["serve", "--port", "5000"]
+    assert (service.flags_in(own.content), own.flags_in(b"?")) == (("--port", "5000"), ())
     assert agent["EnvironmentVariables"] == {"GWPROXY_HOME": str(gwproxy_home)}
     assert agent["StandardErrorPath"] == str(gwproxy_home / "serve.log")
     assert service.file.name == "org.gwproxy.serve.plist"

@@ -51,6 +51,7 @@ class CommandEntry:
     module: str
     help: str
     section: str
+    hidden: bool = False
 
 
 _START: Final = "Start"
@@ -88,7 +89,9 @@ COMMANDS: Final = (
         "test", "gwproxy.cli.test", "Check a profile from its key to its last byte.", _TOOLS
     ),
     CommandEntry("status", "gwproxy.cli.status", "What runs, and what it talks to.", _LOOK),
-    CommandEntry("logs", "gwproxy.cli.logs", "Show what the background service says.", _LOOK),
+    CommandEntry(
+        "logs", "gwproxy.cli.logs", "Show what the background gateway says.", _LOOK, hidden=True
+    ),
     CommandEntry("doctor", "gwproxy.cli.doctor", "Look for trouble on this machine.", _LOOK),
     CommandEntry("models", "gwproxy.cli.models", "List the models of a profile.", _LOOK),
     CommandEntry("usage", "gwproxy.cli.usage", "Tokens and cost so far.", _LOOK),
@@ -112,7 +115,7 @@ class LazyGroup(Group):
     """The top-level group: names and help from `COMMANDS`, code on demand."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [entry.name for entry in available_commands()]
+        return [entry.name for entry in available_commands() if not entry.hidden]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         for entry in available_commands():
@@ -121,7 +124,7 @@ class LazyGroup(Group):
         return None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        entries = list(available_commands())
+        entries = [entry for entry in available_commands() if not entry.hidden]
         for section in dict.fromkeys(entry.section for entry in entries):
             with formatter.section(section):
                 formatter.write_dl(

@@ -129,11 +129,11 @@ def _of_the_machine() -> tuple[Holding, ...]:
         ),
         Holding(
             "log",
-            "what the service says under launchd, a line for each exchange",
+            "what a gateway in the background says, a line for each exchange",
             paths.service_log(),
             size(service_log.MOST_BYTES),
             "until a purge",
-            "the service: the older half goes",
+            "the gateway: the older half goes",
             lambda before_s: _stock_of(_log(before_s)),
             _empty_log,
         ),

@@ -55,6 +55,9 @@ def serve(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect to --host.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="In the background, until gwproxy stop.")
+    ] = False,
     capture: Annotated[
         bool, typer.Option("--capture", help="Keep whole exchanges, for gwproxy replay.")
     ] = False,
@@ -89,6 +92,13 @@ def serve(
     refuse_remote(options)
     _check_profile(config, options.default_profile)
     shown = _Log(output, _level(log_level or settings.log_level, output))
+    if detach:
+        from gwproxy.cli.detach import start
+        from gwproxy.cli.service_unit import flags_of
+
+        given = {"profile": profile, "host": host, "port": port, "allow_remote": allow_remote}
+        given |= {"capture": capture, "quiet": quiet, "log_level": log_level}
+        return start(output, options, flags_of(given | {"json_logs": json_logs}))
     shown.start(json_lines=json_logs or settings.json_logs)
     for remark in config.remarks:
         output.warn(remark)
@@ -210,7 +220,7 @@ def _say_where(server: Running, output: Output) -> None:
     else:
         named = f" --profile {profile.name}" if profile.is_built_in else ""
         output.talk(f"next       gwproxy setup {tool_here()}{named}")
-    output.talk("stop       Ctrl-C")
+    output.talk(f"stop       {'Ctrl-C' if sys.stdin.isatty() else 'gwproxy stop'}")
 
 
 async def _tend_keys(server: Running, output: Output) -> None:

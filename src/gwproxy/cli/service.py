@@ -1,24 +1,28 @@
-"""`gwproxy service install | uninstall | status`: the gateway in the background, with the session.
+"""`gwproxy service install | uninstall | status | logs`: the gateway in the background, with the
+session.
 
 The manager of the user's session starts and restarts it; gwproxy writes one file and says what it
-runs. `gwproxy logs` shows what the service said.
+runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gwproxy import paths
-from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
-from gwproxy.cli.voice import Group
-from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.cli.voice import Group, port_number
+from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageError
 
 if TYPE_CHECKING:
     from gwproxy.cli.service_unit import Service
@@ -43,9 +47,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(service_app, name="service")
 
 
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it speaks, until Ctrl-C.")]
+
+
 @service_app.command("install")
 def install(
     context: typer.Context,
+    profile: ProfileOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="PORT", parser=port_number, help="Listen on this port."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the file and the commands only.")
     ] = False,
@@ -53,12 +65,16 @@ def install(
     quiet: QuietFlag = False,
 ) -> None:
     """Start the gateway now, and with every session."""
-    from gwproxy.cli.service_unit import shown
+    from gwproxy.cli.service_unit import flags_of, shown
     from gwproxy.profiles import store
 
     output = output_of(context)
     config = store.load()
-    service = _service_for(config)
+    if port == 0:
+        raise UsageError("a service needs a port that stays", hint="leave --port out")
+    if port is not None:
+        config = replace(config, serve=replace(config.serve, port=port))
+    service = _service_for(config, flags_of({"profile": profile, "port": port}))
     data = {
         "manager": service.manager,
         "file": str(service.file),
@@ -71,7 +87,7 @@ def install(
         for command in service.install:
             output.talk(f"then: {shown(command)}")
         return
-    config.profile()  # a service that cannot start helps nobody
+    config.profile(profile)  # a service that cannot start helps nobody
     before = service.file.read_bytes() if service.file.exists() else None
     if before is None or not _succeeds(service.is_running):
         _refuse_taken_port(config)
@@ -79,8 +95,8 @@ def install(
     output.result(data, lambda: output.line(f"installed {service.file}"))
     _warn_of_variables(output, service, config)
     if not _answers(config):
-        output.warn("it does not answer yet: gwproxy logs says why")
-    output.next("gwproxy status", "gwproxy logs")
+        output.warn("it does not answer yet: gwproxy service logs says why")
+    output.next("gwproxy status", "gwproxy service logs")
 
 
 @service_app.command("uninstall")
@@ -109,18 +125,53 @@ def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
     output = output_of(context)
     service = service_here()
     installed = service.file.exists()
+    written = service.file.read_bytes() if installed else b""
+    flags = service.flags_in(written)
+    service = service_here(flags=flags)
     running = installed and _succeeds(service.is_running)
-    data = {
+    data: dict[str, Any] = {
         "manager": service.manager,
         "file": str(service.file),
         "installed": installed,
         "running": running,
-        "up_to_date": installed and not service.differs(service.file.read_bytes()),
+        "up_to_date": installed and not service.differs(written),
+        "flags": list(flags),
     }
     output.result(data, lambda: _print(output, service, data))
 
 
-def _print(output: Output, service: Service, data: dict[str, object]) -> None:
+@service_app.command("logs")
+def logs(context: typer.Context, follow: Follow = False) -> int:
+    """Show what the background gateway says."""
+    from gwproxy.cli import service_log
+    from gwproxy.cli.service_unit import manages, service_here, shown
+
+    service = service_here() if manages() else None
+    if service is not None and service.file.exists():
+        command = service.follow if follow else service.log
+        try:
+            # Straight to the terminal: its log is masked already where it is written.
+            return subprocess.run(command, check=False).returncode
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except OSError as error:
+            raise GwproxyError(f"cannot run {shown(command)}", why=str(error)) from error
+    try:
+        for line in service_log.follow(paths.service_log(), go_on=follow):
+            output_of(context).line(line.rstrip("\n"))
+            sys.stdout.flush()
+    except FileNotFoundError:
+        raise UsageError(
+            "nothing of gwproxy runs in the background",
+            why="`gwproxy serve` writes its log to the terminal in which it runs",
+            hint="gwproxy service install\ngwproxy serve --detach",
+        ) from None
+    except OSError as error:
+        raise GwproxyError("cannot read the log", why=str(error)) from error
+    return 0
+
+
+def _print(output: Output, service: Service, data: dict[str, Any]) -> None:
     if not data["installed"]:
         output.line("not installed")
         output.talk("next: gwproxy service install")
@@ -128,16 +179,17 @@ def _print(output: Output, service: Service, data: dict[str, object]) -> None:
     state = "running" if data["running"] else "not running"
     output.line(f"installed ({service.manager}), {state}: {service.file}")
     if not data["up_to_date"]:
-        output.talk("this gwproxy would install it differently: gwproxy service install")
+        output.talk("this gwproxy would install it differently:")
+        output.talk(f"  gwproxy {shlex.join(['service', 'install', *data['flags']])}")
     if not data["running"]:
-        output.talk("gwproxy logs says why")
+        output.talk("gwproxy service logs says why")
 
 
-def _service_for(config: Config) -> Service:
+def _service_for(config: Config, flags: tuple[str, ...]) -> Service:
     from gwproxy.cli.service_unit import service_here
 
     commands = any(profile.key.kind == "command" for profile in config.profiles.values())
-    return service_here(runs_commands=commands)
+    return service_here(runs_commands=commands, flags=flags)
 
 
 def _install(service: Service, before: bytes | None) -> None:
@@ -192,11 +244,12 @@ def _refuse_taken_port(config: Config) -> None:
 
 def _answers(config: Config) -> bool:
     """Whether the gateway is there, a little later at the latest."""
-    from gwproxy.cli.running import find_gateway
+    from gwproxy.cli.running import configured_url
+    from gwproxy.proxy import holder
 
     deadline = time.monotonic() + _STARTING_S
     while True:
-        _, health = asyncio.run(find_gateway(config))
+        health = asyncio.run(holder.health(configured_url(config)))
         if health.get("name") == "gwproxy":
             return True
         if time.monotonic() >= deadline:
@@ -234,7 +287,7 @@ def _run(command: Sequence[str]) -> None:
         raise GwproxyError(
             f"{shown(command)} failed",
             why=said[-1] if said else f"exit {done.returncode}",
-            hint="without a session of your own (SSH, containers) run gwproxy serve instead",
+            hint="gwproxy serve --detach",
         )
 
 

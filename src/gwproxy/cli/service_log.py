@@ -1,5 +1,5 @@
-"""The file in which launchd keeps what the service says. It is made by launchd, which bounds
-nothing; so whoever writes into it drops the older half where it has grown too large.
+"""The file with what a gateway in the background says, under launchd and after `serve --detach`.
+Nobody else bounds it; so whoever writes into it drops the older half where it has grown too large.
 
 systemd has a journal of its own (journald.conf(5), SystemMaxUse), and a file that a person has
 redirected stderr to is theirs.
@@ -7,9 +7,12 @@ redirected stderr to is theirs.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import logging
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -17,6 +20,9 @@ from gwproxy import paths
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 """Some 50,000 exchanges."""
+
+_SHOWN: Final = 200
+_POLL_S: Final = 0.3
 
 
 def handler_of(stream: TextIO) -> logging.Handler:
@@ -38,7 +44,7 @@ class _Bounded(logging.StreamHandler[TextIO]):
 
 
 def _drop_older_half(descriptor: int, path: Path) -> None:
-    """In place: launchd has the file open, as we have."""
+    """In place: launchd, too, has the file open."""
     with path.open("rb") as file:
         file.seek(-MOST_BYTES // 2, os.SEEK_END)
         file.readline()
@@ -52,3 +58,16 @@ def empty(file: int | Path) -> None:
     os.truncate(file, 0)
     if isinstance(file, int):
         os.lseek(file, 0, os.SEEK_SET)  # where it was not opened to append
+
+
+def follow(file: Path, *, go_on: bool) -> Iterator[str]:
+    """The end of a log; with `go_on` then what comes, without an end. Raises OSError."""
+    with file.open(encoding="utf-8", errors="replace") as log:
+        yield from collections.deque(log, _SHOWN)
+        while go_on:
+            if log.tell() > os.fstat(log.fileno()).st_size:
+                log.seek(0)  # the older half has gone
+            if line := log.readline():
+                yield line
+            else:
+                time.sleep(_POLL_S)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import plistlib
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ _TAKEN_ALONG: Final = (
     *NO_PROXY,
 )
 
+_COMMAND: Final = re.compile(r"^ExecStart=(.*)$", re.MULTILINE)
+
 _HAS_PASSWORD: Final = re.compile(r"[^/]*//[^/]*@|[^/]*@")
 
 
@@ -85,12 +88,32 @@ class Service:
         """Whether a file says something else than this one, whatever shell wrote it."""
         return _without_environment(written) != _without_environment(self.content)
 
+    def flags_in(self, written: bytes) -> tuple[str, ...]:
+        """What stands behind `serve` in a file that `install` wrote; nothing in any other."""
+        words = _command_in(written)
+        return tuple(words[words.index("serve") + 1 :]) if "serve" in words else ()
+
+
+def manages() -> bool:
+    """Whether this machine has a service manager that gwproxy knows."""
+    return _system() == "darwin" or (
+        _system().startswith("linux") and shutil.which("systemctl") is not None
+    )
+
+
+def _system() -> str:
+    return sys.platform  # what a type checker knows of it would hide the other systems
+
 
 def service_here(
-    environ: Mapping[str, str] | None = None, *, runs_commands: bool = False
+    environ: Mapping[str, str] | None = None,
+    *,
+    runs_commands: bool = False,
+    flags: tuple[str, ...] = (),
 ) -> Service:
-    """The service for this machine; `runs_commands` where a key comes from a command of the
-    person's. Raises UsageError where there is no manager that we know."""
+    """The service for this machine, which runs `gwproxy serve FLAGS`; `runs_commands` where a key
+    comes from a command of the person's. Raises UsageError where there is no manager that we
+    know."""
     environ = os.environ if environ is None else environ
     named = (*_TAKEN_ALONG, "PATH") if runs_commands else _TAKEN_ALONG
     along = {name: environ[name] for name in named if environ.get(name)}
@@ -98,25 +121,35 @@ def service_here(
     for name in secret:
         del along[name]
     left_behind = (*secret, *(name for name in (TOKEN_VARIABLE,) if environ.get(name)))
-    system: str = sys.platform  # what a type checker knows of it would hide the other systems
-    if system == "darwin":
-        return replace(_launchd(along), left_behind=left_behind)
-    if system.startswith("linux") and shutil.which("systemctl"):
-        return replace(_systemd(along, environ.get("XDG_CONFIG_HOME")), left_behind=left_behind)
-    raise UsageError(
-        "this system has no service manager that gwproxy knows",
-        why="it knows systemd (Linux) and launchd (macOS)",
-        hint="start `gwproxy serve` with your session, by a login item or the Task Scheduler",
-    )
+    if not manages():
+        raise UsageError(
+            "this system has no service manager that gwproxy knows",
+            why="it knows systemd (Linux) and launchd (macOS)",
+            hint="gwproxy serve --detach",
+        )
+    command = serve_command(*flags)
+    if _system() == "darwin":
+        return replace(_launchd(along, command), left_behind=left_behind)
+    folder = environ.get("XDG_CONFIG_HOME")
+    return replace(_systemd(along, folder, command), left_behind=left_behind)
 
 
-def serve_command() -> tuple[str, ...]:
+def serve_command(*flags: str) -> tuple[str, ...]:
     """How this very gwproxy is started again, by absolute path."""
     started_as = Path(sys.argv[0])
     found = shutil.which("gwproxy")
     if started_as.stem == "gwproxy" and found:
-        return (str(Path(found).absolute()), "serve")
-    return (sys.executable, "-m", "gwproxy", "serve")
+        return (str(Path(found).absolute()), "serve", *flags)
+    return (sys.executable, "-m", "gwproxy", "serve", *flags)
+
+
+def flags_of(given: Mapping[str, object]) -> tuple[str, ...]:
+    """The options as they are typed; one that is None or False was not given."""
+    words: list[str] = []
+    for name, value in given.items():
+        if value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return tuple(words)
 
 
 def _without_environment(content: bytes) -> object:
@@ -128,11 +161,23 @@ def _without_environment(content: bytes) -> object:
         return content
 
 
-def _systemd(along: Mapping[str, str], config: str | None) -> Service:
+def _command_in(written: bytes) -> list[str]:
+    """The command line in a unit or an agent; nothing where it is neither."""
+    try:
+        if not written.startswith(b"["):
+            return [str(word) for word in plistlib.loads(written)["ProgramArguments"]]
+        line = _COMMAND.search(written.decode())
+        text = line[1].replace("$$", "$").replace("%%", "%") if line else ""
+        return shlex.split(text)
+    except (ValueError, KeyError, TypeError, ExpatError):
+        return []
+
+
+def _systemd(along: Mapping[str, str], config: str | None, serve: Sequence[str]) -> Service:
     folder = (Path(config) if config else Path.home() / ".config") / "systemd" / "user"
     lines = [f"Environment={_systemd_word(f'{name}={value}')}\n" for name, value in along.items()]
     # Only in a command line has `$` a meaning (systemd.exec(5), Environment=).
-    command = " ".join(_systemd_word(word).replace("$", "$$") for word in serve_command())
+    command = " ".join(_systemd_word(word).replace("$", "$$") for word in serve)
     content = _UNIT_TEXT.format(command=command, environment="".join(lines)).encode()
     control = ("systemctl", "--user")
     journal = ("journalctl", "--user", "--user-unit", UNIT, "--output", "cat", "--no-hostname")
@@ -158,13 +203,13 @@ def _systemd_word(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _launchd(along: Mapping[str, str]) -> Service:
+def _launchd(along: Mapping[str, str], serve: Sequence[str]) -> Service:
     file = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     log = str(paths.service_log())
     content = plistlib.dumps(
         {
             "Label": LABEL,
-            "ProgramArguments": list(serve_command()),
+            "ProgramArguments": list(serve),
             "EnvironmentVariables": dict(along),
             "RunAtLoad": True,
             # Not after an exit code: a wrong configuration would start it again for ever.

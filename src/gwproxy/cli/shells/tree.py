@@ -64,7 +64,9 @@ def build() -> Node:
     from gwproxy.cli.app import available_commands, build_app, load_command
 
     children = [
-        _node((entry.name,), load_command(entry), entry.help) for entry in available_commands()
+        _node((entry.name,), load_command(entry), entry.help)
+        for entry in available_commands()
+        if not entry.hidden
     ]
     root = build_app()
     return Node((), root.help, _options(root), (), tuple(children))
