@@ -180,7 +180,7 @@ complete -c gwproxy -n '__gwproxy_in setup' -l format -x -a 'settings env' -d 'W
 complete -c gwproxy -n '__gwproxy_in setup' -l shell -x -a 'bash zsh fish powershell' -d 'The shell of --format env; yours by default.'
 complete -c gwproxy -n '__gwproxy_in setup' -l dry-run -d 'Show the difference; change nothing.'
 complete -c gwproxy -n '__gwproxy_in setup' -l undo -d 'Take back what setup wrote; your own edits stay.'
-complete -c gwproxy -n '__gwproxy_in setup' -l all -d 'With --undo: in every file there is.'
+complete -c gwproxy -n '__gwproxy_in setup' -l all -d 'Write all that is set up anew; with --undo, take all back.'
 complete -c gwproxy -n '__gwproxy_in setup' -l list -d 'Which tools are here, and what is set up where.'
 complete -c gwproxy -n '__gwproxy_in setup' -l in-place -d 'Overwrite the file: for one that is a mount point.'
 complete -c gwproxy -n '__gwproxy_in setup' -l home -r -F -d 'Take this folder for your home folder.'

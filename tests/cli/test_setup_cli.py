@@ -563,7 +563,9 @@ def test_a_comment_that_came_after_setup_is_told_and_taken_back_all_the_same(
         (["claude-code", "--print", "--dry-run"], "--print and --dry-run do not go together"),
         (["--undo"], "--undo needs a tool, or --all"),
         (["claude-code", "--undo", "--print"], "--undo does not go with --print"),
-        (["claude-code", "--all"], "--all goes with --undo only"),
+        (["--all", "--profile", "kimi"], "--all writes each as it was asked for before"),
+        (["--all", "--direct"], "--all writes each as it was asked for before"),
+        (["--all", "--list"], "--all does not go with --list"),
         (["claude-code", "--format", "yaml"], "--format is one of settings, env"),
         (["claude-code", "--format", "env"], "--format env goes with --print only"),
         (["claude-code", "--shell", "bash"], "--shell goes with --format env only"),
@@ -633,10 +635,10 @@ def test_tools_of_a_profile_that_is_renamed_or_gone_are_named(
     command("profile", "add", "other", *flags, "--no-key")
     command("setup", "claude-code", "--profile", "other", "--scope", "local", "--yes")
     renamed = command("profile", "rename", "other", "third")
-    assert "set up for other\nnext: gwproxy setup claude-code --scope local --profile third" in (
-        renamed.stderr
-    )
-    command("setup", "claude-code", "--profile", "third", "--scope", "local", "--yes")
+    assert "was set up for other\nnext: gwproxy setup --all\n" in renamed.stderr
+    assert command("setup", "--all", "--yes").code == 0
+    local = Path(".claude/settings.local.json")
+    assert env_of(local)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4979/profiles/third"
     assert "was set up for third\nnext: gwproxy setup claude-code --scope local\n" in (
         command("profile", "remove", "third", "--yes").stderr
     )

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from gwproxy import __version__, paths
 from gwproxy.cli.running import find_gateway
+from gwproxy.cli.setup_compare import Examined, examined
 from gwproxy.cli.setup_inputs import places_of
 from gwproxy.cli.status import worries
-from gwproxy.clients import change, web_proxy
+from gwproxy.clients import web_proxy
 from gwproxy.clients.change import Standing
 from gwproxy.clients.effective import SHELL
 from gwproxy.clients.known import CLIENTS, Client
@@ -285,31 +286,35 @@ def _captures(config: Config) -> Iterator[Finding]:
 
 def _clients() -> Iterator[Finding]:
     try:
-        claimed = change.claimed_targets()
+        every = examined()
     except ConfigError as error:
         yield _of(error, "tools")
         return
     for name, client in CLIENTS.items():
         program = shutil.which(client.PROGRAM)
-        mine = [(target, claim) for target, claim in claimed if claim.client == name]
+        mine = [one for one in every if one.claim.client == name]
         if not mine and program:
             words = f"{client.TITLE} is here ({program}) and not set up"
             yield Finding("tools", "note", words, f"gwproxy setup {name}")
-        for target, claim in mine:
-            command = f"gwproxy setup {name} --scope {claim.scope}"
-            try:
-                standing = change.standing(target, claim)
-            except ConfigError as error:
-                yield _of(error, "tools")
-                continue
-            where = f"{client.TITLE} → {claim.profile}, in {target.file}"
-            if standing is Standing.IN_PLACE:
-                yield Finding("tools", "ok", where)
-                yield from (Finding("tools", "ok", words) for words in _notes(client, claim))
-            else:
-                yield Finding("tools", "note", f"{where}: {standing.value}", command)
+        for one in mine:
+            yield from _set_up(client, one)
         if mine or program:
             yield from _in_force(client, set_up=bool(mine))
+
+
+def _set_up(client: Client, one: Examined) -> Iterator[Finding]:
+    """What became of one file that is set up, and whether it would be written so now."""
+    where = f"{client.TITLE} → {one.claim.profile}, in {one.target.file}"
+    if one.standing is None and one.trouble is not None:
+        yield _of(one.trouble, "tools")
+    elif one.reasons:
+        words = f"{where}: {'; '.join(one.reasons)}"
+        yield Finding("tools", "failed" if one.fails else "note", words, one.mending)
+    elif one.standing is Standing.IN_PLACE:
+        yield Finding("tools", "ok", where)
+        yield from (Finding("tools", "ok", words) for words in _notes(client, one.claim))
+    else:
+        yield Finding("tools", "note", f"{where}: {one.state}", one.command)
 
 
 def _notes(client: Client, claim: Claim) -> list[str]:

@@ -148,7 +148,11 @@ def use(
 ) -> None:
     """Make a profile the default one."""
     store.edit(lambda document: changes.use_profile(document, name))
-    output_of(context).done({"default": name}, f"{name} is the default profile now")
+    output = output_of(context)
+    output.done({"default": name}, f"{name} is the default profile now")
+    from gwproxy.cli.setup_report import tell_who_stays  # and with it all clients
+
+    tell_who_stays(output, name)
 
 
 @profile_app.command("set")
@@ -231,8 +235,9 @@ def rename(
     learned.rename(name, new_name)
     _delete_key(output, name, config, keyring)
     output.done({"name": new_name, "was": name}, f"{name} is called {new_name} now")
-    is_default = config.default == new_name
-    _remind_of_setups(output, name, "" if is_default else f" --profile {new_name}")
+    from gwproxy.cli.setup_report import follow_rename  # and with it all clients
+
+    follow_rename(output, name, new_name)
 
 
 @profile_app.command()
@@ -261,13 +266,9 @@ def remove(
     elif config.profiles:
         output.talk("no profile is the default now")
         output.next("gwproxy profile use NAME")
-    _remind_of_setups(output, name, "" if config.default else " --undo")
+    from gwproxy.cli.setup_report import remind_of_removal  # and with it all clients
 
-
-def _remind_of_setups(output: Output, profile: str, instead: str) -> None:
-    from gwproxy.cli.setup_report import remind_of_setups  # and with it all clients
-
-    remind_of_setups(output, profile, instead)
+    remind_of_removal(output, name, "" if config.default else " --undo")
 
 
 def profile_data(profile: Profile) -> dict[str, object]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,6 +19,7 @@ from gwproxy.cli.hints import warn_of_window
 from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
+from gwproxy.cli.setup_compare import examined
 from gwproxy.cli.setup_inputs import (
     Asked,
     check_flags,
@@ -30,18 +29,18 @@ from gwproxy.cli.setup_inputs import (
     places_of,
     warnings_of,
 )
+from gwproxy.cli.setup_renewal import renew
 from gwproxy.cli.setup_report import ClientStatus
 from gwproxy.cli.setup_undo import take_back
+from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
 from gwproxy.clients import change
-from gwproxy.clients.document import ABSENT, Tree, lookup, same
 from gwproxy.clients.endpoint import (
     Endpoint,
 )
-from gwproxy.clients.known import BESIDE, CLIENTS, Client
-from gwproxy.clients.plan import Beside, Target, Wish, plan_setup
+from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.plan import Beside, Target, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
-from gwproxy.clients.undo import Claim
-from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.errors import GwproxyError
 from gwproxy.profiles import learned
 
 _NAMES: Final = "|".join(CLIENTS)
@@ -89,7 +88,8 @@ def setup(
         bool, typer.Option("--undo", help="Take back what setup wrote; your own edits stay.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --undo: in every file there is.")
+        bool,
+        typer.Option("--all", help="Write all that is set up anew; with --undo, take all back."),
     ] = False,
     show_list: Annotated[
         bool, typer.Option("--list", help="Which tools are here, and what is set up where.")
@@ -121,12 +121,15 @@ def setup(
         undo=undo,
         everything=everything,
         in_place=in_place,
+        home=home,
         yes=yes,
         places=places_of(home),
     )
     check_flags(asked, show_list=show_list, json_mode=output.json_mode)
     if undo:
         return take_back(asked, output)
+    if asked.renews:
+        return renew(asked, output)
     if show_list:
         _list(asked, output)
     elif asked.client is None:
@@ -142,9 +145,9 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     scope = asked.scope or "user"
     target = client.target(scope, asked.places)
     endpoint = endpoint_of(asked, scope)
-    wisher = _wisher(asked, client, endpoint)
-    plan = change.preview_setup(target, wisher, endpoint.profile.name)
-    written = [wish for wish in wisher({}) if wish.path not in plan.kept]
+    wished, flags = wisher(asked, client, endpoint), flags_of(asked, endpoint)
+    plan = change.preview_setup(target, wished, endpoint.profile.name)
+    written = [wish for wish in wished({}) if wish.path not in plan.kept]
     warnings = warnings_of(asked, client, endpoint, target, written)
     for warning in warnings:
         output.warn(warning)
@@ -152,12 +155,12 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     if plan.kept and not asked.default:
         output.talk("your default model stays as it is; --default would replace it")
     status = "would change" if asked.dry_run else "changed"
-    beside = _beside(asked, client, endpoint, target.form.read(plan.after or ""))
+    beside = beside_of(asked, client, endpoint, target.form.read(plan.after or ""))
     if plan.is_empty:
         status = "unchanged"
         output.talk(f"{client.TITLE} is set up already: {target.file}")
         if not asked.dry_run:
-            change.note_setup(target, wisher, endpoint.profile.name)
+            change.note_setup(target, wished, endpoint.profile.name, flags)
             change.write_beside(target, beside)
     elif not asked.dry_run:
         question = f"Write this to {target.file}?"
@@ -167,7 +170,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
         if not setup_report.agreed(output, [plan], question, yes=asked.yes):
             return
         change.write_beside(target, beside)
-        plan = change.apply_setup(target, wisher, endpoint.profile.name, in_place=asked.in_place)
+        plan = change.apply_setup(target, wished, endpoint.profile.name, flags)
         setup_report.warn_if_rewritten(output, [plan])
     start = client.start(endpoint, plan.kept)
     notes = [] if endpoint.direct else client.notes(learned.informed(endpoint.profile))
@@ -256,49 +259,16 @@ def _offer(asked: Asked, output: Output) -> int:
 
 
 def _clients() -> list[ClientStatus]:
-    claimed = change.claimed_targets()
-    found = []
-    for name, client in CLIENTS.items():
-        setups = [
-            (claim, _standing(target, claim)) for target, claim in claimed if claim.client == name
-        ]
-        installed = shutil.which(client.PROGRAM) is not None
-        found.append(ClientStatus(name, client.TITLE, installed, tuple(setups)))
-    return found
-
-
-def _wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Callable[[Tree], list[Wish]]:
-    theirs = client.beneath(asked.scope or "user", asked.places)
-
-    def wished(tree: Tree) -> list[Wish]:
-        beside = _beside(asked, client, endpoint, tree)
-        mentions = [] if beside is None else [beside.mention]
-        wishes = client.wishes(endpoint, tree, default=asked.default)
-        return mentions + [
-            replace(wish, elsewhere=wish.elsewhere or _is_set_beneath(wish, theirs))
-            for wish in wishes
-        ]
-
-    return wished
-
-
-def _is_set_beneath(wish: Wish, theirs: Tree) -> bool:
-    """Whether a weaker file has another value there, which ours would hide."""
-    value = lookup(theirs, wish.path) if wish.yielding else ABSENT
-    return value is not ABSENT and not same(value, wish.value)
-
-
-def _beside(asked: Asked, client: Client, endpoint: Endpoint, tree: Tree) -> Beside | None:
-    """The file of ours that goes with a client's own, of which `tree` are the values."""
-    wanted = BESIDE.get(client.NAME)
-    return None if wanted is None else wanted(endpoint, tree, default=asked.default)
-
-
-def _standing(target: Target, claim: Claim) -> change.Standing | None:
-    try:
-        return change.standing(target, claim)
-    except ConfigError:
-        return None
+    found = examined()
+    return [
+        ClientStatus(
+            name,
+            client.TITLE,
+            shutil.which(client.PROGRAM) is not None,
+            tuple(each for each in found if each.claim.client == name),
+        )
+        for name, client in CLIENTS.items()
+    ]
 
 
 def _first(endpoint: Endpoint) -> tuple[str, ...]:

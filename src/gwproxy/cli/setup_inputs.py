@@ -42,20 +42,26 @@ class Asked:
     """The command line."""
 
     client: Client | None
-    profile: str | None
-    scope: str | None
-    default: bool
-    helper: bool
-    direct: bool
-    print_only: bool
-    form: str
-    shell: str | None
-    dry_run: bool
-    undo: bool
-    everything: bool
-    in_place: bool
-    yes: bool
     places: Places
+    profile: str | None = None
+    scope: str | None = None
+    default: bool = False
+    helper: bool = False
+    direct: bool = False
+    print_only: bool = False
+    form: str = "settings"
+    shell: str | None = None
+    dry_run: bool = False
+    undo: bool = False
+    everything: bool = False
+    in_place: bool = False
+    home: Path | None = None
+    yes: bool = False
+
+    @property
+    def renews(self) -> bool:
+        """Whether all that is set up is to be written anew."""
+        return self.everything and not self.undo
 
 
 def find_client(name: str) -> Client:
@@ -70,17 +76,19 @@ def find_client(name: str) -> Client:
     return CLIENTS[name]
 
 
-def places_of(home: Path | None) -> Places:
-    """This machine, with the user's own home folder or another one."""
+def places_of(home: Path | None, folder: Path | None = None) -> Places:
+    """This machine, with the user's own home folder or another one, seen from `folder`, which is
+    the current one by default."""
+    project = folder or Path.cwd()
     return Places(
         home=home.absolute() if home else Path.home(),
-        project=Path.cwd(),
+        project=project,
         # The variables of this shell say nothing about another home.
         environ={} if home else os.environ,
         platform=sys.platform,
         read=files.peek,
         entries=files.entries,
-        work_tree=files.git_work_tree(Path.cwd() / "any"),
+        work_tree=files.git_work_tree(project / "any"),
     )
 
 
@@ -94,10 +102,12 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
     given = [name for name, is_given in modes.items() if is_given]
     for_one_tool = {
         "--print": asked.print_only,
-        "--dry-run": asked.dry_run and not asked.undo,
+        "--dry-run": asked.dry_run and not asked.everything and not asked.undo,
         "--scope": asked.scope is not None,
         # One envelope tells of one tool.
-        "--yes with --json": asked.yes and json_mode and not asked.undo and not show_list,
+        "--yes with --json": asked.yes
+        and json_mode
+        and not (asked.undo or asked.everything or show_list),
     }
     needy = [name for name, is_given in for_one_tool.items() if is_given and not asked.client]
     rules = [
@@ -106,7 +116,8 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
         (asked.undo and show_list, "--undo does not go with --list"),
         (asked.undo and not (asked.client or asked.everything), "--undo needs a tool, or --all"),
         (bool(needy), f"{' and '.join(needy)} needs the name of a tool"),
-        (asked.everything and not asked.undo, "--all goes with --undo only"),
+        (asked.renews and asked != _bare(asked), "--all writes each as it was asked for before"),
+        (asked.everything and show_list, "--all does not go with --list"),
         (asked.form not in FORMATS, f"--format is one of {', '.join(FORMATS)}"),
         (asked.form == "env" and not asked.print_only, "--format env goes with --print only"),
         (asked.shell is not None and asked.form != "env", "--shell goes with --format env only"),
@@ -125,6 +136,17 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
             f"{asked.client.TITLE} has no {asked.scope} scope",
             hint=f"--scope {' or '.join(asked.client.SCOPES)}",
         )
+
+
+def _bare(asked: Asked) -> Asked:
+    """The same without what says how a tool is to be set up."""
+    return Asked(
+        asked.client,
+        asked.places,
+        everything=asked.everything,
+        dry_run=asked.dry_run,
+        yes=asked.yes,
+    )
 
 
 def no_profile(asked: Asked) -> ConfigError | None:

@@ -9,12 +9,12 @@ from typing import Final
 
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.output import Output
-from gwproxy.clients import change
-from gwproxy.clients.change import Standing
+from gwproxy.cli.setup_compare import Examined
+from gwproxy.clients import change, ledger
 from gwproxy.clients.document import pointer
-from gwproxy.clients.plan import Plan, diff, shown
+from gwproxy.clients.plan import Plan, Target, diff, shown
 from gwproxy.clients.undo import Claim
-from gwproxy.errors import ConfigError
+from gwproxy.errors import ConfigError, GwproxyError
 
 # Some clients write their settings from memory as soon as they see them change.
 _SETTLING_TIME_S: Final = 0.2
@@ -27,7 +27,7 @@ class ClientStatus:
     name: str
     title: str
     installed: bool
-    setups: tuple[tuple[Claim, Standing | None], ...]
+    setups: tuple[Examined, ...]
 
     @property
     def is_new(self) -> bool:
@@ -94,19 +94,56 @@ def kept_by_undo(plan: Plan) -> list[str]:
     return [f"{pointer(path)} is yours: you have changed it since setup" for path in plan.kept]
 
 
-def remind_of_setups(output: Output, profile: str, instead: str) -> None:
+def failed_data(failed: Iterable[tuple[Target, GwproxyError]]) -> list[dict[str, object]]:
+    """The files that stay as they are, as --json shows them."""
+    return [
+        {"file": str(target.file), "what": error.what, "why": error.why, "hint": error.hint}
+        for target, error in failed
+    ]
+
+
+def remind_of_removal(output: Output, profile: str, instead: str) -> None:
     """Which tools were set up for a profile that is not there any more; `instead` are the flags
     for another one."""
-    try:
-        claimed = change.claimed_targets()
-    except ConfigError:
-        return  # setup itself says what is wrong with the record
-    for target, claim in claimed:
+    for target, claim in _claimed():
         if claim.profile == profile:
             scope = "" if claim.scope == "user" else f" --scope {claim.scope}"
-            command = f"gwproxy setup {claim.client}{scope}{instead}"
             output.talk(f"{target.file} was set up for {profile}")
-            output.next(command)
+            output.next(f"gwproxy setup {claim.client}{scope}{instead}")
+
+
+def follow_rename(output: Output, old: str, new: str) -> None:
+    """Note the new name of a profile with what was set up for it, and say what is to be written
+    anew."""
+    mine = [target for target, claim in _claimed() if claim.profile == old]
+    if not mine:
+        return
+    ledger.rename(old, new)
+    for target in mine:
+        output.talk(f"{target.file} was set up for {old}")
+    output.next("gwproxy setup --all")
+
+
+def tell_who_stays(output: Output, default: str) -> None:
+    """Which tools keep another profile than the new default one, or what was written for it."""
+    follows = False
+    for target, claim in _claimed():
+        if claim.profile in (default, ""):
+            continue
+        if claim.flags is not None and claim.flags.profile is None:
+            output.talk(f"{target.file} follows; its models and limits are still {claim.profile}'s")
+            follows = True
+        else:
+            output.talk(f"{target.file} stays with {claim.profile}, which it names")
+    if follows:
+        output.next("gwproxy setup --all")
+
+
+def _claimed() -> list[tuple[Target, Claim]]:
+    try:
+        return change.claimed_targets()
+    except ConfigError:
+        return []  # setup itself says what is wrong with the record
 
 
 def list_data(clients: list[ClientStatus]) -> dict[str, object]:
@@ -118,12 +155,13 @@ def list_data(clients: list[ClientStatus]) -> dict[str, object]:
                 "installed": each.installed,
                 "setups": [
                     {
-                        "scope": claim.scope,
-                        "profile": claim.profile,
-                        "file": claim.file,
-                        "standing": standing.value if standing else "unreadable",
+                        "scope": one.claim.scope,
+                        "profile": one.claim.profile,
+                        "file": one.claim.file,
+                        "standing": one.state,
+                        "reasons": list(one.reasons),
                     }
-                    for claim, standing in each.setups
+                    for one in each.setups
                 ],
             }
             for each in clients
@@ -132,7 +170,12 @@ def list_data(clients: list[ClientStatus]) -> dict[str, object]:
 
 
 def talk_found(output: Output, clients: list[ClientStatus]) -> None:
-    """What could be set up now."""
+    """What is not right any more, and what could be set up now."""
+    stale = [one for each in clients for one in each.setups if one.reasons]
+    for one in stale:
+        output.talk(f"{one.target.file}: {'; '.join(one.reasons)}")
+    if stale:
+        output.next(*dict.fromkeys(one.mending for one in stale))
     for each in clients:
         if each.is_new:
             output.talk(f"found {each.title}: gwproxy setup {each.name}")
@@ -146,7 +189,7 @@ def list_table(clients: list[ClientStatus]) -> Table:
         installed = "yes" if each.installed else "no"
         if not each.setups:
             rows.append((each.name, installed, "-", "-", "not set up", "-"))
-        for claim, standing in each.setups:
-            state = standing.value if standing else "unreadable"
-            rows.append((each.name, installed, claim.scope, claim.profile, state, claim.file))
+        for one in each.setups:
+            claim = one.claim
+            rows.append((each.name, installed, claim.scope, claim.profile, one.state, claim.file))
     return Table(("CLIENT", "INSTALLED", "SCOPE", "PROFILE", "STATE", "FILE"), tuple(rows))

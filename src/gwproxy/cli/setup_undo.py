@@ -129,9 +129,6 @@ def _report(asked: Asked, output: Output, outcome: _Outcome) -> None:
     data = {
         "status": status if outcome.plans else "unchanged",
         "undone": [setup_report.plan_data(plan) for plan in outcome.plans],
-        "failed": [
-            {"file": str(target.file), "what": error.what, "why": error.why, "hint": error.hint}
-            for target, error in outcome.failed
-        ],
+        "failed": setup_report.failed_data(outcome.failed),
     }
     output.result(data, human)

@@ -36,4 +36,6 @@ def token(
     secret = rotate_token() if rotate else local_token()
     output.result({"token": secret.reveal()}, lambda: output.line(secret.reveal()))
     if rotate:
-        output.talk("a new token; run gwproxy setup again for every tool that has the old one")
+        output.talk(
+            "a new token; gwproxy setup --all writes it for every tool that has the old one"
+        )

@@ -22,7 +22,7 @@ from gwproxy.clients.files import Snapshot
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Beside, Plan, Target, Wish, plan_setup, plan_undo, restore
 from gwproxy.clients.tomltext import TOML
-from gwproxy.clients.undo import Claim, claimed_by, merged
+from gwproxy.clients.undo import Claim, Flags, claimed_by, merged
 from gwproxy.errors import ConfigError
 
 # A client that writes its file all the time is not going to stop for a fourth try.
@@ -64,14 +64,20 @@ def preview_setup(target: Target, wishes: Wisher, profile: str) -> Plan:
     return _setup(target, wishes, profile).plan
 
 
-def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool = False) -> Plan:
+def compare(target: Target, wishes: Wisher, profile: str) -> Plan:
+    """The same for a file that is only looked at, and may be one that cannot be written. Raises
+    ConfigError."""
+    return _setup(target, wishes, profile, to_write=False).plan
+
+
+def apply_setup(target: Target, wishes: Wisher, profile: str, flags: Flags | None = None) -> Plan:
     """Make all wishes true in the target's file; nothing is written where they are.
 
     Raises ConfigError; the file is then as it was.
     """
 
     def attempt() -> Plan:
-        work = _setup(target, wishes, profile)
+        work = _setup(target, wishes, profile, flags)
         if work.plan.is_empty:
             _note(work)
             return work.plan
@@ -80,6 +86,7 @@ def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool 
         is_first = work.place not in ledger.claims()
         try:
             ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
+            in_place = flags is not None and flags.in_place
             files.replace(work.snapshot, _bytes(work.plan.after), in_place=in_place)
         except (ConfigError, files.ChangedMeanwhile):
             if is_first:
@@ -93,10 +100,10 @@ def apply_setup(target: Target, wishes: Wisher, profile: str, *, in_place: bool 
     return _attempted(target, attempt)
 
 
-def note_setup(target: Target, wishes: Wisher, profile: str) -> None:
+def note_setup(target: Target, wishes: Wisher, profile: str, flags: Flags | None = None) -> None:
     """Keep the record true of a file that says already what is wished. Raises ConfigError."""
     with paths.exclusive_lock(ledger.LOCK):
-        work = _setup(target, wishes, profile)
+        work = _setup(target, wishes, profile, flags)
         if work.plan.is_empty:
             _note(work)
 
@@ -180,11 +187,19 @@ def _ours(tree: Tree, claim: Claim) -> list[bool]:
     return [digest(lookup(tree, each.path)) in each.ours for each in claim.members]
 
 
-def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
+def _setup(
+    target: Target,
+    wishes: Wisher,
+    profile: str,
+    flags: Flags | None = None,
+    *,
+    to_write: bool = True,
+) -> _Work:
     snapshot = files.read(target.file)
-    files.refuse_unwritable(snapshot)
     place, claim = _claim_to(target, snapshot)
-    _refuse_unread(target, snapshot.text, claim)
+    if to_write:
+        files.refuse_unwritable(snapshot)
+        _refuse_unread(target, snapshot.text, claim)
     old_base = ledger.base_of(place, claim) if claim else None
     base_text = None if old_base is None else old_base.decode()
     plan = _read(target, lambda: _plan_setup(target, snapshot.text, wishes, claim, base_text))
@@ -201,6 +216,7 @@ def _setup(target: Target, wishes: Wisher, profile: str) -> _Work:
         base=None if base is None else ledger.sha256(base),
         states=tuple(states),
         members=plan.members,
+        flags=flags,
     )
     return _Work(snapshot, place, plan, new, base)
 
@@ -322,10 +338,12 @@ def _drop_beside(target: Target, left: str) -> None:
 
 
 def _note(work: _Work) -> None:
-    """Record a setup that had nothing to write: for another profile with the same values, or
-    where the record was lost."""
-    known = ledger.claims().get(work.place)
-    if work.claim.members and (known is None or known.profile != work.claim.profile):
+    """Record a setup that had nothing to write: for another profile with the same values, with
+    other flags, or where the record was lost."""
+    known, new = ledger.claims().get(work.place), work.claim
+    if known is not None and (known.profile, known.flags) == (new.profile, new.flags):
+        return
+    if new.members:
         ledger.keep(work.snapshot.real, work.claim, work.base, work.place)
 
 

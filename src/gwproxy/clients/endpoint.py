@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from gwproxy.errors import ConfigError
@@ -21,6 +22,8 @@ from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_PORT, ServeSettings
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
+
+_PROFILES: Final = "/profiles/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,11 @@ class Endpoint:
         """Whether real Claude answers: only it signs its thinking and checks the signature."""
         return quirk_values(self.profile)["signed_thinking"] is True
 
+    @property
+    def names_profile(self) -> bool:
+        """Whether it leads to this profile also when another one is the default."""
+        return self.direct or urlsplit(self.anthropic or "").path.startswith(_PROFILES)
+
     def base_for(self, dialect: Dialect, client: str) -> str:
         """The base for one dialect. Raises ConfigError where the provider does not speak it."""
         base = self.openai if FACTS[dialect].base == "openai_url" else self.anthropic
@@ -103,7 +111,7 @@ def through_gateway(
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(serve.host, serve.host)
     root = f"http://[{host}]:{serve.port}" if ":" in host else f"http://{host}:{serve.port}"
     if pinned:
-        root += f"/profiles/{profile.name}"
+        root += f"{_PROFILES}{profile.name}"
     return Endpoint(
         profile, root, f"{root}/v1", token, token_command=token_command, token_file=token_file
     )
@@ -124,7 +132,7 @@ def is_gateway(address: object) -> bool:
         return False
     if not is_loopback(parts.hostname or ""):
         return False
-    return port == DEFAULT_PORT or parts.path.startswith("/profiles/")
+    return port == DEFAULT_PORT or parts.path.startswith(_PROFILES)
 
 
 def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:

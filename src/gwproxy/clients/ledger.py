@@ -16,12 +16,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from gwproxy import paths
-from gwproxy.clients.undo import Claim, Claimed
+from gwproxy.clients.undo import Claim, Claimed, Flags
 from gwproxy.errors import ConfigError
 
 LEDGER_VERSION: Final = 1
@@ -78,6 +78,23 @@ def forget(real: Path) -> None:
     if known.pop(real, None):
         _write(known)
         _drop_bases(_folder(real), None)
+
+
+def rename(old: str, new: str) -> None:
+    """Let what was set up for the profile `old` be for `new`, which is what it is called now.
+    Raises ConfigError."""
+
+    def renamed(claim: Claim) -> Claim:
+        flags = claim.flags
+        if flags is not None and flags.profile == old:
+            flags = replace(flags, profile=new)
+        return replace(claim, profile=new, flags=flags) if claim.profile == old else claim
+
+    with paths.exclusive_lock(LOCK):
+        known = claims()
+        called = {real: renamed(claim) for real, claim in known.items()}
+        if called != known:
+            _write(called)
 
 
 def base_of(real: Path, claim: Claim) -> bytes | None:
@@ -193,4 +210,14 @@ def _claim(record: Mapping[str, Any]) -> Claim:
         for each in record["members"]
     )
     texts = {name: record[name] for name in ("client", "scope", "profile", "file", "base")}
-    return Claim(**texts, states=tuple(record["states"]), members=members)
+    return Claim(
+        **texts, states=tuple(record["states"]), members=members, flags=_flags(record.get("flags"))
+    )
+
+
+def _flags(record: Mapping[str, Any] | None) -> Flags | None:
+    """What a later version has noted besides is nothing that this one could ask for."""
+    if record is None:
+        return None
+    known = {field.name for field in fields(Flags)}
+    return Flags(**{name: value for name, value in record.items() if name in known})

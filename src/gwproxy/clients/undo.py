@@ -45,9 +45,25 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Flags:
+    """How a setup was asked for, to be asked in the same way again. `profile` is the one that the
+    address names, None where the address is the default one's, whichever that is; `folder` is
+    where it was asked, `home` whose files were meant where it was another's."""
+
+    profile: str | None = None
+    default: bool = False
+    helper: bool = False
+    direct: bool = False
+    in_place: bool = False
+    home: str | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """All that gwproxy changed in one file. `base` is the SHA-256 of the file's bytes without
-    us, None where there was no file; `states` are those of the files that we wrote."""
+    us, None where there was no file; `states` are those of the files that we wrote. `flags` are
+    None where nobody noted them, as 0.1.0 did not."""
 
     client: str
     scope: str
@@ -56,6 +72,7 @@ class Claim:
     base: str | None
     states: tuple[str, ...]
     members: tuple[Claimed, ...]
+    flags: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _read() -> Secret | None:
         raise CredentialError(
             f"others could read or change the local token in {path}",
             why=f"its mode is {status.st_mode & 0o777:04o}",
-            hint="gwproxy token --rotate makes a new one; then run gwproxy setup again",
+            hint="gwproxy token --rotate makes a new one; then: gwproxy setup --all",
         )
     return _checked(text, str(path))
 

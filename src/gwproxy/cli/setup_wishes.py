@@ -1,0 +1,56 @@
+"""What `gwproxy setup` wants a client's file to say: the client's own wishes, with the file of ours
+beside it and what weaker files of theirs say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gwproxy.cli.setup_inputs import Asked
+from gwproxy.clients.change import Wisher
+from gwproxy.clients.document import ABSENT, Tree, lookup, same
+from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.known import BESIDE, Client
+from gwproxy.clients.plan import Beside, Wish
+from gwproxy.clients.undo import Flags
+
+
+def wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Wisher:
+    """The wishes for a file that says this or that."""
+    theirs = client.beneath(asked.scope or "user", asked.places)
+
+    def wished(tree: Tree) -> list[Wish]:
+        beside = beside_of(asked, client, endpoint, tree)
+        mentions = [] if beside is None else [beside.mention]
+        wishes = client.wishes(endpoint, tree, default=asked.default)
+        return mentions + [
+            replace(wish, elsewhere=wish.elsewhere or _is_set_beneath(wish, theirs))
+            for wish in wishes
+        ]
+
+    return wished
+
+
+def beside_of(asked: Asked, client: Client, endpoint: Endpoint, tree: Tree) -> Beside | None:
+    """The file of ours that goes with a client's own, of which `tree` are the values."""
+    wanted = BESIDE.get(client.NAME)
+    return None if wanted is None else wanted(endpoint, tree, default=asked.default)
+
+
+def flags_of(asked: Asked, endpoint: Endpoint) -> Flags:
+    """What to note of the command line, for the next time that this file is written."""
+    return Flags(
+        profile=endpoint.profile.name if endpoint.names_profile else None,
+        default=asked.default,
+        helper=asked.helper,
+        direct=asked.direct,
+        in_place=asked.in_place,
+        home=str(asked.places.home) if asked.home else None,
+        folder=None if (asked.scope or "user") == "user" else str(asked.places.project),
+    )
+
+
+def _is_set_beneath(wish: Wish, theirs: Tree) -> bool:
+    """Whether a weaker file has another value there, which ours would hide."""
+    value = lookup(theirs, wish.path) if wish.yielding else ABSENT
+    return value is not ABSENT and not same(value, wish.value)
