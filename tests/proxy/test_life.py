@@ -25,7 +25,7 @@ from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import LOGGER, JsonFormatter, Record
 from gwproxy.proxy.serving import Options, announced, running
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
-from support.raw import connected
+from support.raw import connected, free_port
 from support.scripted import (
     Script,
     ScriptedUpstream,
@@ -272,14 +272,32 @@ async def test_an_edit_is_noticed_without_a_request(
         await journal.says("profiles.third.modle is not a setting; did you mean model?")
 
 
-@pytest.fixture
-async def test_an_edit_of_the_address_is_told_to_need_a_restart(
-    edited: Callable[[str], None], journal: Journal, free_port: int
+async def test_an_edit_that_changes_nothing_is_not_told(
+    edited: Callable[[str], None], journal: Journal
 ) -> None:
     demo = '[profiles.first]\npreset = "demo"\n'
-    edited(f"[serve]\nport = {free_port}\n{demo}")
+    edited(demo)
+    async with running(Options(port=0, limits=QUICK)) as server:
+        told = []
+        for text in ("# a word\n" + demo, f"{demo}model = 'x'\n", f"{demo}broken", demo):
+            before = len(journal.text)
+            edited(text)
+            assert server.gateway.routes, "which looks at the file"
+            told.append(journal.text[before:])
+        assert told[0] == ""
+        assert "config.toml was changed, and is in force" in told[1]
+        assert "the last good configuration stays in force" in told[2]
+        assert "config.toml was changed, and is in force" in told[3]
+
+
+async def test_an_edit_of_the_address_is_told_to_need_a_restart(
+    edited: Callable[[str], None], journal: Journal
+) -> None:
+    port = free_port()
+    demo = '[profiles.first]\npreset = "demo"\n'
+    edited(f"[serve]\nport = {port}\n{demo}")
     async with (
-        running(Options(port=free_port, limits=replace(QUICK, edit_look_s=0.01))) as server,
+        running(Options(port=port, limits=replace(QUICK, edit_look_s=0.01))) as server,
         aiohttp.ClientSession(headers={"x-api-key": local_token().reveal()}) as session,
     ):
 
@@ -291,7 +309,7 @@ async def test_an_edit_of_the_address_is_told_to_need_a_restart(
         edited(f"[serve]\nport = 4\n{demo}")
         await journal.says("to listen at 127.0.0.1:4, gwproxy serve must be started again")
         assert await moved() == "127.0.0.1:4"
-        edited(f"[serve]\nport = {free_port}\n{demo}")
+        edited(f"[serve]\nport = {port}\n{demo}")
         assert await moved() is None
 
 

@@ -17,11 +17,11 @@ class Followed:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reports: list[str] = []
-        self.welcomed: list[int] = []
+        self.welcomed: list[tuple[int | None, int]] = []
         self.reads = 0
         self._edits = 0
         self.write("1")
-        self.live = Live(path, self._load, self._report, self.welcomed.append)
+        self.live = Live(path, self._load, self._report, self._welcome)
 
     def write(self, text: str) -> None:
         self.path.write_text(text)
@@ -38,6 +38,9 @@ class Followed:
             raise ConfigError(f"{text} is no number")
         return int(text)
 
+    def _welcome(self, before: int | None, now: int) -> None:
+        self.welcomed.append((before, now))
+
     def _report(self, error: GwproxyError) -> None:
         self.reports.append(error.what)
 
@@ -52,7 +55,7 @@ def test_an_edit_is_in_force_at_once(followed: Followed) -> None:
     followed.write("2")
     assert followed.live.get() == 2
     followed.live.get()
-    assert followed.welcomed == [2]
+    assert followed.welcomed == [(1, 2)]
 
 
 def test_an_untouched_file_is_not_read_again(followed: Followed) -> None:
@@ -68,7 +71,7 @@ def test_a_broken_edit_is_reported_once_and_the_last_good_value_stays(followed: 
     assert str(followed.live.trouble) == "oops is no number"
     followed.write("3")
     assert followed.live.get() == 3
-    assert followed.welcomed == [3]
+    assert followed.welcomed == [(None, 3)], "what was reported is put right"
     assert str(followed.live.trouble) == "None"
 
 

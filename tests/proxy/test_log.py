@@ -40,7 +40,7 @@ def test_a_line_for_a_person() -> None:
     assert text == (
         "200  claude-cli/2.1.330  anthropic → kimi:chat  claude-sonnet-4-6 → kimi-k2.5  "
         "in 100 (90 cached) out 7  first 0.51s  total 1.25s  "
-        "left out: top_k; max_tokens went as 1  req_1"
+        "left out (drop): top_k; max_tokens went as 1 (clamp)  req_1"
     )
 
 

@@ -42,6 +42,16 @@ def test_the_gist_names_what_was_left_out_once() -> None:
     losses = ("drop:top_k", "clamp:max_tokens=1", "drop:user")
     assert loss_words.gist(losses) == "left out: top_k, user; max_tokens went as 1"
     assert loss_words.gist(()) == ""
+    assert loss_words.gist((*losses, "new:thing"), codes=True) == (
+        "left out (drop): top_k, user; max_tokens went as 1 (clamp); new:thing"
+    )
+
+
+def test_a_gist_where_there_is_no_room() -> None:
+    assert loss_words.gist_by_number(("drop:a", "emu:b", "drop:c")) == "3 not as sent"
+    assert loss_words.gist_by_number(("drop:a", "drop:c")) == "2 left out"
+    assert loss_words.gist_by_number(("emu:b",)) == "1 changed"
+    assert loss_words.gist_by_number(()) == ""
 
 
 def test_the_usual_reason_is_that_of_the_last_word() -> None:

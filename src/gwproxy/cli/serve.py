@@ -138,14 +138,18 @@ class _Log:
         self.server: Running | None = None
 
     def start(self, *, json_lines: bool) -> None:
+        from gwproxy.cli.exchange_row import RowFormatter
         from gwproxy.proxy.log import LOGGER, JsonFormatter, LineFormatter
 
         handler = service_log.handler_of(sys.stderr)
-        handler.setFormatter(
-            JsonFormatter(self._secrets) if json_lines else LineFormatter(self._secrets)
-        )
-        if not json_lines and self._output.is_fancy(sys.stderr):
-            handler.setFormatter(_Coloured(LineFormatter(self._secrets)))
+        shown: logging.Formatter = LineFormatter(self._secrets)
+        if json_lines:
+            shown = JsonFormatter(self._secrets)
+        elif self._output.draws_on(sys.stderr):
+            shown = RowFormatter(self._secrets)
+            if self._output.is_fancy(sys.stderr):
+                shown = _Coloured(shown)
+        handler.setFormatter(shown)
         # On the root: what libraries say goes through the same wall.
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
         LOGGER.setLevel(self._level)

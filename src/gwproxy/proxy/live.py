@@ -21,7 +21,8 @@ Stamp = tuple[int, int, int] | None
 
 class Live(Generic[T]):
     """`load` gives the value; `report` hears of what it raises, once an edit, and
-    `welcome` of the new value after an edit that is good.
+    `welcome`, after an edit that is good, of the value before (None where a broken edit was
+    reported in between) and of the new one.
 
     The first `load` is the caller's affair: its errors stop the start.
     """
@@ -31,7 +32,7 @@ class Live(Generic[T]):
         path: Path,
         load: Callable[[], T],
         report: Callable[[GwproxyError], None],
-        welcome: Callable[[T], None] | None = None,
+        welcome: Callable[[T | None, T], None] | None = None,
     ) -> None:
         self.trouble: GwproxyError | None = None
         """What is wrong with the file now, while an older value is in force."""
@@ -56,6 +57,7 @@ class Live(Generic[T]):
         if stamp is not None and stamp != self._stamp and stamp[1]:
             # Before reading: what is written meanwhile must be noticed next time.
             self._stamp = stamp
+            before = self._value if self.trouble is None else None
             try:
                 self._value = self._load()
             except Exception as error:  # noqa: BLE001 -- an edit that nobody foresaw is a broken one
@@ -64,7 +66,7 @@ class Live(Generic[T]):
             else:
                 self.trouble = None
                 if self._welcome is not None:
-                    self._welcome(self._value)
+                    self._welcome(before, self._value)
         return self._value
 
     def look(self) -> T:

@@ -1,7 +1,7 @@
 """One line for each exchange, readable or as JSON, and the wall that keeps secrets out of it.
 
 Never bodies, queries, header values or keys. The record is what the shell knows at the end of an
-exchange; how it looks on a terminal is here, colour is the command line's affair.
+exchange; how it looks in a file or a pipe is here, a terminal is the command line's affair.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Record:
         """One line for a person."""
         parts = [str(self.status), self.client or "-", self._way(), *self._figures()]
         if self.losses:
-            parts.append(gist(self.losses))
+            parts.append(gist(self.losses, codes=True))
         if self.upstream_status not in (None, self.status):
             parts.append(f"the provider said {self.upstream_status}")
         parts += [part for part in (self.remark, self.error, self.request_id) if part]

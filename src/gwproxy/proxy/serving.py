@@ -233,7 +233,10 @@ def _report(error: GwproxyError) -> None:
     LOGGER.error("%s; the last good configuration stays in force", words)
 
 
-def _welcome(plan: Plan) -> None:
+def _welcome(before: Plan | None, plan: Plan) -> None:
+    config = plan.routes.config
+    if before and replace(before.routes.config, is_of_0_1_0=config.is_of_0_1_0) == config:
+        return  # a note of ours about the keyring, or a comment of the person's
     LOGGER.info("config.toml was changed, and is in force")
     if plan.moved:
         LOGGER.warning("to listen at %s, gwproxy serve must be started again", plan.moved)

@@ -74,8 +74,23 @@ def reason(loss: str) -> str:
     return _REASONS.get(name) or _REASONS.get(name.rpartition(".")[2], "")
 
 
-def gist(losses: tuple[str, ...]) -> str:
-    """All of them in one short clause: `left out: top_k, user; max_tokens went as 1`."""
+def gist(losses: tuple[str, ...], *, codes: bool = False) -> str:
+    """All of them in one short clause: `left out: top_k, user; max_tokens went as 1`; with `codes`
+    the code of each beside it, for `gwproxy explain`."""
     dropped = [loss.partition(":")[2] for loss in losses if loss.startswith("drop:")]
-    others = [in_words(loss) for loss in losses if not loss.startswith("drop:")]
-    return "; ".join([*([f"left out: {', '.join(dropped)}"] if dropped else []), *others])
+    parts = [f"left out{' (drop)' if codes else ''}: {', '.join(dropped)}"] if dropped else []
+    for loss in losses:
+        code = loss.partition(":")[0]
+        if code != "drop":
+            known = codes and code in CODES
+            parts.append(in_words(loss) + (f" ({code})" if known else ""))
+    return "; ".join(parts)
+
+
+def gist_by_number(losses: tuple[str, ...]) -> str:
+    """The same where there is no room: `2 left out`, `1 changed`, or of both `3 not as sent`."""
+    if not losses:
+        return ""
+    dropped = sum(loss.startswith("drop:") for loss in losses)
+    words = {len(losses): "left out", 0: "changed"}.get(dropped, "not as sent")
+    return f"{len(losses)} {words}"
