@@ -23,4 +23,4 @@ def both_streams(*arguments: str, patch: pytest.MonkeyPatch) -> str:
 
 def test_the_demo(command: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     said = both_streams("demo", patch=monkeypatch)
-    is_fresh("demo.svg", picture("gwproxy demo", said, width=88))
+    is_fresh("demo.svg", picture("gwproxy demo", said))

@@ -20,11 +20,13 @@ _TEXT: Final = re.compile(r"<text\b[^>]*>(.*?)</text>", re.S)
 _GOOD: Final = r"(?<=  )ok(?=  )"
 
 
-def picture(command: str, said: str, *, width: int) -> str:
+def picture(command: str, said: str) -> str:
     """An SVG in which `command` was typed and `said` came; it asks nothing of another place."""
+    lines = said.rstrip().splitlines()
+    width = max(map(len, lines)) + 1
     console = Console(record=True, width=width, file=io.StringIO(), color_system="truecolor")
     console.print(Text.assemble(("$ ", "bright_black"), (command, "bold")))
-    for line in said.rstrip().splitlines():
+    for line in lines:
         text = Text(line)
         text.highlight_regex(_GOOD, "green")
         text.highlight_regex(r"^[A-Z ]{4,}$|^provider .*|^What to do next:$", "bold")

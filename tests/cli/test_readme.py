@@ -1,0 +1,200 @@
+"""The README and what it leads to are true: its commands are there and really run, its tables are
+the code's own, and its links lead somewhere. `.ci/run` runs its first two blocks."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from gwproxy import errors
+from gwproxy.cli.app import build_app
+from gwproxy.profiles.presets import PRESETS
+from gwproxy.simulator import KIMI_CODE
+from gwproxy.translate.loss_words import CODES
+from support.background import Background
+from support.cli import Ran, environment, gwproxy, gwproxy_on_terminal
+from support.keyrings import FILE_VARIABLE, use_backend
+from support.profiles import KEY
+from support.raw import free_port
+from support.readme import DOCUMENTS, README, ROOT, blocks, commands, lines, links, words
+from support.readme import table_after
+
+PATIENCE_S: Final = 60
+
+
+# --- what is typed -------------------------------------------------------------------------------
+
+
+def parsed(command: str) -> None:
+    """Raises where gwproxy does not know a command or a flag, or has no such choice."""
+    found: Any = build_app()
+    name, arguments = "gwproxy", words(command)
+    while getattr(found, "list_commands", None) and arguments and arguments[0][0] != "-":
+        name, *arguments = arguments
+        group, found = found, found.get_command(found.make_context("gwproxy", [name]), name)
+        assert found is not None, f"{command}: {name!r} is not one of {group.list_commands(None)}"
+    if "--help" in arguments or "--version" in arguments:
+        return
+    if not getattr(found, "list_commands", None):
+        found.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_is_one_that_gwproxy_has(document: Path) -> None:
+    wrong = []
+    for command, whole in commands(document):
+        try:
+            parsed(command)
+        except Exception as error:  # noqa: BLE001 -- each of them is a mistake in the document
+            if whole or type(error).__name__ != "MissingParameter":
+                wrong.append(f"{command}: {type(error).__name__} {error}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_first_two_blocks_stand_alone_on_a_distributions_python() -> None:
+    demo, tests = blocks(README)[:2]
+    environment_first = "python3 -m venv .venv && . .venv/bin/activate && pip install "
+    assert demo == f"{environment_first}. && gwproxy demo\n"
+    assert tests == f"{environment_first}-e '.[test]' && pytest\n"
+
+
+NOT_RUN_HERE: Final[Mapping[str, str]] = {
+    "python3 -m venv .venv && . .venv/bin/activate && pip install . && gwproxy demo": ".ci/run does",
+    "python3 -m venv .venv && . .venv/bin/activate && pip install -e '.[test]' && pytest": ".ci/run",
+    "pipx install .": "is another program, and wants the network",
+    "uv tool install .": "is another program, and wants the network",
+    "gwproxy init": "asks the real provider with the key; test_init_cli.py has it asked here",
+    "gwproxy serve": "runs beside the others",
+    "claude": "is another program; real_clients/ has it",
+    "gwproxy service uninstall": "is about the machine itself; test_service_cli.py",
+}
+
+ANSWERS: Final[Mapping[str, list[str]]] = {
+    "gwproxy profile add kimi --preset kimi-code": [KEY],
+    "gwproxy setup claude-code": ["y"],
+    "gwproxy setup --undo --all": ["y"],
+    "gwproxy profile remove kimi": ["y"],
+    "gwproxy purge": ["y"],
+}
+"""What a person types where a command asks."""
+
+
+@pytest.fixture
+def home(gwproxy_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a tool, a keyring, a request in a file, and no gwproxy yet."""
+    home = tmp_path / "home"
+    tool = home / "bin" / "claude"
+    tool.parent.mkdir(parents=True)
+    tool.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    tool.chmod(stat.S_IRWXU)
+    gwproxy_home.mkdir(mode=0o700)
+    (gwproxy_home / "config.toml").write_text(f"[serve]\nport = {free_port()}\n", encoding="utf-8")
+    use_backend(gwproxy_home, "FileBackend")
+    asked = {"model": "claude-sonnet-5", "max_tokens": 9, "top_k": 3, "messages": []}
+    asked["messages"] = [{"role": "user", "content": "Hello"}]
+    (home / "request.json").write_text(json.dumps(asked), encoding="utf-8")
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "keys.json"))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    monkeypatch.chdir(home)
+    return home
+
+
+@pytest.fixture
+def gateway() -> Iterator[list[subprocess.Popen[str]]]:
+    """Whatever the test starts and leaves running."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def typed(line: str) -> Ran:
+    """What a person gets who types the line on a terminal."""
+    if "<" in line:
+        file = shlex.split(line)[-1]
+        return gwproxy(*words(line), stdin=Path(file).read_text(encoding="utf-8"))
+    return gwproxy_on_terminal(*words(line), answers=ANSWERS.get(line, []))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="types on a terminal of POSIX")
+def test_every_line_runs(
+    home: Path, background: Background, gateway: list[subprocess.Popen[str]]
+) -> None:
+    """In their order, against a simulated provider; what the README takes for granted between two
+    lines (a second profile, a gateway that runs) is done here."""
+    provider = background.provider(KIMI_CODE, key=KEY)
+    unused = set(ANSWERS) | set(NOT_RUN_HERE)
+    for line in lines(README):
+        unused.discard(line)
+        if line == "gwproxy serve":
+            gateway.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", *shlex.split(line)],
+                    env=environment(),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            )
+            assert gateway[0].stdout is not None
+            assert gateway[0].stdout.readline().startswith("http://127.0.0.1:")
+        if line in NOT_RUN_HERE:
+            continue
+        if " k25 " in line:
+            url = ("--openai-url", provider.openai_url, "--model", "kimi-k2.5")
+            assert gwproxy("profile", "add", "k25", *url, "--no-key").code == 0
+        ran = typed(line)
+        assert ran.code == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
+        if line == "gwproxy profile add kimi --preset kimi-code":
+            at = f"anthropic_url={provider.anthropic_url}"
+            assert gwproxy("profile", "set", "kimi", at).code == 0
+            assert gwproxy("profile", "key", "kimi", "--confirm", stdin="").code == 0
+    assert not unused, "the README has these no more"
+    assert not (home / ".claude" / "settings.json").exists()
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    gone = [link for link in links(document) if not (document.parent / link).exists()]
+    assert not gone
+
+
+def test_the_presets_are_those_that_there_are() -> None:
+    said = {"Anthropic": "anthropic", "Chat": "chat", "Responses": "responses"}
+    rows = {row[0]: row[1:] for row in table_after(README, "preset")}
+    assert list(rows) == list(PRESETS)
+    for name, (_, formats, streams) in rows.items():
+        preset = PRESETS[name]
+        if formats == "as you say":
+            assert preset.anthropic_url is None and preset.openai_url is None
+        elif formats != "all":
+            assert [said[one] for one in formats.split(", ")] == list(preset.dialects), name
+        assert (streams == "never") == (preset.stream == "never"), name
+
+
+def test_the_words_for_losses_are_those_of_the_code() -> None:
+    assert dict(table_after(README, "code")) == dict(CODES)
+
+
+def test_the_exit_codes_are_all_of_them() -> None:
+    told = {int(row[0]) for row in table_after(README, "exit code")}
+    there = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert told == there | {0}
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 350
+    assert README.parent == ROOT
