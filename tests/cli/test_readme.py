@@ -24,8 +24,17 @@ from support.cli import Ran, environment, gwproxy, gwproxy_on_terminal
 from support.keyrings import FILE_VARIABLE, use_backend
 from support.profiles import KEY
 from support.raw import free_port
-from support.readme import DOCUMENTS, README, ROOT, blocks, commands, lines, links, words
-from support.readme import table_after
+from support.readme import (
+    DOCUMENTS,
+    README,
+    ROOT,
+    blocks,
+    commands,
+    lines,
+    links,
+    table_after,
+    words,
+)
 
 PATIENCE_S: Final = 60
 
@@ -66,9 +75,10 @@ def test_the_first_two_blocks_stand_alone_on_a_distributions_python() -> None:
     assert tests == f"{environment_first}-e '.[test]' && pytest\n"
 
 
+CI: Final = ".ci/run runs it"
 NOT_RUN_HERE: Final[Mapping[str, str]] = {
-    "python3 -m venv .venv && . .venv/bin/activate && pip install . && gwproxy demo": ".ci/run does",
-    "python3 -m venv .venv && . .venv/bin/activate && pip install -e '.[test]' && pytest": ".ci/run",
+    "python3 -m venv .venv && . .venv/bin/activate && pip install . && gwproxy demo": CI,
+    "python3 -m venv .venv && . .venv/bin/activate && pip install -e '.[test]' && pytest": CI,
     "pipx install .": "is another program, and wants the network",
     "uv tool install .": "is another program, and wants the network",
     "gwproxy init": "asks the real provider with the key; test_init_cli.py has it asked here",

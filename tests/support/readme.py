@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
+
+from support.golden import agrees
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
@@ -73,3 +75,18 @@ def _table(text: str, heading: str) -> list[str]:
         if first.split("|")[0].strip() == heading:
             return [str(row) for row in rest]
     return []
+
+
+def is_made(path: Path, name: str, made: str) -> None:
+    """Asserts that between the marks of that name stands `made`; or puts it there, when asked to by
+    UPDATE_GOLDEN=1 (see support/golden.py)."""
+    begin, end = f"<!-- {name}: made by the tests -->\n", f"<!-- end of {name} -->"
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    agrees(path, f"{before}{begin}\n{made}\n{end}{after}")
+
+
+def table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table as Markdown has it."""
+    written = [heading, ("---",) * len(heading), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in written)
