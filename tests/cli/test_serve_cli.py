@@ -63,6 +63,23 @@ def test_a_profile_of_the_user(
     assert len(provider.generations) == 1
 
 
+def test_the_banner_shows_every_host_that_a_profile_goes_to(
+    serve: Serve, gwproxy_home: Path
+) -> None:
+    gwproxy_home.mkdir(mode=0o700, exist_ok=True)
+    addresses = 'anthropic_url = "https://half.example"\nopenai_url = "https://other.example/v1"\n'
+    (gwproxy_home / "config.toml").write_text(
+        f'default = "two"\n[profiles.two]\n{addresses}model = "m"\nkey = "none"\n'
+        f'[profiles.three]\n{addresses}model = "m"\nkey = "none"\n'
+        '[profiles.inside]\npreset = "demo"\n'
+    )
+    serving = serve()
+    both = "half.example and other.example"
+    assert both in serving.wait_for("profile    two: m, ")
+    assert both in serving.wait_for("also       three, ")
+    assert "which is built in" in serving.wait_for("also       inside, ")
+
+
 @pytest.fixture
 def kimi_key(gwproxy_home: Path) -> str:
     gwproxy_home.mkdir(mode=0o700, exist_ok=True)

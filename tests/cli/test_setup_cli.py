@@ -50,6 +50,7 @@ def test_setup_writes_says_what_comes_next_and_undo_restores(
     ran = command("setup", "claude-code", "--yes")
     assert (ran.code, ran.stdout) == (0, f"{settings}\n")
     assert ran.stderr.splitlines() == [
+        "written: the rest of it stays as it was",
         "auto mode: kimi judges no tool calls; Claude Code checks them by requests of its own, "
         "which are billed (and refuses them where CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is set)",
         "next: gwproxy serve",
@@ -66,7 +67,8 @@ def test_setup_writes_says_what_comes_next_and_undo_restores(
     assert again.stderr == f"Claude Code is set up already: {settings}\n"
 
     undone = command("setup", "claude-code", "--undo", "--yes")
-    assert (undone.code, undone.stdout, undone.stderr) == (0, f"{settings}\n", "")
+    assert (undone.code, undone.stdout) == (0, f"{settings}\n")
+    assert undone.stderr == "restored: gwproxy is out of it, and the rest of it stays as it is\n"
     assert settings.read_text() == BEFORE
     assert command("setup", "claude-code", "--undo").stderr == "there is nothing to undo\n"
 
@@ -139,6 +141,16 @@ def test_the_address_follows_the_configuration(
     config.write_text(config.read_text() + "\n[serve]\nport = 5123\n")
     command("setup", "claude-code", "--yes")
     assert env_of(settings)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:5123"
+
+
+def test_a_file_of_ours_alone_is_created_and_deleted(settings: Path, command: InProcess) -> None:
+    settings.unlink()
+    ran = command("setup", "claude-code", "--yes")
+    assert ran.stdout == f"{settings}\n"
+    assert "created: there was no such file" in ran.stderr
+    ran = command("setup", "claude-code", "--undo", "--yes")
+    assert (ran.stdout, settings.exists()) == (f"{settings}\n", False)
+    assert ran.stderr == "deleted: without gwproxy there is nothing in it\n"
 
 
 def test_another_home_is_set_up_from_here(

@@ -116,7 +116,7 @@ def test_a_restart_forgets_neither_the_last_errors_nor_the_last_answer(
     options = Options(port=port, ledger=gwproxy_home / "usage.db")
     token = command("token").stdout.strip()
     first = background.gateway(options)
-    assert _ask_through(first.url, token) == 200
+    assert _ask_through(first.url, token, "messages", max_tokens=9, top_k=3) == 200
     provider.will(Refusal(503, f"the engine is busy, {KEY} or not"))
     assert _ask_through(first.url, token) == 503
     before = command("status", "--json").envelope["data"]
@@ -131,9 +131,11 @@ def test_a_restart_forgets_neither_the_last_errors_nor_the_last_answer(
     assert "[masked]" in error["error"]
     (answer,) = (one["last_answered"] for one in after["profiles"])
     assert answer["request_id"] == before["profiles"][0]["last_answered"]["request_id"]
+    assert answer["losses"] == ["drop:top_k"]
     ran = command("status")
     year = time.strftime("%Y-")
     assert re.search(rf"{year}\S+ \S+  up:demo-1  in \S+ s.*{answer['request_id']}", ran.stdout)
+    assert "left out (drop): top_k" in ran.stdout
     assert re.search(rf"{year}\S+ \S+  503  up:.*busy.*{error['request_id']}", ran.stdout)
 
 
@@ -188,14 +190,13 @@ def test_what_its_workers_could_not_do(
     assert "UnicodeEncodeError" in command("doctor").stdout
 
 
-def _ask_through(url: str, token: str) -> int:
+def _ask_through(url: str, token: str, path: str = "chat/completions", **more: Any) -> int:
     import urllib.error
     import urllib.request
 
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).encode()
-    request = urllib.request.Request(
-        f"{url}/v1/chat/completions", body, {"authorization": f"Bearer {token}"}
-    )
+    question = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **more}
+    body = json.dumps(question).encode()
+    request = urllib.request.Request(f"{url}/v1/{path}", body, {"authorization": f"Bearer {token}"})
     try:
         with urllib.request.urlopen(request) as response:
             return int(response.status)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gwproxy.proxy.log import Record
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
     Database,
@@ -296,18 +297,28 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
     with closing(Database.open(path)) as database:
         database.insert([entry(1)])
     with closing(sqlite3.connect(path)) as connection:
-        for column in ("upstream_status", "error")[version - 1 :]:
+        for column in ("upstream_status", "error", "lost")[version - 1 :]:
             connection.execute(f"ALTER TABLE exchanges DROP COLUMN {column}")
         connection.execute(f"PRAGMA user_version={version}")
     ledger = start()
     assert ledger.find("req_0001") == entry(1)
     if purged:
         purge(path, before_s=0)
-    refused = entry(2, upstream_status=401, error="no such key")
+    refused = entry(2, upstream_status=401, error="no such key", lost="drop:top_k")
     ledger.add(refused)
     ledger.close()
     assert ids(path) == ["req_0001", "req_0002"]
     assert start().find("req_0002") == refused
+
+
+def test_losses_are_kept_by_their_codes_within_bounds() -> None:
+    def kept(*losses: str) -> tuple[str, ...]:
+        return Entry.of(Record("r", losses=losses), None, 1.0).codes
+
+    assert kept() == ()
+    assert kept("drop:top_k", "clamp:max_tokens=1") == ("drop:top_k", "clamp:max_tokens=1")
+    assert kept("drop:a\nb") == ("drop:a b",)
+    assert kept("drop:a", f"drop:{'x' * 10_000}", "drop:b") == ("drop:a", "more")
 
 
 def test_the_last_failures_and_the_last_answer_of_each_profile(

@@ -26,6 +26,7 @@ from gwproxy.cli.voice import port_number
 from gwproxy.errors import ConfigError, CredentialError, UsageError
 
 if TYPE_CHECKING:
+    from gwproxy.profiles.profile import Profile
     from gwproxy.profiles.store import Config
     from gwproxy.proxy.serving import Options, Running
 
@@ -212,10 +213,13 @@ def _say_where(server: Running, output: Output) -> None:
             "out of serve.allowed_hosts in config.toml"
         )
     output.talk(f"listening  {server.url} (Anthropic clients), {server.url}/v1 (OpenAI clients)")
-    output.talk(f"profile    {profile.name}: {profile.model}, {' and '.join(profile.dialects)}")
-    for name in routes.config.profiles:
+    output.talk(
+        f"profile    {profile.name}: {profile.model}, {' and '.join(profile.dialects)}, "
+        f"{_hosts(profile)}"
+    )
+    for name, other in routes.config.profiles.items():
         if name != profile.name:
-            output.talk(f"also       {name}, at {server.url}/profiles/{name}")
+            output.talk(f"also       {name}, at {server.url}/profiles/{name}, {_hosts(other)}")
     if routes.config.serve.capture:
         output.talk(f"captures   whole exchanges in {paths.captures_dir()} (gwproxy replay)")
     set_up = tools_set_up()
@@ -225,6 +229,15 @@ def _say_where(server: Running, output: Output) -> None:
         named = f" --profile {profile.name}" if profile.is_built_in else ""
         output.talk(f"next       gwproxy setup {tool_here()}{named}")
     output.talk(f"stop       {'Ctrl-C' if sys.stdin.isatty() else 'gwproxy stop'}")
+
+
+def _hosts(profile: Profile) -> str:
+    """Where its requests and its key go, which may be more than one host."""
+    from gwproxy.profiles.key_hosts import hosts_of
+
+    if profile.is_built_in:
+        return "which is built in"
+    return f"goes to {' and '.join(hosts_of(profile))}"
 
 
 async def _tend_keys(server: Running, output: Output) -> None:

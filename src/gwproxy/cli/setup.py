@@ -187,7 +187,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             setup_report.print_diff(output, plan)
             _tell(beside, target, output)
         elif status == "changed":
-            output.line(str(target.file))
+            setup_report.say_done(output, plan)
             for note in notes:
                 output.talk(note)
             output.next(*_first(endpoint), start)

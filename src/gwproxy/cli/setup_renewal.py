@@ -82,11 +82,11 @@ def _carry_out(outcome: _Outcome) -> _Outcome:
 
 def _report(asked: Asked, output: Output, outcome: _Outcome, found: list[Examined]) -> None:
     def human() -> None:
-        for job, plan in outcome.plans:
+        for _, plan in outcome.plans:
             if asked.dry_run:
                 setup_report.print_diff(output, plan)
             else:
-                output.line(str(job.target.file))
+                setup_report.say_done(output, plan)
         for _, error in outcome.failed:
             output.fail(error)
         if not (outcome.plans or outcome.failed):

@@ -54,6 +54,20 @@ def plan_data(plan: Plan) -> dict[str, object]:
     }
 
 
+def say_done(output: Output, plan: Plan, *, undone: bool = False) -> None:
+    """The file that was written, as data, and what became of it, as talk."""
+    output.line(str(plan.target.file))
+    if plan.after is None:
+        output.talk("deleted: without gwproxy there is nothing in it")
+    elif plan.before is None:
+        output.talk("created: there was no such file")
+    elif undone:
+        kept = "what you have changed since stays" if plan.kept else "the rest of it stays as it is"
+        output.talk(f"restored: gwproxy is out of it, and {kept}")
+    else:
+        output.talk("written: the rest of it stays as it was")
+
+
 def talk_diff(output: Output, plan: Plan) -> None:
     """The diff as talk, for a person about to be asked."""
     output.talk_diff(diff(plan).rstrip("\n"))

@@ -121,7 +121,7 @@ def _report(asked: Asked, output: Output, outcome: _Outcome) -> None:
             if asked.dry_run:
                 setup_report.print_diff(output, plan)
             else:
-                output.line(str(plan.target.file))
+                setup_report.say_done(output, plan, undone=True)
         for _, error in outcome.failed:
             output.fail(error)
 

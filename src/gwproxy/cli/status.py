@@ -15,6 +15,7 @@ import typer
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.translate.loss_words import gist
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -198,7 +199,9 @@ def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
         if last["first_byte_s"] is not None:
             took += f", the first byte after {last['first_byte_s']:.1f} s"
         way = f"{one['name']}:{last['model']}"
-        yield f"{_moment(last['at'])}  {way}  {took}  {last['request_id']}"
+        lost = gist(tuple(last["losses"]), codes=True)
+        parts = (_moment(last["at"]), way, took, lost, last["request_id"])
+        yield "  ".join(filter(None, parts))
 
 
 def _error_line(one: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class News:
         if not record.error_kind:
             self._answered += 1
             self._last_answered[record.profile] = _answer(
-                record, time.time(), record.first_byte_s, record.duration_s
+                record, time.time(), record.first_byte_s, record.duration_s, record.losses
             )
             return
         self._failed += 1
@@ -98,7 +98,7 @@ class News:
             if entry.profile == profile and profile not in self._last_answered:
                 first_s = None if entry.first_byte_ms is None else entry.first_byte_ms / 1000
                 whole_s = entry.duration_ms / 1000
-                return _answer(entry, _ended_at_s(entry), first_s, whole_s)
+                return _answer(entry, _ended_at_s(entry), first_s, whole_s, entry.codes)
         return self._last_answered.get(profile)
 
 
@@ -121,7 +121,11 @@ def _error(one: Record | Entry, at_s: float) -> dict[str, Any]:
 
 
 def _answer(
-    one: Record | Entry, at_s: float, first_byte_s: float | None, duration_s: float
+    one: Record | Entry,
+    at_s: float,
+    first_byte_s: float | None,
+    duration_s: float,
+    losses: Iterable[str],
 ) -> dict[str, Any]:
     return {
         "at": round(at_s),
@@ -130,6 +134,7 @@ def _answer(
         "model": one.model_used,
         "first_byte_s": None if first_byte_s is None else round(first_byte_s, 3),
         "duration_s": round(duration_s, 3),
+        "losses": list(losses),
     }
 
 

@@ -12,7 +12,7 @@ from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.records.storage import Schema, Stock, Trouble
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 MOST_ROWS: Final = 1_000_000
 """Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
@@ -47,7 +47,8 @@ CREATE TABLE exchanges (
     cost_unit TEXT NOT NULL,
     losses INTEGER NOT NULL,
     upstream_status INTEGER,
-    error TEXT NOT NULL DEFAULT ''
+    error TEXT NOT NULL DEFAULT '',
+    lost TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX exchanges_by_time ON exchanges (started_ms);
 CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
@@ -60,6 +61,7 @@ _FILE: Final = Schema(
     upgrades=(
         "ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",
         "ALTER TABLE exchanges ADD COLUMN error TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE exchanges ADD COLUMN lost TEXT NOT NULL DEFAULT ''",
     ),
 )
 

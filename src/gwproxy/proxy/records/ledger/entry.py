@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
@@ -43,6 +44,12 @@ class Entry:
     """What the provider itself refused with."""
     error: str = ""
     """What went wrong, in whoever's words, cut short."""
+    lost: str = ""
+    """The codes of the `losses`, as in `x-gwproxy-loss`, one a line and not without bound."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(self.lost.splitlines())
 
     @classmethod
     def of(cls, record: Record, prices: Prices | None, ended_at_s: float) -> Self:
@@ -75,6 +82,7 @@ class Entry:
             losses=len(record.losses),
             upstream_status=record.upstream_status,
             error=record.error,
+            lost=_together(record.losses),
         )
 
     def usage_answer(self) -> dict[str, Any]:
@@ -97,6 +105,21 @@ COLUMNS: Final = tuple(field.name for field in fields(Entry))
 
 _LONGEST_NAME: Final = 200
 """A client may ask for a model of any name; the ledger is not the place to keep a megabyte."""
+
+_MOST_LOST: Final = 1000
+"""Letters, as of the header."""
+
+
+def _together(losses: Iterable[str]) -> str:
+    """As many of them as fit: a client may name a member of any length."""
+    kept, size = [], 0
+    for loss in losses:
+        size += len(loss) + 1
+        if size > _MOST_LOST:
+            kept.append("more")
+            break
+        kept.append(loss.replace("\n", " "))
+    return "\n".join(kept)
 
 
 def _milliseconds(seconds: float | None) -> int | None:
