@@ -83,7 +83,7 @@ _gwproxy() {
     case "$value_of" in
         "/init --preset") _gwproxy_words "strongwall kimi-k25 kimi-code claude-gateway custom demo"; return ;;
         "/init --model") _gwproxy_model_names; return ;;
-        "/init --start") _gwproxy_words "service serve run"; return ;;
+        "/init --start") _gwproxy_words "service detach serve run"; return ;;
         "/serve --profile"|"/serve -p") _gwproxy_profiles; return ;;
         "/service/install --profile"|"/service/install -p") _gwproxy_profiles; return ;;
         "/run --profile"|"/run -p") _gwproxy_profiles; return ;;
@@ -106,7 +106,7 @@ _gwproxy() {
     esac
     case "$path:$current" in
         :-*) _gwproxy_words "--version --debug --help"; return ;;
-        /init:-*) _gwproxy_words "--name --preset --anthropic-url --openai-url --model --key-stdin --key-env --key-command --key-file --no-key --tool --start --yes --quiet --help"; return ;;
+        /init:-*) _gwproxy_words "--name --preset --anthropic-url --openai-url --model --key-stdin --key-env --key-command --key-file --no-key --tool --start --detach --yes --quiet --help"; return ;;
         /demo:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /serve:-*) _gwproxy_words "--profile --host --port --allow-remote --detach --capture --quiet --log-level --json-logs --help"; return ;;
         /stop:-*) _gwproxy_words "--json --quiet --help"; return ;;

@@ -78,10 +78,12 @@ def _opened(log: Path) -> IO[bytes]:
 
 def _apart() -> dict[str, Any]:
     """What keeps the end of a terminal from being the end of the process."""
+    apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         # A console of its own that nobody sees: without any, each key command would open one.
-        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
+        no_window = subprocess.CREATE_NO_WINDOW
+        apart = {"creationflags": no_window | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return apart
 
 
 def _address(process: subprocess.Popen[bytes]) -> str:

@@ -1,17 +1,19 @@
 """`gwproxy init`: from nothing to a working tool, step by step.
 
 Every step is another command's work, and skipped where it is done already: `profile add`, `test
---free`, `setup`, then `service install` or `serve`. Here is only the order, and what is asked where
+--free`, `service install` or `serve`, then `setup`. Here is only the order, and what is asked where
 no flag says it.
 """
 
 from __future__ import annotations
 
 import shutil
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gwproxy.cli import profile_key
+from gwproxy.cli.init_key import KeyFlags, ask_way
 from gwproxy.cli.options import (
     MODEL_METAVAR,
     KeyCommand,
@@ -23,18 +25,17 @@ from gwproxy.cli.options import (
     YesFlag,
 )
 from gwproxy.cli.output import Output, output_of
-from gwproxy.errors import KeyringError, UsageError
+from gwproxy.errors import EXIT_CREDENTIAL, UsageError
 from gwproxy.profiles.presets import PRESETS
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.profile import Profile
 
 _STARTS: Final = {
     "service": "in the background, with every session",
+    "detach": "in the background, until gwproxy stop",
     "serve": "now, in this terminal, until Ctrl-C",
     "run": "with each tool alone: gwproxy run",
-}
-_KEYS: Final = {
-    "env": ("a variable of your shell", "Variable"),
-    "command": ("a command that prints it, as of a password manager", "Command"),
-    "file": ("a file that only you can read", "File"),
 }
 
 
@@ -72,27 +73,24 @@ def init(
         str | None,
         typer.Option("--start", metavar="|".join(_STARTS), help="How the gateway is to run."),
     ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="The same as --start detach.")] = False,
     yes: YesFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
     """Set everything up, from the provider to your tool."""
-    from gwproxy.cli import profile_key, test
-    from gwproxy.profiles import store
-
     output = output_of(context)
     output.hints = False  # of the single steps: this command is their next step
+    start = start or ("detach" if detach else None)
     if start is not None and start not in _STARTS:
         raise UsageError(f"--start is one of {', '.join(_STARTS)}, not {start!r}")
-    config = store.load()
-    if preset is None and config.default and name in (None, config.default):
-        name = config.default
-        output.talk(f"the provider is {name} already; --preset would add another")
-    else:
-        preset = preset or _chosen_preset(output, urls=bool(anthropic_url or openai_url))
-        name = name or preset
-        keys = {"env": key_env, "command": key_command, "file": key_file}
+    if detach and start != "detach":
+        raise UsageError(f"--detach and --start {start} do not go together")
+    has_url = bool(anthropic_url or openai_url)
+    name, preset = _what_is_there(output, name, preset, has_url=has_url)
+    if preset is not None:
+        keys: KeyFlags = {"env": key_env, "command": key_command, "file": key_file}
         if not (any(keys.values()) or key_stdin or no_key) and _needs_key(preset):
-            keys |= _key_way(output, name)
+            keys = ask_way(output, name)
         profile_key.add(
             context,
             name,
@@ -101,18 +99,54 @@ def init(
             openai_url=openai_url,
             model=model,
             key_stdin=key_stdin,
-            key_env=keys["env"],
-            key_command=keys["command"],
-            key_file=keys["file"],
+            key_env=keys.get("env"),
+            key_command=keys.get("command"),
+            key_file=keys.get("file"),
             no_key=no_key,
         )
-    code = test.test(context, [name], free=True)
-    if code:
+    if code := _check(context, output, name):
         output.hints = True
         output.talk("mend that first; what is done stays done")
         output.next("gwproxy init")
         return code
     return _tools_and_start(context, output, name, tools, start, yes=yes)
+
+
+def _what_is_there(
+    output: Output, name: str | None, preset: str | None, *, has_url: bool
+) -> tuple[str, str | None]:
+    """What the profile is called, and the preset to make it of; None where it is there already."""
+    from gwproxy.profiles import store
+
+    config = store.load()
+    if preset is None and config.default and not has_url and name in (None, config.default):
+        output.talk(f"the provider is {config.default} already; --preset would add another")
+        return config.default, None
+    if name is not None and preset is None and not has_url and name in config.profiles:
+        return name, None
+    preset = preset or ("custom" if has_url else _chosen_preset(output))
+    name = name or preset
+    there = config.profiles.get(name)
+    if there is not None and there.preset == preset:
+        output.talk(f"{name} is there already, and stays as it is")
+        return name, None
+    return name, preset
+
+
+def _check(context: typer.Context, output: Output, name: str) -> int:
+    """The exit code of the free check; a key that is refused can be given again."""
+    from gwproxy.cli import test
+
+    while True:
+        code = test.test(context, [name], free=True)
+        if code != EXIT_CREDENTIAL or not output.can_ask():
+            return code
+        if not output.confirm(f"Give {name} another key now?", flag="--key-stdin"):
+            return code
+        keys = ask_way(output, name)
+        profile_key.key(
+            context, name, env=keys.get("env"), command=keys.get("command"), file=keys.get("file")
+        )
 
 
 def _tools_and_start(
@@ -130,53 +164,49 @@ def _tools_and_start(
     from gwproxy.clients.known import CLIENTS
     from gwproxy.profiles import store
 
-    is_default = store.load().default == profile
+    config = store.load()
+    named = None if config.default == profile else profile
     here = [name for name, one in CLIENTS.items() if shutil.which(one.PROGRAM)]
     chosen = [find_client(name) for name in (here if tools is None else tools)]
     if not chosen:
         output.talk("none of the tools is in PATH; gwproxy setup NAME prepares one all the same")
-    if start is None and not gateway_runs():
-        start = "run" if not output.can_ask() else output.choose("Run it", _STARTS, "--start")
+    url = gateway_runs()
+    if start is None and not url:
+        ways = _ways_to_start(config.profile(profile))
+        start = "run" if not output.can_ask() else output.choose("Run it", ways, "--start")
+    elif url and start in ("detach", "serve"):
+        output.talk(f"the gateway runs already, at {url}")
+        start = None
+    if start == "service":
+        service.install(context, profile=named)
+    elif start == "detach":
+        serve.serve(context, profile=named, detach=True)
     if start != "run":  # which touches no file of a tool
         for client in chosen:
-            named = None if is_default else profile
             setup.setup(context, client.NAME, profile=named, yes=yes)
-    if start == "service":
-        service.install(context)
     output.hints = True
     program = chosen[0].PROGRAM if chosen else "claude"
-    named = "" if is_default else f" --profile {profile}"
-    if start == "run":
-        output.next(f"gwproxy run{named} -- {program}")
-    elif start == "serve":
+    if start == "serve":
         output.talk(f"in another terminal, type: {program}")
-        return serve.serve(context, profile=None if is_default else profile)
-    else:
-        output.next(program)
+        return serve.serve(context, profile=named)
+    flag = f" --profile {named}" if named else ""
+    output.next(f"gwproxy run{flag} -- {program}" if start == "run" else program)
     return 0
 
 
-def _chosen_preset(output: Output, *, urls: bool) -> str:
-    if urls:
-        return "custom"
+def _ways_to_start(profile: Profile) -> dict[str, str]:
+    """Those that work here. A service does not see the variables of a shell."""
+    from gwproxy.cli import service
+
+    works = profile.key.kind != "env" and service.works()
+    return {
+        way: words for way, words in _STARTS.items() if way != ("detach" if works else "service")
+    }
+
+
+def _chosen_preset(output: Output) -> str:
     return output.choose("Provider", {name: one.title for name, one in PRESETS.items()}, "--preset")
 
 
 def _needs_key(preset: str) -> bool:
     return preset in PRESETS and PRESETS[preset].needs_key
-
-
-def _key_way(output: Output, name: str) -> dict[str, str]:
-    """Where the key is, asked for only where no keyring can keep it."""
-    from gwproxy.profiles import credentials, store
-
-    try:
-        credentials.stored_key(name, credentials.keyring_of(store.load()))
-    except KeyringError as error:
-        if not output.can_ask():
-            raise
-        output.talk(f"{error.what}: {error.why}. Your key can be kept elsewhere.")
-        ways = {way: words for way, (words, _) in _KEYS.items()}
-        way = output.choose("Keep it in", ways, "--key-env")
-        return {way: output.ask(_KEYS[way][1], flag=f"--key-{way}")}
-    return {}

@@ -208,22 +208,31 @@ class Output:
         read: Callable[[str], str],
         flag: str,
         *,
+        default: str = "",
         optional: bool = False,
     ) -> str:
         """What `read` makes of an answer; asked again, with its reason, for as long as it raises
         UsageError."""
         while True:
             try:
-                return read(self.ask(question, flag=flag, optional=optional))
+                answer = self.ask(question, flag=flag, default=default, optional=optional)
+                return read(answer)
             except UsageError as error:
                 if not self.can_ask():
                     raise
                 self.talk(f"{error.what}: {error.why}")
 
     def choose(self, question: str, choices: Mapping[str, str], flag: str) -> str:
-        """One of `choices` (what each is stands beside it), typed as its number or its name; asked
-        again for anything else. Raises UsageError naming `flag` without a terminal."""
+        """One of `choices` (what each is stands beside it), by arrow keys where the terminal has a
+        menu, else typed as its number or its name; asked again for anything else. Raises UsageError
+        naming `flag` without a terminal."""
         self._need_person(question, flag)
+        if self.draws_on(sys.stderr):
+            from gwproxy.cli import menu
+
+            colour = self.is_fancy(sys.stderr)
+            if chosen := menu.choose(question, choices, sys.stderr, colour=colour):
+                return chosen
         width = max(map(len, choices))
         for number, (name, meaning) in enumerate(choices.items(), 1):
             self._say(harmless(f"  {number}  {name:<{width}}  {meaning}"))

@@ -50,6 +50,13 @@ def register(app: typer.Typer) -> None:
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as it speaks, until Ctrl-C.")]
 
 
+def works() -> bool:
+    """Whether there is a service manager here, and it answers: in a container it may not."""
+    from gwproxy.cli.service_unit import manages, service_here
+
+    return manages() and _succeeds(service_here().answers)
+
+
 @service_app.command("install")
 def install(
     context: typer.Context,

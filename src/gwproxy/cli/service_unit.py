@@ -69,7 +69,8 @@ _HAS_PASSWORD: Final = re.compile(r"[^/]*//[^/]*@|[^/]*@")
 @dataclass(frozen=True, slots=True)
 class Service:
     """One kind of service manager. `install` starts what is written in place of what runs; of its
-    commands those that end what may not run (`may_fail`) need not succeed. `log` is the command
+    commands those that end what may not run (`may_fail`) need not succeed. `answers` is a question
+    to the manager itself. `log` is the command
     that shows what the gateway said; `follow` the same, without an end. `left_behind` are the
     variables of the shell that matter, hold a secret, and are in no file."""
 
@@ -79,6 +80,7 @@ class Service:
     install: tuple[tuple[str, ...], ...]
     uninstall: tuple[tuple[str, ...], ...]
     is_running: tuple[str, ...]
+    answers: tuple[str, ...]
     log: tuple[str, ...]
     follow: tuple[str, ...]
     may_fail: frozenset[tuple[str, ...]] = frozenset()
@@ -192,6 +194,7 @@ def _systemd(along: Mapping[str, str], config: str | None, serve: Sequence[str])
         ),
         uninstall=((*control, "disable", "--now", UNIT), (*control, "daemon-reload")),
         is_running=(*control, "is-active", "--quiet", UNIT),
+        answers=(*control, "show-environment"),
         log=(*journal, "--lines", "200", "--no-pager"),
         follow=(*journal, "--lines", "20", "--follow"),
     )
@@ -231,6 +234,7 @@ def _launchd(along: Mapping[str, str], serve: Sequence[str]) -> Service:
         ),
         uninstall=(end,),
         is_running=("launchctl", "print", f"{domain}/{LABEL}"),
+        answers=("launchctl", "print", domain),
         log=("tail", "-n", "200", log),
         follow=("tail", "-n", "20", "-f", log),
         may_fail=frozenset({end}),
