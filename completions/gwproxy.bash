@@ -130,7 +130,7 @@ _gwproxy() {
         /config/path:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /config/edit:-*) _gwproxy_words "--quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
-        /setup:-*) _gwproxy_words "--profile --scope --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
+        /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
         /status:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /doctor:-*) _gwproxy_words "--json --quiet --help"; return ;;

@@ -173,6 +173,7 @@ complete -c gwproxy -n '__gwproxy_in token' -l help -s h -d 'Show help and exit.
 complete -c gwproxy -n '__gwproxy_at setup' -a 'claude-code openclaw opencode codex'
 complete -c gwproxy -n '__gwproxy_in setup' -l profile -s p -x -a '(gwproxy __profiles 2>/dev/null)' -d 'This profile, not the default one.'
 complete -c gwproxy -n '__gwproxy_in setup' -l scope -x -a 'user project local' -d 'Whose settings to change; the user\'s by default.'
+complete -c gwproxy -n '__gwproxy_in setup' -l vscode -d 'Claude Code by the user settings of VS Code.'
 complete -c gwproxy -n '__gwproxy_in setup' -l default -d 'Also replace the default model you have chosen.'
 complete -c gwproxy -n '__gwproxy_in setup' -l helper -d 'Let the tool run `gwproxy token` for the token.'
 complete -c gwproxy -n '__gwproxy_in setup' -l direct -d 'Past the gateway: the provider\'s key goes into the file.'

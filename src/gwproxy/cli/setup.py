@@ -23,10 +23,13 @@ from gwproxy.cli.setup_compare import examined
 from gwproxy.cli.setup_inputs import (
     Asked,
     check_flags,
+    check_vscode,
     endpoint_of,
     find_client,
+    in_vscode,
     no_profile,
     places_of,
+    scope_flag,
     warnings_of,
 )
 from gwproxy.cli.setup_renewal import renew
@@ -61,6 +64,9 @@ def setup(
         str | None,
         typer.Option(metavar=_SCOPES, help="Whose settings to change; the user's by default."),
     ] = None,
+    vscode: Annotated[
+        bool, typer.Option("--vscode", help="Claude Code by the user settings of VS Code.")
+    ] = False,
     default: Annotated[
         bool, typer.Option("--default", help="Also replace the default model you have chosen.")
     ] = False,
@@ -107,8 +113,9 @@ def setup(
 ) -> int:
     """Configure a coding tool to use the gateway."""
     output = output_of(context)
+    tool = find_client(client) if client else None
     asked = Asked(
-        client=find_client(client) if client else None,
+        client=in_vscode(tool) if vscode else tool,
         profile=profile,
         scope=scope,
         default=default,
@@ -142,8 +149,9 @@ def setup(
 
 
 def _set_up(asked: Asked, client: Client, output: Output) -> None:
-    scope = asked.scope or "user"
+    scope = asked.scope or client.SCOPES[0]
     target = client.target(scope, asked.places)
+    check_vscode(target)
     endpoint = endpoint_of(asked, scope)
     wished, flags = wisher(asked, client, endpoint), flags_of(asked, endpoint)
     plan = change.preview_setup(target, wished, endpoint.profile.name)
@@ -191,7 +199,7 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
             for note in notes:
                 output.talk(note)
             output.next(*_first(endpoint), start)
-            output.talk(f"undo: gwproxy setup {client.NAME} --undo{_scope_flag(scope)}")
+            output.talk(f"undo: gwproxy setup {client.NAME} --undo{scope_flag(scope)}")
 
     output.result(data, human)
 
@@ -202,7 +210,7 @@ def _tell(beside: Beside | None, target: Target, output: Output) -> None:
 
 
 def _print(asked: Asked, client: Client, output: Output) -> None:
-    scope = asked.scope or "user"
+    scope = asked.scope or client.SCOPES[0]
     endpoint = endpoint_of(asked, scope)
     target = client.target(scope, asked.places)
     wishes = client.wishes(endpoint, {}, default=True)
@@ -276,7 +284,3 @@ def _first(endpoint: Endpoint) -> tuple[str, ...]:
     if endpoint.direct or runs_at(endpoint.anthropic or ""):
         return ()
     return ("gwproxy serve --profile demo",) if endpoint.profile.is_built_in else ("gwproxy serve",)
-
-
-def _scope_flag(scope: str) -> str:
-    return "" if scope == "user" else f" --scope {scope}"

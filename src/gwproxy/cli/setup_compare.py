@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy import paths
-from gwproxy.cli.setup_inputs import Asked, endpoint_of, places_of
+from gwproxy.cli.setup_inputs import Asked, endpoint_of, places_of, scope_flag
 from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
 from gwproxy.clients import change, codex_models, files, web_proxy
 from gwproxy.clients.change import Standing, Wisher
 from gwproxy.clients.document import ABSENT, Tree, Value, digest, lookup, pointer, same
 from gwproxy.clients.endpoint import Endpoint
-from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.known import Client, client_of
 from gwproxy.clients.plan import Beside, Edit, Plan, Target, Wish, shown
 from gwproxy.clients.undo import Claim, Flags
 from gwproxy.errors import ConfigError, GwproxyError
@@ -82,8 +82,7 @@ class Examined:
     @property
     def command(self) -> str:
         """What sets this one up again."""
-        scope = "" if self.claim.scope == "user" else f" --scope {self.claim.scope}"
-        return f"gwproxy setup {self.claim.client}{scope}"
+        return f"gwproxy setup {self.claim.client}{scope_flag(self.claim.scope)}"
 
     @property
     def mending(self) -> str:
@@ -129,7 +128,7 @@ def _lacks_token(claim: Claim) -> bool:
 
 def _job(target: Target, claim: Claim) -> Job:
     """Raises GwproxyError for a profile or a key that is not to be had."""
-    client = CLIENTS.get(claim.client)
+    client = client_of(claim.client, claim.scope)
     if client is None:
         raise ConfigError(f"gwproxy does not know {claim.client!r}", why="a later version did")
     flags = claim.flags or _flags_of_old(claim)

@@ -18,7 +18,7 @@ from gwproxy import paths
 from gwproxy.cli.codex_prompt import prompt_of
 from gwproxy.cli.hints import chosen_profile
 from gwproxy.cli.running import configured_url, settings_in_use
-from gwproxy.clients import claude_code, codex, files, web_proxy
+from gwproxy.clients import claude_code, codex, files, vscode, web_proxy
 from gwproxy.clients.effective import claude_code_now
 from gwproxy.clients.endpoint import (
     Endpoint,
@@ -26,7 +26,7 @@ from gwproxy.clients.endpoint import (
     straight_to_provider,
     through_gateway,
 )
-from gwproxy.clients.known import CLIENTS, Client
+from gwproxy.clients.known import CLIENTS, VSCODE, Client
 from gwproxy.clients.plan import Places, Target, Wish
 from gwproxy.clients.shell import SHELLS
 from gwproxy.errors import ConfigError, CredentialError, UsageError
@@ -74,6 +74,31 @@ def find_client(name: str) -> Client:
             "that `gwproxy token` prints",
         )
     return CLIENTS[name]
+
+
+def scope_flag(scope: str) -> str:
+    """The flag that means this scope, with a blank before it; "" for the usual one."""
+    if scope == vscode.SCOPE:
+        return " --vscode"
+    return "" if scope == "user" else f" --scope {scope}"
+
+
+def in_vscode(client: Client | None) -> Client:
+    """The same client by the settings of VS Code. Raises UsageError."""
+    if client is None or client.NAME != VSCODE.NAME:
+        raise UsageError(f"--vscode goes with {VSCODE.NAME} only", hint="gwproxy setup --help")
+    return VSCODE
+
+
+def check_vscode(target: Target) -> None:
+    """Raises ConfigError where nobody has started a VS Code: it makes the folder itself."""
+    if target.scope == vscode.SCOPE and not target.file.parent.is_dir():
+        raise ConfigError(
+            "there is no VS Code of this user here",
+            why=f"{target.file.parent} is not there",
+            hint="start it once; or see what belongs into its settings.json: "
+            "gwproxy setup claude-code --vscode --print",
+        )
 
 
 def places_of(home: Path | None, folder: Path | None = None) -> Places:
@@ -131,6 +156,8 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
     for is_broken, what in rules:
         if is_broken:
             raise UsageError(what, hint="gwproxy setup --help")
+    if asked.client is VSCODE and (asked.scope or asked.helper):
+        raise UsageError("--vscode goes with neither --scope nor --helper")
     if asked.client and asked.scope and asked.scope not in asked.client.SCOPES:
         raise UsageError(
             f"{asked.client.TITLE} has no {asked.scope} scope",
@@ -170,7 +197,7 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
             )
         return straight_to_provider(profile, found.secret)
     # A project's settings are shared: they may say how to get a token, but not the token.
-    is_claude_code = asked.client is CLIENTS[claude_code.NAME]
+    is_claude_code = asked.client is not None and asked.client.NAME == claude_code.NAME
     helper = asked.helper or (scope == "project" and is_claude_code)
     endpoint = through_gateway(
         profile,
@@ -182,7 +209,7 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
     )
     # A project's file is for others too, or for one folder: what a machine's hosts are called
     # does not belong there.
-    if is_claude_code and scope == "user":
+    if is_claude_code and scope in ("user", vscode.SCOPE):
         return past_web_proxies(endpoint, asked.places)
     return with_prompt(endpoint, asked.client)
 

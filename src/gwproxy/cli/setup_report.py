@@ -10,6 +10,7 @@ from typing import Final
 from gwproxy.cli.drawing import Table
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_compare import Examined
+from gwproxy.cli.setup_inputs import scope_flag
 from gwproxy.clients import change, ledger
 from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import Plan, Target, diff, shown
@@ -121,9 +122,8 @@ def remind_of_removal(output: Output, profile: str, instead: str) -> None:
     for another one."""
     for target, claim in _claimed():
         if claim.profile == profile:
-            scope = "" if claim.scope == "user" else f" --scope {claim.scope}"
             output.talk(f"{target.file} was set up for {profile}")
-            output.next(f"gwproxy setup {claim.client}{scope}{instead}")
+            output.next(f"gwproxy setup {claim.client}{scope_flag(claim.scope)}{instead}")
 
 
 def follow_rename(output: Output, old: str, new: str) -> None:

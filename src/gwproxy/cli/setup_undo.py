@@ -13,7 +13,7 @@ from gwproxy.cli import setup_report
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_inputs import Asked
 from gwproxy.clients import change
-from gwproxy.clients.known import CLIENTS
+from gwproxy.clients.known import CLIENTS, VSCODE
 from gwproxy.clients.plan import Plan, Target
 from gwproxy.errors import ConfigError
 
@@ -67,6 +67,8 @@ def _targets(asked: Asked) -> list[tuple[Target, bool]]:
     """The files that are meant, and whether each is on record under its name. One that is not
     may still tell of a setup; but a project's file is others' as well, and has to be asked for."""
     clients = [asked.client] if asked.client else list(CLIENTS.values())
+    if asked.scope is None and any(client.NAME == VSCODE.NAME for client in clients):
+        clients = [*dict.fromkeys((*clients, VSCODE))]
     places = asked.places
     names = {client.NAME for client in clients}
     files = {
@@ -78,7 +80,7 @@ def _targets(asked: Asked) -> list[tuple[Target, bool]]:
     here = [target for target in claimed if asked.everything or _is_here(target, files)]
     recorded = here or [target for target in claimed if _was_moved(target, files, asked)]
     known = {target.file for target in recorded}
-    asked_for = [client.target(asked.scope or "user", places) for client in clients]
+    asked_for = [client.target(asked.scope or client.SCOPES[0], places) for client in clients]
     others = [target for target in asked_for if target.file not in known]
     return [(each, True) for each in recorded] + [(each, False) for each in others]
 

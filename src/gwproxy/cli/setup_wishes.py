@@ -17,7 +17,7 @@ from gwproxy.clients.undo import Flags
 
 def wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Wisher:
     """The wishes for a file that says this or that."""
-    theirs = client.beneath(asked.scope or "user", asked.places)
+    theirs = client.beneath(asked.scope or client.SCOPES[0], asked.places)
 
     def wished(tree: Tree) -> list[Wish]:
         beside = beside_of(asked, client, endpoint, tree)
@@ -46,7 +46,7 @@ def flags_of(asked: Asked, endpoint: Endpoint) -> Flags:
         direct=asked.direct,
         in_place=asked.in_place,
         home=str(asked.places.home) if asked.home else None,
-        folder=None if (asked.scope or "user") == "user" else str(asked.places.project),
+        folder=str(asked.places.project) if asked.scope in ("project", "local") else None,
     )
 
 

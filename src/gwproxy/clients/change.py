@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from gwproxy import paths
-from gwproxy.clients import files, ledger
+from gwproxy.clients import files, ledger, vscode
 from gwproxy.clients.codex_models import BESIDE
 from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, canonical, digest, lookup
 from gwproxy.clients.files import Snapshot
+from gwproxy.clients.jsonpairs import PAIRS_JSON
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import Beside, Plan, Target, Wish, plan_setup, plan_undo, restore
 from gwproxy.clients.tomltext import TOML
@@ -163,7 +164,7 @@ def is_on_record(target: Target) -> bool:
 def claimed_targets() -> list[tuple[Target, Claim]]:
     """Every file that has something of ours, as the targets of an undo. Raises ConfigError."""
     return [
-        (Target(claim.client, claim.scope, Path(claim.file), _form_of(Path(claim.file))), claim)
+        (Target(claim.client, claim.scope, Path(claim.file), _form_of(claim)), claim)
         for claim in ledger.claims().values()
     ]
 
@@ -393,5 +394,7 @@ def _bytes(text: str | None) -> bytes:
     return (text or "").encode()
 
 
-def _form_of(file: Path) -> TextFormat:
-    return TOML if file.suffix == ".toml" else JSON
+def _form_of(claim: Claim) -> TextFormat:
+    if claim.scope == vscode.SCOPE:
+        return PAIRS_JSON
+    return TOML if claim.file.endswith(".toml") else JSON

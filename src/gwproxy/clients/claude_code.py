@@ -56,7 +56,7 @@ _CHECKS_ITSELF: Final = (
 _TIERS: Final = ("opus", "sonnet", "haiku", "fable")
 
 # All that `environment` may say, but for NO_PROXY, which others write as well.
-_VARIABLES: Final = (
+VARIABLES: Final = (
     "ANTHROPIC_BASE_URL",
     "ANTHROPIC_AUTH_TOKEN",
     "ANTHROPIC_API_KEY",
@@ -108,7 +108,7 @@ def traces(tree: Tree) -> list[MemberPath]:
     env = lookup(tree, ("env",))
     found: list[MemberPath] = []
     if isinstance(env, dict) and is_gateway(env.get("ANTHROPIC_BASE_URL")):
-        found = [("env", name) for name in _VARIABLES if name in env]
+        found = [("env", name) for name in VARIABLES if name in env]
     helper = lookup(tree, ("apiKeyHelper",))
     if isinstance(helper, str) and _OUR_HELPER.search(helper):
         found.append(("apiKeyHelper",))

@@ -111,6 +111,12 @@ def scan(text: str, path: MemberPath = (), grammar: Grammar = JSON5) -> Node | N
     return _Scanner(text, grammar).root(path)
 
 
+def items(text: str, start: int, path: MemberPath) -> tuple[Member, ...]:
+    """The items of the list that begins at `start`, as members without a key; each is scanned for
+    the member at `path`. Raises `Uneditable`."""
+    return _Scanner(text, JSON5).items(start, path)
+
+
 def uneditable(text: str, at: int, reason: str) -> Uneditable:
     before = text[:at].replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     line_start = before.rfind("\n") + 1
@@ -189,6 +195,16 @@ class _Scanner:
             at, _ = self._comma(node.end, "]")
             values.append(node.value)
         return Node(start, at + 1, values)
+
+    def items(self, start: int, path: MemberPath) -> tuple[Member, ...]:
+        found: list[Member] = []
+        at = self._blank(start + 1)
+        while self._text[at : at + 1] != "]":
+            node = self._value(at, 1, path)
+            behind, comma = self._comma(node.end, "]")
+            found.append(Member("", at, at, node, comma))
+            at = behind
+        return tuple(found)
 
     def _comma(self, at: int, closing: str) -> tuple[int, int | None]:
         """Where the next item or the closing bracket stands, and the comma before it."""

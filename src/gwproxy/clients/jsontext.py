@@ -49,7 +49,7 @@ _INDENT = re.compile(r"[ \t]*")
 _COMMENT = re.compile(COMMENT)
 _REST_OF_LINE = re.compile(rf"(?:[ \t]*+(?:{COMMENT}))*+")
 _FIRST_INDENTED_LINE = re.compile(r"[\r\n]([ \t]+)[^\s/*]")
-_CLOSING = re.compile(r"[ \t]*\}")
+_CLOSING = re.compile(r"[ \t]*[}\]]")
 _DEFAULT_UNIT = "  "
 
 # What most formatters of settings files agree upon.
@@ -73,7 +73,7 @@ def assign(text: str, path: MemberPath, value: Value) -> str:
         return text
     parent, way = _parent(text, root, path)
     member = parent.member(way[0])
-    layout = _Layout.of(text, root)
+    layout = Layout.of(text, root)
     if member is None:
         splices = layout.insert(parent, way[0], _nested(way[1:], value))
     else:
@@ -97,7 +97,7 @@ def remove(text: str, path: MemberPath) -> str:
         member = node.member(path[-1])
         if member is None:
             break
-        text = spliced(text, _deletion(text, node, member))
+        text = spliced(text, deletion(text, node, member))
         root = scan(text, path)
     return proven(read, text, expected)
 
@@ -145,7 +145,7 @@ def _newline(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """How this text is laid out, as far as a new member must fit in."""
 
     text: str
@@ -154,10 +154,10 @@ class _Layout:
     one_line: bool
 
     @staticmethod
-    def of(text: str, root: Node) -> _Layout:
+    def of(text: str, root: Node) -> Layout:
         indented = _FIRST_INDENTED_LINE.search(text, root.start)
         one_line = bool(root.members) and not _LINE_END.search(text, root.start, root.end)
-        return _Layout(text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line)
+        return Layout(text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line)
 
     def replace(self, member: Member, value: Value) -> list[Splice]:
         old = member.node
@@ -166,7 +166,8 @@ class _Layout:
         text = _flat(value) if was_flat else self._render(value, self._indent(member.start))
         return [(old.start, old.end, text)]
 
-    def insert(self, parent: Node, key: str, value: Value) -> list[Splice]:
+    def insert(self, parent: Node, key: str | None, value: Value) -> list[Splice]:
+        """Behind the last member of an object; without a key, behind the last item of a list."""
         if not parent.members:
             return self._insert_first(parent, key, value)
         last = parent.members[-1]
@@ -175,7 +176,7 @@ class _Layout:
         if before is not None and not self._breaks(before, last.start):
             return self._insert_beside(last, key, value, tight=tight)
         indent = self._indent(last.start)
-        head = self.newline + indent + _quoted(key) + (":" if tight else ": ")
+        head = self.newline + indent + _named(key, tight=tight)
         line = head + self._render(value, indent)
         if last.comma is not None:
             at = self._line_tail(last.comma + 1)
@@ -183,9 +184,11 @@ class _Layout:
         at = self._line_tail(last.node.end)
         return [(last.node.end, last.node.end, ","), (at, at, line)]
 
-    def _insert_beside(self, last: Member, key: str, value: Value, *, tight: bool) -> list[Splice]:
+    def _insert_beside(
+        self, last: Member, key: str | None, value: Value, *, tight: bool
+    ) -> list[Splice]:
         at = last.node.end if last.comma is None else last.comma
-        member = _flat({key: value}, tight=tight)[1:-1]
+        member = _named(key, tight=tight) + _flat(value, tight=tight)
         line_start = self._line_start(at)
         if not self.one_line and at - line_start + len(member) > _LONGEST_LINE:
             # The first of many on this line begins a new one, and the others follow its example.
@@ -193,17 +196,17 @@ class _Layout:
             return [(at, at, "," + self.newline + indent + member)]
         return [(at, at, ("," if tight else ", ") + member)]
 
-    def _insert_first(self, parent: Node, key: str, value: Value) -> list[Splice]:
+    def _insert_first(self, parent: Node, key: str | None, value: Value) -> list[Splice]:
         inside = parent.start + 1
         # Comments are all that an empty object can hold: the member goes behind the last of them.
         at = max(
             (m.end() for m in _COMMENT.finditer(self.text, inside, parent.end - 1)), default=inside
         )
         if self.one_line:
-            return [(at, parent.end - 1, _flat({key: value})[1:-1])]
+            return [(at, parent.end - 1, _named(key) + _flat(value))]
         outer = self._indent(parent.start)
         indent = outer + self.unit
-        line = f"{self.newline}{indent}{_quoted(key)}: {self._render(value, indent)}"
+        line = f"{self.newline}{indent}{_named(key)}{self._render(value, indent)}"
         return [(at, parent.end - 1, line + self.newline + outer)]
 
     def _render(self, value: Value, indent: str) -> str:
@@ -230,7 +233,8 @@ class _Layout:
         return match.end() if match else at
 
 
-def _deletion(text: str, parent: Node, member: Member) -> list[Splice]:
+def deletion(text: str, parent: Node, member: Member) -> list[Splice]:
+    """What takes a member, or an item, away with its comma and its line."""
     members = parent.members or ()
     index = members.index(member)
     start, end = member.start, member.node.end
@@ -276,6 +280,10 @@ def _quoted(text: str) -> str:
     # A lone surrogate has no UTF-8: it stays an escape. Everything else is written as it reads.
     lone = any("\ud800" <= character <= "\udfff" for character in text)
     return json.dumps(text, ensure_ascii=lone)
+
+
+def _named(key: str | None, *, tight: bool = False) -> str:
+    return "" if key is None else _quoted(key) + (":" if tight else ": ")
 
 
 def _flat(value: Value, *, tight: bool = False) -> str:

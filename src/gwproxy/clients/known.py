@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from gwproxy.clients import claude_code, codex, openclaw, opencode
+from gwproxy.clients import claude_code, codex, openclaw, opencode, vscode
 from gwproxy.clients.document import MemberPath, Tree
 from gwproxy.clients.endpoint import Endpoint
 from gwproxy.clients.launch import Launch
@@ -66,3 +66,12 @@ BESIDE: Final[Mapping[str, Callable[..., Beside | None]]] = MappingProxyType(
 """Of the clients that want a file of ours beside theirs: what is in it, called as `wishes` is."""
 
 CLIENTS: Final[Mapping[str, Client]] = MappingProxyType({each.NAME: each for each in _ALL})
+
+
+VSCODE: Final[Client] = vscode
+"""Claude Code once more, by the settings of the editor that it runs in."""
+
+
+def client_of(name: str, scope: str) -> Client | None:
+    """The client that a claim belongs to; None for one that nobody knows here."""
+    return VSCODE if (name, scope) == (VSCODE.NAME, *VSCODE.SCOPES) else CLIENTS.get(name)
