@@ -160,7 +160,7 @@ LAYOUT: Mapping[str, Set[str]] = {
 PROXY: Mapping[str, Set[str]] = {
     "": {
         "__init__", "app", "serving", "services", "live", "worker", "threads", "holder", "limits",
-        "log", "failures",
+        "log", "failures", "feed",
     },
     "inbound": {
         "__init__", "listener", "connection", "guard", "endpoints", "body", "client_stream",
@@ -170,14 +170,16 @@ PROXY: Mapping[str, Set[str]] = {
     "exchange": {"__init__", "failover", "exchange", "question", "healing", "ageing"},
     "queries": {
         "__init__", "counting", "counters", "calibration", "models", "usage", "status",
-        "passthrough", "compaction", "retrieval", "remote",
+        "passthrough", "compaction", "exchanges", "retrieval", "remote",
     },
     "upstream": {
         "__init__", "client", "pool", "headers", "keys", "hints", "images", "sniff",
         "surroundings",
     },
     "records": {"__init__", "storage", "captures", "said", "thoughts", "prices"},
-    "records/ledger": {"__init__", "entry", "database", "writer", "report", "latest"},
+    "records/ledger": {
+        "__init__", "entry", "database", "writer", "report", "latest", "listing", "shape",
+    },
     "records/conversations": {"__init__", "kept", "database", "store", "turn"},
     "probe": {"__init__", "addresses", "asking", "gateway", "provider", "questions", "verdicts"},
 }  # fmt: skip

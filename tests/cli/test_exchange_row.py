@@ -76,7 +76,9 @@ def test_losses_are_words_where_there_is_room_for_them() -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("record", [ANSWERED, REFUSED, replace(REFUSED, remark="a hint of ours")])
+@pytest.mark.parametrize(
+    "record", [ANSWERED, REFUSED, replace(REFUSED, remarks=["a hint of ours"])]
+)
 def test_no_line_is_wider_and_no_word_broken(record: Record, width: int) -> None:
     lines = shown(record, width)
     assert all(len(line) <= width for line in lines), lines
@@ -100,9 +102,9 @@ def test_what_went_wrong_stands_below() -> None:
 
 
 def test_what_was_done_stands_beside_or_below() -> None:
-    assert shown(replace(ANSWERED, losses=(), remark="rebuilt"), 80)[0].endswith("rebuilt")
+    assert shown(replace(ANSWERED, losses=(), remarks=["rebuilt"]), 80)[0].endswith("rebuilt")
     long = "asked again, since the host has no developer messages: a role renamed"
-    first, below = shown(replace(ANSWERED, remark=long), 100)
+    first, below = shown(replace(ANSWERED, remarks=[long]), 100)
     assert first.endswith("3 not as sent")
     assert below.strip() == long
 
@@ -119,7 +121,7 @@ def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
         profile="a\u2028b",
         client="x\x1b[2J",
         model_asked="m\nm",
-        remark="r\nr",
+        remarks=["r\nr"],
     )
     made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, evil, None, None)
     text = RowFormatter(lambda: [key]).format(made)

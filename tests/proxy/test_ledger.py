@@ -63,6 +63,15 @@ def entry(number: int = 1, **more: Any) -> Entry:
     return Entry(**(values | more))
 
 
+COLUMNS_BY_VERSION = (
+    ("upstream_status",),
+    ("error",),
+    ("lost",),
+    ("session", "host", "path", "queued_ms", "sent_ms", "heard_ms", "remarks"),
+)
+"""What each version after the first has brought."""
+
+
 def ids(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT request_id FROM exchanges ORDER BY started_ms")
@@ -297,14 +306,14 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
     with closing(Database.open(path)) as database:
         database.insert([entry(1)])
     with closing(sqlite3.connect(path)) as connection:
-        for column in ("upstream_status", "error", "lost")[version - 1 :]:
+        for column in [name for names in COLUMNS_BY_VERSION[version - 1 :] for name in names]:
             connection.execute(f"ALTER TABLE exchanges DROP COLUMN {column}")
         connection.execute(f"PRAGMA user_version={version}")
     ledger = start()
     assert ledger.find("req_0001") == entry(1)
     if purged:
         purge(path, before_s=0)
-    refused = entry(2, upstream_status=401, error="no such key", lost="drop:top_k")
+    refused = entry(2, upstream_status=401, error="no such key", session="s1", lost="drop:seed")
     ledger.add(refused)
     ledger.close()
     assert ids(path) == ["req_0001", "req_0002"]
@@ -313,7 +322,7 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
 
 def test_losses_are_kept_by_their_codes_within_bounds() -> None:
     def kept(*losses: str) -> tuple[str, ...]:
-        return Entry.of(Record("r", losses=losses), None, 1.0).codes
+        return Entry.of(Record("r", losses=losses), None).codes
 
     assert kept() == ()
     assert kept("drop:top_k", "clamp:max_tokens=1") == ("drop:top_k", "clamp:max_tokens=1")

@@ -13,8 +13,8 @@ from gwproxy.profiles import learned
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import ServeSettings
-from gwproxy.proxy import app
 from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.queries.calibration import Calibration
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.records.captures import Captures, listed
@@ -80,7 +80,7 @@ async def test_a_mistake_in_a_stream_never_looks_like_its_end(
 
 
 AFTERWARDS: dict[str, tuple[object, str]] = {
-    "the log": (app, "shortened"),
+    "the log": (LOGGER, "log"),
     "the news": (News, "add"),
     "the capture": (Captures, "keep"),
     "the ledger": (Ledger, "add"),

@@ -28,7 +28,15 @@ from gwproxy.proxy.inbound.connection import Connection
 from gwproxy.proxy.inbound.endpoints import KEPT, OPEN, PASSED_ON, Address, Endpoint, address_of
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
-from gwproxy.proxy.queries import compaction, counting, models, passthrough, retrieval, usage
+from gwproxy.proxy.queries import (
+    compaction,
+    counting,
+    exchanges,
+    models,
+    passthrough,
+    retrieval,
+    usage,
+)
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.routing.route import Routes
@@ -61,12 +69,15 @@ class Gateway:
         self._services = services
         self._plan = plan
         self._token = token
-        self._running: dict[asyncio.Task[object], Record] = {}
+        self._tasks: dict[str, asyncio.Task[object]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self.stopping = False
         self.asked_to_stop = asyncio.Event()
         self._news = News()
+        services.feed.keep_with(
+            self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger
+        )
 
     @property
     def routes(self) -> Routes:
@@ -87,7 +98,7 @@ class Gateway:
         task = asyncio.current_task()
         assert task is not None
         client = client_of(request.headers.get("user-agent"))
-        record = Record(answers.new_id("req_"), client, started)
+        record = Record(answers.new_id("req_"), client, started, round(time.time() * 1000))
         self._enter(task, record)
         try:
             response = await self._answer(request, record, started)
@@ -100,50 +111,40 @@ class Gateway:
             record.error_kind = "stopped" if self.stopping else "client_gone"
             raise
         finally:
-            self._leave(task)
+            self._leave(record)
             connection.end_exchange()
             record.duration_s = loop.time() - started
-            self._keep(record)
+            self._services.feed.ended(record)
 
     def _enter(self, task: asyncio.Task[object], record: Record) -> None:
-        self._running[task] = record
+        self._tasks[record.request_id] = task
+        self._services.feed.began(record)
         self._idle.clear()
 
-    def _leave(self, task: asyncio.Task[object]) -> None:
-        del self._running[task]
-        if not self._running:
+    def _leave(self, record: Record) -> None:
+        del self._tasks[record.request_id]
+        if not self._tasks:
             self._idle.set()
 
     async def _settled(self, request_id: str) -> None:
         """Return when the exchange of that id has its row: the client may have read the last byte
         of its answer a moment before."""
-        running = [
-            task for task, record in self._running.items() if record.request_id == request_id
-        ]
-        if running:
-            await asyncio.wait(running, timeout=_SETTLING_S)
+        if (running := self._tasks.get(request_id)) is not None:
+            await asyncio.wait([running], timeout=_SETTLING_S)
 
     async def _status(self, record: Record) -> web.Response:
-        others = (other for other in self._running.values() if other is not record)
         plan = self._plan.get()
-        told = await self._news.report(plan.routes.config, others, self._services)
+        told = await self._news.report(plan.routes.config, self._services)
         told |= {"config_trouble": _words_of(self._plan.trouble), "moved": plan.moved or None}
         return _told(record, told)
 
-    def _keep(self, record: Record) -> None:
-        """Write the exchange to the log and, if it was one, to the ledger. The client has its
-        answer, and each of these goes on without the others."""
-        steps = [self._clean, self._log]
-        if record.tape is not None:
-            steps.append(self._capture)
-        if record.generating:
-            steps += [self._news.add, self._enter_in_ledger]
-        for step in steps:
-            with self._services.recording.piece_of_work():
-                step(record)
+    # --- what is kept of an exchange that has ended (proxy.feed) -----------------------------
 
     def _clean(self, record: Record) -> None:
         """What went wrong, without a key in it and cut short: it is kept, and shown."""
+        if record.remarks:
+            secrets = self._secrets()
+            record.remarks = [redact(remark, secrets) for remark in record.remarks]
         if record.error:
             record.error = redact(shortened(record.error), self._secrets())
 
@@ -158,23 +159,24 @@ class Gateway:
         LOGGER.log(logging.WARNING if refused else told, record)
 
     def _capture(self, record: Record) -> None:
-        assert record.tape is not None
-        self._services.captures.keep(record.tape, record.fields(), self._secrets())
+        if record.tape is not None:
+            self._services.captures.keep(record.tape, record.fields(), self._secrets())
 
     def _enter_in_ledger(self, record: Record) -> None:
-        profile = self.routes.config.profiles.get(record.profile)
-        prices = profile.prices if profile else None
-        self._services.ledger.add(Entry.of(record, prices, time.time()))
+        if record.is_exchange:
+            entry = Entry.of(record, self.routes.prices_of(record.profile))
+            self._services.ledger.add(entry, keep=record.generating)
 
     async def drain(self, patience_s: float) -> None:
         """Take no more requests; let the running ones end, then end them."""
         self.stopping = True
+        self._services.feed.close()
         try:
             async with asyncio.timeout(patience_s):
                 await self._idle.wait()
         except TimeoutError:
-            LOGGER.warning("%d answers did not end in time and are cut", len(self._running))
-            for task in self._running:
+            LOGGER.warning("%d answers did not end in time and are cut", len(self._tasks))
+            for task in self._tasks.values():
                 task.cancel()
 
     async def _answer(
@@ -185,6 +187,7 @@ class Gateway:
         address = address_of(path)
         caller = _caller(request, address)
         record.client_dialect = caller
+        record.is_exchange = address is not None and address.asks_a_model
         try:
             plan = self._plan.get()
             self._admit(request, plan, address)
@@ -258,6 +261,17 @@ class Gateway:
         if endpoint is Endpoint.USAGE:
             await self._settled(address.request_id)
             return await usage.answer(self._services, plan.routes, address, record)
+        return await self._tell(request, plan, address, record)
+
+    async def _tell(
+        self, request: web.BaseRequest, plan: Plan, address: Address, record: Record
+    ) -> web.StreamResponse:
+        """What is asked of the gateway itself."""
+        endpoint = address.endpoint
+        if endpoint is Endpoint.EXCHANGES:
+            return await exchanges.answer(self._services, plan.routes, address, request, record)
+        if endpoint is Endpoint.EVENTS:
+            return await exchanges.follow(self._services, lambda: self.routes, request, record)
         if endpoint is Endpoint.STATUS:
             return await self._status(record)
         if endpoint is Endpoint.STOP:

@@ -174,6 +174,15 @@ def unknown_request(request_id: str) -> Failure:
     )
 
 
+def bad_query(name: str, said: str) -> Failure:
+    return Failure(
+        FailureKind.INVALID,
+        f"gwproxy: {name} in the query must be a whole number, not {said[:40]!r}",
+        400,
+        retryable=False,
+    )
+
+
 def unknown_previous_response(response_id: str) -> Failure:
     """In the words and with the labels of the API: clients send the whole input again on them."""
     return Failure(

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from gwproxy.plain import harmless, json_text, one_line
 from gwproxy.profiles.redaction import redact
@@ -25,20 +25,32 @@ LOGGER: Final = logging.getLogger("gwproxy")
 CLIENT_GONE: Final = 499
 """nginx's word for it; never sent to anybody."""
 
+Phase: TypeAlias = Literal["own", "queued", "waiting", "streaming", "over"]
+"""Our own work, waiting for a slot, waiting for the upstream, its answer comes, all is said."""
+
 _MOST_WORDS: Final = 300
 
 
 @dataclass(slots=True)
 class Record:
     """What is told of one exchange. Times are seconds since its first byte came in, which was at
-    `started_s` of the loop's clock. `generating`
-    says that an upstream was, or would have been, asked for an answer: these go to the ledger."""
+    `started_s` of the loop's clock and `started_ms` since 1970. `is_exchange` says that a model was
+    to answer, `generating` that an upstream was, or would have been, asked: these go to the ledger.
+
+    `sent_s` is when the upstream's request left, `queued_s` how long it had waited for a slot by
+    then, `heard_s` when the first byte of the answer came, `first_byte_s` when the client got its
+    own. `phase` is how far it has come.
+    """
 
     request_id: str
     client: str = ""
     started_s: float = 0.0
+    started_ms: int = 0
+    phase: Phase = "own"
     path: str = ""
+    session: str = ""
     profile: str = ""
+    host: str = ""
     client_dialect: str = ""
     upstream_dialect: str = ""
     model_asked: str = ""
@@ -46,24 +58,37 @@ class Record:
     streamed: bool = False
     status: int = 0
     usage: Usage = field(default_factory=Usage)
+    usage_so_far: Callable[[], Usage] | None = None
+    """While it runs."""
+    queued_s: float = 0.0
+    sent_s: float | None = None
+    heard_s: float | None = None
     first_byte_s: float | None = None
     duration_s: float = 0.0
     losses: tuple[str, ...] = ()
     upstream_request_id: str = ""
-    remark: str = ""
+    remarks: list[str] = field(default_factory=list)
+    """What was done with it beside what losses say, in words."""
     error: str = ""
     error_kind: str = ""
     upstream_status: int | None = None
+    is_exchange: bool = False
     generating: bool = False
     tape: Tape | None = None
     """Copies of its bytes, where a person asked for them. Never in the log."""
 
     def add_remark(self, remark: str) -> None:
-        self.remark = ", ".join(filter(None, (self.remark, remark)))
+        if remark:
+            self.remarks.append(remark)
+
+    @property
+    def remark(self) -> str:
+        return ", ".join(self.remarks)
 
     def follow(self, route: Route) -> None:
         """It goes this way."""
         self.profile = route.profile.name
+        self.host = route.host
         self.upstream_dialect = route.dialect
         self.model_used = route.model
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.feed import Feed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.queries.calibration import Calibration
 from gwproxy.proxy.queries.counters import Counters
@@ -24,6 +25,7 @@ from gwproxy.proxy.worker import Worker
 class Services:
     """Made once, when the gateway starts."""
 
+    feed: Feed
     upstream: Upstream
     keys: Keys
     limits: Limits

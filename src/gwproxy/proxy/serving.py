@@ -37,6 +37,7 @@ from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSett
 from gwproxy.proxy import holder
 from gwproxy.proxy.app import Gateway, Plan
 from gwproxy.proxy.exchange.healing import Healing
+from gwproxy.proxy.feed import Feed
 from gwproxy.proxy.inbound.connection import Server
 from gwproxy.proxy.inbound.listener import BACKLOG, bind, raise_file_limit, shortage_told
 from gwproxy.proxy.limits import Limits
@@ -179,6 +180,7 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
         "what comes of exchanges is written down again",
     )
     return Services(
+        Feed(recording),
         Upstream(options.limits),
         Keys(find_key, commands.end),
         options.limits,

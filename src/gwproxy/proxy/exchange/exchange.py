@@ -15,12 +15,13 @@ from typing import Final
 
 from aiohttp import web
 
+from gwproxy.profiles.profile import Profile
 from gwproxy.proxy import failures
 from gwproxy.proxy.exchange.question import Question
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.client_stream import Outlet
-from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.log import LOGGER, Phase, Record
 from gwproxy.proxy.routing.concurrency import Place
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
@@ -249,10 +250,12 @@ class Exchange:
     async def _send(self, call: Call) -> Answer:
         profile, standing = call.profile, self._services.standing
         if self._place is None:
-            self._place = await self._services.lanes.enter(profile, self._record.client)
+            self._place = await self._slot(profile)
         tape = self._record.tape
         if tape is not None:
             tape.sent(profile.name, call.url, call.body)
+        self._come_to("waiting")
+        self._record.sent_s = self._elapsed()
         try:
             answer = self._answer = await self._services.upstream.send(call)
         except Failed as failed:
@@ -270,12 +273,21 @@ class Exchange:
             await self._question.answered()
         return answer
 
+    async def _slot(self, profile: Profile) -> Place:
+        """A place among the requests that the profile takes at once."""
+        before_s = self._elapsed()
+        self._come_to("queued")
+        place = await self._services.lanes.enter(profile, self._record.client)
+        self._record.queued_s = self._elapsed() - before_s
+        return place
+
     async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
         """The first bytes that are not blank, and whether they begin a stream of events. Some
         hosts keep a JSON answer alive by sending blanks before it."""
         begun = await answer.read()
         while begun and not begun.strip():
             begun = await answer.read()
+        self._heard()
         content_type = answer.headers.get("content-type", "")
         return begun, is_event_stream(begun, content_type, asked)
 
@@ -286,6 +298,7 @@ class Exchange:
 
     async def _refusal(self, bridge: Bridge, answer: Answer) -> ErrorAnswer:
         """What the upstream said instead of an answer."""
+        self._heard()
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
         self._weigh(answer.status, error.failure)
@@ -360,6 +373,15 @@ class Exchange:
         head["cache-control"] = "no-cache"
         head["x-accel-buffering"] = "no"  # nginx in between would hold events back
         return head
+
+    def _heard(self) -> None:
+        """The upstream's answer begins."""
+        self._record.heard_s = self._elapsed()
+        self._come_to("streaming")
+
+    def _come_to(self, phase: Phase) -> None:
+        self._record.phase = phase
+        self._services.feed.changed(self._record)
 
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self._started

@@ -8,10 +8,12 @@ profile before did not begin to work: nothing reached it, or it answered a compl
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from aiohttp import web
 
 from gwproxy.proxy import failures
+from gwproxy.proxy.exchange.ageing import session_named
 from gwproxy.proxy.exchange.exchange import Exchange, PassedOver
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import body as inbound
@@ -23,7 +25,10 @@ from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
 from gwproxy.translate.bridge import request_head
 from gwproxy.translate.hub import Dialect
+from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Rejected
+
+_LONGEST_SESSION: Final = 64
 
 
 async def exchange(
@@ -50,8 +55,10 @@ async def exchange(
     except Rejected as error:
         raise Failed(rejected(error)) from None
     record.model_asked, record.streamed = asked.model, asked.stream
+    record.session = jsonio.mend(session_named(request.headers)[:_LONGEST_SESSION])
     route = routes.find(pinned, asked.model, client)
-    record.profile = route.profile.name
+    record.follow(route)
+    services.feed.changed(record)
     ways = _open(services.standing, route, routes.fallbacks(route, asked.model, client))
     passed: list[str] = []
     while True:
@@ -61,7 +68,7 @@ async def exchange(
             return await attempt.run(way, asked, body)
         except PassedOver as over:
             passed.append(f"{way.profile.name} {over}")
-            record.remark = f"passed over: {', '.join(passed)}"
+            record.remarks = [f"passed over: {', '.join(passed)}"]
             LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
 
 

@@ -88,6 +88,7 @@ class Question:
         route = self.route = services.healing.informed(self.route, self._session)
         record.follow(route)
         record.generating = True
+        record.usage_so_far = lambda: self.bridge.tally.usage
         if route.quirks.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
         await self._begin_turn(route)
@@ -265,6 +266,7 @@ class Question:
         """Keep what the exchange taught."""
         self._leave_trial()
         bridge, record = self.bridge, self._record
+        record.usage_so_far = None
         usage = record.usage = bridge.tally.usage
         record.losses = tuple(bridge.tally.losses)
         if not bridge.relays and bridge.input_estimate:

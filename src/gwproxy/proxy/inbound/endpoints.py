@@ -33,6 +33,8 @@ class Endpoint(StrEnum):
     COMPLETIONS = "/completions"
     MODELS = "/models"
     USAGE = "/usage"
+    EXCHANGES = "/exchanges"
+    EVENTS = "/events"
     STATUS = "/status"
     STOP = "/stop"
     HEALTH = "/healthz"
@@ -91,7 +93,8 @@ _VENDOR_ONLY: Final = (
 @dataclass(frozen=True, slots=True)
 class Address:
     """`profile` is the one pinned by the path, or ""; `answers` the dialect in which a model
-    answers there; `model` the id after `/models/`, `request_id` the one after `/usage/`,
+    answers there; `model` the id after `/models/`, `request_id` the one after `/usage/` or
+    `/exchanges/`,
     `response_id` the one after `/responses/`."""
 
     endpoint: Endpoint
@@ -100,6 +103,15 @@ class Address:
     model: str = ""
     request_id: str = ""
     response_id: str = ""
+
+    @property
+    def asks_a_model(self) -> bool:
+        """Whether an upstream's model works on the answer, and may want money for it."""
+        return (
+            self.answers is not None
+            or self.endpoint in PASSED_ON
+            or self.endpoint is Endpoint.COMPACT
+        )
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -142,12 +154,8 @@ def address_of(path: str) -> Address | None:
     endpoint = _KNOWN.get(path)
     if endpoint is not None and endpoint is not Endpoint.USAGE:
         return Address(endpoint, profile)
-    if path.startswith("/responses/"):
-        return _address_of_response(profile, path.removeprefix("/responses/"))
-    if path.startswith("/models/"):
-        return Address(Endpoint.MODELS, profile, model=unquote(path.removeprefix("/models/")))
-    if path.startswith("/usage/"):
-        return Address(Endpoint.USAGE, profile, request_id=path.removeprefix("/usage/"))
+    if (one := _address_of_one(profile, path)) is not None:
+        return one
     if any(path == known or path.startswith(f"{known}/") for known in _VENDOR_ONLY):
         return Address(Endpoint.NOT_OFFERED, profile)
     return None
@@ -155,6 +163,20 @@ def address_of(path: str) -> Address | None:
 
 def _slashed_once(path: str) -> str:
     return "/" + path.lstrip("/") if path.startswith("//") else path
+
+
+def _address_of_one(profile: str, path: str) -> Address | None:
+    """One of several of a kind, by its id."""
+    _, kind, name, *_ = *path.split("/", 2), "", ""
+    if kind == "responses" and name:
+        return _address_of_response(profile, name)
+    if kind == "models" and name:
+        return Address(Endpoint.MODELS, profile, model=unquote(name))
+    if kind == "usage" and name:
+        return Address(Endpoint.USAGE, profile, request_id=name)
+    if kind == "exchanges" and name:
+        return Address(Endpoint.EXCHANGES, profile, request_id=name)
+    return None
 
 
 def _address_of_response(profile: str, path: str) -> Address | None:

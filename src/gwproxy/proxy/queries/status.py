@@ -40,6 +40,8 @@ class News:
 
     def add(self, record: Record) -> None:
         """An exchange has ended."""
+        if not record.generating:
+            return
         if not record.error_kind:
             self._answered += 1
             self._last_answered[record.profile] = _answer(
@@ -51,12 +53,10 @@ class News:
             return  # nobody's fault
         self._errors.append(_error(record, time.time()))
 
-    async def report(
-        self, config: Config, running: Iterable[Record], services: Services
-    ) -> dict[str, Any]:
-        """The body of the answer. `running` are the other requests that are being answered."""
+    async def report(self, config: Config, services: Services) -> dict[str, Any]:
+        """The body of the answer."""
         now_s = asyncio.get_running_loop().time()
-        running = list(running)  # as they are now
+        exchanges = services.feed.running()
         if self._before is None:
             self._before = await asyncio.to_thread(
                 services.ledger.latest, self._started_at_s, _KEPT_ERRORS
@@ -64,7 +64,6 @@ class News:
         keys = await asyncio.to_thread(
             lambda: {name: _key(one, services) for name, one in config.profiles.items()}
         )
-        exchanges = [record for record in running if record.generating]
         return {
             "name": "gwproxy",
             "version": __version__,

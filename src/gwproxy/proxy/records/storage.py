@@ -59,7 +59,7 @@ class Unstorable(Trouble):
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What a file is made of. `statements` are separated by semicolons. `upgrades` make each
-    earlier version into the next, one statement each, from the first on."""
+    earlier version into the next, from the first on, with statements likewise."""
 
     version: int
     statements: str
@@ -274,8 +274,8 @@ def _create(connection: Connection, schema: Schema) -> None:
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version < schema.version:
-            whole = schema.statements.split(";")
-            for statement in schema.upgrades[version - 1 :] if version else whole:
+            steps = schema.upgrades[version - 1 :] if version else (schema.statements,)
+            for statement in ";".join(steps).split(";"):
                 if statement.strip():
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version={schema.version}")

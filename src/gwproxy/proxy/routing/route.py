@@ -7,13 +7,16 @@ Nothing here knows sockets, keys or the clock.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.model_facts import facts_of
+from gwproxy.profiles.prices import Prices
 from gwproxy.profiles.profile import Profile, StreamMode
 from gwproxy.profiles.quirks import quirk_values
 from gwproxy.profiles.store import Config
@@ -26,6 +29,11 @@ from gwproxy.translate.registry import FACTS
 
 _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
 """`claude-sonnet-4-6[1m]`: Claude Code's wish for a context window, never part of a name."""
+
+
+@functools.lru_cache(256)
+def _host_of(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 Mapped = Callable[[Profile, str], str]
@@ -47,6 +55,11 @@ class Route:
         return asked if mode == "auto" else mode == "always"
 
     @property
+    def host(self) -> str:
+        """The upstream's host, with its port where that is not the usual one."""
+        return _host_of(self.url)
+
+    @property
     def header(self) -> str:
         """The value of `x-gwproxy-route`."""
         return f"{self.profile.name}; {self.dialect}; {self.model}"
@@ -58,6 +71,11 @@ class Routes:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._quirks: dict[tuple[str, tuple[str, ...]], Quirks] = {}
+
+    def prices_of(self, profile: str) -> Prices | None:
+        """What the profile of that name costs, where that is known."""
+        found = self.config.profiles.get(profile)
+        return found.prices if found else None
 
     def find(self, pinned: str, requested: str, client: Dialect) -> Route:
         """The route of a request of `client`'s dialect for the model `requested`.

@@ -10,6 +10,8 @@ take is left out, counted and told; the others go on.
     database.py  the file: its schema, inserting, reading (opening and damage: ../storage.py)
     writer.py    the queue and its thread
     report.py    sums for `gwproxy usage`
+    listing.py   exchanges one by one, for `gwproxy log` and the inspector
+    shape.py     one of them as it is shown
     latest.py    the last failures and the last answers, for `gwproxy status`
 
 There are no prompts in it, no keys and no headers; of a failure its own words, cut short.
@@ -20,11 +22,14 @@ from __future__ import annotations
 from gwproxy.proxy.records.ledger.database import Database, check
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.proxy.records.ledger.latest import Latest, latest
+from gwproxy.proxy.records.ledger.listing import Choice, listed
 from gwproxy.proxy.records.ledger.report import Line, Period, report
+from gwproxy.proxy.records.ledger.shape import shape
 from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
 from gwproxy.proxy.records.storage import Trouble
 
 __all__ = [
+    "Choice",
     "Database",
     "Entry",
     "Latest",
@@ -35,5 +40,7 @@ __all__ = [
     "Trouble",
     "check",
     "latest",
+    "listed",
     "report",
+    "shape",
 ]

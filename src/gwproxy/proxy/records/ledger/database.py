@@ -12,7 +12,7 @@ from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.records.storage import Schema, Stock, Trouble
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 MOST_ROWS: Final = 1_000_000
 """Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
@@ -48,7 +48,14 @@ CREATE TABLE exchanges (
     losses INTEGER NOT NULL,
     upstream_status INTEGER,
     error TEXT NOT NULL DEFAULT '',
-    lost TEXT NOT NULL DEFAULT ''
+    lost TEXT NOT NULL DEFAULT '',
+    session TEXT NOT NULL DEFAULT '',
+    host TEXT NOT NULL DEFAULT '',
+    path TEXT NOT NULL DEFAULT '',
+    queued_ms INTEGER,
+    sent_ms INTEGER,
+    heard_ms INTEGER,
+    remarks TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX exchanges_by_time ON exchanges (started_ms);
 CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
@@ -62,6 +69,15 @@ _FILE: Final = Schema(
         "ALTER TABLE exchanges ADD COLUMN upstream_status INTEGER",
         "ALTER TABLE exchanges ADD COLUMN error TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE exchanges ADD COLUMN lost TEXT NOT NULL DEFAULT ''",
+        """
+        ALTER TABLE exchanges ADD COLUMN session TEXT NOT NULL DEFAULT '';
+        ALTER TABLE exchanges ADD COLUMN host TEXT NOT NULL DEFAULT '';
+        ALTER TABLE exchanges ADD COLUMN path TEXT NOT NULL DEFAULT '';
+        ALTER TABLE exchanges ADD COLUMN queued_ms INTEGER;
+        ALTER TABLE exchanges ADD COLUMN sent_ms INTEGER;
+        ALTER TABLE exchanges ADD COLUMN heard_ms INTEGER;
+        ALTER TABLE exchanges ADD COLUMN remarks TEXT NOT NULL DEFAULT '';
+        """,
     ),
 )
 
@@ -111,11 +127,17 @@ class Database(storage.OpenFile):
 
     def entries(self, clauses: str, parameters: dict[str, Any]) -> list[Entry]:
         """The exchanges that `clauses` of SQL choose. A file of an older version lacks columns."""
-        there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
-        columns = [name for name in COLUMNS if (name,) in there]
+        there = self.columns
+        columns = [name for name in COLUMNS if name in there]
         found = self.rows(f"SELECT {', '.join(columns)} FROM exchanges {clauses}", parameters)
         rows = (dict(zip(columns, row, strict=True)) for row in found)
         return [Entry(**{**row, "streamed": bool(row["streamed"])}) for row in rows]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those that a file of its version has."""
+        there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
+        return frozenset(name for (name,) in there)
 
     def rows(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """All rows of a query: read at once, for an open reading keeps the log growing."""

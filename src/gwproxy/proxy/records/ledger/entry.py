@@ -46,20 +46,29 @@ class Entry:
     """What went wrong, in whoever's words, cut short."""
     lost: str = ""
     """The codes of the `losses`, as in `x-gwproxy-loss`, one a line and not without bound."""
+    session: str = ""
+    host: str = ""
+    path: str = ""
+    queued_ms: int | None = None
+    sent_ms: int | None = None
+    heard_ms: int | None = None
+    """Since the start, as `first_byte_ms` is; `queued_ms` is how long it waited for a slot."""
+    remarks: str = ""
+    """What was done with it, in words; a line each."""
 
     @property
     def codes(self) -> tuple[str, ...]:
         return tuple(self.lost.splitlines())
 
     @classmethod
-    def of(cls, record: Record, prices: Prices | None, ended_at_s: float) -> Self:
-        """The row of a finished exchange. `ended_at_s` is the time of day, since 1970."""
-        usage = record.usage
+    def of(cls, record: Record, prices: Prices | None) -> Self:
+        """The row of an exchange: of a finished one, or as far as it has come."""
+        usage = record.usage_so_far() if record.usage_so_far else record.usage
         answered = record.status in (200, CLIENT_GONE)
         return cls(
             request_id=record.request_id,
             upstream_request_id=record.upstream_request_id,
-            started_ms=round((ended_at_s - record.duration_s) * 1000),
+            started_ms=record.started_ms,
             profile=record.profile,
             client=record.client,
             client_dialect=record.client_dialect,
@@ -83,6 +92,13 @@ class Entry:
             upstream_status=record.upstream_status,
             error=record.error,
             lost=_together(record.losses),
+            session=record.session,
+            host=record.host,
+            path=record.path,
+            queued_ms=None if record.sent_s is None else _milliseconds(record.queued_s),
+            sent_ms=_milliseconds(record.sent_s),
+            heard_ms=_milliseconds(record.heard_s),
+            remarks="\n".join(record.remarks)[:_MOST_WORDS],
         )
 
     def usage_answer(self) -> dict[str, Any]:
@@ -102,6 +118,8 @@ class Entry:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Entry))
+
+_MOST_WORDS: Final = 2000
 
 _LONGEST_NAME: Final = 200
 """A client may ask for a model of any name; the ledger is not the place to keep a megabyte."""

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from gwproxy.proxy.records.ledger.database import Database
 from gwproxy.translate.hub import MOST_TOKENS
 
-Grouping: TypeAlias = Literal["day", "profile", "model", "client"]
+Grouping: TypeAlias = Literal["day", "profile", "model", "client", "session"]
 
 GROUPINGS: Final[Mapping[Grouping, str]] = MappingProxyType(
     {
@@ -21,6 +21,7 @@ GROUPINGS: Final[Mapping[Grouping, str]] = MappingProxyType(
         "profile": "profile",
         "model": "model_used",
         "client": "CASE client WHEN '' THEN '-' ELSE client END",
+        "session": "CASE session WHEN '' THEN '-' ELSE session END",
     }
 )
 
@@ -80,8 +81,10 @@ def report(path: Path, by: Grouping, period: Period) -> list[Line]:
     if database is None:
         return []
     with contextlib.closing(database):
+        # A file of an older version knows no sessions.
+        group = GROUPINGS[by] if by != "session" or "session" in database.columns else "'-'"
         found = database.rows(
-            f"SELECT {GROUPINGS[by]} AS name, count(*), "
+            f"SELECT {group} AS name, count(*), "
             "sum(status != 200 OR error_kind != ''), "
             f"{', '.join(f'coalesce(sum({_believed(name)}), 0)' for name in _TOKENS)}, "
             f"cost_unit, sum({_COST}), "

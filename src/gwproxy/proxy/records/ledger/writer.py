@@ -17,6 +17,8 @@ from typing import Final
 from gwproxy.proxy.records.ledger.database import Database
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.proxy.records.ledger.latest import Latest, latest
+from gwproxy.proxy.records.ledger.listing import Choice, listed
+from gwproxy.proxy.records.ledger.report import Grouping, Line, Period, report
 from gwproxy.proxy.records.storage import Trouble, Unstorable
 from gwproxy.proxy.worker import Worker
 
@@ -70,11 +72,12 @@ class Ledger:
 
     # --- for the event loop ------------------------------------------------------------------
 
-    def add(self, entry: Entry) -> None:
-        """Record one exchange, sooner or later. Never waits, never raises."""
+    def add(self, entry: Entry, *, keep: bool = True) -> None:
+        """Record one exchange, sooner or later; only remember it for a while where it is none to
+        `keep`. Never waits, never raises."""
         with self._changed:
             self._remember(entry)
-            if self._path is None or self._given_up:
+            if self._path is None or self._given_up or not keep:
                 return
             if len(self._waiting) >= MOST_WAITING:
                 self.worker.lose("the ledger is full of waiting rows", entry.request_id)
@@ -101,6 +104,27 @@ class Ledger:
                 return database.find(request_id)
         except Trouble:
             return None  # the writer has told of it already
+
+    def listed(self, choice: Choice) -> list[Entry]:
+        """The exchanges of `choice`, the newest first, also those that are not on disk (yet). Reads
+        the disk: not for the loop."""
+        with self._changed:
+            recent = {entry.request_id: entry for entry in self._recent.values()}
+        found = {entry.request_id: entry for entry in filter(choice.fits, recent.values())}
+        if self._path is not None:
+            with contextlib.suppress(Trouble):  # the writer has told of it already
+                found = {entry.request_id: entry for entry in listed(self._path, choice)} | found
+        newest = sorted(found.values(), key=lambda entry: entry.started_ms, reverse=True)
+        return newest[: choice.most]
+
+    def sums(self, by: Grouping, period: Period) -> list[Line]:
+        """As `ledger.report`, of what is on disk. Not for the loop."""
+        if self._path is None:
+            return []
+        try:
+            return report(self._path, by, period)
+        except Trouble:
+            return []  # the writer has told of it already
 
     def latest(self, before_s: float, most: int) -> Latest:
         """What the file has of before (since 1970), as `ledger.latest`. Not for the loop."""

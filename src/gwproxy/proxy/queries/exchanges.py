@@ -1,0 +1,196 @@
+"""The exchanges of this gateway, for those who look: `GET /v1/exchanges`, one of them by its id,
+and `GET /v1/events`, where each change is an event as long as somebody reads.
+
+What an exchange looks like is `records.ledger.shape`. There is no prompt in it; words of an
+upstream are, without our keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from aiohttp import web
+
+from gwproxy.profiles.redaction import redact
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.feed import Dropped, Watcher
+from gwproxy.proxy.inbound import answers
+from gwproxy.proxy.inbound.endpoints import Address
+from gwproxy.proxy.log import Record
+from gwproxy.proxy.records.ledger import Choice, Entry, Line, Period, shape
+from gwproxy.proxy.routing.route import Routes
+from gwproxy.proxy.services import Services
+from gwproxy.translate.hub import Dialect
+from gwproxy.translate.wire import jsonio
+
+MOST_LISTED: Final = 1000
+
+_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+
+_TICK_S: Final = 0.5
+"""How often a person sees that an answer grows."""
+
+_SIGN_OF_LIFE_S: Final = 15.0
+
+_READS_WITHIN_S: Final = 10.0
+"""Who has not read for that long is dropped: the bytes would pile up here."""
+
+InForce = Callable[[], Routes]
+
+
+async def answer(
+    services: Services, routes: Routes, address: Address, request: web.BaseRequest, record: Record
+) -> web.Response:
+    """The newest exchanges of the query, or the one of the path. Raises Failed."""
+    if address.request_id:
+        told: dict[str, Any] = {"exchange": await one(services, routes, address.request_id)}
+    else:
+        told = {"exchanges": await several(services, routes, choice_of(request.query))}
+    record.status = 200
+    head = answers.head(Dialect(record.client_dialect), record.request_id)
+    return answers.whole(jsonio.dumps(told), head)
+
+
+async def one(services: Services, routes: Routes, request_id: str) -> dict[str, Any]:
+    """The exchange of that id, running or ended. Raises Failed (404)."""
+    for record in services.feed.running():
+        if record.request_id == request_id:
+            return as_it_is(services, routes, record)
+    entry = await asyncio.to_thread(services.ledger.find, request_id)
+    if entry is None:
+        raise Failed(failures.unknown_request(request_id))
+    return shape(entry)
+
+
+async def several(services: Services, routes: Routes, choice: Choice) -> list[dict[str, Any]]:
+    """The exchanges of `choice`, running and ended, the newest first."""
+    running = [(Entry.of(one, None), one) for one in services.feed.running()]
+    entries = await asyncio.to_thread(services.ledger.listed, choice)
+    ended = {entry.request_id for entry in entries}
+    told = [
+        as_it_is(services, routes, record)
+        for entry, record in reversed(running)
+        if choice.fits(entry) and entry.request_id not in ended
+    ]
+    return [*told, *map(shape, entries)][: choice.most]
+
+
+def choice_of(query: Mapping[str, str]) -> Choice:
+    """What the query asks for. Raises Failed for a figure that is none."""
+    return Choice(
+        most=max(1, min(_whole(query, "limit", 100), MOST_LISTED)),
+        only_errors=query.get("errors", "") in ("1", "true"),
+        profile=query.get("profile", ""),
+        client=query.get("client", ""),
+        session=query.get("session", ""),
+        since_ms=_whole(query, "since_ms", 0),
+        before_ms=_whole(query, "before_ms", 0) or None,
+    )
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    said = query.get(name, str(default))
+    if not said.isascii() or not said.isdigit() or len(said) > 15:
+        raise Failed(failures.bad_query(name, said))
+    return int(said)
+
+
+def as_it_is(services: Services, routes: Routes, record: Record) -> dict[str, Any]:
+    """An exchange as far as it has come."""
+    entry = Entry.of(record, routes.prices_of(record.profile))
+    if record.phase != "over":
+        duration_s = asyncio.get_running_loop().time() - record.started_s
+        remarks = redact(entry.remarks, services.keys.ever_seen())
+        entry = replace(entry, duration_ms=round(duration_s * 1000), remarks=remarks)
+    return shape(entry, record.phase)
+
+
+async def follow(
+    services: Services, in_force: InForce, request: web.BaseRequest, record: Record
+) -> web.StreamResponse:
+    """A stream of events until the client goes, is too slow, or the gateway stops."""
+    head = answers.head(Dialect(record.client_dialect), record.request_id, _EVENT_STREAM)
+    response = web.StreamResponse(headers={**head, "cache-control": "no-store"})
+    record.status = 200
+    with services.feed.watch() as watcher:
+        await response.prepare(request)
+        try:
+            await _tell(services, in_force, watcher, response)
+        except (Dropped, TimeoutError):
+            await _last_word(response)
+    return response
+
+
+async def _tell(
+    services: Services, in_force: InForce, watcher: Watcher, response: web.StreamResponse
+) -> None:
+    def told(records: Iterable[Record]) -> bytes:
+        routes = in_force()
+        return b"".join(_event("exchange", as_it_is(services, routes, one)) for one in records)
+
+    await _send(response, told(services.feed.running()))
+    tells_state, has_ended = True, False
+    quiet_s = 0.0
+    while True:
+        if tells_state:
+            await _send(response, _event("state", await state(services)))
+        # What has just ended is on disk at the next look.
+        tells_state = has_ended
+        patience_s = _TICK_S if has_ended or services.feed.running() else _SIGN_OF_LIFE_S
+        changed = await watcher.changes(patience_s)
+        has_ended = any(one.phase == "over" for one in changed)
+        quiet_s = 0.0 if changed else quiet_s + patience_s
+        if quiet_s >= _SIGN_OF_LIFE_S:
+            quiet_s = 0.0
+            await _send(response, b":\n\n")
+        await _send(response, told(changed))
+
+
+async def state(services: Services) -> dict[str, Any]:
+    """How many run, and the sums of today."""
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    period = Period(since_ms=round(midnight.timestamp() * 1000))
+    lines = await asyncio.to_thread(services.ledger.sums, "day", period)
+    return {
+        "running": len(services.feed.running()),
+        "now_ms": round(time.time() * 1000),
+        "today": {
+            "exchanges": sum(line.exchanges for line in lines),
+            "failed": sum(line.failed for line in lines),
+            "input_tokens": sum(line.input_total for line in lines),
+            "cached_tokens": sum(line.cache_read for line in lines),
+            "output_tokens": sum(line.output for line in lines),
+            "cost": [
+                {"unit": line.cost_unit, "micro": line.cost_micro} for line in lines if _cost(line)
+            ],
+        },
+    }
+
+
+def _cost(line: Line) -> bool:
+    return bool(line.cost_unit) and line.cost_micro is not None
+
+
+def _event(name: str, told: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), jsonio.dumps(told))
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    if data:
+        async with asyncio.timeout(_READS_WITHIN_S):
+            await response.write(data)
+
+
+async def _last_word(response: web.StreamResponse) -> None:
+    try:
+        async with asyncio.timeout(1.0):
+            await response.write(_event("dropped", {}))
+            await response.write_eof()
+    except TimeoutError:
+        response.force_close()

@@ -1,0 +1,67 @@
+"""Exchanges one by one, for `gwproxy log` and the inspector."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.entry import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """At the `most` so many that began from `since_ms` on and before `before_ms` (since 1970), of
+    one profile, client or session, or ("") of all."""
+
+    most: int = 100
+    only_errors: bool = False
+    profile: str = ""
+    client: str = ""
+    session: str = ""
+    since_ms: int = 0
+    before_ms: int | None = None
+
+    def fits(self, entry: Entry) -> bool:
+        """Whether the exchange is of it."""
+        return (
+            entry.started_ms >= self.since_ms
+            and (self.before_ms is None or entry.started_ms < self.before_ms)
+            and (not self.only_errors or bool(entry.error_kind))
+            and self.profile in ("", entry.profile)
+            and entry.client.startswith(self.client)
+            and self.session in ("", entry.session)
+        )
+
+
+def listed(path: Path, choice: Choice) -> list[Entry]:
+    """The exchanges in the file that fit, the newest first. Raises Trouble."""
+    database = Database.read(path)
+    if database is None:
+        return []
+    clauses = ["started_ms >= :since"]
+    if choice.before_ms is not None:
+        clauses.append("started_ms < :before")
+    if choice.only_errors:
+        clauses.append("error_kind != ''")
+    if choice.profile:
+        clauses.append("profile = :profile")
+    if choice.client:
+        clauses.append("substr(client, 1, length(:client)) = :client")
+    with contextlib.closing(database):
+        if choice.session:
+            if "session" not in database.columns:
+                return []
+            clauses.append("session = :session")
+        return database.entries(
+            f"WHERE {' AND '.join(clauses)} ORDER BY started_ms DESC LIMIT :most",
+            {
+                "since": choice.since_ms,
+                "before": choice.before_ms,
+                "profile": choice.profile,
+                "client": choice.client,
+                "session": choice.session,
+                "most": choice.most,
+            },
+        )
