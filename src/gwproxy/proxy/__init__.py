@@ -1,0 +1,1 @@
+"""The aiohttp shell: the only room with sockets and a clock."""
