@@ -4,6 +4,7 @@ the code's own, and its links lead somewhere. `.ci/run` runs its first two block
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import stat
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 from gwproxy import errors
 from gwproxy.cli.app import build_app
+from gwproxy.profiles.local_token import local_token
 from gwproxy.profiles.presets import PRESETS
+from gwproxy.proxy.serving import Options
 from gwproxy.simulator import KIMI_CODE
 from gwproxy.translate.loss_words import CODES
 from support.background import Background
@@ -208,3 +211,50 @@ def test_the_exit_codes_are_all_of_them() -> None:
 def test_it_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 350
     assert README.parent == ROOT
+
+
+def test_the_python_block_makes_clients_that_get_answers(
+    gwproxy_home: Path, background: Background
+) -> None:
+    provider = background.provider()
+    urls = f'anthropic_url = "{provider.anthropic_url}"\nopenai_url = "{provider.openai_url}"\n'
+    gwproxy_home.mkdir(mode=0o700)
+    (gwproxy_home / "config.toml").write_text(
+        f'default = "up"\n[profiles.up]\nmodel = "demo-1"\nkey = "none"\n{urls}', encoding="utf-8"
+    )
+    gateway = background.gateway(Options(port=0))
+    (block,) = blocks(README, "python")
+    told = {"http://127.0.0.1:4979": gateway.url, "…the local token…": local_token().reveal()}
+    for words_there, here in told.items():
+        assert words_there in block
+        block = block.replace(words_there, here)
+    imports, one, other = block.strip().partition("\n\n")[0], *block.strip().split("\n")[-2:]
+    made: dict[str, Any] = {}
+    exec(f"{imports}\nanthropic = {one}\nopenai = {other}", made)
+    question: list[Any] = [{"role": "user", "content": "Hello"}]
+    with made["anthropic"] as client:
+        message = client.messages.create(model="m", max_tokens=99, messages=question)
+    assert any(block.type == "text" for block in message.content)
+    with made["openai"] as client:
+        completion = client.chat.completions.create(model="m", messages=question)
+    assert completion.choices[0].message.content
+
+
+OUR_WORDS: Final = (
+    "there is no keyring here",
+    "is taken",
+    "gwproxy: this is not the local token",
+    "the provider refuses the key of the profile",
+    "was given for",
+    "gwproxy: the Host header is not a name of this gateway",
+)
+
+
+@pytest.mark.parametrize("said", OUR_WORDS)
+def test_what_a_reader_looks_for_is_what_gwproxy_says(said: str) -> None:
+    symptoms = [row[0] for row in table_after(README, "what you read")]
+    assert any(said in symptom for symptom in symptoms)
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    # A sentence may stand in several literals, one below the other.
+    spoken = (re.sub(r'"\s*\n\s*f?"', "", text) for text in texts)
+    assert any(said.removeprefix("gwproxy: ") in text for text in spoken)
