@@ -114,13 +114,13 @@ _gwproxy() {
         /service/install:-*) _gwproxy_words "--profile --port --dry-run --json --quiet --help"; return ;;
         /service/uninstall:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /service/status:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /service/logs:-*) _gwproxy_words "--follow --help"; return ;;
+        /service/logs:-*) _gwproxy_words "--follow --json --help"; return ;;
         /run:-*) _gwproxy_words "--profile --log --quiet --help"; return ;;
         /profile:-*) _gwproxy_words "--help"; return ;;
         /profile/add:-*) _gwproxy_words "--preset --anthropic-url --openai-url --dialects --model --stream --auth --header --quirk --key-stdin --key-env --key-command --key-file --no-key --json --quiet --help"; return ;;
         /profile/key:-*) _gwproxy_words "--stdin --env --command --file --confirm --delete --json --quiet --help"; return ;;
-        /profile/list:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /profile/show:-*) _gwproxy_words "--all --json --help"; return ;;
+        /profile/list:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
+        /profile/show:-*) _gwproxy_words "--all --csv --json --help"; return ;;
         /profile/use:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /profile/set:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /profile/forget:-*) _gwproxy_words "--json --quiet --help"; return ;;
@@ -130,16 +130,16 @@ _gwproxy() {
         /config/path:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /config/edit:-*) _gwproxy_words "--quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
-        /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --json --quiet --help"; return ;;
-        /test:-*) _gwproxy_words "--all --free --quick --client --save --json --quiet --help"; return ;;
-        /status:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /doctor:-*) _gwproxy_words "--json --quiet --help"; return ;;
-        /models:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --csv --json --quiet --help"; return ;;
+        /test:-*) _gwproxy_words "--all --free --quick --client --save --csv --json --quiet --help"; return ;;
+        /status:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
+        /doctor:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
+        /models:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
         /translate:-*) _gwproxy_words "--from --to --profile --json --quiet --help"; return ;;
-        /replay:-*) _gwproxy_words "--profile --show --delete --yes --json --quiet --help"; return ;;
-        /purge:-*) _gwproxy_words "--older-than --yes --json --quiet --help"; return ;;
-        /explain:-*) _gwproxy_words "--json --quiet --help"; return ;;
+        /replay:-*) _gwproxy_words "--profile --show --delete --yes --csv --json --quiet --help"; return ;;
+        /purge:-*) _gwproxy_words "--older-than --yes --csv --json --quiet --help"; return ;;
+        /explain:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in

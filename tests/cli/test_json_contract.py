@@ -1,14 +1,19 @@
-"""One envelope for every command that has --json: on success, on failure, and before it begins."""
+"""One envelope for every command: on success, on failure, and before it begins; and a sheet of the
+same values for every one that lists something."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gwproxy import paths
 from gwproxy.cli.app import COMMANDS, available_commands, load_command
 from gwproxy.cli.output import ENVELOPE_VERSION
 from support.cli import InProcess, Ran
@@ -16,6 +21,9 @@ from support.cli import InProcess, Ran
 READING: dict[str, tuple[str, ...]] = {
     "config path": ("config", "path"),
     "demo": ("demo",),
+    "logs": ("logs",),
+    "service logs": ("service", "logs"),
+    "profile add": ("profile", "add", "new", "--preset", "demo"),
     "profile use": ("profile", "use", "up"),
     "profile set": ("profile", "set", "up", "model=other"),
     "profile forget": ("profile", "forget", "up"),
@@ -39,8 +47,36 @@ READING: dict[str, tuple[str, ...]] = {
     "usage": ("usage",),
 }
 
-WITHOUT_JSON = {"completion", "init", "logs", "run", "serve"}
-"""They print a script, a log, or what a child prints; `serve --json-logs` is another thing."""
+WITHOUT_JSON = {"completion", "config edit", "init", "run", "serve"}
+"""They print a script, are talks, or show what a child prints; `serve --json-logs` is another
+thing."""
+
+WITH_JSON_ALONE = {"service install", "service uninstall"}
+"""They need a service manager: tests/cli/test_service_cli.py."""
+
+SHEETS = {
+    "doctor": "findings",
+    "explain": "codes",
+    "models": "models",
+    "profile list": "profiles",
+    "profile show": None,
+    "purge": "holdings",
+    "replay": "captures",
+    "setup": "clients",
+    "status": "profiles",
+    "test": None,
+    "usage": "lines",
+}
+"""The commands that list something, and where in their data it stands, a row for each."""
+
+NO_SHEET = {
+    *("demo", "logs", "service install", "service logs", "service status", "service uninstall"),
+    *("config path", "stop", "token", "translate"),
+    *("profile add", "profile forget", "profile key", "profile remove", "profile rename"),
+    *("profile set", "profile use"),
+}
+"""They do something, or have one value; of `translate` the request is the value, and a log has
+lines and no columns."""
 
 REQUEST = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'
 
@@ -57,6 +93,9 @@ def configuration(command: InProcess, gwproxy_home: Path, monkeypatch: pytest.Mo
     manager = gwproxy_home / "systemctl"
     manager.write_text("#!/bin/sh\nexit 3\n")
     manager.chmod(0o755)
+    log = paths.service_log()
+    log.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
+    log.write_text("12:00:01 it runs\n")
     (gwproxy_home / "config.toml").write_text(
         f'[serve]\nport = {port}\n[profiles.up]\nopenai_url = "http://127.0.0.1:1/v1"\n'
         'model = "m"\nkey = "none"\n'
@@ -106,16 +145,44 @@ def test_failure_inside(command: InProcess, gwproxy_home: Path, name: str) -> No
     assert (ran.code, found["error"]["exit_code"], found["data"]) == (3, 3, None)
 
 
+@pytest.mark.parametrize("name", SHEETS)
+def test_a_sheet_has_the_rows_of_the_envelope(command: InProcess, name: str) -> None:
+    ran = command(*READING[name], "--csv")
+    assert ran.code == 0, ran
+    rows = list(csv.DictReader(io.StringIO(ran.stdout), strict=True))
+    assert all(None not in row for row in rows), "no row is longer than the head"
+    place = SHEETS[name]
+    if place is not None:
+        assert len(rows) == len(command(*READING[name], "--json").envelope["data"][place])
+    both = command(*READING[name], "--csv", "--json")
+    assert both.envelope["status"] == "ok", "--json is the one that is obeyed"
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_a_sheet_is_not_begun_where_the_command_fails(command: InProcess, name: str) -> None:
+    ran = command(*READING[name], "--csv", "--no-such-flag")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: ")
+
+
 def test_every_command_is_accounted_for() -> None:
-    names = {name.split()[0] for name in READING}
-    assert {entry.name for entry in COMMANDS} <= names | WITHOUT_JSON
-    for entry in available_commands():
-        flags = _flags(load_command(entry))
-        assert ("--json" in flags) is (entry.name not in WITHOUT_JSON), entry.name
+    """A new command is put into one of these tables, or has no place here."""
+    leaves = {
+        name: flags
+        for entry in available_commands()
+        for name, flags in _leaves(load_command(entry), entry.name)
+    }
+    assert {name.split()[0] for name in leaves} == {entry.name for entry in COMMANDS}
+    assert set(leaves) == READING.keys() | WITHOUT_JSON | WITH_JSON_ALONE
+    assert {name for name, flags in leaves.items() if "--json" not in flags} == WITHOUT_JSON
+    assert {name for name, flags in leaves.items() if "--csv" in flags} == SHEETS.keys()
+    assert set(leaves) == SHEETS.keys() | NO_SHEET | WITHOUT_JSON
 
 
-def _flags(command: Any) -> set[str]:
-    flags = {flag for parameter in command.params for flag in parameter.opts}
-    for child in getattr(command, "commands", {}).values():
-        flags |= _flags(child)
-    return flags
+def _leaves(command: Any, name: str) -> Iterator[tuple[str, set[str]]]:
+    """The commands that do something, and their flags."""
+    children = getattr(command, "commands", {})
+    for child, below in children.items():
+        yield from _leaves(below, f"{name} {child}")
+    if not children:
+        yield name, {flag for parameter in command.params for flag in parameter.opts}

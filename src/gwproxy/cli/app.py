@@ -254,6 +254,7 @@ def _output_for(arguments: Sequence[str]) -> Output:
     return Output(
         command=command,
         json_mode="--json" in ours,
+        csv_mode="--csv" in ours,
         quiet="--quiet" in ours or "-q" in ours,
         debug=bool(os.environ.get("GWPROXY_DEBUG")),
     )

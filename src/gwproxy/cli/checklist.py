@@ -1,4 +1,4 @@
-"""Checks as they end: a growing table on a terminal, plain lines elsewhere, nothing with --json."""
+"""Checks as they end: a table that grows on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Checklist(Protocol):
 @contextmanager
 def checklist(output: Output) -> Iterator[Checklist]:
     """Where verdicts are shown, one after the other."""
-    if output.json_mode:
+    if output.for_program:
         yield _Silent()
     elif output.is_fancy(sys.stdout) and (output.columns() or 0) >= _TABLE_COLUMNS:
         with _Growing() as growing:

@@ -11,8 +11,9 @@ from typing import Any
 
 import typer
 
-from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_FAILED
 from gwproxy.profiles.redaction import redact
 
@@ -21,7 +22,12 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> int:
+def doctor(
+    context: typer.Context,
+    csv: CsvFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> int:
     """Look for trouble on this machine."""
     from gwproxy.cli.doctor_checks import findings
 
@@ -30,11 +36,12 @@ def doctor(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
     for finding in findings():
         shown = {name: _shareable(text) for name, text in asdict(finding).items()}
         found.append(shown)
-        if not output.json_mode:
+        if not output.for_program:
             _show(output, shown)
     bad = sum(one["level"] == "failed" for one in found)
     notes = sum(one["level"] == "note" for one in found)
-    output.result({"ok": not bad, "findings": found}, lambda: _sum_up(output, bad, notes))
+    data = {"ok": not bad, "findings": found}
+    output.result(data, lambda: _sum_up(output, bad, notes), sheet=Sheet(found))
     return EXIT_FAILED if bad else 0
 
 

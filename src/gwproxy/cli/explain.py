@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import UsageError
 from gwproxy.profiles.suggest import did_you_mean
 from gwproxy.translate.loss_words import CODES, in_words, reason
@@ -25,6 +26,7 @@ def explain(
             metavar="CODE", show_default=False, help="As in drop:top_k; all of them without."
         ),
     ] = None,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -39,7 +41,8 @@ def explain(
         for code, meaning in told.items():
             output.item(f"{code:<{width}}{meaning}", width)
 
-    output.result({"codes": told}, human)
+    rows = [{"code": code, "meaning": meaning} for code, meaning in told.items()]
+    output.result({"codes": told}, human, sheet=Sheet(rows))
 
 
 def _told(code: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from gwproxy.cli.options import JsonFlag
 from gwproxy.cli.output import output_of
 from gwproxy.cli.service import Follow, logs
 
@@ -12,7 +13,7 @@ def register(app: typer.Typer) -> None:
     app.command("logs", hidden=True)(old_logs)
 
 
-def old_logs(context: typer.Context, follow: Follow = False) -> int:
+def old_logs(context: typer.Context, follow: Follow = False, json: JsonFlag = False) -> int:
     """Show what the background gateway says."""
     from gwproxy.cli.app import available_commands
 
@@ -20,4 +21,4 @@ def old_logs(context: typer.Context, follow: Follow = False) -> int:
     output.talk("gwproxy logs is called gwproxy service logs now: the gateway's own words")
     if any(entry.name == "log" for entry in available_commands()):
         output.talk("gwproxy log shows the exchanges, a line for each")
-    return logs(context, follow)
+    return logs(context, follow, json)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import PROFILE_METAVAR, JsonFlag, QuietFlag
+from gwproxy.cli.options import PROFILE_METAVAR, CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def models(
         str | None,
         typer.Argument(metavar=PROFILE_METAVAR, show_default=False, help="The profile."),
     ] = None,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -40,12 +42,14 @@ def models(
     profile = config.profile(name)
     offered = asyncio.run(_ask(config, profile))
     names = offered or list(dict.fromkeys((profile.model, *profile.models)))
-    data = {
-        "profile": profile.name,
-        "source": "provider" if offered else "profile",
-        "models": [{"id": model, "default": model == profile.model} for model in names],
-    }
-    output.result(data, lambda: _print(output, profile, names, from_provider=bool(offered)))
+    listed = [{"id": model, "default": model == profile.model} for model in names]
+    source = "provider" if offered else "profile"
+    data = {"profile": profile.name, "source": source, "models": listed}
+    output.result(
+        data,
+        lambda: _print(output, profile, names, from_provider=bool(offered)),
+        sheet=Sheet([{"profile": profile.name, **one} for one in listed]),
+    )
 
 
 async def _ask(config: Config, profile: Profile) -> list[str]:

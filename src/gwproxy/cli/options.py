@@ -1,9 +1,9 @@
 """Options and arguments that several commands share, spelled once.
 
-`--json` and `--quiet` are read from the command line before it is parsed (see `cli.app`); a
-command declares `JsonFlag` or `QuietFlag` so that they are accepted and shown. A value whose
-metavar is `PROFILE` is completed with the names of the profiles, one that is `MODEL` with those of
-models, one that is `PATH` with files, and one like `a|b|c` with these words.
+`--json`, `--csv` and `--quiet` are read from the command line before it is parsed (see `cli.app`);
+a command declares `JsonFlag`, `CsvFlag` or `QuietFlag` so that they are accepted and shown. A value
+whose metavar is `PROFILE` is completed with the names of the profiles, one that is `MODEL` with
+those of models, one that is `PATH` with files, and one like `a|b|c` with these words.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout.")]
+CsvFlag = Annotated[bool, typer.Option("--csv", help="Print rows for a sheet, with a head.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr, only errors.")]
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 

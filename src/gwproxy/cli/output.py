@@ -16,6 +16,8 @@ With `--json` stdout carries exactly one envelope, also when the command failed 
     {"version": 1, "command": "profile show", "status": "error", "data": null,
      "error": {"what": …, "why": …, "hint": …, "exit_code": 3}}
 
+With `--csv` it is the rows of the result, as `Sheet` lays them out; errors are the three lines.
+
 It must not know what the results mean. rich is imported only to draw a table on a terminal.
 """
 
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table, aligned, draw, hanging
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.plain import harmless, json_text
 from gwproxy.profiles.suggest import did_you_mean
@@ -67,12 +70,14 @@ class Output:
         *,
         command: str = "",
         json_mode: bool = False,
+        csv_mode: bool = False,
         quiet: bool = False,
         debug: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.command = command
         self.json_mode = json_mode
+        self.csv_mode = csv_mode and not json_mode
         self.quiet = quiet
         self.debug = debug
         self.hints = True
@@ -94,12 +99,22 @@ class Output:
         text = json_text(value, indent=2)
         self.document(text if streams.takes(text) else json.dumps(value, indent=2))
 
-    def result(self, data: object, human: Callable[[], None], *, failed: bool = False) -> None:
-        """The result of a command: `data` in the envelope with --json, else whatever `human`
-        prints. `data` is made of dicts, lists, strings, numbers, booleans and None. `failed` says
-        that the command did its work and found that not all is well."""
+    def result(
+        self,
+        data: object,
+        human: Callable[[], None],
+        *,
+        failed: bool = False,
+        sheet: Sheet | None = None,
+    ) -> None:
+        """The result of a command: `data` in the envelope with --json, `sheet` with --csv, else
+        whatever `human` prints. `data` is made of dicts, lists, strings, numbers, booleans and
+        None. `failed` says that the command did its work and found that not all is well."""
         if self.json_mode:
             self._envelope("failed" if failed else "ok", data=data, error=None)
+        elif self.csv_mode and sheet is not None:
+            if text := sheet.text():
+                self.document(text)
         else:
             human()
 
@@ -143,6 +158,11 @@ class Output:
             way = self._paint(f"→ {harmless(hint.strip())}", _CYAN, sys.stdout)
             self.document(" " * _LEVEL_WIDTH + way)
 
+    @property
+    def for_program(self) -> bool:
+        """Whether stdout is read by a program, so that nothing may come before the result."""
+        return self.json_mode or self.csv_mode
+
     # -- talk -------------------------------------------------------------------------------
 
     def talk(self, text: str) -> None:
@@ -183,7 +203,7 @@ class Output:
 
     def can_ask(self) -> bool:
         """Whether a person is there to answer: stdin and stderr are a terminal."""
-        return sys.stdin.isatty() and sys.stderr.isatty() and not self.json_mode
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.for_program
 
     def ask(self, question: str, *, flag: str, default: str = "", optional: bool = False) -> str:
         """An answer typed on the terminal; an empty one is `default`, or asked for again.

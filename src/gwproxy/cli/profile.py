@@ -15,8 +15,9 @@ import typer
 
 from gwproxy.cli import profile_key
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, ProfileName, QuietFlag, YesFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileName, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.cli.voice import Group
 from gwproxy.errors import ConfigError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, key_hosts, learned, store
@@ -62,7 +63,12 @@ profile_key.register(profile_app)
 
 
 @profile_app.command("list")
-def list_profiles(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+def list_profiles(
+    context: typer.Context,
+    csv: CsvFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
     """List the profiles and where each key comes from."""
     output = output_of(context)
     config = store.load()
@@ -96,17 +102,15 @@ def list_profiles(context: typer.Context, json: JsonFlag = False, quiet: QuietFl
 
     with suppress(ConfigError, KeyringError):
         credentials.delete_left(config, keyring)
-    output.result(
-        {
-            "default": config.default or None,
-            "profiles": [
-                {**profile_data(one), "key": key_data(keys[name])}
-                for name, one in config.profiles.items()
-            ],
-            "remarks": list(config.remarks),
-        },
-        human,
-    )
+    rows = [
+        {**profile_data(one), "key": key_data(keys[name])} for name, one in config.profiles.items()
+    ]
+    data = {
+        "default": config.default or None,
+        "profiles": rows,
+        "remarks": list(config.remarks),
+    }
+    output.result(data, human, sheet=Sheet(rows, ("name",)))
 
 
 @profile_app.command()
@@ -116,6 +120,7 @@ def show(
     everything: Annotated[
         bool, typer.Option("--all", help="Also the quirks that stand at their default.")
     ] = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Show every setting of a profile and where it comes from."""
@@ -125,10 +130,12 @@ def show(
     key = credentials.describe_source(found, credentials.keyring_of(config))
     lessons = learned.in_force(learned.load(), found)
 
+    rows = [*_setting_rows(found, key), *_quirk_rows(found, everything=everything)]
+    rows += _lesson_rows(lessons)
+    columns = ("setting", "value", "from")
+
     def human() -> None:
-        rows = [*_setting_rows(found, key), *_quirk_rows(found, everything=everything)]
-        rows += _lesson_rows(lessons)
-        output.table(Table(("SETTING", "VALUE", "FROM"), tuple(rows)))
+        output.table(Table(tuple(map(str.upper, columns)), tuple(rows)))
         if lessons:
             output.talk(f"gwproxy profile forget {name} drops what was learned")
         if everything:
@@ -139,7 +146,8 @@ def show(
     data = profile_data(found) | {"key": key_data(key), "default": name == config.default}
     data["overridden"] = sorted(found.overridden)
     data["learned"] = [asdict(lesson) for lesson in lessons]
-    output.result(data, human)
+    sheet = Sheet([dict(zip(columns, row, strict=True)) for row in rows])
+    output.result(data, human, sheet=sheet)
 
 
 @profile_app.command()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, QuietFlag, YesFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def purge(
         typer.Option("--older-than", metavar="SPAN", help="What is older: 24h, 30d, 4w."),
     ] = None,
     yes: YesFlag = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
@@ -46,14 +48,14 @@ def purge(
     before_s = _before(older_than)
     found = [told(one, before_s) for one in chosen]
     there = [one for one in found if one["count"]]
-    if not output.json_mode:
+    if not output.for_program:
         _show(output, there, older_than)
     if there and not yes and output.can_ask():
         yes = output.confirm("take all this away?", flag="--yes")
     if yes:
         _take_away(chosen, found, before_s)
     data = {"done": yes, "older_than": older_than, "holdings": found}
-    output.result(data, lambda: _say(output, there, found, done=yes))
+    output.result(data, lambda: _say(output, there, found, done=yes), sheet=Sheet(found))
     return EXIT_FAILED if any(one["trouble"] for one in found) else 0
 
 

@@ -16,9 +16,10 @@ import typer
 
 from gwproxy import paths
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag, YesFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.replay_words import as_data, difference, rows_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
 from gwproxy.translate.loss_words import in_words
 
@@ -50,6 +51,7 @@ def replay(
     ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete all that was captured.")] = False,
     yes: YesFlag = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
@@ -95,11 +97,13 @@ def _find(wanted: str) -> Captured:
 
 
 def _list(output: Output, found: list[Captured]) -> None:
-    data = {"folder": str(paths.captures_dir()), "captures": [_as_data(one) for one in found]}
+    captured = [_as_data(one) for one in found]
+    data = {"folder": str(paths.captures_dir()), "captures": captured}
     rows = tuple(_row(one) for one in found)
     empty = f"nothing is captured; to begin: {_HOW}"
     table = Table(("ID", "WHEN", "STATUS", "TOOL", "WAY"), rows, empty)
-    output.result(data, lambda: output.table(table))
+    sheet = Sheet(captured, ("time", "request_id"))
+    output.result(data, lambda: output.table(table), sheet=sheet)
 
 
 def _as_data(one: Captured) -> dict[str, Any]:

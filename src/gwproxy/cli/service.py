@@ -23,6 +23,7 @@ from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.voice import Group, port_number
 from gwproxy.errors import EXIT_INTERRUPTED, ConfigError, GwproxyError, UsageError
+from gwproxy.plain import harmless
 
 if TYPE_CHECKING:
     from gwproxy.cli.service_unit import Service
@@ -148,24 +149,41 @@ def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
 
 
 @service_app.command("logs")
-def logs(context: typer.Context, follow: Follow = False) -> int:
+def logs(context: typer.Context, follow: Follow = False, json: JsonFlag = False) -> int:
     """Show what the background gateway says."""
     from gwproxy.cli import service_log
     from gwproxy.cli.service_unit import manages, service_here, shown
 
+    output = output_of(context)
+    if output.json_mode and follow:
+        raise UsageError(
+            "--json has an end, and --follow has none",
+            hint="gwproxy service logs --json",
+        )
     service = service_here() if manages() else None
     if service is not None and service.file.exists():
         command = service.follow if follow else service.log
         try:
-            # Straight to the terminal: its log is masked already where it is written.
-            return subprocess.run(command, check=False).returncode
+            if not output.json_mode:
+                # Straight to the terminal: its log is masked already where it is written.
+                return subprocess.run(command, check=False).returncode
+            said = subprocess.run(command, check=False, capture_output=True)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
         except OSError as error:
             raise GwproxyError(f"cannot run {shown(command)}", why=str(error)) from error
+        if said.returncode:
+            why = said.stderr.decode(errors="replace").strip()
+            raise GwproxyError(f"{shown(command)} has failed", why=why)
+        _tell_lines(output, said.stdout.decode(errors="replace").splitlines())
+        return 0
     try:
+        if output.json_mode:
+            lines = service_log.follow(paths.service_log(), go_on=False)
+            _tell_lines(output, [line.rstrip("\n") for line in lines])
+            return 0
         for line in service_log.follow(paths.service_log(), go_on=follow):
-            output_of(context).line(line.rstrip("\n"))
+            output.line(line.rstrip("\n"))
             sys.stdout.flush()
     except FileNotFoundError:
         raise UsageError(
@@ -176,6 +194,10 @@ def logs(context: typer.Context, follow: Follow = False) -> int:
     except OSError as error:
         raise GwproxyError("cannot read the log", why=str(error)) from error
     return 0
+
+
+def _tell_lines(output: Output, lines: list[str]) -> None:
+    output.result({"lines": [harmless(line) for line in lines]}, lambda: None)
 
 
 def _print(output: Output, service: Service, data: dict[str, Any]) -> None:

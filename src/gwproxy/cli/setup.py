@@ -16,7 +16,7 @@ import typer
 
 from gwproxy.cli import setup_report
 from gwproxy.cli.hints import warn_of_window
-from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ProfileOption, QuietFlag, YesFlag
+from gwproxy.cli.options import PATH_METAVAR, CsvFlag, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
 from gwproxy.cli.setup_compare import examined
@@ -43,7 +43,7 @@ from gwproxy.clients.endpoint import (
 from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.plan import Beside, Target, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
-from gwproxy.errors import GwproxyError
+from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.profiles import learned
 
 _NAMES: Final = "|".join(CLIENTS)
@@ -108,6 +108,7 @@ def setup(
         typer.Option(metavar=PATH_METAVAR, help="Take this folder for your home folder."),
     ] = None,
     yes: YesFlag = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
@@ -132,6 +133,8 @@ def setup(
         yes=yes,
         places=places_of(home),
     )
+    if output.csv_mode and not show_list:
+        raise UsageError("--csv goes with --list", hint="gwproxy setup --list --csv")
     check_flags(asked, show_list=show_list, json_mode=output.json_mode)
     if undo:
         return take_back(asked, output)
@@ -239,7 +242,8 @@ def _list(asked: Asked, output: Output) -> None:
         output.table(setup_report.list_table(clients))
         setup_report.talk_found(output, clients)
 
-    output.result(setup_report.list_data(clients), human)
+    data = setup_report.list_data(clients)
+    output.result(data, human, sheet=setup_report.list_sheet(clients))
 
 
 def _offer(asked: Asked, output: Output) -> int:

@@ -11,6 +11,7 @@ from gwproxy.cli.drawing import Table
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_compare import Examined
 from gwproxy.cli.setup_inputs import scope_flag
+from gwproxy.cli.sheet import Sheet
 from gwproxy.clients import change, ledger
 from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import Plan, Target, diff, shown
@@ -160,6 +161,25 @@ def _claimed() -> list[tuple[Target, Claim]]:
         return []  # setup itself says what is wrong with the record
 
 
+def list_sheet(clients: list[ClientStatus]) -> Sheet:
+    """A row for each file that is set up, and for each tool that is not."""
+    rows: list[dict[str, object]] = []
+    for each in clients:
+        tool = {"client": each.name, "title": each.title, "installed": each.installed}
+        rows += [{**tool, **_setup_data(one)} for one in each.setups] or [tool]
+    return Sheet(rows)
+
+
+def _setup_data(one: Examined) -> dict[str, object]:
+    return {
+        "scope": one.claim.scope,
+        "profile": one.claim.profile,
+        "file": one.claim.file,
+        "standing": one.state,
+        "reasons": list(one.reasons),
+    }
+
+
 def list_data(clients: list[ClientStatus]) -> dict[str, object]:
     return {
         "clients": [
@@ -167,16 +187,7 @@ def list_data(clients: list[ClientStatus]) -> dict[str, object]:
                 "client": each.name,
                 "title": each.title,
                 "installed": each.installed,
-                "setups": [
-                    {
-                        "scope": one.claim.scope,
-                        "profile": one.claim.profile,
-                        "file": one.claim.file,
-                        "standing": one.state,
-                        "reasons": list(one.reasons),
-                    }
-                    for one in each.setups
-                ],
+                "setups": [_setup_data(one) for one in each.setups],
             }
             for each in clients
         ]

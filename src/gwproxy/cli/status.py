@@ -13,8 +13,9 @@ from typing import Any, Final
 import typer
 
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, QuietFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.translate.loss_words import gist
 
 _MINUTE_S = 60
@@ -44,14 +45,19 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
-    """What runs, and what it talks to."""
+def status(
+    context: typer.Context,
+    csv: CsvFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """What runs, and what it talks to; with --csv a row for each profile."""
     from gwproxy.cli.running import config_or_none
 
     output = output_of(context)
     config = config_or_none()
     data = asyncio.run(_ask(config))
-    output.result(data, lambda: _print(output, data))
+    output.result(data, lambda: _print(output, data), sheet=Sheet(data["profiles"], ("name",)))
 
 
 async def _ask(config: Any) -> dict[str, Any]:

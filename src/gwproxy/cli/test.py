@@ -7,7 +7,7 @@ they taught is offered to the profile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,8 +17,9 @@ import typer
 
 from gwproxy.cli.checklist import checklist
 from gwproxy.cli.hints import chosen_profile, warn_of_window
-from gwproxy.cli.options import JsonFlag, ProfileNames, QuietFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileNames, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_CONFIG, EXIT_CREDENTIAL, EXIT_UPSTREAM, UsageError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def test(
     save: Annotated[
         bool, typer.Option("--save", help="Store in the profile what the checks teach.")
     ] = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
@@ -89,6 +91,7 @@ def test(
         {"profiles": [_as_data(result) for result in results]},
         lambda: _sum_up(output, results),
         failed=bool(bad),
+        sheet=_sheet({result.profile.name: result.verdicts for result in results}),
     )
     return _exit_code(bad)
 
@@ -111,7 +114,7 @@ async def _check(
             result = _Result(profile)
             results.append(result)
             _announce(output, profile, depth)
-            if len(profiles) > 1 and not output.json_mode:
+            if len(profiles) > 1 and not output.for_program:
                 output.line(profile.name)  # whose checks these are: talk goes elsewhere
             with checklist(output) as shown:
                 async for verdict in _verdicts(config, result, depth, upstream):
@@ -171,7 +174,12 @@ def _test_client(output: Output, client: str, *, ask: bool, named: bool) -> int:
     verdicts = asyncio.run(check_client(output, tool, ask=ask))
     bad = [verdict for verdict in verdicts if verdict.outcome == "failed"]
     data = {"client": client, "checks": [verdict_data(verdict) for verdict in verdicts]}
-    output.result(data, lambda: _say_sum(output, client, len(bad), len(verdicts)), failed=bool(bad))
+    output.result(
+        data,
+        lambda: _say_sum(output, client, len(bad), len(verdicts)),
+        failed=bool(bad),
+        sheet=_sheet({client: verdicts}),
+    )
     return _exit_code(bad)
 
 
@@ -233,6 +241,14 @@ def _as_data(result: _Result) -> dict[str, Any]:
         "learned": {learned.setting: learned.value for learned in result.learned},
         "saved": result.saved,
     }
+
+
+def _sheet(verdicts: Mapping[str, Sequence[Verdict]]) -> Sheet:
+    """A row for each check, behind the name of what was checked."""
+    return Sheet(
+        [{"name": name, **verdict_data(one)} for name, found in verdicts.items() for one in found],
+        ("name",),
+    )
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +13,9 @@ import typer
 from gwproxy import paths
 from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.options import JsonFlag, ProfileOption, QuietFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def usage(
         str, typer.Option("--by", metavar="|".join(_GROUPINGS), help="One line for each of these.")
     ] = "day",
     profile: ProfileOption = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print plain figures for a sheet.")] = False,
+    csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -61,11 +60,9 @@ def usage(
     lines = _read(cast("Grouping", by), since_s, profile or "")
     if profile and not lines:
         _check_profile(profile)
-    if as_csv and not output.json_mode:
-        _print_csv(output, by, lines)
-        return
     data = {"by": by, "since": _stamp(since_s), "lines": [_as_data(line) for line in lines]}
-    output.result(data, lambda: _print_table(output, by, since_s, lines))
+    sheet = Sheet([_as_row(by, line) for line in lines], (by, *_FIGURES))
+    output.result(data, lambda: _print_table(output, by, since_s, lines), sheet=sheet)
 
 
 def _check_profile(name: str) -> None:
@@ -262,14 +259,9 @@ def _as_data(line: Line) -> dict[str, Any]:
     }
 
 
-def _print_csv(output: Output, by: str, lines: Sequence[Line]) -> None:
-    text = io.StringIO()
-    sheet = csv.writer(text, lineterminator="\n")
-    sheet.writerow((by, *_FIGURES))
-    for line in lines:
-        data = _as_data(line)
-        sheet.writerow((line.group, *(data[name] for name in _FIGURES)))
-    output.line(text.getvalue().rstrip("\n"))
+def _as_row(by: str, line: Line) -> dict[str, Any]:
+    data = _as_data(line)
+    return {by: data.pop("group"), **data}
 
 
 def _stamp(seconds: float) -> str:
