@@ -51,7 +51,7 @@ def status(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """What runs, and what it talks to; with --csv a row for each profile."""
+    """What runs, and what it talks to."""
     from gwproxy.cli.running import config_or_none
 
     output = output_of(context)
