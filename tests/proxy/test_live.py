@@ -50,6 +50,23 @@ def followed(tmp_path: Path) -> Followed:
     return Followed(tmp_path / "value")
 
 
+def test_of_many_who_ask_within_a_moment_one_looks(tmp_path: Path) -> None:
+    now_s = 5.0
+    path = tmp_path / "value"
+    path.write_text("1")
+    live = Live(path, path.read_text, lambda error: None, look_s=0.02, clock=lambda: now_s)
+    assert live.get() == "1"
+    path.write_text("22")
+    assert live.get() == "1"
+    now_s += 0.021
+    assert live.get() == "22"
+    path.write_text("333")
+    live.written()
+    assert live.get() == "333", "our own change is seen at once"
+    path.write_text("4444")
+    assert live.look() == "4444"
+
+
 def test_an_edit_is_in_force_at_once(followed: Followed) -> None:
     assert followed.live.get() == 1
     followed.write("2")

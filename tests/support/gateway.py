@@ -31,7 +31,7 @@ from support.scripted import Script, ScriptedUpstream, StartScripted, whole
 TOKEN: Final = "local-token-for-tests-0123456789"
 KEY: Final = "upstream-key-for-tests-0123456789"
 
-QUICK: Final = replace(Limits(), retry_delay_s=0.01, linger_s=0.2, drain_s=2.0)
+QUICK: Final = replace(Limits(), retry_delay_s=0.01, linger_s=0.2, drain_s=2.0, file_look_s=0)
 """The real limits, without waits that a test would only sit out."""
 
 

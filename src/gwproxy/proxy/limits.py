@@ -101,6 +101,10 @@ class Limits:
     thread_objects: int = 3_000
     """And those that hold so many objects: about 15 µs each (`threads`)."""
 
+    file_look_s: float = 0.02
+    """How old the last look at a file that is followed may be: no person saves a file and asks
+    within that time, and a burst of requests looks once."""
+
     edit_look_s: float = 2.0
     """How often config.toml is looked at while no request comes: whoever has just saved it looks at
     the log."""

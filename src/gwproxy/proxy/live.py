@@ -1,12 +1,15 @@
 """Values that follow a file: config.toml and the local token, in force without a restart.
 
-Looked at when a request comes, by the file's stamp (two microseconds), and read again only when
-that changed. A broken edit is reported once and the last good value stays in force.
+Looked at when a request comes, by the file's stamp, and read again only when that changed; of many
+requests within a moment (`Limits.file_look_s`) one looks for all. A broken edit is reported once
+and the last good value stays in force.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,7 +25,8 @@ Stamp = tuple[int, int, int] | None
 class Live(Generic[T]):
     """`load` gives the value; `report` hears of what it raises, once an edit, and
     `welcome`, after an edit that is good, of the value before (None where a broken edit was
-    reported in between) and of the new one.
+    reported in between) and of the new one. Who asks within `look_s` after another, by `clock`, is
+    given what was found then.
 
     The first `load` is the caller's affair: its errors stop the start.
     """
@@ -33,9 +37,15 @@ class Live(Generic[T]):
         load: Callable[[], T],
         report: Callable[[GwproxyError], None],
         welcome: Callable[[T | None, T], None] | None = None,
+        *,
+        look_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.trouble: GwproxyError | None = None
         """What is wrong with the file now, while an older value is in force."""
+        self._look_s = look_s
+        self._clock = clock
+        self._looked_s = -math.inf
         self._welcome = welcome
         self._path = str(path)
         self._load = load
@@ -51,6 +61,10 @@ class Live(Generic[T]):
 
     def get(self) -> T:
         """The value in force."""
+        now_s = self._clock()
+        if now_s - self._looked_s < self._look_s:
+            return self._value
+        self._looked_s = now_s
         stamp = _stamp(self._path)
         # No file and an empty one are no edits: some editors take it away, or truncate it, for the
         # moment of saving.
@@ -69,8 +83,13 @@ class Live(Generic[T]):
                     self._welcome(before, self._value)
         return self._value
 
+    def written(self) -> None:
+        """We ourselves have just changed the file: the next look is a true one."""
+        self._looked_s = -math.inf
+
     def look(self) -> T:
         """The same, for who looks every few seconds: a file that is still empty is told of."""
+        self.written()
         stamp, before = _stamp(self._path), self._emptied
         self._emptied = stamp if stamp is not None and not stamp[1] else None
         if self._emptied is not None and self._emptied == before != self._stamp:

@@ -123,8 +123,15 @@ async def running(options: Options) -> AsyncIterator[Running]:
     try:
         host, port = listener.getsockname()[:2]
         first = options.load().serve
-        plan = Live(paths.config_file(), lambda: _plan(options, port, first), _report, _welcome)
-        token = Live(paths.token_file(), options.read_token, _report)
+        look_s = options.limits.file_look_s
+        plan = Live(
+            paths.config_file(),
+            lambda: _plan(options, port, first),
+            _report,
+            _welcome,
+            look_s=look_s,
+        )
+        token = Live(paths.token_file(), options.read_token, _report, look_s=look_s)
         following = Worker(
             "edits of config.toml cannot be followed",
             "what was in force stays so",
@@ -173,7 +180,7 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
     find_key = options.find_key or partial(
         credentials.resolve_for_use, commands=commands, in_force=in_force
     )
-    healing = Healing(keeps=options.learns)
+    healing = Healing(keeps=options.learns, look_s=options.limits.file_look_s)
     recording = Worker(
         "what came of an exchange cannot be written down",
         "answers go on",

@@ -54,12 +54,16 @@ class Healing:
     """`keeps` says that lessons are written to the state folder and followed there: a person may
     have them forgotten while we run."""
 
-    def __init__(self, *, keeps: bool, today: Callable[[], date] = date.today) -> None:
+    def __init__(
+        self, *, keeps: bool, look_s: float = 0.0, today: Callable[[], date] = date.today
+    ) -> None:
         self._today = today
         self._own: dict[tuple[str, str, str, QuirkValue], Lesson] = {}
         self._sessions = Sessions()
         self._guesses: dict[tuple[str, str, tuple[str, ...]], None] = {}
-        self._file = Live(paths.learned_file(), learned.load, _report) if keeps else None
+        self._file = None
+        if keeps:
+            self._file = Live(paths.learned_file(), learned.load, _report, look_s=look_s)
         self.worker = Worker(
             "what providers teach cannot be kept",
             "answers go on, and the next refusal teaches it again",
@@ -188,6 +192,8 @@ class Healing:
     async def _change(self, change: Callable[[T], None], what: T) -> None:
         with self.worker.piece_of_work():
             await asyncio.to_thread(change, what)
+        if self._file is not None:
+            self._file.written()
 
 
 def _following(route: Route, lessons: Sequence[Lesson]) -> Route:
