@@ -32,6 +32,7 @@ _gwproxy() {
             "/run --profile"|"/run -p"|"/run --log") value_of="$path $word" ;;
             "/profile/add --preset"|"/profile/add --anthropic-url"|"/profile/add --openai-url"|"/profile/add --dialects"|"/profile/add --model"|"/profile/add --stream"|"/profile/add --auth"|"/profile/add --header"|"/profile/add --quirk"|"/profile/add --key-env"|"/profile/add --key-command"|"/profile/add --key-file") value_of="$path $word" ;;
             "/profile/key --env"|"/profile/key --command"|"/profile/key --file") value_of="$path $word" ;;
+            "/import --name"|"/import --model") value_of="$path $word" ;;
             "/setup --profile"|"/setup -p"|"/setup --scope"|"/setup --format"|"/setup --shell"|"/setup --home") value_of="$path $word" ;;
             "/test --client") value_of="$path $word" ;;
             "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
@@ -65,6 +66,7 @@ _gwproxy() {
             /config) path=/config ;;
             /config/path) path=/config/path ;;
             /config/edit) path=/config/edit ;;
+            /import) path=/import ;;
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
@@ -91,6 +93,7 @@ _gwproxy() {
         "/profile/add --model") _gwproxy_model_names; return ;;
         "/profile/add --stream") _gwproxy_words "auto always never"; return ;;
         "/profile/add --auth") _gwproxy_words "x-api-key bearer"; return ;;
+        "/import --model") _gwproxy_model_names; return ;;
         "/setup --profile"|"/setup -p") _gwproxy_profiles; return ;;
         "/setup --scope") _gwproxy_words "user project local"; return ;;
         "/setup --format") _gwproxy_words "settings env"; return ;;
@@ -129,6 +132,7 @@ _gwproxy() {
         /config:-*) _gwproxy_words "--help"; return ;;
         /config/path:-*) _gwproxy_words "--json --quiet --help"; return ;;
         /config/edit:-*) _gwproxy_words "--quiet --help"; return ;;
+        /import:-*) _gwproxy_words "--name --model --yes --json --quiet --help"; return ;;
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --csv --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --csv --json --quiet --help"; return ;;
@@ -143,7 +147,7 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "init demo serve stop service run profile config token setup test status doctor models usage translate replay purge explain completion" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile config import token setup test status doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status logs" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;

@@ -80,6 +80,12 @@ COMMANDS: Final = (
         "config", "gwproxy.cli.config", "Where config.toml is, and to edit it.", _PROFILES
     ),
     CommandEntry(
+        "import",
+        "gwproxy.cli.import_settings",
+        "Take over the provider that a tool has been set to.",
+        _PROFILES,
+    ),
+    CommandEntry(
         "token", "gwproxy.cli.token", "Print the token that your tools present.", _PROFILES
     ),
     CommandEntry(

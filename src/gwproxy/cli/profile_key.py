@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import typer
@@ -137,10 +138,7 @@ def add(
             adding=_command(name, record),
         )
     record |= plan.record
-    profile = _valid(name, record)
-    config = _write(output, profile, record, plan, credentials.keyring_of(config))
-    _warn_of_variables(output, profile)
-    _report(output, profile, config, plan)
+    _add(output, _valid(name, record), record, plan)
 
 
 def key(
@@ -289,6 +287,26 @@ def _key_plan(
     return KeyPlan({}, credentials.clean_key(typed, "as typed"))
 
 
+def keep(
+    output: Output, profile: Profile, record: dict[str, Any], secret: Secret, data: dict[str, Any]
+) -> None:
+    """Add a profile whose key is known already; `data` is what --json says besides."""
+    plan = KeyPlan({}, credentials.clean_key(secret.reveal(), "in the settings"))
+    _add(output, profile, record, plan, data)
+
+
+def _add(
+    output: Output,
+    profile: Profile,
+    record: dict[str, Any],
+    plan: KeyPlan,
+    data: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    config = _write(output, profile, record, plan, credentials.keyring_of(store.load()))
+    _warn_of_variables(output, profile)
+    _report(output, profile, config, plan, data)
+
+
 def _write(
     output: Output, profile: Profile, record: dict[str, Any], plan: KeyPlan, keyring: Keyring
 ) -> store.Config:
@@ -397,7 +415,13 @@ def _destination(profile: Profile) -> str:
     return " and ".join(key_hosts.hosts_of(profile)) or "nobody"
 
 
-def _report(output: Output, profile: Profile, config: store.Config, plan: KeyPlan) -> None:
+def _report(
+    output: Output,
+    profile: Profile,
+    config: store.Config,
+    plan: KeyPlan,
+    more: Mapping[str, Any],
+) -> None:
     is_default = config.default == profile.name
     then = f"gwproxy setup {tool_here()}" if is_default else f"gwproxy profile use {profile.name}"
 
@@ -411,7 +435,7 @@ def _report(output: Output, profile: Profile, config: store.Config, plan: KeyPla
         output.next(f"gwproxy test {profile.name}", then)
 
     data = {"name": profile.name, "default": is_default, "next": f"gwproxy test {profile.name}"}
-    output.result(data, human)
+    output.result({**more, **data}, human)
 
 
 def _say_what_stays(output: Output, profile: Profile) -> None:
