@@ -32,6 +32,7 @@ READING: dict[str, tuple[str, ...]] = {
     "profile key": ("profile", "key", "up", "--env", "A_KEY"),
     "doctor": ("doctor",),
     "explain": ("explain", "drop:top_k"),
+    "import": ("import",),
     "models": ("models", "demo"),
     "profile list": ("profile", "list"),
     "purge": ("purge",),
@@ -99,6 +100,12 @@ def configuration(command: InProcess, gwproxy_home: Path, monkeypatch: pytest.Mo
     (gwproxy_home / "config.toml").write_text(
         f'[serve]\nport = {port}\n[profiles.up]\nopenai_url = "http://127.0.0.1:1/v1"\n'
         'model = "m"\nkey = "none"\n'
+    )
+    # What there is to import.
+    monkeypatch.setenv("HOME", str(gwproxy_home))
+    (gwproxy_home / ".claude").mkdir()
+    (gwproxy_home / ".claude" / "settings.json").write_text(
+        '{"env": {"ANTHROPIC_BASE_URL": "https://api.kimi.com/coding", "ANTHROPIC_API_KEY": "k"}}'
     )
 
 
