@@ -12,6 +12,7 @@ import pytest
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire.fields import Rejected
+from support.answers import ANSWERS
 from support.bridges import bridge_of
 from support.members import ALONE, CONTENT, PLAIN, A, C, R
 from support.readme import ROOT, is_made, table
@@ -113,3 +114,23 @@ def test_what_a_conversation_holds(client: Dialect) -> None:
 @pytest.mark.parametrize("client", UPSTREAMS)
 def test_the_members_of_a_request(client: Dialect) -> None:
     is_made(PAGE, f"members of {client}", grouped(client, asked(client)))
+
+
+def answered(client: Dialect, upstream: Dialect, body: dict[str, Any]) -> str:
+    """What becomes of an answer on its way down."""
+    bridge = bridge_of(client, upstream, Quirks(), stream=False)
+    bridge.request(json.dumps(PLAIN[client]).encode())
+    reply = bridge.reply(json.dumps(body).encode())
+    assert isinstance(reply, bytes)
+    codes = dict.fromkeys(FATES[loss.partition(":")[0]] for loss in bridge.tally.losses)
+    return ", ".join(codes) or ("as it came" if client == upstream else "carried")
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_what_an_answer_holds(upstream: Dialect) -> None:
+    rows = (
+        (name, *(answered(client, upstream, body) for client in UPSTREAMS))
+        for name, body in ANSWERS[upstream].items()
+    )
+    heading = ("what the provider answers", *(f"to {title}" for title in UPSTREAMS.values()))
+    is_made(PAGE, f"answers of {upstream}", table(heading, rows))
