@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from gwproxy.cli.exchange_row import RowFormatter, row
+from gwproxy.cli.exchange_row import Layout, RowFormatter, coloured, plain, row
+from gwproxy.profiles.prices import Prices
 from gwproxy.proxy.log import Record
+from gwproxy.proxy.records.ledger import Entry, shape
 from gwproxy.translate.hub import Failure, FailureKind, Usage
+from support.golden import FIXTURES, agrees
 
-WIDTHS = (40, 60, 80, 100, 120, 200)
+WIDTHS = (40, 60, 80, 100, 120, 160, 200)
+
+AT_MS = 1_764_417_601_000
+"""2025-11-29 12:00:01 UTC."""
 
 ANSWERED = Record(
     "req_0123456789abcdef01234567",
     client="claude-cli/2.1.330",
+    started_ms=AT_MS,
+    phase="over",
     path="/v1/messages",
     profile="kimi",
+    host="api.moonshot.ai",
     client_dialect="anthropic",
     upstream_dialect="chat",
     model_asked="claude-sonnet-4-6",
     model_used="kimi-k2.5",
     status=200,
-    usage=Usage(fresh=10, cache_read=12000, output=340),
+    usage=Usage(fresh=310, cache_read=12000, output=340),
+    sent_s=0.004,
+    heard_s=0.5,
     first_byte_s=0.51,
     duration_s=1.25,
     losses=("drop:top_k", "drop:metadata", "clamp:max_tokens=1"),
@@ -39,66 +54,114 @@ REFUSED.fail(
     )
 )
 
+PRICES = Prices("USD", input=600_000, output=2_500_000, cache_read=150_000)
 
-def shown(record: Record, width: int) -> list[str]:
-    return row(record.fields(), "12:00:01", width).split("\n")
-
-
-@pytest.mark.parametrize(
-    ("width", "line"),
-    [
-        (
-            80,
-            "12:00:01  200  kimi:kimi-k2.5            1.2 s  in 12k out 340   3 not as sent",
-        ),
-        (
-            100,
-            "12:00:01  200  kimi:kimi-k2.5            1.2 s  in 12k out 340   3 not as sent",
-        ),
-        (
-            170,
-            "12:00:01  200  claude-cli/2.1.330    kimi:claude-sonnet-4-6 → kimi-k2.5"
-            "                1.2 s  in 12k out 340   req_0123456789abcdef01234567  "
-            "3 not as sent",
-        ),
-    ],
+LONG = replace(
+    ANSWERED,
+    request_id="req_89abcdef0123456701234567",
+    client="codex_cli_rs/0.141.0",
+    profile="openrouter-free",
+    host="openrouter.ai",
+    model_asked="gpt-5.5-codex-high",
+    model_used="z-ai/glm-5.2-air-preview:free",
+    usage=Usage(fresh=182_345, output=12_345),
+    first_byte_s=62.1,
+    duration_s=724.3,
+    losses=(),
+    remarks=["asked again, since it takes no tool choice: tool_choice left out"],
 )
-def test_a_row(width: int, line: str) -> None:
-    assert shown(ANSWERED, width) == [line.rstrip()]
 
 
-def test_losses_are_words_where_there_is_room_for_them() -> None:
-    for width in (120, 140):
-        (line,) = shown(ANSWERED, width)
-        assert line.endswith("3 not as sent")
-    (line,) = shown(ANSWERED, 220)
-    assert line.endswith("left out: top_k, metadata; max_tokens went as 1")
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def seen(record: Record, prices: Prices | None = PRICES) -> dict[str, Any]:
+    return shape(Entry.of(record, prices), record.phase)
+
+
+def shown(record: Record, width: int | None) -> list[str]:
+    return row(seen(record), Layout.fit(width)).split("\n")
+
+
+GONE = replace(ANSWERED, status=499, error="the client went away", error_kind="client_gone")
+RUNNING = replace(ANSWERED, status=0, phase="waiting", losses=(), usage=Usage(), heard_s=None)
+PLENTY = (ANSWERED, REFUSED, LONG, GONE, RUNNING, Record("req_1", path="/v1/nothing", status=404))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, None])
+def test_rows_beside_one_another(width: int | None) -> None:
+    layout = Layout.fit(width)
+    lines = [layout.head(), *(row(seen(record), layout) for record in PLENTY)]
+    agrees(FIXTURES / "rows" / f"{width or 'piped'}.txt", "\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(
-    "record", [ANSWERED, REFUSED, replace(REFUSED, remarks=["a hint of ours"])]
-)
+@pytest.mark.parametrize("record", [*PLENTY, replace(REFUSED, remarks=["a hint of ours"])])
 def test_no_line_is_wider_and_no_word_broken(record: Record, width: int) -> None:
     lines = shown(record, width)
+    if record is LONG and width == 40:
+        pytest.skip("one word alone is wider")
     assert all(len(line) <= width for line in lines), lines
     words = {word for line in lines for word in line.split()}
-    for said in (record.error, record.remark, record.request_id if record.error else ""):
+    for said in (record.error, record.remark):
         assert set(said.split()) <= words
-    if width >= 80 and not record.error:
-        assert "3 not as sent" in lines[0] or "left out: top_k" in lines[0]
+    if width >= 80 and record is ANSWERED:
         assert len(lines) == 1
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("longest", [0, 16, 30, 70])
+def test_a_layout_fits_its_width_and_its_head_stands_over_it(
+    width: int, priced: bool, longest: int
+) -> None:
+    layout = Layout.fit(width, priced=priced, longest=longest)
+    head = layout.head()
+    assert len(head) <= width
+    assert ("COST" in head.split()) <= priced
+    first = row(seen(replace(ANSWERED, losses=(), model_asked="kimi-k2.5")), layout)
+    at = head.index("TOOK") + len("TOOK")
+    assert first[:at].endswith("1.2 s")
+
+
+def test_losses_are_words_where_there_is_room_for_them() -> None:
+    assert shown(ANSWERED, 80)[0].endswith(" 3 lost")
+    assert shown(ANSWERED, 120)[0].endswith(" 3 lost")
+    assert shown(ANSWERED, 160)[0].endswith("3 not as sent")
+    assert shown(ANSWERED, 240)[0].endswith("left out: top_k, metadata; max_tokens went as 1")
 
 
 def test_what_went_wrong_stands_below() -> None:
     first, *below = shown(REFUSED, 80)
-    assert first.startswith("12:00:01  529  kimi:kimi-k2.5")
+    assert first.startswith("12:00:01 529  kimi:kimi-k2.5")
     assert [line.strip() for line in below] == [
         "the provider said 503",
         "The engine is currently overloaded, please try again later or ask",
         "elsewhere for it",
-        REFUSED.request_id,
     ]
+    # Where the row has no room for its id.
+    assert shown(REFUSED, 40)[-1].strip() == REFUSED.request_id
+
+
+def test_without_a_terminal_all_is_one_line() -> None:
+    (line,) = shown(replace(REFUSED, losses=ANSWERED.losses, remarks=["rebuilt"]), None)
+    for said in (
+        "2025-11-29 12:00:01",
+        "claude-cli/2.1.330",
+        "kimi:claude-sonnet-4-6 → kimi-k2.5 (api.moonshot.ai)",
+        REFUSED.request_id,
+        "left out (drop): top_k, metadata; max_tokens went as 1 (clamp)",
+        "rebuilt",
+        "the provider said 503",
+        REFUSED.error,
+    ):
+        assert said in line
 
 
 def test_what_was_done_stands_beside_or_below() -> None:
@@ -109,8 +172,31 @@ def test_what_was_done_stands_beside_or_below() -> None:
     assert below.strip() == long
 
 
+def test_a_cache_that_was_lost_is_told_below() -> None:
+    alarmed = seen(ANSWERED) | {"cache_alarm": {"words": "only 2% from the cache, 93% before"}}
+    first, below = row(alarmed, Layout.fit(80)).split("\n")
+    assert first.endswith("3 lost")
+    assert below.strip() == "only 2% from the cache, 93% before"
+    assert "93% before" in row(alarmed, Layout.fit(None))
+
+
 def test_a_request_that_went_nowhere_shows_its_path() -> None:
     assert "/v1/nothing" in shown(Record("req_1", path="/v1/nothing", status=404), 80)[0]
+
+
+def test_colours_add_nothing_but_themselves() -> None:
+    for record in PLENTY:
+        for width in WIDTHS:
+            layout = Layout.fit(width)
+            painted = row(seen(record), layout, coloured)
+            assert "\x1b[" in painted
+            assert [
+                line.rstrip() for line in re.sub(r"\x1b\[\d+m", "", painted).split("\n")
+            ] == row(seen(record), layout, plain).split("\n")
+
+
+def formatter(key: str = "", paint: Any = plain) -> RowFormatter:
+    return RowFormatter(lambda: [key], seen, paint)
 
 
 def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
@@ -122,18 +208,20 @@ def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
         client="x\x1b[2J",
         model_asked="m\nm",
         remarks=["r\nr"],
+        losses=("drop:x\x1b[2J\ny",),
     )
     made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, evil, None, None)
-    text = RowFormatter(lambda: [key]).format(made)
-    assert key not in text
-    assert not {"\x1b", "\u2028"} & set(text)
-    assert all(line.startswith(" ") for line in text.split("\n")[1:])
+    for text in (formatter(key).format(made), row(seen(evil), Layout.fit(None))):
+        assert not {"\x1b", "\u2028"} & set(text)
+        assert all(line.startswith(" ") for line in text.split("\n")[1:])
+    assert key not in formatter(key).format(made)
 
 
-def test_other_words_are_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_words_are_wrapped_and_have_their_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     words = "to listen at another address, gwproxy serve must be started again"
     made = logging.LogRecord("gwproxy", logging.WARNING, "f", 1, words, None, None)
-    lines = RowFormatter(lambda: []).format(made).split("\n")
+    lines = formatter().format(made).split("\n")
     assert " ".join(" ".join(lines).split()).endswith(words)
     assert all(len(line) <= 40 for line in lines)
+    assert formatter(paint=coloured).format(made).startswith("\x1b[33m")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.cli.usage import _bar_for, _moment, money, short_number
+from gwproxy.cli.figures import money, short_number, short_span
+from gwproxy.cli.usage import _bar_for, _moment
 from gwproxy.errors import UsageError
 from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
@@ -186,6 +187,23 @@ def test_what_passed_through_a_gateway_is_in_it(
 )
 def test_short_numbers(number: int, text: str) -> None:
     assert short_number(number) == text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1.0 s"),
+        (99_949, "99.9 s"),
+        (99_950, "1m40s"),
+        (724_000, "12m04s"),
+        (3_600_000, "1h00m"),
+        (86_399_000, "23h59m"),
+    ],
+)
+def test_short_spans(milliseconds: int, text: str) -> None:
+    assert short_span(milliseconds) == text
 
 
 def test_money() -> None:

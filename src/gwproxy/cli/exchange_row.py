@@ -1,7 +1,7 @@
 """One exchange as one row of a terminal, made to fit its width; what went wrong stands below it.
 
-Reads what `Record.fields` gives, which is also a line of `serve --json-logs`. Columns that there is
-no room for go; words are never broken.
+Reads what `records.ledger.shape` gives, whoever asked for it. Columns that there is no room for go,
+the least important first; words are never broken. Where nobody looks, a row is one line with all.
 """
 
 from __future__ import annotations
@@ -10,113 +10,305 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gwproxy.cli.drawing import hanging
-from gwproxy.cli.usage import short_number
+from gwproxy.cli.figures import money, share, short_number, short_span
 from gwproxy.plain import one_line
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.log import LineFormatter, Record
 from gwproxy.translate.loss_words import gist, gist_by_number
 
-_INDENT: Final = 10
-"""Where the words below a row stand: behind its time of day."""
+Exchange = Mapping[str, Any]
+Paint = Callable[[str, str], str]
+"""A text as it looks in one of the STYLES."""
 
-_WAY: Final = 22
-_WIDE_WAY: Final = 46
-_CLIENT: Final = 20
-_TOOK: Final = 5
-_TOKENS: Final = 15
-_ID: Final = 28
+STYLES: Final[Mapping[str, str]] = {
+    "dim": "\x1b[2m",
+    "good": "\x1b[32m",
+    "note": "\x1b[33m",
+    "bad": "\x1b[31m",
+    "head": "\x1b[1m",
+}
+_PLAIN: Final = "\x1b[0m"
 
-_WITH_ASKED: Final = 120
-_WITH_CLIENT: Final = 140
-_WITH_ID: Final = 170
-"""From which width on there is more: what is left, with words about losses, is never less."""
+_TIME: Final = 8
+_DATED: Final = 14
+_SHORT_ID: Final = 7
+"""As many letters of an id as tell a thousand apart, and can be typed."""
+
+_WAY: Final = 18
+_WAY_WITH_ASKED: Final = 36
+_WAY_WITH_HOST: Final = 60
+_NOTES: Final = 8
+_WIDE: Final = 130
+"""From here on columns stand two blanks apart."""
+
+_WIDTHS: Final[Mapping[str, int]] = {
+    "CODE": 4,
+    "TOOL": 11,
+    "WAIT": 6,
+    "TOOK": 6,
+    "IN": 5,
+    "CACHE": 5,
+    "OUT": 5,
+    "COST": 8,
+    "ID": _SHORT_ID,
+}
+_WHOLE: Final = {"TIME": 19, "TOOL": 20, "IN": 7, "OUT": 6, "ID": 28}
+"""Without a terminal, where nothing is short."""
+_ORDER: Final = (
+    *("TIME", "CODE", "TOOL", "PROFILE:MODEL", "WAIT", "TOOK", "IN", "CACHE", "OUT", "COST"),
+    "ID",
+)
+_RIGHT: Final = frozenset({"WAIT", "TOOK", "IN", "CACHE", "OUT", "COST"})
+_STYLED: Final = {"TIME": "dim", "ID": "dim", "TOOL": "dim", "COST": "head"}
+
+_WANTED: Final = ("IN", "OUT", "ID", "", "COST", "CACHE", "asked", "TOOL", "WAIT", "host")
+"""What is added where there is room, one after the other; "" is a little room for notes."""
+
+
+def plain(text: str, style: str) -> str:
+    """`text` where there are no colours."""
+    return text
+
+
+def coloured(text: str, style: str) -> str:
+    """`text` on a terminal that has them."""
+    return f"{STYLES[style]}{text}{_PLAIN}" if style and text.strip() else text
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns there are and how wide each is; `width` is the terminal's, None where there is
+    none. `way` says how much of the way an exchange shows: used, asked or host."""
+
+    columns: tuple[tuple[str, int], ...]
+    width: int | None
+    gap: str
+    way: str
+    dated: bool
+
+    @classmethod
+    def fit(
+        cls, width: int | None, *, dated: bool = False, priced: bool = True, longest: int = 0
+    ) -> Layout:
+        """The columns for a terminal of `width`. `dated`: the day belongs to the time; `priced`:
+        there are costs to show; `longest` is how long a way may be, where that is known."""
+        gap = 2 if width is None or width >= _WIDE else 1
+        widths = dict(_WIDTHS)
+        widths["TIME"] = _DATED if dated else _TIME
+        if width is None:
+            widths |= _WHOLE
+        widths["PROFILE:MODEL"] = _WAY
+        chosen = {"TIME", "CODE", "PROFILE:MODEL", "TOOK"}
+        left = _UNBOUNDED if width is None else width
+        left -= sum(widths[name] + gap for name in chosen) - gap
+        way, notes = "used", 0
+        for wanted in _WANTED:
+            if wanted == "COST" and not priced:
+                continue
+            if wanted in ("asked", "host"):
+                # What is not needed for the way is there for others.
+                wide = _WAY_WITH_ASKED if wanted == "asked" else _WAY_WITH_HOST
+                more = max(min(wide, longest or wide) - widths["PROFILE:MODEL"], 0)
+                if left >= more:
+                    widths["PROFILE:MODEL"] += more
+                    left -= more
+                    way = wanted
+                continue
+            need = gap + (widths[wanted] if wanted else _NOTES)
+            if left >= need:
+                left -= need
+                notes += _NOTES if not wanted else 0
+                chosen |= {wanted} if wanted else set()
+        columns = tuple((name, widths[name]) for name in _ORDER if name in chosen)
+        return cls(columns, width, " " * gap, way, dated)
+
+    @property
+    def indent(self) -> int:
+        """Where words below a row begin."""
+        return self.columns[0][1] + len(self.gap)
+
+    def head(self) -> str:
+        """The names of the columns."""
+        cells = [self._cell(name, name, width) for name, width in self.columns]
+        line = self.gap.join(cells)
+        fits = self.width is None or len(line) + len(self.gap) + len("NOTES") <= self.width
+        return f"{line}{self.gap}NOTES" if fits else line.rstrip()
+
+    def line(self, texts: Mapping[str, str], paint: Paint, styles: Mapping[str, str]) -> str:
+        """The cells of a row. Who needs more room takes it from the blanks of those behind."""
+        cells, debt = [], 0
+        for name, width in self.columns:
+            cell = self._cell(name, texts[name], width - debt)
+            debt = max(0, debt + len(cell) - width) if len(cell) > width - debt else 0
+            cells.append(paint(cell, styles.get(name, "")))
+        return self.gap.join(cells)
+
+    @staticmethod
+    def _cell(name: str, text: str, width: int) -> str:
+        return text.rjust(width) if name in _RIGHT else text.ljust(width)
+
+
+_UNBOUNDED: Final = 10_000
+_WAYS: Final = ("host", "asked", "used")
 
 
 class RowFormatter(logging.Formatter):
     """The lines of a log for a terminal, whose width is looked up each time; `secrets` are taken
-    out of every line."""
+    out of every line. `shape_of` tells a record as everybody sees it."""
 
-    def __init__(self, secrets: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        secrets: Callable[[], Iterable[str]],
+        shape_of: Callable[[Record], Exchange],
+        paint: Paint = plain,
+        *,
+        priced: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__()
         self._plain = LineFormatter(secrets)
         self._secrets = secrets
+        self._shape_of = shape_of
+        self._paint = paint
+        self._priced = priced
+
+    def layout(self) -> Layout:
+        """The one of this moment."""
+        return Layout.fit(shutil.get_terminal_size().columns, priced=self._priced())
 
     def format(self, record: logging.LogRecord) -> str:
-        width = shutil.get_terminal_size().columns
         if isinstance(record.msg, Record) and not record.exc_info:
-            moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-            return redact(row(record.msg.fields(), moment, width), self._secrets())
+            shown = row(self._shape_of(record.msg), self.layout(), self._paint)
+            return redact(shown, self._secrets())
+        width = shutil.get_terminal_size().columns
         lines = self._plain.format(record).split("\n")
-        return "\n".join([hanging(lines[0], _INDENT, width), *lines[1:]])
+        first = hanging(lines[0], _TIME + 2, width)
+        style = {logging.WARNING: "note", logging.ERROR: "bad"}.get(record.levelno, "")
+        return self._paint("\n".join([first, *lines[1:]]), style)
 
 
-def row(exchange: Mapping[str, Any], moment: str, width: int) -> str:
-    """`12:00:01  200  kimi:kimi-k2.5   1.2 s   in 12k out 340   left out: top_k`, and below it what
-    went wrong, or was done and has no room in the row."""
-    first = "  ".join(_columns(exchange, moment, width))
-    below = list(_trouble(exchange))
-    remark = one_line(exchange["remark"] or "")
-    if remark and below:
-        below.append(remark)
+def row(exchange: Exchange, layout: Layout, paint: Paint = plain) -> str:
+    """`12:00:01 200  kimi:kimi-k2.5  1.2 s  12k  340  …`, and below it what went wrong, or was done
+    and has no room in the row. Without a terminal all in one line."""
+    texts, styles = _texts(exchange, layout), _STYLED | {"CODE": _code_style(exchange)}
+    bare, first = layout.line(texts, plain, styles), layout.line(texts, paint, styles)
+    losses, remark = tuple(exchange["losses"]), one_line(", ".join(exchange["changes"]))
+    below = [(words, "bad") for words in _trouble(exchange, layout)]
+    if alarm := exchange.get("cache_alarm"):
+        below.insert(0, (one_line(alarm["words"]), "note"))
+    if layout.width is None:
+        said = (bare, gist(losses, codes=True), remark, *(words for words, _ in below))
+        return layout.gap.join(map(one_line, filter(None, said))).rstrip()
+    if exchange["error"]:
+        below += [(remark, "dim")] if remark else []
     else:
-        first, left = _with_notes(first, tuple(exchange["losses"]), remark, width)
-        below += filter(None, (left,))
-    if len(first.rstrip()) > width:
-        first = hanging(first, _INDENT, width)
-    lines = (hanging(" " * _INDENT + words, _INDENT, width) for words in below)
+        notes, left = _notes(len(bare), losses, remark, layout)
+        first, bare = (f"{one}{notes and layout.gap + notes}" for one in (first, bare))
+        below += [(left, "dim")] if left else []
+    if len(bare.rstrip()) > layout.width:
+        first = hanging(bare, layout.indent, layout.width)
+    blank = " " * layout.indent
+    lines = [
+        paint(hanging(blank + words, layout.indent, layout.width), style) for words, style in below
+    ]
     return "\n".join([first.rstrip(), *lines])
 
 
-def _with_notes(first: str, losses: tuple[str, ...], remark: str, width: int) -> tuple[str, str]:
-    """The row with as much as fits of what was lost and what was done, and what does not fit."""
+def _notes(used: int, losses: tuple[str, ...], remark: str, layout: Layout) -> tuple[str, str]:
+    """As much as fits beside the row of what was lost and what was done, and what does not fit."""
+    assert layout.width is not None
     words, number = gist(losses), gist_by_number(losses)
+    brief = f"{len(losses)} lost" if losses else ""
     for notes, left in (
         ((words, remark), ""),
         ((number, remark), ""),
         ((words,), remark),
         ((number,), remark),
+        ((brief,), remark),
     ):
-        whole = "  ".join(filter(None, (first, *notes))).rstrip()
-        if len(whole) <= width:
-            return whole, left
-    return first.rstrip(), remark
+        whole = layout.gap.join(filter(None, notes))
+        if used + len(layout.gap) + len(whole) <= layout.width:
+            return one_line(whole), left
+    return "", remark
 
 
-def _columns(exchange: Mapping[str, Any], moment: str, width: int) -> Iterator[str]:
-    is_wide = width >= _WITH_ASKED
-    yield moment
-    yield f"{exchange['status']:>3}"
-    if width >= _WITH_CLIENT:
-        yield f"{one_line(exchange['client'] or '-'):<{_CLIENT}}"
-    yield f"{_way(exchange, with_asked=is_wide):<{_WIDE_WAY if is_wide else _WAY}}"
-    yield f"{exchange['duration_s']:>{_TOOK}.1f} s"
-    yield f"{_tokens(exchange):<{_TOKENS}}"
-    if width >= _WITH_ID:
-        yield f"{exchange['request_id']:<{_ID}}"
+def short_id(request_id: str) -> str:
+    """What a person types for it."""
+    return request_id.removeprefix("req_")[:_SHORT_ID]
 
 
-def _way(exchange: Mapping[str, Any], *, with_asked: bool) -> str:
+def _texts(exchange: Exchange, layout: Layout) -> dict[str, str]:
+    is_for_eyes = layout.width is not None
+    tool = one_line(exchange["client"] or "-")
+    request_id = exchange["request_id"]
+    inputs, out = exchange["input_tokens"], exchange["output_tokens"]
+    number = short_number if is_for_eyes else str
+    return {
+        "TIME": moment(exchange["started_ms"], layout),
+        "CODE": _code(exchange),
+        "TOOL": tool.partition("/")[0] if is_for_eyes else tool,
+        "PROFILE:MODEL": _fitting_way(exchange, layout),
+        "WAIT": _span(exchange["first_byte_ms"]),
+        "TOOK": _span(exchange["duration_ms"]),
+        "IN": "" if inputs is None else number(inputs),
+        "CACHE": share(exchange["cached_tokens"], inputs),
+        "OUT": "" if out is None or inputs is None else number(out),
+        # What was never answered costs nothing: that goes without saying.
+        "COST": money(exchange["cost_micro"] or None, exchange["cost_unit"] or ""),
+        "ID": short_id(request_id) if is_for_eyes else request_id,
+    }
+
+
+def moment(started_ms: int, layout: Layout) -> str:
+    """When it began, by the clock on the wall."""
+    form = "%H:%M:%S"
+    if layout.width is None:
+        form = "%Y-%m-%d %H:%M:%S"
+    elif layout.dated:
+        form = "%m-%d %H:%M:%S"
+    return time.strftime(form, time.localtime(started_ms / 1000))
+
+
+def _span(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else short_span(milliseconds)
+
+
+def _code(exchange: Exchange) -> str:
+    """The status, where there is one and it says something to a person."""
+    return {"running": "runs", "gone": "gone"}.get(exchange["state"], str(exchange["status"]))
+
+
+def _code_style(exchange: Exchange) -> str:
+    return {"running": "head", "gone": "note", "failed": "bad"}.get(exchange["state"], "good")
+
+
+def _fitting_way(exchange: Exchange, layout: Layout) -> str:
+    """As much of the way as its column has room for."""
+    room = dict(layout.columns)["PROFILE:MODEL"]
+    forms = [way(exchange, how) for how in _WAYS[_WAYS.index(layout.way) :]]
+    if layout.width is None:
+        return forms[0]
+    return next((form for form in forms if len(form) <= room), forms[-1])
+
+
+def way(exchange: Exchange, how: str) -> str:
+    """`kimi:kimi-k2.5`; with what was `asked` for, and the `host` that it went to."""
     if not exchange["profile"]:
-        return one_line(exchange["path"])
+        return one_line(exchange["path"] or "-")
     asked, used = exchange["model_asked"] or "-", exchange["model_used"] or "-"
-    model = f"{asked} → {used}" if with_asked and asked != used else used
-    return one_line(f"{exchange['profile']}:{model}")
+    model = f"{asked} → {used}" if how != "used" and asked != used else used
+    host = f" ({exchange['host']})" if how == "host" and exchange["host"] else ""
+    return one_line(f"{exchange['profile']}:{model}{host}")
 
 
-def _tokens(exchange: Mapping[str, Any]) -> str:
-    if exchange["input_tokens"] is None:
-        return ""
-    out = short_number(exchange["output_tokens"] or 0)
-    return f"in {short_number(exchange['input_tokens'])} out {out}"
-
-
-def _trouble(exchange: Mapping[str, Any]) -> Iterator[str]:
+def _trouble(exchange: Exchange, layout: Layout) -> Iterator[str]:
     """Nothing of an exchange that was answered as it should be."""
     if exchange["upstream_status"] not in (None, exchange["status"]):
         yield f"the provider said {exchange['upstream_status']}"
     if exchange["error"]:
         yield one_line(exchange["error"])
-        yield exchange["request_id"]
+        if not any(name == "ID" for name, _ in layout.columns):
+            yield exchange["request_id"]

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from gwproxy import paths
 from gwproxy.cli import service_log
+from gwproxy.cli.figures import short_number
 from gwproxy.cli.run_trace import MOST_LOGS
-from gwproxy.cli.usage import short_number
 from gwproxy.clients import ledger as copies
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import learned

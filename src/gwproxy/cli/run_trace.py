@@ -60,7 +60,7 @@ class Tally(logging.Handler):
 
     def line(self, profiles: Mapping[str, Profile]) -> str:
         """`3 exchanges (1 failed), 12.3k tokens in, 950 out, $0.0123; left out: top_k`."""
-        from gwproxy.cli.usage import short_number
+        from gwproxy.cli.figures import short_number
         from gwproxy.translate.loss_words import gist
 
         count = len(self._records)
@@ -80,7 +80,7 @@ class Tally(logging.Handler):
 
     def _costs(self, profiles: Mapping[str, Profile]) -> list[str]:
         """For each unit what is known to have been paid."""
-        from gwproxy.cli.usage import money
+        from gwproxy.cli.figures import money
         from gwproxy.proxy.records.prices import cost_of
 
         sums: dict[str, int] = {}

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,10 +28,8 @@ from gwproxy.errors import ConfigError, CredentialError, UsageError
 if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
     from gwproxy.profiles.store import Config
+    from gwproxy.proxy.log import Record
     from gwproxy.proxy.serving import Options, Running
-
-_COLOURS: Final = {logging.WARNING: "\x1b[33m", logging.ERROR: "\x1b[31m"}
-_PLAIN: Final = "\x1b[0m"
 
 
 def register(app: typer.Typer) -> None:
@@ -139,7 +137,7 @@ class _Log:
         self.server: Running | None = None
 
     def start(self, *, json_lines: bool) -> None:
-        from gwproxy.cli.exchange_row import RowFormatter
+        from gwproxy.cli.exchange_row import RowFormatter, coloured, plain
         from gwproxy.proxy.log import LOGGER, JsonFormatter, LineFormatter
 
         handler = service_log.handler_of(sys.stderr)
@@ -147,9 +145,8 @@ class _Log:
         if json_lines:
             shown = JsonFormatter(self._secrets)
         elif self._output.draws_on(sys.stderr):
-            shown = RowFormatter(self._secrets)
-            if self._output.is_fancy(sys.stderr):
-                shown = _Coloured(shown)
+            paint = coloured if self._output.is_fancy(sys.stderr) else plain
+            shown = RowFormatter(self._secrets, self._shape_of, paint)
         handler.setFormatter(shown)
         # On the root: what libraries say goes through the same wall.
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -159,18 +156,11 @@ class _Log:
         if self.server is not None:
             yield from self.server.secrets()
 
+    def _shape_of(self, record: Record) -> dict[str, Any]:
+        from gwproxy.proxy.records.ledger import Entry, shape
 
-class _Coloured(logging.Formatter):
-    """Another formatter's lines, yellow and red where they deserve it."""
-
-    def __init__(self, plain: logging.Formatter) -> None:
-        super().__init__()
-        self._plain = plain
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = self._plain.format(record)
-        colour = _COLOURS.get(record.levelno)
-        return f"{colour}{line}{_PLAIN}" if colour else line
+        routes = self.server.gateway.routes if self.server else None
+        return shape(Entry.of(record, routes.prices_of(record.profile) if routes else None))
 
 
 async def _serve(options: Options, config: Config, output: Output, shown: _Log) -> int:

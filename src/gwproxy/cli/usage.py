@@ -13,6 +13,7 @@ import typer
 from gwproxy import paths
 from gwproxy.cli import streams
 from gwproxy.cli.drawing import Table
+from gwproxy.cli.figures import money, share, short_number
 from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
@@ -30,9 +31,6 @@ _BAR_WIDTH: Final = 10
 _SHORTEST_BAR: Final = 6  # as wide as its heading
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _FULL: Final = "█"
-
-_MICRO: Final = 1_000_000
-_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥"}
 
 
 def register(app: typer.Typer) -> None:
@@ -141,7 +139,7 @@ def _row(line: Line) -> tuple[str, ...]:
         str(line.exchanges),
         str(line.failed) if line.failed else "",
         short_number(line.input_total),
-        f"{line.cache_read / line.input_total:.0%}" if line.cache_read else "",
+        share(line.cache_read, line.input_total),
         short_number(line.output),
         money(line.cost_micro, line.cost_unit),
     )
@@ -161,7 +159,7 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
         str(sum(line.exchanges for line in lines)),
         str(failed) if failed else "",
         short_number(inputs),
-        f"{cached / inputs:.0%}" if cached else "",
+        share(cached, inputs),
         short_number(sum(line.output for line in lines)),
         " + ".join(money(cost, unit) for unit, cost in units.items()),
     )
@@ -181,29 +179,6 @@ def _say_unpriced(output: Output, by: str, lines: Sequence[Line]) -> None:
 
 def _tokens(line: Line) -> int:
     return line.input_total + line.output
-
-
-def short_number(number: int) -> str:
-    """`950`, `12.3k`, `4.56M`: three figures are as many as a glance takes in."""
-    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return str(number)
-
-
-def money(micro: int | None, unit: str) -> str:
-    """`$1.23`, `12 credits`, or nothing where the price is not known."""
-    if micro is None:
-        return ""
-    amount = micro / _MICRO
-    if unit in _SIGNS:
-        # Cents hide what one question costs.
-        return (
-            f"{_SIGNS[unit]}{amount:.2f}"
-            if amount >= 1 or not micro
-            else f"{_SIGNS[unit]}{amount:.4f}"
-        )
-    return f"{amount:g} {unit}"
 
 
 def _room_for_bars(output: Output, rows: Sequence[Sequence[str]]) -> int:
