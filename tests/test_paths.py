@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from gwproxy import paths
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import learned, store
 from gwproxy.profiles.names import model_names
+from gwproxy.proxy.records.ledger.database import Database
+from support.cli import InProcess
 
 
 def test_one_folder_holds_everything_when_asked_for(gwproxy_home: Path) -> None:
@@ -66,6 +69,42 @@ def test_a_folder_of_another_user_is_not_trusted(
         os.chown(tmp_path, 12345, -1)
     with pytest.raises(ConfigError, match="belongs to another user"):
         paths.ensure_private_dir(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="owners are a thing of POSIX")
+def test_what_root_makes_belongs_to_whom_the_folder_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under sudo with HOME kept: that person runs gwproxy the next time, without sudo."""
+    made: list[tuple[str, int, int]] = []
+    home = tmp_path / "home"
+    home.mkdir()
+    owner = (home.stat().st_uid, home.stat().st_gid)
+    monkeypatch.setenv("GWPROXY_HOME", str(home / "state" / "gwproxy"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *to: made.append((Path(path).name, *to)))
+    monkeypatch.setattr(os, "fchown", lambda _, *to: made.append(("a file", *to)))
+    paths.write_private_file(paths.config_file(), b"")
+    assert made == [("gwproxy", *owner), ("state", *owner), ("a file", *owner)]
+    with paths.exclusive_lock("config"):
+        assert made[3:] == [("a file", *owner)]
+    monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
+    paths.hand_over(0, home)  # nobody else gives files away
+    assert len(made) == 4
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_nothing_in_a_home_is_left_to_root(command: InProcess, gwproxy_home: Path) -> None:
+    gwproxy_home.mkdir()
+    os.chown(gwproxy_home, 4711, 4712)
+    assert command("profile", "add", "demo-1", "--preset", "demo").code == 0
+    assert command("token").code == 0
+    assert command("setup", "claude-code", "--home", str(gwproxy_home), "--yes").code == 0
+    with closing(Database.open(paths.usage_db())):
+        names = {path.name for path in gwproxy_home.iterdir()}
+        assert {"config.toml", "token", "setup.json", "usage.db", ".claude"} <= names
+        for path in (gwproxy_home, *gwproxy_home.rglob("*")):
+            assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712), path
 
 
 def test_a_lock_is_held_against_everybody_else(gwproxy_home: Path) -> None:

@@ -104,6 +104,32 @@ def backups_dir() -> Path:
     return state_dir() / "backups"
 
 
+def make_folder(path: Path) -> tuple[int, int] | None:
+    """The owner (user, group) of the folder, made 0700 with its parents where they are missing.
+
+    Under sudo with HOME kept all of them belong to whom the nearest that was there belongs: who
+    runs the tools, and gwproxy without sudo, could not read them otherwise. None where there are no
+    owners. Raises OSError.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = None
+    if sys.platform != "win32":
+        status = (missing[-1].parent if missing else path).stat()
+        owner = (status.st_uid, status.st_gid)
+        for each in missing if os.geteuid() == 0 else ():
+            os.chown(each, *owner)
+    return owner
+
+
+def hand_over(descriptor: int, folder: Path) -> None:
+    """Let a file that root has just made in `folder` belong to whom that belongs. Raises
+    OSError."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        status = folder.stat()
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+
+
 def ensure_private_dir(path: Path) -> Path:
     """Make `path` and its missing parents, 0700, and return it.
 
@@ -111,7 +137,7 @@ def ensure_private_dir(path: Path) -> Path:
     the folder could swap the files in it.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path)
         owner = path.stat()
     except OSError as error:
         raise ConfigError(
@@ -148,6 +174,7 @@ def write_private_file(path: Path, content: bytes) -> None:
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                hand_over(file.fileno(), target.parent)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -176,6 +203,7 @@ def exclusive_lock(name: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         descriptor = os.open(path, flags, 0o600)
+        hand_over(descriptor, path.parent)
     except OSError as error:
         raise ConfigError(
             f"cannot open the lock {path}", why=error.strerror or str(error)

@@ -71,7 +71,9 @@ def _opened(log: Path) -> IO[bytes]:
     paths.ensure_private_dir(log.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
-        return os.fdopen(os.open(log, flags, 0o600), "ab")
+        descriptor = os.open(log, flags, 0o600)
+        paths.hand_over(descriptor, log.parent)
+        return os.fdopen(descriptor, "ab")
     except OSError as error:
         raise ConfigError(f"cannot write {log}", why=error.strerror or str(error)) from error
 

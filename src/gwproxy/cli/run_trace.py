@@ -27,7 +27,12 @@ def start_log(file: Path | None, secrets: Callable[[], Iterable[str]]) -> tuple[
     chosen = file or _own_file()
     try:
         # It tells who asked what: a new one is for this person alone.
-        os.close(os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        descriptor = os.open(chosen, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            if file is None:
+                paths.hand_over(descriptor, chosen.parent)
+        finally:
+            os.close(descriptor)
         handler = logging.FileHandler(chosen, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {chosen}", why=error.strerror or str(error)) from None

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gwproxy import paths
 from gwproxy.errors import ConfigError
 
 # Claude Code's largest settings in public reports stay below 1 MB; beyond this it is no settings
@@ -164,7 +165,7 @@ def git_work_tree(path: Path) -> Path | None:
 def _exchange(snapshot: Snapshot, content: bytes) -> None:
     folder = snapshot.real.parent
     # The client would make this folder itself, and for itself alone.
-    owner = _make_folder(folder)
+    owner = paths.make_folder(folder)
     prefix = f".{snapshot.real.name}.gwproxy-"
     for left_behind in folder.glob(f"{glob.escape(prefix)}*"):
         left_behind.unlink(missing_ok=True)  # by a gwproxy that was killed: we hold its lock
@@ -214,23 +215,6 @@ def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _make_folder(folder: Path) -> tuple[int, int] | None:
-    """The owner of the folder, made with its parents where they are missing.
-
-    Under sudo all of them belong to whom the nearest that was there belongs: the tool, which runs
-    as that person, could not read them otherwise. None where there are no owners.
-    """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    owner = None
-    if sys.platform != "win32":
-        status = (missing[-1].parent if missing else folder).stat()
-        owner = (status.st_uid, status.st_gid)
-        for each in missing if os.geteuid() == 0 else ():
-            os.chown(each, *owner)
-    return owner
 
 
 def _take_over(descriptor: int, snapshot: Snapshot, owner: tuple[int, int] | None) -> None:

@@ -251,6 +251,7 @@ def _make_private(path: Path) -> None:
     try:
         if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o077:
             os.fchmod(descriptor, 0o600)
+        paths.hand_over(descriptor, path.parent)
     finally:
         os.close(descriptor)
 
