@@ -182,6 +182,7 @@ PROXY: Mapping[str, Set[str]] = {
     },
     "records/conversations": {"__init__", "kept", "database", "store", "turn"},
     "probe": {"__init__", "addresses", "asking", "gateway", "provider", "questions", "verdicts"},
+    "inspector": {"__init__", "asking", "files", "grant", "inspector", "views"},
 }  # fmt: skip
 # Which rooms of the proxy a room may know, beside what stands in its hall.
 MAY_KNOW_IN_PROXY: Mapping[str, Set[str]] = {
@@ -192,6 +193,7 @@ MAY_KNOW_IN_PROXY: Mapping[str, Set[str]] = {
     "exchange": {"inbound", "routing", "records", "upstream"},
     "queries": {"inbound", "routing", "records", "upstream", "exchange"},
     "probe": {"inbound", "routing", "upstream", "queries"},
+    "inspector": {"inbound", "queries", "records"},
 }
 LONGEST_FILE = 450
 LONGEST_FUNCTION = 60

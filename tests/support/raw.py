@@ -38,19 +38,21 @@ class RawClient:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self) -> RawAnswer:
-        """The next answer; fails when there is none."""
+    async def answer(self, *, bodiless: bool = False) -> RawAnswer:
+        """The next answer, `bodiless` where it is one to HEAD; fails when there is none."""
         async with asyncio.timeout(_PATIENCE_S):
-            return await self._answer()
+            return await self._answer(bodiless)
 
-    async def _answer(self) -> RawAnswer:
+    async def _answer(self, bodiless: bool) -> RawAnswer:
         head = await self.reader.readuntil(b"\r\n\r\n")
         lines = head[:-4].decode("latin-1").split("\r\n")
         headers = {}
         for line in lines[1:]:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-        if headers.get("transfer-encoding") == "chunked":
+        if bodiless:
+            body = b""
+        elif headers.get("transfer-encoding") == "chunked":
             body = await self._chunked()
         else:
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))

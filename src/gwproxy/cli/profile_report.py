@@ -11,7 +11,7 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.model_facts import facts_of
 from gwproxy.profiles.prices import MICRO, Prices
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import quirk_values, settable_quirks
+from gwproxy.profiles.quirks import DEFAULT, quirk_origin, quirk_values, settable_quirks
 from gwproxy.translate.quirks import QuirkValue
 from gwproxy.translate.registry import DIALECTS, FACTS
 
@@ -109,20 +109,10 @@ def _price_text(prices: Prices) -> str:
 
 def quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
     values = quirk_values(profile)
-    facts = facts_of(profile.model)
-    for quirk in settable_quirks():
-        name = quirk.name
-        if f"quirks.{name}" in profile.overridden:
-            origin = "config.toml"
-        elif facts is not None and name in facts.quirks:
-            origin = f"model {profile.model}"
-        elif name in profile.quirks:
-            origin = f"preset {profile.preset}"
-        elif everything:
-            origin = "default"
-        else:
-            continue
-        yield f"quirk.{name}", _quirk_text(values[name]), origin
+    for name in (quirk.name for quirk in settable_quirks()):
+        origin = quirk_origin(profile, name)
+        if everything or origin != DEFAULT:
+            yield f"quirk.{name}", _quirk_text(values[name]), origin
 
 
 def lesson_rows(lessons: Iterable[Lesson]) -> Iterator[tuple[str, str, str]]:

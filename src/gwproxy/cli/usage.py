@@ -98,9 +98,9 @@ def _moment(text: str, now_s: float) -> float:
     if seconds is not None:
         if "h" in text:
             return now_s - seconds
-        # Whole days: half of a day beside whole ones looks like a quiet day.
-        today = datetime.fromtimestamp(now_s).replace(hour=0, minute=0, second=0, microsecond=0)
-        return today.timestamp() - seconds + _SPAN_S["d"]
+        from gwproxy.proxy.records.ledger import days_back
+
+        return days_back(seconds // _SPAN_S["d"], now_s)
     try:
         return datetime.fromisoformat(text.strip()).timestamp()
     except ValueError:

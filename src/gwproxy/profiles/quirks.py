@@ -153,6 +153,20 @@ def quirk_values(profile: Profile, model: str = "") -> dict[str, QuirkValue | No
     return values
 
 
+DEFAULT: Final = "default"
+
+
+def quirk_origin(profile: Profile, name: str) -> str:
+    """Who says what `quirk_values` has for the quirk called `name`: `config.toml`, `model M`,
+    `preset P`, or DEFAULT where nobody does."""
+    facts = facts_of(profile.model)
+    if f"quirks.{name}" in profile.overridden:
+        return "config.toml"
+    if facts is not None and name in facts.quirks:
+        return f"model {profile.model}"
+    return f"preset {profile.preset}" if name in profile.quirks else DEFAULT
+
+
 def _from_text(quirk: Quirk, text: str) -> QuirkValue:
     value: object = text
     if quirk.kind == "bool":

@@ -25,7 +25,17 @@ from gwproxy.proxy.exchange import failover
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers, guard
 from gwproxy.proxy.inbound.connection import Connection
-from gwproxy.proxy.inbound.endpoints import KEPT, OPEN, PASSED_ON, Address, Endpoint, address_of
+from gwproxy.proxy.inbound.endpoints import (
+    KEPT,
+    OPEN,
+    PASSED_ON,
+    Address,
+    Endpoint,
+    address_of,
+    is_of_inspector,
+)
+from gwproxy.proxy.inspector.inspector import Inspector, Site
+from gwproxy.proxy.inspector.views import Views
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
 from gwproxy.proxy.queries import (
@@ -65,7 +75,9 @@ class Plan:
 class Gateway:
     """Answers requests until it is told to stop; `handle` is what `connection.Server` calls."""
 
-    def __init__(self, services: Services, plan: Live[Plan], token: Live[Secret]) -> None:
+    def __init__(
+        self, services: Services, plan: Live[Plan], token: Live[Secret], site: Site | None
+    ) -> None:
         self._services = services
         self._plan = plan
         self._token = token
@@ -78,6 +90,8 @@ class Gateway:
         services.feed.keep_with(
             self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger
         )
+        views = Views(services, lambda: self.routes.config, self._news)
+        self._inspector = Inspector(site, views, lambda: self.token, self._secrets, services.limits)
 
     @property
     def routes(self) -> Routes:
@@ -90,11 +104,20 @@ class Gateway:
         return self._token.get()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, whatever happens, and write its line to the log."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        """Answer one request, whatever happens."""
         connection = cast(Connection, request.protocol)
         connection.begin_exchange()
+        try:
+            if is_of_inspector(request.raw_path.partition("?")[0]):
+                return await self._inspector.handle(request)
+            return await self._exchange(request)
+        finally:
+            connection.end_exchange()
+
+    async def _exchange(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The same for all but the inspector's, with a line in the log."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         task = asyncio.current_task()
         assert task is not None
         client = client_of(request.headers.get("user-agent"))
@@ -112,7 +135,6 @@ class Gateway:
             raise
         finally:
             self._leave(record)
-            connection.end_exchange()
             record.duration_s = loop.time() - started
             self._services.feed.ended(record)
 
@@ -274,6 +296,8 @@ class Gateway:
             return await exchanges.follow(self._services, lambda: self.routes, request, record)
         if endpoint is Endpoint.STATUS:
             return await self._status(record)
+        if endpoint is Endpoint.UI:
+            return _told(record, self._inspector.link())
         if endpoint is Endpoint.STOP:
             self.asked_to_stop.set()
             return _told(record, {"stopping": True, "pid": os.getpid()})

@@ -83,6 +83,17 @@ def no_websocket() -> Failure:
     )
 
 
+def no_inspector() -> Failure:
+    return Failure(
+        FailureKind.NOT_FOUND,
+        "gwproxy: the inspector is not there for a server that other machines can reach "
+        "(--allow-remote); start it without, and reach it from elsewhere through ssh -L",
+        404,
+        code="unknown_url",
+        retryable=False,
+    )
+
+
 def not_offered(path: str) -> Failure:
     """An endpoint of the vendor's API that no gateway of ours has.
 

@@ -40,6 +40,7 @@ from gwproxy.proxy.exchange.healing import Healing
 from gwproxy.proxy.feed import Feed
 from gwproxy.proxy.inbound.connection import Server
 from gwproxy.proxy.inbound.listener import BACKLOG, bind, raise_file_limit, shortage_told
+from gwproxy.proxy.inspector.inspector import Site
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
@@ -138,7 +139,9 @@ async def running(options: Options) -> AsyncIterator[Running]:
             "edits of config.toml are followed again",
         )
         services = _services(options, following, lambda: plan.last_good.routes.config)
-        gateway = Gateway(services, plan, token)
+        # Whoever lets other machines in does not let them see what is said.
+        page = None if options.allow_remote else Site.at(host, port)
+        gateway = Gateway(services, plan, token, page)
         runner = web.ServerRunner(
             Server(gateway.handle, options.limits),
             # 60 s by default, for connections on which nothing runs any more.

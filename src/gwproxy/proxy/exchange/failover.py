@@ -47,7 +47,7 @@ async def exchange(
     if body is None:
         most_bytes = routes.config.serve.max_body_bytes
         body = await inbound.read_body(request, most_bytes, services.limits)
-    if routes.config.serve.capture and services.captures.exists:
+    if services.captures.are_wanted(routes.config.serve.capture):
         query = headers.forwarded_query(request.query.items(), client, faithful=True)
         record.tape = Tape(record.path, query, request.headers, body)
     try:

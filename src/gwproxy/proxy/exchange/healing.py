@@ -17,6 +17,7 @@ from gwproxy import paths
 from gwproxy.errors import GwproxyError
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
+from gwproxy.profiles.profile import Profile
 from gwproxy.proxy.exchange.ageing import Sessions, begins
 from gwproxy.proxy.live import Live
 from gwproxy.proxy.log import LOGGER
@@ -111,12 +112,19 @@ class Healing:
         day = self._today().isoformat()
         await self._keep([replace(lesson, tried=day, trials=lesson.trials + 1)])
 
+    def lessons(self, profile: Profile) -> tuple[Lesson, ...]:
+        """What the host of `profile` has taught, of all its models."""
+        return learned.in_force(self._lessons(), profile)
+
+    async def forget(self, lesson: Lesson) -> None:
+        """A person does not want it any more. Raises ConfigError."""
+        if self._file is None:
+            self._own.pop(learned.place(lesson), None)
+        else:
+            await asyncio.to_thread(learned.drop, lesson)
+
     def _of(self, route: Route) -> list[Lesson]:
-        return [
-            lesson
-            for lesson in learned.in_force(self._lessons(), route.profile)
-            if lesson.model == route.model
-        ]
+        return [one for one in self.lessons(route.profile) if one.model == route.model]
 
     def _lessons(self) -> tuple[Lesson, ...]:
         return self._file.get() if self._file is not None else tuple(self._own.values())

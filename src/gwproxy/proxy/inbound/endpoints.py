@@ -19,6 +19,8 @@ from gwproxy.translate.registry import FACTS
 
 _PROFILES: Final = "/profiles/"
 _VERSION: Final = "/v1"
+INSPECTOR: Final = "/ui"
+"""The page's own paths; nothing before it, unlike all others."""
 
 
 class Endpoint(StrEnum):
@@ -37,6 +39,7 @@ class Endpoint(StrEnum):
     EVENTS = "/events"
     STATUS = "/status"
     STOP = "/stop"
+    UI = "/ui"  # a link to the inspector, which itself is no endpoint (`is_of_inspector`)
     HEALTH = "/healthz"
     HELLO = "/api/hello"  # Claude Code warms its connection up with it
     ROOT = "/"
@@ -65,6 +68,7 @@ _POSTED: Final = frozenset(
         Endpoint.COMPACT,
         Endpoint.CANCEL,
         Endpoint.STOP,
+        Endpoint.UI,
         *PASSED_ON,
     }
 )
@@ -129,6 +133,11 @@ class Address:
         if self.endpoint in KEPT or self.endpoint in (Endpoint.INPUT_TOKENS, Endpoint.COMPACT):
             return Dialect.RESPONSES
         return Dialect.CHAT if self.endpoint in PASSED_ON else self.answers
+
+
+def is_of_inspector(path: str) -> bool:
+    """Whether `path` is the inspector's to answer. Its page spells each in one way only."""
+    return path == INSPECTOR or path.startswith(f"{INSPECTOR}/")
 
 
 def address_of(path: str) -> Address | None:

@@ -71,7 +71,7 @@ class News:
             "started": round(self._started_at_s),
             "uptime_s": round(time.time() - self._started_at_s),
             "default": config.default,
-            "captures": config.serve.capture and services.captures.exists,
+            "captures": services.captures.are_wanted(config.serve.capture),
             "profiles": [
                 _profile(profile, services, exchanges)
                 | {"key": keys[name], "last_answered": self._last_answer_of(name)}

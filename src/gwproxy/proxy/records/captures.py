@@ -144,6 +144,8 @@ class Captures:
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "gwproxy-captures")
         self._waiting = threading.Semaphore(_MOST_WAITING)
+        self.for_this_run: bool | None = None
+        """What a person has switched to while the server runs; None where nobody has."""
         self.worker = Worker(
             "exchanges cannot be captured", "answers go on", "exchanges are captured again"
         )
@@ -152,6 +154,16 @@ class Captures:
     def exists(self) -> bool:
         """Whether there is a place for them at all."""
         return self._folder is not None
+
+    def are_wanted(self, configured: bool) -> bool:
+        """Whether exchanges are to be captured, where config.toml says `configured`."""
+        return self.exists and (configured if self.for_this_run is None else self.for_this_run)
+
+    def read(self, request_id: str) -> Captured | None:
+        """What was captured of that exchange. Reads the disk: not for the loop."""
+        if self._folder is None or not _ID.fullmatch(request_id):
+            return None
+        return _read(self._folder / f"{request_id}.json")
 
     def keep(self, tape: Tape, facts: Mapping[str, Any], secrets: Iterable[str]) -> None:
         """Write `tape`, sooner or later. Never waits, never raises."""

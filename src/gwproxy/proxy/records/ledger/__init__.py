@@ -23,15 +23,17 @@ from gwproxy.proxy.records.ledger.database import Database, check
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.proxy.records.ledger.latest import Latest, latest
 from gwproxy.proxy.records.ledger.listing import Choice, listed
-from gwproxy.proxy.records.ledger.report import Line, Period, report
+from gwproxy.proxy.records.ledger.report import GROUPINGS, Grouping, Line, Period, days_back, report
 from gwproxy.proxy.records.ledger.shape import shape
 from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
 from gwproxy.proxy.records.storage import Trouble
 
 __all__ = [
     "Choice",
+    "GROUPINGS",
     "Database",
     "Entry",
+    "Grouping",
     "Latest",
     "Ledger",
     "LedgerState",
@@ -39,6 +41,7 @@ __all__ = [
     "Period",
     "Trouble",
     "check",
+    "days_back",
     "latest",
     "listed",
     "report",

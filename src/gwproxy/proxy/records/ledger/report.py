@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -50,6 +51,13 @@ class Period:
 
     since_ms: int = 0
     profile: str = ""
+
+
+def days_back(days: int, now_s: float) -> float:
+    """When the first of the last `days` days began, today among them, in seconds since 1970: half
+    of a day beside whole ones looks like a quiet day."""
+    first = datetime.fromtimestamp(now_s).date() - timedelta(days=days - 1)
+    return datetime.combine(first, time.min).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
