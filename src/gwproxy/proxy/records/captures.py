@@ -160,10 +160,10 @@ class Captures:
         return self.exists and (configured if self.for_this_run is None else self.for_this_run)
 
     def read(self, request_id: str) -> Captured | None:
-        """What was captured of that exchange. Reads the disk: not for the loop."""
+        """What was captured of that exchange, as soon as it is written. Not for the loop."""
         if self._folder is None or not _ID.fullmatch(request_id):
             return None
-        return _read(self._folder / f"{request_id}.json")
+        return self._thread.submit(_read, self._folder / f"{request_id}.json").result()
 
     def keep(self, tape: Tape, facts: Mapping[str, Any], secrets: Iterable[str]) -> None:
         """Write `tape`, sooner or later. Never waits, never raises."""
