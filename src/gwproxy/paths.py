@@ -88,6 +88,11 @@ def token_file() -> Path:
     return state_dir() / "token"
 
 
+def ui_file() -> Path:
+    """What leads a browser to the inspector, once; `gwproxy ui` writes it."""
+    return state_dir() / "ui.html"
+
+
 def server_file(port: int | None = None) -> Path:
     """What a running `serve` says about itself (address, process id) to `status` and `setup`; of
     those that run beside it each has a file of its own, by its `port`."""

@@ -95,6 +95,7 @@ COMMANDS: Final = (
         "test", "gwproxy.cli.test", "Check a profile from its key to its last byte.", _TOOLS
     ),
     CommandEntry("status", "gwproxy.cli.status", "What runs, and what it talks to.", _LOOK),
+    CommandEntry("ui", "gwproxy.cli.ui", "Look at what passes through, in your browser.", _LOOK),
     CommandEntry(
         "logs", "gwproxy.cli.logs", "Show what the background gateway says.", _LOOK, hidden=True
     ),

@@ -89,7 +89,7 @@ def no_inspector() -> Failure:
         "gwproxy: the inspector is not there for a server that other machines can reach "
         "(--allow-remote); start it without, and reach it from elsewhere through ssh -L",
         404,
-        code="unknown_url",
+        code="no_inspector",
         retryable=False,
     )
 

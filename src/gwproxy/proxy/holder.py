@@ -80,6 +80,8 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
             why="it was started with another GWPROXY_TOKEN or GWPROXY_HOME, or by another user",
             hint="stop it where it was started, then\ngwproxy serve",
         )
+    if (said := _refusal(value)) is not None:
+        raise UpstreamError(f"the gateway at {base_url} refuses", why=said)
     if status != HTTPStatus.OK or not isinstance(value, dict):
         raise UpstreamError(
             f"the gateway at {base_url} does not know {path}",
@@ -87,6 +89,14 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
             hint="stop it with Ctrl-C there, then\ngwproxy serve",
         )
     return value
+
+
+def _refusal(value: object) -> str | None:
+    """Why a gateway that knows what it was asked for does not do it."""
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(error, dict) or error.get("code") in (None, "unknown_url"):
+        return None
+    return str(error.get("message", "")).removeprefix("gwproxy: ")
 
 
 def _process_on(port: int) -> str:
