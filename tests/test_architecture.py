@@ -193,7 +193,7 @@ MAY_KNOW_IN_PROXY: Mapping[str, Set[str]] = {
     "exchange": {"inbound", "routing", "records", "upstream"},
     "queries": {"inbound", "routing", "records", "upstream", "exchange"},
     "probe": {"inbound", "routing", "upstream", "queries"},
-    "inspector": {"inbound", "queries", "records"},
+    "inspector": {"inbound", "queries", "records", "routing"},
 }
 LONGEST_FILE = 450
 LONGEST_FUNCTION = 60

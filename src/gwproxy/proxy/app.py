@@ -90,7 +90,7 @@ class Gateway:
         services.feed.keep_with(
             self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger
         )
-        views = Views(services, lambda: self.routes.config, self._news)
+        views = Views(services, lambda: self.routes, self._news)
         self._inspector = Inspector(site, views, lambda: self.token, self._secrets, services.limits)
 
     @property

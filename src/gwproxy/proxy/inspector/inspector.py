@@ -19,6 +19,7 @@ from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.feed import Dropped
 from gwproxy.proxy.inbound import guard
 from gwproxy.proxy.inbound.answers import JSON
 from gwproxy.proxy.inbound.endpoints import INSPECTOR
@@ -105,12 +106,15 @@ class Inspector:
             raise Failed(refused)
         if not path.startswith(_API):
             return self._file(request, path)
-        self._follow_token()
         if path == f"{_API}enter":
             only(request, "POST")
+            self._follow_token()
             return _told(await self._enter(request))
-        if not self.grants.admits(request.headers.get(guard.PAGE_HEADER, "")):
+        if not self._admits(request):
             raise Refused(401, "this page is not let in (any more): gwproxy ui opens it again")
+        if path == f"{_API}events":
+            only(request, "GET")
+            return await self._views.follow(request, HEADERS, self._wall(request))
         value = await self._views.answer(request, path.removeprefix(_API))
         # In a thread: a capture has up to 16 MB.
         return await asyncio.to_thread(_told, value, 200, tuple(self._secrets()))
@@ -134,6 +138,21 @@ class Inspector:
             ) from None
         except TooManyTries:
             raise Refused(429, "there were too many wrong codes; wait a minute") from None
+
+    def _admits(self, request: web.BaseRequest) -> bool:
+        self._follow_token()
+        return self.grants.admits(request.headers.get(guard.PAGE_HEADER, ""))
+
+    def _wall(self, request: web.BaseRequest) -> Callable[[bytes], bytes]:
+        """What may be seen of the events that `request` asks for. Whose secret is one no more is
+        dropped; as long as the page looks, it is in use."""
+
+        def shown(data: bytes) -> bytes:
+            if not self._admits(request):
+                raise Dropped
+            return redact(data.decode(), self._secrets()).encode()
+
+        return shown
 
     def _follow_token(self) -> None:
         self.grants.follow(self._token().reveal())

@@ -30,9 +30,11 @@ from gwproxy.profiles.quirks import (
 )
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.inspector.asking import Refused, members_of, number_of, only
+from gwproxy.proxy.queries import exchanges
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.records.captures import Captured
 from gwproxy.proxy.records.ledger import GROUPINGS, Grouping, Line, Period, days_back
+from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 
 _DAYS: Final = 14
@@ -40,13 +42,14 @@ _MOST_DAYS: Final = 3660
 
 
 class Views:
-    """`config` gives the configuration in force; `news` is what has happened since the start."""
+    """`routes` gives those in force; `news` is what has happened since the start."""
 
-    def __init__(self, services: Services, config: Callable[[], Config], news: News) -> None:
+    def __init__(self, services: Services, routes: Callable[[], Routes], news: News) -> None:
         self._services = services
-        self._config = config
+        self._routes = routes
         self._news = news
         self._asked: Mapping[str, Callable[[web.BaseRequest], Awaitable[dict[str, Any]]]] = {
+            "exchanges": self._exchanges,
             "usage": self._usage,
             "profiles": self._profiles,
         }
@@ -67,9 +70,24 @@ class Views:
         request_id, _, part = rest.partition("/")
         if first == "exchanges" and part == "capture":
             return await self._capture(request_id)
+        if first == "exchanges" and not part:
+            return {"exchange": await exchanges.one(self._services, self._routes(), request_id)}
         raise Refused(404, "there is nothing here")
 
+    async def follow(
+        self,
+        request: web.BaseRequest,
+        head: Mapping[str, str],
+        shown: Callable[[bytes], bytes],
+    ) -> web.StreamResponse:
+        """The events of `exchanges.stream`, as long as the page is there and `shown` lets them."""
+        return await exchanges.stream(self._services, self._routes, request, head, shown)
+
     # --- read ------------------------------------------------------------------------------------
+
+    async def _exchanges(self, request: web.BaseRequest) -> dict[str, Any]:
+        choice = exchanges.choice_of(request.query)
+        return {"exchanges": await exchanges.several(self._services, self._routes(), choice)}
 
     async def _usage(self, request: web.BaseRequest) -> dict[str, Any]:
         by = request.query.get("by", "day")
@@ -81,7 +99,7 @@ class Views:
         return {"lines": [_line(line) for line in lines]}
 
     async def _profiles(self, request: web.BaseRequest) -> dict[str, Any]:
-        config, captures = self._config(), self._services.captures
+        config, captures = self._routes().config, self._services.captures
         told = await self._status(config)
         known = {one["name"]: one for one in told["profiles"]}
         return {
@@ -128,7 +146,7 @@ class Views:
 
     async def _forget(self, request: web.BaseRequest) -> dict[str, Any]:
         asked = await members_of(request, self._services.limits, profile=str, id=str)
-        profile = self._config().profiles.get(asked["profile"])
+        profile = self._routes().config.profiles.get(asked["profile"])
         healing = self._services.healing
         lessons = healing.lessons(profile) if profile else ()
         found = next((one for one in lessons if _id_of(one) == asked["id"]), None)
@@ -146,7 +164,7 @@ class Views:
         if not captures.exists:
             raise Refused(409, "this server has no place for captures")
         captures.for_this_run = asked["on"]
-        return {"captures": captures.are_wanted(self._config().serve.capture)}
+        return {"captures": captures.are_wanted(self._routes().config.serve.capture)}
 
 
 def _line(line: Line) -> dict[str, Any]:

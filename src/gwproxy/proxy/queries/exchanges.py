@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -42,6 +42,7 @@ _READS_WITHIN_S: Final = 10.0
 """Who has not read for that long is dropped: the bytes would pile up here."""
 
 InForce = Callable[[], Routes]
+Send = Callable[[bytes], Awaitable[None]]
 
 
 async def answer(
@@ -114,32 +115,48 @@ def as_it_is(services: Services, routes: Routes, record: Record) -> dict[str, An
 async def follow(
     services: Services, in_force: InForce, request: web.BaseRequest, record: Record
 ) -> web.StreamResponse:
-    """A stream of events until the client goes, is too slow, or the gateway stops."""
-    head = answers.head(Dialect(record.client_dialect), record.request_id, _EVENT_STREAM)
-    response = web.StreamResponse(headers={**head, "cache-control": "no-store"})
+    """A stream of events for who has the local token."""
+    head = answers.head(Dialect(record.client_dialect), record.request_id)
     record.status = 200
+    return await stream(services, in_force, request, {**head, "cache-control": "no-store"})
+
+
+async def stream(
+    services: Services,
+    in_force: InForce,
+    request: web.BaseRequest,
+    head: Mapping[str, str],
+    shown: Callable[[bytes], bytes] = bytes,
+) -> web.StreamResponse:
+    """A stream of events until the client goes, is too slow, or the gateway stops. `shown` is what
+    of an event may be seen; it raises Dropped where none is to be any more."""
+    response = web.StreamResponse(headers={**head, "content-type": _EVENT_STREAM})
+
+    async def send(data: bytes) -> None:
+        if data:
+            async with asyncio.timeout(_READS_WITHIN_S):
+                await response.write(shown(data))
+
     with services.feed.watch() as watcher:
         await response.prepare(request)
         try:
-            await _tell(services, in_force, watcher, response)
+            await _tell(services, in_force, watcher, send)
         except (Dropped, TimeoutError):
             await _last_word(response)
     return response
 
 
-async def _tell(
-    services: Services, in_force: InForce, watcher: Watcher, response: web.StreamResponse
-) -> None:
+async def _tell(services: Services, in_force: InForce, watcher: Watcher, send: Send) -> None:
     def told(records: Iterable[Record]) -> bytes:
         routes = in_force()
         return b"".join(_event("exchange", as_it_is(services, routes, one)) for one in records)
 
-    await _send(response, told(services.feed.running()))
+    await send(told(services.feed.running()))
     tells_state, has_ended = True, False
     quiet_s = 0.0
     while True:
         if tells_state:
-            await _send(response, _event("state", await state(services)))
+            await send(_event("state", await state(services)))
         # What has just ended is on disk at the next look.
         tells_state = has_ended
         patience_s = _TICK_S if has_ended or services.feed.running() else _SIGN_OF_LIFE_S
@@ -148,8 +165,8 @@ async def _tell(
         quiet_s = 0.0 if changed else quiet_s + patience_s
         if quiet_s >= _SIGN_OF_LIFE_S:
             quiet_s = 0.0
-            await _send(response, b":\n\n")
-        await _send(response, told(changed))
+            await send(b":\n\n")
+        await send(told(changed))
 
 
 async def state(services: Services) -> dict[str, Any]:
@@ -179,12 +196,6 @@ def _cost(line: Line) -> bool:
 
 def _event(name: str, told: dict[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), jsonio.dumps(told))
-
-
-async def _send(response: web.StreamResponse, data: bytes) -> None:
-    if data:
-        async with asyncio.timeout(_READS_WITHIN_S):
-            await response.write(data)
 
 
 async def _last_word(response: web.StreamResponse) -> None:

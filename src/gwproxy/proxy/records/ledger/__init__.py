@@ -29,8 +29,8 @@ from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
 from gwproxy.proxy.records.storage import Trouble
 
 __all__ = [
-    "Choice",
     "GROUPINGS",
+    "Choice",
     "Database",
     "Entry",
     "Grouping",
