@@ -71,6 +71,7 @@ _gwproxy() {
             /setup) path=/setup ;;
             /test) path=/test ;;
             /status) path=/status ;;
+            /ui) path=/ui ;;
             /doctor) path=/doctor ;;
             /models) path=/models ;;
             /usage) path=/usage ;;
@@ -137,6 +138,7 @@ _gwproxy() {
         /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --csv --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --csv --json --quiet --help"; return ;;
         /status:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
+        /ui:-*) _gwproxy_words "--no-browser --link --json --quiet --help"; return ;;
         /doctor:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
         /models:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
         /usage:-*) _gwproxy_words "--since --by --profile --csv --json --quiet --help"; return ;;
@@ -147,7 +149,7 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "init demo serve stop service run profile config import token setup test status doctor models usage translate replay purge explain completion" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile config import token setup test status ui doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status logs" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;

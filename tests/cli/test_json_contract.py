@@ -16,6 +16,9 @@ import pytest
 from gwproxy import paths
 from gwproxy.cli.app import COMMANDS, available_commands, load_command
 from gwproxy.cli.output import ENVELOPE_VERSION
+from gwproxy.profiles import store
+from gwproxy.proxy.serving import Options
+from support.background import Background
 from support.cli import InProcess, Ran
 
 READING: dict[str, tuple[str, ...]] = {
@@ -45,9 +48,11 @@ READING: dict[str, tuple[str, ...]] = {
     "test": ("test", "demo", "--free"),
     "token": ("token",),
     "translate": ("translate", "--to", "chat"),
+    "ui": ("ui", "--link"),
     "usage": ("usage",),
 }
 
+<<<<<<< HEAD
 WITHOUT_JSON = {"completion", "config edit", "init", "run", "serve"}
 """They print a script, are talks, or show what a child prints; `serve --json-logs` is another
 thing."""
@@ -78,6 +83,13 @@ NO_SHEET = {
 }
 """They do something, or have one value; of `translate` the request is the value, and a log has
 lines and no columns."""
+=======
+OF_A_RUNNING_GATEWAY = {"ui"}
+"""They have nothing to tell where none runs."""
+
+WITHOUT_JSON = {"completion", "init", "logs", "run", "serve"}
+"""They print a script, a log, or what a child prints; `serve --json-logs` is another thing."""
+>>>>>>> ba9a9ff (Keep the time of each piece of a captured answer, and hold the inspector's promises in tests)
 
 REQUEST = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'
 
@@ -122,9 +134,11 @@ def available(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", READING)
-def test_success(command: InProcess, name: str) -> None:
+def test_success(command: InProcess, background: Background, name: str) -> None:
     if not available(name):
         pytest.skip(f"{name} is not there")
+    if name in OF_A_RUNNING_GATEWAY:
+        background.gateway(Options(port=store.load().serve.port))
     ran = command(*READING[name], "--json", stdin=REQUEST)
     found = envelope(ran)
     assert (found["status"], found["error"]) == ("ok", None)

@@ -175,7 +175,7 @@ async def send(gateway: TestGateway, head: bytes, body: bytes) -> bytes:
 
 
 def keep(kept: Captures, number: int, body: bytes = b"{}") -> None:
-    tape = Tape("/v1/messages", {}, {}, body)
+    tape = Tape("/v1/messages", {}, {}, body, float)
     kept.keep(tape, {"request_id": f"req_{number:04}"}, ())
 
 
@@ -211,13 +211,29 @@ def test_what_nobody_has_looked_at_for_a_month_goes_at_the_start(tmp_path: Path)
 
 def test_one_that_is_too_large_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captures, "LARGEST_BYTES", 10)
-    tape = Tape("/v1/messages", {}, {}, b"12345678")
+    tape = Tape("/v1/messages", {}, {}, b"12345678", float)
     tape.sent("up", "http://up", b"90abc")
     tape.answered(b"more")
     value = json.loads(tape.written({"request_id": "req_1"}, ()))
     assert value["cut"] is True
     assert (value["request"]["body"], value["upstream"][0]["body"]) == ("12345678", "90")
     assert value["answer"] == ""
+
+
+def test_each_piece_of_an_answer_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0101, 0.0104, 0.2, 0.2004, 0.31, 0.4, 0.5])
+    tape = Tape("/v1/messages", {}, {}, b"{}", lambda: next(times))
+    tape.sent("up", "http://up", b"{}")
+    tape.received(b"ab")
+    tape.received(b"c")
+    tape.received(b"defg")
+    tape.answered(b"x")
+    monkeypatch.setattr(captures, "_MOST_TIMES", 2)
+    for _ in range(3):
+        tape.answered(b"yz")
+    value = json.loads(tape.written({"request_id": "req_1"}, ()))
+    assert value["upstream"][0]["times"] == [[10, 3], [200, 4]]
+    assert value["answer_times"] == [[200, 1], [310, 6]], "what comes after the bound is the last's"
 
 
 def test_a_disk_that_takes_nothing_harms_nobody(
@@ -235,7 +251,8 @@ def test_one_that_cannot_be_written_is_told_and_the_next_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = Captures(tmp_path)
-    kept.keep(Tape("/v1/messages", {}, {}, b"{}"), {"request_id": "req_1", "odd": object()}, ())
+    odd = Tape("/v1/messages", {}, {}, b"{}", float)
+    kept.keep(odd, {"request_id": "req_1", "odd": object()}, ())
     keep(kept, 2)
     kept.close()
     assert [one.request_id for one in captures.listed(tmp_path)] == ["req_0002"]

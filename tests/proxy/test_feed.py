@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from gwproxy.proxy import feed
@@ -16,6 +14,7 @@ from gwproxy.proxy.feed import Dropped, Feed
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.worker import Worker
 from support.gateway import KEY, TOKEN, Start, TestGateway, messages
+from support.inspector import events
 from support.scripted import Visit, stream, whole
 
 
@@ -76,16 +75,6 @@ async def test_one_who_keeps_and_fails_harms_no_other(quiet: Feed) -> None:
 
 
 # --- over the wire -------------------------------------------------------------------------------
-
-
-async def events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
-    name = ""
-    async for raw in response.content:
-        line = raw.decode().rstrip("\n")
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
 
 
 async def listed(gateway: TestGateway, query: str = "") -> list[dict[str, Any]]:

@@ -20,7 +20,15 @@ from support.scripted import ScriptedUpstream
 
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
-READ = ("/ui/api/usage", "/ui/api/profiles", "/ui/api/exchanges/req_1/capture", "/ui/api/nowhere")
+READ = (
+    "/ui/api/exchanges",
+    "/ui/api/exchanges/req_1",
+    "/ui/api/exchanges/req_1/capture",
+    "/ui/api/usage",
+    "/ui/api/profiles",
+    "/ui/api/nowhere",
+)
+DATA = (*READ, "/ui/api/events")
 ORDERED = ("/ui/api/lessons/forget", "/ui/api/capture")
 STATIC = tuple(FILES)
 
@@ -107,7 +115,7 @@ async def test_a_new_local_token_lets_every_page_out(
 # --- the secret ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", READ)
+@pytest.mark.parametrize("path", DATA)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -161,7 +169,7 @@ async def test_no_answer_sets_a_cookie_or_lets_another_origin_read(inside: Page)
 # --- from where ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*READ, "/ui/app.js", "/ui/"])
+@pytest.mark.parametrize("path", [*DATA, "/ui/app.js", "/ui/"])
 @pytest.mark.parametrize(
     "origin",
     [
@@ -192,7 +200,7 @@ async def test_its_own_origin_reads(inside: Page) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site", "other"])
-@pytest.mark.parametrize("path", [*READ, "/ui/icon.svg"])
+@pytest.mark.parametrize("path", [*DATA, "/ui/icon.svg"])
 async def test_a_request_of_another_site_without_an_origin_is_refused(
     inside: Page, path: str, site: str
 ) -> None:
@@ -257,7 +265,7 @@ async def test_a_server_that_others_can_reach_has_no_page_at_all(
         options={"host": host, "allow_remote": True},
     )
     page = Page(gateway)
-    for path in (*STATIC, *READ, "/ui", "/ui/api/enter", "/ui/nowhere"):
+    for path in (*STATIC, *DATA, "/ui", "/ui/api/enter", "/ui/nowhere"):
         for method in ("GET", "POST"):
             answer = await page.ask(method, path, {"x-gwproxy-page": "x"}, b"{}")
             assert (answer.status, [*answer.json]) == (404, ["error"])

@@ -14,6 +14,7 @@ from gwproxy import __version__
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.store import ServeSettings
+from gwproxy.proxy.records.ledger import GROUPINGS
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat
 from support.inspector import Page
 from support.scripted import ScriptedUpstream, StartScripted, Visit
@@ -226,6 +227,9 @@ async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
     assert one["url"] == f"{upstream.url}/v1/chat/completions"
     assert json.loads(one["body"])["model"] == "up-model"
     assert json.loads(one["answer"])["model"] == "m"
+    ((came_ms, size),), ((went_ms, sent),) = one["times"], told["out_times"]
+    assert 0 <= came_ms <= went_ms
+    assert (size, sent) == (len(one["answer"]), len(told["out"]))
     assert json.loads(told["out"])["choices"][0]["message"]["content"] == "hello"
 
     assert (await page.post("/ui/api/capture", {"on": False})).json == {"captures": False}
@@ -271,6 +275,32 @@ async def test_only_an_id_leads_to_a_capture(
     assert (await page.get(f"/ui/api/exchanges/{request_id}/capture")).status == 404
 
 
+# --- exchanges -----------------------------------------------------------------------------------
+
+
+async def test_exchanges_are_those_of_the_route_for_the_local_token(
+    start_gateway: StartGateway, start_scripted: StartScripted
+) -> None:
+    async def script(visit: Visit) -> None:
+        await (refuses_with_the_key if b"no" in visit.body else answers)(visit)
+
+    upstream = await start_scripted(script)
+    gateway = await start_gateway({"up": {"openai_url": upstream.url, "model": "m"}})
+    page = await let_in(gateway)
+    ids = [await asked(gateway, text) for text in ("yes", "no", "yes")]
+    for query in ("", "?limit=2", "?errors=1", "?profile=nobody", "?since_ms=1"):
+        async with gateway.get(f"/v1/exchanges{query}") as response:
+            assert (await page.get(f"/ui/api/exchanges{query}")).json == await response.json()
+    found = (await page.get("/ui/api/exchanges")).json["exchanges"]
+    assert [one["request_id"] for one in found] == ids[::-1]
+    (failed,) = (await page.get("/ui/api/exchanges?errors=1")).json["exchanges"]
+    assert failed["request_id"] == ids[1]
+    assert (await page.get(f"/ui/api/exchanges/{ids[1]}")).json == {"exchange": failed}
+    for path, status in (("/req_none", 404), (f"/{ids[0]}/x", 404), ("?limit=x", 400)):
+        answer = await page.get(f"/ui/api/exchanges{path}")
+        assert (answer.status, [*answer.json]) == (status, ["error"])
+
+
 # --- secrets -------------------------------------------------------------------------------------
 
 
@@ -289,7 +319,12 @@ async def test_no_key_and_no_token_reaches_the_page(
     escaped = KEY.replace("-", "\\u002d")
     request_id = await asked(gateway, f"{KEY} {TOKEN} {escaped}", user=f"Bearer {KEY}")
     capture = f"/ui/api/exchanges/{request_id}/capture"
-    for path in ("/ui/api/profiles", "/ui/api/usage?by=model", "/ui/api/usage?by=client", capture):
+    odd = {"user-agent": f"tool-{TOKEN}", "x-session-id": KEY}
+    async with gateway.post("/v1/messages", {"model": f"up/{KEY}"}, headers=odd) as response:
+        assert response.status == 400
+    usage = tuple(f"/ui/api/usage?by={group}" for group in GROUPINGS)
+    one = f"/ui/api/exchanges/{request_id}"
+    for path in ("/ui/api/profiles", "/ui/api/exchanges", one, *usage, capture):
         answer = await page.get(path)
         assert answer.status == 200
     assert "[masked]" in page.seen[-1].body.decode()

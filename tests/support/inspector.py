@@ -8,14 +8,27 @@ answer = await page.get("/ui/api/profiles")
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import aiohttp
 
 from support.gateway import TestGateway
 from support.raw import RawAnswer, connected
 
 SAME_ORIGIN: Final = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+
+
+async def events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
+    """The name and the data of each event, until the stream ends."""
+    name = ""
+    async for raw in response.content:
+        line = raw.decode().rstrip("\n")
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
 
 
 @dataclass
@@ -74,6 +87,11 @@ class Page:
             answer = await client.answer(bodiless=method == "HEAD")
         self.seen.append(answer)
         return answer
+
+    def follow(self, **headers: str) -> aiohttp.client._RequestContextManager:
+        """The event stream, as the page's own script asks for it."""
+        head = {**SAME_ORIGIN, **self._mine(), **headers}
+        return self.gateway.session.get(f"{self.origin}/ui/api/events", headers=head)
 
     def _mine(self) -> dict[str, str]:
         return {"x-gwproxy-page": self.secret}

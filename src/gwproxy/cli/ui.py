@@ -137,7 +137,7 @@ def _say_how_from_elsewhere(output: Output, url: str, *, here: bool) -> None:
     """How another machine gets here. The gateway is asked by the name that it knows itself by, so
     the port there has to be the same."""
     address = urlsplit(url)
-    forward = f"{address.port}:{address.hostname}:{address.port}"
+    forward = f"{address.port}:{address.netloc}"
     output.talk(f"from another machine, first there: ssh -L {forward} {_this_machine(os.environ)}")
     if here:
         output.next("gwproxy ui --link")

@@ -7,6 +7,7 @@ profile before did not begin to work: nothing reached it, or it answered a compl
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Final
 
@@ -49,7 +50,8 @@ async def exchange(
         body = await inbound.read_body(request, most_bytes, services.limits)
     if services.captures.are_wanted(routes.config.serve.capture):
         query = headers.forwarded_query(request.query.items(), client, faithful=True)
-        record.tape = Tape(record.path, query, request.headers, body)
+        clock = asyncio.get_running_loop().time
+        record.tape = Tape(record.path, query, request.headers, body, lambda: clock() - started)
     try:
         asked = request_head(body)
     except Rejected as error:

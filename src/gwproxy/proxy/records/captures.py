@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +41,9 @@ LARGEST_BYTES: Final = 16 * 1024 * 1024
 _MOST_WAITING: Final = 8
 """Exchanges that wait for the disk, each of them whole in memory."""
 
+_MOST_TIMES: Final = 20_000
+"""Pieces of one answer whose times are kept; whatever comes after belongs to the last of them."""
+
 _VERSION: Final = 1
 
 # What changes how a request is answered. Never a credential, never a cookie.
@@ -59,6 +62,26 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 @dataclass(slots=True)
+class _Copy:
+    """Bytes as they came; `times` are, for each piece, milliseconds since the exchange began and
+    how many bytes it had. What comes within one millisecond is one piece."""
+
+    data: bytearray = field(default_factory=bytearray)
+    times: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, piece: bytes, now_s: float) -> None:
+        if not piece:
+            return
+        self.data += piece
+        now_ms = round(now_s * 1000)
+        last_ms, size = self.times[-1] if self.times else (-1, 0)
+        if now_ms == last_ms or len(self.times) >= _MOST_TIMES:
+            self.times[-1] = (last_ms, size + len(piece))
+        else:
+            self.times.append((now_ms, len(piece)))
+
+
+@dataclass(slots=True)
 class _Try:
     """One request upstream; `status` is 0 where no answer came."""
 
@@ -66,22 +89,29 @@ class _Try:
     url: str
     body: bytes
     status: int = 0
-    answer: bytearray = field(default_factory=bytearray)
+    answer: _Copy = field(default_factory=_Copy)
 
 
 class Tape:
-    """Copies of what passes in one exchange. `cut` when it was too large to be held whole."""
+    """Copies of what passes in one exchange. `cut` when it was too large to be held whole;
+    `elapsed` gives seconds since the exchange began."""
 
     def __init__(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+        self,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        elapsed: Callable[[], float],
     ) -> None:
+        self._elapsed = elapsed
         self._left_bytes = LARGEST_BYTES
         self.cut = False
         self._path = f"{path}?{urlencode(query)}" if query else path
         self._headers = {name: headers[name] for name in _HEADERS if name in headers}
         self._body = self._piece(body)
         self._tries: list[_Try] = []
-        self._answer = bytearray()
+        self._answer = _Copy()
 
     def sent(self, profile: str, url: str, body: bytes) -> None:
         """A request goes upstream."""
@@ -92,11 +122,11 @@ class Tape:
 
     def received(self, chunk: bytes) -> None:
         """A part of the upstream's answer to the last request."""
-        self._tries[-1].answer += self._piece(chunk)
+        self._tries[-1].answer.add(self._piece(chunk), self._elapsed())
 
     def answered(self, chunk: bytes) -> None:
         """A part of the client's answer."""
-        self._answer += self._piece(chunk)
+        self._answer.add(self._piece(chunk), self._elapsed())
 
     def _piece(self, data: bytes) -> bytes:
         held = data[: self._left_bytes]
@@ -128,11 +158,13 @@ class Tape:
                     "url": one.url,
                     "body": text(one.body),
                     "status": one.status or None,
-                    "answer": text(one.answer),
+                    "answer": text(one.answer.data),
+                    "times": one.answer.times,
                 }
                 for one in self._tries
             ],
-            "answer": text(self._answer),
+            "answer": text(self._answer.data),
+            "answer_times": self._answer.times,
         }
         return jsonio.dumps(value)
 
