@@ -52,7 +52,9 @@ READING: dict[str, tuple[str, ...]] = {
     "usage": ("usage",),
 }
 
-<<<<<<< HEAD
+OF_A_RUNNING_GATEWAY = {"ui"}
+"""They have nothing to tell where none runs."""
+
 WITHOUT_JSON = {"completion", "config edit", "init", "run", "serve"}
 """They print a script, are talks, or show what a child prints; `serve --json-logs` is another
 thing."""
@@ -77,19 +79,12 @@ SHEETS = {
 
 NO_SHEET = {
     *("demo", "logs", "service install", "service logs", "service status", "service uninstall"),
-    *("config path", "stop", "token", "translate"),
+    *("config path", "stop", "token", "translate", "ui"),
     *("profile add", "profile forget", "profile key", "profile remove", "profile rename"),
     *("profile set", "profile use"),
 }
 """They do something, or have one value; of `translate` the request is the value, and a log has
 lines and no columns."""
-=======
-OF_A_RUNNING_GATEWAY = {"ui"}
-"""They have nothing to tell where none runs."""
-
-WITHOUT_JSON = {"completion", "init", "logs", "run", "serve"}
-"""They print a script, a log, or what a child prints; `serve --json-logs` is another thing."""
->>>>>>> ba9a9ff (Keep the time of each piece of a captured answer, and hold the inspector's promises in tests)
 
 REQUEST = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'
 
