@@ -1,4 +1,4 @@
-"""The inspector: the page of the running gateway, and what it reads (product.md §9).
+"""The inspector: the page of the running gateway, and what it reads.
 
 A page of a browser is let in where every other one is refused, so this room has a door of its own:
 
