@@ -79,7 +79,7 @@ SHEETS = {
 
 NO_SHEET = {
     *("demo", "logs", "service install", "service logs", "service status", "service uninstall"),
-    *("config path", "stop", "token", "translate", "ui"),
+    *("config path", "import", "stop", "token", "translate", "ui"),
     *("profile add", "profile forget", "profile key", "profile remove", "profile rename"),
     *("profile set", "profile use"),
 }
