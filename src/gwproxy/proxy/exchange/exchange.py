@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -41,8 +42,12 @@ _NO_TIME: Final = frozenset({429, 503, 529})
 _DENIALS: Final = frozenset({401, 402, 403})
 
 
-class PassedOver(Exception):
-    """The profile did not begin to work on the request: another one may have it."""
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """The profile did not begin to work on the request, and `why`: another one may have it. The
+    client has no byte."""
+
+    why: str
 
 
 class Exchange:
@@ -72,9 +77,11 @@ class Exchange:
         self._answer: Answer | None = None
         self._question: Question
 
-    async def run(self, route: Route, asked: RequestHead, body: bytes) -> web.StreamResponse:
+    async def run(
+        self, route: Route, asked: RequestHead, body: bytes
+    ) -> web.StreamResponse | PassedOver:
         """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
-        asked at all; PassedOver; ConnectionError and CancelledError when the client has gone."""
+        asked at all; ConnectionError and CancelledError when the client has gone."""
         question = Question(self._services, self._request, self._client, self._record, route, asked)
         try:
             await question.put(self._routes, body)
@@ -83,9 +90,6 @@ class Exchange:
         self._question = question
         try:
             return await self._answered()
-        except Failed as failed:
-            self._pass_over()
-            return self._refuse(question.bridge.render(failed.failure))
         finally:
             if self._answer is not None:
                 self._answer.close()
@@ -93,15 +97,30 @@ class Exchange:
                 self._place.leave()
             question.settle()
 
-    async def _answered(self) -> web.StreamResponse:
-        bridge, call = self._question.bridge, self._question.call
-        if self._record.streamed:
-            return await self._stream(bridge, call)
-        return await self._whole(bridge, call)
+    async def _answered(self) -> web.StreamResponse | PassedOver:
+        """Ask, and ask again for as long as a refusal says how the question should have been put;
+        the question bounds how often."""
+        answer = self._stream if self._record.streamed else self._whole
+        while True:
+            try:
+                answered = await answer(self._question.bridge, self._question.call)
+                if not isinstance(answered, ErrorAnswer):
+                    return answered
+                if not self._is_for_others and await self._is_put_anew(answered):
+                    continue
+            except Failed as failed:
+                answered = self._question.bridge.render(failed.failure)
+            return PassedOver(self._not_begun) if self._is_for_others else self._refuse(answered)
+
+    @property
+    def _is_for_others(self) -> bool:
+        """Whether another profile may have the request, since this one did not begin with it."""
+        return self._elsewhere and bool(self._not_begun)
 
     # --- towards the client: a stream ----------------------------------------------------------
 
-    async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+    async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse | ErrorAnswer:
+        """The stream, sent; or an error of which the client has no byte."""
         stream = bridge.stream()
         tape = self._record.tape
         copy = None if tape is None else tape.answered
@@ -114,7 +133,7 @@ class Exchange:
             if outlet.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
-                return await self._ask_again_or_refuse(error or bridge.render(failure))
+                return error or bridge.render(failure)
             if error is not None:
                 self._record.fail(error.failure)
                 await outlet.finish(await self._heard_last(stream.fail(error.failure)))
@@ -196,10 +215,11 @@ class Exchange:
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
-    async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse:
+    async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse | ErrorAnswer:
+        """The answer, or an error instead. Raises Failed."""
         answer, refusal = await self._asked(bridge, call)
         if refusal is not None:
-            return await self._ask_again_or_refuse(refusal)
+            return refusal
         begun, is_stream = await self._begin(answer, call.streams)
         limit = self._services.limits.whole_answer_bytes
         result: bytes | Failure
@@ -210,10 +230,7 @@ class Exchange:
             result = await off_the_loop(lambda: bridge.reply(body), body, self._services.limits)
         if isinstance(result, Failure):
             await self._question.taught_by(result)
-            if await self._question.shortened(result):  # an overflow that was told with a 200
-                answer.close()
-                return await self._answered()
-            return self._refuse(bridge.render(result))
+            return bridge.render(result)
         if (turn := self._question.turn) is not None:
             result = await turn.answered(result)
             await self._question.told()
@@ -322,26 +339,18 @@ class Exchange:
             standing.refused(profile, failure.retry_after_s)
             self._not_begun = f"answered {status}"
 
-    def _pass_over(self) -> None:
-        """Raises PassedOver where another profile may have the request. The client has no byte."""
-        if self._elsewhere and self._not_begun:
-            raise PassedOver(self._not_begun)
-
-    async def _ask_again_or_refuse(self, error: ErrorAnswer) -> web.StreamResponse:
-        self._pass_over()
-        answer = self._answer
-        if answer is None or not await self._mended(error, answer):
-            return self._refuse(error)
-        answer.close()
-        return await self._answered()
-
-    async def _mended(self, error: ErrorAnswer, answer: Answer) -> bool:
-        """Whether the question was put anew. A mistake in that must not hide the refusal."""
-        question = self._question
+    async def _is_put_anew(self, error: ErrorAnswer) -> bool:
+        """Whether the question is another one now. A mistake in that must not hide the refusal."""
+        question, answer = self._question, self._answer
+        if answer is None:
+            return False
         try:
             if question.healed is not None:
                 await self._services.healing.judge(question.healed, error.failure)
-            return await question.shortened(error.failure) or await question.mend(error, answer)
+            if await question.shortened(error.failure) or await question.mend(error, answer):
+                answer.close()
+                return True
+            return False
         except (Failed, ConnectionError):
             raise
         except Exception:  # noqa: BLE001 -- whatever it is, the refusal was read before

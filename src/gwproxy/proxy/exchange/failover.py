@@ -66,12 +66,12 @@ async def exchange(
     while True:
         way = ways.pop(0)
         attempt = Exchange(services, routes, request, client, record, started, elsewhere=bool(ways))
-        try:
-            return await attempt.run(way, asked, body)
-        except PassedOver as over:
-            passed.append(f"{way.profile.name} {over}")
-            record.remarks = [f"passed over: {', '.join(passed)}"]
-            LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
+        answered = await attempt.run(way, asked, body)
+        if not isinstance(answered, PassedOver):
+            return answered
+        passed.append(f"{way.profile.name} {answered.why}")
+        record.remarks = [f"passed over: {', '.join(passed)}"]
+        LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
 
 
 def _open(standing: Standing, route: Route, fallbacks: list[Route]) -> list[Route]:
