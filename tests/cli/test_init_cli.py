@@ -30,6 +30,8 @@ def test_by_flags_and_again(
     assert ran.code == 0, ran
     assert ran.stderr.splitlines()[-1] == "next: gwproxy run -- claude"
     assert ran.stderr.count("next: ") == 1  # the steps in between are this command's own
+    assert "no gateway answers" in ran.stdout
+    assert "gwproxy serve" not in ran.stdout + ran.stderr  # which is asked in a moment
     assert not (tmp_path / ".claude").exists()
     assert provider.billed == 0
 
@@ -171,3 +173,15 @@ def test_without_a_terminal_what_is_missing_is_named(command: InProcess) -> None
     ran = command("init")
     assert (ran.code, "--preset" in ran.stderr) == (2, True)
     assert command("init", "--start", "never").code == 2
+
+
+def test_who_the_provider_is_comes_before_its_key(
+    background: Background, gwproxy_home: Path, port: int
+) -> None:
+    url = background.provider(DEMO).openai_url
+    ran = gwproxy_on_terminal("init", answers=["custom", "", url, "demo-1", "\x03"])
+    assert ran.code == 130
+    before, _, after = ran.stderr.partition("there is no keyring here")
+    assert "Anthropic base URL" in before
+    assert before.endswith(f"OpenAI base URL (empty if there is none): {url}\nModel: demo-1\n")
+    assert "  1  env " in after

@@ -25,6 +25,7 @@ from gwproxy.cli.options import (
     YesFlag,
 )
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.profile_questions import ask_missing
 from gwproxy.errors import EXIT_CREDENTIAL, UsageError
 from gwproxy.profiles.presets import PRESETS
 
@@ -88,6 +89,9 @@ def init(
     has_url = bool(anthropic_url or openai_url)
     name, preset = _what_is_there(output, name, preset, has_url=has_url)
     if preset is not None:
+        record = {"anthropic_url": anthropic_url, "openai_url": openai_url, "model": model}
+        if preset in PRESETS:
+            ask_missing(output, PRESETS[preset], record)
         keys: KeyFlags = {"env": key_env, "command": key_command, "file": key_file}
         if not (any(keys.values()) or key_stdin or no_key) and _needs_key(preset):
             keys = ask_way(output, name)
@@ -95,9 +99,9 @@ def init(
             context,
             name,
             preset=preset,
-            anthropic_url=anthropic_url,
-            openai_url=openai_url,
-            model=model,
+            anthropic_url=record["anthropic_url"],
+            openai_url=record["openai_url"],
+            model=record["model"],
             key_stdin=key_stdin,
             key_env=keys.get("env"),
             key_command=keys.get("command"),

@@ -81,7 +81,8 @@ class Output:
         self.quiet = quiet
         self.debug = debug
         self.hints = True
-        """Whether `next` says anything: a command that runs others says what is next itself."""
+        """Whether `next`, and what is only to be known, say what to do: a command that runs others
+        says so itself."""
         self._environ = os.environ if environ is None else environ
 
     # -- data -------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ class Output:
         """What was looked at, how it is (one of LEVELS), and what to do about it."""
         shown = self._wrapped(f"{level:<{_LEVEL_WIDTH}}{text}", _LEVEL_WIDTH)
         self.document(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
-        for hint in hints:
+        for hint in hints if self.hints or level == "failed" else ():
             # Not wrapped: it is to be copied.
             way = self._paint(f"→ {harmless(hint.strip())}", _CYAN, sys.stdout)
             self.document(" " * _LEVEL_WIDTH + way)
