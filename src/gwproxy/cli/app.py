@@ -32,7 +32,7 @@ import typer
 from typer.main import get_group
 
 from gwproxy import __version__
-from gwproxy.cli import streams
+from gwproxy.cli import light, streams
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.voice import Group, fit_narrow_terminals, said
 from gwproxy.errors import EXIT_FAILED, EXIT_INTERRUPTED, GwproxyError
@@ -233,6 +233,7 @@ def _made_plain(command: Any) -> None:
     command.context_settings.setdefault("default_map", {})["help"] = False
     fit_narrow_terminals(command)
     for parameter in command.params:
+        light.spare(parameter)
         if parameter.param_type_name == "argument":
             # `PROFILE <list[str]>` in --help is said to programmers only.
             parameter.display_type_rich = _no_type

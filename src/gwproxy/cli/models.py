@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,8 +38,11 @@ def models(
     output = output_of(context)
     config = store.load()
     profile = config.profile(name)
-    offered = asyncio.run(_ask(config, profile))
-    names = offered or list(dict.fromkeys((profile.model, *profile.models)))
+    if profile.is_built_in:
+        offered = [profile.model, *profile.models]
+    else:
+        offered = asyncio.run(_ask(config, profile))
+    names = list(dict.fromkeys(offered or (profile.model, *profile.models)))
     listed = [{"id": model, "default": model == profile.model} for model in names]
     source = "provider" if offered else "profile"
     data = {"profile": profile.name, "source": source, "models": listed}
@@ -54,8 +55,11 @@ def models(
 
 async def _ask(config: Config, profile: Profile) -> list[str]:
     """The provider's list; empty where it has none. Raises CredentialError and UpstreamError."""
-    from gwproxy.cli.built_in import with_address
     from gwproxy.profiles import credentials
+
+    found = await asyncio.to_thread(credentials.resolve_for_use, profile)
+    key = found.secret.reveal() if found.secret is not None else None
+    # Imported late: where there is no key there is nothing to ask.
     from gwproxy.proxy.failures import Failed
     from gwproxy.proxy.limits import Limits
     from gwproxy.proxy.probe.asking import ask_free, listing_way, model_names, ways_of
@@ -63,15 +67,10 @@ async def _ask(config: Config, profile: Profile) -> list[str]:
     from gwproxy.proxy.routing.route import Routes
     from gwproxy.proxy.upstream.client import Upstream
 
-    found = await asyncio.to_thread(credentials.resolve_for_use, profile)
-    key = found.secret.reveal() if found.secret is not None else None
     upstream = Upstream(Limits())
     try:
-        async with with_address(profile) as reachable:
-            known = MappingProxyType({**config.profiles, profile.name: reachable})
-            routes = Routes(replace(config, profiles=known))
-            way = listing_way(ways_of(routes, reachable, key, found.source))
-            body = await ask_free(upstream, way, "models")
+        way = listing_way(ways_of(Routes(config), profile, key, found.source))
+        body = await ask_free(upstream, way, "models")
     except Failed as failed:
         failure = failed.failure
         raise UpstreamError(

@@ -15,7 +15,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gwproxy import paths
-from gwproxy.cli.codex_prompt import prompt_of
 from gwproxy.cli.hints import chosen_profile
 from gwproxy.cli.running import configured_url, settings_in_use
 from gwproxy.clients import claude_code, codex, files, vscode, web_proxy
@@ -218,6 +217,8 @@ def with_prompt(endpoint: Endpoint, client: Client | None) -> Endpoint:
     """`endpoint` with what Codex tells its model, for Codex and a model that it does not know."""
     if client is not CLIENTS[codex.NAME]:
         return endpoint
+    from gwproxy.cli.codex_prompt import prompt_of  # with a web server, for that question alone
+
     return replace(endpoint, tool_prompt=prompt_of(codex.PROGRAM, endpoint.profile.model))
 
 

@@ -10,15 +10,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from gwproxy.plain import harmless, json_text, one_line
 from gwproxy.profiles.redaction import redact
-from gwproxy.proxy.records.captures import Tape
-from gwproxy.proxy.routing.route import Route
 from gwproxy.translate.hub import Failure, Usage
 from gwproxy.translate.loss_words import gist
 from gwproxy.translate.wire import jsonio
+
+if TYPE_CHECKING:  # else whoever says one line would load all of what an exchange needs
+    from gwproxy.proxy.records.captures import Tape
+    from gwproxy.proxy.routing.route import Route
 
 LOGGER: Final = logging.getLogger("gwproxy")
 
