@@ -148,3 +148,61 @@ def test_the_caller_without_a_dialect_is_known_by_its_headers() -> None:
     assert guard.looks_anthropic(CIMultiDict({"Anthropic-Version": "2023-06-01"}))
     assert guard.looks_anthropic(CIMultiDict({"X-Api-Key": "k"}))
     assert not guard.looks_anthropic(CIMultiDict({"Authorization": "Bearer k"}))
+
+
+# --- the inspector's page ------------------------------------------------------------------------
+
+PAGE = guard.page_hosts("[::1]", 4979)
+
+
+def test_the_page_is_at_loopback_with_the_port_as_a_browser_writes_it() -> None:
+    assert {"localhost:4979", "127.0.0.1:4979", "[::1]:4979"} == PAGE
+    assert guard.page_hosts("127.0.0.2", 80) == {"localhost", "127.0.0.1", "[::1]", "127.0.0.2"}
+
+
+@pytest.mark.parametrize("host", sorted(PAGE))
+def test_the_page_may_say_its_own_origin_and_no_other(host: str) -> None:
+    def welcome(**headers: str) -> bool:
+        said = CIMultiDict({"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}})
+        return guard.unwelcome_at_the_page(said, PAGE, opens=False) is None
+
+    assert welcome()
+    assert welcome(Origin=f"http://{host}")
+    assert welcome(Origin=f"http://{host}", Sec_Fetch_Site="same-origin")
+    for other in {*PAGE} - {host}:
+        assert not welcome(Origin=f"http://{other}")
+    for odd in (f"https://{host}", f"http://{host}/", "null", "", "http://localhost"):
+        assert not welcome(Origin=odd)
+    # A browser that says both says what it means by the stricter one.
+    assert not welcome(Origin=f"http://{host}", Sec_Fetch_Site="cross-site")
+
+
+def test_two_origins_are_none() -> None:
+    host = "localhost:4979"
+    twice = CIMultiDict([("Host", host), *[("Origin", f"http://{host}")] * 2])
+    assert guard.unwelcome_at_the_page(twice, PAGE, opens=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "opens", "welcome"),
+    [
+        ("navigate", "document", True, True),
+        ("navigate", "document", False, False),
+        ("navigate", "iframe", True, False),
+        ("no-cors", "script", True, False),
+        ("cors", "empty", True, False),
+        ("", "", True, False),
+    ],
+)
+def test_a_link_from_elsewhere_leads_to_the_document_alone(
+    mode: str, kind: str, opens: bool, welcome: bool
+) -> None:
+    headers = CIMultiDict(
+        {
+            "Host": "localhost:4979",
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": mode,
+            "Sec-Fetch-Dest": kind,
+        }
+    )
+    assert (guard.unwelcome_at_the_page(headers, PAGE, opens=opens) is None) is welcome

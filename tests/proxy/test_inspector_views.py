@@ -200,8 +200,12 @@ async def test_nothing_is_changed_by_a_get(gateway: TestGateway) -> None:
 
 
 async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
-    start_gateway: StartGateway, start_scripted: StartScripted, tmp_path: Path
+    start_gateway: StartGateway,
+    start_scripted: StartScripted,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "gwproxy")
     upstream = await start_scripted(answers)
     record = {"anthropic_url": upstream.url, "openai_url": upstream.url, "model": "up-model"}
     gateway = await start_gateway({"up": record}, options={"captures": tmp_path / "kept"})
@@ -216,6 +220,7 @@ async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
     assert await state() == (False, False)
     assert (await page.post("/ui/api/capture", {"on": True})).json == {"captures": True}
     assert await state() == (True, True)
+    assert "capturing is switched on for this run" in caplog.messages
 
     request_id = await asked(gateway, "look at this")
     told = (await page.get(f"/ui/api/exchanges/{request_id}/capture")).json

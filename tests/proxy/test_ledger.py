@@ -9,8 +9,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from gwproxy.proxy.records.ledger import (
     Period,
     Trouble,
     database,
+    days_back,
     latest,
     report,
     writer,
@@ -557,3 +560,18 @@ def test_a_report_of_nothing_and_of_rubbish(path: Path) -> None:
     with pytest.raises(Trouble) as caught:
         report(path, "day", Period())
     assert caught.value.damaged
+
+
+def test_days_are_those_of_the_person_also_when_the_clock_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In Berlin the night of 2026-03-29 had an hour less."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        noon_s = datetime(2026, 3, 30, 12).timestamp()
+        begun = [datetime.fromtimestamp(days_back(days, noon_s)) for days in (1, 2, 3)]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert begun == [datetime(2026, 3, day) for day in (30, 29, 28)]

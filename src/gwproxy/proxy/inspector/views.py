@@ -30,6 +30,7 @@ from gwproxy.profiles.quirks import (
 )
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.inspector.asking import Refused, members_of, number_of, only
+from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.queries import exchanges
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.records.captures import Captured
@@ -156,6 +157,7 @@ class Views:
             await healing.forget(found)
         except GwproxyError as error:
             raise Refused(503, ": ".join(filter(None, (error.what, error.why)))) from error
+        LOGGER.info("%s (%s): %s is forgotten", found.profile, found.model, found.why)
         return {"forgotten": True}
 
     async def _switch(self, request: web.BaseRequest) -> dict[str, Any]:
@@ -164,6 +166,8 @@ class Views:
         if not captures.exists:
             raise Refused(409, "this server has no place for captures")
         captures.for_this_run = asked["on"]
+        # Whoever looks at the log only is to know that words are kept.
+        LOGGER.info("capturing is switched %s for this run", "on" if asked["on"] else "off")
         return {"captures": captures.are_wanted(self._routes().config.serve.capture)}
 
 
