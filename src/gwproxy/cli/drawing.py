@@ -166,16 +166,21 @@ def _draw_columns(table: Table, widths: Sequence[int], console: Console) -> None
 
 
 def _draw_blocks(table: Table, console: Console) -> None:
-    """One row after the other: its first cell, and below it what else there is."""
-    from rich.table import Table as RichTable
+    """One row after the other: its first cell, and below it what else there is. A word that is
+    wider than what is left beside a name stands below it, whole."""
+    from rich.cells import cell_len
     from rich.text import Text
 
+    label_width = max(map(cell_len, table.columns[1:]), default=0) + 2 * _GAP
     for row in table.rows:
-        console.print(Text(row[0], style="bold"), overflow="fold")
-        block = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
-        block.add_column(no_wrap=True, style="dim")
-        block.add_column(overflow="fold")
+        console.print(Text(row[0], style="bold"), soft_wrap=True)
         for name, cell in zip(table.columns[1:], row[1:], strict=True):
-            if cell:
-                block.add_row(Text(f"  {name}"), Text(cell))
-        console.print(block)
+            if not cell:
+                continue
+            label = f"{' ' * _GAP}{name}"
+            indent = label_width
+            if indent + max(map(cell_len, cell.split()), default=0) > console.width:
+                console.print(Text(label, style="dim"), soft_wrap=True)
+                label, indent = "", _GAP
+            words = hanging(" " * indent + cell, indent, console.width)[len(label) :]
+            console.print(Text(label, style="dim") + Text(words), soft_wrap=True)

@@ -57,7 +57,11 @@ LEVELS: Final = {"ok": _GREEN, "note": _YELLOW, "failed": _RED}
 """What a finding can be."""
 
 _PAINT: Final = re.compile(r"\x1b\[[0-9;]*m")
-_COMMAND: Final = re.compile(r"\s*(?:(?:hint|next|then|undo): )?\s*(?:gwproxy |read -rs |\w+=\S+ )")
+_COMMAND: Final = re.compile(
+    # Behind a label, or by itself in a list of ways out: a sentence may begin with our name too.
+    r"(?:\s*(?:hint|next|then|undo|→):? +|\s+)(?:gwproxy |read -rs |\w+=\S+ )"
+)
+"""What stays whole on a narrow terminal, as it is to be copied."""
 
 _LEVEL_WIDTH: Final = max(map(len, LEVELS)) + 2
 
@@ -88,8 +92,8 @@ class Output:
     # -- data -------------------------------------------------------------------------------
 
     def line(self, text: str) -> None:
-        """One line of data on stdout, or several."""
-        self.document(harmless(text))
+        """One line of data on stdout, or several; words are not torn at the edge of a terminal."""
+        self.document(self._within(sys.stdout, harmless(text)))
 
     def document(self, text: str) -> None:
         """A text that is made here, or a file's as it stands there, on stdout."""
@@ -155,9 +159,8 @@ class Output:
         shown = self._wrapped(f"{level:<{_LEVEL_WIDTH}}{text}", _LEVEL_WIDTH)
         self.document(self._paint(level, LEVELS[level], sys.stdout) + shown.removeprefix(level))
         for hint in hints if self.hints or level == "failed" else ():
-            # Not wrapped: it is to be copied.
-            way = self._paint(f"→ {harmless(hint.strip())}", _CYAN, sys.stdout)
-            self.document(" " * _LEVEL_WIDTH + way)
+            way = self._within(sys.stdout, f"{' ' * _LEVEL_WIDTH}→ {harmless(hint.strip())}")
+            self.document(self._paint(way, _CYAN, sys.stdout))
 
     @property
     def for_program(self) -> bool:
