@@ -33,6 +33,7 @@ SHOWN: tuple[tuple[str, ...], ...] = (
     ("doctor",),
     ("explain",),
     ("explain", "drop:top_k"),
+    ("import",),
     ("logs",),
     ("models", "demo"),
     ("profile", "add", "new", "--preset", "demo"),
