@@ -34,6 +34,8 @@ SHOWN: tuple[tuple[str, ...], ...] = (
     ("explain",),
     ("explain", "drop:top_k"),
     ("import",),
+    ("log",),
+    ("log", "nope"),
     ("logs",),
     ("models", "demo"),
     ("profile", "add", "new", "--preset", "demo"),
@@ -61,6 +63,7 @@ SHOWN: tuple[tuple[str, ...], ...] = (
     ("translate", "--to", "chat"),
     ("usage",),
     ("usage", "--by", "model"),
+    ("ui", "--no-browser"),
 )
 
 WRONG: tuple[tuple[str, ...], ...] = (
