@@ -89,3 +89,12 @@ def test_help_of_a_command_shows_its_options(command: InProcess) -> None:
     assert (ran.code, ran.stderr) == (0, "")
     assert "--preset strongwall|kimi-k25|kimi-code|claude-gateway|custom|demo" in ran.stdout
     assert "--key-stdin" in ran.stdout
+
+
+def test_to_see_what_is_set_up_loads_nothing_that_changes_files(gwproxy_home: Path) -> None:
+    """`serve` looks at it before it answers."""
+    code = (
+        "import sys; from gwproxy.cli.hints import tools_set_up; assert tools_set_up() == [];"
+        "sys.exit('gwproxy.clients.change' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], env=environment()).returncode == 0

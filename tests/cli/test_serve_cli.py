@@ -256,6 +256,7 @@ def test_no_core_dumps_and_enough_files(serve: Serve) -> None:
     assert int(soft) >= min(8192, int(hard) if hard.isdigit() else 8192)
 
 
+@pytest.mark.usefixtures("port")
 def test_setup_says_to_start_the_gateway_only_where_none_runs(
     serve: Serve, command: InProcess, tmp_path: Path
 ) -> None:

@@ -49,10 +49,10 @@ def warn_of_window(output: Output, profile: Profile) -> None:
 
 def tools_set_up() -> list[str]:
     """The names of the tools that setup has pointed at the gateway."""
-    from gwproxy.clients.change import claimed_targets
+    from gwproxy.clients import ledger  # and not what changes files: `serve` starts with this
 
     try:
-        return sorted({claim.client for _, claim in claimed_targets()})
+        return sorted({claim.client for claim in ledger.claims().values()})
     except ConfigError:
         return []  # setup itself says what is wrong with the record
 
