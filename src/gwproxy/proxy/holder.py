@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gwproxy.errors import CredentialError, UpstreamError
+from gwproxy.errors import CredentialError, GwproxyError, UpstreamError
 
 OURS: Final = "a gwproxy"
 """How the sentence about one of ours begins."""
@@ -59,7 +59,8 @@ async def health(base_url: str) -> dict[str, Any]:
 
 
 async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> dict[str, Any]:
-    """What a gateway of ours tells whoever has its token. Raises UpstreamError."""
+    """What a gateway of ours tells whoever has its token. Raises UpstreamError where it cannot be
+    understood, CredentialError for another token, GwproxyError where it does not do that."""
     try:
         status, body = await _fetch(f"{base_url}{path}", method, token, _ANSWER_S, _MOST_BYTES)
         value = json.loads(body)
@@ -72,7 +73,7 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
             hint="stop it where it was started, then\ngwproxy serve",
         )
     if (said := _refusal(value)) is not None:
-        raise UpstreamError(f"the gateway at {base_url} refuses", why=said)
+        raise GwproxyError(f"the gateway at {base_url} refuses", why=said)
     if status != HTTPStatus.OK or not isinstance(value, dict):
         raise UpstreamError(
             f"the gateway at {base_url} does not know {path}",
