@@ -1,10 +1,11 @@
 """CPU of the gateway for each request and each event, beside a bare relay in the same run.
 
-    python tests/bench/bench_gateway.py [W1 W2 …] [--requests 200] [--connections 16]
+    python tests/bench/bench_gateway.py [W1 W2 …] [--requests 200] [--connections 16] [--watched]
 
 Not a test: figures depend on the machine, only the ratio to the relay means something, and only
 on a quiet one. Provider, relay and gateway run in processes of their own; the CPU is the process'
-own account of it. `paced` sends an event every 10 ms on each connection, `burst` all at once.
+own account of it. `--paced` sends an event every 10 ms on each connection, else all come at once;
+`--watched` does the same once more while a page of the inspector follows what happens.
 
 W1 Messages stream → Chat stream        W2 Messages stream → Messages stream, relayed
 W3 Messages, 2 MB → Chat, whole         W4 Chat stream → Messages stream
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import json
 import subprocess
 import sys
@@ -285,6 +287,32 @@ async def serve_gateway(provider: str) -> None:
         await stand_by(server.port)
 
 
+async def serve_page(gateway: str) -> None:
+    """No server: a page of the inspector, which reads all that it is told."""
+    connection = http.client.HTTPConnection(gateway)
+
+    def ask(
+        method: str, path: str, head: dict[str, str], body: str = ""
+    ) -> http.client.HTTPResponse:
+        connection.request(method, path, body, head)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise SystemExit(f"{path}: {response.read().decode()}")
+        return response
+
+    code = json.loads(ask("POST", "/v1/ui", {"x-api-key": TOKEN}).read())["code"]
+    entered = ask("POST", "/ui/api/enter", {}, json.dumps({"code": code}))
+    head = {"x-gwproxy-page": json.loads(entered.read())["secret"]}
+    events = ask("GET", "/ui/api/events", head)
+
+    def follow() -> None:
+        while events.read1(65536):
+            pass
+
+    threading.Thread(target=follow, daemon=True).start()
+    await stand_by(0)
+
+
 async def stand_by(port: int) -> None:
     """Say the port, then the CPU time whenever a line comes in; end when stdin does."""
     print(port, flush=True)
@@ -412,7 +440,8 @@ def bench(asked: Any) -> None:
     base = f"http://127.0.0.1:{provider.port}"
     relay = Child("--role", "relay", "--provider", base)
     gateway = Child("--role", "gateway", "--provider", base)
-    print(f"{'':4} {'relay':>9} {'gateway':>9}  ratio   CPU ms/request, then us/event")
+    watched = f" {'watched':>9}" if asked.watched else ""
+    print(f"{'':4} {'relay':>9} {'gateway':>9}{watched}  ratio   CPU ms/request, then us/event")
     for name in asked.workloads or WORKLOADS:
         workload = WORKLOADS[name]
         if asked.paced and not workload.events:
@@ -423,12 +452,22 @@ def bench(asked: Any) -> None:
         small = replace(workload)
         bare, _ = measure(relay, bare_path, small, body, b"", asked)
         ours, wall = measure(gateway, path, small, body, workload.ending, asked)
-        line = f"{name:4} {bare:9.3f} {ours:9.3f}  {ours / bare:5.2f}"
+        seen = f" {_watched(gateway, path, small, body, asked):9.3f}" if asked.watched else ""
+        line = f"{name:4} {bare:9.3f} {ours:9.3f}{seen}  {ours / bare:5.2f}"
         if workload.events:
             line += f"   {bare * 1000 / workload.events:7.1f} {ours * 1000 / workload.events:7.1f}"
         print(f"{line}   ({wall:.2f} ms/request wall)")
     for child in (gateway, relay, provider):
         child.close()
+
+
+def _watched(gateway: Child, path: str, workload: Workload, body: bytes, asked: Any) -> float:
+    """The CPU of the same, with a page open."""
+    page = Child("--role", "page", "--provider", f"127.0.0.1:{gateway.port}")
+    try:
+        return measure(gateway, path, workload, body, workload.ending, asked)[0]
+    finally:
+        page.close()
 
 
 def main() -> None:
@@ -438,7 +477,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--paced", action="store_true")
-    parser.add_argument("--role", choices=["provider", "relay", "gateway"])
+    parser.add_argument("--watched", action="store_true")
+    parser.add_argument("--role", choices=["provider", "relay", "gateway", "page"])
     parser.add_argument("--provider", default="")
     asked = parser.parse_args()
     match asked.role:
@@ -448,6 +488,8 @@ def main() -> None:
             asyncio.run(serve_relay(asked.provider))
         case "gateway":
             asyncio.run(serve_gateway(asked.provider))
+        case "page":
+            asyncio.run(serve_page(asked.provider))
         case _:
             bench(asked)
 
