@@ -224,3 +224,21 @@ def test_quiet_silences_the_difference_before_a_question(
 ) -> None:
     Output(quiet=True).talk_diff(DIFF)
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_stands_behind_a_label_goes_on_below_its_own_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    output = Output(environ={"NO_COLOR": "1"})
+    output.talk("profile    kimi: kimi-k2.5, anthropic, goes to api.kimi.com")
+    output.talk("a-label-of-half-a-line  has its words below it, from the left on")
+    assert screen.getvalue().splitlines() == [
+        "profile    kimi: kimi-k2.5, anthropic,",
+        "           goes to api.kimi.com",
+        "a-label-of-half-a-line  has its words",
+        "below it, from the left on",
+    ]

@@ -39,6 +39,7 @@ from gwproxy.simulator.play import DIALECTS as PROVIDER_DIALECTS
 from gwproxy.simulator.play import converse
 from gwproxy.simulator.routes import Kind
 from gwproxy.translate.dialect_facts import Dialect
+from gwproxy.translate.loss_words import gist
 
 PROVIDER_KEY: Final = "sk-simulated-demo-key"
 """Looks like a key and opens nothing."""
@@ -197,7 +198,7 @@ def _on_the_way(
         yield Step("ids mapped", f"{given[0]} ⇄ {shown[0]}")
     losses = held.calling.headers.get("x-gwproxy-loss")
     if losses:
-        yield Step("not carried", losses)
+        yield Step("not carried", gist(tuple(losses.split(", ")), codes=True))
 
 
 def _problems(held: Talk, seen: list[Recorded], model: str, token: str) -> Iterator[str]:

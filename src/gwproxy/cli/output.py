@@ -63,6 +63,11 @@ _COMMAND: Final = re.compile(
 )
 """What stays whole on a narrow terminal, as it is to be copied."""
 
+_BLANK: Final = re.compile(r" *")
+_LABELLED: Final = re.compile(r" *\S+ {2,}")
+_MOST_INDENT: Final = 3
+"""Two thirds of a line are for words."""
+
 _LEVEL_WIDTH: Final = max(map(len, LEVELS)) + 2
 
 
@@ -343,7 +348,7 @@ class Output:
         return "\n".join(
             line
             if len(_PAINT.sub("", line)) <= columns or _COMMAND.match(_PAINT.sub("", line))
-            else hanging(line, len(line) - len(line.lstrip()), columns)
+            else hanging(line, _indent_of(line, columns), columns)
             for line in text.split("\n")
         )
 
@@ -356,6 +361,14 @@ class Output:
             "error": error,
         }
         self.json(envelope)
+
+
+def _indent_of(line: str, columns: int) -> int:
+    """Where a line goes on: below its own words, behind a label in a column of labels."""
+    for pattern in (_LABELLED, _BLANK):
+        if (found := pattern.match(line)) and found.end() <= columns // _MOST_INDENT:
+            return found.end()
+    return 0
 
 
 def output_of(context: typer.Context) -> Output:

@@ -21,7 +21,7 @@ from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.replay_words import as_data, difference, rows_of
 from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_UPSTREAM, GwproxyError, UpstreamError, UsageError
-from gwproxy.translate.loss_words import in_words
+from gwproxy.translate.loss_words import gist, in_words
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
@@ -232,7 +232,7 @@ def _compared(before: Captured, now: Captured) -> tuple[tuple[str, str, str], ..
 
 
 def _losses(facts: Mapping[str, Any]) -> str:
-    return "; ".join(map(in_words, facts["losses"]))
+    return gist(tuple(facts["losses"]), codes=True)
 
 
 def _figure(tokens: int | None) -> str:
@@ -259,7 +259,7 @@ def _show(output: Output, found: Captured) -> None:
         ),
         ("answered", f"{facts['status']}, in {_seconds(facts['duration_s'])}"),
         ("tokens", f"{_figure(facts['input_tokens'])} in, {_figure(facts['output_tokens'])} out"),
-        *(("not carried", in_words(loss)) for loss in facts["losses"]),
+        *(("not carried", f"{in_words(loss)} ({loss})") for loss in facts["losses"]),
         ("remark", facts["remark"] or ""),
         ("error", said.error),
         ("thinks", said.thought),
