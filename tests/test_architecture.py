@@ -56,6 +56,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     "proxy/upstream/headers.py": {"omittable"},
     "proxy/upstream/images.py": {"passes.media"},
     "proxy/queries/passthrough.py": {"relay"},
+    "proxy/records/prompt_cache": {"prefix"},
     "proxy/records/thoughts.py": {"passes.recall"},
     "proxy/queries/calibration.py": {"passes.tokens"},
     "proxy/queries/compaction.py": {"responses.compaction"},
@@ -128,7 +129,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     "": {
         "__init__", "hub", "events", "grammar", "codec", "losses", "loss_words", "quirks",
         "omittable", "omit", "dialect_facts", "registry", "bridge", "outgoing", "respell",
-        "settle", "tailor", "expected", "streams", "relay", "reading",
+        "settle", "tailor", "expected", "streams", "relay", "reading", "prefix",
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",
@@ -180,6 +181,7 @@ PROXY: Mapping[str, Set[str]] = {
     "records/ledger": {
         "__init__", "entry", "database", "writer", "report", "latest", "listing", "shape",
     },
+    "records/prompt_cache": {"__init__", "turn", "verdict", "words", "watch"},
     "records/conversations": {"__init__", "kept", "database", "store", "turn"},
     "probe": {"__init__", "addresses", "asking", "gateway", "provider", "questions", "verdicts"},
     "inspector": {"__init__", "asking", "files", "grant", "inspector", "views"},

@@ -71,6 +71,7 @@ COLUMNS_BY_VERSION = (
     ("error",),
     ("lost",),
     ("session", "host", "path", "queued_ms", "sent_ms", "heard_ms", "remarks"),
+    ("cache_alarm",),
 )
 """What each version after the first has brought."""
 

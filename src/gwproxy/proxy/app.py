@@ -49,6 +49,7 @@ from gwproxy.proxy.queries import (
 )
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.records.ledger import Entry
+from gwproxy.proxy.records.prompt_cache.turn import CacheAlarm
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
@@ -88,8 +89,10 @@ class Gateway:
         self.asked_to_stop = asyncio.Event()
         self._news = News()
         services.feed.keep_with(
-            self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger
+            *(self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger),
+            services.cache_watch.look,
         )
+        services.cache_watch.tell_with(self._tell_of_cache)
         views = Views(services, lambda: self.routes, self._news)
         self._inspector = Inspector(site, views, lambda: self.token, self._secrets, services.limits)
 
@@ -188,6 +191,15 @@ class Gateway:
         if record.is_exchange:
             entry = Entry.of(record, self.routes.prices_of(record.profile))
             self._services.ledger.add(entry, keep=record.generating)
+
+    def _tell_of_cache(self, record: Record, alarm: CacheAlarm, is_first: bool) -> None:
+        """A prompt cache broke, as it turned out a moment after the exchange."""
+        record.cache_alarm = alarm
+        if is_first:
+            client = record.client or "a client"
+            LOGGER.warning("%s, %s: %s", client, record.profile, alarm.words)
+        self._enter_in_ledger(record)
+        self._services.feed.changed(record)
 
     async def drain(self, patience_s: float) -> None:
         """Take no more requests; let the running ones end, then end them."""

@@ -20,6 +20,7 @@ from gwproxy.translate.wire import jsonio
 
 if TYPE_CHECKING:  # else whoever says one line would load all of what an exchange needs
     from gwproxy.proxy.records.captures import Tape
+    from gwproxy.proxy.records.prompt_cache.turn import CacheAlarm, Put
     from gwproxy.proxy.routing.route import Route
 
 LOGGER: Final = logging.getLogger("gwproxy")
@@ -51,6 +52,8 @@ class Record:
     phase: Phase = "own"
     path: str = ""
     session: str = ""
+    chosen: str = ""
+    """The profile that it is for; another one may take its place."""
     profile: str = ""
     host: str = ""
     client_dialect: str = ""
@@ -78,6 +81,10 @@ class Record:
     generating: bool = False
     tape: Tape | None = None
     """Copies of its bytes, where a person asked for them. Never in the log."""
+    put: Put | None = None
+    """What was asked last, until the exchange has ended."""
+    cache_alarm: CacheAlarm | None = None
+    """What is found later, if its provider's cache was not read as it should have been."""
 
     def add_remark(self, remark: str) -> None:
         if remark:

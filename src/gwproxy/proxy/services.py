@@ -12,6 +12,7 @@ from gwproxy.proxy.queries.counters import Counters
 from gwproxy.proxy.records.captures import Captures
 from gwproxy.proxy.records.conversations import Conversations
 from gwproxy.proxy.records.ledger import Ledger
+from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.proxy.records.thoughts import ThoughtMemory
 from gwproxy.proxy.routing.concurrency import Lanes
 from gwproxy.proxy.routing.health import Standing
@@ -38,6 +39,7 @@ class Services:
     standing: Standing
     lanes: Lanes
     captures: Captures
+    cache_watch: CacheWatch
     images: Images
     recording: Worker
     """Over what is done with an exchange that has been answered."""

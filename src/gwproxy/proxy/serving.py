@@ -49,6 +49,7 @@ from gwproxy.proxy.queries.counters import Counters
 from gwproxy.proxy.records.captures import Captures
 from gwproxy.proxy.records.conversations import Conversations
 from gwproxy.proxy.records.ledger import Ledger
+from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.proxy.records.thoughts import ThoughtMemory
 from gwproxy.proxy.routing.concurrency import Lanes
 from gwproxy.proxy.routing.health import Standing
@@ -162,6 +163,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             services.keys.close()
             await gateway.drain(options.limits.drain_s)
             await runner.cleanup()
+            await services.cache_watch.settle()
             # After the last stream: its row is to be in it.
             await asyncio.to_thread(services.ledger.close)
             await asyncio.to_thread(services.conversations.close)
@@ -179,6 +181,7 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
     ledger = Ledger(options.ledger)
     conversations = Conversations(options.responses)
     captures = Captures(options.captures)
+    cache_watch = CacheWatch()
     commands = KeyCommands()
     find_key = options.find_key or partial(
         credentials.resolve_for_use, commands=commands, in_force=in_force
@@ -203,11 +206,12 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
         standing=Standing(),
         lanes=Lanes(),
         captures=captures,
+        cache_watch=cache_watch,
         images=Images(options.limits, options.may_reach),
         recording=recording,
         workers=(
             *(ledger.worker, conversations.worker, captures.worker, healing.worker),
-            *(recording, following),
+            *(cache_watch.worker, recording, following),
         ),
     )
 

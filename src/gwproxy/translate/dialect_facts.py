@@ -28,6 +28,11 @@ Dialect.RESPONSES = Dialect("responses")
 Base = Literal["anthropic_url", "openai_url"]
 """The setting of a profile that says where a dialect is spoken."""
 
+ATTRIBUTION: Final = "x-anthropic-billing-header:"
+"""How Claude Code's first system block begins; its text changes from request to request and would
+spoil every prefix cache but that of its own vendor (anthropics/claude-code#68900, sglang#21064).
+"""
+
 X_API_KEY: Final = "x-api-key"
 BEARER: Final = "bearer"
 
@@ -80,9 +85,10 @@ class DialectFacts:
     and `replays_searches`, whether they take those of others back in a history; `allowed_tools`, a
     choice among some of them; `strict`.
 
-    Prompt cache: `marks` after a block, `most_marks` in a request, None without a limit, and
-    `lasting_marks`, for an hour, and `tool_marks`, after a tool; `cache_key`, the name of a
-    conversation.
+    Prompt cache: it holds a beginning of what the members `prompt` say, in this order, the turns
+    last, as long as those that `steers` stay what they are. `marks` after a block, `most_marks` in
+    a request, None without a limit, and `lasting_marks`, for an hour, and `tool_marks`, after a
+    tool; `cache_key`, the name of a conversation.
 
     Thinking is asked for by a `budget`, or adaptively; by the `switch` that a host has for it
     (`Quirks.thinking_switch`); or by an `effort` alone. `think_tags`: whether upstreams leave
@@ -137,6 +143,8 @@ class DialectFacts:
     replays_searches: bool = False
     allowed_tools: bool = False
     strict: Condition = "strict_tools"
+    prompt: tuple[str, ...] = ()
+    steers: tuple[str, ...] = ()
     marks: Condition = "never"
     most_marks: int | None = None
     lasting_marks: Condition = "always"

@@ -21,6 +21,8 @@ from gwproxy.proxy.routing.route import Route
 _WAITS_DAYS: Final = (1, 7, 30)
 # Claude Code, opencode, Codex.
 _SESSION_HEADERS: Final = ("x-claude-code-session-id", "x-session-id", "session-id")
+# A subagent of Claude Code, a thread of Codex.
+_STRAND_HEADERS: Final = ("x-claude-code-agent-id", "thread-id")
 _GOES_ON: Final = re.compile(
     rb'"role"\s*:\s*"assistant"|"previous_response_id"\s*:\s*"|"type"\s*:\s*"function_call'
 )
@@ -30,6 +32,11 @@ _MOST_SESSIONS: Final = 1000
 def session_named(headers: Mapping[str, str]) -> str:
     """The client's name for its session; empty where it has none."""
     return next((headers[name] for name in _SESSION_HEADERS if headers.get(name)), "")
+
+
+def strand_named(headers: Mapping[str, str]) -> str:
+    """The client's name for a conversation that runs beside others of its session."""
+    return next((headers[name] for name in _STRAND_HEADERS if name in headers), "")
 
 
 def begins(body: bytes) -> bool:

@@ -271,6 +271,7 @@ class Exchange:
         tape = self._record.tape
         if tape is not None:
             tape.sent(profile.name, call.url, call.body)
+        self._record.put = self._question.as_put
         self._come_to("waiting")
         self._record.sent_s = self._elapsed()
         try:

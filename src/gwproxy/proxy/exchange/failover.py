@@ -60,6 +60,7 @@ async def exchange(
     record.session = jsonio.mend(session_named(request.headers)[:_LONGEST_SESSION])
     route = routes.find(pinned, asked.model, client)
     record.follow(route)
+    record.chosen = record.profile
     services.feed.changed(record)
     ways = _open(services.standing, route, routes.fallbacks(route, asked.model, client))
     passed: list[str] = []

@@ -11,12 +11,13 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from gwproxy.proxy import failures
-from gwproxy.proxy.exchange.ageing import session_named
+from gwproxy.proxy.exchange.ageing import session_named, strand_named
 from gwproxy.proxy.exchange.healing import Healed, Trial
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.records.conversations.turn import Setting, Turn
+from gwproxy.proxy.records.prompt_cache.turn import Put
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
@@ -62,6 +63,7 @@ class Question:
         self._trial: Trial | None = None
         self._taught: tuple[Route, Bridge, Call, Turn | None, bytes] | None = None
         self._routes: Routes
+        self._own_quirks = route.quirks
         self._came = b""
         self.route = route
         self.bridge: Bridge
@@ -274,6 +276,12 @@ class Question:
                 self._services.calibration.learn(
                     record.profile, self.factor, bridge.input_estimate, usage.input_total
                 )
+
+    @property
+    def as_put(self) -> Put:
+        """What the watch over prompt caches is to know of it."""
+        strand = strand_named(self._request.headers)
+        return Put(self._body, self.call.body, self.route.quirks, self._own_quirks, strand)
 
     def _new_bridge(self, route: Route) -> Bridge:
         return Bridge(

@@ -60,6 +60,8 @@ FACTS: Final = DialectFacts(
     deferred="tool_extras",
     strict="tool_extras",
     # https://docs.claude.com/en/docs/build-with-claude/prompt-caching
+    prompt=("tools", "system", "messages"),
+    steers=("tool_choice", "thinking", "output_config", "output_format"),
     marks="cache_marks",
     most_marks=4,
     lasting_marks="tool_extras",

@@ -28,6 +28,7 @@ from gwproxy.translate.anthropic.wire import (
     Wire,
     decode_content,
 )
+from gwproxy.translate.dialect_facts import ATTRIBUTION
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -48,11 +49,6 @@ from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Declined, Malformed, Unsupported, optional_int
 from gwproxy.translate.wire.shapes import Shape, present, text_only
 from gwproxy.translate.wire.splice import found
-
-# Claude Code's first system block; its text changes from request to request and would spoil every
-# prefix cache but Anthropic's own (anthropics/claude-code#68900, sgl-project/sglang#21064).
-_BILLING_LINE: Final = "x-anthropic-billing-header:"
-
 
 # Claude Code checks by requests of its own after a 400 that names the member; an order that is
 # dropped or a verdict that is made up would have it run what nobody has judged.
@@ -293,7 +289,7 @@ def _prompt(system: str | list[TextBlock] | None, losses: Losses) -> tuple[Block
     if not content or not isinstance(content[0], Text):
         return content
     first = content[0]
-    if not first.text.startswith(_BILLING_LINE):
+    if not first.text.startswith(ATTRIBUTION):
         return content
     losses.drop("system.billing_header")
     _, _, rest = first.text.partition("\n")

@@ -42,6 +42,12 @@ FACTS: Final = DialectFacts(
     continues="prefill",
     tool_media=False,
     pairs_by_place=True,
+    # https://platform.openai.com/docs/guides/prompt-caching
+    prompt=("functions", "tools", "messages"),
+    steers=(
+        *("function_call", "tool_choice", "response_format", "prompt_cache_key"),
+        *("reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs"),
+    ),
     cache_key="prompt_cache_key",
     sampling=frozenset({"temperature", "top_p", "frequency_penalty", "presence_penalty", "seed"}),
     sound=True,  # https://platform.openai.com/docs/guides/audio

@@ -47,6 +47,9 @@ FACTS: Final = DialectFacts(
     searches=True,
     replays_searches=True,
     allowed_tools=True,
+    # https://platform.openai.com/docs/guides/prompt-caching
+    prompt=("tools", "instructions", "input"),
+    steers=("tool_choice", "reasoning", "text", "prompt_cache_key"),
     marks="cache_marks",
     cache_key="prompt_cache_key",
     verbosity=True,

@@ -146,6 +146,15 @@ def renamed(body: bytes, name: str, new: str) -> bytes:
     return _spliced(body, spans) if spans else body
 
 
+def parts(body: bytes, begin: int = 0, end: int | None = None) -> list[tuple[Step, int, int]]:
+    """The members of the object that begins there, or the elements of the array, each by its name
+    or number, with where its value begins and ends; of anything else nothing. Raises NotJson."""
+    begin = _after_blanks(body, begin)
+    step = "" if body[begin : begin + 1] == b"{" else None
+    slots = _slots(body, begin, len(body) if end is None else end, step)
+    return [(slot.step, slot.value, slot.end) for slot in slots]
+
+
 def found(body: bytes, path: Path) -> Iterator[tuple[Path, bytes]]:
     """Every value that `path` leads to, each with the steps to it. Raises NotJson."""
     return _found(body, _after_blanks(body, 0), len(body), path, ())

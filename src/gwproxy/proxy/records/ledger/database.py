@@ -12,7 +12,7 @@ from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.records.storage import Schema, Stock, Trouble
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 MOST_ROWS: Final = 1_000_000
 """Years of heavy use, in some 300 MB. They have no age of their own: these are a person's accounts,
@@ -55,7 +55,8 @@ CREATE TABLE exchanges (
     queued_ms INTEGER,
     sent_ms INTEGER,
     heard_ms INTEGER,
-    remarks TEXT NOT NULL DEFAULT ''
+    remarks TEXT NOT NULL DEFAULT '',
+    cache_alarm TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX exchanges_by_time ON exchanges (started_ms);
 CREATE INDEX exchanges_by_upstream_id ON exchanges (upstream_request_id)
@@ -78,13 +79,16 @@ _FILE: Final = Schema(
         ALTER TABLE exchanges ADD COLUMN heard_ms INTEGER;
         ALTER TABLE exchanges ADD COLUMN remarks TEXT NOT NULL DEFAULT '';
         """,
+        "ALTER TABLE exchanges ADD COLUMN cache_alarm TEXT NOT NULL DEFAULT ''",
     ),
 )
 
 _INSERT: Final = (
-    # A row that is there already was written before a crash: never counted twice.
+    # A row that is there already was written before a crash, and is never counted twice; or an
+    # alarm has come to it since.
     f"INSERT INTO exchanges ({', '.join(COLUMNS)}) "
-    f"VALUES ({', '.join(':' + name for name in COLUMNS)}) ON CONFLICT (request_id) DO NOTHING"
+    f"VALUES ({', '.join(':' + name for name in COLUMNS)}) ON CONFLICT (request_id) "
+    "DO UPDATE SET cache_alarm = excluded.cache_alarm WHERE excluded.cache_alarm != ''"
 )
 
 

@@ -55,6 +55,8 @@ class Entry:
     """Since the start, as `first_byte_ms` is; `queued_ms` is how long it waited for a slot."""
     remarks: str = ""
     """What was done with it, in words; a line each."""
+    cache_alarm: str = ""
+    """`CacheAlarm` as JSON, which is known a moment after the rest."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ class Entry:
             sent_ms=_milliseconds(record.sent_s),
             heard_ms=_milliseconds(record.heard_s),
             remarks="\n".join(record.remarks)[:_MOST_WORDS],
+            cache_alarm=record.cache_alarm.text() if record.cache_alarm else "",
         )
 
     def usage_answer(self) -> dict[str, Any]:

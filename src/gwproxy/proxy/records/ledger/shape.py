@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from gwproxy.proxy.log import CLIENT_GONE, Phase
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.translate.loss_words import in_words
+from gwproxy.translate.wire import jsonio
 
 State = Literal["running", "done", "failed", "gone"]
 
@@ -45,7 +46,7 @@ def shape(entry: Entry, phase: Phase = "over") -> dict[str, Any]:
         "losses": losses,
         "losses_said": [in_words(code) for code in losses],
         "changes": [line for line in entry.remarks.split("\n") if line],
-        "cache_alarm": None,
+        "cache_alarm": jsonio.loads(entry.cache_alarm) if entry.cache_alarm else None,
     }
 
 

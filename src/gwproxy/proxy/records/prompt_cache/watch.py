@@ -1,0 +1,206 @@
+"""The last turns of the sessions that run, within bounds, and who is told when a cache broke.
+
+What an exchange pays for it: a look into a dictionary and a few references. Bodies are compared
+only when a turn has read less from the cache than there was to be read, and then in a thread, after
+the client has its answer. One event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gwproxy.proxy.log import Record
+from gwproxy.proxy.records.prompt_cache.turn import (
+    LEAST_TOKENS,
+    CacheAlarm,
+    CachedTurn,
+    ChangedBy,
+    Put,
+)
+from gwproxy.proxy.records.prompt_cache.verdict import Verdict, verdict
+from gwproxy.proxy.worker import Worker
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies that nobody else holds any more: some hundred long conversations."""
+
+_MOST_STRANDS: Final = 1000
+_MOST_TURNS: Final = 4
+"""Of one strand: a tool asks for titles and summaries beside the conversation."""
+
+_OPENING_BYTES: Final = 512
+"""By which a conversation is told that its client does not name."""
+
+_MOST_AT_ONCE: Final = 4
+"""Comparisons; who comes then is not looked at, rather than hold the bodies of all."""
+
+_MOST_STANDING: Final = 10
+"""For `gwproxy status`, as of errors."""
+
+Tell = Callable[[Record, CacheAlarm, bool], None]
+"""Hears of an alarm, and whether it is the first of its session and cause."""
+
+
+@dataclass(slots=True)
+class _Strand:
+    """A conversation and what its tool asks beside it."""
+
+    turns: list[CachedTurn] = field(default_factory=list)
+    told: set[ChangedBy] = field(default_factory=set)
+
+    @property
+    def size(self) -> int:
+        return sum(turn.size for turn in self.turns)
+
+
+class CacheWatch:
+    """`look` is a sink of the feed."""
+
+    def __init__(self) -> None:
+        self._strands: OrderedDict[Hashable, _Strand] = OrderedDict()
+        self._size = 0
+        self._comparing: set[asyncio.Task[None]] = set()
+        self._standing: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
+        self._tell: Tell = lambda record, alarm, is_first: None
+        self.worker = Worker(
+            "prompt caches cannot be watched", "answers go on", "prompt caches are watched again"
+        )
+
+    def tell_with(self, tell: Tell) -> None:
+        self._tell = tell
+
+    @property
+    def size(self) -> int:
+        """The bytes of bodies that are held."""
+        return self._size
+
+    @property
+    def standing(self) -> list[dict[str, Any]]:
+        """The last alarm of each session that had one since the start, the latest last."""
+        return list(self._standing.values())
+
+    def look(self, record: Record) -> None:
+        """An exchange has ended. Never waits."""
+        put, record.put = record.put, None
+        read = record.usage.cache_read
+        if put is None or read is None or record.error_kind:
+            return
+        key = _key(record, put)
+        strand = self._strands.get(key)
+        expected = read + (record.usage.cache_write or 0)
+        if strand is None and expected < LEAST_TOKENS:
+            return
+        turn = _turn(record, put, read, expected)
+        if strand is None:
+            strand = self._strands[key] = _Strand()
+        earlier = strand.turns[::-1]
+        if any(turn.lacks(one) for one in earlier):
+            self._compare(record, key, strand, earlier, turn)
+        elif key in self._standing and any(turn.seems_to_follow(one) for one in earlier):
+            self._standing[key]["over"] = True
+        self._keep(key, strand, turn)
+
+    def _keep(self, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
+        """Remember `turn`, forget those that it follows, and those that are too much."""
+        self._size -= strand.size
+        rest = [one for one in strand.turns if not turn.seems_to_follow(one)]
+        strand.turns = [*rest[1 - _MOST_TURNS :], turn]
+        self._size += strand.size
+        self._strands.move_to_end(key)
+        while self._strands and (self._size > MOST_BYTES or len(self._strands) > _MOST_STRANDS):
+            _, oldest = self._strands.popitem(last=False)
+            self._size -= oldest.size
+
+    def _forget(self, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
+        """Another one has taken its place."""
+        if self._strands.get(key) is strand:
+            self._size -= strand.size
+            strand.turns = [one for one in strand.turns if one is not turn]
+            self._size += strand.size
+
+    def _compare(
+        self,
+        record: Record,
+        key: Hashable,
+        strand: _Strand,
+        earlier: list[CachedTurn],
+        turn: CachedTurn,
+    ) -> None:
+        if len(self._comparing) >= _MOST_AT_ONCE:
+            return
+
+        async def compare() -> None:
+            with self.worker.piece_of_work():
+                found = await asyncio.to_thread(verdict, earlier, turn)
+                if found.before is not None:
+                    self._forget(key, strand, found.before)
+                if found.alarm is not None:
+                    self._raise(record, key, strand, turn, found)
+
+        task = asyncio.get_running_loop().create_task(compare())
+        self._comparing.add(task)
+        task.add_done_callback(self._comparing.discard)
+
+    def _raise(
+        self, record: Record, key: Hashable, strand: _Strand, turn: CachedTurn, found: Verdict
+    ) -> None:
+        before, alarm = found
+        assert before is not None and alarm is not None
+        # Of an upstream that does not tell what it writes, this is all that is known of it.
+        turn.expected = max(turn.expected, min(before.expected, turn.total))
+        is_first = alarm.changed_by not in strand.told
+        strand.told.add(alarm.changed_by)
+        known = self._standing.pop(key, {"turns": 0, "lost_tokens": 0})
+        self._standing[key] = {
+            "at": round((record.started_ms + record.duration_s * 1000) / 1000),
+            "request_id": record.request_id,
+            "client": record.client,
+            "session": record.session or None,
+            "profile": record.profile,
+            "changed_by": alarm.changed_by,
+            "words": alarm.words,
+            "turns": known["turns"] + 1,
+            "lost_tokens": known["lost_tokens"] + alarm.lost_tokens,
+            "over": False,
+        }
+        while len(self._standing) > _MOST_STANDING:
+            self._standing.popitem(last=False)
+        self._tell(record, alarm, is_first)
+
+    async def settle(self) -> None:
+        """Return when all is told that is being compared."""
+        while self._comparing:
+            await asyncio.wait(self._comparing)
+
+
+def _key(record: Record, put: Put) -> Hashable:
+    """The conversation as its client names it, else as it begins."""
+    name: Hashable = (record.session, put.strand)
+    if not record.session:
+        name = hash(put.came[:_OPENING_BYTES])
+    return name, record.client, record.client_dialect, record.model_asked
+
+
+def _turn(record: Record, put: Put, read: int, expected: int) -> CachedTurn:
+    sent_s = record.sent_s or 0.0
+    heard_s = sent_s if record.heard_s is None else record.heard_s
+    return CachedTurn(
+        request_id=record.request_id,
+        upstream_request_id=record.upstream_request_id,
+        client=record.client,
+        client_dialect=record.client_dialect,
+        chosen=record.chosen,
+        profile=record.profile,
+        host=record.host,
+        dialect=record.upstream_dialect,
+        model=record.model_used,
+        put=put,
+        sent_s=record.started_s + sent_s,
+        heard_s=record.started_s + heard_s,
+        total=max(1, record.usage.input_total or 0),
+        read=read,
+        expected=expected,
+    )
