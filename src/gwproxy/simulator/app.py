@@ -19,7 +19,7 @@ from gwproxy.simulator import play
 from gwproxy.simulator.conversation import Conversation
 from gwproxy.simulator.delivery import deliver
 from gwproxy.simulator.faults import Delivery, Disorder, Fault, Refusal
-from gwproxy.simulator.figures import prompt_tokens
+from gwproxy.simulator.figures import PromptCache, prompt_tokens
 from gwproxy.simulator.manners import DEMO, KeyHeader, Manners
 from gwproxy.simulator.memory import DEFAULT_KEPT_REQUESTS, Memory, Outcome, Recorded, Settings
 from gwproxy.simulator.papers import make_papers
@@ -91,6 +91,10 @@ class Running:
     def will(self, *faults: Fault, times: int = 1, kinds: Iterable[Kind] = GENERATING) -> None:
         """Has these faults happen, together, to each of the next `times` requests."""
         self._memory.plan(faults, times, kinds)
+
+    def forgets_prompts(self) -> None:
+        """Has its prompt cache be empty, as after an hour."""
+        self._memory.prompts = PromptCache()
 
     async def settled(self) -> None:
         """Returns when no request is in progress."""

@@ -19,12 +19,15 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import CLIENT_GONE, Record
 from gwproxy.proxy.records.ledger import Entry, Latest
+from gwproxy.translate.wire import jsonio
 
 if TYPE_CHECKING:
     from gwproxy.proxy.services import Services
 
 _KEPT_ERRORS: Final = 10
 """What fits on a screen; the log has them all."""
+
+_KEPT_ALARMS: Final = 3
 
 
 class News:
@@ -81,6 +84,7 @@ class News:
             "answered": self._answered,
             "failed": self._failed,
             "last_errors": self._last_errors(),
+            "cache_alarms": self._cache_alarms(services),
             "thoughts": len(services.thoughts),
             "ledger": asdict(services.ledger.state),
             "workers": [asdict(worker.state) for worker in services.workers],
@@ -90,6 +94,12 @@ class News:
         assert self._before is not None
         before = [_error(entry, _ended_at_s(entry)) for entry in self._before.failed]
         return [*before, *self._errors][-_KEPT_ERRORS:]
+
+    def _cache_alarms(self, services: Services) -> list[dict[str, Any]]:
+        """Of each session the last one, the latest last."""
+        assert self._before is not None
+        now = services.cache_watch.standing
+        return [*map(_alarm, self._before.alarmed), *now][-_KEPT_ALARMS:]
 
     def _last_answer_of(self, profile: str) -> dict[str, Any] | None:
         assert self._before is not None
@@ -116,6 +126,22 @@ def _error(one: Record | Entry, at_s: float) -> dict[str, Any]:
         "status": one.upstream_status or one.status,
         "kind": one.error_kind,
         "error": one.error,
+    }
+
+
+def _alarm(entry: Entry) -> dict[str, Any]:
+    told = jsonio.loads(entry.cache_alarm)
+    return {
+        "at": round(_ended_at_s(entry)),
+        "request_id": entry.request_id,
+        "client": entry.client,
+        "session": entry.session or None,
+        "profile": entry.profile,
+        "changed_by": told["changed_by"],
+        "words": told["words"],
+        "turns": 1,
+        "lost_tokens": told["lost_tokens"],
+        "over": True,
     }
 
 

@@ -22,11 +22,12 @@ _THERE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """Both the oldest first: the last exchanges that failed, and of each profile the last that was
-    answered."""
+    """Each the oldest first: the last exchanges that failed, of each profile the last that was
+    answered, and the last that a cache alarm came of."""
 
     failed: tuple[Entry, ...] = ()
     answered: tuple[Entry, ...] = ()
+    alarmed: tuple[Entry, ...] = ()
 
 
 def latest(path: Path, before_s: float, most: int) -> Latest:
@@ -47,4 +48,9 @@ def latest(path: Path, before_s: float, most: int) -> Latest:
             "HAVING started_ms = max(started_ms) ORDER BY started_ms",
             before,
         )
-    return Latest(tuple(reversed(failed)), tuple(answered))
+        alarmed: list[Entry] = []
+        if "cache_alarm" in database.columns:
+            alarmed = database.entries(
+                f"{_THERE} AND cache_alarm != '' ORDER BY started_ms DESC LIMIT {most}", before
+            )
+    return Latest(tuple(reversed(failed)), tuple(answered), tuple(reversed(alarmed)))
