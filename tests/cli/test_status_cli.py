@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,6 +26,8 @@ from gwproxy.simulator import DEMO, Refusal
 from support.background import Background
 from support.cli import InProcess, environment
 from support.profiles import KEY
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.usefixtures("port")
 
@@ -186,8 +189,53 @@ def test_what_its_workers_could_not_do(
     assert "usage cannot be recorded: 1 since the start, the last for UnicodeEnc" in ran.stderr
     data = command("status", "--json").envelope["data"]
     assert (data["ledger"]["trouble"], data["ledger"]["lost"]) == ("", 1)
-    assert [one["failed"] for one in data["workers"]] == [1, 0, 0, 0, 0, 0]
+    assert [one["failed"] for one in data["workers"]] == [1, 0, 0, 0, 0, 0, 0]
     assert "UnicodeEncodeError" in command("doctor").stdout
+
+
+def test_a_prompt_cache_that_broke_is_told_with_its_reason(
+    command: InProcess,
+    background: Background,
+    port: int,
+    gwproxy_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UP_KEY", KEY)
+    add(command, background.provider(DEMO).openai_url)
+    options = Options(port=port, ledger=gwproxy_home / "usage.db")
+    token = command("token").stdout.strip()
+    url = background.gateway(options).url
+    turns = [{"role": "user", "content": "hi " * 50}]
+    for tool in ("Read", "Read", "Write"):
+        system = [{"type": "text", "text": f"{tool}: " + "You write code. " * 500}]
+        told = {"max_tokens": 9, "messages": turns, "system": system}
+        assert _ask_through(url, token, "messages", **told) == 200
+        turns += [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "go on"}]
+
+    def settled() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = command("status", "--json").envelope["data"]["cache_alarms"]
+        return found
+
+    (alarm,) = _until(settled)
+    assert (alarm["profile"], alarm["changed_by"], alarm["over"]) == ("up", "the tool", False)
+    ran = command("status")
+    said = " ".join(ran.stdout.split())
+    assert "prompt caches that broke" in said
+    assert f"up {alarm['words']} not read again since" in said
+    background.stop()
+    background.gateway(options)
+    (again,) = settled()
+    assert (again["words"], again["over"]) == (alarm["words"], None)
+
+
+def _until(look: Callable[[], T]) -> T:
+    """What `look` finds as soon as it finds anything."""
+    waited = threading.Event()
+    for _ in range(500):
+        if found := look():
+            return found
+        waited.wait(0.02)
+    raise AssertionError("nothing was found")
 
 
 def _ask_through(url: str, token: str, path: str = "chat/completions", **more: Any) -> int:

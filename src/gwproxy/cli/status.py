@@ -114,6 +114,7 @@ async def _ask(config: Any) -> dict[str, Any]:
         **{name: told.get(name) for name in _TOLD},
         "in_flight": told.get("in_flight", []),
         "last_errors": told.get("last_errors", []),
+        "cache_alarms": told.get("cache_alarms", []),
         "kept": [row_of(one) for one in holdings()],
     }
 
@@ -144,6 +145,7 @@ def _print(output: Output, data: dict[str, Any]) -> None:
         ("running", [_running_line(one) for one in data["in_flight"]]),
         ("last answers", [*_answer_lines(data["profiles"])]),
         ("last errors", [_error_line(one) for one in data["last_errors"]]),
+        ("prompt caches that broke", [_alarm_line(one) for one in data["cache_alarms"]]),
         ("kept on this machine", _kept_lines(data)),
     ):
         if lines:
@@ -213,6 +215,13 @@ def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
 def _error_line(one: dict[str, Any]) -> str:
     way = f"{one['profile']}:{one['model']}"
     return f"{_moment(one['at'])}  {one['status']}  {way}  {one['error']}  {one['request_id']}"
+
+
+def _alarm_line(one: dict[str, Any]) -> str:
+    so_far = f"in {one['turns']} turns {one['lost_tokens']:,}: " if one["turns"] > 1 else ""
+    now = {True: "read again since", False: "not read again since"}.get(one["over"], "")
+    parts = (_moment(one["at"]), one["client"], one["profile"], f"{so_far}{one['words']}", now)
+    return "  ".join(filter(None, parts))
 
 
 def _moment(at_s: float) -> str:

@@ -37,6 +37,13 @@ _DEEPEST: Final = 8
 Span = tuple[int, int]
 
 
+class _Head(Struct):
+    role: Any = None
+
+
+_head: Final = jsonio.decoder(_Head)
+
+
 class Parting(Struct, frozen=True):
     """`path` leads to the first value of the newer body that is another one, `byte` is the first of
     its bytes that is. `kept` is the share of the older prompt that stands before it. It may be in
@@ -234,8 +241,7 @@ def _value(text: bytes) -> Any:
 
 
 def _role(text: bytes) -> object:
-    value = _value(text)
-    return value.get("role") if isinstance(value, dict) else None
+    return _head(text).role if text.startswith(b"{") else None
 
 
 def _same(old: bytes, new: bytes, *, may_grow: bool) -> bool:

@@ -141,7 +141,7 @@ def _alarm(entry: Entry) -> dict[str, Any]:
         "words": told["words"],
         "turns": 1,
         "lost_tokens": told["lost_tokens"],
-        "over": True,
+        "over": None,  # nobody has looked since
     }
 
 

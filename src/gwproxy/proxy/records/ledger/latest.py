@@ -14,6 +14,8 @@ from gwproxy.proxy.records.ledger.entry import Entry
 _LOOKED_AT: Final = 10_000
 """Of the newest rows: days of use, and read within a few hundredths of a second."""
 
+_A_DAY_MS: Final = 24 * 3600 * 1000
+
 _THERE: Final = (
     "WHERE started_ms < :before AND started_ms >= coalesce((SELECT started_ms FROM exchanges "
     f"WHERE started_ms < :before ORDER BY started_ms DESC LIMIT 1 OFFSET {_LOOKED_AT}), 0)"
@@ -23,7 +25,7 @@ _THERE: Final = (
 @dataclass(frozen=True, slots=True)
 class Latest:
     """Each the oldest first: the last exchanges that failed, of each profile the last that was
-    answered, and the last that a cache alarm came of."""
+    answered, and of each session of the last day the last that a cache alarm came of."""
 
     failed: tuple[Entry, ...] = ()
     answered: tuple[Entry, ...] = ()
@@ -51,6 +53,9 @@ def latest(path: Path, before_s: float, most: int) -> Latest:
         alarmed: list[Entry] = []
         if "cache_alarm" in database.columns:
             alarmed = database.entries(
-                f"{_THERE} AND cache_alarm != '' ORDER BY started_ms DESC LIMIT {most}", before
+                f"{_THERE} AND cache_alarm != '' AND started_ms >= :before - {_A_DAY_MS} "
+                "GROUP BY session, client HAVING started_ms = max(started_ms) "
+                f"ORDER BY started_ms DESC LIMIT {most}",
+                before,
             )
     return Latest(tuple(reversed(failed)), tuple(answered), tuple(reversed(alarmed)))

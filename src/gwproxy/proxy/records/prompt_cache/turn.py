@@ -34,7 +34,7 @@ class Put:
     strand: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, eq=False)
 class CachedTurn:
     """A turn that was answered. `chosen` is the profile that it was for, `profile` the one that
     took it. `sent_s` and `heard_s` are of one clock. Of `total` input tokens, `read` came from the
@@ -67,6 +67,10 @@ class CachedTurn:
         """How many tokens were not read that `before` had in the cache; 0 for no fall."""
         lost = before.expected - self.read
         return lost if lost >= LEAST_TOKENS and self.read < _STILL_READ * before.expected else 0
+
+    def may_continue(self, before: CachedTurn) -> bool:
+        """Whether it is long enough for that; what a tool asks beside a conversation is not."""
+        return 2 * self.total >= before.total
 
     def seems_to_follow(self, before: CachedTurn) -> bool:
         """Whether it found in the cache what `before` had there."""

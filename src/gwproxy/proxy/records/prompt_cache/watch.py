@@ -28,11 +28,12 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 """Of bodies that nobody else holds any more: some hundred long conversations."""
 
 _MOST_STRANDS: Final = 1000
-_MOST_TURNS: Final = 4
+_MOST_TURNS: Final = 6
 """Of one strand: a tool asks for titles and summaries beside the conversation."""
 
-_OPENING_BYTES: Final = 512
-"""By which a conversation is told that its client does not name."""
+_OPENING_BYTES: Final = 128
+"""By which a conversation is told that its client does not name: no more than what comes before
+its first words. Which of those that begin so is continued, their turns say (`verdict`)."""
 
 _MOST_AT_ONCE: Final = 4
 """Comparisons; who comes then is not looked at, rather than hold the bodies of all."""
@@ -50,10 +51,6 @@ class _Strand:
 
     turns: list[CachedTurn] = field(default_factory=list)
     told: set[ChangedBy] = field(default_factory=set)
-
-    @property
-    def size(self) -> int:
-        return sum(turn.size for turn in self.turns)
 
 
 class CacheWatch:
@@ -96,41 +93,35 @@ class CacheWatch:
         turn = _turn(record, put, read, expected)
         if strand is None:
             strand = self._strands[key] = _Strand()
-        earlier = strand.turns[::-1]
-        if any(turn.lacks(one) for one in earlier):
-            self._compare(record, key, strand, earlier, turn)
-        elif key in self._standing and any(turn.seems_to_follow(one) for one in earlier):
+        if any(turn.may_continue(one) and turn.lacks(one) for one in strand.turns):
+            self._compare(record, key, strand, turn)
+        elif strand.turns and key in self._standing:
             self._standing[key]["over"] = True
         self._keep(key, strand, turn)
 
     def _keep(self, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
         """Remember `turn`, forget those that it follows, and those that are too much."""
-        self._size -= strand.size
-        rest = [one for one in strand.turns if not turn.seems_to_follow(one)]
-        strand.turns = [*rest[1 - _MOST_TURNS :], turn]
-        self._size += strand.size
+        for one in strand.turns.copy():
+            if turn.seems_to_follow(one) or len(strand.turns) == _MOST_TURNS:
+                strand.turns.remove(one)
+                self._size -= one.size
+        strand.turns.append(turn)
+        self._size += turn.size
         self._strands.move_to_end(key)
         while self._strands and (self._size > MOST_BYTES or len(self._strands) > _MOST_STRANDS):
             _, oldest = self._strands.popitem(last=False)
-            self._size -= oldest.size
+            self._size -= sum(one.size for one in oldest.turns)
 
     def _forget(self, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
         """Another one has taken its place."""
-        if self._strands.get(key) is strand:
-            self._size -= strand.size
-            strand.turns = [one for one in strand.turns if one is not turn]
-            self._size += strand.size
+        if self._strands.get(key) is strand and turn in strand.turns:
+            strand.turns.remove(turn)
+            self._size -= turn.size
 
-    def _compare(
-        self,
-        record: Record,
-        key: Hashable,
-        strand: _Strand,
-        earlier: list[CachedTurn],
-        turn: CachedTurn,
-    ) -> None:
+    def _compare(self, record: Record, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
         if len(self._comparing) >= _MOST_AT_ONCE:
             return
+        earlier = strand.turns[::-1]
 
         async def compare() -> None:
             with self.worker.piece_of_work():
@@ -185,22 +176,22 @@ def _key(record: Record, put: Put) -> Hashable:
 
 
 def _turn(record: Record, put: Put, read: int, expected: int) -> CachedTurn:
-    sent_s = record.sent_s or 0.0
+    start_s, sent_s = record.started_s, record.sent_s or 0.0
     heard_s = sent_s if record.heard_s is None else record.heard_s
     return CachedTurn(
-        request_id=record.request_id,
-        upstream_request_id=record.upstream_request_id,
-        client=record.client,
-        client_dialect=record.client_dialect,
-        chosen=record.chosen,
-        profile=record.profile,
-        host=record.host,
-        dialect=record.upstream_dialect,
-        model=record.model_used,
-        put=put,
-        sent_s=record.started_s + sent_s,
-        heard_s=record.started_s + heard_s,
-        total=max(1, record.usage.input_total or 0),
-        read=read,
-        expected=expected,
+        record.request_id,
+        record.upstream_request_id,
+        record.client,
+        record.client_dialect,
+        record.chosen,
+        record.profile,
+        record.host,
+        record.upstream_dialect,
+        record.model_used,
+        put,
+        start_s + sent_s,
+        start_s + heard_s,
+        max(1, expected + (record.usage.fresh or 0)),
+        read,
+        expected,
     )
