@@ -185,3 +185,22 @@ def test_who_the_provider_is_comes_before_its_key(
     assert "Anthropic base URL" in before
     assert before.endswith(f"OpenAI base URL (empty if there is none): {url}\nModel: demo-1\n")
     assert "  1  env " in after
+
+
+def test_what_is_next_is_true_also_where_no_tool_is_set_up(
+    background: Background, monkeypatch: pytest.MonkeyPatch, gwproxy_home: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    provider = background.provider(DEMO)
+    where = ("init", "--name", "up", "--openai-url", provider.openai_url, "--model", "demo-1")
+    try:
+        ran = gwproxy_on_terminal(
+            *(*where, "--no-key", "--detach"), answers=[], environ={"PATH": "/nowhere"}
+        )
+        assert ran.code == 0, ran
+        assert ran.stderr.endswith("next: gwproxy setup claude-code\n")
+        ran = gwproxy_on_terminal("init", "--tool", "codex", answers=["n"])
+        assert ran.code == 0, ran
+        assert ran.stderr.endswith("next: gwproxy setup codex\n")
+    finally:
+        assert gwproxy("stop").code == 0

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Ran, gwproxy
+from gwproxy.simulator import KIMI_CODE
+from support.background import Background, background
+from support.cli import Ran, gwproxy, gwproxy_on_terminal
 from support.secret_service import SecretService, missing_programs
+
+__all__ = ["background"]
 
 MISSING = missing_programs()
 
@@ -194,4 +198,20 @@ def test_what_an_earlier_profile_left_is_not_adopted(unlocked: SecretService) ->
     again = ("profile", "add", "kimi", "--preset", "strongwall", "--key-env", "WALL")
     assert run(unlocked, *again).code == 0
     assert run(unlocked, "models", "kimi").code == 4
+    assert in_keyring(unlocked) == KEY
+
+
+def test_init_offers_the_keyring_first_and_keeps_the_key_in_it(
+    unlocked: SecretService, background: Background, tmp_path: Path
+) -> None:
+    url = background.provider(KIMI_CODE, key=KEY).anthropic_url
+    ran = gwproxy_on_terminal(
+        *("init", "--name", "kimi", "--preset", "kimi-code", "--anthropic-url", url),
+        *("--start", "run"),
+        answers=["1", KEY],
+        environ=unlocked.environ | {"GWPROXY_HOME": str(tmp_path / "home")},
+    )
+    assert ran.code == 0, ran
+    assert "  1  keyring  " in ran.stderr
+    assert "canary" not in ran.stdout + ran.stderr
     assert in_keyring(unlocked) == KEY

@@ -163,7 +163,7 @@ def _tools_and_start(
     yes: bool,
 ) -> int:
     from gwproxy.cli import serve, service, setup
-    from gwproxy.cli.hints import gateway_runs
+    from gwproxy.cli.hints import gateway_runs, tool_here, tools_set_up
     from gwproxy.cli.setup_inputs import find_client
     from gwproxy.clients.known import CLIENTS
     from gwproxy.profiles import store
@@ -189,12 +189,18 @@ def _tools_and_start(
         for client in chosen:
             setup.setup(context, client.NAME, profile=named, yes=yes)
     output.hints = True
-    program = chosen[0].PROGRAM if chosen else "claude"
-    if start == "serve":
-        output.talk(f"in another terminal, type: {program}")
-        return serve.serve(context, profile=named)
     flag = f" --profile {named}" if named else ""
-    output.next(f"gwproxy run{flag} -- {program}" if start == "run" else program)
+    if start == "run":
+        output.next(f"gwproxy run{flag} -- {chosen[0].PROGRAM if chosen else 'claude'}")
+        return 0
+    set_up = tools_set_up()  # which a person may have refused
+    ready = [client.PROGRAM for client in chosen if client.NAME in set_up]
+    tool = chosen[0].NAME if chosen else tool_here()
+    then = ready[0] if ready else f"gwproxy setup {tool}{flag}"
+    if start == "serve":
+        output.talk(f"in another terminal, type: {then}")
+        return serve.serve(context, profile=named)
+    output.next(then)
     return 0
 
 
