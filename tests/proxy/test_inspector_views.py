@@ -14,6 +14,7 @@ from gwproxy import __version__
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.store import ServeSettings
+from gwproxy.proxy.inspector import views
 from gwproxy.proxy.records.ledger import GROUPINGS
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat
 from support.inspector import Page
@@ -77,7 +78,7 @@ async def test_usage_in_the_groups_of_the_ledger(
     record = {"openai_url": upstream.url, "model": "m", "prices": PRICES}
     gateway = await start_gateway({"up": record}, options={"ledger": tmp_path / "usage.db"})
     page = await let_in(gateway)
-    assert (await page.get(f"/ui/api/usage{query}")).json == {"lines": []}
+    assert (await page.get(f"/ui/api/usage{query}")).json == {"lines": [], "left_out": 0}
     for _ in range(2):
         await asked(gateway)
     await asyncio.to_thread(gateway.server.gateway._services.ledger.close)
@@ -93,6 +94,26 @@ async def test_usage_in_the_groups_of_the_ledger(
         "cost_micro": 2 * (20 * 3 + 80 * 1 + 7 * 15),
         "unpriced": 0,
     }
+
+
+async def test_of_too_many_groups_the_largest_are_shown_in_their_order(
+    start_gateway: StartGateway,
+    start_scripted: StartScripted,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(views, "_MOST_LINES", 2)
+    upstream = await start_scripted(answers)
+    record = {"openai_url": upstream.url, "model": "m"}
+    gateway = await start_gateway({"up": record}, options={"ledger": tmp_path / "usage.db"})
+    for session in ("c", "b", "a", "c", "a"):
+        odd = {"x-session-id": session}
+        async with gateway.post("/v1/chat/completions", chat(), headers=odd) as response:
+            assert response.status == 200
+    await asyncio.to_thread(gateway.server.gateway._services.ledger.close)
+    told = (await (await let_in(gateway)).get("/ui/api/usage?by=session")).json
+    assert [line["group"] for line in told["lines"]] == ["a", "c"]
+    assert told["left_out"] == 1
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from gwproxy.proxy.services import Services
 
 _DAYS: Final = 14
 _MOST_DAYS: Final = 3660
+_MOST_LINES: Final = 1000
 
 
 class Views:
@@ -97,7 +98,9 @@ class Views:
         days = number_of(request, "days", _DAYS, _MOST_DAYS)
         period = Period(round(days_back(days, time.time()) * 1000))
         lines = await asyncio.to_thread(self._services.ledger.sums, cast("Grouping", by), period)
-        return {"lines": [_line(line) for line in lines]}
+        shown = _largest(lines)
+        left_out = len(lines) - len(shown)
+        return {"lines": [_line(line) for line in shown], "left_out": left_out}
 
     async def _profiles(self, request: web.BaseRequest) -> dict[str, Any]:
         config, captures = self._routes().config, self._services.captures
@@ -169,6 +172,16 @@ class Views:
         # Whoever looks at the log only is to know that words are kept.
         LOGGER.info("capturing is switched %s for this run", "on" if asked["on"] else "off")
         return {"captures": captures.are_wanted(self._routes().config.serve.capture)}
+
+
+def _largest(lines: list[Line]) -> list[Line]:
+    """As many as a page can bear, in their order: of ten years there may be as many sessions as
+    rows."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    by_size = sorted(lines, key=lambda line: line.input_total + line.output, reverse=True)
+    kept = {id(line) for line in by_size[:_MOST_LINES]}
+    return [line for line in lines if id(line) in kept]
 
 
 def _line(line: Line) -> dict[str, Any]:
