@@ -181,6 +181,14 @@ def test_a_sheet_is_not_begun_where_the_command_fails(command: InProcess, name: 
     assert ran.stderr.startswith("error: ")
 
 
+def test_an_envelope_has_an_end_and_a_sheet_one_kind_of_rows(command: InProcess) -> None:
+    ran = command("service", "logs", "--json", "--follow")
+    assert (ran.code, envelope(ran)["error"]["hint"]) == (2, "gwproxy service logs --json")
+    ran = command("setup", "claude-code", "--csv", "--yes")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert "hint: gwproxy setup --list --csv" in ran.stderr
+
+
 def test_every_command_is_accounted_for() -> None:
     """A new command is put into one of these tables, or has no place here."""
     leaves = {
