@@ -238,6 +238,7 @@ async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
 
     unseen = await asked(gateway)
     assert (await page.get(f"/ui/api/exchanges/{unseen}/capture")).status == 404
+    assert (await page.get(f"/ui/api/exchanges/{unseen}")).json["captured"] is False
     assert await state() == (False, False)
     assert (await page.post("/ui/api/capture", {"on": True})).json == {"captures": True}
     assert await state() == (True, True)
@@ -245,6 +246,7 @@ async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
 
     request_id = await asked(gateway, "look at this")
     told = (await page.get(f"/ui/api/exchanges/{request_id}/capture")).json
+    assert (await page.get(f"/ui/api/exchanges/{request_id}")).json["captured"] is True
     assert [*told] == ["cut", "in", "tries", "out", "out_times"]
     assert (told["cut"], told["in"]["path"]) == (False, "/v1/chat/completions")
     assert json.loads(told["in"]["body"]) == chat("look at this")
@@ -321,7 +323,8 @@ async def test_exchanges_are_those_of_the_route_for_the_local_token(
     assert [one["request_id"] for one in found] == ids[::-1]
     (failed,) = (await page.get("/ui/api/exchanges?errors=1")).json["exchanges"]
     assert failed["request_id"] == ids[1]
-    assert (await page.get(f"/ui/api/exchanges/{ids[1]}")).json == {"exchange": failed}
+    told = (await page.get(f"/ui/api/exchanges/{ids[1]}")).json
+    assert told == {"exchange": failed, "captured": False}
     for path, status in (("/req_none", 404), (f"/{ids[0]}/x", 404), ("?limit=x", 400)):
         answer = await page.get(f"/ui/api/exchanges{path}")
         assert (answer.status, [*answer.json]) == (status, ["error"])

@@ -15,13 +15,28 @@ from gwproxy.proxy.inbound.endpoints import INSPECTOR
 
 FOLDER: Final = Path(__file__).with_name("page")
 
-_HTML: Final = "text/html; charset=utf-8"
-
 DOCUMENT: Final = f"{INSPECTOR}/"
+
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+_NAMES: Final = (
+    *("app.css", "views.css", "icon.svg", "app.js", "bars.js", "dom.js", "events.js"),
+    *("exchange.js", "exchanges.js", "json.js", "panes.js", "profiles.js", "session.js"),
+    *("store.js", "tree.js", "usage.js", "words.js"),
+)
 
 FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        DOCUMENT: ("index.html", _HTML),
+        path: (name, _TYPES[Path(name).suffix])
+        for path, name in [
+            (DOCUMENT, "index.html"),
+            *((f"{DOCUMENT}{name}", name) for name in _NAMES),
+        ]
     }
 )
 """What each path has: the file in `FOLDER`, and its type."""

@@ -73,7 +73,7 @@ class Views:
         if first == "exchanges" and part == "capture":
             return await self._capture(request_id)
         if first == "exchanges" and not part:
-            return {"exchange": await exchanges.one(self._services, self._routes(), request_id)}
+            return await self._exchange(request_id)
         raise Refused(404, "there is nothing here")
 
     async def follow(
@@ -139,6 +139,11 @@ class Views:
                 _lesson(lesson, hosts) for lesson in self._services.healing.lessons(profile)
             ],
         }
+
+    async def _exchange(self, request_id: str) -> dict[str, Any]:
+        exchange = await exchanges.one(self._services, self._routes(), request_id)
+        captured = await asyncio.to_thread(self._services.captures.has, request_id)
+        return {"exchange": exchange, "captured": captured}
 
     async def _capture(self, request_id: str) -> dict[str, Any]:
         captured = await asyncio.to_thread(self._services.captures.read, request_id)

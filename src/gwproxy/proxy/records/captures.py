@@ -193,9 +193,17 @@ class Captures:
 
     def read(self, request_id: str) -> Captured | None:
         """What was captured of that exchange, as soon as it is written. Not for the loop."""
-        if self._folder is None or not _ID.fullmatch(request_id):
-            return None
-        return self._thread.submit(_read, self._folder / f"{request_id}.json").result()
+        file = self._file(request_id)
+        return None if file is None else self._thread.submit(_read, file).result()
+
+    def has(self, request_id: str) -> bool:
+        """Whether that exchange was captured, as soon as it is written. Not for the loop."""
+        file = self._file(request_id)
+        return file is not None and self._thread.submit(file.is_file).result()
+
+    def _file(self, request_id: str) -> Path | None:
+        known = self._folder is not None and _ID.fullmatch(request_id)
+        return self._folder / f"{request_id}.json" if self._folder and known else None
 
     def keep(self, tape: Tape, facts: Mapping[str, Any], secrets: Iterable[str]) -> None:
         """Write `tape`, sooner or later. Never waits, never raises."""
