@@ -35,6 +35,7 @@ _gwproxy() {
             "/import --name"|"/import --model") value_of="$path $word" ;;
             "/setup --profile"|"/setup -p"|"/setup --scope"|"/setup --format"|"/setup --shell"|"/setup --home") value_of="$path $word" ;;
             "/test --client") value_of="$path $word" ;;
+            "/log --profile"|"/log -p"|"/log --client"|"/log --session"|"/log --since"|"/log --limit"|"/log -n") value_of="$path $word" ;;
             "/usage --since"|"/usage --by"|"/usage --profile"|"/usage -p") value_of="$path $word" ;;
             "/translate --from"|"/translate --to"|"/translate --profile"|"/translate -p") value_of="$path $word" ;;
             "/replay --profile"|"/replay -p") value_of="$path $word" ;;
@@ -70,6 +71,7 @@ _gwproxy() {
             /token) path=/token ;;
             /setup) path=/setup ;;
             /test) path=/test ;;
+            /log) path=/log ;;
             /status) path=/status ;;
             /ui) path=/ui ;;
             /doctor) path=/doctor ;;
@@ -100,6 +102,7 @@ _gwproxy() {
         "/setup --format") _gwproxy_words "settings env"; return ;;
         "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
         "/test --client") _gwproxy_words "claude-code openclaw opencode codex"; return ;;
+        "/log --profile"|"/log -p") _gwproxy_profiles; return ;;
         "/usage --by") _gwproxy_words "day profile model client"; return ;;
         "/usage --profile"|"/usage -p") _gwproxy_profiles; return ;;
         "/translate --from") _gwproxy_words "anthropic chat responses"; return ;;
@@ -137,6 +140,7 @@ _gwproxy() {
         /token:-*) _gwproxy_words "--rotate --json --quiet --help"; return ;;
         /setup:-*) _gwproxy_words "--profile --scope --vscode --default --helper --direct --print --format --shell --dry-run --undo --all --list --in-place --home --yes --csv --json --quiet --help"; return ;;
         /test:-*) _gwproxy_words "--all --free --quick --client --save --csv --json --quiet --help"; return ;;
+        /log:-*) _gwproxy_words "--follow --errors --profile --client --session --since --limit --csv --json --quiet --help"; return ;;
         /status:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
         /ui:-*) _gwproxy_words "--no-browser --link --json --quiet --help"; return ;;
         /doctor:-*) _gwproxy_words "--csv --json --quiet --help"; return ;;
@@ -149,7 +153,7 @@ _gwproxy() {
         /completion:-*) _gwproxy_words "--help"; return ;;
     esac
     case "$path:$arguments" in
-        :0) _gwproxy_words "init demo serve stop service run profile config import token setup test status ui doctor models usage translate replay purge explain completion" ;;
+        :0) _gwproxy_words "init demo serve stop service run profile config import token setup test log status ui doctor models usage translate replay purge explain completion" ;;
         /service:0) _gwproxy_words "install uninstall status logs" ;;
         /profile:0) _gwproxy_words "add key list show use set forget rename remove" ;;
         /profile/key:0) _gwproxy_profiles ;;

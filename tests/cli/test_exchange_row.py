@@ -12,64 +12,12 @@ from typing import Any
 import pytest
 
 from gwproxy.cli.exchange_row import Layout, RowFormatter, coloured, plain, row
-from gwproxy.profiles.prices import Prices
 from gwproxy.proxy.log import Record
-from gwproxy.proxy.records.ledger import Entry, shape
-from gwproxy.translate.hub import Failure, FailureKind, Usage
+from gwproxy.translate.hub import Usage
+from support.exchanges import ANSWERED, LONG, REFUSED, seen
 from support.golden import FIXTURES, agrees
 
 WIDTHS = (40, 60, 80, 100, 120, 160, 200)
-
-AT_MS = 1_764_417_601_000
-"""2025-11-29 12:00:01 UTC."""
-
-ANSWERED = Record(
-    "req_0123456789abcdef01234567",
-    client="claude-cli/2.1.330",
-    started_ms=AT_MS,
-    phase="over",
-    path="/v1/messages",
-    profile="kimi",
-    host="api.moonshot.ai",
-    client_dialect="anthropic",
-    upstream_dialect="chat",
-    model_asked="claude-sonnet-4-6",
-    model_used="kimi-k2.5",
-    status=200,
-    usage=Usage(fresh=310, cache_read=12000, output=340),
-    sent_s=0.004,
-    heard_s=0.5,
-    first_byte_s=0.51,
-    duration_s=1.25,
-    losses=("drop:top_k", "drop:metadata", "clamp:max_tokens=1"),
-)
-
-REFUSED = replace(ANSWERED, status=529, losses=(), usage=Usage())
-REFUSED.fail(
-    Failure(
-        FailureKind.OVERLOADED,
-        "The engine is currently overloaded, please try again later or ask elsewhere for it",
-        529,
-        upstream_status=503,
-    )
-)
-
-PRICES = Prices("USD", input=600_000, output=2_500_000, cache_read=150_000)
-
-LONG = replace(
-    ANSWERED,
-    request_id="req_89abcdef0123456701234567",
-    client="codex_cli_rs/0.141.0",
-    profile="openrouter-free",
-    host="openrouter.ai",
-    model_asked="gpt-5.5-codex-high",
-    model_used="z-ai/glm-5.2-air-preview:free",
-    usage=Usage(fresh=182_345, output=12_345),
-    first_byte_s=62.1,
-    duration_s=724.3,
-    losses=(),
-    remarks=["asked again, since it takes no tool choice: tool_choice left out"],
-)
 
 
 @pytest.fixture(autouse=True)
@@ -79,10 +27,6 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-def seen(record: Record, prices: Prices | None = PRICES) -> dict[str, Any]:
-    return shape(Entry.of(record, prices), record.phase)
 
 
 def shown(record: Record, width: int | None) -> list[str]:

@@ -24,6 +24,7 @@ from support.cli import InProcess, Ran
 READING: dict[str, tuple[str, ...]] = {
     "config path": ("config", "path"),
     "demo": ("demo",),
+    "log": ("log",),
     "logs": ("logs",),
     "service logs": ("service", "logs"),
     "profile add": ("profile", "add", "new", "--preset", "demo"),
@@ -65,6 +66,7 @@ WITH_JSON_ALONE = {"service install", "service uninstall"}
 SHEETS = {
     "doctor": "findings",
     "explain": "codes",
+    "log": "exchanges",
     "models": "models",
     "profile list": "profiles",
     "profile show": None,

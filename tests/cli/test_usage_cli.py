@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gwproxy.cli.figures import money, short_number, short_span
-from gwproxy.cli.usage import _bar_for, _moment
+from gwproxy.cli.usage import _bar_for, moment_of
 from gwproxy.errors import UsageError
 from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
@@ -223,10 +223,11 @@ def test_bars_where_no_block_can_be_drawn() -> None:
 
 def test_days_are_whole_ones() -> None:
     now = datetime(2026, 11, 22, 15, 30).timestamp()
-    assert _moment("1d", now) == datetime(2026, 11, 22).timestamp()
-    assert _moment("7d", now) == datetime(2026, 11, 16).timestamp()
-    assert _moment("2h", now) == datetime(2026, 11, 22, 13, 30).timestamp()
-    assert _moment("2026-11-01", now) == datetime(2026, 11, 1).timestamp()
+    assert moment_of("1d", now) == datetime(2026, 11, 22).timestamp()
+    assert moment_of("7d", now) == datetime(2026, 11, 16).timestamp()
+    assert moment_of("30m", now) == datetime(2026, 11, 22, 15).timestamp()
+    assert moment_of("2h", now) == datetime(2026, 11, 22, 13, 30).timestamp()
+    assert moment_of("2026-11-01", now) == datetime(2026, 11, 1).timestamp()
     for text in ("7 days", "0d", "-1d", ""):
         with pytest.raises(UsageError):
-            _moment(text, now)
+            moment_of(text, now)

@@ -8,6 +8,7 @@ import pytest
 
 from gwproxy.translate import loss_words
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.quirks import Quirks
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,13 @@ def test_a_gist_where_there_is_no_room() -> None:
 def test_the_usual_reason_is_that_of_the_last_word() -> None:
     assert loss_words.reason("drop:top_k") == loss_words.reason("drop:metadata.top_k") != ""
     assert loss_words.reason("drop:nobody.knows") == ""
+
+
+def test_the_quirks_that_may_be_why_are_quirks() -> None:
+    for names in loss_words._QUIRKS.values():
+        assert names
+        for name in names:
+            assert hasattr(Quirks(), name)
+    assert loss_words.quirks_behind("clamp:temperature=1") == ("sampling",)
+    assert loss_words.quirks_behind("heal:tool_media=false") == ("tool_media",)
+    assert loss_words.quirks_behind("drop:never_heard_of") == ()

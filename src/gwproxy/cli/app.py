@@ -94,6 +94,7 @@ COMMANDS: Final = (
     CommandEntry(
         "test", "gwproxy.cli.test", "Check a profile from its key to its last byte.", _TOOLS
     ),
+    CommandEntry("log", "gwproxy.cli.log", "What passed through the gateway, a line each.", _LOOK),
     CommandEntry("status", "gwproxy.cli.status", "What runs, and what it talks to.", _LOOK),
     CommandEntry("ui", "gwproxy.cli.ui", "Look at what passes through, in your browser.", _LOOK),
     CommandEntry(

@@ -15,10 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def old_logs(context: typer.Context, follow: Follow = False, json: JsonFlag = False) -> int:
     """Show what the background gateway says."""
-    from gwproxy.cli.app import available_commands
-
     output = output_of(context)
     output.talk("gwproxy logs is called gwproxy service logs now: the gateway's own words")
-    if any(entry.name == "log" for entry in available_commands()):
-        output.talk("gwproxy log shows the exchanges, a line for each")
+    output.talk("gwproxy log shows the exchanges, a line for each, also of a gateway in a terminal")
     return logs(context, follow, json)

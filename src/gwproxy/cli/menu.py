@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from gwproxy.cli import streams
 from gwproxy.cli.drawing import hanging
 from gwproxy.plain import harmless
 from gwproxy.profiles.suggest import did_you_mean
@@ -149,18 +150,12 @@ def _painted(lines: list[str], at: int, colour: bool) -> str:
 
 
 if sys.platform == "win32":
-    import ctypes
     import msvcrt
-
-    _STDERR, _DRAWS = -12, 4  # STD_ERROR_HANDLE, ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
     @contextlib.contextmanager
     def _keys(stream: TextIO) -> Iterator[Callable[[], str] | None]:
         """What reads a key; None where the console draws no menu."""
-        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
-        handle = kernel.GetStdHandle(_STDERR)
-        draws = stream is sys.stderr and kernel.GetConsoleMode(handle, ctypes.byref(mode))
-        yield _key if draws and kernel.SetConsoleMode(handle, mode.value | _DRAWS) else None
+        yield _key if streams.obeys(stream) else None
 
     def _key() -> str:
         letter = msvcrt.getwch()

@@ -112,13 +112,13 @@ def quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str
     for name in (quirk.name for quirk in settable_quirks()):
         origin = quirk_origin(profile, name)
         if everything or origin != DEFAULT:
-            yield f"quirk.{name}", _quirk_text(values[name]), origin
+            yield f"quirk.{name}", quirk_text(values[name]), origin
 
 
 def lesson_rows(lessons: Iterable[Lesson]) -> Iterator[tuple[str, str, str]]:
     for lesson in lessons:
         origin = f"learned {lesson.day} for {lesson.model}: {lesson.why}"
-        yield f"quirk.{lesson.quirk}", _quirk_text(lesson.value), origin
+        yield f"quirk.{lesson.quirk}", quirk_text(lesson.value), origin
 
 
 def _key_origin(profile: Profile, key: KeyStatus) -> str:
@@ -128,7 +128,7 @@ def _key_origin(profile: Profile, key: KeyStatus) -> str:
     return "config.toml" if named else f"preset {profile.preset}"
 
 
-def _quirk_text(value: QuirkValue | None) -> str:
+def quirk_text(value: QuirkValue | None) -> str:
     if value is None:
         return "unknown (sent)"
     if isinstance(value, bool):

@@ -150,7 +150,10 @@ def status(context: typer.Context, json: JsonFlag = False, quiet: QuietFlag = Fa
 
 @service_app.command("logs")
 def logs(context: typer.Context, follow: Follow = False, json: JsonFlag = False) -> int:
-    """Show what the background gateway says."""
+    """Show what the background gateway says.
+
+    Its own words, as they came; gwproxy log shows the exchanges, a line each.
+    """
     from gwproxy.cli import service_log
     from gwproxy.cli.service_unit import manages, service_here, shown
 

@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 _SPELLED: Final = {
     "→": "->",
@@ -59,6 +59,30 @@ def takes(text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+
+    _DRAWS: Final = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
+
+    def obeys(stream: TextIO) -> bool:
+        """Whether the console does what escape sequences say, once it is asked to."""
+        kernel, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+        try:
+            handle = msvcrt.get_osfhandle(stream.fileno())
+        except (OSError, ValueError):
+            return False
+        if not kernel.GetConsoleMode(handle, ctypes.byref(mode)):
+            return False
+        return bool(kernel.SetConsoleMode(handle, mode.value | _DRAWS))
+
+else:
+
+    def obeys(stream: TextIO) -> bool:
+        """Whether the terminal does what escape sequences say."""
+        return stream.isatty()
 
 
 def trouble_with_stdout(after: OSError | None = None) -> OSError | None:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from gwproxy.proxy.records.ledger.report import Grouping
 
 _GROUPINGS: Final = ("day", "profile", "model", "client")
-_SPAN: Final = re.compile(r"([1-9]\d{0,3})([hdw])")
-_SPAN_S: Final = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+_SPAN: Final = re.compile(r"([1-9]\d{0,3})([mhdw])")
+_SPAN_S: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 _BAR_WIDTH: Final = 10
 _SHORTEST_BAR: Final = 6  # as wide as its heading
@@ -52,7 +53,7 @@ def usage(
 ) -> None:
     """Tokens and cost so far."""
     output = output_of(context)
-    since_s = _moment(since, time.time())
+    since_s = moment_of(since, time.time())
     if by not in _GROUPINGS:
         raise UsageError(f"{by!r} is not a way to sum up", hint=f"--by {' or '.join(_GROUPINGS)}")
     lines = _read(cast("Grouping", by), since_s, profile or "")
@@ -79,24 +80,29 @@ def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
     try:
         return report(path, by, Period(round(since_s * 1000), profile))
     except Trouble as trouble:
-        raise ConfigError(
-            f"the usage ledger {path} cannot be read",
-            why=str(trouble),
-            hint="a running server puts a damaged one aside and begins anew; else move it away",
-        ) from trouble
+        raise unreadable(path, trouble) from trouble
+
+
+def unreadable(path: Path, trouble: Exception) -> ConfigError:
+    """That the ledger cannot be read, and what to do."""
+    return ConfigError(
+        f"the usage ledger {path} cannot be read",
+        why=str(trouble),
+        hint="a running server puts a damaged one aside and begins anew; else move it away",
+    )
 
 
 def seconds_of(text: str) -> int | None:
-    """How long `24h`, `7d` or `4w` are; None for anything else."""
+    """How long `30m`, `24h`, `7d` or `4w` are; None for anything else."""
     span = _SPAN.fullmatch(text.strip())
     return None if span is None else int(span[1]) * _SPAN_S[span[2]]
 
 
-def _moment(text: str, now_s: float) -> float:
+def moment_of(text: str, now_s: float) -> float:
     """When `7d` or `2026-11-01` began, in seconds since 1970. Raises UsageError."""
     seconds = seconds_of(text)
     if seconds is not None:
-        if "h" in text:
+        if text.strip()[-1] in "mh":
             return now_s - seconds
         from gwproxy.proxy.records.ledger import days_back
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +18,19 @@ from gwproxy.errors import CredentialError, GwproxyError, UpstreamError
 OURS: Final = "a gwproxy"
 """How the sentence about one of ours begins."""
 
+_ALIVE_S: Final = 40.0
+"""Between two signs of life of a stream of events, which come every fifteen seconds."""
+_CHUNK_BYTES: Final = 65_536
+
 _ASK_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
+
+
+class Broken(Exception):
+    """A stream of events has ended."""
 
 
 def is_running(pid: int) -> bool:
@@ -66,21 +76,51 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
         value = json.loads(body)
     except (OSError, TimeoutError, ValueError) as error:
         raise UpstreamError(f"the gateway at {base_url} does not answer", why=str(error)) from error
+    if status != HTTPStatus.OK or not isinstance(value, dict):
+        raise _refused(base_url, path, status, value)
+    return value
+
+
+async def events(base_url: str, path: str, token: str) -> AsyncGenerator[tuple[str, Any]]:
+    """What a gateway of ours tells as it happens: the name of each event and its data, the first
+    one, "open", without any. Raises UpstreamError and CredentialError where it does not tell, and
+    Broken when it tells no more."""
+    # Imported late: a short command only looks whether somebody is there.
+    from gwproxy.translate.wire.sse import Decoder
+
+    decoder = Decoder()
+    try:
+        async with _asked(f"{base_url}{path}", "GET", token, _ANSWER_S) as reader:
+            async with asyncio.timeout(_ANSWER_S):
+                status = _status_of(await reader.readuntil(b"\r\n\r\n"))
+            if status != HTTPStatus.OK:
+                raise _refused(base_url, path, status)
+            yield "open", None
+            while True:
+                async with asyncio.timeout(_ALIVE_S):
+                    chunk = await reader.read(_CHUNK_BYTES)
+                if not chunk:
+                    raise Broken
+                for name, data in decoder.feed(chunk):
+                    yield name.decode(), json.loads(data)
+    except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError) as error:
+        raise Broken from error
+
+
+def _refused(base_url: str, path: str, status: int, value: object = None) -> GwproxyError:
     if status == HTTPStatus.UNAUTHORIZED:
-        raise CredentialError(
+        return CredentialError(
             f"the gateway at {base_url} has another token",
             why="it was started with another GWPROXY_TOKEN or GWPROXY_HOME, or by another user",
             hint="stop it where it was started, then\ngwproxy serve",
         )
     if (said := _refusal(value)) is not None:
-        raise GwproxyError(f"the gateway at {base_url} refuses", why=said)
-    if status != HTTPStatus.OK or not isinstance(value, dict):
-        raise UpstreamError(
-            f"the gateway at {base_url} does not know {path}",
-            why="it may be of an older version",
-            hint="stop it with Ctrl-C there, then\ngwproxy serve",
-        )
-    return value
+        return GwproxyError(f"the gateway at {base_url} refuses", why=said)
+    return UpstreamError(
+        f"the gateway at {base_url} does not know {path}",
+        why="it may be of an older version",
+        hint="stop it with Ctrl-C there, then\ngwproxy serve",
+    )
 
 
 def _refusal(value: object) -> str | None:
@@ -94,7 +134,20 @@ def _refusal(value: object) -> str | None:
 async def _fetch(
     url: str, method: str, token: str, within_s: float, most_bytes: int
 ) -> tuple[int, bytes]:
-    """Status and body of one small answer. Raises OSError, TimeoutError and ValueError.
+    """Status and body of one small answer. Raises OSError, TimeoutError and ValueError."""
+    answer = b""
+    async with asyncio.timeout(within_s), _asked(url, method, token, within_s) as reader:
+        while len(answer) < most_bytes and (more := await reader.read(most_bytes)):
+            answer += more
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return _status_of(head), body
+
+
+@asynccontextmanager
+async def _asked(
+    url: str, method: str, token: str, within_s: float
+) -> AsyncIterator[asyncio.StreamReader]:
+    """What comes of a request. Raises OSError and TimeoutError.
 
     By hand, as a request of HTTP/1.0 (RFC 1945), which is answered in one piece up to the end of
     the connection: the HTTP library is most of the time that a short command takes to start.
@@ -105,20 +158,21 @@ async def _fetch(
     request = f"{method} {target} HTTP/1.0\r\nHost: {parts.netloc}\r\n{token_line}\r\n"
     async with asyncio.timeout(within_s):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        try:
-            writer.write(request.encode("ascii"))
-            answer = b""
-            while len(answer) < most_bytes and (more := await reader.read(most_bytes)):
-                answer += more
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
+    try:
+        writer.write(request.encode("ascii"))
+        yield reader
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _status_of(head: bytes) -> int:
+    """Raises ValueError."""
     words = head.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1."):
         raise ValueError("what answers there does not speak HTTP")
-    return int(words[1]), body
+    return int(words[1])
 
 
 def _process_on(port: int) -> str:

@@ -56,6 +56,37 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Why, for the members that are lost most often; the last word of a path is looked up too."""
 
+_SAMPLING: Final = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "n")
+_QUIRKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(_SAMPLING, ("sampling",)),
+        "stop": ("stop_sequences", "max_stops", "max_stop_bytes"),
+        "max_tokens": ("max_output", "min_output", "context_window"),
+        "reasoning_effort": ("efforts", "thinking_switch"),
+        "thinking": ("thinking_switch", "thinking_always", "adaptive_thinking"),
+        "tool_choice": ("forced_tools", "named_tool", "thinking_always"),
+        "messages.thinking": ("reasoning_in", "signed_thinking", "reasoning_placeholder"),
+        "messages.system": ("mid_system", "system_role"),
+        "messages.role": ("system_role",),
+        "messages.image": ("vision", "image_urls", "tool_media", "old_media"),
+        "messages.document": ("documents", "tool_media", "old_media"),
+        "tools.custom": ("custom_tools",),
+        "tools.defer_loading": ("tool_extras",),
+        "tools.input_examples": ("tool_extras",),
+        "tools.strict": ("tool_extras",),
+        "tool_reference": ("tool_references",),
+    }
+)
+"""Which quirks may be why, for what a quirk decides about."""
+
+
+def quirks_behind(loss: str) -> tuple[str, ...]:
+    """The names of the quirks that may be why; whether they are, their values tell."""
+    code, _, about = loss.partition(":")
+    if code == "heal":
+        return (about.partition("=")[0],)
+    return _QUIRKS.get(about.partition("=")[0], ())
+
 
 def in_words(loss: str) -> str:
     """`top_k was left out` for `drop:top_k`; a code that is not known here stays as it is."""

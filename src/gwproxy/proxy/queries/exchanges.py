@@ -90,6 +90,7 @@ def choice_of(query: Mapping[str, str]) -> Choice:
         profile=query.get("profile", ""),
         client=query.get("client", ""),
         session=query.get("session", ""),
+        request_id=query.get("id", ""),
         since_ms=_whole(query, "since_ms", 0),
         before_ms=_whole(query, "before_ms", 0) or None,
     )

@@ -5,21 +5,29 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gwproxy.proxy.records.ledger.database import Database
 from gwproxy.proxy.records.ledger.entry import Entry
+
+_BEGINS_SO: Final = (
+    "(substr(request_id, 1, length(:id)) = :id OR substr(request_id, 1, length(:id) + 4) = "
+    "'req_' || :id OR substr(upstream_request_id, 1, length(:id)) = :id)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """At the `most` so many that began from `since_ms` on and before `before_ms` (since 1970), of
-    one profile, client or session, or ("") of all."""
+    one profile, client or session, or ("") of all; with `request_id` those whose id begins so (with
+    or without its `req_`), or the upstream's."""
 
     most: int = 100
     only_errors: bool = False
     profile: str = ""
     client: str = ""
     session: str = ""
+    request_id: str = ""
     since_ms: int = 0
     before_ms: int | None = None
 
@@ -32,6 +40,10 @@ class Choice:
             and self.profile in ("", entry.profile)
             and entry.client.startswith(self.client)
             and self.session in ("", entry.session)
+            and (
+                entry.request_id.startswith((self.request_id, f"req_{self.request_id}"))
+                or entry.upstream_request_id.startswith(self.request_id)
+            )
         )
 
 
@@ -49,6 +61,8 @@ def listed(path: Path, choice: Choice) -> list[Entry]:
         clauses.append("profile = :profile")
     if choice.client:
         clauses.append("substr(client, 1, length(:client)) = :client")
+    if choice.request_id:
+        clauses.append(_BEGINS_SO)
     with contextlib.closing(database):
         if choice.session:
             if "session" not in database.columns:
@@ -62,6 +76,7 @@ def listed(path: Path, choice: Choice) -> list[Entry]:
                 "profile": choice.profile,
                 "client": choice.client,
                 "session": choice.session,
+                "id": choice.request_id,
                 "most": choice.most,
             },
         )

@@ -1,0 +1,122 @@
+"""`gwproxy log -f`: each exchange as it ends, of the gateway that runs and of those that come after
+it; on a terminal with what runs below."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gwproxy.cli import streams
+from gwproxy.cli.exchange_row import Layout, coloured, plain, row
+from gwproxy.cli.exchanges import followed, found, told_by
+from gwproxy.cli.live_view import View
+from gwproxy.cli.output import Output
+from gwproxy.cli.screen import Screen
+from gwproxy.plain import json_text
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.store import Config
+    from gwproxy.proxy.records.ledger import Choice
+
+_REMEMBERED: Final = 2000
+"""Exchanges that are not to be told twice."""
+
+_EARLIER_MS: Final = 3_600_000
+"""How long ago an exchange may have begun that ended while nobody told us."""
+
+
+async def follow(output: Output, config: Config, choice: Choice) -> None:
+    """The last ones of `choice`, and then what comes, without an end. Raises GwproxyError."""
+    with _view(output) as view, view.alive() if view else contextlib.nullcontext():
+        follower = _Follower(output, choice, view)
+        await follower.begin(config)
+        async with aclosing(followed(config)) as events:
+            async for name, told in events:
+                await follower.told(name, told)
+
+
+@contextmanager
+def _view(output: Output) -> Iterator[View | None]:
+    """The line below the rows, where somebody looks."""
+    if output.json_mode or not output.draws_on(sys.stdout) or not streams.obeys(sys.stdout):
+        yield None
+        return
+    paint = coloured if output.is_fancy(sys.stdout) else plain
+    with Screen.over(sys.stdout) as screen:
+        yield View(screen, paint)
+
+
+class _Follower:
+    def __init__(self, output: Output, choice: Choice, view: View | None) -> None:
+        self._output = output
+        self._choice = choice
+        self._view = view
+        self._paint = coloured if output.is_fancy(sys.stdout) else plain
+        self._began_ms = round(time.time() * 1000)
+        self._told: OrderedDict[str, None] = OrderedDict()
+
+    async def begin(self, config: Config) -> None:
+        """The last ones."""
+        got = await found(config, self._choice)
+        if self._view is not None:
+            self._say(self._paint(self._layout().head(), "dim"))
+        for one in got.exchanges:
+            self._row(one)
+
+    async def told(self, name: str, what: Any) -> None:
+        match name:
+            case "gone":
+                if self._view is not None:
+                    self._view.forget()
+                self._output.talk("the gateway does not run; waiting for one (gwproxy serve)")
+            case "here":
+                await self._catch_up(what)
+            case "exchange":
+                self._row(what)
+        if self._view is not None and name in ("exchange", "state"):
+            self._view.told(name, what)
+
+    async def _catch_up(self, url: str) -> None:
+        """What has ended since we began and was told to nobody."""
+        missed = replace(self._choice, since_ms=self._began_ms - _EARLIER_MS, most=1000)
+        for one in await told_by(url, missed):
+            if one["started_ms"] + one["duration_ms"] >= self._began_ms:
+                self._row(one)
+
+    def _row(self, exchange: dict[str, Any]) -> None:
+        """Once, when it has ended."""
+        request_id = exchange["request_id"]
+        if exchange["state"] == "running" or request_id in self._told or not self._fits(exchange):
+            return
+        self._told[request_id] = None
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        if self._output.json_mode:
+            self._say(json_text(exchange))
+        else:
+            self._say(row(exchange, self._layout(), self._paint))
+
+    def _fits(self, exchange: dict[str, Any]) -> bool:
+        choice = self._choice
+        return (
+            (not choice.only_errors or bool(exchange["error_kind"]))
+            and choice.profile in ("", exchange["profile"])
+            and (exchange["client"] or "").startswith(choice.client)
+            and choice.session in ("", exchange["session"])
+        )
+
+    def _layout(self) -> Layout:
+        if not self._output.draws_on(sys.stdout):
+            return Layout.fit(None)
+        columns = self._view.screen.columns if self._view else self._output.columns()
+        return Layout.fit(columns)
+
+    def _say(self, text: str) -> None:
+        self._output.document(text)
+        sys.stdout.flush()  # whoever reads a pipe is to see it now
