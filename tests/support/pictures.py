@@ -21,16 +21,17 @@ _GOOD: Final = r"(?<=  )ok(?=  )"
 
 
 def picture(command: str, said: str) -> str:
-    """An SVG in which `command` was typed and `said` came; it asks nothing of another place."""
-    lines = said.rstrip().splitlines()
+    """An SVG in which `command` was typed and `said` came, in its own colours where it has any; it
+    asks nothing of another place."""
+    lines = [Text.from_ansi(line) for line in said.rstrip().split("\n")]
     width = max(map(len, lines)) + 1
     console = Console(record=True, width=width, file=io.StringIO(), color_system="truecolor")
     console.print(Text.assemble(("$ ", "bright_black"), (command, "bold")))
-    for line in lines:
-        text = Text(line)
-        text.highlight_regex(_GOOD, "green")
-        text.highlight_regex(r"^[A-Z ]{4,}$|^provider .*|^What to do next:$", "bold")
-        text.highlight_regex(r"^  gwproxy .+?(?=   )", "cyan")
+    for text in lines:
+        if "\x1b" not in said:
+            text.highlight_regex(_GOOD, "green")
+            text.highlight_regex(r"^provider .*|^What to do next:$", "bold")
+            text.highlight_regex(r"^  gwproxy .+?(?=   )", "cyan")
         console.print(text, no_wrap=True, overflow="ignore", crop=False)
     svg = console.export_svg(title=command, theme=MONOKAI, unique_id="gwproxy")
     return _FONT_FROM_ELSEWHERE.sub("", svg)
