@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from gwproxy.translate.quirks import Quirks
+from support.readme import is_made, table
 
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "gwproxy"
@@ -533,6 +534,18 @@ def test_a_file_and_its_functions_can_be_held_in_mind(path: Path) -> None:
             start = node.body[0].lineno if name_of(path).startswith("cli/") else node.lineno
             lines = (node.end_lineno or 0) - start + 1
             assert lines <= LONGEST_FUNCTION, node.name
+
+
+def test_every_room_says_what_it_is_and_stands_on_the_page() -> None:
+    """When this fails: UPDATE_GOLDEN=1 pytest tests/test_architecture.py"""
+    rows = []
+    for path in (path for path in FILES if path.name == "__init__.py"):
+        told = ast.get_docstring(TREES[path])
+        assert told, f"{name_of(path)} says nothing of its room"
+        room = path.parent.relative_to(SOURCE).as_posix()
+        rows.append((f"`{room}/`", " ".join(told.split("\n\n")[0].split())))
+    page = TESTS.parent / ".github" / "ARCHITECTURE.md"
+    is_made(page, "rooms", table(("room", "what is in it"), rows[1:]))
 
 
 FILE_NAME = re.compile(r"(?<![\w./-])[\w/]+\.py\b")

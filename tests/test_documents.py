@@ -3,16 +3,14 @@ be made of the code is."""
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from support.readme import DOCUMENTS, ROOT, is_made, table, table_after
+from support.readme import DOCUMENTS, ROOT, table_after
 
 SOURCE: Final = ROOT / "src" / "gwproxy"
 CONTRIBUTING: Final = ROOT / ".github" / "CONTRIBUTING.md"
@@ -40,22 +38,6 @@ def test_what_is_named_is_there(document: Path) -> None:
         if not any(path.endswith(f"/{name}") for path in ours):
             missing.append(name)
     assert not missing
-
-
-def rooms() -> Iterator[tuple[str, str]]:
-    """Every folder of the source with what its `__init__` says of it."""
-    for path in sorted(SOURCE.rglob("__init__.py")):
-        folder = path.parent.relative_to(SOURCE)
-        told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-        assert told, f"{path} says nothing of its room"
-        if folder.parts:
-            yield f"`{folder.as_posix()}/`", " ".join(told.split("\n\n")[0].split())
-
-
-def test_the_rooms_are_all_of_them() -> None:
-    """When this fails: UPDATE_GOLDEN=1 pytest tests/test_documents.py"""
-    page = ROOT / ".github" / "ARCHITECTURE.md"
-    is_made(page, "rooms", table(("room", "what is in it"), rooms()))
 
 
 def test_every_marker_is_told() -> None:
