@@ -30,6 +30,17 @@ def test_a_script_makes_text_of_text(path: object) -> None:
     assert not READS_MARKUP.search(FOLDER.joinpath(str(path)).read_text(encoding="utf-8"))
 
 
+def test_what_is_posted_bears_its_origin_in_every_browser() -> None:
+    """In any other mode than this one a page with the policy `no-referrer` posts with `null`
+    (https://fetch.spec.whatwg.org/#append-a-request-origin-header); Chromium does not."""
+    modes = [
+        mode
+        for path in SCRIPTS
+        for mode in re.findall(r'mode: "([^"]*)"', path.read_text(encoding="utf-8"))
+    ]
+    assert modes == ["cors"]
+
+
 def test_nothing_is_loaded_from_elsewhere() -> None:
     for path in FOLDER.iterdir():
         for found in LOADS.finditer(path.read_text(encoding="utf-8")):

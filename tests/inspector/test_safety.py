@@ -204,20 +204,34 @@ async def unharmed(tab: Tab) -> None:
 
 
 async def test_the_policy_is_in_force(tab: Tab, gateway: TestGateway) -> None:
-    """Even if somebody's words became markup, nothing of them would run."""
+    """Nobody's words become markup; and even then nothing of them would run."""
     await opened(tab, gateway)
+    refused = await tab.evaluate(
+        """["innerHTML", "outerHTML"].map((how) => {
+          const one = document.createElement("div");
+          document.body.append(one);
+          try {
+            one[how] = '<img src="http://127.0.0.1:9/x" onerror="window.hacked=1">';
+          } catch (error) {
+            return error.name;
+          }
+        })"""
+    )
+    assert refused == ["TypeError", "TypeError"]
     await tab.evaluate(
         """{
-          const one = document.createElement("div");
-          one.innerHTML = '<img src="http://127.0.0.1:9/x" onerror="window.hacked=1">';
+          const one = document.createElement("img");
+          one.setAttribute("src", "http://127.0.0.1:9/x");
           document.body.append(one);
-          const script = document.createElement("script");
-          script.textContent = "window.hacked = 2";
-          document.body.append(script);
+          const style = document.createElement("style");
+          style.textContent = "main { display: none }";
+          document.body.append(style);
         }"""
     )
     await tab.until("new Promise((go) => setTimeout(() => go(true), 200))")
     assert await tab.evaluate("window.hacked === undefined")
+    assert await tab.evaluate("getComputedStyle(document.querySelector('main')).display !== 'none'")
     assert any("Content Security Policy" in words for words in tab.console)
+    assert any("TrustedHTML" in words for words in tab.console)
     tab.console.clear()
     tab.home = ""
