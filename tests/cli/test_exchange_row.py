@@ -155,10 +155,25 @@ def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
         losses=("drop:x\x1b[2J\ny",),
     )
     made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, evil, None, None)
-    for text in (formatter(key).format(made), row(seen(evil), Layout.fit(None))):
+    for text in (
+        formatter(key).format(made).partition("\n")[2],
+        row(seen(evil), Layout.fit(None)),
+    ):
         assert not {"\x1b", "\u2028"} & set(text)
         assert all(line.startswith(" ") for line in text.split("\n")[1:])
     assert key not in formatter(key).format(made)
+
+
+def test_the_columns_are_named_once_and_when_they_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = formatter()
+    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, ANSWERED, None, None)
+    heads = []
+    for width in (80, 80, 120, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        heads.append(rows.format(made).count("PROFILE:MODEL"))
+    assert heads == [1, 0, 1, 1]
 
 
 def test_other_words_are_wrapped_and_have_their_colour(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from gwproxy.profiles.local_token import local_token
 from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.proxy.serving import Running as Gateway
@@ -27,9 +24,7 @@ from support.background import Background
 from support.cli import TIMEOUT_S, InProcess, environment
 from support.exchanges import ANSWERED, AT_MS, PRICES, REFUSED
 from support.lines import Lines
-
-HELLO = [{"role": "user", "content": "hello"}]
-CLAUDE, CODEX = "claude-cli/2.1.330 (external, cli)", "codex_cli_rs/0.141.0 (Debian)"
+from support.questions import CODEX, message
 
 
 @pytest.fixture
@@ -50,28 +45,6 @@ def gateway(background: Background, provider: Running, port: int, gwproxy_home: 
 
 def options(port: int, home: Path, **more: Any) -> Options:
     return Options(port=port, ledger=home / "usage.db", captures=home / "captures", **more)
-
-
-def ask(url: str, agent: str = CLAUDE, **body: Any) -> tuple[int, str]:
-    """The status of a message, and the id of its exchange."""
-    sent = {"model": "claude-sonnet-4-6", "max_tokens": 50, "messages": HELLO, **body}
-    request = urllib.request.Request(
-        f"{url}/v1/messages",
-        data=json.dumps(sent).encode(),
-        headers={
-            "x-api-key": local_token().reveal(),
-            "content-type": "application/json",
-            "user-agent": agent,
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            answer.read()
-            return answer.status, answer.headers["x-gwproxy-request-id"]
-    except urllib.error.HTTPError as error:
-        with error:
-            error.read()
-            return error.code, error.headers["x-gwproxy-request-id"]
 
 
 def written(home: Path, *entries: Entry) -> None:
@@ -104,10 +77,10 @@ def test_what_to_do_where_there_is_nothing_yet(command: InProcess, port: int) ->
 def test_rows_of_the_running_gateway(
     command: InProcess, provider: Running, gateway: Gateway
 ) -> None:
-    status, first = ask(gateway.url, top_k=3)
+    status, first = message(gateway.url, top_k=3)
     assert status == 200
     provider.will(Refusal(400, "that was not a request at all"))
-    assert ask(gateway.url, CODEX)[0] == 400
+    assert message(gateway.url, CODEX)[0] == 400
     ran = command("log")
     assert (ran.code, ran.stderr) == (0, "")
     answered, refused = ran.stdout.splitlines()
@@ -183,8 +156,8 @@ def test_a_limit_that_is_none(command: InProcess, port: int) -> None:
 def test_one_explained_by_every_name_that_it_has(
     command: InProcess, gateway: Gateway, provider: Running
 ) -> None:
-    _, other = ask(gateway.url)
-    _, request_id = ask(gateway.url, top_k=3)
+    _, other = message(gateway.url)
+    _, request_id = message(gateway.url, top_k=3)
     (exchange,) = [
         one
         for one in command("log", "--json").envelope["data"]["exchanges"]
@@ -218,7 +191,7 @@ def test_one_that_was_captured_can_be_asked_again(
     command: InProcess, background: Background, provider: Running, port: int, gwproxy_home: Path
 ) -> None:
     gateway = background.gateway(options(port, gwproxy_home, capture=True))
-    _, request_id = ask(gateway.url)
+    _, request_id = message(gateway.url)
     background.stop()
     ran = command("log", "last")
     assert f"next: gwproxy replay {request_id} --show" in ran.stderr
@@ -278,7 +251,7 @@ def test_rows_come_as_exchanges_end_also_of_the_next_gateway(
     talk.wait_for("the gateway does not run; waiting for one")
     for _ in range(2):
         gateway = background.gateway(options(port, gwproxy_home))
-        _, request_id = ask(gateway.url)
+        _, request_id = message(gateway.url)
         assert request_id in out.wait_for("req_")
         background.stop()
         talk.wait_for("the gateway does not run; waiting for one")
@@ -290,13 +263,13 @@ def test_rows_come_as_exchanges_end_also_of_the_next_gateway(
 def test_one_object_a_line(
     gateway: Gateway, provider: Running, following: list[subprocess.Popen[str]]
 ) -> None:
-    _, before = ask(gateway.url)
+    _, before = message(gateway.url)
     process = follow(following, "--json", "--errors")
     out = Lines(process.stdout)
     ids = []
     # Until it follows; the first of them it may have found in the list.
     provider.will(Refusal(400, "that was not a request at all"))
-    _, failed = ask(gateway.url)
+    _, failed = message(gateway.url)
     ids.append(json.loads(out.wait_for("{"))["request_id"])
     assert ids == [failed]
     process.send_signal(signal.SIGINT)
@@ -309,12 +282,12 @@ def test_one_object_a_line(
 def test_a_reader_that_goes_away_ends_it_quietly(
     gateway: Gateway, following: list[subprocess.Popen[str]]
 ) -> None:
-    ask(gateway.url)
+    message(gateway.url)
     process = follow(following)
     assert process.stdout is not None
     assert process.stdout.readline()
     process.stdout.close()
-    ask(gateway.url)
+    message(gateway.url)
     assert process.wait(TIMEOUT_S) == 1
     assert process.stderr is not None
     assert process.stderr.read() == ""

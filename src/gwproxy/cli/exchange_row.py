@@ -7,7 +7,7 @@ the least important first; words are never broken. Where nobody looks, a row is 
 from __future__ import annotations
 
 import logging
-import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from gwproxy.cli.drawing import hanging
 from gwproxy.cli.figures import money, share, short_number, short_span
+from gwproxy.cli.screen import columns_of
 from gwproxy.plain import one_line
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.log import LineFormatter, Record
@@ -158,7 +159,8 @@ _WAYS: Final = ("host", "asked", "used")
 
 class RowFormatter(logging.Formatter):
     """The lines of a log for a terminal, whose width is looked up each time; `secrets` are taken
-    out of every line. `shape_of` tells a record as everybody sees it."""
+    out of every line. `shape_of` tells a record as everybody sees it. The names of the columns
+    stand above the first row, and again where there are others."""
 
     def __init__(
         self,
@@ -174,16 +176,17 @@ class RowFormatter(logging.Formatter):
         self._shape_of = shape_of
         self._paint = paint
         self._priced = priced
-
-    def layout(self) -> Layout:
-        """The one of this moment."""
-        return Layout.fit(shutil.get_terminal_size().columns, priced=self._priced())
+        self._layout: Layout | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         if isinstance(record.msg, Record) and not record.exc_info:
-            shown = row(self._shape_of(record.msg), self.layout(), self._paint)
-            return redact(shown, self._secrets())
-        width = shutil.get_terminal_size().columns
+            layout = Layout.fit(columns_of(sys.stderr), priced=self._priced())
+            shown = redact(row(self._shape_of(record.msg), layout, self._paint), self._secrets())
+            if layout != self._layout:
+                self._layout = layout
+                shown = f"{self._paint(layout.head(), 'dim')}\n{shown}"
+            return shown
+        width = columns_of(sys.stderr)
         lines = self._plain.format(record).split("\n")
         first = hanging(lines[0], _TIME + 2, width)
         style = {logging.WARNING: "note", logging.ERROR: "bad"}.get(record.levelno, "")

@@ -130,14 +130,13 @@ def footer(running: Sequence[tuple[Exchange, int]], today: Mapping[str, Any], wi
     count = f"{len(running)} running" if running else "nothing runs"
     whole = f"{count}: {'; '.join(_one(*one) for one in running)}" if running else count
     phases = [exchange["phase"] for exchange, _ in running]
-    sums = [
-        f"{phases.count(phase)} {does[:-1]}" for phase, does in _DOES.items() if phase in phases
-    ]
+    counts = ((phases.count(phase), does) for phase, does in _DOES.items())
+    sums = [f"{number} {do[:-1]}" if number > 1 else f"1 {do}" for number, do in counts if number]
     brief = f"{count} ({', '.join(sums)})" if sums else count
-    long, short = _today(today)
+    long, short, least = _today(today)
     for left, right in (
-        *((whole, long), (whole, short), (brief, long), (brief, short)),
-        *((count, short), (brief, ""), (count, "")),
+        *((whole, long), (whole, short), (brief, long), (brief, short), (count, short)),
+        *((brief, least), (count, least), (count, "")),
     ):
         line = one_line(" | ".join(filter(None, (left, right))))
         if len(line) <= width:
@@ -152,14 +151,14 @@ def _one(exchange: Exchange, spent_ms: int) -> str:
     return f"{told}, {short_number(out)} tokens" if out else told
 
 
-def _today(today: Mapping[str, Any]) -> tuple[str, str]:
-    """In full, and without the least of it; both "" where nothing is known."""
+def _today(today: Mapping[str, Any]) -> tuple[str, str, str]:
+    """In full, without the least of it, and the one figure that matters; "" where none is known."""
     if not today:
-        return "", ""
-    inputs, out = today["input_tokens"], today["output_tokens"]
-    cached = share(today["cached_tokens"], inputs)
+        return "", "", ""
+    inputs, out = short_number(today["input_tokens"]), short_number(today["output_tokens"])
+    cached = share(today["cached_tokens"], today["input_tokens"])
     costs = [money(one["micro"], one["unit"]) for one in today["cost"]]
-    tokens = f"{short_number(inputs)} in{f' ({cached} cached)' if cached else ''}"
-    written = f"{short_number(out)} out"
-    long = ", ".join([f"today {today['exchanges']}", tokens, written, *costs])
-    return long, ", ".join([f"today {short_number(inputs)} in", written, *costs])
+    read = f"{inputs} in{f' ({cached} cached)' if cached else ''}"
+    long = ", ".join([f"today {today['exchanges']}", read, f"{out} out", *costs])
+    short = ", ".join([f"today {inputs} in", f"{out} out", *costs])
+    return long, short, f"today {' + '.join(costs) or f'{inputs} in'}"

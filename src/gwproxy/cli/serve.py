@@ -7,28 +7,26 @@ address alone goes to stdout, for scripts. What serving means is in `gwproxy.pro
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gwproxy import paths
-from gwproxy.cli import service_log
 from gwproxy.cli.built_in import with_address
 from gwproxy.cli.hints import tool_here, tools_set_up
 from gwproxy.cli.options import ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.serve_log import ServeLog
 from gwproxy.cli.voice import port_number
-from gwproxy.errors import ConfigError, CredentialError, UsageError
+from gwproxy.errors import ConfigError, CredentialError
 
 if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.log import Record
     from gwproxy.proxy.serving import Options, Running
 
 
@@ -90,7 +88,7 @@ def serve(
     )
     refuse_remote(options)
     _check_profile(config, options.default_profile)
-    shown = _Log(output, _level(log_level or settings.log_level, output))
+    shown = ServeLog(output, log_level or settings.log_level)
     if detach:
         from gwproxy.cli.detach import start
         from gwproxy.cli.service_unit import flags_of
@@ -98,11 +96,11 @@ def serve(
         given = {"profile": profile, "host": host, "port": port, "allow_remote": allow_remote}
         given |= {"capture": capture, "quiet": quiet, "log_level": log_level}
         return start(output, options, flags_of(given | {"json_logs": json_logs}))
-    shown.start(json_lines=json_logs or settings.json_logs)
-    for remark in config.remarks:
-        output.warn(remark)
-    prepare_process()
-    return asyncio.run(_serve(options, config, output, shown))
+    with shown.started(json_lines=json_logs or settings.json_logs):
+        for remark in config.remarks:
+            output.warn(remark)
+        prepare_process()
+        return asyncio.run(_serve(options, config, output, shown))
 
 
 def _check_profile(config: Config, wanted: str) -> None:
@@ -117,53 +115,7 @@ def _check_profile(config: Config, wanted: str) -> None:
     config.profile(wanted or None)
 
 
-def _level(name: str, output: Output) -> int:
-    from gwproxy.profiles.store import LOG_LEVELS
-
-    if name.lower() not in LOG_LEVELS:
-        raise UsageError(
-            f"{name!r} is not a log level", hint=f"--log-level {' or '.join(LOG_LEVELS)}"
-        )
-    level = logging.getLevelNamesMapping()[name.upper()]
-    return max(level, logging.WARNING) if output.quiet else level
-
-
-class _Log:
-    """The log on stderr; it hides the keys of the running server."""
-
-    def __init__(self, output: Output, level: int) -> None:
-        self._output = output
-        self._level = level
-        self.server: Running | None = None
-
-    def start(self, *, json_lines: bool) -> None:
-        from gwproxy.cli.exchange_row import RowFormatter, coloured, plain
-        from gwproxy.proxy.log import LOGGER, JsonFormatter, LineFormatter
-
-        handler = service_log.handler_of(sys.stderr)
-        shown: logging.Formatter = LineFormatter(self._secrets)
-        if json_lines:
-            shown = JsonFormatter(self._secrets)
-        elif self._output.draws_on(sys.stderr):
-            paint = coloured if self._output.is_fancy(sys.stderr) else plain
-            shown = RowFormatter(self._secrets, self._shape_of, paint)
-        handler.setFormatter(shown)
-        # On the root: what libraries say goes through the same wall.
-        logging.basicConfig(level=logging.WARNING, handlers=[handler])
-        LOGGER.setLevel(self._level)
-
-    def _secrets(self) -> Iterator[str]:
-        if self.server is not None:
-            yield from self.server.secrets()
-
-    def _shape_of(self, record: Record) -> dict[str, Any]:
-        from gwproxy.proxy.records.ledger import Entry, shape
-
-        routes = self.server.gateway.routes if self.server else None
-        return shape(Entry.of(record, routes.prices_of(record.profile) if routes else None))
-
-
-async def _serve(options: Options, config: Config, output: Output, shown: _Log) -> int:
+async def _serve(options: Options, config: Config, output: Output, shown: ServeLog) -> int:
     from gwproxy.proxy.serving import announced, running, settle_memory, wait_for_signal
 
     async with demo_running(options, config) as complete, running(complete) as server:
@@ -173,7 +125,8 @@ async def _serve(options: Options, config: Config, output: Output, shown: _Log) 
             _say_where(server, output)
             # The keyring may want to be unlocked: that must not keep anybody waiting.
             telling = asyncio.create_task(_tend_keys(server, output))
-            await wait_for_signal(server.gateway.asked_to_stop)
+            async with shown.live(server.gateway.news()):
+                await wait_for_signal(server.gateway.asked_to_stop)
             telling.cancel()
         output.talk("stopping; answers that are running may end (Ctrl-C again: at once)")
     return 0

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import AsyncIterator
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -27,6 +28,7 @@ from gwproxy.proxy.inbound import answers, guard
 from gwproxy.proxy.inbound.connection import Connection
 from gwproxy.proxy.inbound.endpoints import (
     KEPT,
+    LOOKS,
     OPEN,
     PASSED_ON,
     Address,
@@ -106,6 +108,10 @@ class Gateway:
         """The local token in force now."""
         return self._token.get()
 
+    def news(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """What happens to the exchanges, for who sits before this process, until it stops."""
+        return exchanges.watched(self._services, lambda: self.routes)
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever happens."""
         connection = cast(Connection, request.protocol)
@@ -179,8 +185,9 @@ class Gateway:
     @staticmethod
     def _log(record: Record) -> None:
         refused = record.status >= 400 and record.status != CLIENT_GONE
-        # Whoever looks for a sign of life does so again and again: it would hide the others.
-        told = logging.DEBUG if record.path in OPEN else logging.INFO
+        # Whoever looks does so again and again: it would hide the others.
+        looks = record.path in OPEN or record.path.startswith(LOOKS)
+        told = logging.DEBUG if looks else logging.INFO
         LOGGER.log(logging.WARNING if refused else told, record)
 
     def _capture(self, record: Record) -> None:

@@ -83,6 +83,8 @@ class Feed:
         self._running: dict[str, Record] = {}
         self._sinks: tuple[Sink, ...] = ()
         self._watchers: list[Watcher] = []
+        self.is_closed = False
+        """Whether nobody is told anything any more."""
 
     def keep_with(self, *sinks: Sink) -> None:
         """Each of them, in this order, hears of every exchange that has ended."""
@@ -126,5 +128,6 @@ class Feed:
 
     def close(self) -> None:
         """Let those who watch go."""
+        self.is_closed = True
         for watcher in self._watchers:
             watcher.drop()

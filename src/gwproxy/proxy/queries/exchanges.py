@@ -8,8 +8,9 @@ upstream are, without our keys.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -148,26 +149,47 @@ async def stream(
 
 
 async def _tell(services: Services, in_force: InForce, watcher: Watcher, send: Send) -> None:
-    def told(records: Iterable[Record]) -> bytes:
-        routes = in_force()
-        return b"".join(_event("exchange", as_it_is(services, routes, one)) for one in records)
+    async for several in news(services, in_force, watcher):
+        await send(b"".join(_event(name, told) for name, told in several) or b":\n\n")
 
-    await send(told(services.feed.running()))
+
+async def news(
+    services: Services, in_force: InForce, watcher: Watcher
+) -> AsyncIterator[list[tuple[str, dict[str, Any]]]]:
+    """The events that come together, without an end; none at all is a sign of life. Raises
+    Dropped."""
+
+    def told(records: Iterable[Record]) -> list[tuple[str, dict[str, Any]]]:
+        routes = in_force()
+        return [("exchange", as_it_is(services, routes, one)) for one in records]
+
+    if running := told(services.feed.running()):
+        yield running
     tells_state, has_ended = True, False
     quiet_s = 0.0
     while True:
         if tells_state:
-            await send(_event("state", await state(services)))
+            yield [("state", await state(services))]
         # What has just ended is on disk at the next look.
         tells_state = has_ended
         patience_s = _TICK_S if has_ended or services.feed.running() else _SIGN_OF_LIFE_S
         changed = await watcher.changes(patience_s)
         has_ended = any(one.phase == "over" for one in changed)
         quiet_s = 0.0 if changed else quiet_s + patience_s
-        if quiet_s >= _SIGN_OF_LIFE_S:
+        if changed or quiet_s >= _SIGN_OF_LIFE_S:
             quiet_s = 0.0
-            await send(b":\n\n")
-        await send(told(changed))
+            yield told(changed)
+
+
+async def watched(
+    services: Services, in_force: InForce
+) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The same for who is in this process, one by one, until the gateway stops."""
+    while not services.feed.is_closed:
+        with services.feed.watch() as watcher, contextlib.suppress(Dropped):
+            async for several in news(services, in_force, watcher):
+                for event in several:
+                    yield event
 
 
 async def state(services: Services) -> dict[str, Any]:

@@ -1,0 +1,310 @@
+"""The line below a log that lives: what it says at every width, and that it is in nobody's way."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gwproxy.cli.exchange_row import plain
+from gwproxy.cli.live_view import View, footer
+from gwproxy.cli.screen import Screen
+from gwproxy.simulator import DEMO, Delivery, Refusal, Running
+from support.background import Background
+from support.cli import InProcess
+from support.exchanges import ANSWERED, seen
+from support.golden import FIXTURES, agrees
+from support.lines import Lines
+from support.questions import message
+from support.terminal import Terminal, screen
+
+TODAY = {
+    "exchanges": 12,
+    "input_tokens": 1_234_567,
+    "cached_tokens": 1_150_000,
+    "output_tokens": 34_000,
+    "cost": [{"unit": "USD", "micro": 1_200_000}],
+}
+WAITS = seen(replace(ANSWERED, phase="waiting", status=0))
+STREAMS = seen(replace(ANSWERED, client="codex_cli_rs/0.141.0", phase="streaming", status=0))
+
+
+def test_what_it_says_at_every_width() -> None:
+    lines = []
+    for running in ([], [(WAITS, 12_000)], [(WAITS, 12_000), (STREAMS, 4_200)]):
+        for width in (39, 59, 79, 119):
+            line = footer(running, TODAY, width)
+            assert len(line) <= width
+            lines.append(f"{width:>4}  {line}")
+    agrees(FIXTURES / "rows" / "footer.txt", "\n".join(lines) + "\n")
+
+
+def test_nothing_is_wider_than_it_may_be() -> None:
+    many = [(WAITS, 12_000), (STREAMS, 4_200)] * 20
+    for width in range(5, 200):
+        for running in ([], many):
+            for today in ({}, TODAY):
+                assert len(footer(running, today, width)) <= width
+    assert footer(many, TODAY, 8) == ""
+
+
+def test_a_name_of_a_tool_steers_no_terminal() -> None:
+    evil = WAITS | {"client": "x\x1b[2J\ny"}
+    assert not {"\x1b", "\n"} & set(footer([(evil, 1)], TODAY, 120))
+
+
+# --- the screen ----------------------------------------------------------------------------------
+
+
+class Tty(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
+
+
+def test_what_is_written_goes_above_the_footer_in_one_write() -> None:
+    tty = Tty()
+    shown = Screen(tty)
+    shown.show("1 running")
+    shown.write("a lon")
+    assert screen(tty.getvalue()) == ["1 running"]
+    before = len(tty.writes)
+    shown.write("g line\nand another\nbeg")
+    assert len(tty.writes) == before + 1
+    assert screen(tty.getvalue()) == ["a long line", "and another", "1 running"]
+    shown.show("1 running, longer")
+    shown.show("short")
+    assert screen(tty.getvalue())[-1] == "short"
+    before = len(tty.writes)
+    shown.show("short")
+    assert len(tty.writes) == before, "the same line is not drawn again"
+    shown.close()
+    assert screen(tty.getvalue()) == ["a long line", "and another", "beg"]
+
+
+def test_no_line_of_any_thread_is_lost_or_torn() -> None:
+    tty = Tty()
+    shown = Screen(tty)
+
+    def write(name: str) -> None:
+        for number in range(50):
+            shown.write(f"{name} {number}\n")
+            shown.show(f"footer of {name}")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shown.show("")
+    lines = screen(tty.getvalue())
+    assert sorted(lines[:-1]) == sorted(f"{n} {i}" for n in "abc" for i in range(50))
+
+
+def test_both_streams_are_the_screen_for_as_long_as_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, err = io.StringIO(), Tty()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    with pytest.raises(ZeroDivisionError), Screen.over(err) as shown:
+        shown.show("1 running")
+        sys.stdout.write("data\n")
+        sys.stderr.write("talk\n")
+        assert sys.stderr is cast(Any, shown)
+        raise ZeroDivisionError
+    assert (sys.stdout, sys.stderr) == (out, err)
+    assert out.getvalue() == "data\n"
+    assert screen(err.getvalue()) == ["talk", ""]
+
+
+async def test_while_nothing_runs_no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    tty = Tty()
+    now_s = 100.0
+    view = View(Screen(tty), plain, clock=lambda: now_s)
+    monkeypatch.setenv("COLUMNS", "80")
+    view.told("state", {"today": TODAY})
+    assert screen(tty.getvalue())[-1].startswith("nothing runs | today 12")
+    assert not view._busy.is_set()
+    view.told("exchange", WAITS | {"duration_ms": 2000})
+    now_s += 3
+    view.draw()
+    assert "claude-cli waits 5.0 s" in screen(tty.getvalue())[-1]
+    assert view._busy.is_set()
+    view.told("exchange", seen(ANSWERED))
+    assert not view._busy.is_set()
+    view.forget()
+    assert screen(tty.getvalue())[-1] == ""
+
+
+# --- the real command on a real terminal ---------------------------------------------------------
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Open]:
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **named: Any) -> Terminal:
+        opened.append(Terminal(*arguments, **named))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def provider(background: Background, gwproxy_home: Path, port: int) -> Running:
+    provider = background.provider(DEMO)
+    (gwproxy_home / "config.toml").write_text(
+        f'[serve]\nport = {port}\n[profiles.up]\nopenai_url = "{provider.openai_url}"\n'
+        'model = "demo-1"\nkey = "none"\n'
+    )
+    return provider
+
+
+def asked(port: int, **body: Any) -> threading.Thread:
+    """Somebody who waits for an answer."""
+    thread = threading.Thread(target=lambda: message(f"http://127.0.0.1:{port}", **body))
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_serve_is_the_live_view(
+    terminal: Open, background: Background, provider: Running, port: int, columns: int
+) -> None:
+    provider.will(Delivery(head_after_s=2.0))
+    shown = terminal("serve", columns=columns)
+    shown.wait_for("nothing runs")
+    asking = asked(port)
+    background.do(provider.arrival())
+    shown.wait_for("1 running")
+    assert shown.lines[-1].startswith("1 running")
+    asking.join()
+    shown.wait_for(" 200 ")
+    assert shown.text.count("TIME     CODE PROFILE:MODEL") == 1
+    shown.wait_for("nothing runs | today 1, 9 in, 44 out")
+    # A warning stands above, and nothing is wider than the terminal.
+    provider.will(Refusal(400, "that was not a request at all"))
+    asked(port).join()
+    shown.wait_for(" 400 ")
+    shown.wait_for("not a request at all" if columns == 80 else "request at all")
+    assert shown.lines[-1].startswith("nothing runs")
+    assert all(len(line) <= columns for line in shown.lines[8:]), shown.lines
+    shown.type("\x03")
+    assert shown.end() == 0
+    assert "stopping" in shown.text
+    assert "nothing runs" not in shown.text
+    assert shown.lines[-1] == ""
+
+
+def test_serve_takes_on_a_new_width(terminal: Open, provider: Running) -> None:
+    shown = terminal("serve", columns=80)
+    shown.wait_for("nothing runs | today 0, 0 in, 0 out")
+    shown.resize(30)
+    shown.wait_until_gone("today 0, 0 in, 0 out")
+    shown.wait_for("nothing runs")
+    shown.type("\x03")
+    assert shown.end() == 0
+
+
+def test_a_second_ctrl_c_ends_at_once(
+    terminal: Open, background: Background, provider: Running, port: int
+) -> None:
+    provider.will(Delivery(head_after_s=3600))
+    shown = terminal("serve", columns=80)
+    shown.wait_for("nothing runs")
+    asking = asked(port)
+    background.do(provider.arrival())
+    shown.wait_for("1 running")
+    shown.type("\x03")
+    shown.wait_for("stopping")
+    shown.wait_until_gone("1 running")
+    shown.type("\x03")
+    assert shown.end() == 130
+    asking.join()
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [
+        (("--quiet",), {}),
+        (("--json-logs",), {}),
+        ((), {"TERM": "dumb"}),
+    ],
+)
+def test_no_view_where_none_is_wanted(
+    terminal: Open, provider: Running, port: int, flags: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    shown = terminal("serve", *flags, columns=80, environ=environ)
+    shown.wait_for(f"http://127.0.0.1:{port}")
+    message(f"http://127.0.0.1:{port}")
+    assert shown.end(signal.SIGINT) == 0
+    assert "nothing runs" not in shown.text
+    assert "CODE" not in shown.text
+    assert "\x1b[K" not in shown.written
+
+
+def test_no_colour_where_none_is_wanted(terminal: Open, provider: Running) -> None:
+    shown = terminal("serve", columns=80, environ={"NO_COLOR": "1"})
+    shown.wait_for("nothing runs")
+    assert shown.end(signal.SIGINT) == 0
+    assert "m" not in {part[-1] for part in shown.written.split("\x1b[")[1:] for part in [part[:3]]}
+
+
+def test_the_log_follows_with_the_same_line_below(
+    terminal: Open, command: InProcess, background: Background, provider: Running, port: int
+) -> None:
+    from gwproxy.proxy.serving import Options
+
+    shown = terminal("log", "-f", columns=80)
+    shown.wait_for("the gateway does not run; waiting for one")
+    background.gateway(Options(port=port))
+    shown.wait_for("nothing runs | today 0")
+    provider.will(Delivery(head_after_s=2.0))
+    asking = asked(port)
+    background.do(provider.arrival())
+    shown.wait_for("1 running: ")
+    asking.join()
+    shown.wait_for(" 200 ")
+    shown.wait_for("nothing runs")
+    background.stop()
+    shown.wait_until_gone("nothing runs")
+    shown.type("\x03")
+    assert shown.end() == 130
+    assert shown.text.count("waiting for one") == 2
+
+
+def test_a_pipe_beside_a_terminal_gets_plain_rows(
+    terminal: Open, background: Background, provider: Running, port: int
+) -> None:
+    from gwproxy.proxy.serving import Options
+
+    background.gateway(Options(port=port))
+    message(f"http://127.0.0.1:{port}")
+    shown = terminal("log", "-f", columns=80, stdout=subprocess.PIPE)
+    assert shown.process.stdout is not None
+    with io.TextIOWrapper(cast(Any, shown.process.stdout), encoding="utf-8") as pipe:
+        row = Lines(pipe).wait_for(" 200 ")
+        assert "\x1b" not in row
+        assert "req_" in row
+        assert shown.end(signal.SIGINT) == 130
+    assert "\x1b[K" not in shown.written
