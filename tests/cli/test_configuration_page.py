@@ -71,6 +71,7 @@ def test_every_file_of_ours(gwproxy_home: Path) -> None:
         paths.run_logs_dir(),
         paths.service_log(),
         paths.server_file(),
+        paths.ui_file(),
     }
     assert {path.name for path in there} | {"setup.json"} == set(names("file"))
 

@@ -102,15 +102,15 @@ class View:
                 handle.cancel()
             pending[:] = [loop.call_later(_STILL_S, self.draw)]
 
-        has_signal = hasattr(signal, "SIGWINCH")
-        if has_signal:
-            loop.add_signal_handler(signal.SIGWINCH, resized)
+        resize = getattr(signal, "SIGWINCH", None)  # not there on Windows
+        if resize is not None:
+            loop.add_signal_handler(resize, resized)
         try:
             yield
         finally:
             ticking.cancel()
-            if has_signal:
-                loop.remove_signal_handler(signal.SIGWINCH)
+            if resize is not None:
+                loop.remove_signal_handler(resize)
             for handle in pending:
                 handle.cancel()
             with contextlib.suppress(OSError, ValueError):
