@@ -48,6 +48,15 @@ def test_a_list_with_loopback_loses_no_host_and_names_none_twice(one: str, other
     assert web_proxy.with_loopback(*whole) == ",".join(whole)
 
 
+def test_each_tool_is_warned_of_what_takes_it_away() -> None:
+    for tool, names in web_proxy.TAKEN_BY.items():
+        warned = {
+            name for name in web_proxy.VARIABLES if web_proxy.warning(BASE, {name: "p"}, tool)
+        }
+        assert warned == set(names), tool
+    assert web_proxy.warning(BASE, {"HTTP_PROXY": "p", "no_proxy": "127.0.0.1"}, "codex") is None
+
+
 @pytest.mark.parametrize("name", web_proxy.VARIABLES)
 @pytest.mark.parametrize("where", ["the shell", USER, "/projects/app/.claude/settings.local.json"])
 def test_claude_code_takes_every_one_of_them_for_loopback(name: str, where: str) -> None:

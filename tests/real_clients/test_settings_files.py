@@ -13,8 +13,9 @@ import pytest
 
 from gwproxy.clients import claude_code, opencode
 from gwproxy.clients.document import Tree, Uneditable
+from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.tomltext import TOML
-from real_clients.coding_tools import CLAUDE_CODE, CODEX, OPENCODE, CodingTool
+from real_clients.coding_tools import CLAUDE_CODE, CODEX, OPENCLAW, OPENCODE, CodingTool
 from real_clients.installed import needs
 from real_clients.stage import SetStage
 from real_clients.tasks import WRITE_AND_REPORT
@@ -30,6 +31,17 @@ JSON_TEXTS = {
     "bare key": '{username: "x"}',
     "single quotes": "{'username': 'x'}",
     "hexadecimal": '{"username": "x", "y": 0x1F}',
+}
+
+JSON5_TEXTS = {
+    "strict": '{"gateway": {"port": 4321}}',
+    "CRLF": '{\r\n"gateway": {"port": 4321}\r\n}\r\n',
+    "comments": "/* mine */ {gateway: { // mine\nport: 4321}}",
+    "all of JSON5": "{'gateway': {port: +0x10E1, auth: {token: 'a\\\nb',},},}",
+    "a blank of Unicode": "{gateway:\u00a0{port: 4321}}",
+    "two commas": "{gateway: {port: 4321,,}}",
+    "an escaped digit": "{gateway: {port: 4321, auth: {token: '\\1'}}}",
+    "no end": "{gateway: {port: 4321}",
 }
 
 TOML_TEXTS = {
@@ -80,6 +92,15 @@ async def test_opencode_takes_what_we_say(set_stage: SetStage, text: str) -> Non
     assert (ran.code == 0) == is_taken(opencode.READING.form.read, text), ran
 
 
+@needs("openclaw")
+@pytest.mark.parametrize("text", [*JSON5_TEXTS.values()], ids=[*JSON5_TEXTS])
+async def test_openclaw_takes_what_we_say(set_stage: SetStage, text: str) -> None:
+    stage = await set_stage(CHAT_ONLY)
+    write(stage.home / ".openclaw" / "openclaw.json", text)
+    ran = await stage.run(["openclaw", "config", "get", "gateway.port"])
+    assert (ran.code == 0 and "4321" in ran.stdout) == is_taken(JSON.read, text), ran
+
+
 @needs("codex")
 @pytest.mark.parametrize("text", [*TOML_TEXTS.values()], ids=[*TOML_TEXTS])
 async def test_codex_takes_what_we_say(set_stage: SetStage, text: str) -> None:
@@ -90,6 +111,7 @@ async def test_codex_takes_what_we_say(set_stage: SetStage, text: str) -> None:
 
 
 ODD = [
+    (OPENCLAW, ".openclaw/openclaw.json", "{ // mine\n  gateway: {port: 0x10E1,},\n}\n"),
     (CLAUDE_CODE, ".claude/settings.json", '\ufeff{\r\n\t"env": {}\r\n}\r\n'),
     (OPENCODE, ".config/opencode/opencode.jsonc", '{ // mine\n  "share": "disabled",\n}\n'),
     (
@@ -101,7 +123,7 @@ ODD = [
 ]
 
 
-@needs("claude", "opencode", "codex")
+@needs("claude", "opencode", "openclaw", "codex")
 @pytest.mark.parametrize(("tool", "file", "text"), ODD, ids=[tool.name for tool, _, _ in ODD])
 async def test_a_task_is_done_with_an_odd_file(
     set_stage: SetStage, tool: CodingTool, file: str, text: str

@@ -232,7 +232,7 @@ def past_web_proxies(endpoint: Endpoint, places: Places) -> Endpoint:
 def _web_proxy_words(client: Client, endpoint: Endpoint, places: Places) -> list[str]:
     base = endpoint.anthropic or endpoint.openai or ""
     if client.NAME != claude_code.NAME:
-        words = web_proxy.warning(base, places.environ)
+        words = web_proxy.warning(base, places.environ, client.NAME)
         return [words] if words else []
     found = claude_code_now(places).web_proxy(base)
     if found is None:

@@ -8,6 +8,7 @@ is written is written in both.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,17 @@ NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 # Those that curl, and most libraries, take for an address that begins with http: (curl(1)).
 _FOR_HTTP: Final = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
+TAKEN_BY: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "claude-code": VARIABLES,  # 2.1.330 and 2.1.332
+        "opencode": ("HTTP_PROXY", "http_proxy"),  # 1.18.33
+        "openclaw": _FOR_HTTP,
+        "codex": ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),  # 0.169.0
+    }
+)
+"""Of which variables each tool takes a web proxy for an address on loopback, by its own name: as
+seen, and held to by `real_clients/test_web_proxies.py`."""
+
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -42,12 +54,13 @@ def exempts(host: str, *lists: str) -> bool:
     return any(not wanted.isdisjoint(_hosts(text)) for text in lists)
 
 
-def warning(base: str, environ: Mapping[str, str]) -> str | None:
-    """A web proxy from the environment that would swallow requests to a loopback address."""
+def warning(base: str, environ: Mapping[str, str], tool: str = "") -> str | None:
+    """A web proxy from the environment that would swallow requests of `tool`, or of most programs,
+    to a loopback address."""
     host = urlsplit(base).hostname or ""
     if not is_loopback(host):
         return None
-    found = next((name for name in _FOR_HTTP if environ.get(name)), None)
+    found = next((name for name in TAKEN_BY.get(tool, _FOR_HTTP) if environ.get(name)), None)
     if found is None or exempts(host, *(environ.get(name, "") for name in NO_PROXY)):
         return None
     return f"{found} is set: add {host} to NO_PROXY, or the tool asks the proxy for it"
