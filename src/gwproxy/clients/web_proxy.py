@@ -32,7 +32,7 @@ TAKEN_BY: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "claude-code": VARIABLES,  # 2.1.330 and 2.1.332
         "opencode": ("HTTP_PROXY", "http_proxy"),  # 1.18.33
-        "openclaw": _FOR_HTTP,
+        "openclaw": ("HTTP_PROXY", "http_proxy"),  # 2026.9.6
         "codex": ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),  # 0.169.0
     }
 )
