@@ -37,7 +37,7 @@ TAKEN_BY: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Of which variables each tool takes a web proxy for an address on loopback, by its own name: as
-seen, and held to by `real_clients/test_web_proxies.py`."""
+seen, and held to by `tests/real_clients/test_web_proxies.py`."""
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
