@@ -221,7 +221,7 @@ def test_a_prompt_cache_that_broke_is_told_with_its_reason(
     ran = command("status")
     said = " ".join(ran.stdout.split())
     assert "prompt caches that broke" in said
-    assert f"up {alarm['words']} not read again since" in said
+    assert f"up {alarm['words']}; it is not read again yet" in said
     background.stop()
     background.gateway(options)
     (again,) = settled()

@@ -64,6 +64,7 @@ def turn(number: int, put: bytes, sent: bytes | None = None, **more: Any) -> Cac
         "heard_s": number * 60.0 + 2,
         "total": 20_000 + number * 1000,
         "read": 19_000,
+        "written": 0,
         "expected": 19_000,
     }
     return CachedTurn(**(values | more))
@@ -194,7 +195,7 @@ def test_what_differs_at_the_end_does_not_explain_that_nothing_was_read() -> Non
 
 
 def test_no_marks_any_more_and_marks_too_far_apart() -> None:
-    before = turn(0, body(*TWO, user("three", **MARK)))
+    before = turn(0, body(*TWO, user("three", **MARK)), written=500)
     without = fell(body(*TWO, user("three"), model("four"), result("five")))
     alarm = the_alarm(before, without)
     assert (alarm.changed_by, "no marks" in alarm.words) == ("the tool", True)
@@ -206,6 +207,9 @@ def test_no_marks_any_more_and_marks_too_far_apart() -> None:
     far = body(*TWO, user("three"), model("four"), results, user("", **MARK))
     alarm = the_alarm(before, fell(far))
     assert (alarm.changed_by, "23 blocks" in alarm.words) == ("the tool", True)
+    heedless = replace(before, written=0)
+    assert the_alarm(heedless, fell(far)).changed_by == "the provider"
+    assert the_alarm(heedless, without).changed_by == "the provider"
 
 
 # --- what is no alarm ----------------------------------------------------------------------------
@@ -220,6 +224,7 @@ def test_no_marks_any_more_and_marks_too_far_apart() -> None:
         fell(body(user("A summary."), model("Good."), user("Go on."), model("Yes."), result("x"))),
         fell(body(user("one " * 100)), total=19_000),
         fell(OTHER, total=17_000),
+        fell(NEW, total=17_000),
         fell(OTHER, sent_s=LIFE_S + 1),
         fell(OTHER, chosen="other", profile="other"),
         fell(OTHER, model="kimi-k3"),
@@ -235,6 +240,7 @@ def test_no_marks_any_more_and_marks_too_far_apart() -> None:
         "compacted",
         "rewound",
         "old results were taken out",
+        "the provider took them out",
         "the cache's life is over",
         "another profile is wanted",
         "another model is wanted",
@@ -249,10 +255,12 @@ def test_what_is_no_alarm(now: CachedTurn) -> None:
 
 
 def test_marks_for_an_hour_live_for_an_hour() -> None:
-    lasting = turn(0, body(user("one " * 100, **HOUR), TWO[1], result("three")))
+    hour = body(user("one " * 100, **HOUR), TWO[1], result("three"))
+    assert alarm_of(turn(0, hour), fell(OTHER, sent_s=LIFE_S + 1)) is None, "who knows whose"
+    lasting = turn(0, hour, written=500)
     assert alarm_of(lasting, fell(OTHER, sent_s=LIFE_S + 1)) is not None
     assert alarm_of(lasting, fell(OTHER, sent_s=LONG_LIFE_S + 1)) is None
-    mixed = turn(0, body(user("one " * 100, **HOUR), TWO[1], user("three", **MARK)))
+    mixed = turn(0, body(user("one " * 100, **HOUR), TWO[1], user("three", **MARK)), written=500)
     assert alarm_of(mixed, fell(OTHER, sent_s=LIFE_S + 1)) is None
 
 

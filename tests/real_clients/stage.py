@@ -145,6 +145,7 @@ class Stage:
         self._check_work(task, finished)
         self._check_requests(task, finished, tool.side_requests)
         self._check_thinking(finished)
+        self._check_cache(finished)
         self.check_no_key_with_the_client()
         return finished
 
@@ -212,6 +213,10 @@ class Stage:
             back = [entry.text for entry in asked.entries if isinstance(entry, Thought)]
             turns = assistant_turns(asked.entries)
             assert back == [words.format(step=step) for step in range(turns)]
+
+    def _check_cache(self, finished: Finished) -> None:
+        """What a real tool does never rings the cache alarm."""
+        assert "prompt cache" not in self.gateway.log, self._account(finished.ran)
 
     def _account(self, ran: Ran) -> str:
         """All that was said, for a test that fails."""

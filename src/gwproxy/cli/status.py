@@ -218,9 +218,11 @@ def _error_line(one: dict[str, Any]) -> str:
 
 
 def _alarm_line(one: dict[str, Any]) -> str:
-    so_far = f"in {one['turns']} turns {one['lost_tokens']:,}: " if one["turns"] > 1 else ""
-    now = {True: "read again since", False: "not read again since"}.get(one["over"], "")
-    parts = (_moment(one["at"]), one["client"], one["profile"], f"{so_far}{one['words']}", now)
+    now = {True: "; it is read again since", False: "; it is not read again yet"}
+    words = f"{one['words']}{now.get(one['over'], '')}"
+    if one["turns"] > 1:
+        words += f", {one['lost_tokens']:,} tokens in {one['turns']} turns"
+    parts = (_moment(one["since"]), one["client"], one["profile"], words)
     return "  ".join(filter(None, parts))
 
 

@@ -133,6 +133,7 @@ def _alarm(entry: Entry) -> dict[str, Any]:
     told = jsonio.loads(entry.cache_alarm)
     return {
         "at": round(_ended_at_s(entry)),
+        "since": round(_ended_at_s(entry)),
         "request_id": entry.request_id,
         "client": entry.client,
         "session": entry.session or None,

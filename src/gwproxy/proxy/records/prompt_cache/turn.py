@@ -38,8 +38,8 @@ class Put:
 class CachedTurn:
     """A turn that was answered. `chosen` is the profile that it was for, `profile` the one that
     took it. `sent_s` and `heard_s` are of one clock. Of `total` input tokens, `read` came from the
-    cache; `expected` are those that the next turn is to find there: what was read and written, or
-    what a turn before had and this one lacked."""
+    cache and `written` went into it, as far as is told; `expected` are those that the next turn is
+    to find there: these, or what a turn before had and this one lacked."""
 
     request_id: str
     upstream_request_id: str
@@ -55,6 +55,7 @@ class CachedTurn:
     heard_s: float
     total: int
     read: int
+    written: int
     expected: int
 
     @property

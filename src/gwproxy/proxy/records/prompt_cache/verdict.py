@@ -87,9 +87,8 @@ def _alarm(before: CachedTurn, now: CachedTurn, came: Compared) -> CacheAlarm | 
         or now.sent_s - before.sent_s > _life_s(before)
     ):
         return None
-    in_history = came.parting is not None and came.parting.in_turns
-    if in_history and now.total < _SHORTER * before.total:
-        return None  # old results were taken out
+    if now.total < _SHORTER * before.total and (came.parting is None or came.parting.in_turns):
+        return None  # old results were taken out, by the tool or by the provider at its word
     cause = _cause(before, now, came)
     if cause is None:
         return None
@@ -117,8 +116,14 @@ def _is_a_persons_choice(before: CachedTurn, now: CachedTurn) -> bool:
 
 
 def _life_s(before: CachedTurn) -> float:
-    marks = len(_MARK.findall(before.put.sent))
+    marks = len(_MARK.findall(before.put.sent)) if _heeds_marks(before) else 0
     return LONG_LIFE_S if 0 < marks <= len(_LASTING.findall(before.put.sent)) else LIFE_S
+
+
+def _heeds_marks(before: CachedTurn) -> bool:
+    """Whether its host caches up to the marks of a request, and says what it wrote. Others cache
+    what they see, and many get marks all the same."""
+    return before.written > 0 and _MARK.search(before.put.sent) is not None
 
 
 def _cause(before: CachedTurn, now: CachedTurn, came: Compared) -> Cause | None:
@@ -139,7 +144,7 @@ def _cause(before: CachedTurn, now: CachedTurn, came: Compared) -> Cause | None:
 def _explains_little(before: CachedTurn, now: CachedTurn, at: Parting) -> bool:
     """Whether much more could have been read up to where they part. Marks are far apart."""
     could = at.kept - now.read / before.total
-    return could > _HALF and not _MARK.search(before.put.sent)
+    return could > _HALF and not _heeds_marks(before)
 
 
 def _ours(before: CachedTurn, now: CachedTurn, at: Parting | None) -> Cause:
@@ -166,7 +171,7 @@ def _untouched(before: CachedTurn, now: CachedTurn, came: Compared, sent: Compar
     """Why a request that begins as the last one is not read from the cache."""
     if sent.asks_anew and _THOUGHT.search(before.put.sent):
         return None  # the model's template leaves the thoughts of earlier questions out
-    if _MARK.search(before.put.sent):
+    if _heeds_marks(before):
         if not _MARK.search(now.put.sent):
             if _MARK.search(now.put.came) and _MARK.search(before.put.came):
                 return _ours(before, now, None)

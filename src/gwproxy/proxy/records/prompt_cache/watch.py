@@ -144,9 +144,13 @@ class CacheWatch:
         turn.expected = max(turn.expected, min(before.expected, turn.total))
         is_first = alarm.changed_by not in strand.told
         strand.told.add(alarm.changed_by)
-        known = self._standing.pop(key, {"turns": 0, "lost_tokens": 0})
+        at = round(record.started_ms / 1000 + record.duration_s)
+        known = self._standing.pop(key, {"over": True})
+        if known["over"]:
+            known = {"since": at, "turns": 0, "lost_tokens": 0}
         self._standing[key] = {
-            "at": round((record.started_ms + record.duration_s * 1000) / 1000),
+            "at": at,
+            "since": known["since"],
             "request_id": record.request_id,
             "client": record.client,
             "session": record.session or None,
@@ -193,5 +197,6 @@ def _turn(record: Record, put: Put, read: int, expected: int) -> CachedTurn:
         start_s + heard_s,
         max(1, expected + (record.usage.fresh or 0)),
         read,
+        expected - read,
         expected,
     )
