@@ -127,6 +127,19 @@ def test_a_notice_is_told_apart_and_can_be_passed() -> None:
     assert gone.notice
 
 
+def test_tools_that_are_loaded_later_are_no_part_of_it() -> None:
+    later = {"name": "Later", "defer_loading": True, "input_schema": {}}
+    assert look(FIRST, longer(tools=[later, *FIRST["tools"], later])).parting is None
+    found = look(FIRST, longer(tools=[later, FIRST["tools"][0], {"name": "Other"}])).parting
+    assert found is not None
+    assert found.path == "tools[2].name"
+    loaded = look(
+        {**FIRST, "tools": [*FIRST["tools"], later]},
+        longer(tools=[{**later, "defer_loading": False}, *FIRST["tools"]]),
+    )
+    assert loaded.parting is not None
+
+
 @pytest.mark.parametrize(
     ("later", "continues"),
     [

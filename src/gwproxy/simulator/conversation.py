@@ -52,13 +52,15 @@ Entry: TypeAlias = Said | Thought | Called | Returned
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the client offers. A freeform one takes text instead of JSON."""
+    """A tool that the client offers. A freeform one takes text instead of JSON; one that is
+    `deferred` is shown to the model when it was searched for."""
 
     name: str
     schema: Json
     description: str = ""
     freeform: bool = False
     namespace: str | None = None
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,10 @@ def tokens(text: str) -> int:
 
 
 def segments(asked: Asked) -> list[str]:
-    """The prompt as the text the model would see: all tools as one segment, then each entry."""
-    return ["".join(map(_tool_text, asked.tools)), *map(_entry_text, asked.entries)]
+    """The prompt as the text the model would see: all tools as one segment, then each entry.
+    Deferred tools are no part of what is cached (Anthropic's page on tool search)."""
+    shown = (tool for tool in asked.tools if not tool.deferred)
+    return ["".join(map(_tool_text, shown)), *map(_entry_text, asked.entries)]
 
 
 def prompt_tokens(asked: Asked) -> int:

@@ -95,6 +95,7 @@ def _tools(body: Json) -> Iterator[Tool]:
                 name=string(tool.get("name"), f"tools.{index}.name"),
                 schema=record(tool["input_schema"], f"tools.{index}.input_schema"),
                 description=string(tool.get("description"), f"tools.{index}.description"),
+                deferred=tool.get("defer_loading") is True,
             )
 
 

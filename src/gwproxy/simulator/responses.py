@@ -71,6 +71,7 @@ def _tools(value: object, path: str, namespace: str | None) -> Iterator[Tool]:
                     description=string(tool.get("description"), f"{here}.description"),
                     freeform=kind == "custom",
                     namespace=namespace,
+                    deferred=tool.get("defer_loading") is True,
                 )
 
 

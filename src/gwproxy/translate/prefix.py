@@ -3,12 +3,14 @@ holds is the beginning that both have in common.
 
 Two bodies of one dialect are compared as a cache reads them (`DialectFacts.prompt`), not as their
 members happen to be written: tools, instructions, turns. The marks of the cache, which move from
-turn to turn, are no part of it, nor is whether a text stands alone or in a list of one block.
+turn to turn, are no part of it, nor are tools that are loaded later, nor is whether a text stands
+alone or in a list of one block.
 Equal bytes are never read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -30,6 +32,9 @@ _OF_THE_SERVER: Final = frozenset({"id", "status"})
 _TEXTS: Final = ("text", "input_text", "output_text")
 _INSTRUCTING: Final = ("system", "developer")
 _RESULT: Final = "tool_result"
+
+# https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool
+_DEFERRED: Final = re.compile(rb'"defer_loading"\s*:\s*true')
 
 _DEEPEST: Final = 8
 """Steps of a path that people read."""
@@ -102,6 +107,7 @@ class _Prompt:
     def __init__(self, body: bytes, facts: DialectFacts, past_notice: bool) -> None:
         self.body = body
         self._past_notice = past_notice
+        self._turns = facts.prompt[-1:]
         self._members = {str(name): (begin, end) for name, begin, end in parts(body)}
         self.bytes = sum(end - begin for begin, end in map(self.span, facts.prompt)) or 1
 
@@ -123,9 +129,16 @@ class _Prompt:
         if self.body[begin : begin + 1] != b"[":
             return [(begin, end)]
         found = [(b, e) for _, b, e in parts(self.body, begin, end)]
+        if name not in self._turns and b'"defer_loading"' in self.body[begin:end]:
+            found = [span for span in found if not _DEFERRED.search(self.body, *span)]
         if self._past_notice:
             return [span for span in found if not self.is_notice(span)]
         return found
+
+    def number(self, name: str, piece: Span) -> int:
+        """Which element of the list it is, those counted that are no piece."""
+        begin, end = self.span(name)
+        return sum(b < piece[0] for _, b, _ in parts(self.body, begin, end))
 
     def is_notice(self, span: Span) -> bool:
         return self.body.find(_NOTICE, span[0], min(span[1], span[0] + _NOTICE_WITHIN)) >= 0
@@ -168,13 +181,14 @@ def _in_member(
         notice = before.is_notice(old) or after.is_notice(new)
         path, byte = _exactly(before, old, after, new)
         is_list = after.body[slice(*after.span(name))][:1] == b"["
-        steps = (name, number, *path) if is_list else (name, *path)
+        steps = (name, after.number(name, new), *path) if is_list else (name, *path)
         return Parting(text_of(steps[:_DEEPEST]), byte, share, notice, in_turns=may_grow)
     if len(now) > len(was) and not may_grow:
         more = now[len(was)]
         share = (kept + before.span(name)[1] - begin) / before.bytes
         notice = after.is_notice(more)
-        return Parting(text_of((name, len(was))), more[0], share, notice, in_turns=False)
+        where = text_of((name, after.number(name, more)))
+        return Parting(where, more[0], share, notice, in_turns=False)
     return None
 
 
