@@ -53,7 +53,10 @@ ALARM = {
     "input_tokens": 12810,
     "parts_at_byte": 1234,
     "changed_by": "the tool",
-    "words": "only 2% of it was read from the cache; 93% of the last request of this session was",
+    "before": "req_before",
+    "words": "2% of 12,810 input tokens came from the prompt cache, which held 93% of the turn "
+    "before: the tool changed messages[3].content[0].text, from byte 1,234 on; 11,600 tokens are "
+    "paid anew (see gwproxy log req_0123456789abcdef01234567)",
 }
 
 

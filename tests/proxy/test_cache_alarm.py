@@ -214,7 +214,7 @@ async def test_a_lesson_changes(start_gateway: StartGateway, start_provider: Sta
     provider.forgets_prompts()  # a member of a tool is no words in its books
     alarm = await alarm_of(gateway, await ask(gateway, asked("one", "two", tools=tools)))
     assert alarm["changed_by"] == "a lesson", alarm
-    assert "gwproxy profile forget p tools[].strict" in alarm["words"]
+    assert "gwproxy profile forget p 'tools[].strict'" in alarm["words"]
     assert alarm["parts_at"] == "tools[0]"
 
 

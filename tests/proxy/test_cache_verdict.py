@@ -154,7 +154,7 @@ def test_a_lesson() -> None:
     changed = json.dumps({**json.loads(NEW), "system": "Other."}).encode()
     alarm = the_alarm(FIRST, fell(NEW, changed, quirks=taught))
     assert alarm.changed_by == "a lesson"
-    assert "gwproxy profile forget kimi thinking takes it back" in alarm.words
+    assert "gwproxy profile forget kimi 'thinking' takes it back" in alarm.words
     effort = fell(NEW, changed, quirks=Quirks(sampling="drop", efforts=("low",)))
     assert "learned from a refusal (efforts, sampling)" in the_alarm(FIRST, effort).words
 

@@ -87,6 +87,18 @@ def test_where_it_parts(later: Any, path: str, at: bytes) -> None:
     assert raw[parting.byte :].startswith(at), raw[parting.byte - 5 : parting.byte + 20]
 
 
+def test_no_name_of_what_a_call_is_given_is_told() -> None:
+    def called(value: str) -> dict[str, Any]:
+        call = {"type": "tool_use", "id": "t", "name": "Write", "input": {"secret": value}}
+        return {"role": "assistant", "content": [call]}
+
+    old, new = (body(user("one"), called(v), user("two")) for v in ("a", "b"))
+    parting = look(old, new).parting
+    assert parting is not None
+    assert parting.path == "messages[1].content[0].input"
+    assert json.dumps(new).encode()[parting.byte :].startswith(b'b"')
+
+
 def test_the_cache_reads_tools_first_however_they_are_written() -> None:
     later = body(user("won"), model("two"), tools=[{"name": "Other"}])
     parting = look(FIRST, later).parting

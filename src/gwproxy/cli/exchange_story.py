@@ -161,10 +161,8 @@ def _alarm(exchange: Exchange) -> Iterator[str]:
     if not alarm:
         return
     yield f"  {one_line(alarm['words'])}"
-    if alarm.get("parts_at_byte") is not None:
-        who = alarm.get("changed_by")
-        by = f", changed by {who}" if who else ""
-        yield f"  this request parts from the last one's at byte {alarm['parts_at_byte']}{by}"
+    if before := alarm.get("before"):
+        yield f"  the turn before is told by gwproxy log {before}"
 
 
 def _times(exchange: Exchange, width: int | None, block: str) -> Iterator[str]:

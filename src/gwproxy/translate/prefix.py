@@ -36,8 +36,9 @@ _RESULT: Final = "tool_result"
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool
 _DEFERRED: Final = re.compile(rb'"defer_loading"\s*:\s*true')
 
-_DEEPEST: Final = 8
-"""Steps of a path that people read."""
+_DEEPEST: Final = 5
+"""Steps of a path that is told: `messages[3].content[1].input`. What follows are names that stand
+in the arguments of a call, and those are words of a prompt."""
 
 Span = tuple[int, int]
 

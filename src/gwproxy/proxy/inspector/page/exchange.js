@@ -155,13 +155,12 @@ function troubles(exchange) {
   return found;
 }
 
-function alarm({ words, was, is }) {
-  const fell = was !== undefined ? `${Math.round(was * 100)} % of the input came from cache the turn before, ${Math.round(is * 100)} % now. ` : "";
+function alarm({ words }) {
   return el(
     "section",
     { class: "callout warn", "aria-label": "Cache alarm" },
     el("h2", {}, "The prompt cache stopped working here"),
-    el("p", {}, fell, words ? said(words) : null),
+    el("p", {}, said(words)),
   );
 }
 

@@ -36,7 +36,7 @@ def by_a_lesson(now: CachedTurn, names: Sequence[str], at: Parting | None) -> tu
     told = ", ".join(one_line(name)[:_LONGEST_PATH] for name in names[:_MOST_NAMES])
     changed = f"changed {_place(at)}" if at else "leaves out the marks of the cache"
     what = f"gwproxy learned from a refusal ({told}), and {changed}"
-    name = f" {one_line(names[0])}" if len(names) == 1 else ""
+    name = f" '{one_line(names[0])}'" if len(names) == 1 else ""
     return what, f"once; gwproxy profile forget {now.profile}{name} takes it back"
 
 
