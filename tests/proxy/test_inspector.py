@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,31 @@ async def test_localhost_is_an_address_of_the_page_as_well(inside: Page) -> None
     head = {"Host": name, "Origin": f"http://{name}"}
     assert (await inside.get("/ui/api/profiles", head)).status == 200
     assert refused(await inside.get("/ui/api/profiles", {**head, "Origin": inside.origin}))
+
+
+async def test_every_way_of_asking_is_answered_by_one_rule(inside: Page) -> None:
+    """All that a browser can say of where a request comes from, for the document, a script of it
+    and data: one Host of ours, no Origin or that of this Host, and no other site; but that a link
+    from anywhere leads to the document. Data wants the secret besides."""
+    port = inside.gateway.server.port
+    here, there = f"127.0.0.1:{port}", f"localhost:{port}"
+    for path, host, origin, site, dest, secret in product(
+        ("/ui/", "/ui/app.js", "/ui/api/profiles"),
+        (here, there, f"127.0.0.1:{port + 1}", f"evil.example:{port}"),
+        ("", f"http://{here}", f"http://{there}", f"http://127.0.0.1:{port + 1}", "null"),
+        ("", "none", "same-origin", "same-site", "cross-site"),
+        ("document", "empty"),
+        (inside.secret, "wrong"),
+    ):
+        mode = "navigate" if dest == "document" else "cors"
+        head = {"Host": host, "Origin": origin, "Sec-Fetch-Site": site, "x-gwproxy-page": secret}
+        head |= {"Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+        answer = await inside.ask("GET", path, head)
+        from_here = host in (here, there) and origin in ("", f"http://{host}")
+        is_link = path == "/ui/" and dest == "document"
+        own = from_here and (site in ("", "none", "same-origin") or is_link)
+        known = secret == inside.secret or "/api/" not in path
+        assert answer.status == (200 if own and known else 401 if own else 403), head
 
 
 # --- to others -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from gwproxy.profiles.store import ServeSettings
 from gwproxy.proxy.inspector import views
 from gwproxy.proxy.records.ledger import GROUPINGS
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat
-from support.inspector import Page
+from support.inspector import SAME_ORIGIN, Page
 from support.scripted import ScriptedUpstream, StartScripted, Visit
 
 USED = {
@@ -215,6 +215,15 @@ async def test_nothing_is_changed_by_a_get(gateway: TestGateway) -> None:
     for path in ("/ui/api/lessons/forget", "/ui/api/capture", "/ui/api/enter"):
         answer = await page.get(path)
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD"])
+async def test_all_else_can_only_be_read(gateway: TestGateway, method: str) -> None:
+    page = await let_in(gateway)
+    for path in ("exchanges", "exchanges/req_1", "exchanges/req_1/capture", "events", "usage"):
+        head = {**SAME_ORIGIN, "Origin": page.origin, "x-gwproxy-page": page.secret}
+        answer = await page.ask(method, f"/ui/api/{path}", head)
+        assert (answer.status, answer.headers["allow"]) == (405, "GET")
 
 
 # --- captures ------------------------------------------------------------------------------------
