@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gwproxy.cli.drawing import hanging
-from gwproxy.cli.exchange_story import Sources, data, story, why_slow
+from gwproxy.cli.exchange_story import Sources, data, story
+from gwproxy.cli.slowness import why_slow
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.record import make_profile
 from gwproxy.translate.hub import Failure, FailureKind, Usage

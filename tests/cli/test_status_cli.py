@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,11 +21,12 @@ import pytest
 from gwproxy.cli.status import span
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import holder
-from gwproxy.proxy.records.ledger import Entry
+from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, Refusal
 from support.background import Background
 from support.cli import InProcess, environment
+from support.exchanges import ANSWERED, REFUSED
 from support.profiles import KEY
 
 T = TypeVar("T")
@@ -140,6 +142,30 @@ def test_a_restart_forgets_neither_the_last_errors_nor_the_last_answer(
     assert re.search(rf"{year}\S+ \S+  up:demo-1  in \S+ s.*{answer['request_id']}", ran.stdout)
     assert "left out (drop): top_k" in ran.stdout
     assert re.search(rf"{year}\S+ \S+  503  up:.*busy.*{error['request_id']}", ran.stdout)
+
+
+def test_where_no_gateway_runs_the_ledger_says_what_took_so_long_or_failed(
+    command: InProcess, gwproxy_home: Path
+) -> None:
+    add(command, "http://127.0.0.1:1/v1")
+    slow = replace(ANSWERED, profile="up", sent_s=0.1, heard_s=62.0, duration_s=70.5)
+    late = replace(
+        REFUSED, request_id="req_2", queued_s=39.9, sent_s=40.0, heard_s=40.9, duration_s=41.0
+    )
+    database = Database.open(gwproxy_home / "usage.db")
+    database.insert([Entry.of(record, None) for record in (slow, late)])
+    database.close()
+    ran = command("status")
+    answer = next(line for line in ran.stdout.splitlines() if slow.request_id in line)
+    assert "in 70.5 s, the first byte after 0.5 s; most of it, 61.9 s, waiting for " in answer
+    failure = next(line for line in ran.stdout.splitlines() if "req_2" in line)
+    assert "overloaded" in failure
+    assert "most of it, 39.9 s, waiting for a place" in failure
+    assert "next: gwproxy log last --errors" in ran.stderr
+    data = command("status", "--json").envelope["data"]
+    assert data["running"] is False
+    assert data["profiles"][0]["last_answered"]["wait_ms"] == 61_900
+    assert command("log", "last", "--errors").stdout.splitlines()[0].endswith("req_2")
 
 
 def test_a_key_is_told_as_the_gateway_has_it(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from gwproxy.cli.exchange_row import Exchange
 from gwproxy.cli.figures import money, share, short_span
 from gwproxy.cli.profile_report import quirk_text
+from gwproxy.cli.slowness import SLOW_MS, parts_of, why_slow
 from gwproxy.plain import one_line
 from gwproxy.profiles.learned import Lesson, names
 from gwproxy.profiles.profile import Profile
@@ -21,9 +22,6 @@ _NAME: Final = 21
 _FIGURE: Final = 8
 _LEAST_BAR: Final = 10
 _MOST_BAR: Final = 40
-
-_SLOW_MS: Final = 10_000
-"""An answer that took longer has a reason that a person wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def _alarm(exchange: Exchange) -> Iterator[str]:
 def _times(exchange: Exchange, width: int | None, block: str) -> Iterator[str]:
     total = exchange["duration_ms"]
     yield f"  {'in all':<{_NAME - 2}}{short_span(total):>{_FIGURE}}"
-    parts = list(_parts(exchange))
+    parts = list(parts_of(exchange))
     room = max(_LEAST_BAR, min(_MOST_BAR, (width or 80) - _NAME - _FIGURE - 4))
     at = 0
     for name, spent in parts:
@@ -178,7 +176,7 @@ def _times(exchange: Exchange, width: int | None, block: str) -> Iterator[str]:
         at += spent
     if exchange["own_ms"] is None and exchange["state"] != "running":
         yield "  it was never sent to the provider"
-    if (slow := why_slow(exchange)) and total >= _SLOW_MS:
+    if (slow := why_slow(exchange)) and total >= SLOW_MS:
         yield f"  {slow}"
 
 
@@ -187,41 +185,6 @@ def _placed(at: int, spent: int, total: int, room: int) -> tuple[int, int]:
     whole = max(total, at + spent, 1)
     start = min(round(at / whole * room), room - 1)
     return start, max(1, min(round(spent / whole * room), room - start)) if spent else 0
-
-
-def _parts(exchange: Exchange) -> Iterator[tuple[str, int]]:
-    """The time of each stretch, in the order in which they came."""
-    if exchange["queued_ms"]:
-        yield "waiting for a place", exchange["queued_ms"]
-    if exchange["own_ms"] is not None:
-        yield "gwproxy itself", exchange["own_ms"]
-    if exchange["wait_ms"] is not None:
-        yield "until the first byte", exchange["wait_ms"]
-    if exchange["stream_ms"] is not None:
-        yield "the answer itself", exchange["stream_ms"]
-
-
-def why_slow(exchange: Exchange) -> str:
-    """`most of it, 58.0 s, waiting for api.moonshot.ai to begin`: the longest stretch in words; ""
-    where nothing is known of it."""
-    words = {
-        "waiting for a place": "waiting for a place, as others of that profile ran",
-        "gwproxy itself": "gwproxy's own work",
-        "until the first byte": f"waiting for {exchange['host'] or 'the provider'} to begin",
-        "the answer itself": f"while it came{_pace(exchange)}",
-    }
-    parts = list(_parts(exchange))
-    if not parts:
-        return ""
-    name, spent = max(parts, key=lambda part: part[1])
-    return one_line(f"most of it, {short_span(spent)}, {words[name]}")
-
-
-def _pace(exchange: Exchange) -> str:
-    out, spent = exchange["output_tokens"], exchange["stream_ms"]
-    if not out or not spent:
-        return ""
-    return f" ({out * 1000 / spent:.3g} tokens a second)"
 
 
 def _changes(exchange: Exchange, sources: Sources) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`gwproxy status`: does it run, what does it talk to, where are the keys, what went wrong lately.
 
-The gateway itself is asked, on its port and with the token; no file is believed.
+The gateway itself is asked, on its port and with the token; where none runs, the ledger says what
+its last answers were.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gwproxy.cli.drawing import Table
 from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
+from gwproxy.cli.slowness import SLOW_MS, why_slow
 from gwproxy.translate.loss_words import gist
 
 _MINUTE_S = 60
@@ -74,6 +76,8 @@ async def _ask(config: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if running:
         told = await holder.ask(url, "/v1/status", local_token().reveal())
+    else:
+        told = await asyncio.to_thread(_left)
     held_by = "" if running or not health else "another program answers there"
     seen = {one["name"]: one for one in told.get("profiles", [])}
     profiles = []
@@ -94,7 +98,7 @@ async def _ask(config: Any) -> dict[str, Any]:
                 "cooling_s": None,
                 "waiting": 0,
                 "in_flight": 0,
-                "last_answered": None,
+                "last_answered": told.get("last_answered", {}).get(profile.name),
                 **live,
                 "name": profile.name,
                 "model": profile.model,
@@ -119,6 +123,18 @@ async def _ask(config: Any) -> dict[str, Any]:
     }
 
 
+def _left() -> dict[str, Any]:
+    """What the ledger knows of the gateway that ran last."""
+    from gwproxy import paths
+    from gwproxy.proxy.queries.status import told_by_file
+    from gwproxy.proxy.records.storage import Trouble
+
+    try:
+        return told_by_file(paths.usage_db())
+    except Trouble:
+        return {}  # `doctor` says what is wrong with it
+
+
 def _print(output: Output, data: dict[str, Any]) -> None:
     if data["running"]:
         output.line(
@@ -141,6 +157,20 @@ def _print(output: Output, data: dict[str, Any]) -> None:
     no_profile = "there is no profile yet\nnext: gwproxy profile add kimi --preset kimi-code"
     head = ("PROFILE", "MODEL", "HOST", "KEY", "NOW")
     output.table(Table(head, rows, no_profile, spare=("HOST",)))
+    _print_lists(output, data)
+    broken = data["config_trouble"]
+    if broken:
+        words = ": ".join(part for part in (broken["what"], broken["why"]) if part)
+        output.warn(f"{words}; the last good configuration stays in force")
+    if data["moved"]:
+        output.warn(f"to listen at {data['moved']}, gwproxy serve must be started again")
+    if data["captures"]:
+        output.talk("whole exchanges are captured: gwproxy replay lists them")
+    for words, _ in worries(data):
+        output.warn(words)
+
+
+def _print_lists(output: Output, data: dict[str, Any]) -> None:
     for title, lines in (
         ("running", [_running_line(one) for one in data["in_flight"]]),
         ("last answers", [*_answer_lines(data["profiles"])]),
@@ -152,16 +182,8 @@ def _print(output: Output, data: dict[str, Any]) -> None:
             output.line(f"\n{title}")
             for line in lines:
                 output.item(f"  {line}", _INDENT)
-    broken = data["config_trouble"]
-    if broken:
-        words = ": ".join(part for part in (broken["what"], broken["why"]) if part)
-        output.warn(f"{words}; the last good configuration stays in force")
-    if data["moved"]:
-        output.warn(f"to listen at {data['moved']}, gwproxy serve must be started again")
-    if data["captures"]:
-        output.talk("whole exchanges are captured: gwproxy replay lists them")
-    for words, _ in worries(data):
-        output.warn(words)
+    if data["last_errors"]:
+        output.next("gwproxy log last --errors")
 
 
 def worries(told: dict[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -206,6 +228,7 @@ def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
         took = f"in {last['duration_s']:.1f} s"
         if last["first_byte_s"] is not None:
             took += f", the first byte after {last['first_byte_s']:.1f} s"
+        took += _slowness(last)
         way = f"{one['name']}:{last['model']}"
         lost = gist(tuple(last["losses"]), codes=True)
         parts = (_moment(last["at"]), way, took, lost, last["request_id"])
@@ -214,7 +237,16 @@ def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
 
 def _error_line(one: dict[str, Any]) -> str:
     way = f"{one['profile']}:{one['model']}"
-    return f"{_moment(one['at'])}  {one['status']}  {way}  {one['error']}  {one['request_id']}"
+    words = f"{one['error']}{_slowness(one)}"
+    return f"{_moment(one['at'])}  {one['status']}  {way}  {words}  {one['request_id']}"
+
+
+def _slowness(one: dict[str, Any]) -> str:
+    """What took so long, where something did; a gateway of an older version does not say."""
+    if one.get("duration_ms", 0) < SLOW_MS:
+        return ""
+    why = why_slow(one)
+    return f"; {why}" if why else ""
 
 
 def _alarm_line(one: dict[str, Any]) -> str:

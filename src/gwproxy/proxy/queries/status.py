@@ -9,8 +9,8 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy import __version__
@@ -18,7 +18,7 @@ from gwproxy.profiles import credentials
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import CLIENT_GONE, Record
-from gwproxy.proxy.records.ledger import Entry, Latest
+from gwproxy.proxy.records.ledger import Entry, Latest, latest, shape
 from gwproxy.translate.wire import jsonio
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ _KEPT_ERRORS: Final = 10
 
 _KEPT_ALARMS: Final = 3
 
+_TIMES: Final = (
+    *("host", "duration_ms", "queued_ms", "own_ms", "wait_ms", "stream_ms", "output_tokens"),
+)
+
 
 class News:
     """What has happened since the start, and the last of what the ledger has from before."""
@@ -37,8 +41,8 @@ class News:
         self._started_at_s = time.time()
         self._answered = 0
         self._failed = 0
-        self._errors: deque[dict[str, Any]] = deque(maxlen=_KEPT_ERRORS)
-        self._last_answered: dict[str, dict[str, Any]] = {}
+        self._errors: deque[Entry] = deque(maxlen=_KEPT_ERRORS)
+        self._last_answered: dict[str, Entry] = {}
         self._before: Latest | None = None
 
     def add(self, record: Record) -> None:
@@ -47,14 +51,11 @@ class News:
             return
         if not record.error_kind:
             self._answered += 1
-            self._last_answered[record.profile] = _answer(
-                record, time.time(), record.first_byte_s, record.duration_s, record.losses
-            )
+            self._last_answered[record.profile] = Entry.of(record, None)
             return
         self._failed += 1
-        if record.status == CLIENT_GONE:
-            return  # nobody's fault
-        self._errors.append(_error(record, time.time()))
+        if record.status != CLIENT_GONE:  # which is nobody's fault
+            self._errors.append(Entry.of(record, None))
 
     async def report(self, config: Config, services: Services) -> dict[str, Any]:
         """The body of the answer."""
@@ -92,8 +93,8 @@ class News:
 
     def _last_errors(self) -> list[dict[str, Any]]:
         assert self._before is not None
-        before = [_error(entry, _ended_at_s(entry)) for entry in self._before.failed]
-        return [*before, *self._errors][-_KEPT_ERRORS:]
+        failed = (*self._before.failed, *self._errors)
+        return [*map(_error, failed)][-_KEPT_ERRORS:]
 
     def _cache_alarms(self, services: Services) -> list[dict[str, Any]]:
         """Of each session the last one, the latest last."""
@@ -103,30 +104,60 @@ class News:
 
     def _last_answer_of(self, profile: str) -> dict[str, Any] | None:
         assert self._before is not None
-        for entry in self._before.answered:
-            if entry.profile == profile and profile not in self._last_answered:
-                first_s = None if entry.first_byte_ms is None else entry.first_byte_ms / 1000
-                whole_s = entry.duration_ms / 1000
-                return _answer(entry, _ended_at_s(entry), first_s, whole_s, entry.codes)
-        return self._last_answered.get(profile)
+        before = {entry.profile: entry for entry in self._before.answered}
+        last = (before | self._last_answered).get(profile)
+        return None if last is None else _answer(last)
+
+
+def told_by_file(path: Path) -> dict[str, Any]:
+    """What the ledger's file tells where no gateway runs: the last errors and alarms, and by
+    profile the last answer. Raises Trouble."""
+    found = latest(path, time.time(), _KEPT_ERRORS)
+    return {
+        "last_errors": [*map(_error, found.failed)],
+        "cache_alarms": [*map(_alarm, found.alarmed)][-_KEPT_ALARMS:],
+        "last_answered": {entry.profile: _answer(entry) for entry in found.answered},
+    }
 
 
 def _ended_at_s(entry: Entry) -> float:
     return (entry.started_ms + entry.duration_ms) / 1000
 
 
-def _error(one: Record | Entry, at_s: float) -> dict[str, Any]:
+def _error(entry: Entry) -> dict[str, Any]:
     return {
-        "at": round(at_s),
-        "request_id": one.request_id,
-        "client": one.client,
-        "profile": one.profile,
-        "model": one.model_used,
+        "at": round(_ended_at_s(entry)),
+        "request_id": entry.request_id,
+        "client": entry.client,
+        "profile": entry.profile,
+        "model": entry.model_used,
         # What a client was told instead is in its log.
-        "status": one.upstream_status or one.status,
-        "kind": one.error_kind,
-        "error": one.error,
+        "status": entry.upstream_status or entry.status,
+        "kind": entry.error_kind,
+        "error": entry.error,
+        **_times(entry),
     }
+
+
+def _answer(entry: Entry) -> dict[str, Any]:
+    """One that went well."""
+    first_ms = entry.first_byte_ms
+    return {
+        "at": round(_ended_at_s(entry)),
+        "request_id": entry.request_id,
+        "client": entry.client,
+        "model": entry.model_used,
+        "first_byte_s": None if first_ms is None else first_ms / 1000,
+        "duration_s": entry.duration_ms / 1000,
+        "losses": list(entry.codes),
+        **_times(entry),
+    }
+
+
+def _times(entry: Entry) -> dict[str, Any]:
+    """Where the time went, as everybody sees it."""
+    told = shape(entry)
+    return {name: told[name] for name in _TIMES}
 
 
 def _alarm(entry: Entry) -> dict[str, Any]:
@@ -143,24 +174,6 @@ def _alarm(entry: Entry) -> dict[str, Any]:
         "turns": 1,
         "lost_tokens": told["lost_tokens"],
         "over": None,  # nobody has looked since
-    }
-
-
-def _answer(
-    one: Record | Entry,
-    at_s: float,
-    first_byte_s: float | None,
-    duration_s: float,
-    losses: Iterable[str],
-) -> dict[str, Any]:
-    return {
-        "at": round(at_s),
-        "request_id": one.request_id,
-        "client": one.client,
-        "model": one.model_used,
-        "first_byte_s": None if first_byte_s is None else round(first_byte_s, 3),
-        "duration_s": round(duration_s, 3),
-        "losses": list(losses),
     }
 
 
