@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gwproxy.proxy.exchange.healing import Healed, Healing
 from support.gateway import StartGateway, TestGateway
 from support.responses_wire import frame
 from support.scripted import ScriptedUpstream, StartScripted, Visit
@@ -221,3 +223,26 @@ async def test_so_does_a_refusal(begin: Begin) -> None:
     _, headers = await post(gateway, body, status=400)
     assert headers["x-request-id"] == "no"
     assert headers["x-gwproxy-request-id"].startswith("req_")
+
+
+async def test_who_has_the_whole_answer_and_hangs_up_has_not_gone_away(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the answer taught is still being written down then."""
+    learning = asyncio.Event()
+
+    async def for_ever(self: Healing, healed: Healed) -> None:
+        learning.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Healing, "learn", for_ever)
+    gateway, _ = await begin(Host(',"store":false'))
+    feed = gateway.server.gateway._services.feed
+    async with asyncio.timeout(10):
+        async with gateway.post(RESPONSES, {"model": "m", "input": "a", "stream": True}) as answer:
+            assert b"response.completed" in await answer.content.read()
+        await learning.wait()
+        with feed.watch() as watcher:
+            await gateway.session.close()
+            (ended,) = await watcher.changes(60)
+    assert (ended.phase, ended.status, ended.error) == ("over", 200, "")

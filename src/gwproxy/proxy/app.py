@@ -138,9 +138,10 @@ class Gateway:
                 record.tape.answered(cast(bytes, response.body))
             return response
         except (ConnectionError, asyncio.CancelledError):
-            record.status = CLIENT_GONE
-            record.error = "stopped" if self.stopping else "the client went away"
-            record.error_kind = "stopped" if self.stopping else "client_gone"
+            if not record.is_sent:
+                record.status = CLIENT_GONE
+                record.error = "stopped" if self.stopping else "the client went away"
+                record.error_kind = "stopped" if self.stopping else "client_gone"
             raise
         finally:
             self._leave(record)

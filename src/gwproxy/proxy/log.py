@@ -77,6 +77,8 @@ class Record:
     error: str = ""
     error_kind: str = ""
     upstream_status: int | None = None
+    is_sent: bool = False
+    """Whether the client has been sent the last byte of a stream."""
     is_exchange: bool = False
     generating: bool = False
     tape: Tape | None = None

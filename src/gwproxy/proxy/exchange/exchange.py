@@ -137,6 +137,7 @@ class Exchange:
             if error is not None:
                 self._record.fail(error.failure)
                 await outlet.finish(await self._heard_last(stream.fail(error.failure)))
+                self._sent()
         finally:
             outlet.close()
             stream.leave()
@@ -145,7 +146,6 @@ class Exchange:
         else:
             self._reclaim()
         await self._question.told()
-        self._record.status = 200
         return outlet.response
 
     async def _relayed(
@@ -206,8 +206,14 @@ class Exchange:
             out = await turn.heard(out, last=stream.over)
         if stream.over:
             await outlet.finish(out)
+            self._sent()
         elif out:
             await outlet.write(out)
+
+    def _sent(self) -> None:
+        """All of the stream is: who hangs up now has not gone away."""
+        self._record.status = 200
+        self._record.is_sent = True
 
     async def _heard_last(self, last: bytes) -> bytes:
         turn = self._question.turn

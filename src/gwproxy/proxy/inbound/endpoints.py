@@ -58,12 +58,13 @@ PASSED_ON: Final = frozenset({Endpoint.EMBEDDINGS, Endpoint.COMPLETIONS})
 """OpenAI's, and never translated."""
 
 OPEN: Final = frozenset({Endpoint.HEALTH, Endpoint.HELLO, Endpoint.ROOT})
+"""Answered without a token; they say nothing but that we are here."""
+
 LOOKS: Final = tuple(
     f"{_VERSION}{one}"
     for one in (Endpoint.STATUS, Endpoint.EXCHANGES, Endpoint.EVENTS, Endpoint.UI)
 )
 """How the paths begin by which a person looks at the gateway itself."""
-"""Answered without a token; they say nothing but that we are here."""
 
 _POSTED: Final = frozenset(
     {
