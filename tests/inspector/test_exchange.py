@@ -14,7 +14,7 @@ import pytest
 from gwproxy.simulator import Running
 from support.browser import Tab
 from support.gateway import TOKEN, Start, StartGateway, TestGateway, chat, messages
-from support.looking import asked, kept, opened, says
+from support.looking import asked, kept, opened, row_of, says
 from support.scripted import Visit, whole
 
 pytestmark = pytest.mark.browser
@@ -65,6 +65,33 @@ async def test_of_a_translation_what_has_no_equal_on_the_other_side_is_marked(
     ]  # fmt: skip
     assert "message_start" in await tab.text(".pane:nth-of-type(2) .events, .panes + .panes")
     assert await tab.evaluate("document.querySelectorAll('.events').length") == 2
+
+
+async def test_a_turn_that_lost_its_picture_is_found_in_the_list_and_understood(
+    tab: Tab, start_gateway: StartGateway, provider: Running, tmp_path: Path
+) -> None:
+    quirks = {"vision": False}
+    record = {"openai_url": provider.openai_url, "model": "demo-1", "quirks": quirks}
+    gateway = await start_gateway({"up": record}, options=kept(tmp_path, capture=True))
+    data = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+        "rkJggg=="
+    )
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    shown = [{"type": "text", "text": "What is on it?"}, {"type": "image", "source": source}]
+    body = messages("And what colour is it?")
+    body["messages"][:0] = [
+        {"role": "user", "content": shown},
+        {"role": "assistant", "content": "A cat."},
+    ]
+    request_id = await asked(gateway, body)
+    await opened(tab, gateway)
+    await tab.until(says(f"{row_of(request_id)} .notes", "image"))
+    await tab.click(f"{row_of(request_id)} td.model")
+    await tab.until(PANES)
+    assert "image" in await tab.text(".changes")
+    assert any(data[:40] in line for line in await marked(tab, 0, "removed"))
+    assert not any("What is on it?" in line for line in await marked(tab, 0, "removed"))
 
 
 async def test_of_the_same_format_each_member_that_differs_is_marked(

@@ -54,6 +54,8 @@ CASES: list[tuple[str, str, str, dict[str, str], dict[str, str]]] = [
      '{"role":"tool","content":"hi there"}', {}, {}),
     ("byValue", '{"system":"You are a helpful assistant of many words."}',
      '{"system":"Before. You are a helpful assistant of many words. After."}', {}, {}),
+    ("byValue", '{"source":{"type":"base64","media_type":"image/png","data":"%s"}}' % ("Ab0/" * 9),
+     '{"image_url":{"url":"data:image/png;base64,%s"}}' % ("Ab0/" * 9), {}, {}),
     ("byValue", '{"cache_control":{"type":"ephemeral"}}', "{}",
      {"/cache_control/type": "removed"}, {}),
 ]  # fmt: skip

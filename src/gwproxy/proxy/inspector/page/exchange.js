@@ -155,12 +155,13 @@ function troubles(exchange) {
   return found;
 }
 
-function alarm({ words }) {
+function alarm({ words, before }) {
   return el(
     "section",
     { class: "callout warn", "aria-label": "Cache alarm" },
     el("h2", {}, "The prompt cache stopped working here"),
     el("p", {}, said(words)),
+    before ? el("p", {}, el("a", { href: addressOf(before) }, "See the turn before")) : null,
   );
 }
 

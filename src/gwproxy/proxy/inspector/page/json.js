@@ -160,7 +160,7 @@ function canonical(value) {
 
 // --- another format on the other side ----------------------------------------------------------
 
-const LONG = 24;
+const LONG = 12;
 const MOST_SEARCHED = 300;
 
 /** What one side has and the other has not, by value: a translation gives everything another
@@ -204,6 +204,16 @@ class Leaves {
     }
   }
 
+  /** Whether it is a part of a text here, or the other way round. */
+  #isSaidWithin(leaf) {
+    return this.#long.some((text) =>
+      leaf.length >= LONG
+        ? text.includes(leaf) || leaf.includes(text)
+        : // The type of a picture stands in its data URL.
+          text.startsWith("data:") && text.slice(0, 60).includes(leaf),
+    );
+  }
+
   missingIn(other, kind) {
     const marks = new Marks();
     let searched = 0;
@@ -211,9 +221,7 @@ class Leaves {
       if (other.#values.has(weighed(path, leaf))) continue;
       const packed = typeof leaf === "string" && /^\s*[{[]/.test(leaf) ? parse(leaf) : undefined;
       if (packed !== undefined && new Leaves(packed).#leaves.every(([inner, one]) => other.#values.has(weighed(inner, one)))) continue;
-      if (typeof leaf === "string" && leaf.length >= LONG && searched++ < MOST_SEARCHED) {
-        if (other.#long.some((text) => text.includes(leaf) || leaf.includes(text))) continue;
-      }
+      if (typeof leaf === "string" && searched++ < MOST_SEARCHED && other.#isSaidWithin(leaf)) continue;
       marks.add(path, kind);
     }
     return marks;

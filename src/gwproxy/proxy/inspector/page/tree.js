@@ -5,7 +5,7 @@ import { Numeral, members, pathTo } from "./json.js";
 import { exact } from "./words.js";
 
 const SHOWN_AT_ONCE = 100;
-const LONGEST_TEXT = 700;
+const LONGEST_TEXT = 480;
 const FEW = 6;
 
 const SIGNS = { removed: ["−", "only here: "], added: ["+", "only here: "], changed: ["~", "differs: "] };
