@@ -162,6 +162,8 @@ function canonical(value) {
 
 const LONG = 12;
 const MOST_SEARCHED = 300;
+// Texts that were joined have something between them.
+const MOSTLY = 0.9;
 
 /** What one side has and the other has not, by value: a translation gives everything another
  *  name and another place, but what was said in it must be there. */
@@ -204,14 +206,17 @@ class Leaves {
     }
   }
 
-  /** Whether it is a part of a text here, or the other way round. */
-  #isSaidWithin(leaf) {
-    return this.#long.some((text) =>
-      leaf.length >= LONG
-        ? text.includes(leaf) || leaf.includes(text)
-        : // The type of a picture stands in its data URL.
-          text.startsWith("data:") && text.slice(0, 60).includes(leaf),
-    );
+  /** How much of it stands in the texts here, from 0 to 1: it may be a part of one of them, or
+   *  several of them one after another. */
+  #share(leaf) {
+    if (leaf.length < LONG) {
+      // The type of a picture stands in its data URL.
+      return this.#long.some((text) => text.startsWith("data:") && text.slice(0, 60).includes(leaf)) ? 1 : 0;
+    }
+    if (this.#long.some((text) => text.includes(leaf))) return 1;
+    const content = leaf.replace(/^data:[^,]{0,80},/, "");
+    const pieces = new Set(this.#long.filter((text) => content.includes(text)));
+    return [...pieces].reduce((sum, piece) => sum + piece.length, 0) / content.length;
   }
 
   missingIn(other, kind) {
@@ -221,8 +226,8 @@ class Leaves {
       if (other.#values.has(weighed(path, leaf))) continue;
       const packed = typeof leaf === "string" && /^\s*[{[]/.test(leaf) ? parse(leaf) : undefined;
       if (packed !== undefined && new Leaves(packed).#leaves.every(([inner, one]) => other.#values.has(weighed(inner, one)))) continue;
-      if (typeof leaf === "string" && searched++ < MOST_SEARCHED && other.#isSaidWithin(leaf)) continue;
-      marks.add(path, kind);
+      const share = typeof leaf === "string" && searched++ < MOST_SEARCHED ? other.#share(leaf) : 0;
+      if (share < MOSTLY) marks.add(path, share > 0 ? "changed" : kind);
     }
     return marks;
   }

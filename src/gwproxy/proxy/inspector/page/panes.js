@@ -21,8 +21,7 @@ export function capturedPanes(exchange, capture) {
     fill(
       place,
       capture.cut ? el("p", { class: "callout warn" }, "It was too large to be kept whole: the ends are missing.") : null,
-      toolbar(exchange, capture, tries, at, show),
-      el("p", { class: "small" }, translated ? translatedWords(exchange) : SAME_WORDS),
+      toolbar(exchange, capture, tries, at, show, translated),
       requests(capture, one, translated),
       one ? answers(exchange, capture, one, translated) : alone(capture),
     );
@@ -31,16 +30,16 @@ export function capturedPanes(exchange, capture) {
   return place;
 }
 
-const SAME_WORDS = "Both sides speak the same format: + is on this side only, − was taken out, ~ differs.";
+const SAME_WORDS = "Both sides speak the same format. Marked is what differs: − taken out, + put in, ~ changed.";
 
 function translatedWords({ client_dialect: from, upstream_dialect: to }) {
   return (
-    `${dialect(from)} was translated to ${dialect(to)}, so names and places differ everywhere. ` +
-    "Marked is what has no equal on the other side: − said by the tool only, + said to the provider only."
+    `${dialect(from)} was translated to ${dialect(to)}: names and places differ everywhere. ` +
+    "Marked is what has no equal on the other side: − from the tool only, + to the provider only, ~ in part."
   );
 }
 
-function toolbar(exchange, capture, tries, at, show) {
+function toolbar(exchange, capture, tries, at, show, translated) {
   return el(
     "div",
     { class: "toolbar" },
@@ -52,7 +51,7 @@ function toolbar(exchange, capture, tries, at, show) {
           show,
         )
       : null,
-    el("span", { class: "space" }),
+    el("p", { class: "small space" }, translated ? translatedWords(exchange) : SAME_WORDS),
     copyButton("Copy as curl", () => curl(exchange, capture)),
     copyButton("Copy replay command", () => `gwproxy replay ${exchange.request_id}`, {
       title: `gwproxy replay ${exchange.request_id} asks it again`,
