@@ -213,8 +213,11 @@ async def test_a_bar_of_the_chart_says_its_figures_to_hand_and_key(
     assert words == await tab.evaluate("document.activeElement.getAttribute('aria-label')")
     for by, wanted in (("Profile", "up"), ("Tool", "Claude Code 2.1.330"), ("Model", "up-model")):
         button = f"[...document.querySelectorAll('.choice button')].find({having(by)})"
-        await tab.evaluate(f"{button}.click()")
+        await tab.evaluate(f"{button}.focus()")
+        await tab.key("Enter")
         await tab.until(f"[...document.querySelectorAll('.plain tbody th')].some({having(wanted)})")
+        assert await tab.evaluate("document.activeElement.innerText") == by
+        assert await tab.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
 
 
 def having(words: str) -> str:

@@ -108,20 +108,13 @@ export function command(line) {
 
 /** A choice of one among a few: `choices` are [value, label]. */
 export function choice(name, choices, chosen, choose) {
-  return el(
-    "fieldset",
-    { class: "choice" },
-    el("legend", { class: "unseen" }, name),
-    choices.map(([value, label]) =>
-      el(
-        "button",
-        {
-          type: "button",
-          "aria-pressed": String(value === chosen),
-          on: { click: () => choose(value) },
-        },
-        label,
-      ),
-    ),
-  );
+  const buttons = choices.map(([value, label]) => {
+    const button = el("button", { type: "button", "aria-pressed": String(value === chosen) }, label);
+    button.addEventListener("click", () => {
+      for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+      choose(value);
+    });
+    return button;
+  });
+  return el("fieldset", { class: "choice" }, el("legend", { class: "unseen" }, name), buttons);
 }

@@ -73,7 +73,10 @@ function onKey(event, id) {
   if (event.key === "Escape") location.hash = "#/";
   const step = { j: 1, k: -1 }[event.key];
   const next = step && neighbour(id, step);
-  if (next) location.hash = addressOf(next);
+  if (!next) return;
+  // Now, not when it is shown: a key may come before.
+  choose(next);
+  location.hash = addressOf(next);
 }
 
 function crumbs(id) {

@@ -127,6 +127,7 @@ function footWords(shown) {
 // --- rows --------------------------------------------------------------------------------------
 
 function place(shown, rows, body) {
+  const focused = document.activeElement;
   let after = null;
   for (const exchange of shown) {
     let row = rows.get(exchange.request_id);
@@ -136,11 +137,12 @@ function place(shown, rows, body) {
       row = makeRow(exchange);
       rows.set(exchange.request_id, row);
     }
-    // Only what is out of place is moved: an element that is moved loses the focus.
     const wanted = after ? after.nextSibling : body.firstChild;
     if (row.node !== wanted) body.insertBefore(row.node, wanted);
     after = row.node;
   }
+  // An element that is moved loses the focus.
+  if (body.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 function makeRow(first) {

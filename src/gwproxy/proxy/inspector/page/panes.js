@@ -13,21 +13,25 @@ const EVENTS_AT_ONCE = 200;
 
 /** The panes of a capture, the last try shown first. */
 export function capturedPanes(exchange, capture) {
-  const place = el("div", { class: "captured" });
   const tries = capture.tries ?? [];
+  const translated = tries.length > 0 && exchange.client_dialect !== exchange.upstream_dialect;
+  const place = el("div", { class: "captured" });
   const show = (at) => {
     const one = tries[at];
-    const translated = Boolean(one) && exchange.client_dialect !== exchange.upstream_dialect;
     fill(
       place,
-      capture.cut ? el("p", { class: "callout warn" }, "It was too large to be kept whole: the ends are missing.") : null,
-      toolbar(exchange, capture, tries, at, show, translated),
       requests(capture, one, translated),
       one ? answers(exchange, capture, one, translated) : alone(capture),
     );
   };
   show(tries.length - 1);
-  return place;
+  return el(
+    "div",
+    { class: "captured" },
+    capture.cut ? el("p", { class: "callout warn" }, "It was too large to be kept whole: the ends are missing.") : null,
+    toolbar(exchange, capture, tries, show, translated),
+    place,
+  );
 }
 
 const SAME_WORDS = "Both sides speak the same format. Marked is what differs: − taken out, + put in, ~ changed.";
@@ -39,7 +43,7 @@ function translatedWords({ client_dialect: from, upstream_dialect: to }) {
   );
 }
 
-function toolbar(exchange, capture, tries, at, show, translated) {
+function toolbar(exchange, capture, tries, show, translated) {
   return el(
     "div",
     { class: "toolbar" },
@@ -47,7 +51,7 @@ function toolbar(exchange, capture, tries, at, show, translated) {
       ? choice(
           "Which try",
           tries.map((one, index) => [index, `Try ${index + 1}: ${one.profile}, ${one.status ?? "no answer"}`]),
-          at,
+          tries.length - 1,
           show,
         )
       : null,

@@ -2,11 +2,14 @@
 
 import { choice, el, fill, said, svg } from "./dom.js";
 import { ask } from "./session.js";
+import { listen } from "./store.js";
 import { MONTHS, brief, exact, money, percent, plural, tool } from "./words.js";
 
 const GROUPINGS = [["day", "Day"], ["profile", "Profile"], ["model", "Model"], ["client", "Tool"], ["session", "Session"]];
 const DAYS = [[7, "7 days"], [14, "14 days"], [30, "30 days"], [90, "90 days"]];
 const MEASURES = [["tokens", "Tokens"], ["exchanges", "Exchanges"], ["cost", "Cost"]];
+
+const AGAIN_MS = 1500;
 
 const wanted = { by: "day", days: 14, measure: "tokens" };
 
@@ -16,27 +19,17 @@ export function showUsage(main) {
   const place = el("div", { class: "usage", "aria-busy": "true" });
   fill(main, el("h1", { tabindex: "-1" }, "Usage"), controls, place);
   let asked = 0;
+  let loading = false;
+  let soon = 0;
   let lines = [];
 
-  const controlsAgain = () => {
-    const pick = (name, again) => (value) => {
-      wanted[name] = value;
-      controlsAgain();
-      again();
-    };
-    fill(
-      controls,
-      choice("Grouped by", GROUPINGS, wanted.by, pick("by", load)),
-      choice("Over", DAYS, wanted.days, pick("days", load)),
-      choice("Shown", MEASURES, wanted.measure, pick("measure", draw)),
-    );
-  };
   const draw = () => {
     const room = Math.max(260, place.clientWidth - 38);
     fill(place, lines.length === 0 ? none() : [totals(lines), chart(lines, room), table(lines)]);
   };
   const load = async () => {
     const mine = ++asked;
+    loading = true;
     place.setAttribute("aria-busy", "true");
     try {
       const answer = await ask(`usage?days=${wanted.days}&by=${wanted.by}`);
@@ -46,9 +39,20 @@ export function showUsage(main) {
     } catch (error) {
       if (mine === asked) fill(place, el("p", { class: "trouble", role: "alert" }, `It could not be read: ${error.message}`));
     }
+    if (mine !== asked) return;
+    loading = false;
     place.setAttribute("aria-busy", "false");
   };
-  controlsAgain();
+  const pick = (name, again) => (value) => {
+    wanted[name] = value;
+    again();
+  };
+  fill(
+    controls,
+    choice("Grouped by", GROUPINGS, wanted.by, pick("by", load)),
+    choice("Over", DAYS, wanted.days, pick("days", load)),
+    choice("Shown", MEASURES, wanted.measure, pick("measure", draw)),
+  );
   load();
   // Drawn for the room that there is, so that its words keep their size.
   let width = innerWidth;
@@ -58,8 +62,16 @@ export function showUsage(main) {
     draw();
   };
   addEventListener("resize", resized);
+  // Not under the hand of somebody who walks along the bars.
+  const stopListening = listen((what) => {
+    if (what !== "today" || loading || place.contains(document.activeElement)) return;
+    clearTimeout(soon);
+    soon = setTimeout(load, AGAIN_MS);
+  });
   return () => {
     asked = -1;
+    clearTimeout(soon);
+    stopListening();
     removeEventListener("resize", resized);
   };
 }
