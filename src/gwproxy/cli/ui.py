@@ -153,5 +153,5 @@ def _this_machine(environ: Mapping[str, str]) -> str:
     host = ends[2] if len(ends) == 4 else socket.gethostname()
     try:
         return f"{getpass.getuser()}@{host}"
-    except (KeyError, OSError):
+    except (ImportError, KeyError, OSError):  # nobody knows who we are; it differs by version
         return host

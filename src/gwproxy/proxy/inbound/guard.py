@@ -96,10 +96,8 @@ def _unwelcome_site(headers: Headers) -> Failure | None:
 
 def _is_a_link(headers: Headers) -> bool:
     """Whether the browser goes there in a tab of its own: no frame, no script, no image."""
-    return (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == (
-        "navigate",
-        "document",
-    )
+    mode, kind = headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")
+    return mode == "navigate" and kind == "document"
 
 
 def presents(headers: Headers, token: str) -> bool:
