@@ -31,7 +31,7 @@ SLOW = replace(
     queued_s=4.0,
     sent_s=4.012,
     heard_s=62.0,
-    first_byte_s=5.0,
+    first_byte_s=62.0,
     duration_s=70.5,
     usage=Usage(fresh=310, cache_read=12000, cache_write=500, output=340, reasoning=120),
     upstream_request_id="chatcmpl-77",

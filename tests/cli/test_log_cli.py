@@ -172,7 +172,7 @@ def test_one_explained_by_every_name_that_it_has(
     assert "went to              up at 127.0.0.1:" in ran.stdout
     assert "top_k was left out  (drop:top_k)" in ran.stdout
     assert "translated: the tool speaks anthropic, the provider chat" in ran.stdout
-    assert "next: gwproxy explain drop:top_k" in ran.stderr
+    assert "next: gwproxy explain drop:top_k\n" in ran.stderr
     # It was not captured: that is said, and how the next one would be.
     assert "gwproxy serve --capture" in ran.stderr
     assert "gwproxy replay" not in ran.stderr

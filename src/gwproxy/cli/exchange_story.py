@@ -98,6 +98,7 @@ def story(
         Section("what went wrong", tuple(_trouble(exchange))),
         Section("the prompt cache", tuple(_alarm(exchange))),
         Section("where the time went", tuple(_times(exchange, width, block)), _NAME + 2),
+        Section("", tuple(_about_times(exchange))),
         Section("what was changed on the way", tuple(_changes(exchange, sources))),
         Section("what was lost", tuple(_losses(exchange, sources))),
         Section("tokens and cost", tuple(_tokens(exchange)), _NAME + 2),
@@ -174,9 +175,12 @@ def _times(exchange: Exchange, width: int | None, block: str) -> Iterator[str]:
         bar = " " * start + block * length
         yield f"  {name:<{_NAME - 2}}{short_span(spent):>{_FIGURE}}  {bar}".rstrip()
         at += spent
+
+
+def _about_times(exchange: Exchange) -> Iterator[str]:
     if exchange["own_ms"] is None and exchange["state"] != "running":
         yield "  it was never sent to the provider"
-    if (slow := why_slow(exchange)) and total >= SLOW_MS:
+    if (slow := why_slow(exchange)) and exchange["duration_ms"] >= SLOW_MS:
         yield f"  {slow}"
 
 

@@ -8,6 +8,7 @@ They come from the gateway that runs, else out of the ledger's file. What a row 
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 import time
 from datetime import datetime
@@ -32,7 +33,7 @@ _USUAL: Final = 25
 _MOST: Final = 100_000
 """Rows of a span of time that is asked for without a limit: a sheet takes no more anyway."""
 _LIKE: Final = 5
-"""Of ids that begin alike, as many as are told."""
+"""Of ids that begin alike, and of losses to be explained, as many as are told."""
 
 
 def register(app: typer.Typer) -> None:
@@ -254,7 +255,7 @@ def _say_next(
     if profile is not None and profile.prices is None and not profile.is_built_in:
         output.next(f"gwproxy profile set {profile.name} price.input=PRICE price.output=PRICE")
     if exchange["losses"]:
-        output.next(f"gwproxy explain {exchange['losses'][0].partition('=')[0]}")
+        output.next(f"gwproxy explain {shlex.join(exchange['losses'][:_LIKE])}")
     if is_captured:
         output.next(f"gwproxy replay {request_id} --show")
         output.next(f"gwproxy replay {request_id}")

@@ -34,7 +34,8 @@ _EARLIER_MS: Final = 3_600_000
 async def follow(output: Output, config: Config, choice: Choice) -> None:
     """The last ones of `choice`, and then what comes, without an end. Raises GwproxyError."""
     with _view(output) as view, view.alive() if view else contextlib.nullcontext():
-        follower = _Follower(output, choice, view)
+        priced = any(profile.prices is not None for profile in config.profiles.values())
+        follower = _Follower(output, choice, view, priced=priced)
         await follower.begin(config)
         async with aclosing(followed(config)) as events:
             async for name, told in events:
@@ -53,7 +54,8 @@ def _view(output: Output) -> Iterator[View | None]:
 
 
 class _Follower:
-    def __init__(self, output: Output, choice: Choice, view: View | None) -> None:
+    def __init__(self, output: Output, choice: Choice, view: View | None, *, priced: bool) -> None:
+        self._priced = priced
         self._output = output
         self._choice = choice
         self._view = view
@@ -115,7 +117,7 @@ class _Follower:
         if not self._output.draws_on(sys.stdout):
             return Layout.fit(None)
         columns = self._view.screen.columns if self._view else self._output.columns()
-        return Layout.fit(columns)
+        return Layout.fit(columns, priced=self._priced)
 
     def _say(self, text: str) -> None:
         self._output.document(text)
