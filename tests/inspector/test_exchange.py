@@ -6,15 +6,17 @@ import asyncio
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gwproxy.simulator import Running
+from gwproxy.simulator import DEMO, Answer, Running
 from support.browser import Tab
 from support.gateway import TOKEN, Start, StartGateway, TestGateway, chat, messages
 from support.looking import asked, kept, opened, row_of, says
+from support.provider import StartProvider
 from support.scripted import Visit, whole
 
 pytestmark = pytest.mark.browser
@@ -92,6 +94,34 @@ async def test_a_turn_that_lost_its_picture_is_found_in_the_list_and_understood(
     assert "image" in await tab.text(".changes")
     assert any(data[:40] in line for line in await marked(tab, 0, "removed"))
     assert not any("What is on it?" in line for line in await marked(tab, 0, "removed"))
+
+
+async def test_a_cache_that_is_lost_is_marked_and_leads_to_the_turn_before(
+    tab: Tab, start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
+) -> None:
+    provider = await start_provider(replace(DEMO, caching="marked"), lambda _: Answer("Done."))
+    record = {"anthropic_url": provider.anthropic_url, "model": "demo-1"}
+    gateway = await start_gateway({"up": record}, options=kept(tmp_path))
+
+    async def ask(clock: str, *turns: str) -> str:
+        mark = {"cache_control": {"type": "ephemeral"}}
+        text = f"{clock} You write code, and you do it with care. " * 400
+        body = messages(system=[{"type": "text", "text": text, **mark}])
+        done = {"role": "assistant", "content": "Done."}
+        body["messages"] = [
+            part for turn in turns for part in ({"role": "user", "content": turn}, done)
+        ][:-1]
+        return await asked(gateway, body, **{"x-claude-code-session-id": "s-1"})
+
+    before, broken = await ask("12:00", "one"), await ask("12:01", "one", "two")
+    await opened(tab, gateway)
+    await tab.until(says(f"{row_of(broken)} .notes", "Cache lost"))
+    assert "Cache lost" not in await tab.text(row_of(before))
+    await tab.evaluate(f"location.hash = '#/exchange/{broken}'")
+    await tab.until(says(".callout.warn", "The prompt cache stopped working here"))
+    assert "system[0].text" in await tab.text(".callout.warn")
+    await tab.click(".callout.warn a")
+    await tab.until(f"location.hash === '#/exchange/{before}'")
 
 
 async def test_of_the_same_format_each_member_that_differs_is_marked(
