@@ -103,7 +103,7 @@ _gwproxy() {
         "/setup --shell") _gwproxy_words "bash zsh fish powershell"; return ;;
         "/test --client") _gwproxy_words "claude-code openclaw opencode codex"; return ;;
         "/log --profile"|"/log -p") _gwproxy_profiles; return ;;
-        "/usage --by") _gwproxy_words "day profile model client"; return ;;
+        "/usage --by") _gwproxy_words "day profile model client session"; return ;;
         "/usage --profile"|"/usage -p") _gwproxy_profiles; return ;;
         "/translate --from") _gwproxy_words "anthropic chat responses"; return ;;
         "/translate --to") _gwproxy_words "anthropic chat responses"; return ;;

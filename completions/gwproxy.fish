@@ -244,7 +244,7 @@ complete -c gwproxy -n '__gwproxy_in models' -l json -d 'Print one JSON envelope
 complete -c gwproxy -n '__gwproxy_in models' -l quiet -s q -d 'No talk on stderr, only errors.'
 complete -c gwproxy -n '__gwproxy_in models' -l help -s h -d 'Show help and exit.'
 complete -c gwproxy -n '__gwproxy_in usage' -l since -x -d 'From then on: 24h, 7d, 4w, 2026-11-01.'
-complete -c gwproxy -n '__gwproxy_in usage' -l by -x -a 'day profile model client' -d 'One line for each of these.'
+complete -c gwproxy -n '__gwproxy_in usage' -l by -x -a 'day profile model client session' -d 'One line for each of these.'
 complete -c gwproxy -n '__gwproxy_in usage' -l profile -s p -x -a '(gwproxy __profiles 2>/dev/null)' -d 'This profile, not the default one.'
 complete -c gwproxy -n '__gwproxy_in usage' -l csv -d 'Print rows for a sheet, with a head.'
 complete -c gwproxy -n '__gwproxy_in usage' -l json -d 'Print one JSON envelope on stdout.'

@@ -101,7 +101,7 @@ Register-ArgumentCompleter -Native -CommandName gwproxy -ScriptBlock {
         '/log --limit' = @()
         '/log -n' = @()
         '/usage --since' = @()
-        '/usage --by' = @(@('day', ''), @('profile', ''), @('model', ''), @('client', ''))
+        '/usage --by' = @(@('day', ''), @('profile', ''), @('model', ''), @('client', ''), @('session', ''))
         '/usage --profile' = @(, @('<profile>', ''))
         '/usage -p' = @(, @('<profile>', ''))
         '/translate --from' = @(@('anthropic', ''), @('chat', ''), @('responses', ''))

@@ -55,6 +55,13 @@ def write(home: Path, *rows: dict[str, Any]) -> None:
         database.insert(entries)
 
 
+def test_a_line_for_each_session(command: InProcess, gwproxy_home: Path) -> None:
+    write(gwproxy_home, {"session": "s-1"}, {"session": "s-2", "output": 7}, {"session": "s-1"}, {})
+    lines = command("usage", "--by", "session", "--json").envelope["data"]["lines"]
+    found = {line["group"]: (line["exchanges"], line["output_tokens"]) for line in lines}
+    assert found == {"-": (1, 100), "s-1": (2, 200), "s-2": (1, 7)}
+
+
 def test_nothing_yet(command: InProcess, gwproxy_home: Path) -> None:
     ran = command("usage")
     assert (ran.code, ran.stdout) == (0, "")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gwproxy.proxy.records.ledger import Line
     from gwproxy.proxy.records.ledger.report import Grouping
 
-_GROUPINGS: Final = ("day", "profile", "model", "client")
+_GROUPINGS: Final = ("day", "profile", "model", "client", "session")
 _SPAN: Final = re.compile(r"([1-9]\d{0,3})([mhdw])")
 _SPAN_S: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
