@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,7 @@ from support.exchanges import ANSWERED, seen
 from support.golden import FIXTURES, agrees
 from support.lines import Lines
 from support.questions import message
-from support.terminal import Terminal, screen
+from support.terminal import PATIENCE_S, Terminal, screen
 
 TODAY = {
     "exchanges": 12,
@@ -65,55 +66,106 @@ def test_a_name_of_a_tool_steers_no_terminal() -> None:
 
 
 class Tty(io.StringIO):
+    """A terminal that can be stopped."""
+
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[str] = []
+        self.is_writing, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
 
     def isatty(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
+        self.is_writing.set()
+        self.goes_on.wait(PATIENCE_S)
         self.writes.append(text)
         return super().write(text)
 
 
+@contextmanager
+def a_screen(tty: Tty) -> Iterator[Screen]:
+    shown = Screen(tty)
+    try:
+        yield shown
+    finally:
+        tty.goes_on.set()
+        shown.close()
+
+
+def lines_of(tty: Tty, shown: Screen) -> list[str]:
+    shown.settle(PATIENCE_S)
+    return screen(tty.getvalue())
+
+
 def test_what_is_written_goes_above_the_footer_in_one_write() -> None:
     tty = Tty()
-    shown = Screen(tty)
-    shown.show("1 running")
-    shown.write("a lon")
-    assert screen(tty.getvalue()) == ["1 running"]
-    before = len(tty.writes)
-    shown.write("g line\nand another\nbeg")
-    assert len(tty.writes) == before + 1
-    assert screen(tty.getvalue()) == ["a long line", "and another", "1 running"]
-    shown.show("1 running, longer")
-    shown.show("short")
-    assert screen(tty.getvalue())[-1] == "short"
-    before = len(tty.writes)
-    shown.show("short")
-    assert len(tty.writes) == before, "the same line is not drawn again"
-    shown.close()
+    with a_screen(tty) as shown:
+        shown.show("1 running")
+        shown.write("a lon")
+        assert lines_of(tty, shown) == ["1 running"]
+        before = len(tty.writes)
+        shown.write("g line\nand another\nbeg")
+        assert lines_of(tty, shown) == ["a long line", "and another", "1 running"]
+        assert len(tty.writes) == before + 1
+        shown.show("1 running, longer")
+        shown.settle(PATIENCE_S)
+        shown.show("short")
+        assert lines_of(tty, shown)[-1] == "short"
+        before = len(tty.writes)
+        shown.show("short")
+        shown.settle(PATIENCE_S)
+        assert len(tty.writes) == before, "the same line is not drawn again"
     assert screen(tty.getvalue()) == ["a long line", "and another", "beg"]
 
 
 def test_no_line_of_any_thread_is_lost_or_torn() -> None:
     tty = Tty()
-    shown = Screen(tty)
+    with a_screen(tty) as shown:
 
-    def write(name: str) -> None:
-        for number in range(50):
-            shown.write(f"{name} {number}\n")
-            shown.show(f"footer of {name}")
+        def write(name: str) -> None:
+            for number in range(50):
+                shown.write(f"{name} {number}\n")
+                shown.show(f"footer of {name}")
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b", "c")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    shown.show("")
+        threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b", "c")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     lines = screen(tty.getvalue())
     assert sorted(lines[:-1]) == sorted(f"{n} {i}" for n in "abc" for i in range(50))
+
+
+def test_a_terminal_that_is_stopped_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gwproxy.cli.screen._MOST_WAITING", 3)
+    tty = Tty()
+    with a_screen(tty) as shown:
+        tty.goes_on.clear()
+        shown.write("first\n")
+        assert tty.is_writing.wait(PATIENCE_S)
+        for number in range(5):
+            shown.write(f"line {number}\n")
+            shown.show(f"{number} running")
+        tty.goes_on.set()
+        assert lines_of(tty, shown) == [
+            "first",
+            "(2 lines before this one are not shown)",
+            *("line 2", "line 3", "line 4", "4 running"),
+        ]
+
+
+def test_a_terminal_that_has_gone_is_told_to_who_writes() -> None:
+    tty = Tty()
+    tty.close()
+    shown = Screen(tty)
+    shown.write("a line\n")
+    shown.settle(PATIENCE_S)
+    with pytest.raises(ValueError):
+        shown.write("another\n")
+    shown.show("a footer")
+    shown.close()
 
 
 def test_both_streams_are_the_screen_for_as_long_as_it_is_there(
@@ -136,20 +188,21 @@ def test_both_streams_are_the_screen_for_as_long_as_it_is_there(
 async def test_while_nothing_runs_no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     tty = Tty()
     now_s = 100.0
-    view = View(Screen(tty), plain, clock=lambda: now_s)
     monkeypatch.setenv("COLUMNS", "80")
-    view.told("state", {"today": TODAY})
-    assert screen(tty.getvalue())[-1].startswith("nothing runs | today 12")
-    assert not view._busy.is_set()
-    view.told("exchange", WAITS | {"duration_ms": 2000})
-    now_s += 3
-    view.draw()
-    assert "claude-cli waits 5.0 s" in screen(tty.getvalue())[-1]
-    assert view._busy.is_set()
-    view.told("exchange", seen(ANSWERED))
-    assert not view._busy.is_set()
-    view.forget()
-    assert screen(tty.getvalue())[-1] == ""
+    with a_screen(tty) as shown:
+        view = View(shown, plain, clock=lambda: now_s)
+        view.told("state", {"today": TODAY})
+        assert lines_of(tty, shown)[-1].startswith("nothing runs | today 12")
+        assert not view._busy.is_set()
+        view.told("exchange", WAITS | {"duration_ms": 2000})
+        now_s += 3
+        view.draw()
+        assert "claude-cli waits 5.0 s" in lines_of(tty, shown)[-1]
+        assert view._busy.is_set()
+        view.told("exchange", seen(ANSWERED))
+        assert not view._busy.is_set()
+        view.forget()
+        assert lines_of(tty, shown)[-1] == ""
 
 
 # --- the real command on a real terminal ---------------------------------------------------------
@@ -214,6 +267,21 @@ def test_serve_is_the_live_view(
     assert "stopping" in shown.text
     assert "nothing runs" not in shown.text
     assert shown.lines[-1] == ""
+
+
+def test_a_person_who_stops_the_terminal_stops_no_answer(
+    terminal: Open, provider: Running, port: int
+) -> None:
+    shown = terminal("serve", columns=80)
+    shown.wait_for("nothing runs")
+    shown.type("\x13")
+    for _ in range(3):
+        assert message(f"http://127.0.0.1:{port}")[0] == 200
+    shown.type("\x11")
+    shown.wait_for("today 3")
+    assert shown.text.count(" 200 ") == 3
+    shown.type("\x03")
+    assert shown.end() == 0
 
 
 def test_serve_takes_on_a_new_width(terminal: Open, provider: Running) -> None:

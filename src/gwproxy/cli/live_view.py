@@ -7,7 +7,6 @@ is done here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -76,12 +75,11 @@ class View:
             (one.exchange, one.exchange["duration_ms"] + round((now_s - one.at_s) * 1000))
             for one in self._running.values()
         ]
-        with contextlib.suppress(OSError, ValueError):  # the terminal has gone
-            if self._today is None and not running:
-                self.screen.show("")
-                return
-            line = footer(running, self._today or {}, self.screen.columns - 1)
-            self.screen.show(self.paint(line, "dim"))
+        if self._today is None and not running:
+            self.screen.show("")
+            return
+        line = footer(running, self._today or {}, self.screen.columns - 1)
+        self.screen.show(self.paint(line, "dim"))
 
     async def tick(self) -> None:
         """Let time pass on the screen while something runs, without an end."""
@@ -113,8 +111,7 @@ class View:
                 loop.remove_signal_handler(resize)
             for handle in pending:
                 handle.cancel()
-            with contextlib.suppress(OSError, ValueError):
-                self.screen.show("")
+            self.screen.show("")
 
 
 async def watch(view: View, news: AsyncIterator[tuple[str, Any]]) -> None:

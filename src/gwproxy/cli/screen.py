@@ -5,8 +5,9 @@
         print("a line", file=sys.stderr)
 
 For as long as the block runs stdout and stderr, where they are terminals, are this screen; so what
-anybody says, whichever thread it is in, stands above the footer and nothing is lost. A line and the
-footer below it are one write: nothing flickers.
+anybody says, whichever thread it is in, stands above the footer. A line and the footer below it are
+one write: nothing flickers. A thread of its own writes: a person who stops the terminal (Ctrl-S, or
+a selection in a console of Windows) stops nobody who says something.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ import contextlib
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TextIO, cast
+from typing import Any, Final, Self, TextIO, cast
 
-_ERASE = "\r\x1b[K"
+_ERASE: Final = "\r\x1b[K"
+
+_MOST_WAITING: Final = 10_000
+"""Lines that wait for a terminal that is stopped: a day of work."""
+
+_LEAVES_WITHIN_S: Final = 2.0
+"""At the end; who has stopped the terminal is not to keep the process."""
 
 
 class Screen:
@@ -27,9 +35,17 @@ class Screen:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lock = threading.RLock()
+        self._changed = threading.Condition()
         self._begun = ""  # of a line that has no end yet
+        self._waiting: deque[str] = deque()
+        self._left_out = 0
         self._footer = ""
+        self._drawn = ""  # the footer that stands there
+        self._writes = False
+        self._closing = False
+        self._error: OSError | ValueError | None = None
+        self._thread = threading.Thread(target=self._work, name="gwproxy-screen", daemon=True)
+        self._thread.start()
 
     @classmethod
     @contextmanager
@@ -45,8 +61,7 @@ class Screen:
             yield screen
         finally:
             sys.stdout, sys.stderr = before
-            with contextlib.suppress(OSError, ValueError):
-                screen.close()
+            screen.close()
 
     @property
     def columns(self) -> int:
@@ -54,37 +69,83 @@ class Screen:
         return columns_of(self._stream)
 
     def write(self, text: str) -> int:
-        """Whole lines at once, above the footer; the rest waits for its end."""
-        with self._lock:
+        """Whole lines, above the footer; the rest waits for its end. Raises OSError once the
+        terminal has gone."""
+        with self._changed:
+            if self._error is not None:
+                raise self._error
             whole, newline, self._begun = (self._begun + text).rpartition("\n")
             if newline:
-                erased = _ERASE if self._footer else ""
-                self._stream.write(f"{erased}{whole}\n{self._footer}")
-                self._stream.flush()
+                self._waiting.append(f"{whole}\n")
+                if len(self._waiting) > _MOST_WAITING:
+                    self._waiting.popleft()
+                    self._left_out += 1
+                self._changed.notify_all()
         return len(text)
 
     def show(self, footer: str) -> None:
         """`footer` is one line, shorter than the terminal is wide; "" takes it away."""
-        with self._lock:
-            if footer != self._footer:
-                # What was longer is erased behind what is written over it.
-                self._stream.write(f"\r{footer}\x1b[K" if footer else _ERASE)
-                self._stream.flush()
-                self._footer = footer
+        with self._changed:
+            self._footer = footer
+            self._changed.notify_all()
+
+    def settle(self, within_s: float) -> None:
+        """Return when all that was said stands there, or after `within_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._has_work() and not self._writes, within_s)
 
     def close(self) -> None:
-        """Take the footer away, and write what waits."""
-        self.show("")
-        with self._lock:
-            self._stream.write(self._begun)
-            self._stream.flush()
-            self._begun = ""
+        """Take the footer away, write what waits, and end."""
+        with self._changed:
+            self._footer = ""
+            if self._begun:
+                self._waiting.append(self._begun)
+                self._begun = ""
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(_LEAVES_WITHIN_S)
 
     def flush(self) -> None:
-        """Nothing waits but what is no line yet."""
+        """The thread does."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (text := self._next()) is not None:
+            error = None
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError) as gone:
+                error = gone
+            with self._changed:
+                self._writes, self._error = False, error
+                self._changed.notify_all()
+            if error is not None:
+                return
+
+    def _next(self) -> str | None:
+        """All that is to be written now; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_work() or self._closing)
+            if not self._has_work():
+                return None
+            lines = "".join(self._waiting)
+            if self._left_out:
+                lines = f"({self._left_out} lines before this one are not shown)\n{lines}"
+            drawn, self._drawn = self._drawn, self._footer
+            self._waiting.clear()
+            self._left_out, self._writes = 0, True
+        if lines:
+            return f"{_ERASE if drawn else ''}{lines}{self._drawn}"
+        # What was longer is erased behind what is written over it.
+        return f"\r{self._drawn}\x1b[K" if self._drawn else _ERASE
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or self._footer != self._drawn
 
 
 def columns_of(stream: TextIO) -> int:
