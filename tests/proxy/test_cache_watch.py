@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -119,6 +120,28 @@ async def test_bodies_are_compared_in_a_thread_and_only_so_many_at_once(
     assert len(threads) == 4
     assert threading.current_thread().name not in threads
     assert one.standing == []
+
+
+def after(*turns: str, system: str = "") -> Put:
+    said = [{"role": "user", "content": text} for text in turns]
+    body = json.dumps({"model": "m" * 200, "messages": said, "system": system}).encode()
+    return Put(body, body, Quirks(), Quirks())
+
+
+async def test_turns_that_follow_at_once_are_judged_in_their_order() -> None:
+    one = CacheWatch()
+    one.look(record(put=after("1")))
+    one.look(record(read=0, fresh=30_000, put=after("1", "2", system="12:01")))
+    one.look(record(read=0, fresh=30_000, put=after("1", "2", "3", system="12:02")))
+    await one.settle()
+    (standing,) = one.standing
+    assert (standing["turns"], standing["changed_by"]) == (2, "the tool")
+    one.look(record(read=0, fresh=500, put=after("a title")))
+    (standing,) = one.standing
+    assert standing["over"] is False, "that was beside it"
+    one.look(record(read=30_000, fresh=100, put=after("1", "2", "3", "4", system="12:02")))
+    (standing,) = one.standing
+    assert standing["over"] is True
 
 
 async def test_a_fault_of_the_comparison_is_told_and_harms_nobody(

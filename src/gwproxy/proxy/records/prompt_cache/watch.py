@@ -51,6 +51,8 @@ class _Strand:
 
     turns: list[CachedTurn] = field(default_factory=list)
     told: set[ChangedBy] = field(default_factory=set)
+    comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One turn after the other: what is found of one says what the next was to read."""
 
 
 class CacheWatch:
@@ -95,7 +97,7 @@ class CacheWatch:
             strand = self._strands[key] = _Strand()
         if any(turn.may_continue(one) and turn.lacks(one) for one in strand.turns):
             self._compare(record, key, strand, turn)
-        elif strand.turns and key in self._standing:
+        elif key in self._standing and any(turn.seems_to_follow(one) for one in strand.turns):
             self._standing[key]["over"] = True
         self._keep(key, strand, turn)
 
@@ -124,12 +126,13 @@ class CacheWatch:
         earlier = strand.turns[::-1]
 
         async def compare() -> None:
-            with self.worker.piece_of_work():
-                found = await asyncio.to_thread(verdict, earlier, turn)
-                if found.before is not None:
-                    self._forget(key, strand, found.before)
-                if found.alarm is not None:
-                    self._raise(record, key, strand, turn, found)
+            async with strand.comparing:
+                with self.worker.piece_of_work():
+                    found = await asyncio.to_thread(verdict, earlier, turn)
+                    if found.before is not None:
+                        self._forget(key, strand, found.before)
+                    if found.alarm is not None:
+                        self._raise(record, key, strand, turn, found)
 
         task = asyncio.get_running_loop().create_task(compare())
         self._comparing.add(task)
