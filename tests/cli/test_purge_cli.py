@@ -260,4 +260,4 @@ def test_status_shows_it(command: InProcess, filled: None) -> None:
         assert ", the oldest 10 days old; at most " in line
     assert "gwproxy purge takes it away" in ran.stdout
     data = command("status", "--json").envelope["data"]["kept"]
-    assert [one["name"] for one in data] == [*NAMES, "thoughts", "images"]
+    assert [one["name"] for one in data] == [*NAMES, "thoughts", "images", "turns"]

@@ -25,6 +25,7 @@ from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.records import captures, storage, thoughts
 from gwproxy.proxy.records.conversations import database as conversations
 from gwproxy.proxy.records.ledger import database as ledger
+from gwproxy.proxy.records.prompt_cache.turn import MOST_BYTES
 from gwproxy.proxy.records.storage import Stock, Trouble
 from gwproxy.proxy.worker import words_of
 
@@ -166,6 +167,7 @@ def _in_memory() -> tuple[Holding, ...]:
         for name, what, most in (
             ("thoughts", "what models thought before a call, for clients that lose it", calls),
             ("images", "pictures fetched by address", size(Limits().kept_images_bytes)),
+            ("turns", "the last request of each session, for the cache alarm", size(MOST_BYTES)),
         )
     )
 

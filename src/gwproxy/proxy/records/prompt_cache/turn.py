@@ -12,6 +12,9 @@ LEAST_TOKENS: Final = 1024
 """No provider caches a shorter prompt (https://platform.openai.com/docs/guides/prompt-caching,
 https://docs.claude.com/en/docs/build-with-claude/prompt-caching), and none is worth a word."""
 
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies that nobody else holds any more: some hundred long conversations."""
+
 _STILL_READ: Final = 0.8
 """Of what the cache held. It is read in blocks, and the last turn's end may have been a passing
 word of the tool's; a break is seldom that far behind."""

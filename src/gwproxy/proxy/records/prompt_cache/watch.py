@@ -16,6 +16,7 @@ from typing import Any, Final
 from gwproxy.proxy.log import Record
 from gwproxy.proxy.records.prompt_cache.turn import (
     LEAST_TOKENS,
+    MOST_BYTES,
     CacheAlarm,
     CachedTurn,
     ChangedBy,
@@ -23,9 +24,6 @@ from gwproxy.proxy.records.prompt_cache.turn import (
 )
 from gwproxy.proxy.records.prompt_cache.verdict import Verdict, verdict
 from gwproxy.proxy.worker import Worker
-
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""Of bodies that nobody else holds any more: some hundred long conversations."""
 
 _MOST_STRANDS: Final = 1000
 _MOST_TURNS: Final = 6
