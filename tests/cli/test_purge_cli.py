@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def _response(age_s: float) -> None:
 def _exchange(age_s: float) -> None:
     numbers = dict.fromkeys(("status", "duration_ms", "losses", "fresh", "output"), 1)
     values: dict[str, Any] = dict.fromkeys(Entry.__slots__, "") | numbers
+    values |= {one.name: None for one in fields(Entry) if one.type == "int | None"}
     values["request_id"] = f"req_{age_s:.0f}"
     values["started_ms"] = int((time.time() - age_s) * 1000)
     with closing(Usage.open(paths.usage_db())) as database:
