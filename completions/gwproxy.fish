@@ -216,7 +216,7 @@ complete -c gwproxy -n '__gwproxy_in test' -l quiet -s q -d 'No talk on stderr, 
 complete -c gwproxy -n '__gwproxy_in test' -l help -s h -d 'Show help and exit.'
 complete -c gwproxy -n '__gwproxy_in log' -l follow -s f -d 'Go on with what comes, until Ctrl-C.'
 complete -c gwproxy -n '__gwproxy_in log' -l errors -d 'Only those that failed.'
-complete -c gwproxy -n '__gwproxy_in log' -l profile -s p -x -a '(gwproxy __profiles 2>/dev/null)' -d 'This profile, not the default one.'
+complete -c gwproxy -n '__gwproxy_in log' -l profile -s p -x -a '(gwproxy __profiles 2>/dev/null)' -d 'Only of this profile.'
 complete -c gwproxy -n '__gwproxy_in log' -l client -x -d 'Only of a tool that is called so.'
 complete -c gwproxy -n '__gwproxy_in log' -l session -x -d 'Only of this session.'
 complete -c gwproxy -n '__gwproxy_in log' -l since -x -d 'From then on: 30m, 1h, 7d, 2026-11-01.'

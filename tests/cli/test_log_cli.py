@@ -187,6 +187,25 @@ def test_one_explained_by_every_name_that_it_has(
     assert "no exchange is called 'nosuch'" in ran.stderr
 
 
+def test_what_a_refusal_taught_is_told_with_its_day_and_how_to_forget_it(
+    command: InProcess, background: Background, provider: Running, port: int, gwproxy_home: Path
+) -> None:
+    gateway = background.gateway(options(port, gwproxy_home, learns=True))
+    provider.will(Refusal(400, "Unsupported parameter: 'top_p' is not supported with this model."))
+    assert message(gateway.url, top_p=0.5)[0] == 200
+    first = command("log", "last").stdout
+    assert "what was changed on the way" in first
+    assert "asked again, since " in first
+    assert message(gateway.url, top_p=0.5)[0] == 200
+    ran = command("log", "last")
+    assert "asked again" not in ran.stdout
+    assert "top_p was left out  (drop:top_p)" in ran.stdout
+    taught = r"learned on \d{4}-\d\d-\d\d from a refusal of demo-1: .*forget up '(\S+)'\)"
+    found = re.search(taught, ran.stdout)
+    assert found, ran.stdout
+    assert command("profile", "forget", "up", found[1]).code == 0
+
+
 def test_one_that_was_captured_can_be_asked_again(
     command: InProcess, background: Background, provider: Running, port: int, gwproxy_home: Path
 ) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -114,11 +114,12 @@ class View:
             self.screen.show("")
 
 
-async def watch(view: View, news: AsyncIterator[tuple[str, Any]]) -> None:
+async def watch(view: View, news: AsyncGenerator[tuple[str, Any]]) -> None:
     """Show what `news` tells, until it ends."""
     with view.alive():
-        async for name, what in news:
-            view.told(name, what)
+        async with aclosing(news):
+            async for name, what in news:
+                view.told(name, what)
 
 
 def footer(running: Sequence[tuple[Exchange, int]], today: Mapping[str, Any], width: int) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gwproxy.cli import streams
-from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag
+from gwproxy.cli.options import PROFILE_METAVAR, CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_INTERRUPTED, UsageError
@@ -54,7 +54,10 @@ def log(
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Only those that failed.")] = False,
-    profile: ProfileOption = None,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", "-p", metavar=PROFILE_METAVAR, help="Only of this profile."),
+    ] = "",
     client: Annotated[
         str, typer.Option("--client", metavar="TOOL", help="Only of a tool that is called so.")
     ] = "",
@@ -72,7 +75,10 @@ def log(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> int:
-    """What passed through the gateway, a line each."""
+    """What passed through the gateway, a line each.
+
+    With -f, --json prints one object a line.
+    """
     from gwproxy.cli.running import config_or_none
     from gwproxy.proxy.records.ledger import Choice
 
@@ -82,7 +88,7 @@ def log(
     choice = Choice(
         most=limit or (_MOST if since else _USUAL),
         only_errors=errors,
-        profile=profile or "",
+        profile=profile,
         client=client,
         session=session,
         since_ms=_since_ms(since),

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class ServeLog:
             yield
 
     @asynccontextmanager
-    async def live(self, news: AsyncIterator[tuple[str, Any]]) -> AsyncIterator[None]:
+    async def live(self, news: AsyncGenerator[tuple[str, Any]]) -> AsyncIterator[None]:
         """What runs stands below all else, where somebody looks."""
         if self._view is None:
             yield
@@ -59,7 +59,7 @@ class ServeLog:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
 
-    async def _watch(self, view: View, news: AsyncIterator[tuple[str, Any]]) -> None:
+    async def _watch(self, view: View, news: AsyncGenerator[tuple[str, Any]]) -> None:
         from gwproxy.cli.live_view import watch
         from gwproxy.proxy.worker import words_of
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -108,7 +108,7 @@ class Gateway:
         """The local token in force now."""
         return self._token.get()
 
-    def news(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    def news(self) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
         """What happens to the exchanges, for who sits before this process, until it stops."""
         return exchanges.watched(self._services, lambda: self.routes)
 

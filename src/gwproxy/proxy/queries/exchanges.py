@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -183,7 +183,7 @@ async def news(
 
 async def watched(
     services: Services, in_force: InForce
-) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
     """The same for who is in this process, one by one, until the gateway stops."""
     while not services.feed.is_closed:
         with services.feed.watch() as watcher, contextlib.suppress(Dropped):
