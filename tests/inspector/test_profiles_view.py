@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from gwproxy.simulator import Running
 from support.browser import Tab
-from support.gateway import KEY, TOKEN, Start, TestGateway, chat
+from support.gateway import KEY, TOKEN, Start, StartGateway, TestGateway, chat, messages
 from support.looking import asked, opened, says
 from support.scripted import Visit, whole
 
@@ -22,6 +23,23 @@ async def test_a_key_is_shown_by_where_it_is_and_its_end(tab: Tab, gateway: Test
     shown = await tab.evaluate("document.documentElement.outerHTML")
     assert KEY not in shown and TOKEN not in shown
     assert KEY[-4:] in shown
+
+
+async def test_who_reads_is_not_disturbed_by_what_happens(
+    tab: Tab, start_gateway: StartGateway, provider: Running
+) -> None:
+    record = {"anthropic_url": provider.anthropic_url, "quirks": {"vision": False}}
+    gateway = await start_gateway({"up": {**record, "model": "demo-1"}})
+    await opened(tab, gateway)
+    await tab.evaluate("location.hash = '#/profiles'")
+    await tab.until(says("main", "none yet"))
+    await tab.evaluate("document.querySelector('.more-of summary').focus()")
+    await tab.key("Enter")
+    await tab.until(says(".more-of", "vision"))
+    await asked(gateway, messages())
+    await tab.until(says("main", "just now"))
+    assert await tab.evaluate("document.querySelector('.more-of').open")
+    assert await tab.evaluate("document.activeElement.localName") == "summary"
 
 
 async def test_a_lesson_is_forgotten_after_a_second_word(tab: Tab, start: Start) -> None:

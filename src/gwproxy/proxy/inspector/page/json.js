@@ -161,7 +161,8 @@ function canonical(value) {
 // --- another format on the other side ----------------------------------------------------------
 
 const LONG = 12;
-const MOST_SEARCHED = 300;
+// Characters that are looked through before the rest is marked as it is: about a second.
+const MOST_SEARCHED = 500_000_000;
 // Texts that were joined have something between them.
 const MOSTLY = 0.9;
 
@@ -183,10 +184,12 @@ class Leaves {
   #leaves = [];
   #values = new Set();
   #long = [];
+  #length = 0;
 
   constructor(value) {
     this.#collect(value, "", true);
     this.#long = this.#leaves.map(([, leaf]) => leaf).filter((leaf) => typeof leaf === "string" && leaf.length >= LONG);
+    this.#length = this.#long.reduce((sum, text) => sum + text.length, 0);
   }
 
   #collect(value, path, own) {
@@ -226,7 +229,8 @@ class Leaves {
       if (other.#values.has(weighed(path, leaf))) continue;
       const packed = typeof leaf === "string" && /^\s*[{[]/.test(leaf) ? parse(leaf) : undefined;
       if (packed !== undefined && new Leaves(packed).#leaves.every(([inner, one]) => other.#values.has(weighed(inner, one)))) continue;
-      const share = typeof leaf === "string" && searched++ < MOST_SEARCHED ? other.#share(leaf) : 0;
+      if (typeof leaf === "string") searched += other.#length + other.#long.length * leaf.length;
+      const share = typeof leaf === "string" && searched < MOST_SEARCHED ? other.#share(leaf) : 0;
       if (share < MOSTLY) marks.add(path, share > 0 ? "changed" : kind);
     }
     return marks;

@@ -26,10 +26,12 @@ export function showProfiles(main) {
     const now = JSON.stringify(answer);
     if (gone || now === shown) return;
     shown = now;
-    const open = new Set([...place.querySelectorAll("details[open]")].map((fold) => fold.dataset.name));
     if (place.querySelector(".sure")) return void (shown = "");
+    const open = new Set([...place.querySelectorAll("details[open]")].map((fold) => fold.dataset.name));
+    const held = place.contains(document.activeElement) ? handleOf(document.activeElement) : null;
     fill(place, answer.profiles.length === 0 ? none() : answer.profiles.map((one) => card(one, answer.default, load)), captures(answer), versionOf(answer));
     for (const fold of place.querySelectorAll("details")) fold.open = open.has(fold.dataset.name);
+    if (held) [...place.querySelectorAll("button, summary")].find((one) => handleOf(one) === held)?.focus({ preventScroll: true });
   };
   load();
   const timer = setInterval(() => document.hidden || load(), AGAIN_MS);
@@ -39,6 +41,11 @@ export function showProfiles(main) {
     clearInterval(timer);
     stopListening();
   };
+}
+
+// By what a control is found again after the cards were made anew.
+function handleOf(control) {
+  return control.getAttribute("aria-label") ?? control.parentElement.dataset.name ?? control.textContent;
 }
 
 function none() {
