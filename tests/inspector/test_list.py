@@ -137,12 +137,20 @@ async def test_filters_by_text_errors_profile_and_tool(
     await tab.until(rows(0))
 
 
+TAKEN = """
+import("/ui/store.js").then(({ take }) => take(%s.map((n) =>
+  ({ request_id: `req_${n}`, started_ms: n, state: "failed", losses: [], changes: [] }))))
+"""
+
+
 async def test_at_most_five_hundred_rows_are_kept(tab: Tab, gateway: TestGateway) -> None:
     await opened(tab, gateway)
-    await tab.evaluate(
-        """import("/ui/store.js").then(({ take }) => take(Array.from({ length: 700 }, (_, n) =>
-          ({ request_id: `req_${n}`, started_ms: n, state: "done", losses: [], changes: [] }))))"""
-    )
+    await tab.evaluate(TAKEN % "Array.from({ length: 700 }, (_, n) => n)")
     await tab.until(rows(500))
-    newest = await tab.evaluate("document.querySelector('.exchanges tbody tr').dataset.id")
-    assert newest == "req_699"
+    shown = "[...document.querySelectorAll('tr[data-id]')].map((row) => row.dataset.id)"
+    found = await tab.evaluate(shown)
+    assert (found[0], found[-1]) == ("req_699", "req_200")
+    # An old one that was asked for (only errors, say) is there all the same.
+    await tab.evaluate(TAKEN % "[7]")
+    await tab.until(f"{shown}.at(-1) === 'req_7'")
+    assert await tab.evaluate(rows(500))

@@ -132,7 +132,8 @@ class Tab:
             self.console.append(f"{params['type']}: {words}")
         elif method == "Log.entryAdded":
             entry = params["entry"]
-            self.console.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}")
+            if entry["level"] in ("error", "warning"):
+                self.console.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}")
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"])
 

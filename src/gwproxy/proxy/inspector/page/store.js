@@ -29,18 +29,25 @@ function say(what, value) {
   for (const heard of [...listeners]) heard(what, value);
 }
 
-/** The newest first. */
+/** The newest first; those of one moment always in the same order. */
 export function newest() {
-  return [...exchanges.values()].sort((a, b) => b.started_ms - a.started_ms);
+  return [...exchanges.values()].sort(later);
 }
 
-/** Takes in what the gateway told of some exchanges. */
+function later(a, b) {
+  return b.started_ms - a.started_ms || (a.request_id < b.request_id ? 1 : -1);
+}
+
+/** Takes in what the gateway told of some exchanges. What was told longest ago goes: an old one
+ *  that somebody has just asked for stays. */
 export function take(told) {
-  for (const exchange of told) exchanges.set(exchange.request_id, exchange);
-  if (exchanges.size > MOST_KEPT) {
-    for (const old of newest().slice(MOST_KEPT)) {
-      if (old.state !== "running") exchanges.delete(old.request_id);
-    }
+  for (const exchange of [...told].sort(later).reverse()) {
+    exchanges.delete(exchange.request_id);
+    exchanges.set(exchange.request_id, exchange);
+  }
+  for (const [id, { state }] of exchanges) {
+    if (exchanges.size <= MOST_KEPT) break;
+    if (state !== "running") exchanges.delete(id);
   }
   say("exchanges", told);
 }
