@@ -18,13 +18,14 @@ import pytest
 from gwproxy.cli.exchange_row import plain
 from gwproxy.cli.live_view import View, footer
 from gwproxy.cli.screen import Screen
-from gwproxy.simulator import DEMO, Delivery, Refusal, Running
+from gwproxy.proxy.serving import Options
+from gwproxy.simulator import DEMO, Refusal, Running
 from support.background import Background
-from support.cli import InProcess
 from support.exchanges import ANSWERED, seen
 from support.golden import FIXTURES, agrees
 from support.lines import Lines
 from support.questions import message
+from support.scripted import ScriptedUpstream, Visit, whole
 from support.terminal import PATIENCE_S, Terminal, screen
 
 TODAY = {
@@ -223,13 +224,58 @@ def terminal() -> Iterator[Open]:
         one.close()
 
 
+class Held:
+    """A provider that answers each request when it is told to."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._upstream = ScriptedUpstream(self._script)
+        background.do(self._upstream.start())
+        self._came = 0
+
+    @property
+    def openai_url(self) -> str:
+        return f"{self._upstream.url}/v1"
+
+    @staticmethod
+    async def _script(visit: Visit) -> None:
+        await visit.go_on.wait()
+        await whole(visit)
+
+    def arrival(self) -> Visit:
+        """The next request, once it has come."""
+        self._came += 1
+        return self._background.do(self._upstream.visit(self._came))
+
+    def answer(self, visit: Visit) -> None:
+        async def go_on() -> None:
+            visit.go_on.set()
+
+        self._background.do(go_on())
+
+    def close(self) -> None:
+        self._background.do(self._upstream.close())
+
+
+def configured(home: Path, port: int, openai_url: str) -> None:
+    (home / "config.toml").write_text(
+        f'[serve]\nport = {port}\n[profiles.up]\nopenai_url = "{openai_url}"\n'
+        'model = "demo-1"\nkey = "none"\n'
+    )
+
+
+@pytest.fixture
+def held(background: Background, gwproxy_home: Path, port: int) -> Iterator[Held]:
+    held = Held(background)
+    configured(gwproxy_home, port, held.openai_url)
+    yield held
+    held.close()
+
+
 @pytest.fixture
 def provider(background: Background, gwproxy_home: Path, port: int) -> Running:
     provider = background.provider(DEMO)
-    (gwproxy_home / "config.toml").write_text(
-        f'[serve]\nport = {port}\n[profiles.up]\nopenai_url = "{provider.openai_url}"\n'
-        'model = "demo-1"\nkey = "none"\n'
-    )
+    configured(gwproxy_home, port, provider.openai_url)
     return provider
 
 
@@ -241,32 +287,39 @@ def asked(port: int, **body: Any) -> threading.Thread:
 
 
 @pytest.mark.parametrize("columns", [40, 80])
-def test_serve_is_the_live_view(
-    terminal: Open, background: Background, provider: Running, port: int, columns: int
-) -> None:
-    provider.will(Delivery(head_after_s=2.0))
+def test_serve_is_the_live_view(terminal: Open, held: Held, port: int, columns: int) -> None:
     shown = terminal("serve", columns=columns)
     shown.wait_for("nothing runs")
     asking = asked(port)
-    background.do(provider.arrival())
+    visit = held.arrival()
     shown.wait_for("1 running")
     assert shown.lines[-1].startswith("1 running")
+    shown.wait_for("claude-cli waits" if columns == 80 else "(1 waits)")
+    held.answer(visit)
     asking.join()
     shown.wait_for(" 200 ")
     assert shown.text.count("TIME     CODE PROFILE:MODEL") == 1
-    shown.wait_for("nothing runs | today 1, 9 in, 44 out")
-    # A warning stands above, and nothing is wider than the terminal.
-    provider.will(Refusal(400, "that was not a request at all"))
-    asked(port).join()
-    shown.wait_for(" 400 ")
-    shown.wait_for("not a request at all" if columns == 80 else "request at all")
-    assert shown.lines[-1].startswith("nothing runs")
+    shown.wait_for("nothing runs | today 1, 11 in, 3 out")
     assert all(len(line) <= columns for line in shown.lines[8:]), shown.lines
     shown.type("\x03")
     assert shown.end() == 0
     assert "stopping" in shown.text
     assert "nothing runs" not in shown.text
     assert shown.lines[-1] == ""
+
+
+def test_what_went_wrong_stands_above_the_line(
+    terminal: Open, provider: Running, port: int
+) -> None:
+    shown = terminal("serve", columns=80)
+    shown.wait_for("nothing runs")
+    provider.will(Refusal(400, "that was not a request at all"))
+    assert message(f"http://127.0.0.1:{port}")[0] == 400
+    shown.wait_for("not a request at all")
+    shown.wait_for("nothing runs | today 1")
+    assert shown.lines[-1].startswith("nothing runs")
+    shown.type("\x03")
+    assert shown.end() == 0
 
 
 def test_a_person_who_stops_the_terminal_stops_no_answer(
@@ -294,14 +347,11 @@ def test_serve_takes_on_a_new_width(terminal: Open, provider: Running) -> None:
     assert shown.end() == 0
 
 
-def test_a_second_ctrl_c_ends_at_once(
-    terminal: Open, background: Background, provider: Running, port: int
-) -> None:
-    provider.will(Delivery(head_after_s=3600))
+def test_a_second_ctrl_c_ends_at_once(terminal: Open, held: Held, port: int) -> None:
     shown = terminal("serve", columns=80)
     shown.wait_for("nothing runs")
     asking = asked(port)
-    background.do(provider.arrival())
+    held.arrival()
     shown.wait_for("1 running")
     shown.type("\x03")
     shown.wait_for("stopping")
@@ -339,18 +389,16 @@ def test_no_colour_where_none_is_wanted(terminal: Open, provider: Running) -> No
 
 
 def test_the_log_follows_with_the_same_line_below(
-    terminal: Open, command: InProcess, background: Background, provider: Running, port: int
+    terminal: Open, background: Background, held: Held, port: int
 ) -> None:
-    from gwproxy.proxy.serving import Options
-
     shown = terminal("log", "-f", columns=80)
     shown.wait_for("the gateway does not run; waiting for one")
     background.gateway(Options(port=port))
     shown.wait_for("nothing runs | today 0")
-    provider.will(Delivery(head_after_s=2.0))
     asking = asked(port)
-    background.do(provider.arrival())
+    visit = held.arrival()
     shown.wait_for("1 running: ")
+    held.answer(visit)
     asking.join()
     shown.wait_for(" 200 ")
     shown.wait_for("nothing runs")
@@ -364,8 +412,6 @@ def test_the_log_follows_with_the_same_line_below(
 def test_a_pipe_beside_a_terminal_gets_plain_rows(
     terminal: Open, background: Background, provider: Running, port: int
 ) -> None:
-    from gwproxy.proxy.serving import Options
-
     background.gateway(Options(port=port))
     message(f"http://127.0.0.1:{port}")
     shown = terminal("log", "-f", columns=80, stdout=subprocess.PIPE)
