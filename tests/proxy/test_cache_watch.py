@@ -71,9 +71,10 @@ def test_it_is_bounded_by_bytes_and_by_sessions(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(watch, "_MOST_STRANDS", 2)
     one.look(record("s-9"))
     assert ["s-8" in str(key) or "s-9" in str(key) for key in one._strands] == [True, True]
-    monkeypatch.setattr(watch, "MOST_BYTES", 10)
+    monkeypatch.setattr(watch, "LARGEST_BYTES", len(BODY) - 1)
     one.look(record("too large"))
-    assert (one.size, len(one._strands)) == (0, 0)
+    assert [key for key in one._strands if "too large" in str(key)] == []
+    assert one.size == 2 * len(BODY), "nor does it take the others' place"
 
 
 def test_what_a_tool_asks_beside_its_conversation_is_bounded_too() -> None:

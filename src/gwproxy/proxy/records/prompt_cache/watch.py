@@ -25,6 +25,9 @@ from gwproxy.proxy.records.prompt_cache.turn import (
 from gwproxy.proxy.records.prompt_cache.verdict import Verdict, verdict
 from gwproxy.proxy.worker import Worker
 
+LARGEST_BYTES: Final = MOST_BYTES // 2
+"""Of one turn. Only pictures get there, and it would take the place of all others."""
+
 _MOST_STRANDS: Final = 1000
 _MOST_TURNS: Final = 6
 """Of one strand: a tool asks for titles and summaries beside the conversation."""
@@ -91,6 +94,8 @@ class CacheWatch:
         if strand is None and expected < LEAST_TOKENS:
             return
         turn = _turn(record, put, read, expected)
+        if turn.size > LARGEST_BYTES:
+            return
         if strand is None:
             strand = self._strands[key] = _Strand()
         if any(turn.may_continue(one) and turn.lacks(one) for one in strand.turns):
