@@ -163,8 +163,8 @@ function canonical(value) {
 const LONG = 12;
 // Characters that are looked through before the rest is marked as it is: about a second.
 const MOST_SEARCHED = 500_000_000;
-// Texts that were joined have something between them.
-const MOSTLY = 0.9;
+// Between texts that were joined: two line ends, say.
+const JOINT = 4;
 
 /** What one side has and the other has not, by value: a translation gives everything another
  *  name and another place, but what was said in it must be there. */
@@ -219,7 +219,8 @@ class Leaves {
     if (this.#long.some((text) => text.includes(leaf))) return 1;
     const content = leaf.replace(/^data:[^,]{0,80},/, "");
     const pieces = new Set(this.#long.filter((text) => content.includes(text)));
-    return [...pieces].reduce((sum, piece) => sum + piece.length, 0) / content.length;
+    const known = [...pieces].reduce((sum, piece) => sum + piece.length, 0);
+    return known + JOINT * pieces.size >= content.length && known > 0 ? 1 : known / content.length;
   }
 
   missingIn(other, kind) {
@@ -231,7 +232,7 @@ class Leaves {
       if (packed !== undefined && new Leaves(packed).#leaves.every(([inner, one]) => other.#values.has(weighed(inner, one)))) continue;
       if (typeof leaf === "string") searched += other.#length + other.#long.length * leaf.length;
       const share = typeof leaf === "string" && searched < MOST_SEARCHED ? other.#share(leaf) : 0;
-      if (share < MOSTLY) marks.add(path, share > 0 ? "changed" : kind);
+      if (share < 1) marks.add(path, share > 0 ? "changed" : kind);
     }
     return marks;
   }
