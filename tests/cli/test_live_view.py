@@ -202,6 +202,9 @@ async def test_while_nothing_runs_no_time_passes(monkeypatch: pytest.MonkeyPatch
         assert view._busy.is_set()
         view.told("exchange", seen(ANSWERED))
         assert not view._busy.is_set()
+        view.told("exchange", WAITS)
+        view.told("dropped", {})
+        assert lines_of(tty, shown)[-1].startswith("nothing runs")
         view.forget()
         assert lines_of(tty, shown)[-1] == ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,14 @@ async def test_who_watches_does_not_keep_the_gateway_from_stopping(gateway: Test
         await gateway.server.gateway.drain(60.0)
         names = [name async for name, _ in seen]
     assert names[-1] == "dropped"
+
+
+async def test_who_sits_before_the_gateway_is_told_anew_after_it_was_dropped(start: Start) -> None:
+    gateway, _ = await start(whole)
+    async with asyncio.timeout(10), aclosing(gateway.server.gateway.news()) as told:
+        assert (await anext(told))[0] == "state"
+        gateway.server.gateway._services.feed._watchers[0].drop()
+        assert await anext(told) == ("dropped", {})
+        assert (await anext(told))[0] == "state"
+        gateway.server.gateway._services.feed.close()
+        assert [event async for event in told] == [("dropped", {})]

@@ -66,9 +66,9 @@ async def told_by(url: str, choice: Choice) -> list[dict[str, Any]]:
 
 
 async def followed(config: Config) -> AsyncGenerator[tuple[str, Any]]:
-    """What the gateway tells as it happens (`queries.exchanges`), without an end: where it stops
-    or has not begun, ("gone", None), and ("here", its URL) when it is there. Raises GwproxyError
-    where it tells us nothing."""
+    """What the gateway tells as it happens (`queries.exchanges`), without an end; where it has gone
+    or has not begun ("gone", None), and ("here", its URL) when it is there (again). Raises
+    GwproxyError where it tells us nothing."""
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
 
@@ -84,7 +84,7 @@ async def followed(config: Config) -> AsyncGenerator[tuple[str, Any]]:
                         yield ("here", url) if name == "open" else (name, told)
             except holder.Broken:
                 pass
-        if was_here:
+        elif was_here:
             was_here = False
             yield "gone", None
         await asyncio.sleep(pause_s)

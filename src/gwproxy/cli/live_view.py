@@ -55,6 +55,8 @@ class View:
             self._running[what["request_id"]] = Seen(what, self.clock())
         elif name == "exchange":
             self._running.pop(what["request_id"], None)
+        elif name == "dropped":  # those that run will be told anew
+            self._running.clear()
         if self._running:
             self._busy.set()
         else:

@@ -78,10 +78,12 @@ class _Follower:
                     self._view.forget()
                 self._output.talk("the gateway does not run; waiting for one (gwproxy serve)")
             case "here":
+                if self._view is not None:
+                    self._view.forget()
                 await self._catch_up(what)
             case "exchange":
                 self._row(what)
-        if self._view is not None and name in ("exchange", "state"):
+        if self._view is not None and name in ("exchange", "state", "dropped"):
             self._view.told(name, what)
 
     async def _catch_up(self, url: str) -> None:

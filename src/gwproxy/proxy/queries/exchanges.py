@@ -190,6 +190,7 @@ async def watched(
             async for several in news(services, in_force, watcher):
                 for event in several:
                     yield event
+        yield "dropped", {}
 
 
 async def state(services: Services) -> dict[str, Any]:
