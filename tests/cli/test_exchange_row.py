@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.cli.exchange_row import Layout, RowFormatter, coloured, plain, row
+from gwproxy.cli.exchange_row import Layout, RowFormatter, coloured, of_another_day, plain, row
 from gwproxy.proxy.log import Record
 from gwproxy.translate.hub import Usage
 from support.exchanges import ANSWERED, LONG, REFUSED, seen
@@ -122,6 +122,13 @@ def test_a_cache_that_was_lost_is_told_below() -> None:
     assert first.endswith("3 lost")
     assert below.strip() == "only 2% from the cache, 93% before"
     assert "93% before" in row(alarmed, Layout.fit(None))
+
+
+def test_the_day_is_told_where_it_is_not_today() -> None:
+    today = {"started_ms": round(time.time() * 1000)}
+    assert not of_another_day([today])
+    assert of_another_day([today, seen(ANSWERED)])
+    assert row(seen(ANSWERED), Layout.fit(80, dated=True)).startswith("11-29 12:00:01 200 ")
 
 
 def test_a_request_that_went_nowhere_shows_its_path() -> None:

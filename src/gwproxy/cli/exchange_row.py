@@ -275,6 +275,12 @@ def moment(started_ms: int, layout: Layout) -> str:
     return time.strftime(form, time.localtime(started_ms / 1000))
 
 
+def of_another_day(exchanges: Iterable[Exchange]) -> bool:
+    """Whether one of them is not of today, so that the day belongs to the time."""
+    today = time.localtime()[:3]
+    return any(time.localtime(one["started_ms"] / 1000)[:3] != today for one in exchanges)
+
+
 def _span(milliseconds: int | None) -> str:
     return "" if milliseconds is None else short_span(milliseconds)
 

@@ -11,7 +11,6 @@ import asyncio
 import shlex
 import sys
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -144,16 +143,11 @@ def _list(output: Output, config: Config, choice: Choice) -> None:
 
 
 def _layout(output: Output, exchanges: list[dict[str, Any]]) -> Layout:
-    from gwproxy.cli.exchange_row import Layout, way
+    from gwproxy.cli.exchange_row import Layout, of_another_day, way
 
-    width = output.columns()
-    today = datetime.now().date()
-    dated = any(
-        datetime.fromtimestamp(one["started_ms"] / 1000).date() != today for one in exchanges
-    )
     return Layout.fit(
-        width,
-        dated=dated,
+        output.columns(),
+        dated=of_another_day(exchanges),
         priced=any(one["cost_micro"] for one in exchanges),
         longest=max((len(way(one, "host")) for one in exchanges), default=0),
     )

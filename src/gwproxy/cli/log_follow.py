@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy.cli import streams
-from gwproxy.cli.exchange_row import Layout, coloured, plain, row
+from gwproxy.cli.exchange_row import Layout, coloured, of_another_day, plain, row
 from gwproxy.cli.exchanges import followed, found, told_by
 from gwproxy.cli.live_view import View
 from gwproxy.cli.output import Output
@@ -55,7 +55,7 @@ def _view(output: Output) -> Iterator[View | None]:
 
 class _Follower:
     def __init__(self, output: Output, choice: Choice, view: View | None, *, priced: bool) -> None:
-        self._priced = priced
+        self._priced, self._dated = priced, False
         self._output = output
         self._choice = choice
         self._view = view
@@ -66,6 +66,7 @@ class _Follower:
     async def begin(self, config: Config) -> None:
         """The last ones."""
         got = await found(config, self._choice)
+        self._dated = of_another_day(got.exchanges)
         if self._view is not None:
             self._say(self._paint(self._layout().head(), "dim"))
         for one in got.exchanges:
@@ -119,7 +120,7 @@ class _Follower:
         if not self._output.draws_on(sys.stdout):
             return Layout.fit(None)
         columns = self._view.screen.columns if self._view else self._output.columns()
-        return Layout.fit(columns, priced=self._priced)
+        return Layout.fit(columns, priced=self._priced, dated=self._dated)
 
     def _say(self, text: str) -> None:
         self._output.document(text)
