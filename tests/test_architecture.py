@@ -139,7 +139,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     "passes": {
         "__init__", "compaction", "names", "recall", "media", "native", "history", "tools",
         "format", "thinking", "effort", "sampling", "limits", "omit", "marks", "cache_key",
-        "tokens",
+        "content", "tokens",
     },
     "passes/schema": {
         "__init__", "normaliser", "references", "roots", "combine", "siblings", "shapes", "values",

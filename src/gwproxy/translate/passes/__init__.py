@@ -16,6 +16,7 @@ upstream, never its provider or model. Renderers spell what comes out of here an
     sampling.py   sampling and stop sequences
     omit.py       what has no place at all
     marks.py      where a prompt cache ends
+    content.py    which of that there is at all
 
 `PASSES` is their order: tools and their choice before the history, which may get one more turn
 by them; a budget of thoughts after the limit that it is a part of, and sampling after whether the
@@ -47,70 +48,93 @@ from gwproxy.translate.passes import (
     thinking,
     tools,
 )
+from gwproxy.translate.passes.content import Content, content_of
 from gwproxy.translate.quirks import Quirks
 
 Apply: TypeAlias = Callable[[Request, DialectFacts, Quirks, Losses], Request]
 
 
 class Pass(Struct, frozen=True):
-    """`name` for people, `why` what it spares them."""
+    """`name` for people, `why` what it spares them. `about` what of a request it is: without any of
+    that it has nothing to do. Of those that look for themselves nothing is said."""
 
     name: str
     apply: Apply
+    about: frozenset[Content]
     why: str
 
 
+_ANY: Final = frozenset[Content]()
+_MEDIA: Final = frozenset({Content.MEDIA})
+_NATIVE: Final = frozenset({Content.OPAQUE})
+_TOOLS: Final = frozenset({Content.TOOL})
+_CALLS: Final = frozenset({Content.CALL})
+_PAIRS: Final = frozenset({Content.CALL, Content.RESULT})
+_FOUND: Final = frozenset({Content.REFERENCE})
+_THOUGHTS: Final = frozenset({Content.REASONING})
+_LOOPS: Final = frozenset({Content.REASONING, Content.CALL})
+_BLANK: Final = frozenset({Content.BLANK})
+_SYSTEM: Final = frozenset({Content.LATE_SYSTEM})
+_MARKS: Final = frozenset({Content.MARK})
+
 PASSES: Final[tuple[Pass, ...]] = (
-    Pass("media", media.fit_media, "images and documents that the model takes"),
-    Pass("native blocks", native.fit_native, "what only another dialect knows, in words"),
-    Pass("hosted tools", tools.drop_hosted, "tools that only another provider can run"),
-    Pass("repeated tools", tools.drop_repeated, "no tool name twice"),
-    Pass("allowed tools", tools.narrow_tools, "hosts that know no choice among some tools"),
-    Pass("answer format", format.fit_format, "hosts without structured output"),
-    Pass("deferred tools", tools.show_deferred, "hosts that cannot load tools later"),
-    Pass("tool count", tools.limit_tools, "hosts refuse long lists of tools"),
-    Pass("tool choice", tools.settle_choice, "a choice needs tools"),
-    Pass("forced tools", effort.force_tools, "a forced tool and thinking exclude each other"),
-    Pass("tool results", history.answer_calls, "every call is followed by its result"),
-    Pass("blank content", history.drop_blank, "hosts refuse empty messages and blank text"),
-    Pass("first and last", history.begin_and_end, "something to answer"),
-    Pass("call ids", history.distinct_ids, "no call id twice where ids pair calls and results"),
-    Pass("media of tools", media.set_beside, "hosts that take text alone of a tool"),
-    Pass("calls last", history.calls_last, "Messages hosts refuse text after calls"),
-    Pass("system turns", history.wrap_system, "strict hosts take instructions at the start only"),
-    Pass("tool references", tools.name_references, "what a tool search found, in words"),
-    Pass("tool schemas", tools.fit_schemas, "hosts of Kimi take a JSON Schema dialect only"),
-    Pass("thinking", effort.set_thinking, "thinking and effort as the host spells them"),
-    Pass("reasoning kept", thinking.keep_turns, "old reasoning that the client asked to forget"),
-    Pass("reasoning sent back", thinking.replay, "reasoning that the host reads again"),
-    Pass("reasoning filled in", thinking.fill_reasoning, "hosts that refuse calls without any"),
-    Pass("output limit", limits.fit_output, "thoughts use up small limits"),
-    Pass("window", limits.fit_window, "input and output must fit the window together"),
-    Pass("thinking budget", effort.set_budget, "a budget stays below the output limit"),
-    Pass("sampling", sampling.fit_sampling, "what the model fixes or its host does not know"),
-    Pass("stop sequences", sampling.limit_stops, "hosts take few and short ones"),
-    Pass("service tier", omit.fit_tier, "tiers that the host knows"),
-    Pass("verbosity", omit.fit_verbosity, "hosts that cannot be told how wordy to be"),
-    Pass("strict tools", omit.fit_strict, "hosts that know no strict tools"),
-    Pass("parallel calls", omit.fit_parallel, "hosts that know no flag against them"),
-    Pass("identity", omit.fit_identity, "what the host may know of who asks"),
-    Pass("cache marks", marks.fit_marks, "as many marks as the host takes"),
+    Pass("media", media.fit_media, _MEDIA, "images and documents that the model takes"),
+    Pass("native blocks", native.fit_native, _NATIVE, "what only another dialect knows, in words"),
+    Pass("hosted tools", tools.drop_hosted, _TOOLS, "tools that only another provider can run"),
+    Pass("repeated tools", tools.drop_repeated, _TOOLS, "no tool name twice"),
+    Pass("allowed tools", tools.narrow_tools, _ANY, "hosts that know no choice among some tools"),
+    Pass("answer format", format.fit_format, _ANY, "hosts without structured output"),
+    Pass("deferred tools", tools.show_deferred, _TOOLS, "hosts that cannot load tools later"),
+    Pass("tool count", tools.limit_tools, _TOOLS, "hosts refuse long lists of tools"),
+    Pass("tool choice", tools.settle_choice, _ANY, "a choice needs tools"),
+    Pass("forced tools", effort.force_tools, _ANY, "a forced tool and thinking exclude each other"),
+    Pass("tool results", history.answer_calls, _PAIRS, "every call is followed by its result"),
+    Pass("blank content", history.drop_blank, _BLANK, "hosts refuse empty messages and blank text"),
+    Pass("first and last", history.begin_and_end, _ANY, "something to answer"),
+    Pass("call ids", history.distinct_ids, _CALLS, "no call id twice where ids pair them"),
+    Pass("media of tools", media.set_beside, _MEDIA, "hosts that take text alone of a tool"),
+    Pass("calls last", history.calls_last, _CALLS, "Messages hosts refuse text after calls"),
+    Pass("system turns", history.wrap_system, _SYSTEM, "strict hosts take them at the start only"),
+    Pass("tool references", tools.name_references, _FOUND, "what a tool search found, in words"),
+    Pass("tool schemas", tools.fit_schemas, _ANY, "hosts of Kimi take a JSON Schema dialect only"),
+    Pass("thinking", effort.set_thinking, _ANY, "thinking and effort as the host spells them"),
+    Pass("reasoning kept", thinking.keep_turns, _THOUGHTS, "what the client asked to forget"),
+    Pass("reasoning sent back", thinking.replay, _LOOPS, "reasoning that the host reads again"),
+    Pass("reasoning filled in", thinking.fill_reasoning, _CALLS, "hosts that refuse calls without"),
+    Pass("output limit", limits.fit_output, _ANY, "thoughts use up small limits"),
+    Pass("window", limits.fit_window, _ANY, "input and output must fit the window together"),
+    Pass("thinking budget", effort.set_budget, _ANY, "a budget stays below the output limit"),
+    Pass("sampling", sampling.fit_sampling, _ANY, "what the model fixes or its host does not know"),
+    Pass("stop sequences", sampling.limit_stops, _ANY, "hosts take few and short ones"),
+    Pass("service tier", omit.fit_tier, _ANY, "tiers that the host knows"),
+    Pass("verbosity", omit.fit_verbosity, _ANY, "hosts that cannot be told how wordy to be"),
+    Pass("strict tools", omit.fit_strict, _TOOLS, "hosts that know no strict tools"),
+    Pass("parallel calls", omit.fit_parallel, _ANY, "hosts that know no flag against them"),
+    Pass("identity", omit.fit_identity, _ANY, "what the host may know of who asks"),
+    Pass("cache marks", marks.fit_marks, _MARKS, "as many marks as the host takes"),
 )
 
 
 def repair(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """The request with every pass applied that `quirks` asks for. Raises fields.Rejected."""
-    for one in PASSES:
-        request = one.apply(request, facts, quirks, losses)
-    return request
+    repaired = request
+    for _, changed in repair_steps(request, facts, quirks, losses):
+        repaired = changed
+    return repaired
 
 
 def repair_steps(
     request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 ) -> Iterator[tuple[Pass, Request]]:
-    """The same, step by step: each pass that changed something with what came out of it."""
+    """The same, step by step: each pass that changed something with what came out of it. Those that
+    are about nothing that is there are not entered."""
+    content = content_of(request)
     for one in PASSES:
+        if one.about and one.about.isdisjoint(content):
+            continue
         changed = one.apply(request, facts, quirks, losses)
         if changed is not request:
+            if changed.turns is not request.turns or changed.tools is not request.tools:
+                content = content_of(changed)
             request = changed
             yield one, request

@@ -1,0 +1,102 @@
+"""What there is in a request, found in one walk, so that a pass that it does not concern need not
+look for itself.
+
+A long session has thousands of blocks, and thirty passes: most of them mend what is not there.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from gwproxy.translate.hub import (
+    Block,
+    Call,
+    Media,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Request,
+    Result,
+    Text,
+    ToolReference,
+    Turn,
+)
+
+
+class Content(Enum):
+    """`BLANK` is text without a letter, a turn without a block, and an answer of thoughts alone;
+    `LATE_SYSTEM` an instruction behind the leading ones; `MARK` where a prompt cache ends."""
+
+    MEDIA = auto()
+    REASONING = auto()
+    CALL = auto()
+    RESULT = auto()
+    REFERENCE = auto()
+    OPAQUE = auto()
+    TOOL = auto()
+    MARK = auto()
+    BLANK = auto()
+    LATE_SYSTEM = auto()
+
+
+_OF_TYPES: Final = (
+    (Media, Content.MEDIA),
+    (Reasoning, Content.REASONING),
+    (Call, Content.CALL),
+    (Result, Content.RESULT),
+    (ToolReference, Content.REFERENCE),
+    (Opaque, Content.OPAQUE),
+)
+
+
+def content_of(request: Request) -> set[Content]:
+    """All that is anywhere in `request`, also in what tools gave back."""
+    blocks = [block for turn in request.turns for block in turn.blocks]
+    if any(type(block) is Result for block in blocks):
+        for result in blocks.copy():
+            if type(result) is Result:
+                blocks += result.blocks
+    types = set(map(type, blocks))
+    content = {one for kind, one in _OF_TYPES if kind in types}
+    if request.tools:
+        content.add(Content.TOOL)
+    if _has_mark(request, blocks):
+        content.add(Content.MARK)
+    if _has_blank(request.turns, blocks):
+        content.add(Content.BLANK)
+    if _has_late_system(request.turns):
+        content.add(Content.LATE_SYSTEM)
+    return content
+
+
+def _has_mark(request: Request, blocks: list[Block]) -> bool:
+    return any(tool.cache is not None for tool in request.tools) or any(
+        block.cache is not None
+        for block in blocks
+        if type(block) is Text
+        or type(block) is Result
+        or type(block) is Call
+        or type(block) is Media
+    )
+
+
+def _has_blank(turns: tuple[Turn, ...], blocks: list[Block]) -> bool:
+    texts = [block.text for block in blocks if type(block) is Text or type(block) is Refusal]
+    if "" in texts or any(map(str.isspace, texts)):
+        return True
+    for turn in turns:
+        # An answer that begins with a thought may have nothing behind it.
+        if not turn.blocks or (type(turn.blocks[-1]) is Reasoning and turn.role == "assistant"):
+            return True
+    return False
+
+
+def _has_late_system(turns: tuple[Turn, ...]) -> bool:
+    leading = True
+    for turn in turns:
+        if turn.role != "system":
+            leading = False
+        elif not leading:
+            return True
+    return False
