@@ -101,7 +101,8 @@ def _read_block(block: AnyBlock, losses: Losses) -> Block:
 def _read_text(block: TextBlock, losses: Losses) -> Text:
     if present(block.citations) and bytes(block.citations) != b"[]":
         losses.drop("citations")
-    return Text(block.text, cache(block.cache_control))
+    mark = block.cache_control
+    return Text(block.text) if mark is None else Text(block.text, cache(mark))
 
 
 def cache(mark: CacheControl | None) -> Cache | None:

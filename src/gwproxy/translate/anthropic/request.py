@@ -250,13 +250,12 @@ def _turns(
     prompt = _prompt(fields.system, losses)
     if prompt:
         turns.append(Turn("system", prompt))
-    last_user = max((i for i, m in enumerate(fields.messages) if m.role == "user"), default=-1)
     for index, message in enumerate(fields.messages):
         content = blocks.read_content(message.content, losses)  # type: ignore[arg-type]
         if message.role == "system":
             effort = _spoken_effort(message.output_config, effort, losses)
             content, offered = tools.changed(content, offered, losses)
-            if message.clear_at == "next_user_message" and index < last_user:
+            if message.clear_at == "next_user_message" and _is_heard(fields.messages, index):
                 losses.emulate("clear_at")
                 continue
             if not content:
@@ -268,8 +267,15 @@ def _turns(
     return tuple(turns), offered, effort
 
 
+def _is_heard(messages: Sequence[Message], index: int) -> bool:
+    """Whether the user says something behind it."""
+    return any(message.role == "user" for message in messages[index + 1 :])
+
+
 def _check_place(role: str, content: Sequence[Block], index: int) -> None:
     wrong = Result if role == "assistant" else Call
+    if wrong not in map(type, content):
+        return
     for position, block in enumerate(content):
         if type(block) is wrong:
             kind = "tool_result" if wrong is Result else "tool_use"

@@ -107,6 +107,8 @@ def text_part(text: str) -> dict[str, Any]:
 def render_parts(block: Block) -> list[dict[str, Any]]:
     """A block as content of a user message, what is said about a document before it. Raises
     Unsupported for what is no part of a message."""
+    if type(block) is Text:  # nearly all
+        return [text_part(block.text)]
     context = block.context if isinstance(block, Media) else None
     part = _render_part(block)
     return [part] if context is None else [text_part(context), part]

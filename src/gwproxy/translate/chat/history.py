@@ -9,7 +9,7 @@ https://platform.openai.com/docs/api-reference/chat/create (messages)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gwproxy.translate.chat.blocks import (
@@ -93,35 +93,46 @@ class _HistoryWriter:
         self._quirks = quirks
         self._losses = losses
 
-    def turn(self, turn: Turn) -> Iterator[dict[str, Any]]:
+    def turn(self, turn: Turn) -> list[dict[str, Any]]:
         match turn.role:
             case "assistant":
-                yield self._assistant(turn)
+                return [self._assistant(turn)]
+            case "user":
+                return self._user(turn)
             case "system":
                 content = _prose(turn.blocks, self._quirks)
-                yield {"role": _role(self._quirks), "content": content}
-            case "user":
-                yield from self._user(turn)
+                return [{"role": _role(self._quirks), "content": content}]
 
     # --- assistant
 
     def _assistant(self, turn: Turn) -> dict[str, Any]:
-        kinds = {type(block) for block in turn.blocks}
+        kinds = set(map(type, turn.blocks))
         if Refusal in kinds:
             self._losses.rename("messages.refusal")
         text = joined(turn.blocks, Text, Refusal)
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
-        thoughts = Returned(turn.blocks if Reasoning in kinds else (), self._quirks)
+        calls: list[dict[str, Any]] = []
+        if Call in kinds:
+            made = (block for block in turn.blocks if type(block) is Call)
+            calls = [render_call(call, mended=True) for call in made]
+        if Reasoning in kinds:
+            self._add_thoughts(message, calls, Returned(turn.blocks, self._quirks), text)
+        if calls:
+            message["tool_calls"] = calls
+        return message
+
+    def _add_thoughts(
+        self,
+        message: dict[str, Any],
+        calls: list[dict[str, Any]],
+        thoughts: Returned,
+        text: str,
+    ) -> None:
         if thoughts.parts:
             message["content"] = [*thoughts.parts, *([text_part(text)] if text else ())]
         message |= thoughts.members
-        if Call in kinds:
-            calls = [block for block in turn.blocks if isinstance(block, Call)]
-            message["tool_calls"] = [
-                {**render_call(call, mended=True), **thoughts.of_call(number)}
-                for number, call in enumerate(calls)
-            ]
-        return message
+        for number, call in enumerate(calls):
+            call |= thoughts.of_call(number)
 
     # --- tool results
 
@@ -152,16 +163,18 @@ class _HistoryWriter:
 
     # --- user
 
-    def _user(self, turn: Turn) -> Iterator[dict[str, Any]]:
+    def _user(self, turn: Turn) -> list[dict[str, Any]]:
         """The results first, each a message, then what else there is."""
+        messages: list[dict[str, Any]] = []
         parts: list[dict[str, Any]] = []
         for block in turn.blocks:
-            if isinstance(block, Result):
-                yield self._tool_message(block)
+            if type(block) is Result:
+                messages.append(self._tool_message(block))
             else:
                 parts += render_parts(block)
         if parts:
-            yield {"role": "user", "content": self._user_content(parts)}
+            messages.append({"role": "user", "content": self._user_content(parts)})
+        return messages
 
     def _user_content(self, parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
         texts = [part["text"] for part in parts if part["type"] == "text"]

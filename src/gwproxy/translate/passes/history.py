@@ -93,19 +93,19 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
 def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Something to answer. Where turns are strict the first is a user's, and to end with the
     model's is to have it continued, which not every client means. Raises Unsupported."""
-    turns = list(request.turns)
+    turns = request.turns
     first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
     strict = facts.strict_turns
     if not turns or (strict and (first == len(turns) or turns[first].role == "assistant")):
         losses.synthesize("messages")
-        turns.insert(first, Turn("user", (Text(NO_CONTENT),)))
+        turns = (*turns[:first], Turn("user", (Text(NO_CONTENT),)), *turns[first:])
     begins = request.client is not None and request.client.begins_answers
     if turns[-1].role == "assistant" and begins and not quirks.allow(facts.continues):
         raise Unsupported("messages", "this upstream cannot continue an answer that was begun")
     if strict and turns[-1].role == "assistant" and not begins:
         losses.synthesize("messages")
-        turns.append(Turn("user", (Text(_CONTINUE),)))
-    return _with_turns(request, turns)
+        turns = (*turns, Turn("user", (Text(_CONTINUE),)))
+    return request if turns is request.turns else structs.replace(request, turns=turns)
 
 
 def wrap_system(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

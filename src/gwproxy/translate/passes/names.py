@@ -31,6 +31,7 @@ _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+\Z")
 _REPEAT: Final = re.compile(r"--[0-9]+\Z")
 _ESCAPE: Final = re.compile(r"-([0-9A-F]{2})")
 _KEPT_NAME_CHARACTERS: Final = 52
+_NAMED: Final = frozenset({Call, Result})
 _NAMESPACE_JOINT: Final = "__"
 _INPUT_SCHEMA: Final = (
     '{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
@@ -135,7 +136,7 @@ class Names:
     def inward(self, request: Request, losses: Losses) -> Request:
         """The request as the upstream may read it: its own ids, names it accepts, only functions
         where it knows no free-form tools and no namespaces."""
-        turns = tuple([self._turn(turn) for turn in request.turns])
+        turns = tuple(map(self._turn, request.turns))
         tools = tuple([self.offered(tool, losses) for tool in request.tools])
         choice = request.tool_choice
         if choice is not None and (choice.name is not None or choice.allowed is not None):
@@ -153,17 +154,16 @@ class Names:
     def _turn(self, turn: Turn) -> Turn:
         if turn.role == "assistant":
             self._turn_ids = {}
-        blocks = tuple([self._block(block) for block in turn.blocks])
+        if _NAMED.isdisjoint(map(type, turn.blocks)):
+            return turn
+        blocks = tuple(map(self._block, turn.blocks))
         same = all(map(operator.is_, blocks, turn.blocks))
         return turn if same else structs.replace(turn, blocks=blocks)
 
     def _block(self, block: Block) -> Block:
-        match block:
-            case Call():
-                return self.called(block)
-            case Result():
-                return self._result(block)
-        return block
+        if type(block) is Call:
+            return self.called(block)
+        return self._result(block) if type(block) is Result else block
 
     def called(self, call: Call) -> Call:
         """A call of the history as the upstream may read it."""

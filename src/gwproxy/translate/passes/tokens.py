@@ -55,7 +55,9 @@ def estimate(request: Request) -> int:
     """Input tokens of the whole request: turns, tools, schemas, images."""
     total = 3.0
     for turn in request.turns:
-        total += _TURN_TOKENS + sum(of_block(block) for block in turn.blocks)
+        total += _TURN_TOKENS
+        for block in turn.blocks:
+            total += of_block(block)
     for tool in request.tools:
         total += _TOOL_TOKENS + of_text(tool.name) + of_text(tool.description or "")
         total += of_text(tool.native or tool.schema)
@@ -74,7 +76,7 @@ def of_block(block: Block) -> float:
         case Call():
             return of_text(block.name) + of_text(block.arguments) + _TURN_TOKENS
         case Result():
-            return _TURN_TOKENS + sum(of_block(inner) for inner in block.blocks)
+            return _TURN_TOKENS + sum(map(of_block, block.blocks))
         case Media():
             return _of_media(block)
         case ToolReference(name=name):
