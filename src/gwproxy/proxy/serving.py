@@ -63,6 +63,14 @@ from gwproxy.translate.wire import jsonio
 _GC_THRESHOLDS: Final = (10_000, 20, 20)
 """Exchanges make few cycles; the default looks for them after every 700 objects."""
 
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+"""Names of mallopt(3)."""
+
+_KEPT_BYTES: Final = 8 * 1024**2
+"""Free memory that waits for the next request: as much as one of 2 MB takes, and less than
+anybody would miss."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -350,3 +358,18 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """What glibc does otherwise: blocks of 128 KB and more come from the kernel one by one, and the
+    end of the heap goes back to it as soon as so much is free. Each request with a long history
+    then has all its pages made and cleared anew, which takes as long as to translate it."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # musl has no such thing
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
