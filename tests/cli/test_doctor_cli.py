@@ -147,7 +147,7 @@ def test_what_the_running_gateway_cannot_do(
     gateway = background.gateway(Options(port=port, ledger=gwproxy_home / "usage.db"))
     assert "gateway" not in areas(command("doctor", "--json"))
     ledger = gateway.gateway._services.ledger
-    ledger.add(Entry(**dict.fromkeys(Entry.__slots__, cast(Any, 1))))
+    ledger.add(Entry(**dict.fromkeys(Entry.__struct_fields__, cast(Any, 1))))
     ledger.close()
     found = areas(command("doctor", "--json"))["gateway"]
     assert [(one["level"], one["words"].partition(" (")[0]) for one in found] == [

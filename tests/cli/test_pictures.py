@@ -62,7 +62,7 @@ FIRST_MS: Final = 1_793_610_900_000
 def morning(gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A ledger with those in it, and a clock that says where they happened."""
     usual: dict[str, Any] = {
-        **dict.fromkeys(Entry.__slots__, ""),
+        **dict.fromkeys(Entry.__struct_fields__, ""),
         **{"profile": "kimi", "model_asked": "claude-sonnet-5", "model_used": "kimi-k2.5"},
         **{"streamed": True, "status": 200, "duration_ms": 6_300, "cost_unit": "USD"},
         **dict.fromkeys(("cache_read", "cache_write", "reasoning", "losses"), 0),

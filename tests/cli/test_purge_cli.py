@@ -8,12 +8,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from gwproxy import paths
 from gwproxy.cli import purge
@@ -56,8 +56,8 @@ def _response(age_s: float) -> None:
 
 def _exchange(age_s: float) -> None:
     numbers = dict.fromkeys(("status", "duration_ms", "losses", "fresh", "output"), 1)
-    values: dict[str, Any] = dict.fromkeys(Entry.__slots__, "") | numbers
-    values |= {one.name: None for one in fields(Entry) if one.type == "int | None"}
+    values: dict[str, Any] = dict.fromkeys(Entry.__struct_fields__, "") | numbers
+    values |= {one.name: None for one in fields(Entry) if one.type == int | None}
     values["request_id"] = f"req_{age_s:.0f}"
     values["started_ms"] = int((time.time() - age_s) * 1000)
     with closing(Usage.open(paths.usage_db())) as database:
@@ -209,7 +209,7 @@ def test_while_a_gateway_uses_the_files(
     gateway = background.gateway(Options(port=port, ledger=usage, responses=responses))
     services = gateway.gateway._services
     # Its own connections are open, as after a day of work.
-    row: dict[str, Any] = dict.fromkeys(Entry.__slots__, 0)
+    row: dict[str, Any] = dict.fromkeys(Entry.__struct_fields__, 0)
     for name in ("a", "b"):
         services.ledger.add(Entry(**row | {"request_id": name}))
         assert background.do(services.conversations.keep(_kept(name)))

@@ -208,7 +208,7 @@ def test_what_its_workers_could_not_do(
     gateway = background.gateway(Options(port=port, ledger=gwproxy_home / "usage.db"))
     ledger = gateway.gateway._services.ledger
     assert "recorded" not in command("status").stderr
-    odd: dict[str, Any] = dict.fromkeys(Entry.__slots__, "caf\udce9")
+    odd: dict[str, Any] = dict.fromkeys(Entry.__struct_fields__, "caf\udce9")
     ledger.add(Entry(**odd | {"request_id": "req_odd"}))
     ledger.close()
     ran = command("status")

@@ -32,7 +32,7 @@ def write(home: Path, *rows: dict[str, Any]) -> None:
     for number, row in enumerate(rows):
         started_ms = noon_ms - row.pop("days_ago", 0) * DAY_MS
         values: dict[str, Any] = {
-            **dict.fromkeys(Entry.__slots__, ""),
+            **dict.fromkeys(Entry.__struct_fields__, ""),
             "request_id": f"req_{number}",
             "started_ms": started_ms,
             "profile": "kimi",

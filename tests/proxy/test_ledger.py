@@ -492,7 +492,7 @@ def test_a_killed_process_loses_nothing_that_was_settled(path: Path, tmp_path: P
 
 
 def _rows_module() -> str:
-    values = {name: getattr(entry(), name) for name in Entry.__slots__}
+    values = {name: getattr(entry(), name) for name in Entry.__struct_fields__}
     return (
         "from gwproxy.proxy.records.ledger import Entry\n"
         f"VALUES = {values!r}\n"

@@ -6,12 +6,13 @@ told in the log, and the worker takes the next one.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
 
 from gwproxy.errors import GwproxyError
@@ -57,22 +58,16 @@ class Worker:
         self._failed = 0
         self._last_failure = ""
         self._told: dict[str, float] = {}
+        self._piece = _Piece(self)
 
     @property
     def state(self) -> WorkerState:
         with self._lock:
             return WorkerState(self._cannot, self._trouble, self._failed, self._last_failure)
 
-    @contextlib.contextmanager
-    def piece_of_work(self) -> Iterator[None]:
+    def piece_of_work(self) -> AbstractContextManager[None, bool]:
         """What is raised inside goes no further, but for what ends the process or the task."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the next piece has its turn
-            self.lose(error)
-            self.suffer(error)
-        else:
-            self.recover()
+        return self._piece
 
     def suffer(self, why: Exception | str) -> None:
         """The work cannot be done now."""
@@ -87,6 +82,8 @@ class Worker:
 
     def recover(self) -> None:
         """The work is done."""
+        if not (self._trouble or self._told_of_trouble):
+            return
         with self._lock:
             told, self._told_of_trouble, self._trouble = self._told_of_trouble, False, ""
         if told:
@@ -111,6 +108,34 @@ class Worker:
                 return False
             self._told[words] = now_s
             return True
+
+
+class _Piece(AbstractContextManager[None, bool]):
+    """Any piece of one worker's work: it remembers nothing, so that one serves for all, also for
+    those that run at once."""
+
+    __slots__ = ("_worker",)
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            self._worker.recover()
+            return False
+        if not isinstance(error, Exception):
+            return False
+        self._worker.lose(error)
+        self._worker.suffer(error)
+        return True
 
 
 def words_of(why: Exception | str) -> str:

@@ -41,8 +41,9 @@ import each other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -194,10 +195,13 @@ class ReplyContext(Struct, frozen=True, kw_only=True):
     family: str = "upstream"
 
 
+_ILLEGAL_IN_ID: Final = re.compile("[^a-zA-Z0-9_-]+")
+
+
 def message_id(prefix: str, upstream_id: str, context: ReplyContext) -> str:
     """The upstream's id under the client dialect's prefix, so that both sides' logs meet in it."""
     tail = upstream_id
     for known in ("msg_", "chatcmpl-", "resp_"):
         tail = tail.removeprefix(known)
-    legal = "".join(c for c in tail if c.isascii() and (c.isalnum() or c in "-_"))
+    legal = _ILLEGAL_IN_ID.sub("", tail)
     return prefix + legal if legal else context.new_id(prefix)

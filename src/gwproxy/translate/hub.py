@@ -349,10 +349,9 @@ class Usage(Struct, frozen=True):
     searches: int | None = None
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            count = getattr(self, name)
+        for place, count in enumerate(structs.astuple(self)):
             if count is not None and not 0 <= count <= MOST_TOKENS:
-                structs.force_setattr(self, name, None)
+                structs.force_setattr(self, self.__struct_fields__[place], None)
 
     def merged(self, newer: Usage) -> Usage:
         """Field by field, the newer figure where it has one (streams send cumulative totals)."""

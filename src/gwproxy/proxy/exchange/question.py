@@ -300,6 +300,10 @@ class Question:
 
     def _new_call(self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None) -> Call:
         streams = route.streams(self._asked.stream)
+        query: dict[str, str] = {}
+        if self._request.query_string:
+            pairs = self._request.query.items()
+            query = headers.forwarded_query(pairs, route.dialect, faithful=bridge.relays)
         return Call(
             route.profile,
             route.url,
@@ -307,9 +311,7 @@ class Question:
                 self._request.headers, route, faithful=bridge.relays, streams=streams, key=key
             ),
             outgoing,
-            headers.forwarded_query(
-                self._request.query.items(), route.dialect, faithful=bridge.relays
-            ),
+            query,
             key,
             streams,
         )

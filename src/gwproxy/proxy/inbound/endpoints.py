@@ -7,6 +7,7 @@ one profile. Paths are compared as they came, undecoded.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -146,6 +147,7 @@ def is_of_inspector(path: str) -> bool:
     return path == INSPECTOR or path.startswith(f"{INSPECTOR}/")
 
 
+@functools.lru_cache(128)  # tools have a few addresses, and ask there for the whole day
 def address_of(path: str) -> Address | None:
     """The address that `path` means; None when there is nothing there.
 

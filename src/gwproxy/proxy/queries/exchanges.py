@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
+from msgspec import structs
 
 from gwproxy.profiles.redaction import redact
 from gwproxy.proxy import failures
@@ -110,7 +110,7 @@ def as_it_is(services: Services, routes: Routes, record: Record) -> dict[str, An
     if record.phase != "over":
         duration_s = asyncio.get_running_loop().time() - record.started_s
         remarks = redact(entry.remarks, services.keys.ever_seen())
-        entry = replace(entry, duration_ms=round(duration_s * 1000), remarks=remarks)
+        entry = structs.replace(entry, duration_ms=round(duration_s * 1000), remarks=remarks)
     return shape(entry, record.phase)
 
 

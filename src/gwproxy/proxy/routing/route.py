@@ -31,6 +31,10 @@ _SUFFIX: Final = re.compile(r"(?:\[[^\[\]]*\])+$")
 """`claude-sonnet-4-6[1m]`: Claude Code's wish for a context window, never part of a name."""
 
 
+_MOST_FOUND: Final = 64
+"""Routes that are kept: a tool asks for two or three models, again and again."""
+
+
 @functools.lru_cache(256)
 def _host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
@@ -71,6 +75,7 @@ class Routes:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._quirks: dict[tuple[str, tuple[str, ...]], Quirks] = {}
+        self._found: dict[tuple[str, str, Dialect], Route] = {}
 
     def prices_of(self, profile: str) -> Prices | None:
         """What the profile of that name costs, where that is known."""
@@ -82,8 +87,15 @@ class Routes:
 
         `pinned` is the profile named in the path, or "". Raises Failed.
         """
-        name, model = self._choose(pinned, strip_suffix(requested))
-        return self._to(self.profile(name), model, client)
+        asked = pinned, requested, client
+        route = self._found.get(asked)
+        if route is None:
+            name, model = self._choose(pinned, strip_suffix(requested))
+            route = self._to(self.profile(name), model, client)
+            if len(self._found) >= _MOST_FOUND:  # a client can name any number of models
+                self._found.clear()
+            self._found[asked] = route
+        return route
 
     def fallbacks(self, route: Route, requested: str, client: Dialect) -> list[Route]:
         """Where the same request may go when `route` cannot take it, in order. The fallbacks of a

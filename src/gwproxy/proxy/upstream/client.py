@@ -82,6 +82,7 @@ class Upstream:
     def __init__(self, limits: Limits, surroundings: Surroundings | None = None) -> None:
         self._limits = limits
         self._targets: dict[str, _Target] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._reclaiming: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
             connector=pool.connector(limits, surroundings or Surroundings()),
@@ -148,14 +149,23 @@ class Upstream:
             proxy=target.proxy,
             # A key that was changed leaves the old one's connections behind.
             middlewares=(pool.owned_by((call.profile.name, call.key)),),
-            timeout=aiohttp.ClientTimeout(
+            timeout=self._timeout(call.profile.first_byte_timeout_s),
+        )
+
+    def _timeout(self, first_byte_s: float) -> aiohttp.ClientTimeout:
+        """The limits of a request, made once for each patience that a profile has."""
+        timeout = self._timeouts.get(first_byte_s)
+        if timeout is None:
+            if len(self._timeouts) >= _MOST_TARGETS:
+                self._timeouts.clear()
+            timeout = self._timeouts[first_byte_s] = aiohttp.ClientTimeout(
                 total=None,
                 connect=self._limits.resolve_and_connect_s,
                 sock_connect=self._limits.connect_s,
                 # Counts before the head too: upstreams that cannot stream are silent for minutes.
-                sock_read=call.profile.first_byte_timeout_s,
-            ),
-        )
+                sock_read=first_byte_s,
+            )
+        return timeout
 
     def reclaim(self, answer: Answer) -> None:
         """Take `answer`, of which all that matters was read, off its reader's hands.

@@ -79,10 +79,11 @@ def _relayed(client: Mapping[str, str], facts: DialectFacts, *, faithful: bool) 
     """The client's headers for its own upstream; of those in several lines (betas are), all."""
     beginnings = (*_ALWAYS, *facts.relayed) if faithful else _ALWAYS
     settled = facts.version[0] if facts.version is not None else ""
+    kept_here = (settled, *facts.not_relayed)
     relayed: dict[str, str] = {}
     for name, value in client.items():
         lower = name.lower()
-        if lower.startswith(beginnings) and lower not in (settled, *facts.not_relayed):
+        if lower.startswith(beginnings) and lower not in kept_here:
             relayed[lower] = f"{relayed[lower]}, {value}" if lower in relayed else value
     return relayed
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import structs
+
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
 from gwproxy.proxy.records.storage import Schema, Stock, Trouble
@@ -115,7 +117,7 @@ class Database(storage.OpenFile):
 
     def insert(self, entries: Sequence[Entry]) -> None:
         """All of them, or none; the oldest go where there are too many."""
-        rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
+        rows = [*map(structs.asdict, entries)]
         with storage.transaction(self._connection):
             self._connection.executemany(_INSERT, rows)
             # By the order in which they came: a clock that jumps must not take the accounts away.

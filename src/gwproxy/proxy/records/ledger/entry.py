@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any, Final, Self
+
+from msgspec import Struct
 
 from gwproxy.profiles.prices import Prices
 from gwproxy.proxy.log import CLIENT_GONE, Record
 from gwproxy.proxy.records.prices import cost_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """Times are milliseconds, `started_ms` since 1970. Tokens are disjoint on the input side, None
     where the upstream did not say; `cache_write_1h` is a part of `cache_write`, `reasoning` of
     `output`. `cost_micro` is None where a price is not known, which is not zero."""
@@ -120,7 +120,7 @@ class Entry:
         }
 
 
-COLUMNS: Final = tuple(field.name for field in fields(Entry))
+COLUMNS: Final = Entry.__struct_fields__
 
 _MOST_WORDS: Final = 2000
 
