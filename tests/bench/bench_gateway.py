@@ -22,13 +22,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 TOKEN: Final = "bench-token-0123456789"
 EVENTS: Final = 500
+LONGER: Final = (2000, 8000)
+NUMBER: Final = b"request 000000000000"
 PACE_S: Final = 0.01
 
 
@@ -38,7 +40,9 @@ PACE_S: Final = 0.01
 def turns(size: int) -> list[dict[str, Any]]:
     text = "Lorem ipsum dolor sit amet, consectetur “adipiscing” elit.\n" * (size // 60 // 10)
     roles = ("user", "assistant")
-    return [{"role": roles[n % 2], "content": f"{n}: {text}"} for n in range(9)]
+    told = [{"role": roles[n % 2], "content": f"{n}: {text}"} for n in range(9)]
+    told[0]["content"] = f"{NUMBER.decode()} {text}"  # in the first: nothing is known before it
+    return told
 
 
 def tools(dialect: str) -> list[dict[str, Any]]:
@@ -68,14 +72,14 @@ def data(value: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
 
 
-def chat_events() -> list[bytes]:
+def chat_events(count: int = EVENTS) -> list[bytes]:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up-1"}
         return data(head | {"choices": [choice]})
 
     events = [chunk({"role": "assistant", "content": ""})]
-    events += [chunk({"content": f"word {n} "}) for n in range(EVENTS - 100)]
+    events += [chunk({"content": f"word {n} "}) for n in range(count - 100)]
     call: dict[str, Any] = {"index": 0, "id": "call_1", "type": "function"}
     call["function"] = {"name": "tool_1", "arguments": '{"p0":"'}
     events.append(chunk({"tool_calls": [call]}))
@@ -209,7 +213,8 @@ def canned() -> dict[bytes, list[bytes]]:
 
     body = chat_whole()
     whole = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-    return {
+    longer = {b"chat-stream-%d" % count: stream(chat_events(count)) for count in LONGER}
+    return longer | {
         b"chat-stream": stream(chat_events()),
         b"anthropic-stream": stream(messages_events()),
         b"chat-whole": [whole % len(body) + body],
@@ -360,10 +365,9 @@ class Child:
 
 
 class Load(asyncio.Protocol):
-    """One connection that asks again as soon as it is answered."""
+    """One connection that asks again as soon as it is answered, until `take` has nothing more."""
 
-    def __init__(self, request: bytes, ending: bytes, take: Callable[[], bool]) -> None:
-        self._request = request
+    def __init__(self, ending: bytes, take: Callable[[], bytes]) -> None:
         self._ending = ending
         self._take = take
         self._tail = b""
@@ -376,8 +380,8 @@ class Load(asyncio.Protocol):
 
     def _next(self) -> None:
         self._tail = b""
-        if self._take():
-            self._transport.write(self._request)
+        if request := self._take():
+            self._transport.write(request)
         else:
             self._transport.close()
             self.over.set_result(None)
@@ -401,22 +405,35 @@ async def drive(
     port: int, path: str, body: bytes, ending: bytes, connections: int, requests: int
 ) -> float:
     """Seconds for `requests` requests over `connections` connections."""
+    return await drive_all(port, path, distinct(body, requests), ending, connections)
+
+
+def distinct(body: bytes, requests: int) -> Iterator[bytes]:
+    """`body` with another number in it each time: nobody can know an answer, or a part of one."""
+    for number in range(requests):
+        yield body.replace(NUMBER, b"request %012d" % number, 1)
+
+
+def posted(path: str, body: bytes) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-api-key: {TOKEN}\r\n"
     head += f"User-Agent: bench/1\r\nContent-Length: {len(body)}\r\n\r\n"
-    left = requests
+    return head.encode() + body
 
-    def take() -> bool:
-        nonlocal left
-        left -= 1
-        return left >= 0
+
+async def drive_all(
+    port: int, path: str, bodies: Iterator[bytes], ending: bytes, connections: int
+) -> float:
+    """The same for these bodies, in their order."""
+
+    def take() -> bytes:
+        body = next(bodies, b"")
+        return body and posted(path, body)
 
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     loads = []
     for _ in range(connections):
-        _, load = await loop.create_connection(
-            lambda: Load(head.encode() + body, ending, take), "127.0.0.1", port
-        )
+        _, load = await loop.create_connection(lambda: Load(ending, take), "127.0.0.1", port)
         loads.append(load)
     await asyncio.gather(*(load.over for load in loads))
     return time.perf_counter() - started
