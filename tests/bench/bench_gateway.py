@@ -270,21 +270,17 @@ async def serve_gateway(provider: str) -> None:
     from gwproxy.profiles.secret import Secret
     from gwproxy.proxy.serving import Options, running, settle_memory
 
-    text = f"""
-        default = "chat-stream"
-        [profiles.chat-stream]
-        openai_url = "{provider}/chat-stream/v1"
-        model = "up-1"
-        key = "none"
-        [profiles.anthropic-stream]
-        anthropic_url = "{provider}/anthropic-stream"
-        model = "up-1"
-        key = "none"
-        [profiles.chat-whole]
-        openai_url = "{provider}/chat-whole/v1"
-        model = "up-1"
-        key = "none"
-    """
+    addresses = {
+        name: f'anthropic_url = "{provider}/{name}"'
+        if name.startswith("anthropic")
+        else f'openai_url = "{provider}/{name}/v1"'
+        for name in map(bytes.decode, canned())
+    }
+    text = "".join(
+        f'[profiles.{name}]\n{address}\nmodel = "up-1"\nkey = "none"\n'
+        for name, address in addresses.items()
+    )
+    text = f'default = "chat-stream"\n{text}'
     config = store.parse(text, Path("config.toml"))
     options = Options(port=0, load=lambda: config, read_token=lambda: Secret(TOKEN))
     async with running(options) as server:

@@ -28,10 +28,7 @@ from gwproxy.translate.registry import DIALECTS, FACTS
 from gwproxy.translate.wire.fields import Rejected
 from support import conversations as given_by
 
-slow = settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    max_examples=300,
-)
+slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 upstreams = st.sampled_from(list(DIALECTS))
 PICTURE = Media("image", "base64", "iVBORw0KGgo", "image/png")
 HELLO = Turn("user", (Text("Hi"),))
