@@ -8,6 +8,8 @@ writes our own files asks for `gwproxy_home`, or fails.
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from hypothesis import HealthCheck, settings
 
 from support.cli import InProcess
 from support.keyrings import FILE_VARIABLE, MemoryKeyring, use_backend
+from support.running import pytest_cmdline_main
+
+__all__ = ["pytest_cmdline_main"]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,10 +45,20 @@ SINGLE = ("DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR", "FORCE_COLOR", "http_proxy",
 
 
 @pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """What a background job of a shell ignores, and hands on to all its children, is heard."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An environment that only the tests decide about."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:  # beside the sources, that is; else each command compiles all
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "compiled"))
         for name in list(os.environ):
             if name.startswith(STEERING) or name in SINGLE or name.upper().endswith("_PROXY"):
                 patch.delenv(name)

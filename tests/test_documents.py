@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 
 from support.readme import DOCUMENTS, ROOT, table_after
+from support.running import LONG, pytest_cmdline_main
 
 SOURCE: Final = ROOT / "src" / "gwproxy"
 CONTRIBUTING: Final = ROOT / ".github" / "CONTRIBUTING.md"
@@ -43,6 +45,53 @@ def test_what_is_named_is_there(document: Path) -> None:
 def test_every_marker_is_told() -> None:
     markers = [one.partition(":")[0] for one in PROJECT["tool"]["pytest"]["ini_options"]["markers"]]
     assert [row[0] for row in table_after(CONTRIBUTING, "marker")] == markers
+
+
+def test_what_the_whole_suite_passes_over_is_run_by_ci() -> None:
+    markers = [row[0] for row in table_after(CONTRIBUTING, "marker")]
+    assert list(LONG) == markers
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert markers == [one for one in markers if re.search(rf"^ *pytest .*-m {one}\b", ci, re.M)]
+
+
+ALL: Final = "not (browser or clients or fuzz)"
+
+
+@pytest.mark.parametrize(
+    ("named", "said", "markers", "processes"),
+    [
+        (".", {}, ALL, "auto"),
+        ("tests", {}, ALL, "auto"),
+        ("tests", {"numprocesses": 0}, ALL, 0),
+        ("tests", {"usepdb": True}, ALL, None),
+        ("tests", {"capture": "no"}, ALL, None),
+        ("tests/inspector", {}, "not clients", "auto"),
+        ("tests/test_documents.py", {}, "not clients", None),
+        ("tests/test_documents.py::test_every_marker_is_told", {}, "not clients", None),
+        ("tests", {"markexpr": "fuzz"}, "fuzz", None),
+        ("tests", {"markexpr": "fuzz", "numprocesses": 2}, "fuzz", 2),
+    ],
+)
+def test_a_run_takes_in_what_contributing_says(
+    named: str, said: dict[str, Any], markers: str, processes: int | str | None
+) -> None:
+    common = {"usepdb": False, "collectonly": False, "capture": "fd", "markexpr": "not clients"}
+    option = SimpleNamespace(**{**common, "numprocesses": None, "dist": "no", **said})
+    config: Any = SimpleNamespace(args=[str(ROOT / named)], option=option)
+    pytest_cmdline_main(config)
+    assert (option.markexpr, option.numprocesses) == (markers, processes)
+
+
+def test_a_run_without_xdist_or_in_one_of_its_workers_is_left_as_it_is() -> None:
+    common = {"usepdb": False, "collectonly": False, "capture": "fd", "markexpr": "not clients"}
+    without: Any = SimpleNamespace(args=[str(ROOT / "tests")], option=SimpleNamespace(**common))
+    pytest_cmdline_main(without)
+    assert vars(without.option) == {**common, "markexpr": ALL}
+    worker: Any = SimpleNamespace(
+        args=[str(ROOT)], option=SimpleNamespace(**common, numprocesses=None), workerinput={}
+    )
+    pytest_cmdline_main(worker)
+    assert vars(worker.option) == {**common, "numprocesses": None}
 
 
 def test_what_is_supported_is_what_is_tried() -> None:

@@ -48,6 +48,8 @@ from support.hostile import FRAMES
 from support.reading import Wire
 from support.unfolded import unfold
 
+pytestmark = pytest.mark.fuzz
+
 ANTHROPIC, CHAT, RESPONSES = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
 WIRES: dict[Dialect, Wire] = {
     ANTHROPIC: messages_wire.WIRE,

@@ -37,6 +37,8 @@ from support.generated import ARGUMENTS, CALL_IDS, COUNTS, TEXTS, TOOL_NAMES
 from support.reading import checked as in_grammar
 from support.unfolded import unfold
 
+pytestmark = pytest.mark.fuzz
+
 PAIRS = list(itertools.product(DIALECTS, DIALECTS))
 ASKED_MODEL, MODEL = "asked-for", "the-model"
 VISIBLE = TEXTS.filter(lambda text: bool(text.strip()))

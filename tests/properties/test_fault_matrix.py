@@ -45,6 +45,8 @@ from properties.test_half_calls import RUNS
 from properties.test_relay_laws import judged
 from support import anthropic_wire, chat_wire, responses_wire
 
+pytestmark = pytest.mark.fuzz
+
 STRIDE = 1 if os.environ.get("GWPROXY_EVERY_BYTE") else 61  # read before the tests hide it
 
 ANSWER = Reply(

@@ -26,6 +26,8 @@ from support import anthropic_grammar, chat_grammar, responses_grammar
 from support.generated import ARGUMENTS
 from support.unfolded import unfold
 
+pytestmark = pytest.mark.fuzz
+
 CUT_WORDS = st.sampled_from((StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL))
 
 

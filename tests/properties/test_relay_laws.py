@@ -28,6 +28,8 @@ from support import anthropic_grammar, anthropic_wire, chat_grammar, chat_wire, 
 from support.generated import replies
 from support.golden import FIXTURES
 
+pytestmark = pytest.mark.fuzz
+
 EVERY_DIALECT = pytest.mark.parametrize("dialect", list(DIALECTS))
 Noted = tuple[Usage, Stop | None, str]
 

@@ -18,6 +18,8 @@ from gwproxy.translate.registry import DIALECTS
 from gwproxy.translate.wire import sse
 from support import anthropic_wire, chat_wire, responses_wire
 
+pytestmark = pytest.mark.fuzz
+
 EVERY_DIALECT = pytest.mark.parametrize("dialect", list(DIALECTS))
 HOLE = "HOLE"
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3}

@@ -26,6 +26,8 @@ from support.bridges import bridge_of
 from support.generated import JSON_VALUES, TEXTS
 from support.golden import FIXTURES
 
+pytestmark = pytest.mark.fuzz
+
 UP = "the-model-up-there"
 EVERY_DIALECT = pytest.mark.parametrize("dialect", DIALECTS)
 CAPTURES = [

@@ -26,6 +26,8 @@ from support.mutated import mutated, with_odd_member
 from support.requests import SURFACES, conversations, requests
 from support.sending import sent
 
+pytestmark = pytest.mark.fuzz
+
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 untimed = settings(deadline=None)
 MANNERS = st.builds(

@@ -1,0 +1,32 @@
+"""What a run of pytest takes in, and in how many processes, where its command line does not say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+TESTS: Final = Path(__file__).parent.parent
+LONG: Final = ("browser", "clients", "fuzz")
+"""The markers that the whole suite passes over; `.ci/run` runs each of them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at what it is to do
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Has the whole suite pass over what takes long, and has folders use every core.
+
+    A file, or a test by its name, stays in this process. So does what a debugger looks at, what
+    prints as it goes, and what a marker chooses: a browser or a real tool takes the cores itself.
+    """
+    option = config.option
+    if hasattr(config, "workerinput") or not option.markexpr.startswith("not "):
+        return
+    named = [Path(argument).resolve() for argument in config.args]
+    if option.markexpr == "not clients" and set(named) <= {TESTS, TESTS.parent}:
+        option.markexpr = f"not ({' or '.join(LONG)})"
+    here = option.usepdb or option.collectonly or option.capture == "no"
+    unsaid = getattr(option, "numprocesses", 0) is None and option.dist == "no"
+    if unsaid and not here and all(path.is_dir() for path in named):
+        option.numprocesses = "auto"
+        option.dist = "worksteal"  # neighbours stay together, with what they share
