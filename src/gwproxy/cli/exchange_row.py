@@ -66,6 +66,12 @@ _ORDER: Final = (
 _RIGHT: Final = frozenset({"WAIT", "TOOK", "IN", "CACHE", "OUT", "COST"})
 _STYLED: Final = {"TIME": "dim", "ID": "dim", "TOOL": "dim", "COST": "head"}
 
+_UNBOUNDED: Final = 10_000
+"""The width of what is no terminal."""
+
+_WAYS: Final = ("host", "asked", "used")
+"""How much of a way can be told, the most first."""
+
 _WANTED: Final = ("IN", "OUT", "ID", "", "COST", "CACHE", "asked", "TOOL", "WAIT", "host")
 """What is added where there is room, one after the other; "" is a little room for notes."""
 
@@ -106,7 +112,7 @@ class Layout:
         chosen = {"TIME", "CODE", "PROFILE:MODEL", "TOOK"}
         left = _UNBOUNDED if width is None else width
         left -= sum(widths[name] + gap for name in chosen) - gap
-        way, notes = "used", 0
+        way = "used"
         for wanted in _WANTED:
             if wanted == "COST" and not priced:
                 continue
@@ -122,7 +128,6 @@ class Layout:
             need = gap + (widths[wanted] if wanted else _NOTES)
             if left >= need:
                 left -= need
-                notes += _NOTES if not wanted else 0
                 chosen |= {wanted} if wanted else set()
         columns = tuple((name, widths[name]) for name in _ORDER if name in chosen)
         return cls(columns, width, " " * gap, way, dated)
@@ -151,10 +156,6 @@ class Layout:
     @staticmethod
     def _cell(name: str, text: str, width: int) -> str:
         return text.rjust(width) if name in _RIGHT else text.ljust(width)
-
-
-_UNBOUNDED: Final = 10_000
-_WAYS: Final = ("host", "asked", "used")
 
 
 class RowFormatter(logging.Formatter):

@@ -145,8 +145,11 @@ def _list(output: Output, config: Config, choice: Choice) -> None:
 def _layout(output: Output, exchanges: list[dict[str, Any]]) -> Layout:
     from gwproxy.cli.exchange_row import Layout, of_another_day, way
 
+    columns = output.columns()
+    if columns is None:
+        return Layout.fit(None)  # whoever reads them counts on the same columns each time
     return Layout.fit(
-        output.columns(),
+        columns,
         dated=of_another_day(exchanges),
         priced=any(one["cost_micro"] for one in exchanges),
         longest=max((len(way(one, "host")) for one in exchanges), default=0),
