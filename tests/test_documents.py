@@ -73,8 +73,13 @@ ALL: Final = "not (browser or clients or fuzz)"
     ],
 )
 def test_a_run_takes_in_what_contributing_says(
-    named: str, said: dict[str, Any], markers: str, processes: int | str | None
+    named: str,
+    said: dict[str, Any],
+    markers: str,
+    processes: int | str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
     common = {"usepdb": False, "collectonly": False, "capture": "fd", "markexpr": "not clients"}
     option = SimpleNamespace(**{**common, "numprocesses": None, "dist": "no", **said})
     config: Any = SimpleNamespace(args=[str(ROOT / named)], option=option)
@@ -82,7 +87,10 @@ def test_a_run_takes_in_what_contributing_says(
     assert (option.markexpr, option.numprocesses) == (markers, processes)
 
 
-def test_a_run_without_xdist_or_in_one_of_its_workers_is_left_as_it_is() -> None:
+def test_a_run_without_xdist_or_in_one_of_its_workers_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
     common = {"usepdb": False, "collectonly": False, "capture": "fd", "markexpr": "not clients"}
     without: Any = SimpleNamespace(args=[str(ROOT / "tests")], option=SimpleNamespace(**common))
     pytest_cmdline_main(without)

@@ -45,7 +45,9 @@ async def answered(
 
 
 STREAM_CASES = [
-    (dialect, disorder) for dialect in DIALECTS for disorder in (*EVENT_PASSES[dialect], *FRAMING)
+    (dialect, disorder)
+    for dialect in DIALECTS
+    for disorder in (*EVENT_PASSES[dialect], *(one for one in Disorder if one in FRAMING))
 ]
 # Named events in a dialect that always has them change nothing; nameless ones nothing in chat.
 VOID = {

@@ -104,7 +104,7 @@ async def test_every_other_disorder_of_a_stream_is_noticed(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("ending", list(set(Ending) - {Ending.SILENCE}))
+@pytest.mark.parametrize("ending", [one for one in Ending if one is not Ending.SILENCE])
 async def test_a_broken_stream_is_never_taken_for_a_whole_one(
     provider: Running, dialect: DialectName, ending: Ending
 ) -> None:

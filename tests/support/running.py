@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     prints as it goes, and what a marker chooses: a browser or a real tool takes the cores itself.
     """
     option = config.option
-    if hasattr(config, "workerinput") or not option.markexpr.startswith("not "):
+    if hasattr(config, "workerinput"):
+        return
+    # Another one each run, the same in all its processes: they have to see the cases in one order.
+    os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
+    if not option.markexpr.startswith("not "):
         return
     named = [Path(argument).resolve() for argument in config.args]
     if option.markexpr == "not clients" and set(named) <= {TESTS, TESTS.parent}:
