@@ -128,13 +128,15 @@ def repair_steps(
 ) -> Iterator[tuple[Pass, Request]]:
     """The same, step by step: each pass that changed something with what came out of it. Those that
     are about nothing that is there are not entered."""
-    content = content_of(request)
+    content: set[Content] | None = None
     for one in PASSES:
-        if one.about and one.about.isdisjoint(content):
-            continue
+        if one.about:
+            content = content_of(request) if content is None else content
+            if one.about.isdisjoint(content):
+                continue
         changed = one.apply(request, facts, quirks, losses)
         if changed is not request:
             if changed.turns is not request.turns or changed.tools is not request.tools:
-                content = content_of(changed)
+                content = None
             request = changed
             yield one, request

@@ -39,7 +39,10 @@ def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
         tool if tool.cache is None else structs.replace(tool, cache=next(rest))
         for tool in request.tools
     )
-    turns = tuple(Turn(turn.role, _marked(turn.blocks, rest)) for turn in request.turns)
+    turns = tuple(
+        turn if next(_marks(turn.blocks), None) is None else _turn_marked(turn, rest)
+        for turn in request.turns
+    )
     return structs.replace(request, tools=tools, turns=turns)
 
 
@@ -62,6 +65,10 @@ def _kept(given: list[Cache], most: int, *, lasting: bool) -> list[Cache | None]
         lasting = lasts
         kept.append(mark if lasts or mark.ttl != "1h" else Cache())
     return kept
+
+
+def _turn_marked(turn: Turn, marks: Iterator[Cache | None]) -> Turn:
+    return structs.replace(turn, blocks=_marked(turn.blocks, marks))
 
 
 def _marked(blocks: tuple[Block, ...], marks: Iterator[Cache | None]) -> tuple[Block, ...]:

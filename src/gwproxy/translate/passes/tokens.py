@@ -71,12 +71,12 @@ def of_block(block: Block) -> float:
     if type(block) is Text:  # most are
         return of_text(block.text)
     match block:
-        case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
-            return of_text(text)
         case Call():
             return of_text(block.name) + of_text(block.arguments) + _TURN_TOKENS
         case Result():
             return _TURN_TOKENS + sum(map(of_block, block.blocks))
+        case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
+            return of_text(text)
         case Media():
             return _of_media(block)
         case ToolReference(name=name):
