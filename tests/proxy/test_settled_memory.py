@@ -15,8 +15,9 @@ import resource
 from gwproxy.proxy import serving
 
 def request():
-    parts = [b"x" * 200_000 for _ in range(10)]
-    return b"".join(parts)
+    came = b"".join([b"x" * 200_000 for _ in range(10)])
+    wide = chr(0x201C) + came.decode()  # two bytes a letter, as soon as one is not Latin
+    return came, wide, wide.encode(), [wide[:200_000] for _ in range(10)]
 
 if "settled" in __import__("sys").argv:
     serving.settle_memory()
