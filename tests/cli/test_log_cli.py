@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gwproxy.proxy.records.ledger import Database, Entry
 from gwproxy.proxy.serving import Options
@@ -56,7 +57,7 @@ def written(home: Path, *entries: Entry) -> None:
 
 def entry(number: int, **changes: Any) -> Entry:
     record = replace(ANSWERED, request_id=f"req_{number:024x}", started_ms=AT_MS + number)
-    return replace(Entry.of(record, PRICES), **changes)
+    return structs.replace(Entry.of(record, PRICES), **changes)
 
 
 # --- rows ----------------------------------------------------------------------------------------
