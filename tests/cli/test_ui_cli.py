@@ -184,6 +184,8 @@ def test_a_server_of_an_older_version(
     from gwproxy.proxy.inbound import endpoints
 
     monkeypatch.delitem(endpoints._KNOWN, "/ui")
+    endpoints.address_of.cache_clear()
     ran = command("ui")
+    endpoints.address_of.cache_clear()
     assert (ran.code, ran.stdout) == (5, "")
     assert "does not know /v1/ui\nwhy: it may be of an older version\n" in ran.stderr

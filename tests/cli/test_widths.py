@@ -171,7 +171,7 @@ def _entry(number: int, **more: Any) -> Entry:
         "client_dialect": "anthropic",
         "upstream_dialect": "chat",
         "model_asked": "claude-sonnet-4-6",
-        "model_used": ("an-uncommonly-long-name/of-a-model-2.5", "kimi-k2.5", "m")[number],
+        "model_used": ("an-uncommonly-long-name/of-a-model-2.5", "kimi-k2.5", "m-2")[number],
         "streamed": True,
         "status": 200,
         "error_kind": "",
