@@ -368,11 +368,10 @@ def _keep_freed_memory() -> None:
     """What glibc does otherwise: blocks of 128 KB and more come from the kernel one by one, and the
     end of the heap goes back to it as soon as so much is free. Each request with a long history
     then has all its pages made and cleared anew, which takes as long as to translate it."""
-    if sys.platform != "linux":
-        return
-    import ctypes
+    if sys.platform == "linux":
+        import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):  # musl has no such thing
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_MMAP_THRESHOLD, _ONE_BLOCK_BYTES)
+        with contextlib.suppress(OSError, AttributeError):  # musl has no such thing
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            mallopt(_M_MMAP_THRESHOLD, _ONE_BLOCK_BYTES)
