@@ -506,6 +506,33 @@ def test_what_all_dialects_share_knows_none_of_them() -> None:
             assert not any(module.startswith(inner) for module in IMPORTS[path]), name_of(path)
 
 
+# --- one name, one thing ---------------------------------------------------------------------
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """But in the dialects, which have the same names for the same things, and in what they share
+    with the codec that says what a dialect is. A name with a line before it is its file's own."""
+    dialects = tuple(f"translate/{dialect}/" for dialect in DIALECTS)
+    codec = {
+        one.name for one in NODES[SOURCE / "translate/codec.py"] if isinstance(one, ast.ClassDef)
+    }
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in NODES[path]:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    several = {
+        name: found
+        for name, found in places.items()
+        if len(found) > 1
+        and not all(
+            place.startswith(dialects) or (place == "translate/codec.py" and name in codec)
+            for place in found
+        )
+    }
+    assert not several
+
+
 # --- what can be held in mind ----------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from gwproxy import paths
 from gwproxy.errors import ConfigError
 from gwproxy.profiles import learned, store
 from gwproxy.profiles.names import model_names
-from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.database import LedgerFile
 from support.cli import InProcess
 
 
@@ -100,7 +100,7 @@ def test_nothing_in_a_home_is_left_to_root(command: InProcess, gwproxy_home: Pat
     assert command("profile", "add", "demo-1", "--preset", "demo").code == 0
     assert command("token").code == 0
     assert command("setup", "claude-code", "--home", str(gwproxy_home), "--yes").code == 0
-    with closing(Database.open(paths.usage_db())):
+    with closing(LedgerFile.open(paths.usage_db())):
         names = {path.name for path in gwproxy_home.iterdir()}
         assert {"config.toml", "token", "setup.json", "usage.db", ".claude"} <= names
         for path in (gwproxy_home, *gwproxy_home.rglob("*")):

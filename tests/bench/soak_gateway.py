@@ -163,9 +163,9 @@ async def ask(session: aiohttp.ClientSession, url: str, number: int) -> None:
             await response.read()
 
 
-def trouble(provider: simulator.Running) -> None:
+def trouble(provider: simulator.RunningSimulator) -> None:
     """What goes wrong in one round."""
-    provider.will(simulator.Refusal(429, "slow down"), times=4)
+    provider.will(simulator.PlayedRefusal(429, "slow down"), times=4)
     for ending in (simulator.Ending.CUT, simulator.Ending.RESET, simulator.Ending.ERROR_EVENT):
         provider.will(simulator.Delivery(after_events=3, then=ending), times=4)
 
@@ -174,7 +174,7 @@ def trouble(provider: simulator.Running) -> None:
 class Soak:
     """Rounds of exchanges; `samples` are taken between them, when nothing runs."""
 
-    provider: simulator.Running
+    provider: simulator.RunningSimulator
     gateway: Gateway
     clients: int
     asked: int = 0

@@ -11,7 +11,7 @@ import pytest
 
 from gwproxy.cli import demo_run
 from gwproxy.cli.demo_run import CAST, Cast, run_demo
-from gwproxy.simulator import DEMO, KIMI_K25, Refusal, scenario
+from gwproxy.simulator import DEMO, KIMI_K25, PlayedRefusal, scenario
 from support.cli import InProcess, gwproxy
 
 
@@ -88,7 +88,7 @@ def test_quiet_leaves_the_table_alone(command: InProcess) -> None:
 def test_a_provider_that_fails_fails_the_demo(
     command: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = replace(DEMO, faults=(Refusal(503, "all engines are down"),))
+    broken = replace(DEMO, faults=(PlayedRefusal(503, "all engines are down"),))
     monkeypatch.setattr(demo_run, "CAST", (Cast("demo", broken, ("chat",)),))
     ran = command("demo")
     assert ran.code == 1

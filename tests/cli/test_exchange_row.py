@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.cli.exchange_row import Layout, RowFormatter, coloured, of_another_day, plain, row
-from gwproxy.proxy.log import Record
+from gwproxy.cli.exchange_row import RowFormatter, RowLayout, coloured, of_another_day, plain, row
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.translate.hub import Usage
 from support.exchanges import ANSWERED, LONG, REFUSED, seen
 from support.golden import FIXTURES, agrees
@@ -29,25 +29,32 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def shown(record: Record, width: int | None) -> list[str]:
-    return row(seen(record), Layout.fit(width)).split("\n")
+def shown(record: ExchangeRecord, width: int | None) -> list[str]:
+    return row(seen(record), RowLayout.fit(width)).split("\n")
 
 
 GONE = replace(ANSWERED, status=499, error="the client went away", error_kind="client_gone")
 RUNNING = replace(ANSWERED, status=0, phase="waiting", losses=(), usage=Usage(), heard_s=None)
-PLENTY = (ANSWERED, REFUSED, LONG, GONE, RUNNING, Record("req_1", path="/v1/nothing", status=404))
+PLENTY = (
+    ANSWERED,
+    REFUSED,
+    LONG,
+    GONE,
+    RUNNING,
+    ExchangeRecord("req_1", path="/v1/nothing", status=404),
+)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, None])
 def test_rows_beside_one_another(width: int | None) -> None:
-    layout = Layout.fit(width)
+    layout = RowLayout.fit(width)
     lines = [layout.head(), *(row(seen(record), layout) for record in PLENTY)]
     agrees(FIXTURES / "rows" / f"{width or 'piped'}.txt", "\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("record", [*PLENTY, replace(REFUSED, remarks=["a hint of ours"])])
-def test_no_line_is_wider_and_no_word_broken(record: Record, width: int) -> None:
+def test_no_line_is_wider_and_no_word_broken(record: ExchangeRecord, width: int) -> None:
     lines = shown(record, width)
     if record is LONG and width == 40:
         pytest.skip("one word alone is wider")
@@ -65,7 +72,7 @@ def test_no_line_is_wider_and_no_word_broken(record: Record, width: int) -> None
 def test_a_layout_fits_its_width_and_its_head_stands_over_it(
     width: int, priced: bool, longest: int
 ) -> None:
-    layout = Layout.fit(width, priced=priced, longest=longest)
+    layout = RowLayout.fit(width, priced=priced, longest=longest)
     head = layout.head()
     assert len(head) <= width
     assert ("COST" in head.split()) <= priced
@@ -118,27 +125,27 @@ def test_what_was_done_stands_beside_or_below() -> None:
 
 def test_a_cache_that_was_lost_is_told_below() -> None:
     alarmed = seen(ANSWERED) | {"cache_alarm": {"words": "only 2% from the cache, 93% before"}}
-    first, below = row(alarmed, Layout.fit(80)).split("\n")
+    first, below = row(alarmed, RowLayout.fit(80)).split("\n")
     assert first.endswith("3 lost")
     assert below.strip() == "only 2% from the cache, 93% before"
-    assert "93% before" in row(alarmed, Layout.fit(None))
+    assert "93% before" in row(alarmed, RowLayout.fit(None))
 
 
 def test_the_day_is_told_where_it_is_not_today() -> None:
     today = {"started_ms": round(time.time() * 1000)}
     assert not of_another_day([today])
     assert of_another_day([today, seen(ANSWERED)])
-    assert row(seen(ANSWERED), Layout.fit(80, dated=True)).startswith("11-29 12:00:01 200 ")
+    assert row(seen(ANSWERED), RowLayout.fit(80, dated=True)).startswith("11-29 12:00:01 200 ")
 
 
 def test_a_request_that_went_nowhere_shows_its_path() -> None:
-    assert "/v1/nothing" in shown(Record("req_1", path="/v1/nothing", status=404), 80)[0]
+    assert "/v1/nothing" in shown(ExchangeRecord("req_1", path="/v1/nothing", status=404), 80)[0]
 
 
 def test_colours_add_nothing_but_themselves() -> None:
     for record in PLENTY:
         for width in WIDTHS:
-            layout = Layout.fit(width)
+            layout = RowLayout.fit(width)
             painted = row(seen(record), layout, coloured)
             assert "\x1b[" in painted
             assert [
@@ -164,7 +171,7 @@ def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
     made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, evil, None, None)
     for text in (
         formatter(key).format(made).partition("\n")[2],
-        row(seen(evil), Layout.fit(None)),
+        row(seen(evil), RowLayout.fit(None)),
     ):
         assert not {"\x1b", "\u2028"} & set(text)
         assert all(line.startswith(" ") for line in text.split("\n")[1:])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gwproxy.simulator import DEMO
-from gwproxy.simulator.conversation import Said
+from gwproxy.simulator.conversation import PlayedSaying
 from support import old_home
 from support.background import Background
 from support.cli import InProcess
@@ -161,7 +161,7 @@ def test_kept_responses_are_there_and_can_be_followed(
     status, answer = serving.ask("/profiles/cloud/v1/responses", body)
     assert (status, answer["previous_response_id"]) == (200, last["id"])
     entries = seen(provider.generations[-1]).entries
-    told = [entry.text for entry in entries if isinstance(entry, Said)]
+    told = [entry.text for entry in entries if isinstance(entry, PlayedSaying)]
     assert told[0] == "My cat is called Minka."
     assert told[2] == "What is she called?"
     assert told[4:] == ["Sure?"]

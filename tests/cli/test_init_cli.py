@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.simulator import DEMO, KIMI_CODE, Kind, Refusal
+from gwproxy.simulator import DEMO, KIMI_CODE, PlayedKind, PlayedRefusal
 from support.background import Background
 from support.cli import InProcess, gwproxy, gwproxy_on_terminal
 from support.keyrings import stored, use_backend
@@ -44,7 +44,7 @@ def test_by_flags_and_again(
 
 def test_what_the_free_check_refuses_ends_it(command: InProcess, background: Background) -> None:
     provider = background.provider(DEMO)
-    provider.will(Refusal(401, "No"), kinds=[Kind.MODELS])
+    provider.will(PlayedRefusal(401, "No"), kinds=[PlayedKind.MODELS])
     ran = command(*by_flags(provider.openai_url), "--start", "run")
     assert ran.code == 4
     assert ran.stderr.endswith("next: gwproxy init\n")

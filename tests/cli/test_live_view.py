@@ -19,7 +19,7 @@ from gwproxy.cli.exchange_row import plain
 from gwproxy.cli.live_view import View, footer
 from gwproxy.cli.screen import Screen
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, Refusal, Running
+from gwproxy.simulator import DEMO, PlayedRefusal, RunningSimulator
 from support.background import Background
 from support.exchanges import ANSWERED, seen
 from support.golden import FIXTURES, agrees
@@ -276,7 +276,7 @@ def held(background: Background, gwproxy_home: Path, port: int) -> Iterator[Held
 
 
 @pytest.fixture
-def provider(background: Background, gwproxy_home: Path, port: int) -> Running:
+def provider(background: Background, gwproxy_home: Path, port: int) -> RunningSimulator:
     provider = background.provider(DEMO)
     configured(gwproxy_home, port, provider.openai_url)
     return provider
@@ -312,11 +312,11 @@ def test_serve_is_the_live_view(terminal: Open, held: Held, port: int, columns: 
 
 
 def test_what_went_wrong_stands_above_the_line(
-    terminal: Open, provider: Running, port: int
+    terminal: Open, provider: RunningSimulator, port: int
 ) -> None:
     shown = terminal("serve", columns=80)
     shown.wait_for("nothing runs")
-    provider.will(Refusal(400, "that was not a request at all"))
+    provider.will(PlayedRefusal(400, "that was not a request at all"))
     assert message(f"http://127.0.0.1:{port}")[0] == 400
     shown.wait_for("not a request at all")
     shown.wait_for("nothing runs | today 1")
@@ -326,7 +326,7 @@ def test_what_went_wrong_stands_above_the_line(
 
 
 def test_a_person_who_stops_the_terminal_stops_no_answer(
-    terminal: Open, provider: Running, port: int
+    terminal: Open, provider: RunningSimulator, port: int
 ) -> None:
     shown = terminal("serve", columns=80)
     shown.wait_for("nothing runs")
@@ -340,7 +340,7 @@ def test_a_person_who_stops_the_terminal_stops_no_answer(
     assert shown.end() == 0
 
 
-def test_serve_takes_on_a_new_width(terminal: Open, provider: Running) -> None:
+def test_serve_takes_on_a_new_width(terminal: Open, provider: RunningSimulator) -> None:
     shown = terminal("serve", columns=80)
     shown.wait_for("nothing runs | today 0, 0 in, 0 out")
     shown.resize(30)
@@ -373,7 +373,11 @@ def test_a_second_ctrl_c_ends_at_once(terminal: Open, held: Held, port: int) -> 
     ],
 )
 def test_no_view_where_none_is_wanted(
-    terminal: Open, provider: Running, port: int, flags: tuple[str, ...], environ: dict[str, str]
+    terminal: Open,
+    provider: RunningSimulator,
+    port: int,
+    flags: tuple[str, ...],
+    environ: dict[str, str],
 ) -> None:
     shown = terminal("serve", *flags, columns=80, environ=environ)
     shown.wait_for(f"http://127.0.0.1:{port}")
@@ -384,7 +388,7 @@ def test_no_view_where_none_is_wanted(
     assert "\x1b[K" not in shown.written
 
 
-def test_no_colour_where_none_is_wanted(terminal: Open, provider: Running) -> None:
+def test_no_colour_where_none_is_wanted(terminal: Open, provider: RunningSimulator) -> None:
     shown = terminal("serve", columns=80, environ={"NO_COLOR": "1"})
     shown.wait_for("nothing runs")
     assert shown.end(signal.SIGINT) == 0
@@ -413,7 +417,7 @@ def test_the_log_follows_with_the_same_line_below(
 
 
 def test_a_pipe_beside_a_terminal_gets_plain_rows(
-    terminal: Open, background: Background, provider: Running, port: int
+    terminal: Open, background: Background, provider: RunningSimulator, port: int
 ) -> None:
     background.gateway(Options(port=port))
     message(f"http://127.0.0.1:{port}")

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from gwproxy.proxy.records.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from gwproxy.proxy.serving import Options
-from gwproxy.proxy.serving import Running as Gateway
-from gwproxy.simulator import DEMO, Refusal, Running
+from gwproxy.proxy.serving import RunningGateway as Gateway
+from gwproxy.simulator import DEMO, PlayedRefusal, RunningSimulator
 from support.background import Background
 from support.cli import TIMEOUT_S, InProcess, environment
 from support.exchanges import ANSWERED, AT_MS, PRICES, REFUSED
@@ -29,7 +29,7 @@ from support.questions import CODEX, message
 
 
 @pytest.fixture
-def provider(background: Background, gwproxy_home: Path, port: int) -> Running:
+def provider(background: Background, gwproxy_home: Path, port: int) -> RunningSimulator:
     """A simulated one that speaks Chat alone, and the profile `up` for it."""
     provider = background.provider(DEMO)
     (gwproxy_home / "config.toml").write_text(
@@ -40,7 +40,9 @@ def provider(background: Background, gwproxy_home: Path, port: int) -> Running:
 
 
 @pytest.fixture
-def gateway(background: Background, provider: Running, port: int, gwproxy_home: Path) -> Gateway:
+def gateway(
+    background: Background, provider: RunningSimulator, port: int, gwproxy_home: Path
+) -> Gateway:
     return background.gateway(options(port, gwproxy_home))
 
 
@@ -50,7 +52,7 @@ def options(port: int, home: Path, **more: Any) -> Options:
 
 def written(home: Path, *entries: Entry) -> None:
     """The ledger of a gateway that ran once."""
-    database = Database.open(home / "usage.db")
+    database = LedgerFile.open(home / "usage.db")
     database.insert(entries)
     database.close()
 
@@ -76,11 +78,11 @@ def test_what_to_do_where_there_is_nothing_yet(command: InProcess, port: int) ->
 
 
 def test_rows_of_the_running_gateway(
-    command: InProcess, provider: Running, gateway: Gateway
+    command: InProcess, provider: RunningSimulator, gateway: Gateway
 ) -> None:
     status, first = message(gateway.url, top_k=3)
     assert status == 200
-    provider.will(Refusal(400, "that was not a request at all"))
+    provider.will(PlayedRefusal(400, "that was not a request at all"))
     assert message(gateway.url, CODEX)[0] == 400
     ran = command("log")
     assert (ran.code, ran.stderr) == (0, "")
@@ -155,7 +157,7 @@ def test_a_limit_that_is_none(command: InProcess, port: int) -> None:
 
 
 def test_one_explained_by_every_name_that_it_has(
-    command: InProcess, gateway: Gateway, provider: Running
+    command: InProcess, gateway: Gateway, provider: RunningSimulator
 ) -> None:
     _, other = message(gateway.url)
     _, request_id = message(gateway.url, top_k=3)
@@ -189,10 +191,16 @@ def test_one_explained_by_every_name_that_it_has(
 
 
 def test_what_a_refusal_taught_is_told_with_its_day_and_how_to_forget_it(
-    command: InProcess, background: Background, provider: Running, port: int, gwproxy_home: Path
+    command: InProcess,
+    background: Background,
+    provider: RunningSimulator,
+    port: int,
+    gwproxy_home: Path,
 ) -> None:
     gateway = background.gateway(options(port, gwproxy_home, learns=True))
-    provider.will(Refusal(400, "Unsupported parameter: 'top_p' is not supported with this model."))
+    provider.will(
+        PlayedRefusal(400, "Unsupported parameter: 'top_p' is not supported with this model.")
+    )
     assert message(gateway.url, top_p=0.5)[0] == 200
     first = command("log", "last").stdout
     assert "what was changed on the way" in first
@@ -208,7 +216,11 @@ def test_what_a_refusal_taught_is_told_with_its_day_and_how_to_forget_it(
 
 
 def test_one_that_was_captured_can_be_asked_again(
-    command: InProcess, background: Background, provider: Running, port: int, gwproxy_home: Path
+    command: InProcess,
+    background: Background,
+    provider: RunningSimulator,
+    port: int,
+    gwproxy_home: Path,
 ) -> None:
     gateway = background.gateway(options(port, gwproxy_home, capture=True))
     _, request_id = message(gateway.url)
@@ -259,7 +271,7 @@ def follow(
 
 def test_rows_come_as_exchanges_end_also_of_the_next_gateway(
     background: Background,
-    provider: Running,
+    provider: RunningSimulator,
     port: int,
     gwproxy_home: Path,
     following: list[subprocess.Popen[str]],
@@ -281,14 +293,14 @@ def test_rows_come_as_exchanges_end_also_of_the_next_gateway(
 
 
 def test_one_object_a_line(
-    gateway: Gateway, provider: Running, following: list[subprocess.Popen[str]]
+    gateway: Gateway, provider: RunningSimulator, following: list[subprocess.Popen[str]]
 ) -> None:
     _, before = message(gateway.url)
     process = follow(following, "--json", "--errors")
     out = Lines(process.stdout)
     ids = []
     # Until it follows; the first of them it may have found in the list.
-    provider.will(Refusal(400, "that was not a request at all"))
+    provider.will(PlayedRefusal(400, "that was not a request at all"))
     _, failed = message(gateway.url)
     ids.append(json.loads(out.wait_for("{"))["request_id"])
     assert ids == [failed]

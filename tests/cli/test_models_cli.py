@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gwproxy.simulator import DEMO, KIMI_CODE, Refusal
-from gwproxy.simulator.routes import Kind
+from gwproxy.simulator import DEMO, KIMI_CODE, PlayedRefusal
+from gwproxy.simulator.routes import PlayedKind
 from support.background import Background
 from support.cli import InProcess
 
@@ -53,7 +53,7 @@ def test_the_demo(command: InProcess) -> None:
 def test_trouble_is_told_apart(command: InProcess, background: Background) -> None:
     provider = background.provider(DEMO)
     add(command, provider.openai_url)
-    provider.will(Refusal(401, "Invalid Authentication"), kinds=[Kind.MODELS])
+    provider.will(PlayedRefusal(401, "Invalid Authentication"), kinds=[PlayedKind.MODELS])
     ran = command("models")
     assert ran.code == 5
     assert "the key is refused (401): Invalid Authentication" in ran.stderr

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from gwproxy.proxy.records.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from support.cli import InProcess
 from support.pictures import is_fresh, picture
 from support.raw import free_port
@@ -75,7 +75,7 @@ def morning(gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for number, told in enumerate(EXCHANGES):
         own = {"request_id": f"req_{number}f3a9c1", "started_ms": FIRST_MS + number * 47_000}
         entries.append(Entry(**usual | own | told))
-    with closing(Database.open(gwproxy_home / "usage.db")) as database:
+    with closing(LedgerFile.open(gwproxy_home / "usage.db")) as database:
         database.insert(entries)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

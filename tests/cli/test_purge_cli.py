@@ -22,9 +22,9 @@ from gwproxy.clients import ledger as copies
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.records.conversations import Kept
-from gwproxy.proxy.records.conversations.database import Database as Responses
-from gwproxy.proxy.records.ledger import Database as Usage
+from gwproxy.proxy.records.conversations.database import ConversationsFile as Responses
 from gwproxy.proxy.records.ledger import Entry
+from gwproxy.proxy.records.ledger import LedgerFile as Usage
 from gwproxy.proxy.serving import Options
 from support.background import Background
 from support.cli import TESTS, InProcess, gwproxy_on_terminal

@@ -10,9 +10,9 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.cli.replay_words import difference, rows_of
-from gwproxy.proxy.records.said import Said
+from gwproxy.proxy.records.said import CapturedSaying
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, Refusal, Running
+from gwproxy.simulator import DEMO, PlayedRefusal, RunningSimulator
 from support.background import Background
 from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
@@ -24,7 +24,7 @@ def providers(
     background: Background,
     monkeypatch: pytest.MonkeyPatch,
     gwproxy_home: Path,
-) -> tuple[Running, Running]:
+) -> tuple[RunningSimulator, RunningSimulator]:
     """Profiles `first` and `second`, and one exchange with the first, captured."""
     monkeypatch.setenv("UP_KEY", KEY)
     gwproxy_home.mkdir(exist_ok=True)
@@ -57,7 +57,9 @@ def test_nothing_yet(command: InProcess) -> None:
     assert command("replay", "--json").envelope["data"]["captures"] == []
 
 
-def test_the_list_and_one_of_it(command: InProcess, providers: tuple[Running, Running]) -> None:
+def test_the_list_and_one_of_it(
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
+) -> None:
     (captured,) = command("replay", "--json").envelope["data"]["captures"]
     assert (captured["status"], captured["profile"], captured["client"]) == (200, "first", "tool/1")
     shown = captured["request_id"][:12]
@@ -74,7 +76,7 @@ def test_the_list_and_one_of_it(command: InProcess, providers: tuple[Running, Ru
 
 
 def test_asked_again_of_another_profile(
-    command: InProcess, providers: tuple[Running, Running]
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
 ) -> None:
     first, second = providers
     before = len(first.generations)
@@ -96,7 +98,7 @@ def test_asked_again_of_another_profile(
 
 
 def test_the_same_profile_unless_one_is_named(
-    command: InProcess, providers: tuple[Running, Running]
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
 ) -> None:
     first, second = providers
     ran = command("replay", "last", "--json")
@@ -111,39 +113,43 @@ def test_the_same_profile_unless_one_is_named(
 
 
 def test_a_refusal_is_told_by_the_exit_code(
-    command: InProcess, providers: tuple[Running, Running]
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
 ) -> None:
     _, second = providers
-    second.will(Refusal(402, "no money left"))
+    second.will(PlayedRefusal(402, "no money left"))
     ran = command("replay", "last", "-p", "second")
     assert ran.code == 5
     assert "no money left" in ran.stdout
     assert "one of them is no answer" in ran.stdout
-    second.will(Refusal(402, "no money left"))
+    second.will(PlayedRefusal(402, "no money left"))
     assert command("replay", "last", "-p", "second", "--json").envelope["status"] == "failed"
 
 
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
-        (Said("a"), Said("a"), "both answers are the same"),
-        (Said("a"), Said("b"), "the words differ"),
+        (CapturedSaying("a"), CapturedSaying("a"), "both answers are the same"),
+        (CapturedSaying("a"), CapturedSaying("b"), "the words differ"),
         (
-            Said("a", calls=("f {}",)),
-            Said("b", calls=("f {}",)),
+            CapturedSaying("a", calls=("f {}",)),
+            CapturedSaying("b", calls=("f {}",)),
             "the words differ, the tool calls are the same",
         ),
-        (Said("a", calls=("f {}",)), Said("a"), "the words are the same, the tool calls differ"),
-        (Said(error="x"), Said(error="y"), "both failed"),
+        (
+            CapturedSaying("a", calls=("f {}",)),
+            CapturedSaying("a"),
+            "the words are the same, the tool calls differ",
+        ),
+        (CapturedSaying(error="x"), CapturedSaying(error="y"), "both failed"),
     ],
 )
-def test_what_differs_is_said(before: Said, now: Said, words: str) -> None:
+def test_what_differs_is_said(before: CapturedSaying, now: CapturedSaying, words: str) -> None:
     assert difference(before, now) == words
     assert next(rows_of(before, now))[1:] == (before.text, now.text)
 
 
 def test_a_person_is_asked_before_the_provider_is(
-    command: InProcess, providers: tuple[Running, Running]
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
 ) -> None:
     _, second = providers
     ask = ("replay", "last", "-p", "second")
@@ -154,7 +160,7 @@ def test_a_person_is_asked_before_the_provider_is(
     assert len(second.generations) == 1
 
 
-def test_deleted(command: InProcess, providers: tuple[Running, Running]) -> None:
+def test_deleted(command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]) -> None:
     assert command("replay", "--delete").stdout == "deleted 1 exchanges\n"
     assert list(paths.captures_dir().iterdir()) == []
 
@@ -164,7 +170,9 @@ def test_deleted(command: InProcess, providers: tuple[Running, Running]) -> None
     [("nothing",), ("last", "--delete"), ("--show",), ("--profile", "first"), ("last", "-p", "no")],
 )
 def test_what_cannot_be_meant(
-    command: InProcess, providers: tuple[Running, Running], arguments: tuple[str, ...]
+    command: InProcess,
+    providers: tuple[RunningSimulator, RunningSimulator],
+    arguments: tuple[str, ...],
 ) -> None:
     ran = command("replay", *arguments)
     assert ran.code in (2, 3)
@@ -173,7 +181,7 @@ def test_what_cannot_be_meant(
 
 
 def test_half_a_request_is_not_asked_again(
-    command: InProcess, providers: tuple[Running, Running]
+    command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]
 ) -> None:
     (file,) = paths.captures_dir().iterdir()
     file.write_text(json.dumps(json.loads(file.read_text()) | {"cut": True}))

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from gwproxy.simulator import DEMO, Refusal
+from gwproxy.simulator import DEMO, PlayedRefusal
 from support.background import Background
 from support.cli import InProcess, Ran, environment, gwproxy, gwproxy_on_terminal
 
@@ -169,7 +169,7 @@ def test_a_key_that_comes_back_is_not_in_the_log(
 ) -> None:
     key = "short-key-1"  # too short to be taken out of every answer
     provider = background.provider(DEMO)
-    provider.will(Refusal(400, f"what is {key}?"))
+    provider.will(PlayedRefusal(400, f"what is {key}?"))
     flags = ("--openai-url", provider.openai_url, "--model", "demo-1", "--key-env", "UP_KEY")
     assert gwproxy("profile", "add", "up", *flags).code == 0
     log = tmp_path / "run.log"

@@ -21,9 +21,9 @@ import pytest
 from gwproxy.cli.status import span
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import holder
-from gwproxy.proxy.records.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, Refusal
+from gwproxy.simulator import DEMO, PlayedRefusal
 from support.background import Background
 from support.cli import InProcess, environment
 from support.exchanges import ANSWERED, REFUSED
@@ -81,12 +81,12 @@ def test_what_a_running_gateway_tells(
 ) -> None:
     monkeypatch.setenv("UP_KEY", KEY)
     provider = background.provider(DEMO)
-    provider.will(Refusal(500, "the engine is on fire"))
+    provider.will(PlayedRefusal(500, "the engine is on fire"))
     add(command, provider.openai_url)
     gateway = background.gateway(Options(port=port))
     assert command("test", "up", "--quick").code == 5  # directly: that one is the planned refusal
     assert command("test", "up", "--quick").code == 0
-    provider.will(Refusal(500, "the engine is on fire"))
+    provider.will(PlayedRefusal(500, "the engine is on fire"))
     assert _ask_through(gateway.url, command("token").stdout.strip()) == 500
 
     data = command("status", "--json").envelope["data"]
@@ -122,7 +122,7 @@ def test_a_restart_forgets_neither_the_last_errors_nor_the_last_answer(
     token = command("token").stdout.strip()
     first = background.gateway(options)
     assert _ask_through(first.url, token, "messages", max_tokens=9, top_k=3) == 200
-    provider.will(Refusal(503, f"the engine is busy, {KEY} or not"))
+    provider.will(PlayedRefusal(503, f"the engine is busy, {KEY} or not"))
     assert _ask_through(first.url, token) == 503
     before = command("status", "--json").envelope["data"]
     background.stop()
@@ -152,7 +152,7 @@ def test_where_no_gateway_runs_the_ledger_says_what_took_so_long_or_failed(
     late = replace(
         REFUSED, request_id="req_2", queued_s=39.9, sent_s=40.0, heard_s=40.9, duration_s=41.0
     )
-    database = Database.open(gwproxy_home / "usage.db")
+    database = LedgerFile.open(gwproxy_home / "usage.db")
     database.insert([Entry.of(record, None) for record in (slow, late)])
     database.close()
     ran = command("status")

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.serving import Options
-from gwproxy.simulator import DEMO, KIMI_CODE, Kind, Refusal, Running, Streaming
+from gwproxy.simulator import (
+    DEMO,
+    KIMI_CODE,
+    PlayedKind,
+    PlayedRefusal,
+    RunningSimulator,
+    Streaming,
+)
 from support.background import Background
 from support.cli import InProcess, gwproxy_on_terminal
 from support.profiles import KEY
@@ -80,11 +87,11 @@ def test_the_running_gateway_is_asked_too(
 
 @pytest.mark.parametrize(
     ("refusal", "code"),
-    [(Refusal(401, "Invalid Authentication"), 4), (Refusal(500, "Oh"), 5)],
+    [(PlayedRefusal(401, "Invalid Authentication"), 4), (PlayedRefusal(500, "Oh"), 5)],
     ids=["key", "provider"],
 )
 def test_exit_codes(
-    command: InProcess, background: Background, refusal: Refusal, code: int
+    command: InProcess, background: Background, refusal: PlayedRefusal, code: int
 ) -> None:
     provider = background.provider(DEMO)
     provider.will(refusal)
@@ -102,7 +109,9 @@ def test_a_provider_that_lets_nobody_in_is_not_all_right_for_nothing_either(
     command: InProcess, background: Background, status: int, code: int
 ) -> None:
     provider = background.provider(DEMO)
-    provider.will(Refusal(status, "No", headers={"retry-after": "7"}), kinds=[Kind.MODELS])
+    provider.will(
+        PlayedRefusal(status, "No", headers={"retry-after": "7"}), kinds=[PlayedKind.MODELS]
+    )
     add_demo_like(command, "up", provider.openai_url)
     ran = command("test", "up", "--free", "--json")
     assert (ran.code, ran.envelope["status"]) == (code, "failed" if code else "ok")
@@ -123,7 +132,7 @@ def test_a_refused_key_out_of_a_variable_is_mended_there(
     command: InProcess, background: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = background.provider(DEMO)
-    provider.will(Refusal(401, "No"), kinds=[Kind.MODELS])
+    provider.will(PlayedRefusal(401, "No"), kinds=[PlayedKind.MODELS])
     add_demo_like(command, "up", provider.openai_url)
     monkeypatch.setenv("GWPROXY_KEY_UP", KEY)
     hint = checks(command("test", "up", "--free", "--json"))["models"]["hint"]
@@ -254,7 +263,7 @@ def test_a_stale_token_and_a_stronger_file(
 
 
 @pytest.fixture
-def serving(command: InProcess, background: Background, home: Path, port: int) -> Running:
+def serving(command: InProcess, background: Background, home: Path, port: int) -> RunningSimulator:
     """A gateway at the port of config.toml, in front of a provider that counts."""
     provider = background.provider(DEMO)
     add_demo_like(command, "up", provider.openai_url)
@@ -271,7 +280,7 @@ DEFAULT_MODELS = {
 
 @pytest.mark.parametrize("tool", ["claude-code", *DEFAULT_MODELS])
 def test_every_tool_goes_the_way_that_setup_wrote(
-    command: InProcess, serving: Running, home: Path, tool: str
+    command: InProcess, serving: RunningSimulator, home: Path, tool: str
 ) -> None:
     assert command("setup", tool, "--yes").code == 0
     ran = command("test", "--client", tool, "--json")
@@ -286,7 +295,7 @@ def test_every_tool_goes_the_way_that_setup_wrote(
 
 @pytest.mark.parametrize("tool", DEFAULT_MODELS)
 def test_a_tool_that_starts_with_a_model_of_its_owners(
-    command: InProcess, serving: Running, home: Path, tool: str
+    command: InProcess, serving: RunningSimulator, home: Path, tool: str
 ) -> None:
     name, text = DEFAULT_MODELS[tool]
     (home / name).parent.mkdir(parents=True)
@@ -302,7 +311,9 @@ def test_a_tool_that_starts_with_a_model_of_its_owners(
     assert outcome_of(ran)["through the gateway"][0] == "ok"
 
 
-def test_a_helper_is_named_and_not_run(command: InProcess, serving: Running, home: Path) -> None:
+def test_a_helper_is_named_and_not_run(
+    command: InProcess, serving: RunningSimulator, home: Path
+) -> None:
     for tool in ("claude-code", "openclaw", "codex"):
         assert command("setup", tool, "--yes", "--helper").code == 0
         ran = command("test", "--client", tool, "--json")
@@ -328,7 +339,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("tool", "old", "new", "words"), WRONG)
 def test_what_is_wrong_with_a_configuration(
-    command: InProcess, serving: Running, home: Path, tool: str, old: str, new: str, words: str
+    command: InProcess,
+    serving: RunningSimulator,
+    home: Path,
+    tool: str,
+    old: str,
+    new: str,
+    words: str,
 ) -> None:
     assert command("setup", tool, "--yes").code == 0
     file = home / DEFAULT_MODELS[tool][0]

@@ -13,7 +13,7 @@ import pytest
 
 from gwproxy.cli.ui import _has_a_screen
 from gwproxy.profiles.secret import Secret
-from gwproxy.proxy.serving import Options, Running
+from gwproxy.proxy.serving import Options, RunningGateway
 from support.background import Background
 from support.cli import InProcess, Ran, gwproxy
 
@@ -29,7 +29,7 @@ sys.exit({code})
 
 
 @pytest.fixture
-def gateway(background: Background, port: int) -> Running:
+def gateway(background: Background, port: int) -> RunningGateway:
     return background.gateway(Options(port=port, default_profile="demo"))
 
 
@@ -46,7 +46,7 @@ def opened(browser: Path, *arguments: str) -> Ran:
     return gwproxy("ui", *arguments, environ={"BROWSER": program})
 
 
-def enter(gateway: Running, code: str) -> int:
+def enter(gateway: RunningGateway, code: str) -> int:
     """The status of a page that comes with `code`."""
     request = urllib.request.Request(
         f"{gateway.url}/ui/api/enter",
@@ -68,7 +68,7 @@ def code_in(file: Path) -> str:
 
 
 def test_a_browser_is_given_a_file_of_ours_and_no_code(
-    gateway: Running, gwproxy_home: Path, browser: Path
+    gateway: RunningGateway, gwproxy_home: Path, browser: Path
 ) -> None:
     ran = opened(browser)
     file = gwproxy_home / "ui.html"
@@ -83,7 +83,7 @@ def test_a_browser_is_given_a_file_of_ours_and_no_code(
     assert [enter(gateway, code), enter(gateway, code)] == [200, 403]
 
 
-def test_each_call_has_a_code_of_its_own(gateway: Running, gwproxy_home: Path) -> None:
+def test_each_call_has_a_code_of_its_own(gateway: RunningGateway, gwproxy_home: Path) -> None:
     codes = []
     for _ in range(2):
         assert gwproxy("ui", "--no-browser").code == 0
@@ -93,7 +93,7 @@ def test_each_call_has_a_code_of_its_own(gateway: Running, gwproxy_home: Path) -
 
 
 def test_without_a_browser_the_file_is_told_and_the_way_by_ssh(
-    command: InProcess, gateway: Running, gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
+    command: InProcess, gateway: RunningGateway, gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.7 22")
     monkeypatch.setenv("LOGNAME", "me")
@@ -107,7 +107,7 @@ def test_without_a_browser_the_file_is_told_and_the_way_by_ssh(
 
 
 def test_the_code_is_printed_to_who_asks_for_it(
-    command: InProcess, gateway: Running, gwproxy_home: Path
+    command: InProcess, gateway: RunningGateway, gwproxy_home: Path
 ) -> None:
     ran = command("ui", "--link")
     match = LINK.fullmatch(ran.stdout.rstrip("\n"))
@@ -117,7 +117,7 @@ def test_the_code_is_printed_to_who_asks_for_it(
     assert command("ui", "--link", "--no-browser").code == 2
 
 
-def test_as_json(command: InProcess, gateway: Running, gwproxy_home: Path) -> None:
+def test_as_json(command: InProcess, gateway: RunningGateway, gwproxy_home: Path) -> None:
     data = command("ui", "--no-browser", "--json").envelope["data"]
     file = str(gwproxy_home / "ui.html")
     url = f"{gateway.url}/ui/"
@@ -127,7 +127,9 @@ def test_as_json(command: InProcess, gateway: Running, gwproxy_home: Path) -> No
     assert LINK.fullmatch(data["link"])
 
 
-def test_a_browser_that_fails_is_none(gateway: Running, gwproxy_home: Path, browser: Path) -> None:
+def test_a_browser_that_fails_is_none(
+    gateway: RunningGateway, gwproxy_home: Path, browser: Path
+) -> None:
     browser.with_name("browser.py").write_text(BROWSER.format(seen=str(browser), code=3))
     ran = opened(browser)
     assert (ran.code, ran.stdout) == (0, f"{gwproxy_home / 'ui.html'}\n")
@@ -179,7 +181,7 @@ def test_a_server_with_another_token(command: InProcess, background: Background,
 
 
 def test_a_server_of_an_older_version(
-    command: InProcess, gateway: Running, monkeypatch: pytest.MonkeyPatch
+    command: InProcess, gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gwproxy.proxy.inbound import endpoints
 

@@ -16,7 +16,7 @@ import pytest
 from gwproxy.cli.figures import money, short_number, short_span
 from gwproxy.cli.usage import _bar_for, moment_of
 from gwproxy.errors import UsageError
-from gwproxy.proxy.records.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import KIMI_K25
 from support.background import Background
@@ -51,7 +51,7 @@ def write(home: Path, *rows: dict[str, Any]) -> None:
             "losses": 0,
         }
         entries.append(Entry(**values | row))
-    with closing(Database.open(home / "usage.db")) as database:
+    with closing(LedgerFile.open(home / "usage.db")) as database:
         database.insert(entries)
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.cli import app
-from gwproxy.proxy.records.ledger import Database, Entry
+from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from gwproxy.proxy.serving import Options
 from support.background import Background
 
@@ -146,7 +146,7 @@ def furnish(port: int, gwproxy_home: Path) -> Furnish:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         log.write_text("it runs\n")
         paths.usage_db().unlink(missing_ok=True)
-        with closing(Database.open(paths.usage_db())) as database:
+        with closing(LedgerFile.open(paths.usage_db())) as database:
             database.insert([_entry(number) for number in range(3)])
 
     return anew
@@ -197,7 +197,7 @@ def test_the_state_of_a_gateway_keeps_within_any_terminal(
     words = "The engine is currently overloaded, please try again later or somewhere else"
     failed = {"error": words, "error_kind": "overloaded", "status": 529, "upstream_status": 503}
     lost = "drop:top_k\nclamp:max_tokens=8192\ndrop:an.uncommonly.long.member.of.a.request"
-    with closing(Database.open(paths.usage_db())) as database:
+    with closing(LedgerFile.open(paths.usage_db())) as database:
         database.insert(
             [
                 _entry(0, request_id="req_failed0123456789abcdef01234", **failed),

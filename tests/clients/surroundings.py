@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gwproxy.clients.endpoint import Endpoint, TokenCommand, through_gateway
+from gwproxy.clients.endpoint import TokenCommand, ToolEndpoint, through_gateway
 from gwproxy.clients.plan import Places
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
@@ -32,7 +32,7 @@ def gateway(
     pinned: bool = False,
     command: TokenCommand | None = None,
     file: Path | None = None,
-) -> Endpoint:
+) -> ToolEndpoint:
     return through_gateway(
         profile, ServeSettings(), TOKEN, pinned=pinned, token_command=command, token_file=file
     )

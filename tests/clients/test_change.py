@@ -13,16 +13,16 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.clients import change, files, ledger
-from gwproxy.clients.change import Standing
+from gwproxy.clients.change import FileStanding
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Target, Wish
+from gwproxy.clients.plan import SetupWish, Target
 from gwproxy.errors import ConfigError
 
 BEFORE = b'{\n\t// mine\n\t"env": { "EDITOR": "vi" },\n\t"hooks": {},\n\t"ratio": 1.10\n}\n'
 WISHES = [
-    Wish(("env", "ANTHROPIC_BASE_URL"), "http://127.0.0.1:4979"),
-    Wish(("env", "ANTHROPIC_AUTH_TOKEN"), "gw-" + "t" * 40, secret=True),
-    Wish(("env", "ANTHROPIC_MODEL"), "kimi-k2.5"),
+    SetupWish(("env", "ANTHROPIC_BASE_URL"), "http://127.0.0.1:4979"),
+    SetupWish(("env", "ANTHROPIC_AUTH_TOKEN"), "gw-" + "t" * 40, secret=True),
+    SetupWish(("env", "ANTHROPIC_MODEL"), "kimi-k2.5"),
 ]
 
 
@@ -81,7 +81,7 @@ def test_an_undo_keeps_what_the_user_has_done_since(target: Target) -> None:
 def test_setups_of_two_profiles_are_undone_together(target: Target) -> None:
     apply(target)
     change.apply_setup(
-        target, lambda _: [Wish(("env", "ANTHROPIC_MODEL"), "claude-sonnet-4-6")], "claude"
+        target, lambda _: [SetupWish(("env", "ANTHROPIC_MODEL"), "claude-sonnet-4-6")], "claude"
     )
     env = JSON.read(target.file.read_text())["env"]
     assert env == {"EDITOR": "vi", "ANTHROPIC_MODEL": "claude-sonnet-4-6"}
@@ -92,7 +92,7 @@ def test_setups_of_two_profiles_are_undone_together(target: Target) -> None:
 def test_an_edit_between_two_setups_survives_the_undo(target: Target) -> None:
     apply(target)
     target.file.write_text(target.file.read_text().replace('"vi"', '"emacs"'))
-    change.apply_setup(target, lambda _: [*WISHES, Wish(("env", "EXTRA"), "1")], "kimi")
+    change.apply_setup(target, lambda _: [*WISHES, SetupWish(("env", "EXTRA"), "1")], "kimi")
     change.apply_undo(target)
     assert target.file.read_bytes() == BEFORE.replace(b'"vi"', b'"emacs"')
 
@@ -100,13 +100,15 @@ def test_an_edit_between_two_setups_survives_the_undo(target: Target) -> None:
 def test_no_copy_and_no_undo_brings_back_a_key_of_a_setup_before(target: Target) -> None:
     unit, key = ("provider", "gwproxy"), "sk-" + "k" * 40
 
-    def direct(_: object) -> list[Wish]:
-        return [Wish(unit, {"url": "x"}), Wish((*unit, "key"), key, secret=True)]
+    def direct(_: object) -> list[SetupWish]:
+        return [SetupWish(unit, {"url": "x"}), SetupWish((*unit, "key"), key, secret=True)]
 
     change.apply_setup(target, direct, "kimi")
     target.file.write_bytes(JSON.assign(target.file.read_text(), (*unit, "timeout"), 5).encode())
     change.apply_setup(
-        target, lambda _: [Wish(unit, {"url": "y"}), Wish((*unit, "key"), "token")], "kimi"
+        target,
+        lambda _: [SetupWish(unit, {"url": "y"}), SetupWish((*unit, "key"), "token")],
+        "kimi",
     )
     change.apply_undo(target)
     left = [target.file, *(path for path in paths.state_dir().rglob("*") if path.is_file())]
@@ -135,7 +137,7 @@ def test_a_file_that_was_not_there_or_empty(target: Target, before: bytes | None
 def test_a_file_that_the_user_has_deleted_since_stays_deleted(target: Target) -> None:
     apply(target)
     target.file.unlink()
-    assert [change.standing(*each) for each in change.claimed_targets()] == [Standing.GONE]
+    assert [change.standing(*each) for each in change.claimed_targets()] == [FileStanding.GONE]
     assert change.apply_undo(target) is not None
     assert not target.file.exists()
     assert ledger.claims() == {}
@@ -187,21 +189,21 @@ def test_a_setup_with_nothing_to_write_is_recorded_where_no_record_is(target: Ta
     (paths.state_dir() / "setup.json").unlink()
     change.note_setup(target, lambda _: WISHES, "kimi")
     assert change.is_on_record(target)
-    change.note_setup(target, lambda _: [*WISHES, Wish(("env", "MORE"), "1")], "other")
+    change.note_setup(target, lambda _: [*WISHES, SetupWish(("env", "MORE"), "1")], "other")
     assert [claim.profile for _, claim in change.claimed_targets()] == ["kimi"]
 
 
 def test_standing_says_what_became_of_our_values(target: Target) -> None:
     apply(target)
     ((_, claim),) = change.claimed_targets()
-    assert change.standing(target, claim) is Standing.IN_PLACE
+    assert change.standing(target, claim) is FileStanding.IN_PLACE
     ours = target.file.read_text()
     target.file.write_text(ours + "\n// a remark\n")
-    assert change.standing(target, claim) is Standing.IN_PLACE
+    assert change.standing(target, claim) is FileStanding.IN_PLACE
     target.file.write_text(ours.replace("kimi-k2.5", "other"))
-    assert change.standing(target, claim) is Standing.CHANGED
+    assert change.standing(target, claim) is FileStanding.CHANGED
     target.file.write_bytes(BEFORE)
-    assert change.standing(target, claim) is Standing.GONE
+    assert change.standing(target, claim) is FileStanding.GONE
 
 
 @pytest.mark.parametrize(
@@ -366,7 +368,7 @@ def test_a_kill_at_any_point_leaves_the_old_file_or_the_new_one(target: Target) 
 def test_a_kill_during_a_second_setup_or_an_undo_is_as_harmless(target: Target) -> None:
     def other() -> object:
         return change.apply_setup(
-            target, lambda _: [Wish(("env", "ANTHROPIC_MODEL"), "other")], "other"
+            target, lambda _: [SetupWish(("env", "ANTHROPIC_MODEL"), "other")], "other"
         )
 
     def undo() -> object:

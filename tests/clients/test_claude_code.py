@@ -11,7 +11,7 @@ import pytest
 from clients.surroundings import CLAUDE, COMMAND, KEY, KIMI, TOKEN, gateway, places
 from gwproxy.clients import claude_code
 from gwproxy.clients.document import Tree, leaves
-from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.endpoint import ToolEndpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE
 from gwproxy.clients.plan import diff, plan_setup
@@ -59,7 +59,7 @@ def test_real_claude_needs_little() -> None:
         gateway(make_profile("s", {"preset": "kimi-code", "max_output_tokens": 8000})),
     ],
 )
-def test_all_that_it_writes_is_known_again(endpoint: Endpoint) -> None:
+def test_all_that_it_writes_is_known_again(endpoint: ToolEndpoint) -> None:
     wishes = claude_code.wishes(endpoint, {}, default=False)
     target = claude_code.target("user", places())
     tree = JSON.read(plan_setup(target, None, wishes).after or "")

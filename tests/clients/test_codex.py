@@ -10,16 +10,16 @@ import pytest
 
 from clients.surroundings import COMMAND, KEY, KIMI, TOKEN, gateway, places
 from gwproxy.clients import codex, codex_models
-from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.endpoint import ToolEndpoint, straight_to_provider
 from gwproxy.clients.launch import RUN_SCOPE
-from gwproxy.clients.plan import Plan, diff, plan_setup, plan_undo
+from gwproxy.clients.plan import SetupPlan, diff, plan_setup, plan_undo
 from gwproxy.clients.tomltext import TOML
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.record import make_profile
 
 
-def planned(endpoint: Endpoint, before: str = "", *, default: bool = False) -> Plan:
+def planned(endpoint: ToolEndpoint, before: str = "", *, default: bool = False) -> SetupPlan:
     wishes = codex.wishes(endpoint, TOML.read(before), default=default)
     return plan_setup(codex.target("user", places()), before, wishes)
 
@@ -120,7 +120,7 @@ request_max_retries = 1
 
 
 @pytest.mark.parametrize("endpoint", [gateway(), gateway(command=COMMAND)], ids=["token", "helper"])
-def test_another_credential_gives_way_and_comes_back(endpoint: Endpoint) -> None:
+def test_another_credential_gives_way_and_comes_back(endpoint: ToolEndpoint) -> None:
     plan = planned(endpoint, BY_HAND)
     table = TOML.read(plan.after or "")["model_providers"]["gwproxy"]  # type: ignore[index]
     assert not {"env_key", "requires_openai_auth"} & table.keys()

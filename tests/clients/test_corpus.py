@@ -15,7 +15,7 @@ from gwproxy.clients import change
 from gwproxy.clients.document import MemberPath, TextFormat, Tree, Value, leaves, same
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import Plan, Target
+from gwproxy.clients.plan import SetupPlan, Target
 from gwproxy.clients.tomltext import TOML
 
 CORPUS = Path(__file__).parent.parent / "fixtures" / "settings"
@@ -42,7 +42,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     return Target(source.parent.name, "user", file, form)
 
 
-def set_up(target: Target, endpoint: str, *, default: bool = False) -> Plan:
+def set_up(target: Target, endpoint: str, *, default: bool = False) -> SetupPlan:
     client: Client = CLIENTS[target.client]
     return change.apply_setup(
         target,

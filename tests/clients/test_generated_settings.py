@@ -24,7 +24,7 @@ from gwproxy.clients.document import ABSENT, MemberPath, Tree, leaves, same
 from gwproxy.clients.jsonpairs import PAIRS_JSON
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import Plan, Target, Wish
+from gwproxy.clients.plan import SetupPlan, SetupWish, Target
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import ConfigError
 
@@ -87,7 +87,7 @@ def _case(tool: str, seed: str, file: Path) -> bool:
     if tool == "vscode" and endpoint.token_command:
         endpoint = ENDPOINTS[0]
 
-    def wished(tree: Tree) -> Sequence[Wish]:
+    def wished(tree: Tree) -> Sequence[SetupWish]:
         try:
             return client.wishes(endpoint, tree, default=default)
         except ConfigError:  # OpenCode runs no command
@@ -128,7 +128,9 @@ def _target(client: Client, file: Path) -> Target:
     return Target(client.NAME, client.SCOPES[0], file, form, reading=reading)
 
 
-def _judge(target: Target, settings: Settings, before: bytes, after: bytes, plan: Plan) -> None:
+def _judge(
+    target: Target, settings: Settings, before: bytes, after: bytes, plan: SetupPlan
+) -> None:
     old, new = _values(target, before), _values(target, after)
     differing = {
         path

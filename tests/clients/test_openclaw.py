@@ -18,20 +18,20 @@ from clients.surroundings import (
 )
 from gwproxy.clients import openclaw
 from gwproxy.clients.document import Tree
-from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.endpoint import ToolEndpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Plan, diff, plan_setup, plan_undo
+from gwproxy.clients.plan import SetupPlan, diff, plan_setup, plan_undo
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.record import make_profile
 
 
-def planned(endpoint: Endpoint, before: str = "", *, default: bool = False) -> Plan:
+def planned(endpoint: ToolEndpoint, before: str = "", *, default: bool = False) -> SetupPlan:
     wishes = openclaw.wishes(endpoint, JSON.read(before), default=default)
     return plan_setup(openclaw.target("user", places()), before, wishes)
 
 
-def written(endpoint: Endpoint, before: str = "", *, default: bool = False) -> Tree:
+def written(endpoint: ToolEndpoint, before: str = "", *, default: bool = False) -> Tree:
     return JSON.read(planned(endpoint, before, default=default).after or "")
 
 

@@ -10,20 +10,22 @@ import pytest
 from clients.surroundings import CHAT_ONLY, COMMAND, KEY, KIMI, TOKEN, TOKEN_FILE, gateway, places
 from gwproxy.clients import opencode
 from gwproxy.clients.document import Tree, Uneditable
-from gwproxy.clients.endpoint import Endpoint, straight_to_provider
+from gwproxy.clients.endpoint import ToolEndpoint, straight_to_provider
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import RUN_SCOPE
-from gwproxy.clients.plan import Plan, plan_setup
+from gwproxy.clients.plan import SetupPlan, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.record import make_profile
 
 
-def planned(endpoint: Endpoint, before: str | None = None, *, default: bool = False) -> Plan:
+def planned(
+    endpoint: ToolEndpoint, before: str | None = None, *, default: bool = False
+) -> SetupPlan:
     wishes = opencode.wishes(endpoint, JSON.read(before or ""), default=default)
     return plan_setup(opencode.target("user", places()), before, wishes)
 
 
-def written(endpoint: Endpoint, before: str | None = None, *, default: bool = False) -> Tree:
+def written(endpoint: ToolEndpoint, before: str | None = None, *, default: bool = False) -> Tree:
     return JSON.read(planned(endpoint, before, default=default).after or "")
 
 

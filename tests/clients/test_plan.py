@@ -9,9 +9,9 @@ import pytest
 from gwproxy.clients.document import ABSENT, MemberPath
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import (
-    Plan,
+    SetupPlan,
+    SetupWish,
     Target,
-    Wish,
     diff,
     edit_lines,
     plan_setup,
@@ -23,12 +23,12 @@ from gwproxy.clients.undo import Claim
 TARGET = Target("claude-code", "user", Path("/home/me/.claude/settings.json"), JSON)
 TOKEN = "gw-" + "t" * 30 + "WXYZ"
 WISHES = [
-    Wish(("env", "ANTHROPIC_BASE_URL"), "http://127.0.0.1:4979"),
-    Wish(("env", "ANTHROPIC_AUTH_TOKEN"), TOKEN, secret=True),
+    SetupWish(("env", "ANTHROPIC_BASE_URL"), "http://127.0.0.1:4979"),
+    SetupWish(("env", "ANTHROPIC_AUTH_TOKEN"), TOKEN, secret=True),
 ]
 
 
-def claim_of(plan: Plan) -> Claim:
+def claim_of(plan: SetupPlan) -> Claim:
     return Claim("claude-code", "user", "kimi", "", None, (), plan.members)
 
 
@@ -59,15 +59,15 @@ def test_another_setup_takes_back_what_it_does_not_wish() -> None:
         TARGET,
         before,
         [
-            Wish(("env", "ANTHROPIC_MODEL"), "kimi-k2.5"),
-            Wish(("env", "WINDOW"), "262144"),
-            Wish(("providers", "gwproxy"), {"models": {"kimi": 1}, "url": "u"}),
+            SetupWish(("env", "ANTHROPIC_MODEL"), "kimi-k2.5"),
+            SetupWish(("env", "WINDOW"), "262144"),
+            SetupWish(("providers", "gwproxy"), {"models": {"kimi": 1}, "url": "u"}),
         ],
     )
     second = plan_setup(
         TARGET,
         first.after,
-        [Wish(("providers", "gwproxy"), {"models": {"claude": 1}, "url": "u"})],
+        [SetupWish(("providers", "gwproxy"), {"models": {"claude": 1}, "url": "u"})],
         claim_of(first),
         before,
     )
@@ -78,14 +78,14 @@ def test_another_setup_takes_back_what_it_does_not_wish() -> None:
 
 
 def test_another_setup_keeps_what_the_user_made_of_ours() -> None:
-    first = plan_setup(TARGET, "{}", [Wish(("env", "WINDOW"), "262144")])
+    first = plan_setup(TARGET, "{}", [SetupWish(("env", "WINDOW"), "262144")])
     edited = JSON.assign(first.after or "", ("env", "WINDOW"), "100000")
     second = plan_setup(TARGET, edited, [], claim_of(first), "{}")
     assert second.is_empty
 
 
 def test_an_object_is_merged_into_the_users_own() -> None:
-    wish = Wish(("provider", "gwproxy"), {"options": {"baseURL": "u"}, "models": {}})
+    wish = SetupWish(("provider", "gwproxy"), {"options": {"baseURL": "u"}, "models": {}})
     plan = plan_setup(TARGET, '{"provider": {"gwproxy": {"options": {"timeout": 5}}}}', [wish])
     assert JSON.read(plan.after or "") == {
         "provider": {"gwproxy": {"options": {"timeout": 5, "baseURL": "u"}, "models": {}}}
@@ -93,13 +93,15 @@ def test_an_object_is_merged_into_the_users_own() -> None:
 
 
 def test_a_wish_for_an_empty_object_empties_none() -> None:
-    plan = plan_setup(TARGET, '{"models": {"m": {"alias": "mine"}}}', [Wish(("models", "m"), {})])
+    plan = plan_setup(
+        TARGET, '{"models": {"m": {"alias": "mine"}}}', [SetupWish(("models", "m"), {})]
+    )
     assert plan.is_empty
 
 
 def test_a_wish_for_absence_is_undone_as_well() -> None:
     before = '{"env": {"ANTHROPIC_API_KEY": "sk-ant-mine"}}'
-    wish = Wish(("env", "ANTHROPIC_API_KEY"), ABSENT)
+    wish = SetupWish(("env", "ANTHROPIC_API_KEY"), ABSENT)
     first = plan_setup(TARGET, before, [wish])
     assert JSON.read(first.after or "") == {"env": {}}
     again = plan_setup(TARGET, first.after, [wish], claim_of(first), before)
@@ -148,7 +150,7 @@ def test_keys_are_masked_where_no_name_tells_of_them() -> None:
         f'{{"env": {{"A": "1", "ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer {bearer}"}},\n'
         f' "mcpServers": {{"x": {{"args": ["--api-key", "{key}"]}}}}}}'
     )
-    plan = plan_setup(TARGET, before, [Wish(("env", "ANTHROPIC_CUSTOM_HEADERS"), "X-Mine: 1")])
+    plan = plan_setup(TARGET, before, [SetupWish(("env", "ANTHROPIC_CUSTOM_HEADERS"), "X-Mine: 1")])
     (line,) = edit_lines(plan)
     assert "was Authorization: Bearer [masked]" in line
     for secret in (key, bearer):
@@ -158,8 +160,8 @@ def test_keys_are_masked_where_no_name_tells_of_them() -> None:
 
 def test_a_reference_to_a_secret_and_a_number_are_shown() -> None:
     wishes = [
-        Wish(("apiKey",), "{file:~/.local/state/gwproxy/token}"),
-        Wish(("TOKEN",), "262144"),
+        SetupWish(("apiKey",), "{file:~/.local/state/gwproxy/token}"),
+        SetupWish(("TOKEN",), "262144"),
     ]
     assert list(edit_lines(plan_setup(TARGET, "", wishes))) == [
         "+ apiKey = {file:~/.local/state/gwproxy/token}",
@@ -176,14 +178,14 @@ def test_a_new_file_and_a_removed_one_are_told_apart() -> None:
 
 def test_an_edit_names_its_path_as_people_write_it() -> None:
     path: MemberPath = ("models", "kimi-k2.5", "x y")
-    plan = plan_setup(TARGET, "", [Wish(path, 1)])
+    plan = plan_setup(TARGET, "", [SetupWish(path, 1)])
     assert list(edit_lines(plan)) == ['+ models."kimi-k2.5"."x y" = 1']
 
 
 def test_a_wish_inside_another_ones_object_belongs_to_it() -> None:
     wishes = [
-        Wish(("provider", "gwproxy"), {"url": "u"}),
-        Wish(("provider", "gwproxy", "apiKey"), TOKEN, secret=True),
+        SetupWish(("provider", "gwproxy"), {"url": "u"}),
+        SetupWish(("provider", "gwproxy", "apiKey"), TOKEN, secret=True),
     ]
     first = plan_setup(TARGET, '{"provider": {"mine": {}}}', wishes)
     undo = plan_undo(TARGET, (first.after or "") + "\n", claim_of(first), first.before)
@@ -192,9 +194,9 @@ def test_a_wish_inside_another_ones_object_belongs_to_it() -> None:
 
 
 DEFAULTS = [
-    Wish(("model",), "kimi-k2.5", yielding="default"),
-    Wish(("model_provider",), "gwproxy", yielding="default"),
-    Wish(("url",), "u"),
+    SetupWish(("model",), "kimi-k2.5", yielding="default"),
+    SetupWish(("model_provider",), "gwproxy", yielding="default"),
+    SetupWish(("url",), "u"),
 ]
 
 
@@ -207,7 +209,7 @@ def test_a_default_that_the_user_chose_is_not_replaced() -> None:
 def test_a_default_that_nobody_chose_is_set_and_follows_the_profile() -> None:
     first = plan_setup(TARGET, "{}", DEFAULTS)
     assert JSON.read(first.after or "")["model"] == "kimi-k2.5"
-    newer = [Wish(("model",), "kimi-k3", yielding="default"), *DEFAULTS[1:]]
+    newer = [SetupWish(("model",), "kimi-k3", yielding="default"), *DEFAULTS[1:]]
     second = plan_setup(TARGET, first.after, newer, claim_of(first), "{}")
     assert JSON.read(second.after or "")["model"] == "kimi-k3"
     assert second.kept == ()

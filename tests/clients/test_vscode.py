@@ -10,7 +10,7 @@ import pytest
 from clients.surroundings import KIMI, TOKEN, gateway, places
 from gwproxy.clients import claude_code, vscode
 from gwproxy.clients.jsonpairs import PAIRS
-from gwproxy.clients.plan import Wish, plan_setup
+from gwproxy.clients.plan import SetupWish, plan_setup
 
 HOME = "/home/me"
 
@@ -54,7 +54,7 @@ def test_what_outranks_it() -> None:
     mine = vscode.wishes(gateway(), {}, default=False)
     (sync,) = vscode.remarks("vscode", mine, places())
     assert "settingsSync.ignoredSettings" in sync
-    assert vscode.remarks("vscode", [Wish((PAIRS, "A"), "1")], places()) == []
+    assert vscode.remarks("vscode", [SetupWish((PAIRS, "A"), "1")], places()) == []
     settings = f"{HOME}/.claude/settings.json"
     workspace = "/projects/app/.vscode/settings.json"
     there = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import DEMO, Answer, Running
+from gwproxy.simulator import DEMO, PlayedAnswer, RunningSimulator
 from support.browser import Tab
 from support.gateway import TOKEN, Start, StartGateway, TestGateway, chat, messages
 from support.looking import asked, kept, opened, row_of, says
@@ -44,7 +44,7 @@ async def marked(tab: Tab, pane: int, kind: str) -> list[str]:
 
 
 async def test_of_a_translation_what_has_no_equal_on_the_other_side_is_marked(
-    tab: Tab, start_gateway: StartGateway, provider: Running, tmp_path: Path
+    tab: Tab, start_gateway: StartGateway, provider: RunningSimulator, tmp_path: Path
 ) -> None:
     record = {"openai_url": provider.openai_url, "model": "demo-1", "dialects": ["chat"]}
     gateway = await start_gateway({"up": record}, options=kept(tmp_path, capture=True))
@@ -70,7 +70,7 @@ async def test_of_a_translation_what_has_no_equal_on_the_other_side_is_marked(
 
 
 async def test_a_turn_that_lost_its_picture_is_found_in_the_list_and_understood(
-    tab: Tab, start_gateway: StartGateway, provider: Running, tmp_path: Path
+    tab: Tab, start_gateway: StartGateway, provider: RunningSimulator, tmp_path: Path
 ) -> None:
     quirks = {"vision": False}
     record = {"openai_url": provider.openai_url, "model": "demo-1", "quirks": quirks}
@@ -99,7 +99,9 @@ async def test_a_turn_that_lost_its_picture_is_found_in_the_list_and_understood(
 async def test_a_cache_that_is_lost_is_marked_and_leads_to_the_turn_before(
     tab: Tab, start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
 ) -> None:
-    provider = await start_provider(replace(DEMO, caching="marked"), lambda _: Answer("Done."))
+    provider = await start_provider(
+        replace(DEMO, caching="marked"), lambda _: PlayedAnswer("Done.")
+    )
     record = {"anthropic_url": provider.anthropic_url, "model": "demo-1"}
     gateway = await start_gateway({"up": record}, options=kept(tmp_path))
 
@@ -125,7 +127,7 @@ async def test_a_cache_that_is_lost_is_marked_and_leads_to_the_turn_before(
 
 
 async def test_of_the_same_format_each_member_that_differs_is_marked(
-    tab: Tab, start_gateway: StartGateway, provider: Running, tmp_path: Path
+    tab: Tab, start_gateway: StartGateway, provider: RunningSimulator, tmp_path: Path
 ) -> None:
     record = {"anthropic_url": provider.anthropic_url, "model": "demo-1", "dialects": ["anthropic"]}
     gateway = await start_gateway({"up": record}, options=kept(tmp_path, capture=True))
@@ -221,7 +223,11 @@ async def test_the_copied_command_asks_the_same_again(
 
 
 async def test_without_captures_it_can_be_read_and_capturing_be_switched_on(
-    tab: Tab, gateway: TestGateway, start_gateway: StartGateway, tmp_path: Path, provider: Running
+    tab: Tab,
+    gateway: TestGateway,
+    start_gateway: StartGateway,
+    tmp_path: Path,
+    provider: RunningSimulator,
 ) -> None:
     record = {"anthropic_url": provider.anthropic_url, "model": "demo-1"}
     gateway = await start_gateway({"up": record}, options=kept(tmp_path))

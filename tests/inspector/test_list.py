@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.simulator import Running
+from gwproxy.simulator import RunningSimulator
 from support.browser import Tab
 from support.gateway import Start, StartGateway, TestGateway, chat, messages
 from support.looking import asked, kept, opened, row_of, rows, says
@@ -105,7 +105,7 @@ async def test_the_row_that_is_stood_on_stays_so_when_others_come(
 
 
 async def test_filters_by_text_errors_profile_and_tool(
-    tab: Tab, start_gateway: StartGateway, provider: Running, tmp_path: Path
+    tab: Tab, start_gateway: StartGateway, provider: RunningSimulator, tmp_path: Path
 ) -> None:
     records = {
         "one": {"anthropic_url": provider.anthropic_url, "model": "demo-1"},

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gwproxy.simulator import Running
+from gwproxy.simulator import RunningSimulator
 from support.browser import Tab
 from support.gateway import KEY, TOKEN, Start, StartGateway, TestGateway, chat, messages
 from support.looking import asked, opened, says
@@ -26,7 +26,7 @@ async def test_a_key_is_shown_by_where_it_is_and_its_end(tab: Tab, gateway: Test
 
 
 async def test_who_reads_is_not_disturbed_by_what_happens(
-    tab: Tab, start_gateway: StartGateway, provider: Running
+    tab: Tab, start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     record = {"anthropic_url": provider.anthropic_url, "quirks": {"vision": False}}
     gateway = await start_gateway({"up": {**record, "model": "demo-1"}})

@@ -15,7 +15,7 @@ from gwproxy.errors import CredentialError, KeyringError
 from gwproxy.profiles import credentials, key_command
 from gwproxy.profiles.credentials import KeyStatus, describe_source, resolve
 from gwproxy.profiles.key_command import KeyCommands
-from gwproxy.profiles.keyring_trouble import Trouble
+from gwproxy.profiles.keyring_trouble import KeyringTroubleKind
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
@@ -82,16 +82,16 @@ def test_a_missing_key_says_where_it_was_looked_for(memory_keyring: MemoryKeyrin
 def test_a_missing_variable_is_named_even_where_no_keyring_works(
     memory_keyring: MemoryKeyring,
 ) -> None:
-    memory_keyring.trouble = Trouble.NO_BUS
+    memory_keyring.trouble = KeyringTroubleKind.NO_BUS
     with pytest.raises(CredentialError) as caught:
         resolve(profile(key_env="KIMI"), memory_keyring, environ={})
     assert caught.value.why == "KIMI is not set, and there is no keyring here"
     assert "export KIMI" in caught.value.hint
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("trouble", list(KeyringTroubleKind))
 def test_trouble_with_the_keyring_is_its_own_kind_of_error(
-    memory_keyring: MemoryKeyring, trouble: Trouble
+    memory_keyring: MemoryKeyring, trouble: KeyringTroubleKind
 ) -> None:
     memory_keyring.trouble = trouble
     for action in (
@@ -107,7 +107,7 @@ def test_trouble_with_the_keyring_is_its_own_kind_of_error(
 
 
 def test_while_adding_the_ways_out_are_ways_to_add(memory_keyring: MemoryKeyring) -> None:
-    memory_keyring.trouble = Trouble.NO_SERVICE
+    memory_keyring.trouble = KeyringTroubleKind.NO_SERVICE
     with pytest.raises(KeyringError) as caught:
         credentials.store_key(
             "k", Secret(CANARY), memory_keyring, adding="gwproxy profile add k --preset kimi-code"
@@ -346,7 +346,7 @@ def test_a_list_says_what_is_missing_and_never_fails(
     status = describe_source(profile(key_env="KIMI"), memory_keyring, environ={})
     assert status.source == Source("environment", "KIMI")
     assert status.trouble == "no key: KIMI is not set and the keyring has none for it"
-    memory_keyring.trouble = Trouble.LOCKED
+    memory_keyring.trouble = KeyringTroubleKind.LOCKED
     status = describe_source(profile(), memory_keyring, environ={})
     assert status == KeyStatus(Source("keyring"), trouble="the keyring is locked")
     missing = str(tmp_path / "none")

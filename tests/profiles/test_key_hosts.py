@@ -12,7 +12,7 @@ import pytest
 from gwproxy.errors import ConfigError, CredentialError
 from gwproxy.profiles import changes, credentials, key_hosts, store
 from gwproxy.profiles.credentials import resolve
-from gwproxy.profiles.keyring_trouble import Trouble
+from gwproxy.profiles.keyring_trouble import KeyringTroubleKind
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret
@@ -159,7 +159,7 @@ def left(gwproxy_home: Path, memory_keyring: MemoryKeyring) -> store.Config:
 def test_what_was_left_is_deleted_when_the_keyring_answers(
     left: store.Config, memory_keyring: MemoryKeyring
 ) -> None:
-    memory_keyring.trouble = Trouble.LOCKED
+    memory_keyring.trouble = KeyringTroubleKind.LOCKED
     with pytest.raises(CredentialError, match="the keyring is locked"):
         credentials.delete_left(left, memory_keyring)
     assert store.load().left_keys == ("a", "b")

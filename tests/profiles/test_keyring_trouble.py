@@ -8,8 +8,8 @@ from gwproxy.errors import EXIT_CREDENTIAL
 from gwproxy.profiles.keyring_trouble import (
     Asker,
     KeyringTrouble,
+    KeyringTroubleKind,
     Situation,
-    Trouble,
     explain,
     key_variable,
 )
@@ -19,15 +19,17 @@ ANYWHERE = Situation()
 
 
 def explained(
-    trouble: Trouble, situation: Situation = ANYWHERE, detail: str = ""
+    trouble: KeyringTroubleKind, situation: Situation = ANYWHERE, detail: str = ""
 ) -> tuple[str, str, str]:
     error = explain(KeyringTrouble(trouble, detail), ASKER, situation)
     assert error.exit_code == EXIT_CREDENTIAL
     return error.what, error.why, error.hint
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
-def test_whatever_it_is_there_are_three_other_places_for_the_key(trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", list(KeyringTroubleKind))
+def test_whatever_it_is_there_are_three_other_places_for_the_key(
+    trouble: KeyringTroubleKind,
+) -> None:
     what, _, hint = explained(trouble, detail="10 s")
     assert what
     assert "GWPROXY_KEY_MY_KIMI" in hint
@@ -49,7 +51,7 @@ def test_whatever_it_is_there_are_three_other_places_for_the_key(trouble: Troubl
 def test_a_locked_keyring_is_unlocked_differently_everywhere(
     situation: Situation, why: str, hint: str
 ) -> None:
-    what, said, advice = explained(Trouble.LOCKED, situation)
+    what, said, advice = explained(KeyringTroubleKind.LOCKED, situation)
     assert what == "the keyring is locked"
     assert why in said
     assert hint in advice.splitlines()[0]
@@ -65,25 +67,31 @@ def test_a_locked_keyring_is_unlocked_differently_everywhere(
     ],
 )
 def test_no_bus_has_many_reasons(situation: Situation, why: str) -> None:
-    what, said, _ = explained(Trouble.NO_BUS, situation)
+    what, said, _ = explained(KeyringTroubleKind.NO_BUS, situation)
     assert what == "there is no keyring here"
     assert why in said
 
 
 def test_a_container_is_given_the_variable_and_windows_its_own_spelling() -> None:
-    assert "-e GWPROXY_KEY_MY_KIMI" in explained(Trouble.NO_BUS, Situation(container=True))[2]
-    assert "$env:GWPROXY_KEY_MY_KIMI" in explained(Trouble.FAILED, Situation(platform="win32"))[2]
+    assert (
+        "-e GWPROXY_KEY_MY_KIMI"
+        in explained(KeyringTroubleKind.NO_BUS, Situation(container=True))[2]
+    )
+    assert (
+        "$env:GWPROXY_KEY_MY_KIMI"
+        in explained(KeyringTroubleKind.FAILED, Situation(platform="win32"))[2]
+    )
     # never a command line with the key in it: it would stay in the shell's history
-    assert "read -rs GWPROXY_KEY_MY_KIMI" in explained(Trouble.NO_BUS)[2]
+    assert "read -rs GWPROXY_KEY_MY_KIMI" in explained(KeyringTroubleKind.NO_BUS)[2]
 
 
 def test_the_others_say_what_happened() -> None:
-    assert "did not answer within 10 s" in explained(Trouble.TIMED_OUT, detail="10 s")[0]
-    assert "apt install gnome-keyring" in explained(Trouble.NO_SERVICE)[2]
-    assert "did not keep it" in explained(Trouble.NOT_KEPT)[0]
-    assert "keyrings.alt.X" in explained(Trouble.UNTRUSTED, detail="keyrings.alt.X")[0]
-    assert "keyring_backend" in explained(Trouble.UNTRUSTED)[2]
-    assert explained(Trouble.TOO_LONG, detail="it has 1300 characters")[1] == (
+    assert "did not answer within 10 s" in explained(KeyringTroubleKind.TIMED_OUT, detail="10 s")[0]
+    assert "apt install gnome-keyring" in explained(KeyringTroubleKind.NO_SERVICE)[2]
+    assert "did not keep it" in explained(KeyringTroubleKind.NOT_KEPT)[0]
+    assert "keyrings.alt.X" in explained(KeyringTroubleKind.UNTRUSTED, detail="keyrings.alt.X")[0]
+    assert "keyring_backend" in explained(KeyringTroubleKind.UNTRUSTED)[2]
+    assert explained(KeyringTroubleKind.TOO_LONG, detail="it has 1300 characters")[1] == (
         "it has 1300 characters"
     )
 

@@ -10,7 +10,7 @@ import pytest
 from keyring import errors
 
 from gwproxy.profiles import oskeyring
-from gwproxy.profiles.keyring_trouble import KeyringTrouble, Trouble
+from gwproxy.profiles.keyring_trouble import KeyringTrouble, KeyringTroubleKind
 from gwproxy.profiles.oskeyring import SystemKeyring
 from gwproxy.profiles.secret import Secret
 from support.keyrings import FILE_VARIABLE, FileBackend, stored
@@ -53,17 +53,17 @@ def test_profiles_do_not_share_a_service(file: Path) -> None:
 
 
 def test_a_backend_that_forgets_is_found_out(file: Path) -> None:
-    assert trouble_of(keyring_with("ForgetfulBackend")).trouble is Trouble.NOT_KEPT
+    assert trouble_of(keyring_with("ForgetfulBackend")).trouble is KeyringTroubleKind.NOT_KEPT
 
 
 def test_a_locked_keyring(file: Path) -> None:
-    assert trouble_of(keyring_with("LockedBackend")).trouble is Trouble.LOCKED
+    assert trouble_of(keyring_with("LockedBackend")).trouble is KeyringTroubleKind.LOCKED
 
 
 def test_a_failure_is_told_without_the_key_in_it(file: Path) -> None:
     with pytest.raises(KeyringTrouble) as caught:
         keyring_with("BrokenBackend").read("kimi")
-    assert caught.value.trouble is Trouble.FAILED
+    assert caught.value.trouble is KeyringTroubleKind.FAILED
     assert caught.value.detail == "RuntimeError: cannot handle [masked]"
 
 
@@ -73,7 +73,7 @@ def test_a_keyring_that_never_answers_is_given_up_and_left_alone(file: Path) -> 
     for _ in range(3):
         with pytest.raises(KeyringTrouble) as caught:
             keyring.read("kimi")
-        assert caught.value.trouble is Trouble.TIMED_OUT
+        assert caught.value.trouble is KeyringTroubleKind.TIMED_OUT
         assert caught.value.detail == "0.05 s"
     hanging = [thread for thread in threading.enumerate() if thread.name == "keyring"]
     assert threading.active_count() - before <= 1
@@ -93,13 +93,13 @@ def test_a_keyring_that_never_answers_is_given_up_and_left_alone(file: Path) -> 
 )
 def test_backends_that_keep_nothing_or_in_the_open_are_refused(backend: str) -> None:
     error = trouble_of(SystemKeyring(backend))
-    assert error.trouble is Trouble.UNTRUSTED
+    assert error.trouble is KeyringTroubleKind.UNTRUSTED
     assert error.detail == backend
 
 
 @pytest.mark.parametrize("backend", ["no.such.Backend", "support.keyrings.NoSuch", "nodots"])
 def test_a_backend_that_is_not_there_is_a_failure_with_its_name(backend: str) -> None:
-    assert trouble_of(SystemKeyring(backend)).trouble is Trouble.FAILED
+    assert trouble_of(SystemKeyring(backend)).trouble is KeyringTroubleKind.FAILED
 
 
 def test_the_librarys_own_choice_of_backend_is_never_asked(
@@ -115,18 +115,23 @@ def test_the_librarys_own_choice_of_backend_is_never_asked(
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (errors.KeyringLocked("locked"), Trouble.LOCKED),
-        (errors.KeyringError("Can't get password from keychain: (-25308, 'x')"), Trouble.LOCKED),
+        (errors.KeyringLocked("locked"), KeyringTroubleKind.LOCKED),
+        (
+            errors.KeyringError("Can't get password from keychain: (-25308, 'x')"),
+            KeyringTroubleKind.LOCKED,
+        ),
         (
             errors.PasswordSetError("Can't store password on keychain: (-25293, 'x')"),
-            Trouble.LOCKED,
+            KeyringTroubleKind.LOCKED,
         ),
-        (errors.KeyringError("something else"), Trouble.FAILED),
-        (RuntimeError("libsecret required"), Trouble.FAILED),
-        (ModuleNotFoundError("No module named 'win32cred'"), Trouble.FAILED),
+        (errors.KeyringError("something else"), KeyringTroubleKind.FAILED),
+        (RuntimeError("libsecret required"), KeyringTroubleKind.FAILED),
+        (ModuleNotFoundError("No module named 'win32cred'"), KeyringTroubleKind.FAILED),
     ],
 )
-def test_exceptions_of_every_platform_have_a_name(error: Exception, trouble: Trouble) -> None:
+def test_exceptions_of_every_platform_have_a_name(
+    error: Exception, trouble: KeyringTroubleKind
+) -> None:
     assert oskeyring._named(error, "some.backend").trouble is trouble
 
 
@@ -136,8 +141,8 @@ def test_exceptions_of_every_platform_have_a_name(error: Exception, trouble: Tro
 )
 def test_no_way_to_the_bus_is_told_from_other_missing_files(error: Exception) -> None:
     secret_service = SystemKeyring()._name
-    assert oskeyring._named(error, secret_service).trouble is Trouble.NO_BUS
-    assert oskeyring._named(error, "some.backend").trouble is Trouble.FAILED
+    assert oskeyring._named(error, secret_service).trouble is KeyringTroubleKind.NO_BUS
+    assert oskeyring._named(error, "some.backend").trouble is KeyringTroubleKind.FAILED
 
 
 def test_windows_is_not_asked_to_keep_what_does_not_fit(
@@ -148,7 +153,7 @@ def test_windows_is_not_asked_to_keep_what_does_not_fit(
     keyring.write("kimi", Secret("x" * 1280))
     with pytest.raises(KeyringTrouble) as caught:
         keyring.write("kimi", Secret("y" * 1281))
-    assert caught.value.trouble is Trouble.TOO_LONG
+    assert caught.value.trouble is KeyringTroubleKind.TOO_LONG
     assert keyring.read("kimi") == Secret("x" * 1280)
 
 

@@ -12,12 +12,12 @@ import pytest
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.proxy.exchange.ageing import is_due
-from gwproxy.simulator import Refusal, Running
+from gwproxy.simulator import PlayedRefusal, RunningSimulator
 from support.gateway import StartGateway, TestGateway, messages
 
 TODAY = date(2026, 11, 29)
 LESSON = Lesson("up", "demo-1", "omit", ("service_tier",), "2026-11-29", "service_tier is refused")
-REFUSED = Refusal(400, "service_tier: Extra inputs are not permitted")
+REFUSED = PlayedRefusal(400, "service_tier: Extra inputs are not permitted")
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,15 @@ def teach(days_ago: int) -> None:
     learned.add([replace(LESSON, day=(date.today() - timedelta(days_ago)).isoformat())])
 
 
-async def start(start_gateway: StartGateway, provider: Running) -> TestGateway:
+async def start(start_gateway: StartGateway, provider: RunningSimulator) -> TestGateway:
     urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
     record = {"preset": "custom", "model": "demo-1", **urls}
     return await start_gateway({"up": record}, options={"learns": True})
 
 
-async def ask(gateway: TestGateway, provider: Running, session: str, turn: int = 1) -> bool:
+async def ask(
+    gateway: TestGateway, provider: RunningSimulator, session: str, turn: int = 1
+) -> bool:
     """Whether the member reached the upstream in the end."""
     body: dict[str, Any] = messages(service_tier="auto")
     if turn > 1:
@@ -59,7 +61,7 @@ async def ask(gateway: TestGateway, provider: Running, session: str, turn: int =
 
 
 async def test_a_new_session_finds_out_and_an_old_one_keeps_its_bytes(
-    start_gateway: StartGateway, provider: Running, gwproxy_home: Path
+    start_gateway: StartGateway, provider: RunningSimulator, gwproxy_home: Path
 ) -> None:
     gateway = await start(start_gateway, provider)
     teach(0)
@@ -76,7 +78,7 @@ async def test_a_new_session_finds_out_and_an_old_one_keeps_its_bytes(
 
 
 async def test_what_is_refused_still_is_asked_again_as_before_and_rests(
-    start_gateway: StartGateway, provider: Running, gwproxy_home: Path
+    start_gateway: StartGateway, provider: RunningSimulator, gwproxy_home: Path
 ) -> None:
     gateway = await start(start_gateway, provider)
     teach(2)

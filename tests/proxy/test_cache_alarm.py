@@ -16,7 +16,7 @@ import pytest
 
 from gwproxy.proxy.records.prompt_cache import turn, watch
 from gwproxy.proxy.records.prompt_cache.turn import Put
-from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, Answer, Asked, Refusal
+from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, PlayedAnswer, PlayedQuestion, PlayedRefusal
 from gwproxy.translate.dialect_facts import ATTRIBUTION
 from support.agents import Agent, ClaudeCode
 from support.gateway import KEY, StartGateway, TestGateway
@@ -28,8 +28,8 @@ MARK: Final = {"cache_control": {"type": "ephemeral"}}
 SESSION: Final = {"x-claude-code-session-id": "s-1", "user-agent": "claude-cli/2.1.330 (external)"}
 
 
-def plain(asked: Asked) -> Answer:
-    return Answer("Done.")
+def plain(asked: PlayedQuestion) -> PlayedAnswer:
+    return PlayedAnswer("Done.")
 
 
 def said(text: str, **more: Any) -> dict[str, Any]:
@@ -210,7 +210,7 @@ async def test_a_lesson_changes(start_gateway: StartGateway, start_provider: Sta
     tools = [{"name": "Read", "input_schema": {"type": "object"}, "strict": True}]
     await ask(gateway, asked("one", tools=tools))
     words = "tools.0.strict: Extra inputs are not permitted"
-    provider.will(Refusal(400, words, error_type="invalid_request_error"))
+    provider.will(PlayedRefusal(400, words, error_type="invalid_request_error"))
     provider.forgets_prompts()  # a member of a tool is no words in its books
     alarm = await alarm_of(gateway, await ask(gateway, asked("one", "two", tools=tools)))
     assert alarm["changed_by"] == "a lesson", alarm
@@ -231,7 +231,7 @@ async def test_a_failover_and_the_way_back(
         }
     )
     await ask(gateway, asked("one"))
-    one.will(Refusal(529, "overloaded"))
+    one.will(PlayedRefusal(529, "overloaded"))
     alarm = await alarm_of(gateway, await ask(gateway, asked("one", "two")))
     assert (alarm["changed_by"], alarm["parts_at_byte"]) == ("a failover", None)
     assert "two took the place of one" in alarm["words"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.records.prompt_cache import watch
 from gwproxy.proxy.records.prompt_cache.turn import CachedTurn, Put
-from gwproxy.proxy.records.prompt_cache.verdict import Verdict
+from gwproxy.proxy.records.prompt_cache.verdict import CacheVerdict
 from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.translate.hub import Usage
 from gwproxy.translate.quirks import Quirks
@@ -20,7 +20,9 @@ from gwproxy.translate.quirks import Quirks
 BODY = b'{"model": "m", "messages": [{"role": "user", "content": "' + b"x" * 1000 + b'"}]}'
 
 
-def record(session: str = "s", read: int | None = 20_000, fresh: int = 100, **more: Any) -> Record:
+def record(
+    session: str = "s", read: int | None = 20_000, fresh: int = 100, **more: Any
+) -> ExchangeRecord:
     values: dict[str, Any] = {
         "request_id": "req_1",
         "session": session,
@@ -30,7 +32,7 @@ def record(session: str = "s", read: int | None = 20_000, fresh: int = 100, **mo
         "sent_s": 1.0,
         "put": Put(BODY, BODY, Quirks(), Quirks()),
     }
-    return Record(**(values | more))
+    return ExchangeRecord(**(values | more))
 
 
 def test_of_a_turn_and_the_next_only_the_last_is_held() -> None:
@@ -54,7 +56,7 @@ def test_of_a_turn_and_the_next_only_the_last_is_held() -> None:
     ],
     ids=["no figures", "no cache", "too short", "nothing was asked", "it failed"],
 )
-def test_what_cannot_break_is_not_held(odd: Record) -> None:
+def test_what_cannot_break_is_not_held(odd: ExchangeRecord) -> None:
     one = CacheWatch()
     one.look(odd)
     assert one.size == 0
@@ -104,10 +106,10 @@ async def test_bodies_are_compared_in_a_thread_and_only_so_many_at_once(
     threads: list[str] = []
     go_on = threading.Event()
 
-    def slow(earlier: list[CachedTurn], now: CachedTurn) -> Verdict:
+    def slow(earlier: list[CachedTurn], now: CachedTurn) -> CacheVerdict:
         threads.append(threading.current_thread().name)
         go_on.wait(10)
-        return Verdict()
+        return CacheVerdict()
 
     monkeypatch.setattr(watch, "verdict", slow)
     one = CacheWatch()
@@ -148,7 +150,7 @@ async def test_turns_that_follow_at_once_are_judged_in_their_order() -> None:
 async def test_a_fault_of_the_comparison_is_told_and_harms_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(earlier: list[CachedTurn], now: CachedTurn) -> Verdict:
+    def fails(earlier: list[CachedTurn], now: CachedTurn) -> CacheVerdict:
         raise ZeroDivisionError
 
     monkeypatch.setattr(watch, "verdict", fails)

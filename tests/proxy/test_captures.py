@@ -18,7 +18,7 @@ from gwproxy.profiles.store import ServeSettings
 from gwproxy.proxy.records import captures
 from gwproxy.proxy.records.captures import Captures, Tape
 from gwproxy.proxy.records.ledger import Period, report
-from gwproxy.simulator import DEMO, Delivery, Ending, Refusal
+from gwproxy.simulator import DEMO, Delivery, Ending, PlayedRefusal
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
 
@@ -80,7 +80,7 @@ async def test_refusals_and_broken_streams_are_what_it_is_for(
     start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
 ) -> None:
     provider = await start_provider()
-    provider.will(Refusal(500, "the engine is on fire"))
+    provider.will(PlayedRefusal(500, "the engine is on fire"))
     record = {"anthropic_url": provider.anthropic_url, "model": "demo-1"}
     gateway = await start_gateway(
         {"up": record}, serve=CAPTURING, options={"captures": tmp_path / "kept"}
@@ -103,7 +103,7 @@ async def test_each_profile_that_was_tried_is_told(
     start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
 ) -> None:
     busy, other = await start_provider(), await start_provider()
-    busy.will(Refusal(529, "too busy"))
+    busy.will(PlayedRefusal(529, "too busy"))
     records = {
         "busy": {"openai_url": busy.openai_url, "model": "demo-1", "fallback": ["other"]},
         "other": {"anthropic_url": other.anthropic_url, "model": "demo-1"},
@@ -120,7 +120,7 @@ async def test_no_key_and_no_token_is_ever_in_it(
     start_gateway: StartGateway, start_provider: StartProvider, tmp_path: Path
 ) -> None:
     provider = await start_provider(replace(DEMO), key=KEY)
-    provider.will(Refusal(400, f"your key {KEY} is odd"))
+    provider.will(PlayedRefusal(400, f"your key {KEY} is odd"))
     gateway = await start_gateway(
         {"up": {"openai_url": provider.openai_url, "model": "demo-1"}},
         serve=CAPTURING,

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from gwproxy.simulator import Refusal
+from gwproxy.simulator import PlayedRefusal
 from support import responses_grammar
 from support.gateway import QUICK, TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider, seen
@@ -215,7 +215,9 @@ async def test_a_provider_without_the_route_or_the_order_has_its_model_write_the
     """And is not asked otherwise a second time."""
     host = await start_provider(RESPONSES_ONLY.manners)
     gateway = await start_gateway({"up": RESPONSES_ONLY.record(host)})
-    host.will(Refusal(400, 'input[5]: unknown item type "compaction_trigger"; expected: message'))
+    host.will(
+        PlayedRefusal(400, 'input[5]: unknown item type "compaction_trigger"; expected: message')
+    )
     for healed in (True, False):
         status, told, headers = await post(gateway, steps(2), path="/v1/responses/compact")
         assert (status, told["object"]) == (200, "response.compaction")
@@ -232,7 +234,7 @@ async def test_an_order_that_is_refused_without_a_reason_is_carried_out_here(
     host = await start_provider(RESPONSES_ONLY.manners)
     gateway = await start_gateway({"up": RESPONSES_ONLY.record(host)})
     for _ in range(2):
-        host.will(Refusal(400, "Bad Request"))
+        host.will(PlayedRefusal(400, "Bad Request"))
         status, told, _ = await post(gateway, [*steps(1), TRIGGER])
         assert (status, [item["type"] for item in told["output"]]) == (200, ["compaction"])
     assert [one.status for one in host.generations] == [400, 200, 400, 200]

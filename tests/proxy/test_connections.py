@@ -16,7 +16,7 @@ import pytest
 from gwproxy.profiles.record import make_profile
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.upstream import pool
-from gwproxy.proxy.upstream.client import Call, Upstream
+from gwproxy.proxy.upstream.client import Upstream, UpstreamRequest
 from gwproxy.proxy.upstream.surroundings import Surroundings, way_to
 from support.gateway import QUICK, StartGateway, TestGateway, chat
 from support.scripted import StartScripted, Visit, chat_answer, chat_stream
@@ -92,7 +92,9 @@ async def test_connections_are_used_again_by_their_own_profile_and_key(
     for name, key in owners * 3:
         profile = make_profile(name, {"openai_url": upstream.url, "model": "m"})
         marks = {"x-profile": name, "x-key": key}
-        got = await client.send(Call(profile, upstream.url + PATH, marks, b"{}", {}, key, False))
+        got = await client.send(
+            UpstreamRequest(profile, upstream.url + PATH, marks, b"{}", {}, key, False)
+        )
         assert b"hello" in await got.read_whole(1 << 20)
         got.close()
     users = {(v.connection, v.headers["x-profile"], v.headers["x-key"]) for v in upstream.visits}
@@ -149,7 +151,7 @@ async def test_nothing_stays_of_a_streamed_answer(
 
 async def asked(client: Upstream, url: str, body: bytes = b"{}") -> bytes:
     profile = make_profile("up", {"openai_url": url, "model": "m"})
-    got = await client.send(Call(profile, url + PATH, {}, body, {}, "key", False))
+    got = await client.send(UpstreamRequest(profile, url + PATH, {}, body, {}, "key", False))
     try:
         return await got.read_whole(1 << 20)
     finally:

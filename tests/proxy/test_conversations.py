@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import KIMI_K25, Delivery, Disorder, Ending, Running, strictly
-from gwproxy.simulator.conversation import Said
+from gwproxy.simulator import KIMI_K25, Delivery, Disorder, Ending, RunningSimulator, strictly
+from gwproxy.simulator.conversation import PlayedSaying
 from support import responses_grammar
 from support.gateway import TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider, seen
@@ -51,10 +51,10 @@ async def get(gateway: TestGateway, path: str, *, method: str = "GET", status: i
         return json.loads(data)
 
 
-def texts(provider: Running) -> list[str]:
+def texts(provider: RunningSimulator) -> list[str]:
     """What the provider was told last, in order, without what it thought."""
     entries = seen(provider.generations[-1]).entries
-    return [entry.text for entry in entries if isinstance(entry, Said)]
+    return [entry.text for entry in entries if isinstance(entry, PlayedSaying)]
 
 
 def answered(response: dict[str, Any]) -> str:
@@ -77,12 +77,14 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def provider(start_provider: StartProvider) -> Running:
+async def provider(start_provider: StartProvider) -> RunningSimulator:
     return await start_provider(CHAT_ONLY.manners)
 
 
 @pytest.fixture
-async def gateway(start_gateway: StartGateway, provider: Running, file: Path) -> TestGateway:
+async def gateway(
+    start_gateway: StartGateway, provider: RunningSimulator, file: Path
+) -> TestGateway:
     return await start_gateway({"p": CHAT_ONLY.record(provider)}, options={"responses": file})
 
 
@@ -112,7 +114,7 @@ async def test_a_stream_says_from_its_first_event_on_that_it_is_kept(gateway: Te
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_is_not_kept_can_still_follow(
-    gateway: TestGateway, provider: Running, stream: bool
+    gateway: TestGateway, provider: RunningSimulator, stream: bool
 ) -> None:
     first = await post(gateway, said("a"))
     body = said("b", stream=stream, store=False, previous_response_id=first["id"])
@@ -123,7 +125,7 @@ async def test_what_is_not_kept_can_still_follow(
     assert error["code"] == "previous_response_not_found"
 
 
-async def test_a_conversation_branches(gateway: TestGateway, provider: Running) -> None:
+async def test_a_conversation_branches(gateway: TestGateway, provider: RunningSimulator) -> None:
     root = await post(gateway, said("root"))
     left = await post(gateway, said("left", previous_response_id=root["id"]))
     right = await post(gateway, said("right", previous_response_id=root["id"]))
@@ -135,7 +137,7 @@ async def test_a_conversation_branches(gateway: TestGateway, provider: Running) 
 
 
 async def test_a_compacted_conversation_goes_on_from_its_summary(
-    gateway: TestGateway, provider: Running
+    gateway: TestGateway, provider: RunningSimulator
 ) -> None:
     first = await post(gateway, said("one-1"))
     order = {"model": "m", "input": [{"type": "compaction_trigger"}]}
@@ -148,7 +150,9 @@ async def test_a_compacted_conversation_goes_on_from_its_summary(
     assert question == "two-2"
 
 
-async def test_instructions_are_not_carried_over(gateway: TestGateway, provider: Running) -> None:
+async def test_instructions_are_not_carried_over(
+    gateway: TestGateway, provider: RunningSimulator
+) -> None:
     first = await post(gateway, said("a", instructions="Be terse."))
     assert first["instructions"] == "Be terse."
     second = await post(
@@ -161,7 +165,7 @@ async def test_instructions_are_not_carried_over(gateway: TestGateway, provider:
 
 
 async def test_an_item_can_be_named_instead_of_sent(
-    gateway: TestGateway, provider: Running
+    gateway: TestGateway, provider: RunningSimulator
 ) -> None:
     first = await post(gateway, said("a"))
     items = (await get(gateway, f"{RESPONSES}/{first['id']}/input_items"))["data"]
@@ -178,7 +182,7 @@ async def test_an_item_can_be_named_instead_of_sent(
 
 
 async def test_an_unknown_item_is_named_in_the_refusal(
-    gateway: TestGateway, provider: Running
+    gateway: TestGateway, provider: RunningSimulator
 ) -> None:
     body = {"model": "m", "input": [{"type": "item_reference", "id": "msg_none"}]}
     error = await post(gateway, body, status=400)
@@ -188,7 +192,7 @@ async def test_an_unknown_item_is_named_in_the_refusal(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_unknown_response_is_the_official_error(
-    gateway: TestGateway, provider: Running, stream: bool
+    gateway: TestGateway, provider: RunningSimulator, stream: bool
 ) -> None:
     body = said("a", stream=stream, previous_response_id="resp_none")
     assert await post(gateway, body, status=400) == {
@@ -201,7 +205,7 @@ async def test_an_unknown_response_is_the_official_error(
 
 
 async def test_a_conversation_that_lost_its_beginning_is_not_continued(
-    gateway: TestGateway, provider: Running
+    gateway: TestGateway, provider: RunningSimulator
 ) -> None:
     """Half a conversation would be answered as if it were the whole."""
     first = await post(gateway, said("a"))
@@ -216,7 +220,7 @@ async def test_a_conversation_that_lost_its_beginning_is_not_continued(
 
 
 async def test_it_is_remembered_across_a_restart(
-    start_gateway: StartGateway, provider: Running, file: Path
+    start_gateway: StartGateway, provider: RunningSimulator, file: Path
 ) -> None:
     records = {"p": CHAT_ONLY.record(provider)}
     before = await start_gateway(records, options={"responses": file})
@@ -260,7 +264,7 @@ async def test_another_profile_can_go_on(
 
 
 async def test_it_can_be_switched_off(
-    start_gateway: StartGateway, provider: Running, file: Path
+    start_gateway: StartGateway, provider: RunningSimulator, file: Path
 ) -> None:
     records = {"p": CHAT_ONLY.record(provider)}
     on = await start_gateway(records, options={"responses": file})
@@ -275,7 +279,7 @@ async def test_it_can_be_switched_off(
 
 
 async def test_no_file_is_made_for_those_who_keep_nothing(
-    gateway: TestGateway, file: Path, start_gateway: StartGateway, provider: Running
+    gateway: TestGateway, file: Path, start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     await post(gateway, said("a", store=False))
     async with gateway.post("/v1/chat/completions", {"model": "m", "messages": []}) as response:
@@ -287,7 +291,7 @@ async def test_no_file_is_made_for_those_who_keep_nothing(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_disk_trouble_harms_no_answer(
-    start_gateway: StartGateway, provider: Running, tmp_path: Path, stream: bool
+    start_gateway: StartGateway, provider: RunningSimulator, tmp_path: Path, stream: bool
 ) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_bytes(b"")
@@ -385,7 +389,7 @@ async def test_answers_that_are_all_called_alike_get_names_of_their_own(
 
 
 @pytest.fixture
-async def native(start_provider: StartProvider) -> Running:
+async def native(start_provider: StartProvider) -> RunningSimulator:
     """As Kimi's route does, it refuses `store` and `previous_response_id`."""
     return await start_provider(strictly(replace(KIMI_K25, dialects=frozenset({"responses"}))))
 
@@ -397,7 +401,7 @@ NATIVE: Upstream = replace(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_native_upstream_without_memory_is_given_one(
-    start_gateway: StartGateway, native: Running, file: Path, stream: bool
+    start_gateway: StartGateway, native: RunningSimulator, file: Path, stream: bool
 ) -> None:
     gateway = await start_gateway({"p": NATIVE.record(native)}, options={"responses": file})
     first = await post(gateway, said("a", stream=stream, store=True))
@@ -412,7 +416,7 @@ async def test_a_native_upstream_without_memory_is_given_one(
 
 
 async def test_a_native_upstream_without_memory_is_not_asked_for_an_unknown_response(
-    start_gateway: StartGateway, native: Running, file: Path
+    start_gateway: StartGateway, native: RunningSimulator, file: Path
 ) -> None:
     gateway = await start_gateway({"p": NATIVE.record(native)}, options={"responses": file})
     error = await post(gateway, said("a", previous_response_id="resp_none"), status=400)
@@ -551,7 +555,7 @@ async def test_an_unknown_id_is_the_official_error(
     }
 
 
-async def test_deleting_is_told_and_final(gateway: TestGateway, provider: Running) -> None:
+async def test_deleting_is_told_and_final(gateway: TestGateway, provider: RunningSimulator) -> None:
     response_id = (await post(gateway, said("a")))["id"]
     path = f"/profiles/p{RESPONSES}/{response_id}"
     assert await get(gateway, path, method="DELETE") == {
@@ -645,7 +649,7 @@ async def test_a_page_that_makes_no_sense_is_refused(
     ],
 )
 async def test_input_tokens_are_always_counted(
-    gateway: TestGateway, provider: Running, body: dict[str, Any]
+    gateway: TestGateway, provider: RunningSimulator, body: dict[str, Any]
 ) -> None:
     async with gateway.post(f"{RESPONSES}/input_tokens", body) as response:
         assert response.status == 200

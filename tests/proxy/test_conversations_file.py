@@ -17,9 +17,9 @@ import pytest
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.conversations import Conversations, Kept, Unknown, database
 from gwproxy.proxy.records.conversations import store as keeping
-from gwproxy.proxy.records.conversations.database import Database
-from gwproxy.proxy.records.conversations.store import TooLong
-from gwproxy.proxy.records.storage import Trouble
+from gwproxy.proxy.records.conversations.database import ConversationsFile
+from gwproxy.proxy.records.conversations.store import ConversationTooLong
+from gwproxy.proxy.records.storage import StorageTrouble
 
 DAY_S = 24 * 3600
 NOW_S = 1_800_000_000
@@ -40,7 +40,7 @@ def kept(name: str, after: Kept | None = None, *, pad: int = 0) -> Kept:
     )
 
 
-def silent(trouble: Trouble, aside: Path) -> None:
+def silent(trouble: StorageTrouble, aside: Path) -> None:
     raise AssertionError(f"no damage was expected: {trouble}")
 
 
@@ -50,8 +50,8 @@ def path(gwproxy_home: Path) -> Path:
 
 
 @pytest.fixture
-def file(path: Path) -> Iterator[Database]:
-    opened = Database.open(path, silent)
+def file(path: Path) -> Iterator[ConversationsFile]:
+    opened = ConversationsFile.open(path, silent)
     yield opened
     opened.close()
 
@@ -84,7 +84,7 @@ def ids(path: Path) -> set[str]:
 # --- one file ---------------------------------------------------------------------------------
 
 
-def test_what_was_kept_comes_back_as_it_was(file: Database) -> None:
+def test_what_was_kept_comes_back_as_it_was(file: ConversationsFile) -> None:
     first = kept("a", pad=3)
     second = kept("b", first)
     assert file.keep(first, NOW_S)
@@ -98,7 +98,7 @@ def test_what_was_kept_comes_back_as_it_was(file: Database) -> None:
     assert file.chain("c") == []
 
 
-def test_an_id_is_kept_once(file: Database) -> None:
+def test_an_id_is_kept_once(file: ConversationsFile) -> None:
     assert file.keep(kept("a"), NOW_S)
     assert not file.keep(kept("a", pad=9), NOW_S)
     assert file.find("a") == kept("a")
@@ -107,7 +107,7 @@ def test_an_id_is_kept_once(file: Database) -> None:
 def test_only_its_owner_can_read_it(path: Path) -> None:
     previous = os.umask(0)
     try:
-        opened = Database.open(path, silent)
+        opened = ConversationsFile.open(path, silent)
         opened.keep(kept("a"), NOW_S)
         modes = {p.name: p.stat().st_mode & 0o777 for p in path.parent.glob("responses.db*")}
         opened.close()
@@ -123,17 +123,17 @@ def test_nothing_is_written_through_a_planted_link(path: Path, tmp_path: Path) -
     target.write_bytes(b"")
     path.parent.mkdir(mode=0o700)
     path.symlink_to(target)
-    with pytest.raises(Trouble):
-        Database.open(path, silent)
+    with pytest.raises(StorageTrouble):
+        ConversationsFile.open(path, silent)
     assert target.read_bytes() == b""
 
 
 def test_a_file_of_a_newer_gwproxy_is_left_alone(path: Path) -> None:
-    Database.open(path, silent).close()
+    ConversationsFile.open(path, silent).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version=99")
-    with pytest.raises(Trouble, match="a newer gwproxy made") as raised:
-        Database.open(path, silent)
+    with pytest.raises(StorageTrouble, match="a newer gwproxy made") as raised:
+        ConversationsFile.open(path, silent)
     assert raised.value.newer
     assert path.exists()
 
@@ -142,7 +142,7 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(path: Path) -> None:
 
 
 def test_the_conversation_left_alone_for_longest_goes_whole(
-    file: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+    file: ConversationsFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "MOST_RESPONSES", 4)
     old, other = kept("old"), kept("other")
@@ -154,7 +154,7 @@ def test_the_conversation_left_alone_for_longest_goes_whole(
 
 
 def test_a_conversation_that_goes_on_keeps_its_beginning(
-    file: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+    file: ConversationsFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "MOST_RESPONSES", 3)
     old, other = kept("old"), kept("other")
@@ -163,7 +163,9 @@ def test_a_conversation_that_goes_on_keeps_its_beginning(
     assert ids(path) == {"old", "old-2", "old-3"}
 
 
-def test_bytes_are_bounded(file: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_bounded(
+    file: ConversationsFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "MOST_BYTES", 3000)
     for number in range(5):
         assert file.keep(kept(f"r{number}", pad=900), NOW_S + number)
@@ -171,7 +173,7 @@ def test_bytes_are_bounded(file: Database, path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_conversation_that_would_fill_the_file_alone_harms_no_other(
-    file: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+    file: ConversationsFile, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "MOST_BYTES", 3000)
     assert file.keep(kept("other"), NOW_S)
@@ -184,7 +186,7 @@ def test_a_conversation_that_would_fill_the_file_alone_harms_no_other(
     assert file.keep(kept("small"), NOW_S + 1)
 
 
-def test_what_was_left_alone_for_a_month_is_forgotten(file: Database, path: Path) -> None:
+def test_what_was_left_alone_for_a_month_is_forgotten(file: ConversationsFile, path: Path) -> None:
     stays = kept("stays")
     assert file.keep(stays, NOW_S)
     assert file.keep(kept("goes"), NOW_S)
@@ -194,7 +196,7 @@ def test_what_was_left_alone_for_a_month_is_forgotten(file: Database, path: Path
 
 
 def test_what_is_too_old_goes_at_the_start_too(
-    file: Database, path: Path, start: Callable[..., Conversations]
+    file: ConversationsFile, path: Path, start: Callable[..., Conversations]
 ) -> None:
     assert file.keep(kept("old"), NOW_S - 1000 * DAY_S)
     assert ids(path) == {"old"}
@@ -209,7 +211,7 @@ def test_what_is_too_old_goes_at_the_start_too(
 
 
 def test_a_conversation_is_read_back_so_far(
-    file: Database, monkeypatch: pytest.MonkeyPatch
+    file: ConversationsFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = None
     for number in range(database.MOST_TURNS + 1):
@@ -220,7 +222,7 @@ def test_a_conversation_is_read_back_so_far(
     assert [each.id for each in chain] == [f"r{n}" for n in range(1, database.MOST_TURNS + 1)]
 
 
-def test_what_is_forgotten_is_gone(file: Database, path: Path) -> None:
+def test_what_is_forgotten_is_gone(file: ConversationsFile, path: Path) -> None:
     first = kept("a")
     file.keep(first, NOW_S)
     file.keep(kept("b", first), NOW_S)
@@ -288,7 +290,7 @@ async def test_a_conversation_without_end_is_not_read(
     for number in range(9):
         last = kept(f"r{number}", last)
         assert await conversations.keep(last)
-    with pytest.raises(TooLong):
+    with pytest.raises(ConversationTooLong):
         await conversations.chain("r8")
 
 
@@ -310,7 +312,7 @@ async def test_trouble_is_told_once_and_ends(
     conversations = start(pause_s=0.0)
     for _ in range(3):
         assert not await conversations.keep(kept("a"))
-    with pytest.raises(Trouble):
+    with pytest.raises(StorageTrouble):
         await conversations.find("a")
     assert caplog.text.count("responses cannot be kept") == 1
     await asyncio.to_thread(path.rmdir)
@@ -362,10 +364,10 @@ async def test_a_slow_disk_does_not_hold_an_answer(
     conversations = start()
     gate = threading.Event()
 
-    def slow(self: Database, response: Kept, now_s: int) -> bool:
+    def slow(self: ConversationsFile, response: Kept, now_s: int) -> bool:
         return gate.wait()
 
-    monkeypatch.setattr(Database, "keep", slow)
+    monkeypatch.setattr(ConversationsFile, "keep", slow)
     assert not await conversations.keep(kept("a"))
     gate.set()
 
@@ -405,7 +407,7 @@ async def test_damage_under_way_is_met_with_a_new_file(
     with pytest.raises(Unknown):
         await again.find("none")  # open, and sound so far
     await asyncio.to_thread(overwrite)
-    with pytest.raises(Trouble):
+    with pytest.raises(StorageTrouble):
         for number in range(50):
             await again.find(f"r{number}")
     assert await again.keep(kept("new"))

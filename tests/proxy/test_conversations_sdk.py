@@ -15,8 +15,8 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from gwproxy.simulator import Running, in_prompt
-from gwproxy.simulator.conversation import Returned, Thought
+from gwproxy.simulator import RunningSimulator, in_prompt
+from gwproxy.simulator.conversation import PlayedResult, PlayedThought
 from gwproxy.simulator.script import THINKING
 from real_clients.weather import CALLS, MODEL, PROMPT, SCHEMA, TEXTS, TOOL, sunny
 from support.gateway import KEY, TOKEN, StartGateway
@@ -26,7 +26,9 @@ from support.upstreams import CHAT_ONLY, CLAUDE, EVERY_UPSTREAM, Upstream
 
 TOOLS: Any = [{"type": "function", "name": TOOL, "description": "weather", "parameters": SCHEMA}]
 
-StartClient: TypeAlias = Callable[[Upstream], Awaitable[tuple[openai.AsyncOpenAI, Running]]]
+StartClient: TypeAlias = Callable[
+    [Upstream], Awaitable[tuple[openai.AsyncOpenAI, RunningSimulator]]
+]
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ async def start_client(
     """The SDK in front of a gateway that keeps conversations, and the provider behind it."""
     clients = []
 
-    async def start(kind: Upstream) -> tuple[openai.AsyncOpenAI, Running]:
+    async def start(kind: Upstream) -> tuple[openai.AsyncOpenAI, RunningSimulator]:
         provider = await start_provider(kind.manners, key=KEY)
         options = {"responses": tmp_path / "responses.db"}
         gateway = await start_gateway({"p": kind.record(provider)}, options=options)
@@ -90,9 +92,9 @@ async def test_a_conversation_by_previous_response_id(
     assert [answer.previous_response_id for answer in answers] == [None, *ids[:-1]]
     assert len(provider.requests) == provider.billed == len(CALLS)
     last = seen(provider.generations[-1])
-    assert sum(isinstance(entry, Returned) for entry in last.entries) == 3
+    assert sum(isinstance(entry, PlayedResult) for entry in last.entries) == 3
     if kind.manners.thinks and kind is not CLAUDE:  # which takes none back in Chat
-        thoughts = [entry.text for entry in last.entries if isinstance(entry, Thought)]
+        thoughts = [entry.text for entry in last.entries if isinstance(entry, PlayedThought)]
         # Whoever is not known to keep nothing is not asked to seal them, until his first answer
         # says that it was not stored.
         unknown = kind.preset == "custom" and "responses" in kind.settings.get("dialects", ())

@@ -9,12 +9,20 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import DEMO, Delivery, Ending, Fault, Refusal, Running, html_page
+from gwproxy.simulator import (
+    DEMO,
+    Delivery,
+    Ending,
+    Fault,
+    PlayedRefusal,
+    RunningSimulator,
+    html_page,
+)
 from support.gateway import QUICK, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
 
 
-def record(provider: Running | None, *fallback: str, **more: Any) -> dict[str, Any]:
+def record(provider: RunningSimulator | None, *fallback: str, **more: Any) -> dict[str, Any]:
     """A profile for a provider; None is one at whose address nobody listens."""
     url = provider.openai_url if provider else "http://127.0.0.1:1/v1"
     base = {"openai_url": url, "dialects": ["chat"], "model": "demo-1"}
@@ -52,7 +60,7 @@ async def test_a_complete_refusal_goes_to_the_next(
     start_gateway: StartGateway, start_provider: StartProvider, stream: bool, status: int
 ) -> None:
     first, second = await start_provider(DEMO), await start_provider(DEMO)
-    first.will(Refusal(status, "no time", headers={"retry-after": "7"}))
+    first.will(PlayedRefusal(status, "no time", headers={"retry-after": "7"}))
     gateway = await start_gateway({"one": record(first, "two"), "two": record(second)})
     assert (await ask(gateway, stream=stream))[:2] == (200, "two")
     # For as long as it asked for, the first one is not asked at all.
@@ -64,13 +72,13 @@ async def test_a_complete_refusal_goes_to_the_next(
 @pytest.mark.parametrize(
     "fault",
     [
-        Refusal(400, "bad"),
-        Refusal(401, "who"),
-        Refusal(402, "money"),
-        Refusal(403, "no"),
-        Refusal(404, "where"),
-        Refusal(500, "oh"),
-        Refusal(502, "oh"),
+        PlayedRefusal(400, "bad"),
+        PlayedRefusal(401, "who"),
+        PlayedRefusal(402, "money"),
+        PlayedRefusal(403, "no"),
+        PlayedRefusal(404, "where"),
+        PlayedRefusal(500, "oh"),
+        PlayedRefusal(502, "oh"),
         html_page(524),
         Delivery(then=Ending.RESET),
         Delivery(then=Ending.CUT),
@@ -95,8 +103,8 @@ async def test_a_fallback_does_not_fail_back(
     start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:
     first, second = await start_provider(DEMO), await start_provider(DEMO)
-    first.will(Refusal(503, "first"))
-    second.will(Refusal(529, "second"))
+    first.will(PlayedRefusal(503, "first"))
+    second.will(PlayedRefusal(529, "second"))
     gateway = await start_gateway({"one": record(first, "two"), "two": record(second, "one")})
     status, profile, body = await ask(gateway, path="/v1/chat/completions")
     assert (status, profile) == (529, "two")
@@ -108,7 +116,7 @@ async def test_a_profile_is_no_fallback_of_its_own(
     start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:
     provider = await start_provider(DEMO)
-    provider.will(Refusal(503, "no time"))
+    provider.will(PlayedRefusal(503, "no time"))
     gateway = await start_gateway({"one": record(provider, "one")})
     assert (await ask(gateway, path="/v1/chat/completions"))[0] == 503
     assert len(provider.generations) == 1
@@ -118,8 +126,8 @@ async def test_when_all_cool_down_it_says_for_how_long(
     start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:
     first, second = await start_provider(DEMO), await start_provider(DEMO)
-    first.will(Refusal(429, "one", headers={"retry-after": "40"}))
-    second.will(Refusal(429, "two", headers={"retry-after": "20"}))
+    first.will(PlayedRefusal(429, "one", headers={"retry-after": "40"}))
+    second.will(PlayedRefusal(429, "two", headers={"retry-after": "20"}))
     gateway = await start_gateway({"one": record(first, "two"), "two": record(second)})
     assert (await ask(gateway, path="/v1/chat/completions"))[0] == 429
     async with gateway.post("/v1/chat/completions", chat("hi")) as response:
@@ -136,7 +144,7 @@ async def test_without_an_alternative_the_past_counts_for_nothing(
     start_gateway: StartGateway, start_provider: StartProvider
 ) -> None:
     provider = await start_provider(DEMO)
-    provider.will(Refusal(429, "slow down", headers={"retry-after": "40"}))
+    provider.will(PlayedRefusal(429, "slow down", headers={"retry-after": "40"}))
     gateway = await start_gateway({"one": record(provider)})
     assert (await ask(gateway))[0] == 429
     assert (await ask(gateway))[0] == 200
@@ -147,10 +155,10 @@ async def test_a_fallback_without_credit_is_left_out(
 ) -> None:
     first, second = await start_provider(DEMO), await start_provider(DEMO)
     gateway = await start_gateway({"one": record(first, "two"), "two": record(second)})
-    second.will(Refusal(402, "No credit"))
+    second.will(PlayedRefusal(402, "No credit"))
     async with gateway.post("/profiles/two/v1/messages", messages("hi")) as response:
         assert response.status == 402
-    first.will(Refusal(503, "no time"), times=2)
+    first.will(PlayedRefusal(503, "no time"), times=2)
     for _ in range(2):
         assert (await ask(gateway))[0] in (503, 529)
     assert (len(first.generations), len(second.generations)) == (2, 1)
@@ -172,7 +180,7 @@ async def test_an_opened_stream_stays(
 ) -> None:
     """The client has a status and a ping by now: the refusal is told in the stream."""
     first, second = await start_provider(DEMO), await start_provider(DEMO)
-    first.will(Refusal(503, "too late"), Delivery(head_after_s=0.3))
+    first.will(PlayedRefusal(503, "too late"), Delivery(head_after_s=0.3))
     gateway = await start_gateway(
         {"one": record(first, "two"), "two": record(second)},
         limits=replace(QUICK, early_status_s=0.05),
@@ -187,7 +195,7 @@ async def test_many_at_once_while_one_of_two_is_down(
 ) -> None:
     first, second = await start_provider(DEMO), await start_provider(DEMO)
     gateway = await start_gateway({"one": record(first, "two"), "two": record(second)})
-    first.will(Refusal(503, "no time"), times=3)
+    first.will(PlayedRefusal(503, "no time"), times=3)
     async with asyncio.TaskGroup() as group:
         asked = [group.create_task(ask(gateway, stream=n % 2 == 0)) for n in range(40)]
     answers = [each.result() for each in asked]

@@ -12,15 +12,15 @@ import pytest
 
 from gwproxy.proxy import feed
 from gwproxy.proxy.feed import Dropped, Feed
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.worker import Worker
 from support.gateway import KEY, TOKEN, Start, TestGateway, messages
 from support.inspector import events
 from support.scripted import Visit, stream, whole
 
 
-def an_exchange(name: str) -> Record:
-    return Record(f"req_{name}", is_exchange=True)
+def an_exchange(name: str) -> ExchangeRecord:
+    return ExchangeRecord(f"req_{name}", is_exchange=True)
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ async def test_the_newest_watchers_are_those_that_stay(quiet: Feed) -> None:
 
 
 async def test_one_who_keeps_and_fails_harms_no_other(quiet: Feed) -> None:
-    kept: list[Record] = []
+    kept: list[ExchangeRecord] = []
 
-    def fails(record: Record) -> None:
+    def fails(record: ExchangeRecord) -> None:
         raise ZeroDivisionError
 
     quiet.keep_with(fails, kept.append)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import Refusal, Rule, Running
+from gwproxy.simulator import PlayedRefusal, Rule, RunningSimulator
 from support import responses_grammar
 from support.gateway import StartGateway, TestGateway
 from support.provider import StartProvider
@@ -23,14 +23,14 @@ MORE = {"prompt_cache_key": "k", "client_metadata": {"a": "b"}, "store": False, 
 
 
 @pytest.fixture
-async def host(start_provider: StartProvider) -> Running:
+async def host(start_provider: StartProvider) -> RunningSimulator:
     return await start_provider(
         replace(RESPONSES_ONLY.manners, rules=frozenset({Rule.FUNCTION_TOOLS}))
     )
 
 
 @pytest.fixture
-async def gateway(start_gateway: StartGateway, host: Running) -> TestGateway:
+async def gateway(start_gateway: StartGateway, host: RunningSimulator) -> TestGateway:
     return await start_gateway({"up": RESPONSES_ONLY.record(host)})
 
 
@@ -49,7 +49,9 @@ def user(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_session_of_two_turns(gateway: TestGateway, host: Running, stream: bool) -> None:
+async def test_a_session_of_two_turns(
+    gateway: TestGateway, host: RunningSimulator, stream: bool
+) -> None:
     tools = {"tools": [PATCH, SPACE], "tool_choice": {"type": "custom", "name": "apply_patch"}}
     first, lost = await post(gateway, user("go"), stream=stream, **tools)
     assert {"heal:custom_tools=false", "heal:namespaces=false"} <= set(lost.split(", "))
@@ -73,7 +75,9 @@ async def test_a_session_of_two_turns(gateway: TestGateway, host: Running, strea
     assert json.loads(said[0]["arguments"])["input"] == call["input"]
 
 
-async def test_tools_of_the_input_go_where_tools_go(gateway: TestGateway, host: Running) -> None:
+async def test_tools_of_the_input_go_where_tools_go(
+    gateway: TestGateway, host: RunningSimulator
+) -> None:
     choice = {"type": "function", "name": "spawn"}
     answer, lost = await post(gateway, ADDED, user("go"), tools=[], tool_choice=choice)
     assert {"heal:added_tools=false", "heal:namespaces=false"} <= set(lost.split(", "))
@@ -90,10 +94,10 @@ async def test_tools_of_the_input_go_where_tools_go(gateway: TestGateway, host: 
     ],
 )
 async def test_what_agents_say_is_said_in_messages(
-    gateway: TestGateway, host: Running, refusal: str
+    gateway: TestGateway, host: RunningSimulator, refusal: str
 ) -> None:
     """openai/codex#33551, lidge-jun/opencodex#4454"""
-    host.will(Refusal(422, refusal))
+    host.will(PlayedRefusal(422, refusal))
     part = {"type": "encrypted_content", "encrypted_content": "List."}
     agent = {"type": "agent_message", "author": "/a", "recipient": "/b", "content": [part]}
     for healed in (True, False):

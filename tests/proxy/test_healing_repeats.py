@@ -24,23 +24,23 @@ from gwproxy.simulator import (
     DEMO,
     KIMI_CODE,
     Delivery,
-    Refusal,
+    PlayedRefusal,
     Rule,
-    Running,
+    RunningSimulator,
     strictly,
 )
-from gwproxy.simulator.conversation import Answer
+from gwproxy.simulator.conversation import PlayedAnswer
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
 
 FIXED = replace(DEMO, rules=frozenset({Rule.SAMPLING}))
-SAMPLING = Refusal(400, "invalid temperature: only 1 is allowed for this model")
+SAMPLING = PlayedRefusal(400, "invalid temperature: only 1 is allowed for this model")
 MISSING = "thinking is enabled but reasoning_content is missing in assistant tool call message"
 
 
-def record(provider: Running, **more: Any) -> dict[str, Any]:
+def record(provider: RunningSimulator, **more: Any) -> dict[str, Any]:
     urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
     return {"preset": "custom", "model": "demo-1", **urls, **more}
 
@@ -54,7 +54,7 @@ async def ask(gateway: TestGateway, body: Any = None, **headers: str) -> tuple[i
         return response.status, response.headers.get("x-gwproxy-loss", ""), await response.read()
 
 
-def statuses(provider: Running) -> list[int | None]:
+def statuses(provider: RunningSimulator) -> list[int | None]:
     return [one.status for one in provider.generations]
 
 
@@ -98,7 +98,7 @@ async def test_translated_exchanges_learn_too(
 
 
 async def test_what_helps_not_is_told_and_not_learned(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     provider.will(SAMPLING, times=3)  # at last to a request that was rebuilt
@@ -129,29 +129,33 @@ async def test_one_complaint_after_the_other_is_met_in_one_request_and_learned(
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 413, 500, 502])
 async def test_nothing_else_is_repeated(
-    start_gateway: StartGateway, provider: Running, status: int
+    start_gateway: StartGateway, provider: RunningSimulator, status: int
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
-    provider.will(Refusal(status, SAMPLING.message))
+    provider.will(PlayedRefusal(status, SAMPLING.message))
     answered, _, _ = await ask(gateway)
     assert answered >= 400
     assert statuses(provider) == [status]
 
 
-async def test_other_words_are_not_repeated(start_gateway: StartGateway, provider: Running) -> None:
+async def test_other_words_are_not_repeated(
+    start_gateway: StartGateway, provider: RunningSimulator
+) -> None:
     gateway = await start_gateway({"up": record(provider)})
-    provider.will(Refusal(400, "The request was rejected because it was considered high risk"))
+    provider.will(
+        PlayedRefusal(400, "The request was rejected because it was considered high risk")
+    )
     answered, _, answer = await ask(gateway)
     assert (answered, b"high risk" in answer) == (400, True)
     assert statuses(provider) == [400]
 
 
 async def test_an_error_inside_an_answer_is_not_repeated(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     body = json.dumps({"error": {"message": SAMPLING.message, "code": 400}})
-    provider.will(Refusal(200, body=body))
+    provider.will(PlayedRefusal(200, body=body))
     answered, _, _ = await ask(gateway)
     assert answered >= 400
     assert statuses(provider) == [200]
@@ -175,7 +179,9 @@ async def test_what_a_person_set_is_not_changed(
     assert (status, statuses(provider)) == (400, [400])
 
 
-async def test_not_after_the_first_byte(start_gateway: StartGateway, provider: Running) -> None:
+async def test_not_after_the_first_byte(
+    start_gateway: StartGateway, provider: RunningSimulator
+) -> None:
     limits = replace(QUICK, early_status_s=0.01)
     gateway = await start_gateway({"up": record(provider)}, limits=limits)
     # The head of the refusal comes long after the stream was opened.
@@ -336,7 +342,7 @@ async def test_a_request_too_large_is_asked_again_without_what_tools_had_shown(
             {"role": "user", "content": [{"type": "text", "text": "And this?"}, image]},
         ]
     }
-    provider.will(Refusal(413, "Request Entity Too Large"))
+    provider.will(PlayedRefusal(413, "Request Entity Too Large"))
     async with gateway.post("/v1/messages", body) as response:
         assert response.status == 200
         assert "heal:rebuild=true" in response.headers["x-gwproxy-loss"]
@@ -354,21 +360,21 @@ async def test_what_would_be_refused_again_is_not_asked_again(
 ) -> None:
     provider = await start_provider()
     gateway = await start_gateway({"up": record(provider, quirks={"rebuild": True})})
-    provider.will(Refusal(413, "Request Entity Too Large"))
+    provider.will(PlayedRefusal(413, "Request Entity Too Large"))
     async with gateway.post("/v1/messages", messages()) as response:
         assert response.status == 413
     assert statuses(provider) == [413]
 
 
-def saying(member: str) -> Refusal:
-    return Refusal(400, f"{member}: Extra inputs are not permitted")
+def saying(member: str) -> PlayedRefusal:
+    return PlayedRefusal(400, f"{member}: Extra inputs are not permitted")
 
 
 MEMBERS = ("temperature", "top_p", "user", "metadata", "service_tier", "seed", "verbosity")
 
 
 async def test_each_refusal_takes_what_it_names_and_six_are_enough(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     body = chat() | dict.fromkeys(MEMBERS, 1)
@@ -387,13 +393,13 @@ async def test_each_refusal_takes_what_it_names_and_six_are_enough(
 
 
 async def test_all_members_of_one_refusal_go_at_once_and_nothing_else(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     body = messages(temperature=0.3, metadata={"user_id": "u"}, of_tomorrow=[1])
     body["system"] = [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]
     words = "temperature: Extra inputs are not permitted\nmetadata: Extra inputs are not permitted"
-    provider.will(Refusal(400, words))
+    provider.will(PlayedRefusal(400, words))
     async with gateway.post("/v1/messages", body) as response:
         assert response.status == 200
     first, last = (one.body for one in provider.generations)
@@ -402,11 +408,11 @@ async def test_all_members_of_one_refusal_go_at_once_and_nothing_else(
 
 
 async def test_a_guess_is_a_lesson_when_it_is_seen_again(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     body = chat(service_tier="auto")
-    vague = Refusal(400, "This model does not support service_tier")
+    vague = PlayedRefusal(400, "This model does not support service_tier")
     for _ in range(2):
         provider.will(vague)
         assert (await ask(gateway, body))[0] == 200
@@ -415,10 +421,12 @@ async def test_a_guess_is_a_lesson_when_it_is_seen_again(
     assert "service_tier" not in provider.generations[-1].body
 
 
-async def test_a_refused_beta_goes_alone(start_gateway: StartGateway, provider: Running) -> None:
+async def test_a_refused_beta_goes_alone(
+    start_gateway: StartGateway, provider: RunningSimulator
+) -> None:
     gateway = await start_gateway({"up": record(provider)})
     provider.will(
-        Refusal(400, "Unexpected value(s) `x-2026-01-01` for the `anthropic-beta` header.")
+        PlayedRefusal(400, "Unexpected value(s) `x-2026-01-01` for the `anthropic-beta` header.")
     )
     betas = "context-1m-2025-08-07,x-2026-01-01"
     for _ in range(2):
@@ -436,7 +444,9 @@ async def test_a_refused_format_is_asked_for_in_words_and_all_else_stays(
     start_gateway: StartGateway, start_provider: StartProvider, streamed: bool, gwproxy_home: Path
 ) -> None:
     """For one schema that is refused, this once; for the format, from then on."""
-    provider = await start_provider(DEMO, lambda _: Answer('So:\n```json\n{"title": "x"}\n```'))
+    provider = await start_provider(
+        DEMO, lambda _: PlayedAnswer('So:\n```json\n{"title": "x"}\n```')
+    )
     options = {"learns": True}
     gateway = await start_gateway({"up": record(provider)}, options=options)
     schema = {"type": "object", "required": ["title"]}
@@ -446,7 +456,7 @@ async def test_a_refused_format_is_asked_for_in_words_and_all_else_stays(
         ("output_config.format.schema: For 'object' type, 'additionalProperties' must be", []),
         ("'demo-1' does not support output format.", [("json_schema", "prompt", False)]),
     ):
-        provider.will(Refusal(400, words))
+        provider.will(PlayedRefusal(400, words))
         async with gateway.post(
             "/v1/messages", body, headers={"anthropic-beta": "b-1"}
         ) as response:

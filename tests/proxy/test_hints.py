@@ -14,7 +14,7 @@ from gwproxy.profiles.quirks import parse_quirk
 from gwproxy.profiles.record import make_profile
 from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.upstream import hints
-from gwproxy.simulator import KIMI_CODE, Refusal, client_gate
+from gwproxy.simulator import KIMI_CODE, PlayedRefusal, client_gate
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from gwproxy.translate.quirks import Quirks
 from support.gateway import StartGateway, messages
@@ -80,7 +80,7 @@ async def test_the_client_hears_the_upstream_and_the_log_says_more(
     provider = await start_provider(KIMI_CODE)
     record = {"preset": "kimi-code", "anthropic_url": provider.anthropic_url}
     gateway = await start_gateway({"up": record})
-    overload = Refusal(429, OVERLOADED.message, error_type="engine_overloaded_error")
+    overload = PlayedRefusal(429, OVERLOADED.message, error_type="engine_overloaded_error")
     told = []
     for planned in (overload, client_gate(), None, overload):
         if planned is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.upstream.images import Images, is_public
-from gwproxy.simulator import DEMO, KIMI_CODE, KIMI_K25, Rule, Running, strictly
+from gwproxy.simulator import DEMO, KIMI_CODE, KIMI_K25, Rule, RunningSimulator, strictly
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, messages
 from support.provider import StartProvider
@@ -255,7 +255,7 @@ async def answered(
         return response.status, lost, await response.json()
 
 
-def record(provider: Running, preset: str, **more: Any) -> dict[str, Any]:
+def record(provider: RunningSimulator, preset: str, **more: Any) -> dict[str, Any]:
     urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
     return {"preset": preset, **urls, **more}
 

@@ -9,7 +9,7 @@ import pytest
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import feed
 from gwproxy.proxy.inspector.files import HEADERS
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import exchanges
 from support.gateway import KEY, TOKEN, Start, TestGateway, chat, messages
 from support.inspector import Page, events
@@ -84,7 +84,9 @@ async def test_whose_secret_is_one_no_more_is_dropped(
         monkeypatch.setattr(
             gateway.server.gateway._token, "_value", Secret("its-successor-0123456")
         )
-        gateway.server.gateway._services.feed.began(record := Record("req_1", is_exchange=True))
+        gateway.server.gateway._services.feed.began(
+            record := ExchangeRecord("req_1", is_exchange=True)
+        )
         gateway.server.gateway._services.feed.changed(record)
         assert [name async for name, _ in seen] == ["dropped"]
     async with inside.follow() as response:
@@ -112,7 +114,7 @@ async def test_a_slow_page_is_dropped(inside: Page, monkeypatch: pytest.MonkeyPa
         seen = events(response)
         await anext(seen)
         for number in range(11):
-            told.changed(Record(f"req_{number}", is_exchange=True))
+            told.changed(ExchangeRecord(f"req_{number}", is_exchange=True))
         assert [name async for name, _ in seen][-1] == "dropped"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gwproxy.simulator import Answer, Disorder, call, scenario
+from gwproxy.simulator import Disorder, PlayedAnswer, call, scenario
 from support.anthropic_sdk import accumulated, bare, whole
 from support.gateway import StartGateway, messages
 from support.provider import StartProvider
 
-TALK = scenario(Answer(text="I look.", calls=(call("ls", path="."), call("ls", path=".."))), "done")
+TALK = scenario(
+    PlayedAnswer(text="I look.", calls=(call("ls", path="."), call("ls", path=".."))), "done"
+)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
-    Database,
     Entry,
     Latest,
     Ledger,
+    LedgerFile,
     Period,
-    Trouble,
+    StorageTrouble,
     database,
     days_back,
     latest,
@@ -119,7 +119,7 @@ def test_what_was_added_is_there_after_the_end(start: Callable[..., Ledger], pat
         ledger.add(each)
     ledger.close()
     assert ids(path) == ["req_0001", "req_0002"]
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         assert database.find("req_0001") == first
         assert database.find("up_0002") == entry(
             2, streamed=False, status=429, error_kind="rate_limit"
@@ -288,7 +288,7 @@ def test_a_file_that_was_taken_away_is_begun_anew(
 def test_a_file_of_a_newer_gwproxy_is_left_alone(
     start: Callable[..., Ledger], path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         database.insert([entry(1)])
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
@@ -307,7 +307,7 @@ def test_a_file_of_a_newer_gwproxy_is_left_alone(
 def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
     start: Callable[..., Ledger], path: Path, *, purged: bool, version: int
 ) -> None:
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         database.insert([entry(1)])
     with closing(sqlite3.connect(path)) as connection:
         for column in [name for names in COLUMNS_BY_VERSION[version - 1 :] for name in names]:
@@ -326,7 +326,7 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
 
 def test_losses_are_kept_by_their_codes_within_bounds() -> None:
     def kept(*losses: str) -> tuple[str, ...]:
-        return Entry.of(Record("r", losses=losses), None).codes
+        return Entry.of(ExchangeRecord("r", losses=losses), None).codes
 
     assert kept() == ()
     assert kept("drop:top_k", "clamp:max_tokens=1") == ("drop:top_k", "clamp:max_tokens=1")
@@ -348,7 +348,7 @@ def test_the_last_failures_and_the_last_answer_of_each_profile(
         entry(7, status=400, error_kind="invalid"),
         entry(8),
     ]
-    with closing(Database.open(path)) as file:
+    with closing(LedgerFile.open(path)) as file:
         file.insert(rows)
     before_s = rows[7].started_ms / 1000
     found = latest(path, before_s, 2)
@@ -509,7 +509,7 @@ def test_sums_by_group(path: Path) -> None:
         entry(3, started_ms=1_700_000_000_000 + 3 * day_ms, output=None, status=529),
         entry(4, started_ms=1_700_000_000_000 + 3 * day_ms, error_kind="upstream"),
     ]
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         database.insert(rows)
     profiles = report(path, "profile", Period())
     assert [(line.group, line.cost_unit, line.exchanges, line.failed) for line in profiles] == [
@@ -533,7 +533,7 @@ def test_figures_that_cannot_be_spoil_no_sum(path: Path, by: Any) -> None:
     most = 2**63 - 1
     odd = dict.fromkeys(("fresh", "cache_read", "output", "reasoning", "cost_micro"), most)
     rows = [entry(1, **odd), entry(2, **odd), entry(3, fresh=-5, output=-(2**63)), entry(4)]
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         database.insert(rows)
     (line,) = report(path, by, Period())
     assert (line.exchanges, line.unpriced, line.cost_micro) == (4, 4, None)
@@ -543,7 +543,7 @@ def test_figures_that_cannot_be_spoil_no_sum(path: Path, by: Any) -> None:
 def test_several_units_stay_apart(path: Path) -> None:
     units = ("", "USD", "credits")
     rows = [entry(n, cost_micro=n or None, cost_unit=unit) for n, unit in enumerate(units)]
-    with closing(Database.open(path)) as database:
+    with closing(LedgerFile.open(path)) as database:
         database.insert(rows)
     lines = report(path, "profile", Period())
     assert [(line.cost_unit, line.cost_micro, line.unpriced) for line in lines] == [
@@ -558,7 +558,7 @@ def test_a_report_of_nothing_and_of_rubbish(path: Path) -> None:
     assert not path.exists(), "looking makes no file"
     path.parent.mkdir()
     path.write_bytes(b"rubbish" * 1000)
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(StorageTrouble) as caught:
         report(path, "day", Period())
     assert caught.value.damaged
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from gwproxy.proxy.records.ledger import Period, report
-from gwproxy.simulator import DEMO, Delivery, Ending, Refusal
+from gwproxy.simulator import DEMO, Delivery, Ending, PlayedRefusal
 from support.cli import environment
 from support.gateway import TOKEN, messages
 from support.provider import StartProvider
@@ -77,7 +77,7 @@ async def test_rows_equal_the_bill_through_kills(
     settled = 0
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=20)) as session:
         for _ in range(ROUNDS):
-            provider.will(Refusal(429, "slow down"), times=5)
+            provider.will(PlayedRefusal(429, "slow down"), times=5)
             provider.will(Delivery(after_events=4, then=Ending.CUT), times=5)
             process, url = await serving()
             await asyncio.gather(*(ask(session, url, number) for number in range(REQUESTS)))

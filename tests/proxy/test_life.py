@@ -22,7 +22,7 @@ from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.log import LOGGER, JsonFormatter, Record
+from gwproxy.proxy.log import LOGGER, ExchangeRecord, JsonFormatter
 from gwproxy.proxy.serving import Options, announced, running
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected, free_port
@@ -43,14 +43,14 @@ class Journal(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.records: asyncio.Queue[Record] = asyncio.Queue()
+        self.records: asyncio.Queue[ExchangeRecord] = asyncio.Queue()
         self.text = ""
         self._written = asyncio.Event()
 
     def emit(self, record: logging.LogRecord) -> None:
         self.text += JsonFormatter(lambda: []).format(record) + f"\n{record.getMessage()}\n"
         self._written.set()
-        if isinstance(record.msg, Record):
+        if isinstance(record.msg, ExchangeRecord):
             self.records.put_nowait(record.msg)
 
     async def says(self, words: str) -> None:
@@ -60,7 +60,7 @@ class Journal(logging.Handler):
                 self._written.clear()
                 await self._written.wait()
 
-    async def exchange(self) -> Record:
+    async def exchange(self) -> ExchangeRecord:
         """The record of the next exchange that ends."""
         async with asyncio.timeout(10):
             return await self.records.get()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 
-from gwproxy.proxy.log import JsonFormatter, LineFormatter, Record, client_of, shortened
+from gwproxy.proxy.log import ExchangeRecord, JsonFormatter, LineFormatter, client_of, shortened
 from gwproxy.translate.hub import Failure, FailureKind, Usage
 
 KEY = "gw-secret-key-0123456789"
 
 
-def record() -> Record:
-    return Record(
+def record() -> ExchangeRecord:
+    return ExchangeRecord(
         "req_1",
         client="claude-cli/2.1.330",
         path="/v1/messages",
@@ -56,12 +56,12 @@ def test_a_line_for_a_machine() -> None:
 
 
 def test_a_refused_request_shows_where_it_went() -> None:
-    text = str(Record("req_1", path="/v1/messages", status=401, error="not the token"))
+    text = str(ExchangeRecord("req_1", path="/v1/messages", status=401, error="not the token"))
     assert text == "401  -  /v1/messages  total 0.00s  not the token  req_1"
 
 
 def test_what_the_provider_itself_said_is_told_where_the_client_heard_otherwise() -> None:
-    refused = Record("req_1", path="/v1/messages", status=400)
+    refused = ExchangeRecord("req_1", path="/v1/messages", status=400)
     refused.fail(Failure(FailureKind.AUTHENTICATION, "no such key", 400, upstream_status=401))
     assert "the provider said 401  no such key" in str(refused)
     assert refused.fields()["upstream_status"] == 401

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import Running, in_prompt
+from gwproxy.simulator import RunningSimulator, in_prompt
 from real_clients.tasks import PNG
 from support import responses_grammar
 from support.gateway import StartGateway, TestGateway
@@ -41,13 +41,13 @@ def upstream(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def provider(start_provider: StartProvider, upstream: str) -> Running:
+async def provider(start_provider: StartProvider, upstream: str) -> RunningSimulator:
     return await start_provider(UPSTREAMS[upstream].manners)
 
 
 @pytest.fixture
 async def gateway(
-    start_gateway: StartGateway, provider: Running, upstream: str, tmp_path: Path
+    start_gateway: StartGateway, provider: RunningSimulator, upstream: str, tmp_path: Path
 ) -> TestGateway:
     options = {"responses": tmp_path / "responses.db"}
     return await start_gateway({"p": UPSTREAMS[upstream].record(provider)}, options=options)
@@ -117,7 +117,7 @@ async def test_function_call_round_trip(gateway: TestGateway) -> None:
     assert [item for item in second["output"] if item["type"] == "message"]
 
 
-async def test_image_input(gateway: TestGateway, provider: Running) -> None:
+async def test_image_input(gateway: TestGateway, provider: RunningSimulator) -> None:
     data = base64.b64encode(PNG).decode()
     image = {"type": "input_image", "image_url": f"data:image/png;base64,{data}"}
     await ask(gateway, input=[user("What do you see?", image)])
@@ -144,7 +144,7 @@ FILE = {
 }
 
 
-async def test_file_input(gateway: TestGateway, provider: Running, upstream: str) -> None:
+async def test_file_input(gateway: TestGateway, provider: RunningSimulator, upstream: str) -> None:
     """Where the upstream is not known to refuse documents; elsewhere a refusal that names the file,
     for an answer would be about nothing."""
     body = {"model": MODEL, "input": [user("Summarize this.", FILE)]}
@@ -163,7 +163,7 @@ async def test_file_input(gateway: TestGateway, provider: Running, upstream: str
 
 @pytest.mark.parametrize("tool", ["web_search", "file_search"])
 async def test_a_hosted_tool_alone_is_refused_by_name(
-    gateway: TestGateway, provider: Running, upstream: str, tool: str
+    gateway: TestGateway, provider: RunningSimulator, upstream: str, tool: str
 ) -> None:
     if upstream == "responses-only":
         pytest.skip("whoever has hosted tools is asked for them")
@@ -181,7 +181,7 @@ async def test_a_hosted_tool_alone_is_refused_by_name(
 
 
 async def test_a_hosted_tool_among_others_is_a_loss(
-    gateway: TestGateway, provider: Running, upstream: str
+    gateway: TestGateway, provider: RunningSimulator, upstream: str
 ) -> None:
     if upstream == "responses-only":
         pytest.skip("whoever has hosted tools is asked for them")

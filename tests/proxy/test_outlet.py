@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from gwproxy.proxy.inbound.client_stream import Outlet
+from gwproxy.proxy.inbound.client_stream import ClientStream
 from gwproxy.proxy.limits import Limits
 
 
@@ -33,7 +33,7 @@ async def test_the_head_leaves_with_the_first_bytes(
 
         monkeypatch.setattr(transport, "write", record)
         monkeypatch.setattr(transport, "writelines", record_lines)
-        outlet = Outlet(request, lambda: b"", dict, Limits())
+        outlet = ClientStream(request, lambda: b"", dict, Limits())
         for _ in range(pieces - 1):
             await outlet.write(b"data: x\n\n")
         await outlet.finish(b"data: end\n\n")

@@ -44,10 +44,10 @@ from gwproxy.simulator import (
     Disorder,
     Ending,
     Fault,
-    Kind,
     Manners,
-    Refusal,
-    Running,
+    PlayedKind,
+    PlayedRefusal,
+    RunningSimulator,
     Streaming,
     client_gate,
     html_page,
@@ -89,7 +89,7 @@ def check(upstream: Upstream) -> Check:
     return run
 
 
-def profile_of(provider: Running, preset: str = "custom", **settings: Any) -> Profile:
+def profile_of(provider: RunningSimulator, preset: str = "custom", **settings: Any) -> Profile:
     """The profile of a preset, sent to the simulated provider instead of the real host."""
     record: dict[str, Any] = {"preset": preset, **settings}
     if preset == "custom":
@@ -175,20 +175,28 @@ async def test_every_provider_says_which_checks_were_made(
 @pytest.mark.parametrize(
     ("fault", "kind", "says"),
     [
-        (Refusal(401, "Invalid Authentication"), FailureKind.AUTHENTICATION, "the key is refused"),
-        (Refusal(402, "No credit left"), FailureKind.BILLING, "no credit"),
+        (
+            PlayedRefusal(401, "Invalid Authentication"),
+            FailureKind.AUTHENTICATION,
+            "the key is refused",
+        ),
+        (PlayedRefusal(402, "No credit left"), FailureKind.BILLING, "no credit"),
         (quota_used_up(), FailureKind.BILLING, "no credit"),
         (client_gate(), FailureKind.PERMISSION, "does not let this in"),
-        (Refusal(404, "Not Found"), FailureKind.NOT_FOUND, "there is nothing at this address"),
         (
-            Refusal(404, "Not found the model kimi-k9 or Permission denied"),
+            PlayedRefusal(404, "Not Found"),
+            FailureKind.NOT_FOUND,
+            "there is nothing at this address",
+        ),
+        (
+            PlayedRefusal(404, "Not found the model kimi-k9 or Permission denied"),
             FailureKind.NOT_FOUND,
             "the provider does not know the model",
         ),
-        (Refusal(405, "Method Not Allowed"), None, "this address takes no questions (405)"),
-        (Refusal(429, "Too many"), FailureKind.RATE_LIMIT, "too many requests"),
-        (Refusal(500, "Oh"), FailureKind.INTERNAL, "the provider failed"),
-        (Refusal(529, "Overloaded"), FailureKind.OVERLOADED, "overloaded"),
+        (PlayedRefusal(405, "Method Not Allowed"), None, "this address takes no questions (405)"),
+        (PlayedRefusal(429, "Too many"), FailureKind.RATE_LIMIT, "too many requests"),
+        (PlayedRefusal(500, "Oh"), FailureKind.INTERNAL, "the provider failed"),
+        (PlayedRefusal(529, "Overloaded"), FailureKind.OVERLOADED, "overloaded"),
         (html_page(524), FailureKind.TIMEOUT, "no answer in time"),
         (html_page(200), FailureKind.UPSTREAM, "not an answer in this format"),
         (Disorder.WRONG_SHAPE, FailureKind.UPSTREAM, "not an answer in this format"),
@@ -348,7 +356,7 @@ async def test_what_is_free_proves_nothing_where_nothing_of_it_is_there(
     assert learned_from(profile, [found]) == (Learned("openai_url", right),)
 
     lost = make_profile("up", {"model": "m", "openai_url": f"{provider.base_url}/other/v1"})
-    provider.will(Refusal(404, "Not Found"), kinds=[Kind.MODELS])
+    provider.will(PlayedRefusal(404, "Not Found"), kinds=[PlayedKind.MODELS])
     found = (await check(lost, Depth.FREE))[-1]
     assert (found.outcome, found.hint) == (Outcome.NOTE, "gwproxy test up --quick")
     assert not provider.generations
@@ -403,8 +411,8 @@ async def test_images_that_are_refused_are_learned(
     profile = profile_of(provider, dialects=["anthropic"])
 
     async def refuse_the_fifth() -> list[Verdict]:
-        provider.will(Delivery(), times=4, kinds=[Kind.MESSAGES])
-        provider.will(Refusal(400, "images are not supported"), kinds=[Kind.MESSAGES])
+        provider.will(Delivery(), times=4, kinds=[PlayedKind.MESSAGES])
+        provider.will(PlayedRefusal(400, "images are not supported"), kinds=[PlayedKind.MESSAGES])
         return await check(profile)
 
     verdicts = await refuse_the_fifth()

@@ -13,16 +13,16 @@ import pytest
 
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
-from gwproxy.simulator import DEMO, KIMI_CODE, Refusal, Running, Streaming
+from gwproxy.simulator import DEMO, KIMI_CODE, PlayedRefusal, RunningSimulator, Streaming
 from support.gateway import KEY, StartGateway, TestGateway, messages
 from support.provider import StartProvider
 
 ORDER = [{"type": "dangerous_tool_use", "classifier_context": {"v": 1}}]
 BETA = "dangerous-tool-use-2026-09-03"
-REFUSED = Refusal(422, "safeguards: Extra inputs are not permitted")
+REFUSED = PlayedRefusal(422, "safeguards: Extra inputs are not permitted")
 
 
-def record(provider: Running, **more: Any) -> dict[str, Any]:
+def record(provider: RunningSimulator, **more: Any) -> dict[str, Any]:
     urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
     return {"preset": "custom", "model": "demo-1", **urls, **more}
 
@@ -59,7 +59,7 @@ def says_no(answer: tuple[int, Any]) -> bool:
     ],
 )
 async def test_where_nobody_judges_the_client_is_told(
-    start_gateway: StartGateway, provider: Running, settings: dict[str, Any], stream: bool
+    start_gateway: StartGateway, provider: RunningSimulator, settings: dict[str, Any], stream: bool
 ) -> None:
     gateway = await start_gateway({"up": record(provider, **settings)})
     assert says_no(await ask(gateway, stream=stream))
@@ -81,7 +81,7 @@ async def test_tokens_are_counted_all_the_same(
 
 
 async def test_elsewhere_the_order_goes_out_with_its_beta(
-    start_gateway: StartGateway, provider: Running
+    start_gateway: StartGateway, provider: RunningSimulator
 ) -> None:
     gateway = await start_gateway({"up": record(provider)})
     assert (await ask(gateway))[0] == 200
@@ -92,10 +92,13 @@ async def test_elsewhere_the_order_goes_out_with_its_beta(
 
 @pytest.mark.parametrize(
     "refused",
-    [REFUSED, Refusal(400, f"Unexpected value(s) `{BETA}` for the `anthropic-beta` header.")],
+    [REFUSED, PlayedRefusal(400, f"Unexpected value(s) `{BETA}` for the `anthropic-beta` header.")],
 )
 async def test_a_no_of_the_upstream_is_put_into_words_that_the_client_knows(
-    start_gateway: StartGateway, provider: Running, gwproxy_home: Path, refused: Refusal
+    start_gateway: StartGateway,
+    provider: RunningSimulator,
+    gwproxy_home: Path,
+    refused: PlayedRefusal,
 ) -> None:
     """And is not asked for again, but by a session that begins a day later."""
     gateway = await start_gateway({"up": record(provider)}, options={"learns": True})
@@ -115,7 +118,7 @@ async def test_a_no_of_the_upstream_is_put_into_words_that_the_client_knows(
 
 
 async def test_an_upstream_that_has_learned_to_judge_is_found_out(
-    start_gateway: StartGateway, provider: Running, gwproxy_home: Path
+    start_gateway: StartGateway, provider: RunningSimulator, gwproxy_home: Path
 ) -> None:
     gateway = await start_gateway({"up": record(provider)}, options={"learns": True})
     before = (date.today() - timedelta(2)).isoformat()

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gwproxy.profiles.profile import Profile
-from gwproxy.proxy.routing.concurrency import Lanes
-from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.routing.concurrency import Concurrency
+from gwproxy.proxy.routing.health import ProfileHealth
 
 UP = Profile("up", "custom", "m")
 
@@ -28,11 +28,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def standing(clock: Clock) -> Standing:
-    return Standing(clock)
+def standing(clock: Clock) -> ProfileHealth:
+    return ProfileHealth(clock)
 
 
-def test_five_failures_in_half_a_minute_are_an_outage(standing: Standing, clock: Clock) -> None:
+def test_five_failures_in_half_a_minute_are_an_outage(
+    standing: ProfileHealth, clock: Clock
+) -> None:
     for _ in range(4):
         standing.unreached(UP)
         clock.now += 7
@@ -47,14 +49,14 @@ def test_five_failures_in_half_a_minute_are_an_outage(standing: Standing, clock:
     assert standing.cooling_s(UP) == 0
 
 
-def test_failures_far_apart_are_none(standing: Standing, clock: Clock) -> None:
+def test_failures_far_apart_are_none(standing: ProfileHealth, clock: Clock) -> None:
     for _ in range(20):
         standing.unreached(UP)
         clock.now += 8
     assert standing.cooling_s(UP) == 0
 
 
-def test_an_answer_clears_the_past(standing: Standing) -> None:
+def test_an_answer_clears_the_past(standing: ProfileHealth) -> None:
     for _ in range(5):
         standing.unreached(UP)
     standing.answered(UP)
@@ -66,19 +68,21 @@ def test_an_answer_clears_the_past(standing: Standing) -> None:
 @pytest.mark.parametrize(
     ("asked", "waits"), [(None, 5), (2.0, 2), (0.0, 0), (30.0, 30), (3600.0, 60)]
 )
-def test_a_refusal_says_how_long(standing: Standing, asked: float | None, waits: float) -> None:
+def test_a_refusal_says_how_long(
+    standing: ProfileHealth, asked: float | None, waits: float
+) -> None:
     standing.refused(UP, asked)
     assert standing.cooling_s(UP) == waits
 
 
-def test_a_longer_wait_is_not_shortened(standing: Standing) -> None:
+def test_a_longer_wait_is_not_shortened(standing: ProfileHealth) -> None:
     standing.refused(UP, 30)
     standing.refused(UP, 1)
     assert standing.cooling_s(UP) == 30
 
 
 def test_no_fallback_to_a_refused_key_until_something_changes(
-    standing: Standing, clock: Clock
+    standing: ProfileHealth, clock: Clock
 ) -> None:
     assert standing.serves_as_fallback(UP)
     standing.denied(UP)
@@ -94,7 +98,7 @@ def test_no_fallback_to_a_refused_key_until_something_changes(
 NARROW = replace(UP, max_concurrent=1)
 
 
-async def turns(lanes: Lanes, clients: str, profile: Profile = NARROW) -> str:
+async def turns(lanes: Concurrency, clients: str, profile: Profile = NARROW) -> str:
     """In which order `clients` (a letter each) that all wait at once get their turn."""
     order = []
     first = await lanes.enter(profile, "holder")
@@ -114,12 +118,12 @@ async def turns(lanes: Lanes, clients: str, profile: Profile = NARROW) -> str:
 
 
 async def test_clients_take_turns() -> None:
-    assert await turns(Lanes(), "aaaab") == "abaaa"
-    assert await turns(Lanes(), "aaabbc") == "abcaba"
+    assert await turns(Concurrency(), "aaaab") == "abaaa"
+    assert await turns(Concurrency(), "aaabbc") == "abcaba"
 
 
 async def test_no_more_than_allowed_at_once() -> None:
-    lanes, wide = Lanes(), replace(UP, max_concurrent=3)
+    lanes, wide = Concurrency(), replace(UP, max_concurrent=3)
     inside = most = 0
 
     async def one() -> None:
@@ -135,7 +139,7 @@ async def test_no_more_than_allowed_at_once() -> None:
 
 
 async def test_without_a_limit_nobody_waits() -> None:
-    lanes = Lanes()
+    lanes = Concurrency()
     places = [await lanes.enter(UP, "a") for _ in range(100)]
     for place in places:
         place.leave()
@@ -143,7 +147,7 @@ async def test_without_a_limit_nobody_waits() -> None:
 
 
 async def test_who_leaves_the_queue_holds_nobody_up() -> None:
-    lanes = Lanes()
+    lanes = Concurrency()
     first = await lanes.enter(NARROW, "a")
     gone = asyncio.create_task(lanes.enter(NARROW, "b"))
     waits = asyncio.create_task(lanes.enter(NARROW, "c"))
@@ -167,7 +171,7 @@ async def test_who_leaves_the_queue_holds_nobody_up() -> None:
 
 
 async def test_a_place_is_given_back_once() -> None:
-    lanes = Lanes()
+    lanes = Concurrency()
     first = await lanes.enter(NARROW, "a")
     first.leave()
     first.leave()
@@ -180,7 +184,7 @@ async def test_a_place_is_given_back_once() -> None:
 
 
 async def test_an_edit_of_the_limit_takes_effect() -> None:
-    lanes = Lanes()
+    lanes = Concurrency()
     first = await lanes.enter(NARROW, "a")
     waits = asyncio.create_task(lanes.enter(NARROW, "b"))
     await asyncio.sleep(0)

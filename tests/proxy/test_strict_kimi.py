@@ -23,7 +23,7 @@ from gwproxy.simulator import (
     Manners,
     Recorded,
     Rule,
-    Running,
+    RunningSimulator,
     strictly,
 )
 from support.gateway import KEY, StartGateway
@@ -61,7 +61,7 @@ async def test_ten_turns(
     assert_prefixes(provider)
 
 
-def record(provider: Running, preset: str, more: dict[str, Any]) -> dict[str, Any]:
+def record(provider: RunningSimulator, preset: str, more: dict[str, Any]) -> dict[str, Any]:
     urls = {}
     if "anthropic" in provider.manners.dialects:
         urls["anthropic_url"] = provider.anthropic_url
@@ -74,7 +74,7 @@ def refusal(recorded: Recorded) -> tuple[int | None, Any]:
     return recorded.status, recorded.body
 
 
-def assert_prefixes(provider: Running) -> None:
+def assert_prefixes(provider: RunningSimulator) -> None:
     """Every history begins with the one sent before it, but for the compaction."""
     sent = [history(one) for one in provider.generations if one.status == 200]
     breaks = [

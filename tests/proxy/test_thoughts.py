@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproxy.proxy.records.thoughts import ThoughtMemory
-from gwproxy.simulator import DEMO, Answer, Rule, Running, call, scenario
+from gwproxy.simulator import DEMO, PlayedAnswer, Rule, RunningSimulator, call, scenario
 from gwproxy.translate.hub import Reasoning, Seal
 from support.gateway import StartGateway, TestGateway
 from support.provider import StartProvider
@@ -71,7 +71,7 @@ def test_the_size_is_always_that_of_what_is_there(steps: list[tuple[str, int, bo
 
 STRICT = replace(DEMO, dialects=frozenset({"anthropic"}), rules=frozenset({Rule.REASONING_REPLAY}))
 TALK = scenario(
-    Answer(thinking=THOUGHT, calls=(call("ls", path="."), call("ls", path=".."))), "done"
+    PlayedAnswer(thinking=THOUGHT, calls=(call("ls", path="."), call("ls", path=".."))), "done"
 )
 TOOL: dict[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}}
 
@@ -107,7 +107,7 @@ def with_words(body: dict[str, Any], field: str) -> dict[str, Any]:
     return body
 
 
-def thoughts_sent(provider: Running) -> list[str]:
+def thoughts_sent(provider: RunningSimulator) -> list[str]:
     blocks = [
         block
         for message in provider.generations[-1].body["messages"]

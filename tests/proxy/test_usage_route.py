@@ -19,8 +19,8 @@ from gwproxy.simulator import (
     Delivery,
     Ending,
     Manners,
-    Refusal,
-    Running,
+    PlayedRefusal,
+    RunningSimulator,
 )
 from support.gateway import StartGateway, TestGateway, chat, messages
 from support.provider import StartProvider
@@ -28,7 +28,7 @@ from support.provider import StartProvider
 PRICES = {"input": 3.0, "output": 15.0}
 
 
-def record(provider: Running, **more: Any) -> dict[str, Any]:
+def record(provider: RunningSimulator, **more: Any) -> dict[str, Any]:
     return {
         "anthropic_url": provider.anthropic_url,
         "openai_url": provider.openai_url,
@@ -90,7 +90,7 @@ async def test_the_ledger_equals_the_bill(
     provider = await start_provider(manners)
     prices = {"prices": {**PRICES, "cache_read": 0.3, "cache_write": 4.5}}
     gateway = await start_gateway({"up": record(provider, **prices)}, options={"ledger": ledger})
-    provider.will(Refusal(429, "slow down"), times=5)
+    provider.will(PlayedRefusal(429, "slow down"), times=5)
     asked = [
         ask(gateway, path, f"Question {number}", stream=stream)
         for number in range(20)
@@ -211,7 +211,7 @@ async def test_what_the_provider_itself_refused_with_stands_beside_what_the_clie
 ) -> None:
     provider = await start_provider(DEMO)
     gateway = await start_gateway({"up": record(provider)}, options={"ledger": ledger})
-    for refusal in (Refusal(401), Refusal(429), None):
+    for refusal in (PlayedRefusal(401), PlayedRefusal(429), None):
         if refusal is not None:
             provider.will(refusal)
         await ask(gateway, "messages", "hello", stream=False)

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from gwproxy.simulator import Kind, Recorded, Running
+from gwproxy.simulator import PlayedKind, Recorded, RunningSimulator
 from gwproxy.simulator.conversation import (
-    Asked,
     DialectName,
-    Returned,
-    Thought,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedThought,
     assistant_turns,
 )
 from gwproxy.simulator.play import DIALECTS
@@ -42,10 +42,10 @@ PROFILE: Final = "up"
 KEY_VARIABLE: Final = "KEY_OF_THE_PROVIDER"
 KEY: Final = "sk-provider-canary-0123456789abcdef"
 
-_DIALECT_OF: Final[Mapping[Kind | None, DialectName]] = {
-    Kind.MESSAGES: "anthropic",
-    Kind.CHAT: "chat",
-    Kind.RESPONSES: "responses",
+_DIALECT_OF: Final[Mapping[PlayedKind | None, DialectName]] = {
+    PlayedKind.MESSAGES: "anthropic",
+    PlayedKind.CHAT: "chat",
+    PlayedKind.RESPONSES: "responses",
 }
 
 
@@ -55,7 +55,7 @@ class Finished:
 
     ran: Ran
     final_text: str
-    turns: tuple[Asked, ...]
+    turns: tuple[PlayedQuestion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Stage:
     """`home` and `work` are the client's; `network` are variables that keep it off the network."""
 
     upstream: Upstream
-    provider: Running
+    provider: RunningSimulator
     gateway: Gateway
     home: Path
     work: Path
@@ -149,7 +149,7 @@ class Stage:
         self.check_no_key_with_the_client()
         return finished
 
-    def turns(self) -> tuple[Asked, ...]:
+    def turns(self) -> tuple[PlayedQuestion, ...]:
         """The requests that belong to a task: those that offer tools."""
         seen = [self._seen(recorded) for recorded in self.provider.generations]
         return tuple(asked for asked in seen if asked.tools)
@@ -176,7 +176,7 @@ class Stage:
             assert token not in repr(recorded.headers).encode()
         assert KEY not in self.gateway.log
 
-    def _seen(self, recorded: Recorded) -> Asked:
+    def _seen(self, recorded: Recorded) -> PlayedQuestion:
         return DIALECTS[_DIALECT_OF[recorded.kind]].view(recorded.body)
 
     def _check_work(self, task: Task, finished: Finished) -> None:
@@ -190,7 +190,7 @@ class Stage:
             entry.text
             for asked in finished.turns
             for entry in asked.entries
-            if isinstance(entry, Returned)
+            if isinstance(entry, PlayedResult)
         )
         for words in task.shows:
             assert words in shown
@@ -210,7 +210,7 @@ class Stage:
         # Claude Code wants to see nothing of it; what comes back then is the seal alone.
         words = "" if manners.omits_thinking else THINKING
         for asked in finished.turns:
-            back = [entry.text for entry in asked.entries if isinstance(entry, Thought)]
+            back = [entry.text for entry in asked.entries if isinstance(entry, PlayedThought)]
             turns = assistant_turns(asked.entries)
             assert back == [words.format(step=step) for step in range(turns)]
 

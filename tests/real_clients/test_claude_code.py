@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.simulator import Delivery, Ending, Refusal
-from gwproxy.simulator.conversation import Answer, Asked, Call, Called, Returned
+from gwproxy.simulator import Delivery, Ending, PlayedRefusal
+from gwproxy.simulator.conversation import (
+    Called,
+    PlayedAnswer,
+    PlayedCall,
+    PlayedQuestion,
+    PlayedResult,
+)
 from real_clients.coding_tools import CLAUDE_CODE
 from real_clients.installed import needs
 from real_clients.stage import SetStage
@@ -64,7 +70,7 @@ async def test_a_call_that_was_cut_off_is_not_run(set_stage: SetStage, upstream:
     assert ran.code == 0, ran
     cut, resumed = stage.turns()[:2]
     assert resumed.entries[: len(cut.entries)] == cut.entries
-    assert not any(isinstance(entry, Called | Returned) for entry in resumed.entries)
+    assert not any(isinstance(entry, Called | PlayedResult) for entry in resumed.entries)
 
 
 async def test_it_runs_a_command_for_the_token(set_stage: SetStage) -> None:
@@ -112,7 +118,7 @@ async def test_one_refused_member_goes_and_nothing_else(
     """Of ten turns and more each has its marks, betas, metadata, adaptive thinking and tools."""
     words, gone, beta = REFUSED[member]
     stage = await set_stage(upstream)
-    stage.provider.will(Refusal(400, words))
+    stage.provider.will(PlayedRefusal(400, words))
     variables = {**stage.by_hand(), "ENABLE_PROMPT_CACHING_1H": "1"}
     command = CLAUDE_CODE.command(LONG.prompt, stage.home)
     ran = await stage.run(command, {**CLAUDE_CODE.environment, **variables})
@@ -146,13 +152,13 @@ async def test_auto_mode_checks_by_itself_where_nobody_judges(
 ) -> None:
     """It is told so before anybody is billed, and what it cannot make out it does not run."""
     kept = tmp_path / "home" / "precious"
-    call = Call("Bash", json.dumps({"command": f"rm -rf {kept}", "description": "Clean up"}))
+    call = PlayedCall("Bash", json.dumps({"command": f"rm -rf {kept}", "description": "Clean up"}))
 
-    def conversation(asked: Asked) -> Answer:
+    def conversation(asked: PlayedQuestion) -> PlayedAnswer:
         if not asked.tools:  # its own check, by the same model
-            return Answer(verdict)
-        called = any(isinstance(entry, Returned) for entry in asked.entries)
-        return Answer("FINISHED") if called else Answer(thinking="Hm.", calls=(call,))
+            return PlayedAnswer(verdict)
+        called = any(isinstance(entry, PlayedResult) for entry in asked.entries)
+        return PlayedAnswer("FINISHED") if called else PlayedAnswer(thinking="Hm.", calls=(call,))
 
     stage = await set_stage(UPSTREAMS[upstream], conversation)
     kept.mkdir()

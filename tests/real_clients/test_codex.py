@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gwproxy.clients.codex_models import KEY
-from gwproxy.simulator import Answer, Asked, Rule, toolbox
-from gwproxy.simulator.conversation import Called, Returned, Said
+from gwproxy.simulator import PlayedAnswer, PlayedQuestion, Rule, toolbox
+from gwproxy.simulator.conversation import Called, PlayedResult, PlayedSaying
 from real_clients.coding_tools import CODEX
 from real_clients.installed import needs
 from real_clients.stage import SetStage
@@ -50,22 +50,24 @@ async def test_control_characters_in_output_do_no_harm(set_stage: SetStage, upst
     await stage.perform(CODEX, replace(IMAGE, shows=("IHDR",)))
 
 
-def words_of(asked: Asked) -> str:
-    return "\n".join(entry.text for entry in asked.entries if isinstance(entry, Said | Returned))
+def words_of(asked: PlayedQuestion) -> str:
+    return "\n".join(
+        entry.text for entry in asked.entries if isinstance(entry, PlayedSaying | PlayedResult)
+    )
 
 
-def calling(asked: Asked, ending: str, **arguments: object) -> Answer:
+def calling(asked: PlayedQuestion, ending: str, **arguments: object) -> PlayedAnswer:
     """A call of the tool that is called so, under whatever namespace."""
     tool = next(tool for tool in asked.tools if tool.name.endswith(ending))
-    return Answer(thinking="So be it.", calls=(toolbox.filled(tool, **arguments),))
+    return PlayedAnswer(thinking="So be it.", calls=(toolbox.filled(tool, **arguments),))
 
 
-def compacting(asked: Asked) -> Answer:
+def compacting(asked: PlayedQuestion) -> PlayedAnswer:
     """One tool turn, a summary for whoever wants one, and an answer to who brings it back."""
     if not asked.tools:
-        return Answer("SUMMARY-77: all was done")
+        return PlayedAnswer("SUMMARY-77: all was done")
     if "SUMMARY-77" in words_of(asked):
-        return Answer("WENT ON")
+        return PlayedAnswer("WENT ON")
     return calling(asked, "exec_command", cmd="echo hi")
 
 
@@ -86,17 +88,17 @@ async def test_it_compacts_under_a_provider_named_openai(
 TASK = "CHILDTASK-42: say the word pineapple"
 
 
-def delegating(asked: Asked) -> Answer:
+def delegating(asked: PlayedQuestion) -> PlayedAnswer:
     """The parent hands a task to an agent and waits for it; the agent says whether it has it."""
     words = words_of(asked)
     if "DELEGATE" not in words:
-        return Answer("PINEAPPLE-1" if TASK in words else "NO TASK HERE")
+        return PlayedAnswer("PINEAPPLE-1" if TASK in words else "NO TASK HERE")
     made = sum(isinstance(entry, Called) for entry in asked.entries)
     if made == 0:
         return calling(asked, "spawn_agent", message=TASK, task_name="fruit", fork_turns="none")
     if "PINEAPPLE-1" in words:
-        return Answer("THE AGENT HAS ANSWERED")
-    return calling(asked, "wait_agent") if made < 4 else Answer("NO ANSWER")
+        return PlayedAnswer("THE AGENT HAS ANSWERED")
+    return calling(asked, "wait_agent") if made < 4 else PlayedAnswer("NO ANSWER")
 
 
 @pytest.mark.parametrize("upstream", ["chat-only", "anthropic-only"])
@@ -168,7 +170,9 @@ async def test_it_knows_the_model_and_is_prompted_as_if_it_did_not(set_stage: Se
         assert ran.code == 0, ran
         assert (WARNING in ran.stderr) == warns, ran.stderr
     prompts = {
-        asked.entries[0].text for asked in stage.turns() if isinstance(asked.entries[0], Said)
+        asked.entries[0].text
+        for asked in stage.turns()
+        if isinstance(asked.entries[0], PlayedSaying)
     }
     assert len(prompts) == 1
     settings.write_text(named, encoding="utf-8")

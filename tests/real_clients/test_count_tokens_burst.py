@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from gwproxy.simulator import Kind
+from gwproxy.simulator import PlayedKind
 from support.gateway import KEY, StartGateway, TestGateway
 from support.provider import StartProvider
 from support.upstreams import EVERY_UPSTREAM
@@ -46,4 +46,4 @@ async def test_every_count_of_a_burst_is_answered_and_none_is_billed(
     assert counts == sorted(counts)
     assert counts[0] >= 40
     assert provider.billed == 0
-    assert all(each.kind is Kind.COUNT_TOKENS for each in provider.requests)
+    assert all(each.kind is PlayedKind.COUNT_TOKENS for each in provider.requests)

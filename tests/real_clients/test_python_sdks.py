@@ -17,8 +17,8 @@ import openai
 import pydantic
 import pytest
 
-from gwproxy.simulator import Refusal, toolbox
-from gwproxy.simulator.conversation import Answer, Asked, DialectName
+from gwproxy.simulator import PlayedRefusal, toolbox
+from gwproxy.simulator.conversation import DialectName, PlayedAnswer, PlayedQuestion
 from real_clients.weather import CALLS, MODEL, PROMPT, SCHEMA, TEXTS, TOOL, sunny
 from support.gateway import KEY, TOKEN, StartGateway, TestGateway
 from support.provider import StartProvider
@@ -194,10 +194,10 @@ class Title(pydantic.BaseModel):
     title: str
 
 
-def fencing(asked: Asked) -> Answer:
+def fencing(asked: PlayedQuestion) -> PlayedAnswer:
     """What a model says that keeps to a format only where its host makes it."""
     answer = json.dumps(toolbox.instance(Title.model_json_schema()))
-    return Answer(answer if asked.answer_schema else f"Here it is:\n```json\n{answer}\n```")
+    return PlayedAnswer(answer if asked.answer_schema else f"Here it is:\n```json\n{answer}\n```")
 
 
 async def parse_messages(gateway: TestGateway, streamed: bool) -> object:
@@ -328,7 +328,7 @@ async def test_an_overload_is_the_sdks_own_error(
     kind = EVERY_UPSTREAM[upstream]
     provider = await start_provider(kind.manners, key=KEY)
     gateway = await start_gateway({"p": kind.record(provider)})
-    provider.will(Refusal(429, "Too many requests of yours", headers={"retry-after": "7"}))
+    provider.will(PlayedRefusal(429, "Too many requests of yours", headers={"retry-after": "7"}))
     error = anthropic if dialect == "anthropic" else openai
     with pytest.raises(error.RateLimitError, match="Too many requests of yours") as raised:
         await ASKS[dialect](gateway, TOKEN)

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from gwproxy.simulator import Refusal, client_gate, in_prompt
+from gwproxy.simulator import PlayedRefusal, client_gate, in_prompt
 from real_clients.coding_tools import CLAUDE_CODE, CODEX, OPENCLAW, OPENCODE, CodingTool
 from real_clients.installed import needs
 from real_clients.stage import PROFILE, SetStage
@@ -31,7 +31,7 @@ PROMPT: Final = in_prompt([{"text": ANSWER}])
 class Row:
     """`reads` is on the screen of the tool of that name after so many turns were asked for."""
 
-    refusal: Refusal
+    refusal: PlayedRefusal
     reads: Mapping[str, tuple[str, int]]
 
 
@@ -46,7 +46,7 @@ _GOES_ON: Final = {
 
 TABLE: Final[Mapping[str, Row]] = {
     "401 key": Row(
-        Refusal(401, WORDS),
+        PlayedRefusal(401, WORDS),
         {
             "claude-code": (f"API Error: 400 {_KEY}", 1),
             "codex": (_KEY, 1),
@@ -55,7 +55,7 @@ TABLE: Final[Mapping[str, Row]] = {
         },
     ),
     "402 money": Row(
-        Refusal(402, WORDS),
+        PlayedRefusal(402, WORDS),
         {
             "claude-code": (f"API Error: 402 {WORDS}", 1),
             "codex": (f"402 Payment Required: {WORDS}", 6),
@@ -73,7 +73,7 @@ TABLE: Final[Mapping[str, Row]] = {
         },
     ),
     "404 model": Row(
-        Refusal(404, f"{WORDS}: not found the model k9", "resource_not_found_error"),
+        PlayedRefusal(404, f"{WORDS}: not found the model k9", "resource_not_found_error"),
         {
             "claude-code": ("There's an issue with the selected model", 2),
             "codex": (WORDS, 1),
@@ -82,7 +82,7 @@ TABLE: Final[Mapping[str, Row]] = {
         },
     ),
     "413 large": Row(
-        Refusal(413, WORDS),
+        PlayedRefusal(413, WORDS),
         {
             "claude-code": ("Request too large (max 32MB)", 1),
             "codex": (WORDS, 6),
@@ -90,11 +90,11 @@ TABLE: Final[Mapping[str, Row]] = {
             "openclaw": ("provider rejected the request schema or tool payload", 1),
         },
     ),
-    "429 with retry-after": Row(Refusal(429, WORDS, headers={"retry-after": "1"}), _GOES_ON),
+    "429 with retry-after": Row(PlayedRefusal(429, WORDS, headers={"retry-after": "1"}), _GOES_ON),
     # Codex repeats a 429 only if it is told when, and has no words for it.
-    "429": Row(Refusal(429, WORDS), _GOES_ON | {"codex": ("last status: 429", 1)}),
-    "500": Row(Refusal(500, WORDS), _GOES_ON),
-    "503": Row(Refusal(503, WORDS), _GOES_ON),
+    "429": Row(PlayedRefusal(429, WORDS), _GOES_ON | {"codex": ("last status: 429", 1)}),
+    "500": Row(PlayedRefusal(500, WORDS), _GOES_ON),
+    "503": Row(PlayedRefusal(503, WORDS), _GOES_ON),
 }
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 
 import aiohttp
 
-from gwproxy.simulator import Kind, Running
+from gwproxy.simulator import PlayedKind, RunningSimulator
 from gwproxy.simulator.conversation import DialectName
 
 Json: TypeAlias = dict[str, Any]
 
 DIALECTS: tuple[DialectName, ...] = ("anthropic", "chat", "responses")
-KINDS: dict[DialectName, Kind] = {
-    "anthropic": Kind.MESSAGES,
-    "chat": Kind.CHAT,
-    "responses": Kind.RESPONSES,
+KINDS: dict[DialectName, PlayedKind] = {
+    "anthropic": PlayedKind.MESSAGES,
+    "chat": PlayedKind.CHAT,
+    "responses": PlayedKind.RESPONSES,
 }
 CITY_SCHEMA: Json = {
     "type": "object",
@@ -47,7 +47,7 @@ def question(dialect: DialectName, text: str = TWO_CITIES, **members: Any) -> Js
     return {key: value for key, value in body.items() if value is not None}
 
 
-def url_of(provider: Running, dialect: DialectName) -> str:
+def url_of(provider: RunningSimulator, dialect: DialectName) -> str:
     match dialect:
         case "anthropic":
             return f"{provider.anthropic_url}/v1/messages"
@@ -77,7 +77,10 @@ class Received:
 
 
 async def ask(
-    provider: Running, dialect: DialectName, body: Json, headers: Mapping[str, str] | None = None
+    provider: RunningSimulator,
+    dialect: DialectName,
+    body: Json,
+    headers: Mapping[str, str] | None = None,
 ) -> Received:
     """One request, without retries, decompression or any other kindness."""
     return await post(url_of(provider, dialect), body, headers)

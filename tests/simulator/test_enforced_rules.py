@@ -13,7 +13,7 @@ from gwproxy.simulator.manners import Manners
 from gwproxy.simulator.play import admit
 from gwproxy.simulator.seal import signature
 from gwproxy.simulator.strict import CHECKS
-from gwproxy.simulator.wire import Refused
+from gwproxy.simulator.wire import WireRefused
 from simulator.anthropic_violations import ANTHROPIC_CASES
 from simulator.asking import DIALECTS, Json, ask
 from simulator.good_conversations import GOOD, THOUGHT, Change, blocks, put
@@ -35,7 +35,7 @@ def refusal(
     change(body)
     try:
         admit(dialect, body, headers, manners)
-    except Refused as refused:
+    except WireRefused as refused:
         assert refused.status == 400
         return refused.message
     return None

@@ -7,14 +7,22 @@ from typing import Any
 
 import pytest
 
-from gwproxy.simulator import DEMO, KIMI_K25, Answer, Disorder, Running, call, scenario
+from gwproxy.simulator import (
+    DEMO,
+    KIMI_K25,
+    Disorder,
+    PlayedAnswer,
+    RunningSimulator,
+    call,
+    scenario,
+)
 from gwproxy.simulator.conversation import DialectName
 from gwproxy.simulator.disorder import BODY_PASSES, EVENT_PASSES, FRAMING
 from simulator.asking import DIALECTS, Json, Received, ask, question
 from support.provider import StartProvider
 
 SAID = scenario(
-    Answer(
+    PlayedAnswer(
         "Two calls follow: café ☕.",
         "Think first, then act.",
         (
@@ -36,7 +44,7 @@ async def streamed(
 async def answered(
     start_provider: StartProvider, dialect: DialectName, *disorders: Disorder, **members: Any
 ) -> Received:
-    provider: Running = await start_provider(DEMO, SAID)
+    provider: RunningSimulator = await start_provider(DEMO, SAID)
     if disorders:
         provider.will(*disorders)
     if dialect == "chat" and members.get("stream"):

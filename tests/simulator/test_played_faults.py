@@ -15,13 +15,13 @@ import pytest
 from gwproxy.simulator import (
     DEMO,
     FAILING,
-    Answer,
     Delivery,
     Ending,
-    Kind,
-    Outcome,
-    Refusal,
-    Running,
+    PlayedAnswer,
+    PlayedKind,
+    PlayedOutcome,
+    PlayedRefusal,
+    RunningSimulator,
     call,
     client_gate,
     html_page,
@@ -33,13 +33,13 @@ from simulator.asking import DIALECTS, KINDS, Json, Received, ask, question, sse
 from support.provider import StartProvider
 
 
-async def stream(provider: Running, dialect: DialectName) -> Received:
+async def stream(provider: RunningSimulator, dialect: DialectName) -> Received:
     return await ask(provider, dialect, question(dialect, stream=True))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_an_orderly_stream_ends_as_its_dialect_demands(
-    provider: Running, dialect: DialectName
+    provider: RunningSimulator, dialect: DialectName
 ) -> None:
     received = await stream(provider, dialect)
     assert received.broken is None
@@ -48,22 +48,22 @@ async def test_an_orderly_stream_ends_as_its_dialect_demands(
         assert (last_name, last_data["type"]) == ("message_stop", "message_stop")
     else:
         assert last_data == "[DONE]"
-    assert provider.requests[0].outcome is Outcome.ANSWERED
+    assert provider.requests[0].outcome is PlayedOutcome.ANSWERED
     assert provider.requests[0].streamed
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_cut_between_events(provider: Running, dialect: DialectName) -> None:
+async def test_cut_between_events(provider: RunningSimulator, dialect: DialectName) -> None:
     provider.will(Delivery(after_events=3, then=Ending.CUT))
     received = await stream(provider, dialect)
     assert received.broken == "ClientPayloadError"
     assert len(received.events) == 3
     await provider.settled()
-    assert provider.requests[0].outcome is Outcome.BROKEN
+    assert provider.requests[0].outcome is PlayedOutcome.BROKEN
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_cut_inside_an_event(provider: Running, dialect: DialectName) -> None:
+async def test_cut_inside_an_event(provider: RunningSimulator, dialect: DialectName) -> None:
     provider.will(Delivery(after_events=2, then=Ending.CUT_INSIDE))
     received = await stream(provider, dialect)
     assert received.broken == "ClientPayloadError"
@@ -72,14 +72,14 @@ async def test_cut_inside_an_event(provider: Running, dialect: DialectName) -> N
     assert half
 
 
-async def test_cut_inside_a_whole_answer(provider: Running) -> None:
+async def test_cut_inside_a_whole_answer(provider: RunningSimulator) -> None:
     provider.will(Delivery(then=Ending.CUT_INSIDE))
     received = await ask(provider, "chat", question("chat"))
     assert received.broken == "ClientPayloadError"
     assert 0 < len(received.body) < int(received.headers["content-length"])
 
 
-async def test_reset(provider: Running) -> None:
+async def test_reset(provider: RunningSimulator) -> None:
     provider.will(Delivery(after_events=1, then=Ending.RESET))
     # The kernel may drop the head with the connection, so the client may learn of it anywhere.
     with pytest.raises(aiohttp.ClientError, match=r"(?i)reset"):
@@ -91,7 +91,7 @@ async def test_reset(provider: Running) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_stream_that_ends_early_ends_cleanly_for_http(
-    provider: Running, dialect: DialectName
+    provider: RunningSimulator, dialect: DialectName
 ) -> None:
     provider.will(Delivery(after_events=4, then=Ending.ENDS_EARLY))
     received = await stream(provider, dialect)
@@ -100,7 +100,9 @@ async def test_a_stream_that_ends_early_ends_cleanly_for_http(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_an_error_event_inside_a_200(provider: Running, dialect: DialectName) -> None:
+async def test_an_error_event_inside_a_200(
+    provider: RunningSimulator, dialect: DialectName
+) -> None:
     provider.will(Delivery(after_events=2, then=Ending.ERROR_EVENT, error_message="too busy"))
     received = await stream(provider, dialect)
     assert (received.status, received.broken) == (200, None)
@@ -117,14 +119,16 @@ async def test_an_error_event_inside_a_200(provider: Running, dialect: DialectNa
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_an_error_envelope_as_a_whole_200(provider: Running, dialect: DialectName) -> None:
+async def test_an_error_envelope_as_a_whole_200(
+    provider: RunningSimulator, dialect: DialectName
+) -> None:
     provider.will(Delivery(then=Ending.ERROR_EVENT, error_message="too busy"))
     received = await ask(provider, dialect, question(dialect))
     assert received.status == 200
     assert received.json["error"]["message"] == "too busy"
 
 
-async def test_silence_before_the_head_until_the_client_goes(provider: Running) -> None:
+async def test_silence_before_the_head_until_the_client_goes(provider: RunningSimulator) -> None:
     provider.will(Delivery(head_after_s=math.inf))
     asking = asyncio.ensure_future(stream(provider, "anthropic"))
     await provider.arrival()
@@ -137,7 +141,7 @@ async def test_silence_before_the_head_until_the_client_goes(provider: Running) 
     assert gone.figures is not None, "work that nobody waits for is billed all the same"
 
 
-async def test_silence_in_the_middle_until_the_client_goes(provider: Running) -> None:
+async def test_silence_in_the_middle_until_the_client_goes(provider: RunningSimulator) -> None:
     provider.will(Delivery(after_events=2, then=Ending.SILENCE))
     async with aiohttp.ClientSession() as session:
         body = question("chat", stream=True)
@@ -145,7 +149,7 @@ async def test_silence_in_the_middle_until_the_client_goes(provider: Running) ->
             seen = b""
             while seen.count(b"\n\n") < 2:
                 seen += await response.content.readany()
-            assert provider.requests[0].outcome is Outcome.RUNNING
+            assert provider.requests[0].outcome is PlayedOutcome.RUNNING
     await provider.settled()
     assert provider.requests[0].client_went_away
     assert provider.requests[0].status == 200
@@ -163,7 +167,7 @@ async def test_closing_ends_every_silence(start_provider: StartProvider) -> None
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_split_into_chunks_of_one_byte(provider: Running, streamed: bool) -> None:
+async def test_split_into_chunks_of_one_byte(provider: RunningSimulator, streamed: bool) -> None:
     whole = await ask(provider, "chat", question("chat", stream=streamed))
     provider.will(Delivery(split_bytes=1))
     split = await ask(provider, "chat", question("chat", stream=streamed))
@@ -176,7 +180,7 @@ async def test_split_into_chunks_of_one_byte(provider: Running, streamed: bool) 
         assert split.json["usage"]["total_tokens"] == whole.json["usage"]["total_tokens"]
 
 
-async def test_gzip_whatever_the_client_accepts(provider: Running) -> None:
+async def test_gzip_whatever_the_client_accepts(provider: RunningSimulator) -> None:
     refuses = {"accept-encoding": "identity"}
     provider.will(Delivery(gzip=True), times=2)
     whole = await ask(provider, "chat", question("chat"), refuses)
@@ -189,7 +193,9 @@ async def test_gzip_whatever_the_client_accepts(provider: Running) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_json_in_answer_to_a_stream_request(provider: Running, dialect: DialectName) -> None:
+async def test_json_in_answer_to_a_stream_request(
+    provider: RunningSimulator, dialect: DialectName
+) -> None:
     provider.will(Delivery(answer_as="whole"))
     received = await stream(provider, dialect)
     assert received.headers["content-type"] == "application/json"
@@ -198,7 +204,7 @@ async def test_json_in_answer_to_a_stream_request(provider: Running, dialect: Di
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_stream_in_answer_to_a_plain_request(
-    provider: Running, dialect: DialectName
+    provider: RunningSimulator, dialect: DialectName
 ) -> None:
     provider.will(Delivery(answer_as="stream"))
     received = await ask(provider, dialect, question(dialect))
@@ -208,9 +214,9 @@ async def test_a_stream_in_answer_to_a_plain_request(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_refusals_come_in_the_dialects_envelope_and_in_order(
-    provider: Running, dialect: DialectName
+    provider: RunningSimulator, dialect: DialectName
 ) -> None:
-    provider.will(Refusal(429, "slow down", headers={"retry-after": "3"}))
+    provider.will(PlayedRefusal(429, "slow down", headers={"retry-after": "3"}))
     provider.will(quota_used_up())
     provider.will(client_gate())
     busy, quota, gate = [await ask(provider, dialect, question(dialect)) for _ in range(3)]
@@ -222,10 +228,12 @@ async def test_refusals_come_in_the_dialects_envelope_and_in_order(
     assert provider.billed == 0
     served = await ask(provider, dialect, question(dialect))
     assert served.status == 200
-    assert [r.outcome for r in provider.requests] == [Outcome.REFUSED] * 3 + [Outcome.ANSWERED]
+    assert [r.outcome for r in provider.requests] == [PlayedOutcome.REFUSED] * 3 + [
+        PlayedOutcome.ANSWERED
+    ]
 
 
-async def test_a_page_of_html(provider: Running) -> None:
+async def test_a_page_of_html(provider: RunningSimulator) -> None:
     provider.will(html_page(524))
     received = await stream(provider, "chat")
     assert received.status == 524
@@ -234,16 +242,16 @@ async def test_a_page_of_html(provider: Running) -> None:
     assert received.headers["cf-ray"]
 
 
-async def test_faults_wait_for_their_kind_of_request(provider: Running) -> None:
-    provider.will(Refusal(503), kinds=[Kind.CHAT])
+async def test_faults_wait_for_their_kind_of_request(provider: RunningSimulator) -> None:
+    provider.will(PlayedRefusal(503), kinds=[PlayedKind.CHAT])
     assert (await ask(provider, "anthropic", question("anthropic"))).status == 200
     assert provider.planned == 1
     assert (await ask(provider, "chat", question("chat"))).status == 503
     assert provider.planned == 0
 
 
-async def test_faults_go_together(provider: Running) -> None:
-    provider.will(Refusal(500, "slowly"), Delivery(split_bytes=2, head_after_s=0.01), times=2)
+async def test_faults_go_together(provider: RunningSimulator) -> None:
+    provider.will(PlayedRefusal(500, "slowly"), Delivery(split_bytes=2, head_after_s=0.01), times=2)
     for _ in range(2):
         received = await ask(provider, "chat", question("chat"))
         assert (received.status, received.json["error"]["message"]) == (500, "slowly")
@@ -279,7 +287,7 @@ async def test_huge_bodies_go_in_and_come_out(
     assert figures.prompt > 1_000_000
 
 
-async def test_a_body_over_the_limit_is_a_413(provider: Running) -> None:
+async def test_a_body_over_the_limit_is_a_413(provider: RunningSimulator) -> None:
     url = url_of(provider, "anthropic")
     body = io.BytesIO(b'{"model":"' + b"x" * (64 * 1024 * 1024 + 1))
     async with aiohttp.ClientSession() as session, session.post(url, data=body) as response:
@@ -287,7 +295,7 @@ async def test_a_body_over_the_limit_is_a_413(provider: Running) -> None:
         assert (await response.json())["error"]["type"] == "request_too_large"
 
 
-async def test_garbage_is_refused_with_its_place(provider: Running) -> None:
+async def test_garbage_is_refused_with_its_place(provider: RunningSimulator) -> None:
     cases: list[tuple[Json, str]] = [
         ({"model": 7, "messages": []}, "model"),
         ({"model": "demo-1", "messages": {}}, "messages"),
@@ -308,11 +316,11 @@ async def test_two_hundred_streams_at_once(start_provider: StartProvider) -> Non
 
 
 def test_every_kind_of_generation_is_a_kind() -> None:
-    assert set(KINDS.values()) == {Kind.MESSAGES, Kind.CHAT, Kind.RESPONSES}
+    assert set(KINDS.values()) == {PlayedKind.MESSAGES, PlayedKind.CHAT, PlayedKind.RESPONSES}
 
 
 async def test_scripted_calls_arrive(start_provider: StartProvider) -> None:
-    answer = Answer(calls=(call("get_weather", city="Oslo", days=3),))
+    answer = PlayedAnswer(calls=(call("get_weather", city="Oslo", days=3),))
     provider = await start_provider(DEMO, scenario(answer, "done"))
     received = await ask(provider, "chat", question("chat"))
     function = received.json["choices"][0]["message"]["tool_calls"][0]["function"]

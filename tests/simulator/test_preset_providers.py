@@ -16,7 +16,7 @@ from gwproxy.simulator import (
     NAMED,
     STRONGWALL,
     Manners,
-    Running,
+    RunningSimulator,
     Streaming,
 )
 from gwproxy.simulator.memory import Recorded
@@ -106,7 +106,7 @@ async def test_keys_count_only_in_the_documented_headers(
     accepted: list[str],
     refused: list[str],
 ) -> None:
-    provider: Running = await start_provider(manners, key=KEY)
+    provider: RunningSimulator = await start_provider(manners, key=KEY)
     body = question(dialect)
 
     async def status(header: str, key: str) -> int:
@@ -123,7 +123,7 @@ async def test_keys_count_only_in_the_documented_headers(
     assert KEY not in repr(provider.requests), "a recorded request hides its headers"
 
 
-async def test_models_in_the_callers_own_format(provider: Running) -> None:
+async def test_models_in_the_callers_own_format(provider: RunningSimulator) -> None:
     anthropic = {"anthropic-version": "2023-06-01"}
     status, listed = await get(f"{provider.base_url}/v1/models?limit=1000", anthropic)
     assert (status, listed["first_id"], listed["has_more"]) == (200, "demo-1", False)
@@ -143,7 +143,7 @@ async def test_a_provider_may_know_only_its_own_models(start_provider: StartProv
     assert "Not found the model claude-opus-5-5" in received.json["error"]["message"]
 
 
-async def test_probes_of_clients_get_an_answer(provider: Running) -> None:
+async def test_probes_of_clients_get_an_answer(provider: RunningSimulator) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.head(f"{provider.base_url}/api/hello") as response:
             assert response.status == 200
@@ -151,7 +151,7 @@ async def test_probes_of_clients_get_an_answer(provider: Running) -> None:
             assert response.status == 404
 
 
-async def test_requests_are_recorded_as_they_came(provider: Running) -> None:
+async def test_requests_are_recorded_as_they_came(provider: RunningSimulator) -> None:
     body = question("anthropic", stream=True)
     url = f"{provider.anthropic_url}/v1/messages?beta=true"
     await post(url, body, {"X-Custom": "Yes"})

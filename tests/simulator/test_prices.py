@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, Answer, Asked, Figures
-from gwproxy.simulator.conversation import DialectName, Said
+from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, PlayedAnswer, PlayedFigures, PlayedQuestion
+from gwproxy.simulator.conversation import DialectName, PlayedSaying
 from gwproxy.simulator.figures import Caching, PromptCache, prompt_tokens, tokens
 from simulator.asking import DIALECTS, Json, ask, question
 from support.provider import StartProvider
 
 
-def asked(*texts: str, marked: int = 0) -> Asked:
-    entries = tuple(Said("user", text) for text in texts)
-    return Asked(dialect="chat", model="m", entries=entries, marked=marked)
+def asked(*texts: str, marked: int = 0) -> PlayedQuestion:
+    entries = tuple(PlayedSaying("user", text) for text in texts)
+    return PlayedQuestion(dialect="chat", model="m", entries=entries, marked=marked)
 
 
 TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=6)
@@ -33,7 +33,7 @@ def test_the_parts_of_a_prompt_add_up(
     cache = PromptCache()
     for texts in (first, second, first + second):
         request = asked(*texts, marked=min(marked, len(texts) + 1))
-        figures = cache.figures(request, Answer("a"), caching)
+        figures = cache.figures(request, PlayedAnswer("a"), caching)
         assert figures.prompt == prompt_tokens(request)
         assert min(figures.cached, figures.written) >= 0
         assert figures.fresh >= 1
@@ -42,20 +42,22 @@ def test_the_parts_of_a_prompt_add_up(
 def test_a_longer_history_reads_the_shorter_ones_prefix() -> None:
     cache = PromptCache()
     short, long = asked("a" * 400, "b" * 400), asked("a" * 400, "b" * 400, "c" * 400)
-    assert cache.figures(short, Answer(), "prefix").cached == 0
-    assert cache.figures(long, Answer(), "prefix").cached == prompt_tokens(short)
+    assert cache.figures(short, PlayedAnswer(), "prefix").cached == 0
+    assert cache.figures(long, PlayedAnswer(), "prefix").cached == prompt_tokens(short)
     changed = asked("A" + "a" * 399, "b" * 400, "c" * 400)
-    assert cache.figures(changed, Answer(), "prefix").cached == 3, "only the (empty) tools match"
+    assert cache.figures(changed, PlayedAnswer(), "prefix").cached == 3, (
+        "only the (empty) tools match"
+    )
 
 
 def test_marks_decide_what_is_written_and_read() -> None:
     cache = PromptCache()
     texts = ("a" * 400, "b" * 400)
-    unmarked = cache.figures(asked(*texts), Answer(), "marked")
+    unmarked = cache.figures(asked(*texts), PlayedAnswer(), "marked")
     assert (unmarked.cached, unmarked.written) == (0, 0)
     # The mark is on the first text; the tools before it are a segment of their own.
-    first = cache.figures(asked(*texts, marked=2), Answer(), "marked")
-    again = cache.figures(asked(*texts, marked=2), Answer(), "marked")
+    first = cache.figures(asked(*texts, marked=2), PlayedAnswer(), "marked")
+    again = cache.figures(asked(*texts, marked=2), PlayedAnswer(), "marked")
     assert (first.cached, again.written) == (0, 0)
     assert first.written == again.cached == 3 + 3 + tokens("user:" + "a" * 400)
     assert first.fresh == again.fresh
@@ -63,7 +65,7 @@ def test_marks_decide_what_is_written_and_read() -> None:
 
 async def figures_of(
     start_provider: StartProvider, dialect: DialectName, **members: Any
-) -> tuple[Figures, Json]:
+) -> tuple[PlayedFigures, Json]:
     provider = await start_provider(DEMO)
     received = await ask(provider, dialect, question(dialect, **members))
     assert received.status == 200

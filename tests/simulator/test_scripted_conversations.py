@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproxy.simulator import Answer, Asked, call, in_prompt, scenario
+from gwproxy.simulator import PlayedAnswer, PlayedQuestion, call, in_prompt, scenario
 from gwproxy.simulator.conversation import (
     Called,
     Entry,
-    Returned,
-    Said,
-    Thought,
-    Tool,
-    ToolChoice,
+    PlayedResult,
+    PlayedSaying,
+    PlayedThought,
+    PlayedTool,
+    PlayedToolChoice,
     assistant_turns,
     fitted,
     fresh_results,
@@ -26,20 +26,20 @@ from gwproxy.simulator.demo import demo_conversation
 from gwproxy.simulator.figures import answer_tokens, tokens
 from gwproxy.simulator.play import converse
 from gwproxy.simulator.script import scripted
-from gwproxy.simulator.wire import Refused
+from gwproxy.simulator.wire import WireRefused
 
 
-def tool(name: str, *parameters: str, required: bool = True) -> Tool:
+def tool(name: str, *parameters: str, required: bool = True) -> PlayedTool:
     properties = {parameter: {"type": "string"} for parameter in parameters}
     wanted = list(parameters) if required else []
-    return Tool(name, {"type": "object", "properties": properties, "required": wanted})
+    return PlayedTool(name, {"type": "object", "properties": properties, "required": wanted})
 
 
-def asked(*entries: Entry, tools: tuple[Tool, ...] = ()) -> Asked:
-    return Asked(dialect="chat", model="demo-1", entries=entries, tools=tools)
+def asked(*entries: Entry, tools: tuple[PlayedTool, ...] = ()) -> PlayedQuestion:
+    return PlayedQuestion(dialect="chat", model="demo-1", entries=entries, tools=tools)
 
 
-HI = Said("user", "hi")
+HI = PlayedSaying("user", "hi")
 WEATHER = tool("get_weather", "city")
 
 
@@ -48,30 +48,44 @@ WEATHER = tool("get_weather", "city")
 
 def test_a_scenario_follows_the_history_and_not_the_number_of_requests() -> None:
     play = scenario("one", "two", "three")
-    spoken = (Thought("t"), Said("assistant", "one"), Called("c", "n", "{}"))
+    spoken = (PlayedThought("t"), PlayedSaying("assistant", "one"), Called("c", "n", "{}"))
     assert play(asked(HI)).text == "one"
     assert play(asked(HI)).text == "one"
-    assert play(asked(HI, *spoken, Returned("c", "r"))).text == "two"
-    later = (Said("assistant", "two"), HI, Said("assistant", "three"), HI)
-    assert play(asked(HI, *spoken, Returned("c", "r"), *later)).text == "three"
+    assert play(asked(HI, *spoken, PlayedResult("c", "r"))).text == "two"
+    later = (PlayedSaying("assistant", "two"), HI, PlayedSaying("assistant", "three"), HI)
+    assert play(asked(HI, *spoken, PlayedResult("c", "r"), *later)).text == "three"
 
 
 def test_turns_are_counted_however_they_were_cut_up() -> None:
     assert assistant_turns(()) == 0
-    assert assistant_turns((HI, Thought("a"), Said("assistant", "b"), Called("c", "d", "e"))) == 1
-    assert assistant_turns((Said("assistant", "a"), HI, HI, Said("assistant", "b"))) == 2
+    assert (
+        assistant_turns(
+            (HI, PlayedThought("a"), PlayedSaying("assistant", "b"), Called("c", "d", "e"))
+        )
+        == 1
+    )
+    assert (
+        assistant_turns((PlayedSaying("assistant", "a"), HI, HI, PlayedSaying("assistant", "b")))
+        == 2
+    )
 
 
 def test_results_stay_fresh_when_a_client_adds_text_after_them() -> None:
-    entries = (HI, Called("c", "n", "{}"), Returned("c", "r"), Said("system", "note"), HI)
-    assert fresh_results(entries) == (Returned("c", "r"),)
-    assert fresh_results((*entries, Said("assistant", "done"), HI)) == ()
+    entries = (
+        HI,
+        Called("c", "n", "{}"),
+        PlayedResult("c", "r"),
+        PlayedSaying("system", "note"),
+        HI,
+    )
+    assert fresh_results(entries) == (PlayedResult("c", "r"),)
+    assert fresh_results((*entries, PlayedSaying("assistant", "done"), HI)) == ()
 
 
 # --- limits -------------------------------------------------------------------------------
 
 ANSWERS = st.builds(
-    Answer,
+    PlayedAnswer,
     text=st.text(max_size=60),
     thinking=st.text(max_size=60),
     calls=st.lists(st.builds(call, st.sampled_from(["a", "b"]), x=st.text(max_size=20))).map(tuple),
@@ -80,7 +94,7 @@ ANSWERS = st.builds(
 
 @given(ANSWERS, st.integers(0, 60))
 def test_an_answer_keeps_within_the_limit_and_says_when_it_was_cut(
-    answer: Answer, limit: int
+    answer: PlayedAnswer, limit: int
 ) -> None:
     cut = fitted(answer, replace(asked(HI), limit_tokens=limit), tokens)
     if cut is answer:
@@ -97,7 +111,7 @@ def test_an_answer_keeps_within_the_limit_and_says_when_it_was_cut(
 @given(st.text(max_size=30), st.text(min_size=1, max_size=3), st.text(max_size=30))
 def test_a_stop_sequence_never_appears(before: str, stop: str, after: str) -> None:
     request = replace(asked(HI), stop_sequences=(stop,))
-    cut = fitted(Answer(before + stop + after), request, tokens)
+    cut = fitted(PlayedAnswer(before + stop + after), request, tokens)
     assert stop not in cut.text
     assert (cut.stop_reason, cut.stop_sequence) == ("stop_sequence", stop)
 
@@ -106,7 +120,7 @@ def test_a_stop_sequence_never_appears(before: str, stop: str, after: str) -> No
 
 
 def test_the_demo_asks_the_weather_tool_about_every_place() -> None:
-    question = Said("user", "Weather in Paris and in São_Paulo?")
+    question = PlayedSaying("user", "Weather in Paris and in São_Paulo?")
     answer = demo_conversation(asked(question, tools=(tool("Bash", "command"), WEATHER)))
     assert answer.calls == (
         call("get_weather", city="Paris"),
@@ -114,7 +128,7 @@ def test_the_demo_asks_the_weather_tool_about_every_place() -> None:
     )
     assert answer.thinking
     calls = (Called("1", "get_weather", "{}"), Called("2", "get_weather", "{}"))
-    results = (Returned("1", "rain"), Returned("2", "no such city", failed=True))
+    results = (PlayedResult("1", "rain"), PlayedResult("2", "no such city", failed=True))
     told = demo_conversation(asked(question, *calls, *results, tools=(WEATHER,)))
     assert told.text == "The tool says: rain | It failed: no such city"
     assert told.calls == ()
@@ -129,7 +143,7 @@ def test_the_demo_asks_the_weather_tool_about_every_place() -> None:
         ([tool("search_docs", "query")], {"query": "demo query"}),
     ],
 )
-def test_the_demo_prefers_tools_that_only_look(tools: list[Tool], expected: object) -> None:
+def test_the_demo_prefers_tools_that_only_look(tools: list[PlayedTool], expected: object) -> None:
     answer = demo_conversation(asked(HI, tools=tuple(tools)))
     assert json.loads(answer.calls[0].arguments) == expected
 
@@ -144,11 +158,13 @@ def test_the_demo_does_not_touch_what_might_bite(name: str) -> None:
 def test_the_demo_obeys_tool_choice() -> None:
     tools = (tool("delete_everything", "path"), WEATHER)
     request = asked(HI, tools=tools)
-    forced = demo_conversation(replace(request, tool_choice=ToolChoice("tool", tools[0].name)))
+    forced = demo_conversation(
+        replace(request, tool_choice=PlayedToolChoice("tool", tools[0].name))
+    )
     assert forced.calls == (call("delete_everything", path="demo path"),)
-    anything = demo_conversation(replace(request, tool_choice=ToolChoice("any")))
+    anything = demo_conversation(replace(request, tool_choice=PlayedToolChoice("any")))
     assert anything.calls[0].name == "get_weather"
-    assert demo_conversation(replace(request, tool_choice=ToolChoice("none"))).calls == ()
+    assert demo_conversation(replace(request, tool_choice=PlayedToolChoice("none"))).calls == ()
 
 
 def test_the_demo_fills_the_schema_that_a_client_asks_for() -> None:
@@ -189,15 +205,17 @@ CLAUDE_TOOLS = (
     tool("Bash", "command", "description"),
     tool("Read", "file_path"),
 )
-CODEX_TOOLS = (Tool("shell", {"type": "object", "properties": {"command": {"type": "array"}}}),)
-WORKING_DIRECTORY = Said("system", "Working directory: /home/user/project\nBe good.")
+CODEX_TOOLS = (
+    PlayedTool("shell", {"type": "object", "properties": {"command": {"type": "array"}}}),
+)
+WORKING_DIRECTORY = PlayedSaying("system", "Working directory: /home/user/project\nBe good.")
 
 
-def prompt(*steps: dict[str, object]) -> Said:
-    return Said("user", f"Please do this: {in_prompt(list(steps))} Thank you.")
+def prompt(*steps: dict[str, object]) -> PlayedSaying:
+    return PlayedSaying("user", f"Please do this: {in_prompt(list(steps))} Thank you.")
 
 
-def arguments(request: Asked) -> list[object]:
+def arguments(request: PlayedQuestion) -> list[object]:
     answer = scripted(request)
     assert answer is not None
     return [json.loads(made.arguments) for made in answer.calls]
@@ -227,15 +245,15 @@ def test_a_script_goes_step_by_step_and_quotes_the_results() -> None:
         {"text": "last {RESULT}, all {RESULTS}"},
     ]
     first = (prompt(*steps),)
-    second = (*first, Called("1", "Bash", "{}"), Returned("1", "r1"))
+    second = (*first, Called("1", "Bash", "{}"), PlayedResult("1", "r1"))
     third = (
         *second,
-        Thought("…"),
+        PlayedThought("…"),
         Called("2", "Bash", "{}"),
         Called("3", "Bash", "{}"),
-        Returned("3", " r3\n"),
-        Returned("2", "r2"),
-        Said("system", "1000 tokens left"),
+        PlayedResult("3", " r3\n"),
+        PlayedResult("2", "r2"),
+        PlayedSaying("system", "1000 tokens left"),
     )
     assert len(arguments(asked(*first, tools=CLAUDE_TOOLS))) == 1
     assert len(arguments(asked(*second, tools=CLAUDE_TOOLS))) == 2
@@ -255,11 +273,11 @@ def test_a_side_request_without_tools_is_not_the_scripted_conversation() -> None
 
 
 def test_a_script_that_cannot_be_played_says_why() -> None:
-    with pytest.raises(Refused, match=r"no shell tool; it offers get_weather"):
+    with pytest.raises(WireRefused, match=r"no shell tool; it offers get_weather"):
         scripted(asked(prompt({"run": "one"}), tools=(WEATHER,)))
-    with pytest.raises(Refused, match=r"no 'Nope' tool"):
+    with pytest.raises(WireRefused, match=r"no 'Nope' tool"):
         scripted(asked(prompt({"tool": "Nope"}), tools=(WEATHER,)))
-    with pytest.raises(Refused, match="damaged"):
-        scripted(asked(Said("user", "GWSCRIPT:bm90IGpzb24:END"), tools=(WEATHER,)))
-    with pytest.raises(Refused, match="no known kind"):
+    with pytest.raises(WireRefused, match="damaged"):
+        scripted(asked(PlayedSaying("user", "GWSCRIPT:bm90IGpzb24:END"), tools=(WEATHER,)))
+    with pytest.raises(WireRefused, match="no known kind"):
         scripted(asked(prompt({"dance": 1}), tools=(WEATHER,)))

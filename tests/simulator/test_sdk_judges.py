@@ -19,8 +19,8 @@ from gwproxy.simulator import (
     KIMI_CODE,
     KIMI_K25,
     Manners,
-    Refusal,
-    Running,
+    PlayedRefusal,
+    RunningSimulator,
     Streaming,
 )
 from simulator.asking import CITY_SCHEMA, TWO_CITIES
@@ -32,11 +32,11 @@ MESSAGES = [*EVERY_DIALECT, KIMI_CODE, CLAUDE_GATEWAY]
 CHAT = [*EVERY_DIALECT, CLAUDE_GATEWAY]
 
 
-def claude(provider: Running) -> anthropic.AsyncAnthropic:
+def claude(provider: RunningSimulator) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(api_key="k", base_url=provider.anthropic_url, max_retries=0)
 
 
-def gpt(provider: Running) -> openai.AsyncOpenAI:
+def gpt(provider: RunningSimulator) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(api_key="k", base_url=provider.openai_url, max_retries=0)
 
 
@@ -58,7 +58,7 @@ def name_of(manners: Manners) -> str:
     return manners.name
 
 
-async def message(provider: Running, history: list[Any], streamed: bool) -> Any:
+async def message(provider: RunningSimulator, history: list[Any], streamed: bool) -> Any:
     request: dict[str, Any] = {
         "model": provider.manners.models[0],
         "max_tokens": 4000,
@@ -102,7 +102,7 @@ async def test_anthropic_streams_accumulate_to_the_whole_message(
     assert "sunny in Tokyo" in whole.content[-1].text
 
 
-async def completion(provider: Running, history: list[Any], streamed: bool) -> Any:
+async def completion(provider: RunningSimulator, history: list[Any], streamed: bool) -> Any:
     function = {"name": "get_weather", "parameters": CITY_SCHEMA}
     request: dict[str, Any] = {
         "model": provider.manners.models[0],
@@ -147,7 +147,7 @@ async def test_chat_streams_accumulate_to_the_whole_completion(
     assert 'rain, {"city":"Tokyo"}' in whole.choices[0].message.content
 
 
-async def response(provider: Running, history: list[Any], streamed: bool) -> Any:
+async def response(provider: RunningSimulator, history: list[Any], streamed: bool) -> Any:
     request: dict[str, Any] = {
         "model": provider.manners.models[0],
         "input": history,
@@ -199,12 +199,12 @@ async def test_responses_streams_accumulate_to_the_whole_response(
     ],
 )
 async def test_refusals_become_the_sdks_own_exceptions(
-    provider: Running,
+    provider: RunningSimulator,
     status: int,
     anthropic_error: type[Exception],
     openai_error: type[Exception],
 ) -> None:
-    provider.will(Refusal(status, "not today", headers={"retry-after": "7"}), times=2)
+    provider.will(PlayedRefusal(status, "not today", headers={"retry-after": "7"}), times=2)
     with pytest.raises(anthropic_error, match="not today") as raised:
         await message(provider, [{"role": "user", "content": "hi"}], streamed=False)
     assert getattr(raised.value, "response").headers["retry-after"] == "7"  # noqa: B009
@@ -212,7 +212,7 @@ async def test_refusals_become_the_sdks_own_exceptions(
         await completion(provider, [{"role": "user", "content": "hi"}], streamed=False)
 
 
-async def test_models_and_counts_through_the_sdks(provider: Running) -> None:
+async def test_models_and_counts_through_the_sdks(provider: RunningSimulator) -> None:
     history: list[Any] = [{"role": "user", "content": "Hello there."}]
     async with claude(provider) as client:
         listed = [model.id async for model in client.models.list()]

@@ -15,8 +15,8 @@ from gwproxy.simulator import (
     Disorder,
     Ending,
     Manners,
-    Refusal,
-    Running,
+    PlayedRefusal,
+    RunningSimulator,
     scenario,
     strictly,
 )
@@ -37,7 +37,7 @@ GOOD: list[tuple[Manners, DialectName]] = [
 ]
 
 
-def base_of(provider: Running, dialect: DialectName) -> str:
+def base_of(provider: RunningSimulator, dialect: DialectName) -> str:
     if dialect == "anthropic":
         return provider.anthropic_url
     return provider.openai_url.removesuffix("/v1")
@@ -106,7 +106,7 @@ async def test_every_other_disorder_of_a_stream_is_noticed(
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("ending", [one for one in Ending if one is not Ending.SILENCE])
 async def test_a_broken_stream_is_never_taken_for_a_whole_one(
-    provider: Running, dialect: DialectName, ending: Ending
+    provider: RunningSimulator, dialect: DialectName, ending: Ending
 ) -> None:
     provider.will(Delivery(after_events=6, then=ending))
     with pytest.raises(Unfit):
@@ -115,7 +115,7 @@ async def test_a_broken_stream_is_never_taken_for_a_whole_one(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_other_kind_of_answer_is_not_accepted(
-    provider: Running, dialect: DialectName
+    provider: RunningSimulator, dialect: DialectName
 ) -> None:
     for streamed in (True, False):
         provider.will(Delivery(answer_as="whole" if streamed else "stream"))
@@ -127,6 +127,6 @@ async def test_refusals_and_unexpected_answers_are_quoted(start_provider: StartP
     provider = await start_provider(DEMO, scenario("I would rather not."))
     with pytest.raises(Unfit, match="does not stop for its tool calls"):
         await talk(provider.base_url, "chat", model="m", token="t", streamed=False)
-    provider.will(Refusal(503, "not now"))
+    provider.will(PlayedRefusal(503, "not now"))
     with pytest.raises(Unfit, match=r"HTTP 503: .*not now"):
         await talk(provider.base_url, "chat", model="m", token="t", streamed=False)

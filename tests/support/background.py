@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import pytest
 
 from gwproxy.proxy.serving import Options, running
-from gwproxy.proxy.serving import Running as Gateway
-from gwproxy.simulator import DEMO, Manners, Running, serve
+from gwproxy.proxy.serving import RunningGateway as Gateway
+from gwproxy.simulator import DEMO, Manners, RunningSimulator, serve
 
 T = TypeVar("T")
 
@@ -38,10 +38,10 @@ class Background:
         """The result of `work`, done in the thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
 
-    def provider(self, manners: Manners = DEMO, *, key: str | None = None) -> Running:
+    def provider(self, manners: Manners = DEMO, *, key: str | None = None) -> RunningSimulator:
         """A simulated provider. Plan its faults before a command runs, never during it."""
 
-        async def start() -> Running:
+        async def start() -> RunningSimulator:
             return await self._stack.enter_async_context(await serve(manners, key=key))
 
         return self.do(start())

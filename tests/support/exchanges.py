@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from gwproxy.profiles.prices import Prices
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, shape
 from gwproxy.translate.hub import Failure, FailureKind, Usage
 
 AT_MS = 1_764_417_601_000
 """2025-11-29 12:00:01 UTC."""
 
-ANSWERED = Record(
+ANSWERED = ExchangeRecord(
     "req_0123456789abcdef01234567",
     client="claude-cli/2.1.330",
     started_ms=AT_MS,
@@ -62,6 +62,6 @@ LONG = replace(
 )
 
 
-def seen(record: Record, prices: Prices | None = PRICES, **more: Any) -> dict[str, Any]:
+def seen(record: ExchangeRecord, prices: Prices | None = PRICES, **more: Any) -> dict[str, Any]:
     """Its shape, with `more` members."""
     return shape(Entry.of(record, prices), record.phase) | more

@@ -25,7 +25,7 @@ from gwproxy.profiles.record import make_profile
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config, RouteRule, ServeSettings
 from gwproxy.proxy.limits import Limits
-from gwproxy.proxy.serving import Options, Running, running
+from gwproxy.proxy.serving import Options, RunningGateway, running
 from support.scripted import Script, ScriptedUpstream, StartScripted, whole
 
 TOKEN: Final = "local-token-for-tests-0123456789"
@@ -41,7 +41,7 @@ class TestGateway:
 
     __test__ = False
 
-    server: Running
+    server: RunningGateway
     session: aiohttp.ClientSession
     keys_asked: list[str]
 

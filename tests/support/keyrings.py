@@ -14,7 +14,7 @@ from pathlib import Path
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
-from gwproxy.profiles.keyring_trouble import KeyringTrouble, Trouble
+from gwproxy.profiles.keyring_trouble import KeyringTrouble, KeyringTroubleKind
 from gwproxy.profiles.secret import Secret
 
 FILE_VARIABLE = "TEST_KEYRING_FILE"
@@ -25,7 +25,7 @@ class MemoryKeyring:
 
     def __init__(self, **keys: str) -> None:
         self.keys = dict(keys)
-        self.trouble: Trouble | None = None
+        self.trouble: KeyringTroubleKind | None = None
 
     def read(self, profile: str) -> Secret | None:
         self._fail()

@@ -17,20 +17,20 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from gwproxy.simulator import DEMO, Kind, Manners, Recorded, Running, serve
-from gwproxy.simulator.conversation import Asked, Conversation, DialectName
+from gwproxy.simulator import DEMO, Manners, PlayedKind, Recorded, RunningSimulator, serve
+from gwproxy.simulator.conversation import Conversation, DialectName, PlayedQuestion
 from gwproxy.simulator.play import DIALECTS, converse
 
-StartProvider: TypeAlias = Callable[..., Awaitable[Running]]
+StartProvider: TypeAlias = Callable[..., Awaitable[RunningSimulator]]
 
-_DIALECT_OF: Final[Mapping[Kind | None, DialectName]] = {
-    Kind.MESSAGES: "anthropic",
-    Kind.CHAT: "chat",
-    Kind.RESPONSES: "responses",
+_DIALECT_OF: Final[Mapping[PlayedKind | None, DialectName]] = {
+    PlayedKind.MESSAGES: "anthropic",
+    PlayedKind.CHAT: "chat",
+    PlayedKind.RESPONSES: "responses",
 }
 
 
-def seen(recorded: Recorded) -> Asked:
+def seen(recorded: Recorded) -> PlayedQuestion:
     """A request for an answer, in the simulator's neutral form."""
     return DIALECTS[_DIALECT_OF[recorded.kind]].view(recorded.body)
 
@@ -38,11 +38,11 @@ def seen(recorded: Recorded) -> Asked:
 @pytest.fixture
 async def start_provider() -> AsyncIterator[StartProvider]:
     """A function that starts a provider with these manners, words and key."""
-    running: list[Running] = []
+    running: list[RunningSimulator] = []
 
     async def start(
         manners: Manners = DEMO, conversation: Conversation = converse, key: str | None = None
-    ) -> Running:
+    ) -> RunningSimulator:
         provider = await serve(manners, conversation=conversation, key=key)
         running.append(provider)
         return provider
@@ -54,6 +54,6 @@ async def start_provider() -> AsyncIterator[StartProvider]:
 
 
 @pytest.fixture
-async def provider(start_provider: StartProvider) -> Running:
+async def provider(start_provider: StartProvider) -> RunningSimulator:
     """The demo provider: every dialect, streams, no key."""
     return await start_provider()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from gwproxy.simulator import Answer, Asked, call
+from gwproxy.simulator import PlayedAnswer, PlayedQuestion, call
 from gwproxy.simulator.caller import TONGUES, Heard
 from gwproxy.simulator.caller.heard import unframed
 from gwproxy.simulator.conversation import fresh_results, last_question
@@ -46,22 +46,22 @@ SAID: Final = (
 )
 
 
-def converse(asked: Asked) -> Answer:
+def converse(asked: PlayedQuestion) -> PlayedAnswer:
     """The simulated model."""
     if fresh_results(asked.entries):
-        return Answer("I have read it.", thinking="Now I know what it says.")
+        return PlayedAnswer("I have read it.", thinking="Now I know what it says.")
     said = last_question(asked.entries)
     thinking = f"They say: {said[:20]}"
     if "parallel" in said:
         calls = (call("Read", path="a.py"), call("Read", path="b.py"))
-        return Answer("Both.", thinking=thinking, calls=calls)
+        return PlayedAnswer("Both.", thinking=thinking, calls=calls)
     if "picture" in said:
-        return Answer(thinking=thinking, calls=(call("Screenshot", path="x"),))
+        return PlayedAnswer(thinking=thinking, calls=(call("Screenshot", path="x"),))
     if "search" in said:
-        return Answer(thinking=thinking, calls=(call("ToolSearch", path="tickets"),))
+        return PlayedAnswer(thinking=thinking, calls=(call("ToolSearch", path="tickets"),))
     if "file" in said:
-        return Answer(thinking=thinking, calls=(call("Read", path="a.py"),))
-    return Answer("You are welcome.", thinking=thinking)
+        return PlayedAnswer(thinking=thinking, calls=(call("Read", path="a.py"),))
+    return PlayedAnswer("You are welcome.", thinking=thinking)
 
 
 async def ask(gateway: TestGateway, agent: Agent, *, streamed: bool) -> Heard:

@@ -15,7 +15,7 @@ from gwproxy.simulator import (
     STRONGWALL,
     Manners,
     Rule,
-    Running,
+    RunningSimulator,
     Streaming,
     strictly,
 )
@@ -34,7 +34,7 @@ class Upstream:
         """The model that its profile uses."""
         return self.manners.models[0]
 
-    def record(self, provider: Running) -> dict[str, Any]:
+    def record(self, provider: RunningSimulator) -> dict[str, Any]:
         """The profile as config.toml has it."""
         urls = {}
         if "anthropic" in self.manners.dialects:
@@ -43,7 +43,7 @@ class Upstream:
             urls["openai_url"] = provider.openai_url
         return {"preset": self.preset, **urls, **self.settings}
 
-    def flags(self, provider: Running) -> list[str]:
+    def flags(self, provider: RunningSimulator) -> list[str]:
         """The same for `gwproxy profile add`."""
         found: list[str] = []
         for name, value in self.record(provider).items():

@@ -25,19 +25,19 @@ from gwproxy.simulator import (
     KIMI_CODE,
     KIMI_K25,
     STRONGWALL,
-    Answer,
-    Asked,
     Manners,
+    PlayedAnswer,
+    PlayedQuestion,
     Recorded,
     serve,
     strictly,
 )
-from gwproxy.simulator import Running as Provider
+from gwproxy.simulator import RunningSimulator as Provider
 from gwproxy.simulator.caller import Talk, Unfit, talk
-from gwproxy.simulator.conversation import Called, DialectName, Thought
+from gwproxy.simulator.conversation import Called, DialectName, PlayedThought
 from gwproxy.simulator.play import DIALECTS as PROVIDER_DIALECTS
 from gwproxy.simulator.play import converse
-from gwproxy.simulator.routes import Kind
+from gwproxy.simulator.routes import PlayedKind
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.loss_words import gist
 
@@ -49,8 +49,8 @@ MODELS: Final[Mapping[DialectName, str]] = MappingProxyType(
 )
 """What tools of each kind ask for; no simulated provider has any of them."""
 
-_DIALECT_OF: Final[Mapping[Kind | None, DialectName]] = MappingProxyType(
-    {Kind.MESSAGES: "anthropic", Kind.CHAT: "chat", Kind.RESPONSES: "responses"}
+_DIALECT_OF: Final[Mapping[PlayedKind | None, DialectName]] = MappingProxyType(
+    {PlayedKind.MESSAGES: "anthropic", PlayedKind.CHAT: "chat", PlayedKind.RESPONSES: "responses"}
 )
 
 
@@ -61,7 +61,7 @@ class Cast:
     preset: str
     manners: Manners
     dialects: tuple[DialectName, ...]
-    conversation: Callable[[Asked], Answer] = converse
+    conversation: Callable[[PlayedQuestion], PlayedAnswer] = converse
 
 
 CAST: Final = (
@@ -169,7 +169,7 @@ async def _converse(
     )
 
 
-def _view(recorded: Recorded) -> Asked:
+def _view(recorded: Recorded) -> PlayedQuestion:
     """A request as the provider understood it."""
     return PROVIDER_DIALECTS[_DIALECT_OF[recorded.kind]].view(recorded.body)
 
@@ -217,7 +217,7 @@ def _problems(held: Talk, seen: list[Recorded], model: str, token: str) -> Itera
             yield "the provider's key reached the client"
         if any(token in value for _, value in recorded.headers):
             yield "the local token reached the provider"
-    thoughts = [entry.text for entry in _view(seen[-1]).entries if isinstance(entry, Thought)]
+    thoughts = [entry.text for entry in _view(seen[-1]).entries if isinstance(entry, PlayedThought)]
     if not held.calling.heard.thinking:
         yield "the thinking did not arrive"
     elif not any(thoughts):

@@ -22,7 +22,7 @@ from gwproxy.cli.setup_compare import Examined, examined
 from gwproxy.cli.setup_inputs import places_of
 from gwproxy.cli.status import worries
 from gwproxy.clients import web_proxy
-from gwproxy.clients.change import Standing
+from gwproxy.clients.change import FileStanding
 from gwproxy.clients.effective import SHELL
 from gwproxy.clients.known import CLIENTS, Client
 from gwproxy.clients.undo import Claim
@@ -252,12 +252,12 @@ def _gateway(url: str) -> Iterator[Finding]:
 
 
 def _ledger() -> Iterator[Finding]:
-    from gwproxy.proxy.records.ledger import Trouble, check
+    from gwproxy.proxy.records.ledger import StorageTrouble, check
 
     path = paths.usage_db()
     try:
         rows = check(path)
-    except Trouble as trouble:
+    except StorageTrouble as trouble:
         hint = "gwproxy serve keeps it aside and begins anew" if trouble.damaged else ""
         yield Finding("usage", "failed", f"{path} cannot be used: {trouble}", hint)
     else:
@@ -310,7 +310,7 @@ def _set_up(client: Client, one: Examined) -> Iterator[Finding]:
     elif one.reasons:
         words = f"{where}: {'; '.join(one.reasons)}"
         yield Finding("tools", "failed" if one.fails else "note", words, one.mending)
-    elif one.standing is Standing.IN_PLACE:
+    elif one.standing is FileStanding.IN_PLACE:
         yield Finding("tools", "ok", where)
         yield from (Finding("tools", "ok", words) for words in _notes(client, one.claim))
     else:

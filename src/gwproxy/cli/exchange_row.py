@@ -18,7 +18,7 @@ from gwproxy.cli.figures import money, share, short_number, short_span
 from gwproxy.cli.screen import columns_of
 from gwproxy.plain import one_line
 from gwproxy.profiles.redaction import redact
-from gwproxy.proxy.log import LineFormatter, Record
+from gwproxy.proxy.log import ExchangeRecord, LineFormatter
 from gwproxy.translate.loss_words import gist, gist_by_number
 
 Exchange = Mapping[str, Any]
@@ -87,7 +87,7 @@ def coloured(text: str, style: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """Which columns there are and how wide each is; `width` is the terminal's, None where there is
     none. `way` says how much of the way an exchange shows: used, asked or host."""
 
@@ -100,7 +100,7 @@ class Layout:
     @classmethod
     def fit(
         cls, width: int | None, *, dated: bool = False, priced: bool = True, longest: int = 0
-    ) -> Layout:
+    ) -> RowLayout:
         """The columns for a terminal of `width`. `dated`: the day belongs to the time; `priced`:
         there are costs to show; `longest` is how long a way may be, where that is known."""
         gap = 2 if width is None or width >= _WIDE else 1
@@ -166,7 +166,7 @@ class RowFormatter(logging.Formatter):
     def __init__(
         self,
         secrets: Callable[[], Iterable[str]],
-        shape_of: Callable[[Record], Exchange],
+        shape_of: Callable[[ExchangeRecord], Exchange],
         paint: Paint = plain,
         *,
         priced: Callable[[], bool] = lambda: True,
@@ -177,11 +177,11 @@ class RowFormatter(logging.Formatter):
         self._shape_of = shape_of
         self._paint = paint
         self._priced = priced
-        self._layout: Layout | None = None
+        self._layout: RowLayout | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        if isinstance(record.msg, Record) and not record.exc_info:
-            layout = Layout.fit(columns_of(sys.stderr), priced=self._priced())
+        if isinstance(record.msg, ExchangeRecord) and not record.exc_info:
+            layout = RowLayout.fit(columns_of(sys.stderr), priced=self._priced())
             shown = redact(row(self._shape_of(record.msg), layout, self._paint), self._secrets())
             if layout != self._layout:
                 self._layout = layout
@@ -194,7 +194,7 @@ class RowFormatter(logging.Formatter):
         return self._paint("\n".join([first, *lines[1:]]), style)
 
 
-def row(exchange: Exchange, layout: Layout, paint: Paint = plain) -> str:
+def row(exchange: Exchange, layout: RowLayout, paint: Paint = plain) -> str:
     """`12:00:01 200  kimi:kimi-k2.5  1.2 s  12k  340  …`, and below it what went wrong, or was done
     and has no room in the row. Without a terminal all in one line."""
     texts, styles = _texts(exchange, layout), _STYLED | {"CODE": _code_style(exchange)}
@@ -221,7 +221,7 @@ def row(exchange: Exchange, layout: Layout, paint: Paint = plain) -> str:
     return "\n".join([first.rstrip(), *lines])
 
 
-def _notes(used: int, losses: tuple[str, ...], remark: str, layout: Layout) -> tuple[str, str]:
+def _notes(used: int, losses: tuple[str, ...], remark: str, layout: RowLayout) -> tuple[str, str]:
     """As much as fits beside the row of what was lost and what was done, and what does not fit."""
     assert layout.width is not None
     words, number = gist(losses), gist_by_number(losses)
@@ -244,7 +244,7 @@ def short_id(request_id: str) -> str:
     return request_id.removeprefix("req_")[:_SHORT_ID]
 
 
-def _texts(exchange: Exchange, layout: Layout) -> dict[str, str]:
+def _texts(exchange: Exchange, layout: RowLayout) -> dict[str, str]:
     is_for_eyes = layout.width is not None
     tool = one_line(exchange["client"] or "-")
     request_id = exchange["request_id"]
@@ -266,7 +266,7 @@ def _texts(exchange: Exchange, layout: Layout) -> dict[str, str]:
     }
 
 
-def moment(started_ms: int, layout: Layout) -> str:
+def moment(started_ms: int, layout: RowLayout) -> str:
     """When it began, by the clock on the wall."""
     form = "%H:%M:%S"
     if layout.width is None:
@@ -295,7 +295,7 @@ def _code_style(exchange: Exchange) -> str:
     return {"running": "head", "gone": "note", "failed": "bad"}.get(exchange["state"], "good")
 
 
-def _fitting_way(exchange: Exchange, layout: Layout) -> str:
+def _fitting_way(exchange: Exchange, layout: RowLayout) -> str:
     """As much of the way as its column has room for."""
     room = dict(layout.columns)["PROFILE:MODEL"]
     forms = [way(exchange, how) for how in _WAYS[_WAYS.index(layout.way) :]]
@@ -314,7 +314,7 @@ def way(exchange: Exchange, how: str) -> str:
     return one_line(f"{exchange['profile']}:{model}{host}")
 
 
-def _trouble(exchange: Exchange, layout: Layout) -> Iterator[str]:
+def _trouble(exchange: Exchange, layout: RowLayout) -> Iterator[str]:
     """Nothing of an exchange that was answered as it should be."""
     if exchange["upstream_status"] not in (None, exchange["status"]):
         yield f"the provider said {exchange['upstream_status']}"

@@ -16,7 +16,7 @@ from gwproxy import paths
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.records.ledger import Choice
+    from gwproxy.proxy.records.ledger import LedgerChoice
 
 _MOST_AT_ONCE: Final = 500
 """What a gateway is asked for in one answer; it may be `queries.exchanges.MOST_LISTED`."""
@@ -38,7 +38,7 @@ class Found:
         return self.url or str(paths.usage_db())
 
 
-async def found(config: Config, choice: Choice) -> Found:
+async def found(config: Config, choice: LedgerChoice) -> Found:
     """The newest exchanges of `choice`. Raises GwproxyError."""
     url = await _gateway(config)
     if not url:
@@ -46,7 +46,7 @@ async def found(config: Config, choice: Choice) -> Found:
     return Found(await told_by(url, choice), url)
 
 
-async def told_by(url: str, choice: Choice) -> list[dict[str, Any]]:
+async def told_by(url: str, choice: LedgerChoice) -> list[dict[str, Any]]:
     """Those that the gateway at `url` has, the oldest first. Raises GwproxyError."""
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
@@ -82,7 +82,7 @@ async def followed(config: Config) -> AsyncGenerator[tuple[str, Any]]:
                     async for name, told in events:
                         pause_s, was_here = _FIRST_PAUSE_S, True
                         yield ("here", url) if name == "open" else (name, told)
-            except holder.Broken:
+            except holder.BrokenHolder:
                 pass
         elif was_here:
             was_here = False
@@ -99,7 +99,7 @@ async def _gateway(config: Config) -> str:
     return url if health.get("name") == "gwproxy" else ""
 
 
-def _query(choice: Choice) -> str:
+def _query(choice: LedgerChoice) -> str:
     asked: Mapping[str, object] = {
         "limit": choice.most,
         "errors": "1" if choice.only_errors else "",
@@ -113,13 +113,13 @@ def _query(choice: Choice) -> str:
     return urlencode({name: value for name, value in asked.items() if value})
 
 
-def _in_file(choice: Choice) -> list[dict[str, Any]]:
+def _in_file(choice: LedgerChoice) -> list[dict[str, Any]]:
     from gwproxy.cli.usage import unreadable
-    from gwproxy.proxy.records.ledger import Trouble, listed, shape
+    from gwproxy.proxy.records.ledger import StorageTrouble, listed, shape
 
     path = paths.usage_db()
     try:
         entries = listed(path, choice)
-    except Trouble as trouble:
+    except StorageTrouble as trouble:
         raise unreadable(path, trouble) from trouble
     return [shape(entry) for entry in reversed(entries)]

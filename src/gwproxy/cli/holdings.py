@@ -26,12 +26,12 @@ from gwproxy.proxy.records import captures, storage, thoughts
 from gwproxy.proxy.records.conversations import database as conversations
 from gwproxy.proxy.records.ledger import database as ledger
 from gwproxy.proxy.records.prompt_cache.turn import MOST_BYTES
-from gwproxy.proxy.records.storage import Stock, Trouble
+from gwproxy.proxy.records.storage import Stock, StorageTrouble
 from gwproxy.proxy.worker import words_of
 
 _DAY_S: Final = 86_400
 
-UNREADABLE: Final = (ConfigError, Trouble, OSError)
+UNREADABLE: Final = (ConfigError, StorageTrouble, OSError)
 """What may be wrong with one of them."""
 
 

@@ -22,11 +22,11 @@ from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from gwproxy.cli.exchange_row import Layout, Paint
+    from gwproxy.cli.exchange_row import Paint, RowLayout
     from gwproxy.cli.exchange_story import Section, Sources
     from gwproxy.cli.exchanges import Found
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.records.ledger import Choice
+    from gwproxy.proxy.records.ledger import LedgerChoice
 
 _USUAL: Final = 25
 _MOST: Final = 100_000
@@ -79,12 +79,12 @@ def log(
     With -f, --json prints one object a line.
     """
     from gwproxy.cli.running import config_or_none
-    from gwproxy.proxy.records.ledger import Choice
+    from gwproxy.proxy.records.ledger import LedgerChoice
 
     output = output_of(context)
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit} lists nothing", hint=f"--limit {_USUAL}")
-    choice = Choice(
+    choice = LedgerChoice(
         most=limit or (_MOST if since else _USUAL),
         only_errors=errors,
         profile=profile,
@@ -120,7 +120,7 @@ def _since_ms(since: str) -> int:
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def _list(output: Output, config: Config, choice: Choice) -> None:
+def _list(output: Output, config: Config, choice: LedgerChoice) -> None:
     from gwproxy.cli.exchange_row import row
     from gwproxy.cli.exchanges import found
 
@@ -142,13 +142,13 @@ def _list(output: Output, config: Config, choice: Choice) -> None:
     output.result(data, human, sheet=Sheet(got.exchanges, ("request_id", "started_ms", "state")))
 
 
-def _layout(output: Output, exchanges: list[dict[str, Any]]) -> Layout:
-    from gwproxy.cli.exchange_row import Layout, of_another_day, way
+def _layout(output: Output, exchanges: list[dict[str, Any]]) -> RowLayout:
+    from gwproxy.cli.exchange_row import RowLayout, of_another_day, way
 
     columns = output.columns()
     if columns is None:
-        return Layout.fit(None)  # whoever reads them counts on the same columns each time
-    return Layout.fit(
+        return RowLayout.fit(None)  # whoever reads them counts on the same columns each time
+    return RowLayout.fit(
         columns,
         dated=of_another_day(exchanges),
         priced=any(one["cost_micro"] for one in exchanges),
@@ -162,14 +162,14 @@ def _paint(output: Output) -> Paint:
     return coloured if output.is_fancy(sys.stdout) else plain
 
 
-def _check_profile(config: Config, choice: Choice, got: Found) -> None:
+def _check_profile(config: Config, choice: LedgerChoice, got: Found) -> None:
     """Raises ConfigError where there is no such profile and never was: nothing would look like
     nothing asked."""
     if choice.profile and not got.url:
         config.profile(choice.profile)
 
 
-def _say_nothing(output: Output, config: Config, choice: Choice, got: Found) -> None:
+def _say_nothing(output: Output, config: Config, choice: LedgerChoice, got: Found) -> None:
     """Why there is nothing to see, and what to do about it."""
     from gwproxy.cli.hints import tool_here, tools_set_up
 
@@ -192,7 +192,7 @@ def _say_nothing(output: Output, config: Config, choice: Choice, got: Found) -> 
 # --- one -----------------------------------------------------------------------------------------
 
 
-def _explain(output: Output, config: Config, choice: Choice, wanted: str) -> None:
+def _explain(output: Output, config: Config, choice: LedgerChoice, wanted: str) -> None:
     from gwproxy import paths
     from gwproxy.cli.exchange_story import data, story
     from gwproxy.proxy.records import captures
@@ -210,7 +210,7 @@ def _explain(output: Output, config: Config, choice: Choice, wanted: str) -> Non
     output.result(data(exchange, sources, captured=bool(captured)), human, sheet=Sheet([exchange]))
 
 
-async def _one(config: Config, choice: Choice, wanted: str) -> dict[str, Any]:
+async def _one(config: Config, choice: LedgerChoice, wanted: str) -> dict[str, Any]:
     """Raises UsageError where none, or several, are meant."""
     from dataclasses import replace
 
@@ -270,7 +270,7 @@ def _say_next(
 # --- as they come --------------------------------------------------------------------------------
 
 
-def _follow(output: Output, config: Config, choice: Choice) -> int:
+def _follow(output: Output, config: Config, choice: LedgerChoice) -> int:
     from gwproxy.cli.log_follow import follow
 
     try:

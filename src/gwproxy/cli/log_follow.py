@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy.cli import streams
-from gwproxy.cli.exchange_row import Layout, coloured, of_another_day, plain, row
+from gwproxy.cli.exchange_row import RowLayout, coloured, of_another_day, plain, row
 from gwproxy.cli.exchanges import followed, found, told_by
 from gwproxy.cli.live_view import View
 from gwproxy.cli.output import Output
@@ -22,7 +22,7 @@ from gwproxy.plain import json_text
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.records.ledger import Choice
+    from gwproxy.proxy.records.ledger import LedgerChoice
 
 _REMEMBERED: Final = 2000
 """Exchanges that are not to be told twice."""
@@ -31,7 +31,7 @@ _EARLIER_MS: Final = 3_600_000
 """How long ago an exchange may have begun that ended while nobody told us."""
 
 
-async def follow(output: Output, config: Config, choice: Choice) -> None:
+async def follow(output: Output, config: Config, choice: LedgerChoice) -> None:
     """The last ones of `choice`, and then what comes, without an end. Raises GwproxyError."""
     with _view(output) as view, view.alive() if view else contextlib.nullcontext():
         priced = any(profile.prices is not None for profile in config.profiles.values())
@@ -54,7 +54,9 @@ def _view(output: Output) -> Iterator[View | None]:
 
 
 class _Follower:
-    def __init__(self, output: Output, choice: Choice, view: View | None, *, priced: bool) -> None:
+    def __init__(
+        self, output: Output, choice: LedgerChoice, view: View | None, *, priced: bool
+    ) -> None:
         self._priced, self._dated = priced, False
         self._output = output
         self._choice = choice
@@ -116,11 +118,11 @@ class _Follower:
             and choice.session in ("", exchange["session"])
         )
 
-    def _layout(self) -> Layout:
+    def _layout(self) -> RowLayout:
         if not self._output.draws_on(sys.stdout):
-            return Layout.fit(None)
+            return RowLayout.fit(None)
         columns = self._view.screen.columns if self._view else self._output.columns()
-        return Layout.fit(columns, priced=self._priced, dated=self._dated)
+        return RowLayout.fit(columns, priced=self._priced, dated=self._dated)
 
     def _say(self, text: str) -> None:
         self._output.document(text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from gwproxy.proxy.records.said import Said
+    from gwproxy.proxy.records.said import CapturedSaying
 
 _SHOWN: Final = 2000
 """Characters of one text; `replay ID --show --json` has all of it."""
@@ -14,7 +14,7 @@ _SHOWN: Final = 2000
 Row = tuple[str, str, str]
 
 
-def rows_of(before: Said, now: Said) -> Iterator[Row]:
+def rows_of(before: CapturedSaying, now: CapturedSaying) -> Iterator[Row]:
     """Both side by side, one row for each kind of thing."""
     yield "says", _short(before.text), _short(now.text)
     yield "thinks", _short(before.thought), _short(now.thought)
@@ -23,7 +23,7 @@ def rows_of(before: Said, now: Said) -> Iterator[Row]:
         yield "calls", _short("".join(old)), _short("".join(new))
 
 
-def difference(before: Said, now: Said) -> str:
+def difference(before: CapturedSaying, now: CapturedSaying) -> str:
     """Whether they say and call the same, in a sentence."""
     if before.error or now.error:
         return "one of them is no answer" if not (before.error and now.error) else "both failed"
@@ -35,7 +35,7 @@ def difference(before: Said, now: Said) -> str:
     return f"{words}, {calls}" if before.calls or now.calls else words
 
 
-def as_data(said: Said) -> dict[str, Any]:
+def as_data(said: CapturedSaying) -> dict[str, Any]:
     return {
         "text": said.text,
         "thought": said.thought,

@@ -30,10 +30,10 @@ from gwproxy.cli.run_trace import start_log
 from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
-    from gwproxy.clients.endpoint import Endpoint
+    from gwproxy.clients.endpoint import ToolEndpoint
     from gwproxy.clients.launch import Launch
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.serving import Running
+    from gwproxy.proxy.serving import RunningGateway
 
 # A child that is gone waits for no answer.
 _DRAIN_S: Final = 1.0
@@ -94,7 +94,7 @@ def run(
         )
     config = store.load()
     config.profile(profile)
-    servers: list[Running] = []
+    servers: list[RunningGateway] = []
     tally, log_file = start_log(log, lambda: [s for one in servers for s in one.secrets()])
     raise_file_limit()
     with _scratch_folder() as scratch:
@@ -147,7 +147,7 @@ async def _run(
     profile: str | None,
     scratch: Path,
     output: Output,
-    servers: list[Running],
+    servers: list[RunningGateway],
 ) -> int:
     """The child's exit code. `servers` gets the gateway, as soon as it runs."""
     from dataclasses import replace
@@ -195,7 +195,7 @@ def _without_keys(config: Config) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in named}
 
 
-def _launch(command: list[str], endpoint: Endpoint, scratch: Path, output: Output) -> Launch:
+def _launch(command: list[str], endpoint: ToolEndpoint, scratch: Path, output: Output) -> Launch:
     from gwproxy.cli.setup_inputs import past_web_proxies, places_of, with_prompt
     from gwproxy.clients.known import CLIENTS
     from gwproxy.clients.launch import RUN_SCOPE, launch_other

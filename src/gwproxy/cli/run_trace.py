@@ -14,12 +14,12 @@ from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
-    from gwproxy.proxy.log import Record
+    from gwproxy.proxy.log import ExchangeRecord
 
 MOST_LOGS: Final = 20
 
 
-def start_log(file: Path | None, secrets: Callable[[], Iterable[str]]) -> tuple[Tally, Path]:
+def start_log(file: Path | None, secrets: Callable[[], Iterable[str]]) -> tuple[RunTally, Path]:
     """The child has the screen, so the log goes to `file`, or to one of our own. `secrets` are
     hidden in it. Raises UsageError."""
     from gwproxy.proxy.log import LOGGER, LineFormatter
@@ -37,7 +37,7 @@ def start_log(file: Path | None, secrets: Callable[[], Iterable[str]]) -> tuple[
     except OSError as error:
         raise UsageError(f"cannot write {chosen}", why=error.strerror or str(error)) from None
     handler.setFormatter(LineFormatter(secrets))
-    tally = Tally()
+    tally = RunTally()
     logging.basicConfig(level=logging.WARNING, handlers=[handler, tally])
     LOGGER.setLevel(logging.INFO)
     return tally, chosen
@@ -50,17 +50,17 @@ def _own_file() -> Path:
     return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
 
 
-class Tally(logging.Handler):
+class RunTally(logging.Handler):
     """Adds up the exchanges that are logged."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._records: list[Record] = []
+        self._records: list[ExchangeRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        from gwproxy.proxy.log import Record
+        from gwproxy.proxy.log import ExchangeRecord
 
-        if isinstance(record.msg, Record) and record.msg.generating:
+        if isinstance(record.msg, ExchangeRecord) and record.msg.generating:
             self._records.append(record.msg)
 
     def line(self, profiles: Mapping[str, Profile]) -> str:

@@ -27,7 +27,7 @@ from gwproxy.errors import ConfigError, CredentialError
 if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
     from gwproxy.profiles.store import Config
-    from gwproxy.proxy.serving import Options, Running
+    from gwproxy.proxy.serving import Options, RunningGateway
 
 
 def register(app: typer.Typer) -> None:
@@ -143,7 +143,7 @@ async def demo_running(options: Options, config: Config) -> AsyncIterator[Option
         yield replace(options, default_profile=demo.name, built_in={demo.name: demo})
 
 
-def _say_where(server: Running, output: Output) -> None:
+def _say_where(server: RunningGateway, output: Output) -> None:
     from gwproxy.profiles.endpoints import is_loopback
 
     routes = server.gateway.routes
@@ -183,7 +183,7 @@ def _hosts(profile: Profile) -> str:
     return f"goes to {' and '.join(hosts_of(profile))}"
 
 
-async def _tend_keys(server: Running, output: Output) -> None:
+async def _tend_keys(server: RunningGateway, output: Output) -> None:
     """Ask for the first key, and do what waited for a keyring that answers."""
     from gwproxy.profiles import credentials
     from gwproxy.proxy.worker import words_of
@@ -195,7 +195,7 @@ async def _tend_keys(server: Running, output: Output) -> None:
         output.warn(f"the keyring cannot be looked after: {words_of(error)}")
 
 
-async def _say_key(server: Running, output: Output) -> None:
+async def _say_key(server: RunningGateway, output: Output) -> None:
     profile = server.gateway.routes.profile("")
     try:
         found = await server.keys.find(profile)

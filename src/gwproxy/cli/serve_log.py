@@ -17,8 +17,8 @@ from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from gwproxy.cli.live_view import View
-    from gwproxy.proxy.log import Record
-    from gwproxy.proxy.serving import Running
+    from gwproxy.proxy.log import ExchangeRecord
+    from gwproxy.proxy.serving import RunningGateway
 
 
 class ServeLog:
@@ -29,7 +29,7 @@ class ServeLog:
         self._output = output
         self._level = _level(level, output)
         self._view: View | None = None
-        self.server: Running | None = None
+        self.server: RunningGateway | None = None
 
     @contextmanager
     def started(self, *, json_lines: bool) -> Iterator[None]:
@@ -100,7 +100,7 @@ class ServeLog:
         if self.server is not None:
             yield from self.server.secrets()
 
-    def _shape_of(self, record: Record) -> dict[str, Any]:
+    def _shape_of(self, record: ExchangeRecord) -> dict[str, Any]:
         from gwproxy.proxy.records.ledger import Entry, shape
 
         routes = self.server.gateway.routes if self.server else None

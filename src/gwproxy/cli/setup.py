@@ -21,7 +21,7 @@ from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
 from gwproxy.cli.setup_compare import examined
 from gwproxy.cli.setup_inputs import (
-    Asked,
+    SetupInputs,
     check_flags,
     check_vscode,
     endpoint_of,
@@ -38,10 +38,10 @@ from gwproxy.cli.setup_undo import take_back
 from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
 from gwproxy.clients import change
 from gwproxy.clients.endpoint import (
-    Endpoint,
+    ToolEndpoint,
 )
 from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import Beside, Target, plan_setup
+from gwproxy.clients.plan import FileBeside, Target, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.profiles import learned
@@ -115,7 +115,7 @@ def setup(
     """Configure a coding tool to use the gateway."""
     output = output_of(context)
     tool = find_client(client) if client else None
-    asked = Asked(
+    asked = SetupInputs(
         client=in_vscode(tool) if vscode else tool,
         profile=profile,
         scope=scope,
@@ -151,7 +151,7 @@ def setup(
     return 0
 
 
-def _set_up(asked: Asked, client: Client, output: Output) -> None:
+def _set_up(asked: SetupInputs, client: Client, output: Output) -> None:
     scope = asked.scope or client.SCOPES[0]
     target = client.target(scope, asked.places)
     check_vscode(target)
@@ -207,12 +207,12 @@ def _set_up(asked: Asked, client: Client, output: Output) -> None:
     output.result(data, human)
 
 
-def _tell(beside: Beside | None, target: Target, output: Output) -> None:
+def _tell(beside: FileBeside | None, target: Target, output: Output) -> None:
     if beside is not None:
         output.talk(f"and the models of the profile to {target.file.parent / beside.name}")
 
 
-def _print(asked: Asked, client: Client, output: Output) -> None:
+def _print(asked: SetupInputs, client: Client, output: Output) -> None:
     scope = asked.scope or client.SCOPES[0]
     endpoint = endpoint_of(asked, scope)
     target = client.target(scope, asked.places)
@@ -234,7 +234,7 @@ def _print(asked: Asked, client: Client, output: Output) -> None:
     output.result(data, lambda: output.document(text))
 
 
-def _list(asked: Asked, output: Output) -> None:
+def _list(asked: SetupInputs, output: Output) -> None:
     """What is set up where."""
     clients = _clients()
 
@@ -246,7 +246,7 @@ def _list(asked: Asked, output: Output) -> None:
     output.result(data, human, sheet=setup_report.list_sheet(clients))
 
 
-def _offer(asked: Asked, output: Output) -> int:
+def _offer(asked: SetupInputs, output: Output) -> int:
     """The same, and then one new tool after the other: trouble with one keeps no other from it."""
     lacking = no_profile(asked)
     if asked.yes and lacking:
@@ -283,7 +283,7 @@ def _clients() -> list[ClientStatus]:
     ]
 
 
-def _first(endpoint: Endpoint) -> tuple[str, ...]:
+def _first(endpoint: ToolEndpoint) -> tuple[str, ...]:
     """What has to run before the tool does."""
     if endpoint.direct or runs_at(endpoint.anthropic or ""):
         return ()

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy import paths
-from gwproxy.cli.setup_inputs import Asked, endpoint_of, places_of, scope_flag
+from gwproxy.cli.setup_inputs import SetupInputs, endpoint_of, places_of, scope_flag
 from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
 from gwproxy.clients import change, codex_models, files, web_proxy
-from gwproxy.clients.change import Standing, Wisher
+from gwproxy.clients.change import FileStanding, Wisher
 from gwproxy.clients.document import ABSENT, Tree, Value, digest, lookup, pointer, same
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import ToolEndpoint
 from gwproxy.clients.known import Client, client_of
-from gwproxy.clients.plan import Beside, Edit, Plan, Target, Wish, shown
+from gwproxy.clients.plan import FileBeside, FileEdit, SetupPlan, SetupWish, Target, shown
 from gwproxy.clients.undo import Claim, Flags
 from gwproxy.errors import ConfigError, GwproxyError
 from gwproxy.profiles import store
@@ -40,8 +40,8 @@ class Job:
 
     target: Target
     client: Client
-    asked: Asked
-    endpoint: Endpoint
+    asked: SetupInputs
+    endpoint: ToolEndpoint
     wished: Wisher
 
     @property
@@ -52,7 +52,7 @@ class Job:
     def flags(self) -> Flags:
         return flags_of(self.asked, self.endpoint)
 
-    def beside(self, plan: Plan) -> Beside | None:
+    def beside(self, plan: SetupPlan) -> FileBeside | None:
         """The file of ours that goes with what the plan makes of theirs."""
         after = self.target.form.read(plan.after or "")
         return beside_of(self.asked, self.client, self.endpoint, after)
@@ -66,7 +66,7 @@ class Examined:
 
     target: Target
     claim: Claim
-    standing: Standing | None
+    standing: FileStanding | None
     reasons: tuple[str, ...] = ()
     trouble: GwproxyError | None = None
     job: Job | None = None
@@ -101,7 +101,7 @@ def _examine(target: Target, claim: Claim, to_write: bool) -> Examined:
         standing = change.standing(target, claim)
     except ConfigError as error:
         return Examined(target, claim, None, trouble=error)
-    if standing is Standing.GONE:
+    if standing is FileStanding.GONE:
         return Examined(target, claim, standing)
     if not to_write and _lacks_token(claim):
         has_token = any(each.secret for each in claim.members)
@@ -134,7 +134,7 @@ def _job(target: Target, claim: Claim) -> Job:
     flags = claim.flags or _flags_of_old(claim)
     home = Path(flags.home) if flags.home else None
     folder = Path(flags.folder) if flags.folder else None
-    asked = Asked(
+    asked = SetupInputs(
         client,
         places_of(home, folder),
         profile=flags.profile,
@@ -163,17 +163,17 @@ def _leaving_theirs(wished: Wisher, claim: Claim) -> Wisher:
     """The wishes without those for a place where the user has put a value of their own since."""
     ours = {each.path: each.ours for each in claim.members}
 
-    def is_ours(wish: Wish, tree: Tree) -> bool:
+    def is_ours(wish: SetupWish, tree: Tree) -> bool:
         present = lookup(tree, wish.path)
         if wish.path not in ours or isinstance(wish.value, dict) or same(present, wish.value):
             return True
         return digest(present) in ours[wish.path]
 
-    def left(tree: Tree) -> list[Wish]:
+    def left(tree: Tree) -> list[SetupWish]:
         wishes = [wish for wish in wished(tree) if is_ours(wish, tree)]
         known = {wish.path for wish in wishes}
         of_one_shell = [
-            Wish(path, present)
+            SetupWish(path, present)
             for path in ours
             if path[-1] in _OF_ONE_SHELL and path not in known
             if (present := lookup(tree, path)) is not ABSENT
@@ -183,19 +183,19 @@ def _leaving_theirs(wished: Wisher, claim: Claim) -> Wisher:
     return left
 
 
-def _was_ours(edit: Edit, claim: Claim) -> bool:
+def _was_ours(edit: FileEdit, claim: Claim) -> bool:
     """Whether it changes what we wrote, or adds what we did not know of then."""
     ours = next((each.ours for each in claim.members if each.path == edit.path), None)
     return ours is None or digest(edit.old) in ours
 
 
-def _reasons(edits: Iterable[Edit], flags: Flags) -> list[str]:
+def _reasons(edits: Iterable[FileEdit], flags: Flags) -> list[str]:
     found = list(dict.fromkeys(_reason(edit, flags) for edit in edits))
     more = len(found) - _MOST_REASONS
     return [*found[:_MOST_REASONS], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _reason(edit: Edit, flags: Flags) -> str:
+def _reason(edit: FileEdit, flags: Flags) -> str:
     if edit.secret:
         what = "provider's key" if flags.direct else "token"
         return f"the {what} is another one now"
@@ -211,7 +211,7 @@ def _is_address(value: Value) -> bool:
     return isinstance(value, str) and value.startswith(("http://", "https://"))
 
 
-def _of_beside(job: Job, plan: Plan) -> Iterator[str]:
+def _of_beside(job: Job, plan: SetupPlan) -> Iterator[str]:
     beside = job.beside(plan)
     if beside is not None and files.peek(job.target.file.parent / beside.name) != beside.text:
         yield f"{beside.name} would be another now"

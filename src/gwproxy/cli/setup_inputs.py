@@ -20,13 +20,13 @@ from gwproxy.cli.running import configured_url, settings_in_use
 from gwproxy.clients import claude_code, codex, files, vscode, web_proxy
 from gwproxy.clients.effective import claude_code_now
 from gwproxy.clients.endpoint import (
-    Endpoint,
     TokenCommand,
+    ToolEndpoint,
     straight_to_provider,
     through_gateway,
 )
 from gwproxy.clients.known import CLIENTS, VSCODE, Client
-from gwproxy.clients.plan import Places, Target, Wish
+from gwproxy.clients.plan import Places, SetupWish, Target
 from gwproxy.clients.shell import SHELLS
 from gwproxy.errors import ConfigError, CredentialError, UsageError
 from gwproxy.profiles import credentials, store
@@ -37,7 +37,7 @@ FORMATS: Final = ("settings", "env")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SetupInputs:
     """The command line."""
 
     client: Client | None
@@ -116,7 +116,7 @@ def places_of(home: Path | None, folder: Path | None = None) -> Places:
     )
 
 
-def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
+def check_flags(asked: SetupInputs, *, show_list: bool, json_mode: bool) -> None:
     """Raises UsageError for flags that do not go together."""
     modes = {
         "--print": asked.print_only,
@@ -164,9 +164,9 @@ def check_flags(asked: Asked, *, show_list: bool, json_mode: bool) -> None:
         )
 
 
-def _bare(asked: Asked) -> Asked:
+def _bare(asked: SetupInputs) -> SetupInputs:
     """The same without what says how a tool is to be set up."""
-    return Asked(
+    return SetupInputs(
         asked.client,
         asked.places,
         everything=asked.everything,
@@ -175,7 +175,7 @@ def _bare(asked: Asked) -> Asked:
     )
 
 
-def no_profile(asked: Asked) -> ConfigError | None:
+def no_profile(asked: SetupInputs) -> ConfigError | None:
     """Why there is no profile to set a tool up for; None where there is one."""
     try:
         chosen_profile(store.load(), asked.profile)
@@ -184,7 +184,7 @@ def no_profile(asked: Asked) -> ConfigError | None:
     return None
 
 
-def endpoint_of(asked: Asked, scope: str) -> Endpoint:
+def endpoint_of(asked: SetupInputs, scope: str) -> ToolEndpoint:
     """What the client is to be pointed at. Raises ConfigError and CredentialError."""
     config = store.load()
     profile = chosen_profile(config, asked.profile)
@@ -213,7 +213,7 @@ def endpoint_of(asked: Asked, scope: str) -> Endpoint:
     return with_prompt(endpoint, asked.client)
 
 
-def with_prompt(endpoint: Endpoint, client: Client | None) -> Endpoint:
+def with_prompt(endpoint: ToolEndpoint, client: Client | None) -> ToolEndpoint:
     """`endpoint` with what Codex tells its model, for Codex and a model that it does not know."""
     if client is not CLIENTS[codex.NAME]:
         return endpoint
@@ -222,14 +222,14 @@ def with_prompt(endpoint: Endpoint, client: Client | None) -> Endpoint:
     return replace(endpoint, tool_prompt=prompt_of(codex.PROGRAM, endpoint.profile.model))
 
 
-def past_web_proxies(endpoint: Endpoint, places: Places) -> Endpoint:
+def past_web_proxies(endpoint: ToolEndpoint, places: Places) -> ToolEndpoint:
     """The endpoint with what Claude Code has to be told of web proxies on the way to it."""
     own = claude_code.target("user", places).file
     listed = claude_code_now(places).no_proxy(endpoint.anthropic or "", own)
     return replace(endpoint, no_proxy=listed)
 
 
-def _web_proxy_words(client: Client, endpoint: Endpoint, places: Places) -> list[str]:
+def _web_proxy_words(client: Client, endpoint: ToolEndpoint, places: Places) -> list[str]:
     base = endpoint.anthropic or endpoint.openai or ""
     if client.NAME != claude_code.NAME:
         words = web_proxy.warning(base, places.environ, client.NAME)
@@ -264,7 +264,11 @@ def _token_command(scope: str) -> TokenCommand:
 
 
 def warnings_of(
-    asked: Asked, client: Client, endpoint: Endpoint, target: Target, wishes: list[Wish]
+    asked: SetupInputs,
+    client: Client,
+    endpoint: ToolEndpoint,
+    target: Target,
+    wishes: list[SetupWish],
 ) -> list[str]:
     """What a person should know before this is written. Raises ConfigError."""
     snapshot = files.read(target.file)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from gwproxy.cli import setup_report
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_compare import Examined, Job, examined
-from gwproxy.cli.setup_inputs import Asked
+from gwproxy.cli.setup_inputs import SetupInputs
 from gwproxy.clients import change
-from gwproxy.clients.plan import Plan, Target
+from gwproxy.clients.plan import SetupPlan, Target
 from gwproxy.errors import GwproxyError
 
 
@@ -19,11 +19,11 @@ from gwproxy.errors import GwproxyError
 class _Outcome:
     """The files that can be, or were, written anew, and those that stay as they are."""
 
-    plans: list[tuple[Job, Plan]] = field(default_factory=list)
+    plans: list[tuple[Job, SetupPlan]] = field(default_factory=list)
     failed: list[tuple[Target, GwproxyError]] = field(default_factory=list)
 
 
-def renew(asked: Asked, output: Output) -> int:
+def renew(asked: SetupInputs, output: Output) -> int:
     """Do what the command line means; the exit code."""
     found = [each for each in examined(to_write=True) if _is_meant(each, asked)]
     outcome = _preview(found, output)
@@ -40,7 +40,7 @@ def renew(asked: Asked, output: Output) -> int:
     return outcome.failed[0][1].exit_code if outcome.failed else 0
 
 
-def _is_meant(one: Examined, asked: Asked) -> bool:
+def _is_meant(one: Examined, asked: SetupInputs) -> bool:
     return asked.client is None or one.claim.client == asked.client.NAME
 
 
@@ -80,7 +80,7 @@ def _carry_out(outcome: _Outcome) -> _Outcome:
     return done
 
 
-def _report(asked: Asked, output: Output, outcome: _Outcome, found: list[Examined]) -> None:
+def _report(asked: SetupInputs, output: Output, outcome: _Outcome, found: list[Examined]) -> None:
     def human() -> None:
         for _, plan in outcome.plans:
             if asked.dry_run:

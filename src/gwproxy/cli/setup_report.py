@@ -14,7 +14,7 @@ from gwproxy.cli.setup_inputs import scope_flag
 from gwproxy.cli.sheet import Sheet
 from gwproxy.clients import change, ledger
 from gwproxy.clients.document import pointer
-from gwproxy.clients.plan import Plan, Target, diff, shown
+from gwproxy.clients.plan import SetupPlan, Target, diff, shown
 from gwproxy.clients.undo import Claim
 from gwproxy.errors import ConfigError, GwproxyError
 
@@ -37,7 +37,7 @@ class ClientStatus:
         return self.installed and not self.setups
 
 
-def plan_data(plan: Plan) -> dict[str, object]:
+def plan_data(plan: SetupPlan) -> dict[str, object]:
     """A plan as --json shows it, secrets masked."""
     return {
         "client": plan.target.client,
@@ -56,7 +56,7 @@ def plan_data(plan: Plan) -> dict[str, object]:
     }
 
 
-def say_done(output: Output, plan: Plan, *, undone: bool = False) -> None:
+def say_done(output: Output, plan: SetupPlan, *, undone: bool = False) -> None:
     """The file that was written, as data, and what became of it, as talk."""
     output.line(str(plan.target.file))
     if plan.after is None:
@@ -70,18 +70,18 @@ def say_done(output: Output, plan: Plan, *, undone: bool = False) -> None:
         output.talk("written: the rest of it stays as it was")
 
 
-def talk_diff(output: Output, plan: Plan) -> None:
+def talk_diff(output: Output, plan: SetupPlan) -> None:
     """The diff as talk, for a person about to be asked."""
     output.talk_diff(diff(plan).rstrip("\n"))
 
 
-def print_diff(output: Output, plan: Plan) -> None:
+def print_diff(output: Output, plan: SetupPlan) -> None:
     """The diff as data, for --dry-run."""
     if text := diff(plan).rstrip("\n"):
         output.diff(text)
 
 
-def agreed(output: Output, plans: Iterable[Plan], question: str, *, yes: bool) -> bool:
+def agreed(output: Output, plans: Iterable[SetupPlan], question: str, *, yes: bool) -> bool:
     """Whether the person wants this: shown first, then asked, unless `--yes` has said so."""
     if yes:
         return True
@@ -93,7 +93,7 @@ def agreed(output: Output, plans: Iterable[Plan], question: str, *, yes: bool) -
     return False
 
 
-def warn_if_rewritten(output: Output, plans: Sequence[Plan]) -> None:
+def warn_if_rewritten(output: Output, plans: Sequence[SetupPlan]) -> None:
     """A last look at what was written."""
     if not plans:
         return
@@ -106,7 +106,7 @@ def warn_if_rewritten(output: Output, plans: Sequence[Plan]) -> None:
             )
 
 
-def kept_by_undo(plan: Plan) -> list[str]:
+def kept_by_undo(plan: SetupPlan) -> list[str]:
     return [f"{pointer(path)} is yours: you have changed it since setup" for path in plan.kept]
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from gwproxy.cli import setup_report
 from gwproxy.cli.output import Output
-from gwproxy.cli.setup_inputs import Asked
+from gwproxy.cli.setup_inputs import SetupInputs
 from gwproxy.clients import change
 from gwproxy.clients.known import CLIENTS, VSCODE
-from gwproxy.clients.plan import Plan, Target
+from gwproxy.clients.plan import SetupPlan, Target
 from gwproxy.errors import ConfigError
 
 
@@ -22,11 +22,11 @@ from gwproxy.errors import ConfigError
 class _Outcome:
     """The plans that can be, or were, carried out, and the files that stay as they are."""
 
-    plans: list[Plan] = field(default_factory=list)
+    plans: list[SetupPlan] = field(default_factory=list)
     failed: list[tuple[Target, ConfigError]] = field(default_factory=list)
 
 
-def take_back(asked: Asked, output: Output) -> int:
+def take_back(asked: SetupInputs, output: Output) -> int:
     """Undo what the command line means; the exit code."""
     outcome = _preview(asked, output)
     if not (outcome.plans or outcome.failed):
@@ -44,7 +44,7 @@ def take_back(asked: Asked, output: Output) -> int:
     return outcome.failed[0][1].exit_code if outcome.failed else 0
 
 
-def _preview(asked: Asked, output: Output) -> _Outcome:
+def _preview(asked: SetupInputs, output: Output) -> _Outcome:
     outcome = _Outcome()
     for target, is_recorded in _targets(asked):
         try:
@@ -63,7 +63,7 @@ def _preview(asked: Asked, output: Output) -> _Outcome:
     return outcome
 
 
-def _targets(asked: Asked) -> list[tuple[Target, bool]]:
+def _targets(asked: SetupInputs) -> list[tuple[Target, bool]]:
     """The files that are meant, and whether each is on record under its name. One that is not
     may still tell of a setup; but a project's file is others' as well, and has to be asked for."""
     clients = [asked.client] if asked.client else list(CLIENTS.values())
@@ -92,20 +92,20 @@ def _is_here(target: Target, files: Mapping[tuple[str, str], Path]) -> bool:
     return target.file in files.values() or (file is not None and target.file.parent == file.parent)
 
 
-def _was_moved(target: Target, files: Mapping[tuple[str, str], Path], asked: Asked) -> bool:
+def _was_moved(target: Target, files: Mapping[tuple[str, str], Path], asked: SetupInputs) -> bool:
     """Whether a file on record was the one of its scope, before a variable moved that."""
     asked_for = target.scope == "user" and (target.client, target.scope) in files
     return asked_for and target.file.is_relative_to(asked.places.home)
 
 
-def _say_what_else_there_is(asked: Asked, output: Output) -> None:
+def _say_what_else_there_is(asked: SetupInputs, output: Output) -> None:
     output.talk("there is nothing to undo")
     others = [] if asked.everything else change.claimed_targets()
     for target, _ in others:
         output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
 
 
-def _carry_out(asked: Asked, outcome: _Outcome) -> _Outcome:
+def _carry_out(asked: SetupInputs, outcome: _Outcome) -> _Outcome:
     done = _Outcome(failed=outcome.failed)
     for plan in outcome.plans:
         try:
@@ -117,7 +117,7 @@ def _carry_out(asked: Asked, outcome: _Outcome) -> _Outcome:
     return done
 
 
-def _report(asked: Asked, output: Output, outcome: _Outcome) -> None:
+def _report(asked: SetupInputs, output: Output, outcome: _Outcome) -> None:
     def human() -> None:
         for plan in outcome.plans:
             if asked.dry_run:

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gwproxy.cli.setup_inputs import Asked
+from gwproxy.cli.setup_inputs import SetupInputs
 from gwproxy.clients.change import Wisher
 from gwproxy.clients.document import ABSENT, Tree, lookup, same
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import ToolEndpoint
 from gwproxy.clients.known import BESIDE, Client
-from gwproxy.clients.plan import Beside, Wish
+from gwproxy.clients.plan import FileBeside, SetupWish
 from gwproxy.clients.undo import Flags
 
 
-def wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Wisher:
+def wisher(asked: SetupInputs, client: Client, endpoint: ToolEndpoint) -> Wisher:
     """The wishes for a file that says this or that."""
     theirs = client.beneath(asked.scope or client.SCOPES[0], asked.places)
 
-    def wished(tree: Tree) -> list[Wish]:
+    def wished(tree: Tree) -> list[SetupWish]:
         beside = beside_of(asked, client, endpoint, tree)
         mentions = [] if beside is None else [beside.mention]
         wishes = client.wishes(endpoint, tree, default=asked.default)
@@ -31,13 +31,15 @@ def wisher(asked: Asked, client: Client, endpoint: Endpoint) -> Wisher:
     return wished
 
 
-def beside_of(asked: Asked, client: Client, endpoint: Endpoint, tree: Tree) -> Beside | None:
+def beside_of(
+    asked: SetupInputs, client: Client, endpoint: ToolEndpoint, tree: Tree
+) -> FileBeside | None:
     """The file of ours that goes with a client's own, of which `tree` are the values."""
     wanted = BESIDE.get(client.NAME)
     return None if wanted is None else wanted(endpoint, tree, default=asked.default)
 
 
-def flags_of(asked: Asked, endpoint: Endpoint) -> Flags:
+def flags_of(asked: SetupInputs, endpoint: ToolEndpoint) -> Flags:
     """What to note of the command line, for the next time that this file is written."""
     return Flags(
         profile=endpoint.profile.name if endpoint.names_profile else None,
@@ -50,7 +52,7 @@ def flags_of(asked: Asked, endpoint: Endpoint) -> Flags:
     )
 
 
-def _is_set_beneath(wish: Wish, theirs: Tree) -> bool:
+def _is_set_beneath(wish: SetupWish, theirs: Tree) -> bool:
     """Whether a weaker file has another value there, which ours would hide."""
     value = lookup(theirs, wish.path) if wish.yielding else ABSENT
     return value is not ABSENT and not same(value, wish.value)

@@ -127,11 +127,11 @@ def _left() -> dict[str, Any]:
     """What the ledger knows of the gateway that ran last."""
     from gwproxy import paths
     from gwproxy.proxy.queries.status import told_by_file
-    from gwproxy.proxy.records.storage import Trouble
+    from gwproxy.proxy.records.storage import StorageTrouble
 
     try:
         return told_by_file(paths.usage_db())
-    except Trouble:
+    except StorageTrouble:
         return {}  # `doctor` says what is wrong with it
 
 

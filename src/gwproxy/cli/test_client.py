@@ -14,7 +14,7 @@ from gwproxy.cli.checklist import checklist
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_inputs import places_of
 from gwproxy.clients.known import Client
-from gwproxy.clients.ways import WAYS, Way
+from gwproxy.clients.ways import WAYS, ToolWay
 from gwproxy.profiles.endpoints import is_loopback
 from gwproxy.profiles.local_token import local_token
 from gwproxy.proxy.limits import Limits
@@ -43,7 +43,7 @@ async def check_client(output: Output, client: Client, *, ask: bool) -> list[Ver
 
 
 async def _verdicts(
-    way: Way, client: Client, upstream: Upstream, token: Secret, *, ask: bool
+    way: ToolWay, client: Client, upstream: Upstream, token: Secret, *, ask: bool
 ) -> AsyncIterator[Verdict]:
     set_up = f"gwproxy setup {client.NAME}"
     for file in way.unreadable:
@@ -77,7 +77,7 @@ async def _verdicts(
         yield await gateway.question(way.url, way.model, credential, way.dialect)
 
 
-def _secret_verdict(way: Way, client: Client, token: Secret, set_up: str) -> Verdict:
+def _secret_verdict(way: ToolWay, client: Client, token: Secret, set_up: str) -> Verdict:
     """Whether what it presents is the local token, and nothing else goes along with it."""
     presented = way.credential
     if way.helper is not None:

@@ -74,12 +74,12 @@ def _check_profile(name: str) -> None:
 
 
 def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
-    from gwproxy.proxy.records.ledger import Period, Trouble, report
+    from gwproxy.proxy.records.ledger import Period, StorageTrouble, report
 
     path = paths.usage_db()
     try:
         return report(path, by, Period(round(since_s * 1000), profile))
-    except Trouble as trouble:
+    except StorageTrouble as trouble:
         raise unreadable(path, trouble) from trouble
 
 

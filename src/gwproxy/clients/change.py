@@ -21,7 +21,15 @@ from gwproxy.clients.document import ABSENT, TextFormat, Tree, Uneditable, canon
 from gwproxy.clients.files import Snapshot
 from gwproxy.clients.jsonpairs import PAIRS_JSON
 from gwproxy.clients.jsontext import JSON
-from gwproxy.clients.plan import Beside, Plan, Target, Wish, plan_setup, plan_undo, restore
+from gwproxy.clients.plan import (
+    FileBeside,
+    SetupPlan,
+    SetupWish,
+    Target,
+    plan_setup,
+    plan_undo,
+    restore,
+)
 from gwproxy.clients.tomltext import TOML
 from gwproxy.clients.undo import Claim, Flags, claimed_by, merged
 from gwproxy.errors import ConfigError
@@ -33,12 +41,12 @@ ATTEMPTS: Final = 3
 _BYTES_BESIDE_A_VALUE: Final = 200
 
 # What is wished may depend on what the file says; it is asked anew for each reading.
-Wisher: TypeAlias = Callable[[Tree], Sequence[Wish]]
+Wisher: TypeAlias = Callable[[Tree], Sequence[SetupWish]]
 
 _T = TypeVar("_T")
 
 
-class Standing(Enum):
+class FileStanding(Enum):
     """What became of a claim."""
 
     IN_PLACE = "in place"
@@ -55,29 +63,31 @@ class _Work:
 
     snapshot: Snapshot
     place: Path
-    plan: Plan
+    plan: SetupPlan
     claim: Claim
     base: bytes | None
 
 
-def preview_setup(target: Target, wishes: Wisher, profile: str) -> Plan:
+def preview_setup(target: Target, wishes: Wisher, profile: str) -> SetupPlan:
     """What `apply_setup` would do. Raises ConfigError."""
     return _setup(target, wishes, profile).plan
 
 
-def compare(target: Target, wishes: Wisher, profile: str) -> Plan:
+def compare(target: Target, wishes: Wisher, profile: str) -> SetupPlan:
     """The same for a file that is only looked at, and may be one that cannot be written. Raises
     ConfigError."""
     return _setup(target, wishes, profile, to_write=False).plan
 
 
-def apply_setup(target: Target, wishes: Wisher, profile: str, flags: Flags | None = None) -> Plan:
+def apply_setup(
+    target: Target, wishes: Wisher, profile: str, flags: Flags | None = None
+) -> SetupPlan:
     """Make all wishes true in the target's file; nothing is written where they are.
 
     Raises ConfigError; the file is then as it was.
     """
 
-    def attempt() -> Plan:
+    def attempt() -> SetupPlan:
         work = _setup(target, wishes, profile, flags)
         if work.plan.is_empty:
             _note(work)
@@ -109,7 +119,7 @@ def note_setup(target: Target, wishes: Wisher, profile: str, flags: Flags | None
             _note(work)
 
 
-def write_beside(target: Target, beside: Beside | None) -> None:
+def write_beside(target: Target, beside: FileBeside | None) -> None:
     """Make the file of ours say what it should, where there is to be one. Raises ConfigError."""
     if beside is None:
         return
@@ -123,16 +133,16 @@ def write_beside(target: Target, beside: Beside | None) -> None:
     _attempted(target, attempt)
 
 
-def preview_undo(target: Target) -> Plan | None:
+def preview_undo(target: Target) -> SetupPlan | None:
     """What `apply_undo` would do; None where there is nothing of ours. Raises ConfigError."""
     work = _undo(target)
     return work.plan if work else None
 
 
-def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
+def apply_undo(target: Target, *, in_place: bool = False) -> SetupPlan | None:
     """Take our values out of the target's file. Raises ConfigError; then nothing was changed."""
 
-    def attempt() -> Plan | None:
+    def attempt() -> SetupPlan | None:
         work = _undo(target)
         if work is None:
             return None
@@ -149,7 +159,7 @@ def apply_undo(target: Target, *, in_place: bool = False) -> Plan | None:
     return _attempted(target, attempt)
 
 
-def is_in_place(plan: Plan) -> bool:
+def is_in_place(plan: SetupPlan) -> bool:
     """Whether the file still says what the plan left in it."""
     return files.peek(plan.target.file) == plan.after
 
@@ -169,18 +179,18 @@ def claimed_targets() -> list[tuple[Target, Claim]]:
     ]
 
 
-def standing(target: Target, claim: Claim) -> Standing:
+def standing(target: Target, claim: Claim) -> FileStanding:
     """Whether what we wrote is still there. Raises ConfigError."""
     snapshot = files.read(target.file)
     if snapshot.content is None:
-        return Standing.GONE
+        return FileStanding.GONE
     if ledger.sha256(snapshot.content) in claim.states:
-        return Standing.IN_PLACE
+        return FileStanding.IN_PLACE
     tree = _read(target, lambda: target.form.read(snapshot.text or ""))
     ours = _ours(tree, claim)
     if all(ours):
-        return Standing.IN_PLACE
-    return Standing.CHANGED if any(ours) else Standing.GONE
+        return FileStanding.IN_PLACE
+    return FileStanding.CHANGED if any(ours) else FileStanding.GONE
 
 
 def _ours(tree: Tree, claim: Claim) -> list[bool]:
@@ -273,7 +283,7 @@ def _traced(target: Target, snapshot: Snapshot) -> Claim | None:
 
 def _plan_setup(
     target: Target, text: str | None, wishes: Wisher, claim: Claim | None, base: str | None
-) -> Plan:
+) -> SetupPlan:
     tree = target.form.read(text or "")
     return plan_setup(target, text, wishes(tree), claim, base)
 
@@ -299,7 +309,7 @@ def _undo(target: Target) -> _Work | None:
         return None
     text = snapshot.text
     if text is None or snapshot.content is None:
-        return _Work(snapshot, place, Plan(target, None, None, ()), claim, None)
+        return _Work(snapshot, place, SetupPlan(target, None, None, ()), claim, None)
     files.refuse_unwritable(snapshot)
     base = ledger.base_of(place, claim)
     base_text = None if base is None else base.decode()
@@ -358,7 +368,7 @@ def _back_up(snapshot: Snapshot, without_us: bytes | None) -> None:
         ledger.back_up(snapshot.real, without_us)
 
 
-def _guard_size(plan: Plan) -> None:
+def _guard_size(plan: SetupPlan) -> None:
     """A last look from outside: no setup may lose half of a file that it did not mean to change.
 
     OpenClaw keeps a rule like this after start-ups that cut a file to a tenth

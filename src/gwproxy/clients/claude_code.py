@@ -14,10 +14,10 @@ from typing import Final
 
 from gwproxy.clients import web_proxy
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup
-from gwproxy.clients.endpoint import Endpoint, is_gateway
+from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
 from gwproxy.clients.jsontext import JSON, STRICT_JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
-from gwproxy.clients.plan import Places, Reading, Target, Wish, outranking, plan_setup
+from gwproxy.clients.plan import FileReading, Places, SetupWish, Target, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
@@ -29,7 +29,7 @@ PROGRAM: Final = "claude"
 SCOPES: Final = ("user", "project", "local")  # from the weakest to the strongest
 
 # Seen with 2.1.330 and 2.1.332: one comment, and the file is as if it were not there.
-READING: Final = Reading(
+READING: Final = FileReading(
     TITLE,
     STRICT_JSON,
     "JSON without comments and trailing commas",
@@ -115,20 +115,20 @@ def traces(tree: Tree) -> list[MemberPath]:
     return found
 
 
-def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """What settings.json should say. Raises ConfigError for an endpoint that cannot be used.
 
     `tree` and `default` change nothing here: Claude Code has one endpoint, for every model.
     """
     result = [
-        Wish(("env", name), value, secret=value == endpoint.secret.reveal())
+        SetupWish(("env", name), value, secret=value == endpoint.secret.reveal())
         for name, value in environment(endpoint).items()
     ]
     if endpoint.token_command:
-        result.append(Wish(("apiKeyHelper",), endpoint.token_command.line))
+        result.append(SetupWish(("apiKeyHelper",), endpoint.token_command.line))
     else:
         # Its output would be sent along as x-api-key: somebody's key to somebody else's server.
-        result.append(Wish(("apiKeyHelper",), ABSENT))
+        result.append(SetupWish(("apiKeyHelper",), ABSENT))
     return result
 
 
@@ -137,7 +137,7 @@ def beneath(scope: str, places: Places) -> Tree:
     return {}
 
 
-def environment(endpoint: Endpoint) -> dict[str, str]:
+def environment(endpoint: ToolEndpoint) -> dict[str, str]:
     """The variables, in the order in which a person wants to read them."""
     return {
         **_address_and_secret(endpoint),
@@ -148,7 +148,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     }
 
 
-def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+def remarks(scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
     """What would outrank these settings: stronger settings files, and switches that lead elsewhere.
 
     A scope that is none of ours stands for the environment, which every settings file outranks.
@@ -176,7 +176,7 @@ def managed_files(places: Places) -> list[Path]:
     return [managed / "managed-settings.json", *places.entries(managed / "managed-settings.d")]
 
 
-def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+def start(endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return PROGRAM
 
@@ -199,7 +199,9 @@ def notes(profile: Profile) -> list[str]:
     return [f"auto mode: {name} is asked to judge tool calls; if it refuses, {_CHECKS_ITSELF}"]
 
 
-def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+def launch(
+    endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
+) -> Launch:
     """By a settings file of its own (`--settings`), which outranks those of user and project.
 
     The environment alone would not do: the `env` block of any settings file outranks it. A
@@ -243,7 +245,7 @@ def _leading_elsewhere(files: Iterable[Path], places: Places) -> list[str]:
     ]
 
 
-def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:
+def _address_and_secret(endpoint: ToolEndpoint) -> dict[str, str]:
     # Without /v1: Claude Code adds it, and .../v1/v1/messages is a 404.
     variables = {"ANTHROPIC_BASE_URL": endpoint.base_for(Dialect.ANTHROPIC, "Claude Code")}
     key = endpoint.secret.reveal()
@@ -263,7 +265,7 @@ def _address_and_secret(endpoint: Endpoint) -> dict[str, str]:
     )
 
 
-def _models(endpoint: Endpoint) -> dict[str, str]:
+def _models(endpoint: ToolEndpoint) -> dict[str, str]:
     profile = endpoint.profile
     variables = {"ANTHROPIC_MODEL": profile.model}
     known = (profile.model, *profile.models)
@@ -286,7 +288,7 @@ def _models(endpoint: Endpoint) -> dict[str, str]:
     return variables
 
 
-def _limits(endpoint: Endpoint) -> dict[str, str]:
+def _limits(endpoint: ToolEndpoint) -> dict[str, str]:
     profile = endpoint.profile
     variables: dict[str, str] = {}
     if endpoint.is_claude:
@@ -308,7 +310,7 @@ def _limits(endpoint: Endpoint) -> dict[str, str]:
     return variables
 
 
-def _quirks(endpoint: Endpoint) -> dict[str, str]:
+def _quirks(endpoint: ToolEndpoint) -> dict[str, str]:
     variables: dict[str, str] = {}
     quirks = quirk_values(endpoint.profile)
     if not endpoint.is_claude:

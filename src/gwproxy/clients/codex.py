@@ -14,9 +14,9 @@ from typing import Final
 
 from gwproxy.clients import codex_models
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
-from gwproxy.clients.endpoint import Endpoint, is_gateway
+from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Beside, Places, Target, Wish, outranking
+from gwproxy.clients.plan import FileBeside, Places, SetupWish, Target, outranking
 from gwproxy.clients.tomltext import TOML
 from gwproxy.errors import UsageError
 from gwproxy.profiles.profile import Profile
@@ -82,19 +82,19 @@ def traces(tree: Tree) -> list[MemberPath]:
     return [*chosen, _TABLE]
 
 
-def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """A provider, and (`default`, or where there is none yet) the model that Codex starts with."""
     profile = endpoint.profile
     group = "" if default else "default model"
     result = [
         # The two go together: the one without the other asks a provider for a foreign model.
-        Wish(("model",), profile.model, yielding=group),
-        Wish(("model_provider",), PROVIDER, yielding=group),
+        SetupWish(("model",), profile.model, yielding=group),
+        SetupWish(("model_provider",), PROVIDER, yielding=group),
     ]
     if profile.context_window:
         # Codex knows the windows of OpenAI's models only.
-        result.append(Wish(("model_context_window",), profile.context_window, yielding=group))
-    return [*result, Wish(_TABLE, _provider(endpoint)), *_credential(endpoint)]
+        result.append(SetupWish(("model_context_window",), profile.context_window, yielding=group))
+    return [*result, SetupWish(_TABLE, _provider(endpoint)), *_credential(endpoint)]
 
 
 def beneath(scope: str, places: Places) -> Tree:
@@ -102,7 +102,7 @@ def beneath(scope: str, places: Places) -> Tree:
     return {}
 
 
-def beside(endpoint: Endpoint, tree: Tree, *, default: bool) -> Beside | None:
+def beside(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> FileBeside | None:
     """The list of our models, where the provider that Codex starts with is ours, or will be: it
     takes the place of the list of OpenAI's."""
     chosen = lookup(tree, ("model_provider",))
@@ -112,10 +112,10 @@ def beside(endpoint: Endpoint, tree: Tree, *, default: bool) -> Beside | None:
     if lookup(tree, _MODELS) not in (ABSENT, codex_models.FILE):
         return None  # somebody's own list, which may have an entry for our model as well
     text = codex_models.text(endpoint.profile, endpoint.tool_prompt)
-    return Beside(codex_models.FILE, text, Wish(_MODELS, codex_models.FILE))
+    return FileBeside(codex_models.FILE, text, SetupWish(_MODELS, codex_models.FILE))
 
 
-def environment(endpoint: Endpoint) -> dict[str, str]:
+def environment(endpoint: ToolEndpoint) -> dict[str, str]:
     """Raises UsageError: Codex takes no provider from its environment."""
     raise UsageError(
         "Codex cannot be configured by environment variables",
@@ -123,7 +123,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     )
 
 
-def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+def remarks(scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
     """What would outrank these settings: a trusted project's file, and an administrator's."""
     stronger = [] if places.platform == "win32" else [MANAGED]
     if scope in SCOPES:
@@ -139,7 +139,7 @@ def project_files(places: Places) -> list[Path]:
     return [folder / ".codex" / "config.toml" for folder in folders]
 
 
-def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+def start(endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     if kept:
         return f"codex -c model_provider={PROVIDER} -m {endpoint.profile.model}"
@@ -151,7 +151,9 @@ def notes(profile: Profile) -> list[str]:
     return []
 
 
-def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+def launch(
+    endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
+) -> Launch:
     """By overrides on the command line, with the token in a variable that they name.
 
     The provider has a name of its own: merged with a table from an earlier setup, two
@@ -178,7 +180,7 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
     return Launch((*flags, *arguments), environ, listed)
 
 
-def _provider(endpoint: Endpoint) -> dict[str, Value]:
+def _provider(endpoint: ToolEndpoint) -> dict[str, Value]:
     profile = endpoint.profile
     silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
     return {
@@ -189,9 +191,9 @@ def _provider(endpoint: Endpoint) -> dict[str, Value]:
     }
 
 
-def _credential(endpoint: Endpoint) -> list[Wish]:
+def _credential(endpoint: ToolEndpoint) -> list[SetupWish]:
     token, command, headers = "experimental_bearer_token", "auth", "http_headers"
-    others = [Wish((*_TABLE, name), ABSENT) for name in _OTHER_CREDENTIALS]
+    others = [SetupWish((*_TABLE, name), ABSENT) for name in _OTHER_CREDENTIALS]
     if endpoint.token_command:
         program, *arguments = endpoint.token_command.with_environ
         value: dict[str, Value] = {
@@ -201,13 +203,13 @@ def _credential(endpoint: Endpoint) -> list[Wish]:
             "refresh_interval_ms": _COMMAND_REFRESH_MS,
         }
         # Codex refuses two kinds of credential beside each other.
-        return [*others, Wish((*_TABLE, token), ABSENT), Wish((*_TABLE, command), value)]
+        return [*others, SetupWish((*_TABLE, token), ABSENT), SetupWish((*_TABLE, command), value)]
     key = endpoint.secret.reveal()
     auth = endpoint.profile.auth_for(Dialect.RESPONSES) if endpoint.direct else BEARER
     extra: dict[str, Value] = dict(endpoint.profile.headers) if endpoint.direct else {}
-    result = [*others, Wish((*_TABLE, command), ABSENT)]
+    result = [*others, SetupWish((*_TABLE, command), ABSENT)]
     if auth == BEARER:
-        result.append(Wish((*_TABLE, token), key, secret=True))
+        result.append(SetupWish((*_TABLE, token), key, secret=True))
     else:
-        result.append(Wish((*_TABLE, headers, auth), key, secret=True))
-    return result + [Wish((*_TABLE, headers, name), text) for name, text in extra.items()]
+        result.append(SetupWish((*_TABLE, headers, auth), key, secret=True))
+    return result + [SetupWish((*_TABLE, headers, name), text) for name, text in extra.items()]

@@ -57,7 +57,7 @@ class TokenCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ToolEndpoint:
     """`anthropic` is the base without `/v1`, `openai` the base with it; None where a provider
     that is reached directly has none. `token_file` holds the local token (None where nothing
     does, as for a provider's key); `token_command` is there when the person wants the client to
@@ -106,13 +106,13 @@ def through_gateway(
     pinned: bool,
     token_command: TokenCommand | None = None,
     token_file: Path | None = None,
-) -> Endpoint:
+) -> ToolEndpoint:
     """The local gateway; `pinned` puts the profile into the address, for any but the default."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(serve.host, serve.host)
     root = f"http://[{host}]:{serve.port}" if ":" in host else f"http://{host}:{serve.port}"
     if pinned:
         root += f"{_PROFILES}{profile.name}"
-    return Endpoint(
+    return ToolEndpoint(
         profile, root, f"{root}/v1", token, token_command=token_command, token_file=token_file
     )
 
@@ -135,7 +135,7 @@ def is_gateway(address: object) -> bool:
     return port == DEFAULT_PORT or parts.path.startswith(_PROFILES)
 
 
-def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:
+def straight_to_provider(profile: Profile, key: Secret) -> ToolEndpoint:
     """The provider itself. Raises ConfigError for one that no coding tool can use alone."""
     if profile.is_built_in:
         raise ConfigError("the demo provider lives inside gwproxy", hint="leave out --direct")
@@ -146,4 +146,4 @@ def straight_to_provider(profile: Profile, key: Secret) -> Endpoint:
             "for every turn or without end",
             hint="leave out --direct: the gateway makes the stream",
         )
-    return Endpoint(profile, profile.anthropic_url, profile.openai_url, key, direct=True)
+    return ToolEndpoint(profile, profile.anthropic_url, profile.openai_url, key, direct=True)

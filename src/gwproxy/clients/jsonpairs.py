@@ -26,15 +26,24 @@ from gwproxy.clients.document import (
     with_value,
     without,
 )
-from gwproxy.clients.jsonscan import JSON5, JSONC, Grammar, Member, Node, items, scan, uneditable
-from gwproxy.clients.jsontext import JSON, Layout, deletion
+from gwproxy.clients.jsonscan import (
+    JSON5,
+    JSONC,
+    JsonGrammar,
+    JsonNode,
+    Member,
+    items,
+    scan,
+    uneditable,
+)
+from gwproxy.clients.jsontext import JSON, JsonLayout, deletion
 
 PAIRS: Final = "claudeCode.environmentVariables"
 
 _NAME, _VALUE = "name", "value"
 
 
-def read(text: str, grammar: Grammar = JSON5) -> Tree:
+def read(text: str, grammar: JsonGrammar = JSON5) -> Tree:
     tree = jsontext.read(text, grammar)
     pairs = _pairs(tree.get(PAIRS))
     return tree if pairs is None else {**tree, PAIRS: pairs}
@@ -51,7 +60,7 @@ def assign(text: str, path: MemberPath, value: Value) -> str:
     if node is None:
         return JSON.assign(text, path[:1], [_pair(path[1], value)])
     mine = [each for each in node.members or () if _is_called(each, path[1])]
-    layout = Layout.of(text, scan(text) or node)
+    layout = JsonLayout.of(text, scan(text) or node)
     if not mine:
         splices = layout.insert(node, None, _pair(path[1], value))
     elif place := mine[-1].node.member(_VALUE):
@@ -93,7 +102,7 @@ def _pair(name: str, value: Value) -> Tree:
     return {_NAME: name, _VALUE: value}
 
 
-def _list(text: str) -> Node | None:
+def _list(text: str) -> JsonNode | None:
     """The list, with its items as members; None where there is none."""
     root = scan(text, (PAIRS,))
     member = root.member(PAIRS) if root else None

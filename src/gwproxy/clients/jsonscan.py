@@ -2,8 +2,8 @@
 
 One scanner for the three: JSON5 is the largest of them, and edits are written as strict JSON
 (`jsontext`), so a tool that takes less finds nothing new in its file. What the tool takes of what
-stood there before is its `Grammar`: a text must be in it before anybody says that the tool is set
-up. It must accept no more than JSON5 either: a text it guessed at would be edited in the wrong
+stood there before is its `JsonGrammar`: a text must be in it before anybody says that the tool is
+set up. It must accept no more than JSON5 either: a text it guessed at would be edited in the wrong
 place.
 
 Syntax: https://spec.json5.org and, for the strict part, RFC 8259.
@@ -61,7 +61,7 @@ _STRICT = json.JSONDecoder(parse_constant=_no_such_number)
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
+class JsonGrammar:
     """What of JSON5 a tool takes beyond RFC 8259; `loose` is all but the first two: bare keys,
     single quotes, other numbers, escapes and white space. A byte order mark is always taken."""
 
@@ -70,9 +70,9 @@ class Grammar:
     loose: bool
 
 
-STRICT: Final = Grammar(comments=False, trailing_commas=False, loose=False)
-JSONC: Final = Grammar(comments=True, trailing_commas=True, loose=False)
-JSON5: Final = Grammar(comments=True, trailing_commas=True, loose=True)
+STRICT: Final = JsonGrammar(comments=False, trailing_commas=False, loose=False)
+JSONC: Final = JsonGrammar(comments=True, trailing_commas=True, loose=False)
+JSON5: Final = JsonGrammar(comments=True, trailing_commas=True, loose=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ class Member:
     key: str
     start: int
     key_end: int
-    node: Node
+    node: JsonNode
     comma: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class JsonNode:
     """One value and its half-open span; `members` is None for everything but an object, and for
     an object off the way (`scan`)."""
 
@@ -101,7 +101,7 @@ class Node:
         return next((each for each in reversed(self.members or ()) if each.key == key), None)
 
 
-def scan(text: str, path: MemberPath = (), grammar: Grammar = JSON5) -> Node | None:
+def scan(text: str, path: MemberPath = (), grammar: JsonGrammar = JSON5) -> JsonNode | None:
     """The root value; None for a text of nothing but blanks and comments.
 
     Only the objects on the way to the member at `path` are sure to have their `members`: where
@@ -124,12 +124,12 @@ def uneditable(text: str, at: int, reason: str) -> Uneditable:
 
 
 class _Scanner:
-    def __init__(self, text: str, grammar: Grammar) -> None:
+    def __init__(self, text: str, grammar: JsonGrammar) -> None:
         self._text = text
         self._grammar = grammar
         self._strict_space = _COMMENTED_SPACE if grammar.comments else _STRICT_SPACE
 
-    def root(self, path: MemberPath) -> Node | None:
+    def root(self, path: MemberPath) -> JsonNode | None:
         start = self._blank(1 if self._text.startswith("\ufeff") else 0)
         if start == len(self._text):
             return None
@@ -150,7 +150,7 @@ class _Scanner:
             raise self._error(strict, "a comment" if is_comment else "a blank that is no space")
         return end
 
-    def _value(self, at: int, depth: int, path: MemberPath = ()) -> Node:
+    def _value(self, at: int, depth: int, path: MemberPath = ()) -> JsonNode:
         if depth > NESTING_LIMIT:
             raise self._error(at, f"nested deeper than {NESTING_LIMIT} levels")
         match self._text[at : at + 1]:
@@ -160,13 +160,13 @@ class _Scanner:
                 return self._array(at, depth)
             case '"' | "'":
                 value, end = self._string(at)
-                return Node(at, end, value)
+                return JsonNode(at, end, value)
             case "":
                 raise self._error(at, "the document ends where a value should stand")
             case _:
                 return self._bare(at)
 
-    def _object(self, start: int, depth: int, path: MemberPath) -> Node:
+    def _object(self, start: int, depth: int, path: MemberPath) -> JsonNode:
         if not path and (quick := _strict(self._text, start, NESTING_LIMIT - depth)):
             return quick
         members: list[Member] = []
@@ -183,9 +183,9 @@ class _Scanner:
             members.append(Member(key, at, key_end, node, comma))
             values[key] = node.value
             at = behind
-        return Node(start, at + 1, values, tuple(members))
+        return JsonNode(start, at + 1, values, tuple(members))
 
-    def _array(self, start: int, depth: int) -> Node:
+    def _array(self, start: int, depth: int) -> JsonNode:
         if quick := _strict(self._text, start, NESTING_LIMIT - depth):
             return quick
         values: list[Value] = []
@@ -194,7 +194,7 @@ class _Scanner:
             node = self._value(at, depth + 1)
             at, _ = self._comma(node.end, "]")
             values.append(node.value)
-        return Node(start, at + 1, values)
+        return JsonNode(start, at + 1, values)
 
     def items(self, start: int, path: MemberPath) -> tuple[Member, ...]:
         found: list[Member] = []
@@ -267,7 +267,7 @@ class _Scanner:
         # Two escaped halves are one character; a lone half is kept, as every JavaScript does.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
-    def _bare(self, at: int) -> Node:
+    def _bare(self, at: int) -> JsonNode:
         """A number or one of the three words; the longest run of name characters decides."""
         number = _NUMBER.match(self._text, at)
         end = number.end() if number else at
@@ -275,9 +275,9 @@ class _Scanner:
             raise self._error(at, f"{number[0]} is no number of JSON")
         word = _NAME.match(self._text, end)
         if number and word is None:
-            return Node(at, end, _number(number[0]))
+            return JsonNode(at, end, _number(number[0]))
         if number is None and word and word[0] in _WORDS:
-            return Node(at, word.end(), _WORDS[word[0]])
+            return JsonNode(at, word.end(), _WORDS[word[0]])
         raise self._error(at, "expected a value")
 
 
@@ -286,13 +286,13 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _strict(text: str, start: int, levels: int) -> Node | None:
+def _strict(text: str, start: int, levels: int) -> JsonNode | None:
     """A list or an object in strict JSON, by the standard library's C decoder; None for others."""
     try:
         value, end = _STRICT.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    return Node(start, end, value) if _is_within(value, levels) else None
+    return JsonNode(start, end, value) if _is_within(value, levels) else None
 
 
 def _is_within(value: Value, levels: int) -> bool:

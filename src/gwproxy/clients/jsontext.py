@@ -37,9 +37,9 @@ from gwproxy.clients.jsonscan import (
     JSONC,
     LINE_ENDS,
     STRICT,
-    Grammar,
+    JsonGrammar,
+    JsonNode,
     Member,
-    Node,
     scan,
     uneditable,
 )
@@ -56,7 +56,7 @@ _DEFAULT_UNIT = "  "
 _LONGEST_LINE = 100
 
 
-def read(text: str, grammar: Grammar = JSON5) -> Tree:
+def read(text: str, grammar: JsonGrammar = JSON5) -> Tree:
     root = scan(text, grammar=grammar)
     if root is None:
         return {}
@@ -73,7 +73,7 @@ def assign(text: str, path: MemberPath, value: Value) -> str:
         return text
     parent, way = _parent(text, root, path)
     member = parent.member(way[0])
-    layout = Layout.of(text, root)
+    layout = JsonLayout.of(text, root)
     if member is None:
         splices = layout.insert(parent, way[0], _nested(way[1:], value))
     else:
@@ -109,13 +109,13 @@ JSON_WITH_COMMENTS: Final = replace(JSON, read=functools.partial(read, grammar=J
 STRICT_JSON: Final = replace(JSON, read=functools.partial(read, grammar=STRICT))
 
 
-def _tree(text: str, root: Node) -> Tree:
+def _tree(text: str, root: JsonNode) -> Tree:
     if not isinstance(root.value, dict):
         raise uneditable(text, root.start, "the document is not an object")
     return root.value
 
 
-def _parent(text: str, root: Node, path: MemberPath) -> tuple[Node, MemberPath]:
+def _parent(text: str, root: JsonNode, path: MemberPath) -> tuple[JsonNode, MemberPath]:
     """The innermost object on the way to `path` that exists, and the way on from there."""
     node = root
     for depth, key in enumerate(path[:-1]):
@@ -145,7 +145,7 @@ def _newline(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class JsonLayout:
     """How this text is laid out, as far as a new member must fit in."""
 
     text: str
@@ -154,10 +154,12 @@ class Layout:
     one_line: bool
 
     @staticmethod
-    def of(text: str, root: Node) -> Layout:
+    def of(text: str, root: JsonNode) -> JsonLayout:
         indented = _FIRST_INDENTED_LINE.search(text, root.start)
         one_line = bool(root.members) and not _LINE_END.search(text, root.start, root.end)
-        return Layout(text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line)
+        return JsonLayout(
+            text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line
+        )
 
     def replace(self, member: Member, value: Value) -> list[Splice]:
         old = member.node
@@ -166,7 +168,7 @@ class Layout:
         text = _flat(value) if was_flat else self._render(value, self._indent(member.start))
         return [(old.start, old.end, text)]
 
-    def insert(self, parent: Node, key: str | None, value: Value) -> list[Splice]:
+    def insert(self, parent: JsonNode, key: str | None, value: Value) -> list[Splice]:
         """Behind the last member of an object; without a key, behind the last item of a list."""
         if not parent.members:
             return self._insert_first(parent, key, value)
@@ -196,7 +198,7 @@ class Layout:
             return [(at, at, "," + self.newline + indent + member)]
         return [(at, at, ("," if tight else ", ") + member)]
 
-    def _insert_first(self, parent: Node, key: str | None, value: Value) -> list[Splice]:
+    def _insert_first(self, parent: JsonNode, key: str | None, value: Value) -> list[Splice]:
         inside = parent.start + 1
         # Comments are all that an empty object can hold: the member goes behind the last of them.
         at = max(
@@ -233,7 +235,7 @@ class Layout:
         return match.end() if match else at
 
 
-def deletion(text: str, parent: Node, member: Member) -> list[Splice]:
+def deletion(text: str, parent: JsonNode, member: Member) -> list[Splice]:
     """What takes a member, or an item, away with its comma and its line."""
     members = parent.members or ()
     index = members.index(member)

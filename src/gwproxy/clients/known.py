@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 from gwproxy.clients import claude_code, codex, openclaw, opencode, vscode
 from gwproxy.clients.document import MemberPath, Tree
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import ToolEndpoint
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Beside, Places, Target, Wish
+from gwproxy.clients.plan import FileBeside, Places, SetupWish, Target
 from gwproxy.profiles.profile import Profile
 
 
@@ -34,33 +34,33 @@ class Client(Protocol):
     def traces(self, tree: Tree) -> list[MemberPath]:
         """What in such a file nobody but gwproxy writes."""
 
-    def wishes(self, endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+    def wishes(self, endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
         """What that file, whose values are `tree`, should say. Raises ConfigError."""
 
     def beneath(self, scope: str, places: Places) -> Tree:
         """What the files say that this scope's outranks, and that it would take the place of."""
 
-    def environment(self, endpoint: Endpoint) -> dict[str, str]:
+    def environment(self, endpoint: ToolEndpoint) -> dict[str, str]:
         """The same as environment variables. Raises UsageError where there are none."""
 
-    def remarks(self, scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+    def remarks(self, scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
         """What on this machine would get in the way of it."""
 
     def notes(self, profile: Profile) -> list[str]:
         """What some way of using it comes to with this profile."""
 
     def launch(
-        self, endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path
+        self, endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
     ) -> Launch:
         """How to start it once with this endpoint, no file of the user touched."""
 
-    def start(self, endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+    def start(self, endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
         """The command that uses it; `kept` are defaults that stayed the user's."""
 
 
 _ALL: Final[tuple[Client, ...]] = (claude_code, openclaw, opencode, codex)
 
-BESIDE: Final[Mapping[str, Callable[..., Beside | None]]] = MappingProxyType(
+BESIDE: Final[Mapping[str, Callable[..., FileBeside | None]]] = MappingProxyType(
     {codex.NAME: codex.beside}
 )
 """Of the clients that want a file of ours beside theirs: what is in it, called as `wishes` is."""

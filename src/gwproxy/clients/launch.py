@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.clients import web_proxy
-from gwproxy.clients.endpoint import Endpoint
+from gwproxy.clients.endpoint import ToolEndpoint
 
 RUN_SCOPE: Final = "run"
 """In place of a settings file's scope: what is handed over at the start, above all of those."""
@@ -28,7 +28,7 @@ class Launch:
     files: Mapping[Path, str] = field(default_factory=dict)
 
 
-def launch_other(endpoint: Endpoint, arguments: Sequence[str]) -> Launch:
+def launch_other(endpoint: ToolEndpoint, arguments: Sequence[str]) -> Launch:
     """Any program on an Anthropic or OpenAI SDK.
 
     https://docs.anthropic.com/en/api/client-sdks, https://platform.openai.com/docs/libraries

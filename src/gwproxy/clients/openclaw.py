@@ -24,10 +24,10 @@ from gwproxy.clients.document import (
     lookup,
     pointer,
 )
-from gwproxy.clients.endpoint import Endpoint, is_gateway
+from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
-from gwproxy.clients.plan import Places, Target, Wish, plan_setup
+from gwproxy.clients.plan import Places, SetupWish, Target, plan_setup
 from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
@@ -102,7 +102,7 @@ def traces(tree: Tree) -> list[MemberPath]:
     return [*found, *source, _ENTRY]
 
 
-def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """A provider, its models, and (`default`, or where there is none yet) the default model."""
     profile = endpoint.profile
     dialect = _dialect(endpoint)
@@ -118,11 +118,11 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     if endpoint.direct and profile.headers:
         provider["headers"] = dict(profile.headers)
     result = [
-        Wish(_ENTRY, provider),
-        Wish((*_ENTRY, "apiKey"), _key(endpoint), secret=secret),
+        SetupWish(_ENTRY, provider),
+        SetupWish((*_ENTRY, "apiKey"), _key(endpoint), secret=secret),
     ]
     if source := _secret_source(endpoint):
-        result.append(Wish(_SOURCE, source))
+        result.append(SetupWish(_SOURCE, source))
     reference = f"{PROVIDER}/{profile.model}"
     place: MemberPath = (*_DEFAULT_MODEL, "primary")
     if isinstance(lookup(tree, _DEFAULT_MODEL), str):
@@ -131,7 +131,7 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     elsewhere = any(
         lookup(tree, (*place[:depth], _INCLUDE)) is not ABSENT for depth in range(len(place))
     )
-    result.append(Wish(place, reference, yielding=group, elsewhere=elsewhere))
+    result.append(SetupWish(place, reference, yielding=group, elsewhere=elsewhere))
     return result + _permissions(endpoint, tree)
 
 
@@ -140,7 +140,7 @@ def beneath(scope: str, places: Places) -> Tree:
     return {}
 
 
-def environment(endpoint: Endpoint) -> dict[str, str]:
+def environment(endpoint: ToolEndpoint) -> dict[str, str]:
     """Raises UsageError: OpenClaw takes no provider from its environment."""
     raise UsageError(
         "OpenClaw cannot be configured by environment variables",
@@ -148,7 +148,7 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     )
 
 
-def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+def remarks(scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
     """What would get in the way of these settings: a policy that leaves our models out, and
     agents with a model of their own."""
     file = target(scope, places).file
@@ -183,7 +183,7 @@ def _left_out(allowed: Value, file: Path) -> list[str]:
     return [f'{pointer(_POLICY)} in {file} keeps gwproxy\'s models out: add "{PROVIDER}/*" to it']
 
 
-def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+def start(endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     if kept:
         return f"openclaw agent --model {PROVIDER}/{endpoint.profile.model}"
@@ -195,7 +195,9 @@ def notes(profile: Profile) -> list[str]:
     return []
 
 
-def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+def launch(
+    endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
+) -> Launch:
     """By a private copy of the configuration; what OpenClaw writes into it is not kept.
 
     One of several files is included instead: a copy elsewhere would not find the others. Raises
@@ -215,7 +217,7 @@ def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch
             environ["OPENCLAW_INCLUDE_ROOTS"] = separator.join(
                 filter(None, (roots, str(own.parent)))
             )
-            text, mine = None, [Wish((_INCLUDE,), str(own)), *mine]
+            text, mine = None, [SetupWish((_INCLUDE,), str(own)), *mine]
         plan = plan_setup(copy, text, mine)
     except Uneditable as error:
         raise ConfigError(f"cannot read {own}", why=str(error)) from None
@@ -234,17 +236,17 @@ def dialect_of(api: str) -> Dialect:
     return next((dialect for dialect, name in _APIS.items() if name == api), Dialect.CHAT)
 
 
-def _dialect(endpoint: Endpoint) -> Dialect:
+def _dialect(endpoint: ToolEndpoint) -> Dialect:
     """The dialect that goes through with the least translation; Anthropic's carries the most."""
     spoken = endpoint.profile.dialects
     return next((each for each in _APIS if each in spoken), Dialect.CHAT)
 
 
-def _models(endpoint: Endpoint) -> list[str]:
+def _models(endpoint: ToolEndpoint) -> list[str]:
     return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
 
 
-def _permissions(endpoint: Endpoint, tree: Tree) -> list[Wish]:
+def _permissions(endpoint: ToolEndpoint, tree: Tree) -> list[SetupWish]:
     """Entries in `agents.defaults.models`, if there are any: OpenClaw takes these for all that is
     allowed. Where there are none, one of ours would forbid every other model.
     """
@@ -252,11 +254,13 @@ def _permissions(endpoint: Endpoint, tree: Tree) -> list[Wish]:
     if not isinstance(entries, dict) or not entries:
         return []
     references = [f"{PROVIDER}/{model}" for model in _models(endpoint)]
-    alias = Wish((*_KNOWN_MODELS, references[0], "alias"), endpoint.profile.name, yielding="alias")
-    return [*(Wish((*_KNOWN_MODELS, reference), {}) for reference in references), alias]
+    alias = SetupWish(
+        (*_KNOWN_MODELS, references[0], "alias"), endpoint.profile.name, yielding="alias"
+    )
+    return [*(SetupWish((*_KNOWN_MODELS, reference), {}) for reference in references), alias]
 
 
-def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
+def _model(endpoint: ToolEndpoint, model: str) -> dict[str, Value]:
     profile, quirks = endpoint.profile, quirk_values(endpoint.profile, model)
     entry: dict[str, Value] = {
         "id": model,
@@ -273,7 +277,7 @@ def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
     return entry
 
 
-def _key(endpoint: Endpoint) -> Value:
+def _key(endpoint: ToolEndpoint) -> Value:
     if endpoint.token_command:
         return {"source": "exec", "provider": PROVIDER, "id": "token"}
     if endpoint.token_file:
@@ -290,7 +294,7 @@ def _key(endpoint: Endpoint) -> Value:
     return endpoint.secret.reveal().replace("${", "$${")
 
 
-def _secret_source(endpoint: Endpoint) -> dict[str, Value] | None:
+def _secret_source(endpoint: ToolEndpoint) -> dict[str, Value] | None:
     if endpoint.token_command:
         command, *arguments = endpoint.token_command.words
         return {

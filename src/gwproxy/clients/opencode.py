@@ -21,10 +21,10 @@ from gwproxy.clients.document import (
     lookup,
     over,
 )
-from gwproxy.clients.endpoint import Endpoint, is_gateway
+from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
 from gwproxy.clients.jsontext import JSON, JSON_WITH_COMMENTS
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Reading, Target, Wish, outranking, plan_setup
+from gwproxy.clients.plan import FileReading, Places, SetupWish, Target, outranking, plan_setup
 from gwproxy.errors import ConfigError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
@@ -40,7 +40,7 @@ PROVIDER: Final = "gwproxy"
 SCHEMA: Final = "https://opencode.ai/config.json"
 
 # Seen with 1.18.33, for every name that the file may have.
-READING: Final = Reading(
+READING: Final = FileReading(
     TITLE,
     JSON_WITH_COMMENTS,
     "JSON with comments and trailing commas, and no more of JSON5",
@@ -130,7 +130,7 @@ def traces(tree: Tree) -> list[MemberPath]:
     return [*chosen, _ENTRY]
 
 
-def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """A provider, its models, and (`default`, or where there is none yet) the default models."""
     profile = endpoint.profile
     dialect = _dialect(endpoint)
@@ -153,12 +153,12 @@ def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
     schema: MemberPath = ("$schema",)
     return [
         # What a first setup has written, a second one must not take away.
-        *([Wish(schema, SCHEMA)] if not tree or lookup(tree, schema) == SCHEMA else []),
-        Wish(("model",), reference, yielding=group),
+        *([SetupWish(schema, SCHEMA)] if not tree or lookup(tree, schema) == SCHEMA else []),
+        SetupWish(("model",), reference, yielding=group),
         # Titles go to it; unset, OpenCode looks for a small model of another provider.
-        Wish(("small_model",), reference, yielding=group),
-        Wish(_ENTRY, provider),
-        Wish((*_ENTRY, "options", "apiKey"), key, secret=is_secret),
+        SetupWish(("small_model",), reference, yielding=group),
+        SetupWish(_ENTRY, provider),
+        SetupWish((*_ENTRY, "options", "apiKey"), key, secret=is_secret),
     ]
 
 
@@ -172,14 +172,14 @@ def beneath(scope: str, places: Places) -> Tree:
     return tree
 
 
-def environment(endpoint: Endpoint) -> dict[str, str]:
+def environment(endpoint: ToolEndpoint) -> dict[str, str]:
     """The whole configuration in the one variable that OpenCode reads it from."""
     empty = Target(NAME, "", Path(), JSON)
     document = plan_setup(empty, None, wishes(endpoint, {}, default=True)).after
     return {"OPENCODE_CONFIG_CONTENT": json.dumps(JSON.read(document or ""))}
 
 
-def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+def remarks(scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
     """What would outrank these settings: stronger files, and an inline configuration.
 
     A scope that is none of ours stands for the inline configuration, below an administrator's.
@@ -196,7 +196,7 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     return found
 
 
-def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+def start(endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return f"opencode -m {PROVIDER}/{endpoint.profile.model}" if kept else PROGRAM
 
@@ -206,7 +206,9 @@ def notes(profile: Profile) -> list[str]:
     return []
 
 
-def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+def launch(
+    endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
+) -> Launch:
     """By the inline configuration, which outranks every file."""
     return Launch(tuple(arguments), environment(endpoint))
 
@@ -216,17 +218,17 @@ def dialect_of(package: str) -> Dialect:
     return next((dialect for dialect, name in _PACKAGES.items() if name == package), Dialect.CHAT)
 
 
-def _dialect(endpoint: Endpoint) -> Dialect:
+def _dialect(endpoint: ToolEndpoint) -> Dialect:
     """The dialect that goes through with the least translation; Anthropic's carries the most."""
     spoken = endpoint.profile.dialects
     return next((each for each in _PACKAGES if each in spoken), Dialect.CHAT)
 
 
-def _models(endpoint: Endpoint) -> list[str]:
+def _models(endpoint: ToolEndpoint) -> list[str]:
     return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
 
 
-def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
+def _model(endpoint: ToolEndpoint, model: str) -> dict[str, Value]:
     profile, quirks = endpoint.profile, quirk_values(endpoint.profile, model)
     inputs = ["text", "image"] if quirks["vision"] else ["text"]
     entry: dict[str, Value] = {
@@ -241,7 +243,7 @@ def _model(endpoint: Endpoint, model: str) -> dict[str, Value]:
     return entry
 
 
-def _key(endpoint: Endpoint, dialect: Dialect) -> tuple[str, bool]:
+def _key(endpoint: ToolEndpoint, dialect: Dialect) -> tuple[str, bool]:
     if endpoint.token_file:
         return f"{{file:{endpoint.token_file}}}", False
     if endpoint.token_command:

@@ -1,7 +1,7 @@
 """From wishes to edits: what a client's file says now, what it should say, and the difference.
 
-Pure: text in, text and edits out. A client module states `Wish`es; nothing here knows a client,
-and nothing here touches the disk.
+Pure: text in, text and edits out. A client module states `SetupWish`es; nothing here knows a
+client, and nothing here touches the disk.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def no_traces(tree: Tree) -> Sequence[MemberPath]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileReading:
     """How a tool reads its file, where it takes less than we can edit. For a person: `tool` is
     its name, `takes` what it takes, and `otherwise` what it does with a file that is not so."""
 
@@ -71,7 +71,7 @@ class Target:
     file: Path
     form: TextFormat
     traces: Callable[[Tree], Sequence[MemberPath]] = no_traces
-    reading: Reading | None = None
+    reading: FileReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SetupWish:
     """One member as it should be; ABSENT takes it away. An object is merged into what is there.
 
     Wishes with the same `yielding` belong together and give way, all of them, where the user
@@ -115,17 +115,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class FileBeside:
     """A file of this name that is wholly ours, in the folder of the client's own, where `mention`
     tells of it."""
 
     name: str
     text: str
-    mention: Wish
+    mention: SetupWish
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class FileEdit:
     """One plain value that changes; ABSENT on the side where there is none."""
 
     path: MemberPath
@@ -135,14 +135,14 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SetupPlan:
     """What would happen to one file: None as text is no file. `kept` are the paths where the
     user's own value stays: a setup gave way to it, or an undo found it later than ours."""
 
     target: Target
     before: str | None
     after: str | None
-    edits: tuple[Edit, ...]
+    edits: tuple[FileEdit, ...]
     members: tuple[Claimed, ...] = ()
     kept: tuple[MemberPath, ...] = ()
 
@@ -154,10 +154,10 @@ class Plan:
 def plan_setup(
     target: Target,
     before: str | None,
-    wishes: Sequence[Wish],
+    wishes: Sequence[SetupWish],
     claim: Claim | None = None,
     base: str | None = None,
-) -> Plan:
+) -> SetupPlan:
     """Edits that make all wishes true, and take back what an earlier setup wrote beyond them.
 
     `claim` and `base` (the text that the claim's base names) come from that earlier setup.
@@ -173,25 +173,27 @@ def plan_setup(
     for wish in wishes:
         text, tree = _granted(form, text, tree, wish.path, wish.value)
     after = before if text == (before or "") else text
-    return Plan(target, before, after, _edits(form, before, after, wishes), merged(old, new), kept)
+    return SetupPlan(
+        target, before, after, _edits(form, before, after, wishes), merged(old, new), kept
+    )
 
 
-def plan_undo(target: Target, before: str, claim: Claim, base: str | None) -> Plan:
+def plan_undo(target: Target, before: str, claim: Claim, base: str | None) -> SetupPlan:
     """Edits that take back all of `claim`, the user's later values kept. Raises `Uneditable`."""
     result: Undone = undone(target.form, before, base, claim.members)
     edits = _edits(target.form, before, result.text, ())
     # A file that we made, and that holds nothing any more, goes.
     after = None if base is None and not result.text.strip(" \t\r\n\ufeff{}") else result.text
-    return Plan(target, before, after, edits, kept=result.kept)
+    return SetupPlan(target, before, after, edits, kept=result.kept)
 
 
-def restore(target: Target, before: str, base: str | None) -> Plan:
+def restore(target: Target, before: str, base: str | None) -> SetupPlan:
     """The undo of a file that nobody has touched since: its own bytes come back."""
-    return Plan(target, before, base, _edits(target.form, before, base, ()))
+    return SetupPlan(target, before, base, _edits(target.form, before, base, ()))
 
 
 def outranking(
-    form: TextFormat, stronger: Iterable[Path], mine: Sequence[Wish], places: Places
+    form: TextFormat, stronger: Iterable[Path], mine: Sequence[SetupWish], places: Places
 ) -> list[str]:
     """For a person: the stronger files that say something else than what is written in ours."""
     found = []
@@ -210,7 +212,7 @@ def outranking(
     return found
 
 
-def diff(plan: Plan) -> str:
+def diff(plan: SetupPlan) -> str:
     """A unified diff of the plan with every secret masked; "" for no change."""
     lines = difflib.unified_diff(
         (plan.before or "").splitlines(keepends=True),
@@ -222,7 +224,7 @@ def diff(plan: Plan) -> str:
     return masked(plan, text.replace("\r\n", "\n"))
 
 
-def masked(plan: Plan, text: str) -> str:
+def masked(plan: SetupPlan, text: str) -> str:
     """`text`, made from either side of the plan, with every secret of the two replaced."""
     secrets = {value for edit in plan.edits if edit.secret for value in (edit.old, edit.new)}
     for side in (plan.before, plan.after):
@@ -238,7 +240,7 @@ def masked(plan: Plan, text: str) -> str:
     return redact(text)
 
 
-def shown(edit: Edit, value: Value) -> str | None:
+def shown(edit: FileEdit, value: Value) -> str | None:
     """One side of an edit for a person or for --json: None where there is nothing."""
     if value is ABSENT:
         return None
@@ -246,7 +248,7 @@ def shown(edit: Edit, value: Value) -> str | None:
     return Secret(text).masked if edit.secret else redact(text)
 
 
-def edit_lines(plan: Plan) -> Iterator[str]:
+def edit_lines(plan: SetupPlan) -> Iterator[str]:
     """Each edit on a line of its own: `env.ANTHROPIC_MODEL: "a" -> "b"`."""
     for edit in plan.edits:
         old, new = shown(edit, edit.old), shown(edit, edit.new)
@@ -260,8 +262,8 @@ def edit_lines(plan: Plan) -> Iterator[str]:
 
 
 def _without_yielding(
-    tree: Tree, wishes: Sequence[Wish], old: Iterable[Claimed]
-) -> tuple[list[Wish], tuple[MemberPath, ...]]:
+    tree: Tree, wishes: Sequence[SetupWish], old: Iterable[Claimed]
+) -> tuple[list[SetupWish], tuple[MemberPath, ...]]:
     """The wishes that are left, and the paths where the user's value stays."""
     ours = {each.path: each.ours for each in old}
     taken: dict[str, list[MemberPath]] = {}
@@ -283,13 +285,13 @@ def _without_yielding(
     return left, tuple(path for group in taken if group for path in taken[group])
 
 
-def _unit(wish: Wish, wishes: Iterable[Wish]) -> int:
+def _unit(wish: SetupWish, wishes: Iterable[SetupWish]) -> int:
     """How many keys of the wish's path name the largest object that is wished as a whole."""
     around = (len(each.path) for each in wishes if wish.path[: len(each.path)] == each.path)
     return min(around)
 
 
-def _claimed(tree: Tree, wish: Wish, unit: int, old: Iterable[Claimed]) -> Iterator[Claimed]:
+def _claimed(tree: Tree, wish: SetupWish, unit: int, old: Iterable[Claimed]) -> Iterator[Claimed]:
     if wish.value is not ABSENT:
         yield from claimed_by(wish.path, wish.value, unit, secret=wish.secret)
     elif lookup(tree, wish.path) is not ABSENT or any(each.path == wish.path for each in old):
@@ -326,8 +328,8 @@ def _granted(
 
 
 def _edits(
-    form: TextFormat, before: str | None, after: str | None, wishes: Iterable[Wish]
-) -> tuple[Edit, ...]:
+    form: TextFormat, before: str | None, after: str | None, wishes: Iterable[SetupWish]
+) -> tuple[FileEdit, ...]:
     old_tree, new_tree = form.read(before or ""), form.read(after or "")
     secret = [wish.path for wish in wishes if wish.secret]
     old, new = dict(leaves((), old_tree)), dict(leaves((), new_tree))
@@ -340,7 +342,7 @@ def _edits(
         is_secret = any(path[: len(each)] == each for each in secret) or any(
             _looks_secret(path[-1], side) for side in (left, right)
         )
-        edits.append(Edit(path, left, right, is_secret))
+        edits.append(FileEdit(path, left, right, is_secret))
     return tuple(edits)
 
 

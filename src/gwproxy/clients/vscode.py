@@ -14,10 +14,10 @@ from typing import Final
 
 from gwproxy.clients import claude_code
 from gwproxy.clients.document import MemberPath, Tree, Uneditable, lookup
-from gwproxy.clients.endpoint import Endpoint, is_gateway
+from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
 from gwproxy.clients.jsonpairs import PAIRS, PAIRS_JSON, PAIRS_WITH_COMMENTS
 from gwproxy.clients.launch import Launch
-from gwproxy.clients.plan import Places, Reading, Target, Wish
+from gwproxy.clients.plan import FileReading, Places, SetupWish, Target
 from gwproxy.profiles.profile import Profile
 
 NAME: Final = claude_code.NAME
@@ -26,7 +26,7 @@ PROGRAM: Final = "code"
 SCOPE: Final = "vscode"
 SCOPES: Final = (SCOPE,)
 
-READING: Final = Reading(
+READING: Final = FileReading(
     "VS Code",
     PAIRS_WITH_COMMENTS,
     "JSON with comments and trailing commas",
@@ -68,13 +68,13 @@ def traces(tree: Tree) -> list[MemberPath]:
     return [(PAIRS, name) for name in claude_code.VARIABLES if name in variables]
 
 
-def wishes(endpoint: Endpoint, tree: Tree, *, default: bool) -> list[Wish]:
+def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """What the settings should say. Raises ConfigError for an endpoint that cannot be used."""
     secret = endpoint.secret.reveal()
     variables = environment(endpoint).items()
     return [
-        *(Wish((PAIRS, name), value, secret=value == secret) for name, value in variables),
-        Wish(_NO_LOGIN, True),
+        *(SetupWish((PAIRS, name), value, secret=value == secret) for name, value in variables),
+        SetupWish(_NO_LOGIN, True),
     ]
 
 
@@ -83,12 +83,12 @@ def beneath(scope: str, places: Places) -> Tree:
     return {}
 
 
-def environment(endpoint: Endpoint) -> dict[str, str]:
+def environment(endpoint: ToolEndpoint) -> dict[str, str]:
     """Claude Code's variables."""
     return claude_code.environment(endpoint)
 
 
-def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
+def remarks(scope: str, mine: Iterable[SetupWish], places: Places) -> list[str]:
     """What would outrank it: a workspace's own list, and every settings file of Claude Code."""
     mine = list(mine)
     found = []
@@ -108,7 +108,7 @@ def remarks(scope: str, mine: Iterable[Wish], places: Places) -> list[str]:
     return found + claude_code.remarks("environment", variables, places)
 
 
-def start(endpoint: Endpoint, kept: Sequence[MemberPath]) -> str:
+def start(endpoint: ToolEndpoint, kept: Sequence[MemberPath]) -> str:
     """How to use it now."""
     return PROGRAM
 
@@ -121,6 +121,8 @@ def notes(profile: Profile) -> list[str]:
     ]
 
 
-def launch(endpoint: Endpoint, arguments: Sequence[str], places: Places, scratch: Path) -> Launch:
+def launch(
+    endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
+) -> Launch:
     """As Claude Code itself: an editor is started by nobody but the person."""
     return claude_code.launch(endpoint, arguments, places, scratch)

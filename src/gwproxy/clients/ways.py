@@ -30,7 +30,7 @@ _OPENAI: Final = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ToolWay:
     """`base` is the address as the tool has it, `credential` the headers that bear a secret;
     `helper` is the command that prints one, where there is one. `unreadable` are files that
     it does not take: place and reason. `remark` is what a person should know besides;
@@ -54,14 +54,14 @@ class Way:
         return f"{root}/v1{FACTS[self.dialect].path.removeprefix('/v1')}"
 
 
-def claude_code_way(places: Places) -> Way:
+def claude_code_way(places: Places) -> ToolWay:
     """Claude Code's; https://code.claude.com/docs/en/settings."""
     now = claude_code_now(places)
     words = ""
     if found := now.web_proxy(now.base_url.value):
         name, proxy = found
         words = f"{name} ({proxy.source}) takes its requests, and the token, to a web proxy"
-    return Way(
+    return ToolWay(
         Dialect.ANTHROPIC,
         now.base_url,
         now.model,
@@ -72,7 +72,7 @@ def claude_code_way(places: Places) -> Way:
     )
 
 
-def codex_way(places: Places) -> Way:
+def codex_way(places: Places) -> ToolWay:
     """Codex's; https://developers.openai.com/codex/config-reference. A project's file may not
     name a provider, an administrator's may."""
     own = codex.target("user", places).file
@@ -84,12 +84,12 @@ def codex_way(places: Places) -> Way:
     table = lookup(tree, ("model_providers", provider))
     if not isinstance(table, dict):
         base = InForce(_OPENAI if chosen == "openai" else "", f"the provider {chosen}")
-        return Way(Dialect.RESPONSES, base, _SOME_MODEL, unreadable=unreadable)
+        return ToolWay(Dialect.RESPONSES, base, _SOME_MODEL, unreadable=unreadable)
     base = InForce(_text(table.get("base_url")), str(own))
     near, _ = _merged(TOML, codex.project_files(places), places)
     model = "" if remark else _text(near.get("model")) or _text(lookup(tree, ("model",)))
     credential, helper = _codex_secret(table, own, places)
-    return Way(
+    return ToolWay(
         Dialect.RESPONSES, base, model or _SOME_MODEL, credential, helper, unreadable, remark
     )
 
@@ -113,7 +113,7 @@ def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, st
     return credential, None
 
 
-def opencode_way(places: Places) -> Way:
+def opencode_way(places: Places) -> ToolWay:
     """OpenCode's; https://opencode.ai/docs/config."""
     tree, unreadable = _merged(opencode.READING.form, opencode.files(places), places)
     if inline := places.environ.get("OPENCODE_CONFIG_CONTENT"):
@@ -124,11 +124,11 @@ def opencode_way(places: Places) -> Way:
     entry = lookup(tree, ("provider", provider))
     if not isinstance(entry, dict):
         base = InForce("", f"the provider {chosen}" if chosen else _DEFAULT)
-        return Way(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable)
+        return ToolWay(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable)
     dialect = opencode.dialect_of(_text(entry.get("npm")))
     address = _text(lookup(entry, ("options", "baseURL")))
     key = _filled(_text(lookup(entry, ("options", "apiKey"))), places)
-    return Way(
+    return ToolWay(
         dialect,
         InForce(address, _where(opencode.files(places), provider, places)),
         _first(entry.get("models")) if remark else name,
@@ -164,7 +164,7 @@ def _filled(text: str, places: Places) -> str:
     return _PLACEHOLDER.sub(value, text)
 
 
-def openclaw_way(places: Places) -> Way:
+def openclaw_way(places: Places) -> ToolWay:
     """OpenClaw's; https://docs.openclaw.ai/gateway/configuration. Files that it includes are not
     read."""
     file = openclaw.target("user", places).file
@@ -180,7 +180,7 @@ def openclaw_way(places: Places) -> Way:
         base = InForce("", f"the provider {chosen}" if chosen else _DEFAULT)
         if openclaw.includes(tree):
             remark = f"{file} includes other files, which were not read"
-        return Way(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable, remark=remark)
+        return ToolWay(Dialect.CHAT, base, _SOME_MODEL, unreadable=unreadable, remark=remark)
     dialect = openclaw.dialect_of(_text(entry.get("api")))
     base = InForce(_text(entry.get("baseUrl")), f"the provider {provider}")
     key, helper = _openclaw_key(entry.get("apiKey"), tree, file, places)
@@ -190,7 +190,7 @@ def openclaw_way(places: Places) -> Way:
         others = f"agents with a model of their own do not come to gwproxy: {told}"
     name = _first(entry.get("models")) if remark else name
     credential = _key_header(dialect, key)
-    return Way(dialect, base, name, credential, helper, unreadable, remark, others=others)
+    return ToolWay(dialect, base, name, credential, helper, unreadable, remark, others=others)
 
 
 def _openclaw_key(
@@ -213,7 +213,7 @@ def _openclaw_key(
     return "", None
 
 
-WAYS: Final[Mapping[str, Callable[[Places], Way]]] = {
+WAYS: Final[Mapping[str, Callable[[Places], ToolWay]]] = {
     "claude-code": claude_code_way,
     "openclaw": openclaw_way,
     "opencode": opencode_way,

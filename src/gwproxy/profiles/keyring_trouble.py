@@ -1,7 +1,7 @@
 """What can be wrong with an OS keyring, and the ways out for the very situation a person is in.
 
-Pure but for `Situation.here`. `credentials` meets the exceptions of the keyring library and
-names them as a `Trouble`; here each becomes a KeyringError whose hint can be followed on this
+Pure but for `Situation.here`. `credentials` meets the exceptions of the keyring library and names
+them as a `KeyringTroubleKind`; here each becomes a KeyringError whose hint can be followed on this
 machine. The library's own texts are not shown: they recommend plaintext backends.
 """
 
@@ -18,7 +18,7 @@ from gwproxy.errors import KeyringError
 from gwproxy.profiles.secret import Source
 
 
-class Trouble(Enum):
+class KeyringTroubleKind(Enum):
     """The ways in which a keyring fails people (jaraco/keyring #54, #162, #355, #477, #531)."""
 
     LOCKED = "locked"
@@ -34,7 +34,7 @@ class Trouble(Enum):
 class KeyringTrouble(Exception):
     """Raised inside the credential seam only; `explain` turns it into words."""
 
-    def __init__(self, trouble: Trouble, detail: str = "") -> None:
+    def __init__(self, trouble: KeyringTroubleKind, detail: str = "") -> None:
         super().__init__(trouble.value)
         self.trouble = trouble
         self.detail = detail
@@ -118,41 +118,41 @@ def explain(trouble: KeyringTrouble, asker: Asker, situation: Situation) -> Keyr
 
 def _words(trouble: KeyringTrouble, situation: Situation) -> tuple[str, str, list[str]]:
     match trouble.trouble:
-        case Trouble.LOCKED:
+        case KeyringTroubleKind.LOCKED:
             return "the keyring is locked", _why_locked(situation), _unlock(situation)
-        case Trouble.NO_SERVICE:
+        case KeyringTroubleKind.NO_SERVICE:
             return (
                 "no keyring service runs in this session",
                 "the session bus answers, but nothing on it keeps secrets",
                 ["install one and log in again (Debian, Ubuntu: apt install gnome-keyring)"],
             )
-        case Trouble.NO_BUS:
+        case KeyringTroubleKind.NO_BUS:
             return "there is no keyring here", _why_no_bus(situation), []
-        case Trouble.TIMED_OUT:
+        case KeyringTroubleKind.TIMED_OUT:
             return (
                 f"the keyring did not answer within {trouble.detail}",
                 "its service hangs, or a question for its password is waiting on the desktop",
                 ["answer that question or restart the service, then try again"],
             )
-        case Trouble.NOT_KEPT:
+        case KeyringTroubleKind.NOT_KEPT:
             return (
                 "the keyring took the key but did not keep it",
                 "what was read back is not what was written",
                 [],
             )
-        case Trouble.UNTRUSTED:
+        case KeyringTroubleKind.UNTRUSTED:
             return (
                 f"the keyring backend {trouble.detail} is not used for keys",
                 "it keeps nothing, or keeps it where others can read it",
                 ["take keyring_backend out of config.toml to use the system's own keyring"],
             )
-        case Trouble.TOO_LONG:
+        case KeyringTroubleKind.TOO_LONG:
             return (
                 "the key is too long for the Windows Credential Manager",
                 trouble.detail,
                 [],
             )
-        case Trouble.FAILED:
+        case KeyringTroubleKind.FAILED:
             return "the keyring failed", trouble.detail, []
 
 

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, Protocol, TypeVar
 
-from gwproxy.profiles.keyring_trouble import KeyringTrouble, Trouble
+from gwproxy.profiles.keyring_trouble import KeyringTrouble, KeyringTroubleKind
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret
 
@@ -88,13 +88,13 @@ class SystemKeyring:
         size = len(value.encode("utf-16-le"))
         if sys.platform == "win32" and size > _WINDOWS_BLOB_BYTES:
             detail = f"it has {size // 2} characters and {_WINDOWS_BLOB_BYTES // 2} fit"
-            raise KeyringTrouble(Trouble.TOO_LONG, detail)
+            raise KeyringTrouble(KeyringTroubleKind.TOO_LONG, detail)
         if sys.platform == "win32":
             # Its backend would keep the old key under a second name (keyring#47).
             self.delete(profile)
         self._call(lambda backend: backend.set_password(_service(profile), _USER, value))
         if self.read(profile) != secret:
-            raise KeyringTrouble(Trouble.NOT_KEPT)
+            raise KeyringTrouble(KeyringTroubleKind.NOT_KEPT)
 
     def delete(self, profile: str) -> bool:
         if self.read(profile) is None:
@@ -104,7 +104,7 @@ class SystemKeyring:
 
     def _call(self, action: Callable[[Any], T]) -> T:
         if time.monotonic() < self._silent_until:
-            raise KeyringTrouble(Trouble.TIMED_OUT, f"{self._timeout_s:g} s")
+            raise KeyringTrouble(KeyringTroubleKind.TIMED_OUT, f"{self._timeout_s:g} s")
         future: Future[T] = Future()
 
         def work() -> None:
@@ -121,7 +121,7 @@ class SystemKeyring:
             return future.result(self._timeout_s)
         except FutureTimeoutError:
             self._silent_until = time.monotonic() + _SILENCE_S
-            raise KeyringTrouble(Trouble.TIMED_OUT, f"{self._timeout_s:g} s") from None
+            raise KeyringTrouble(KeyringTroubleKind.TIMED_OUT, f"{self._timeout_s:g} s") from None
         except KeyringTrouble:
             raise
         except Exception as error:  # the one seam: backends raise all sorts
@@ -136,13 +136,13 @@ def _service(profile: str) -> str:
 
 def _open_backend(name: str) -> Any:
     if name.startswith(_UNTRUSTED):
-        raise KeyringTrouble(Trouble.UNTRUSTED, name)
+        raise KeyringTrouble(KeyringTroubleKind.UNTRUSTED, name)
     module, _, attribute = name.rpartition(".")
     from keyring.backend import KeyringBackend
 
     backend = getattr(importlib.import_module(module), attribute)
     if not (isinstance(backend, type) and issubclass(backend, KeyringBackend)):
-        raise KeyringTrouble(Trouble.UNTRUSTED, name)
+        raise KeyringTrouble(KeyringTroubleKind.UNTRUSTED, name)
     return backend()
 
 
@@ -151,17 +151,17 @@ def _named(error: Exception, backend: str) -> KeyringTrouble:
     chain = list(_chain(error))
     names = {type(link).__name__ for link in chain}
     if names & {"KeyringLocked", "LockedException", "PromptDismissedException"}:
-        return KeyringTrouble(Trouble.LOCKED)
+        return KeyringTrouble(KeyringTroubleKind.LOCKED)
     text = " ".join(str(link) for link in chain)
     if "-25308" in text or "-25293" in text:  # errSecInteractionNotAllowed, errSecAuthFailed
-        return KeyringTrouble(Trouble.LOCKED)
+        return KeyringTrouble(KeyringTroubleKind.LOCKED)
     if backend == _SECRET_SERVICE:
         # No socket at the address, or no address at all.
         if any(isinstance(link, FileNotFoundError | ConnectionError | KeyError) for link in chain):
-            return KeyringTrouble(Trouble.NO_BUS)
+            return KeyringTrouble(KeyringTroubleKind.NO_BUS)
         if "SecretServiceNotAvailableException" in names:
-            return KeyringTrouble(Trouble.NO_SERVICE)
-    return KeyringTrouble(Trouble.FAILED, redact(f"{type(error).__name__}: {error}"))
+            return KeyringTrouble(KeyringTroubleKind.NO_SERVICE)
+    return KeyringTrouble(KeyringTroubleKind.FAILED, redact(f"{type(error).__name__}: {error}"))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

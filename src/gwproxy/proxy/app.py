@@ -39,7 +39,7 @@ from gwproxy.proxy.inbound.endpoints import (
 from gwproxy.proxy.inspector.inspector import Inspector, Site
 from gwproxy.proxy.inspector.views import Views
 from gwproxy.proxy.live import Live
-from gwproxy.proxy.log import CLIENT_GONE, LOGGER, Record, client_of, shortened
+from gwproxy.proxy.log import CLIENT_GONE, LOGGER, ExchangeRecord, client_of, shortened
 from gwproxy.proxy.queries import (
     compaction,
     counting,
@@ -63,7 +63,7 @@ _SETTLING_S: Final = 1.0
 HEALTH: Final = {"name": "gwproxy", "status": "ok", "version": __version__}
 
 
-class Plan:
+class PlanInForce:
     """What follows from one configuration, worked out once. `moved` is the address that it asks
     for, where only a restart can give it."""
 
@@ -79,7 +79,7 @@ class Gateway:
     """Answers requests until it is told to stop; `handle` is what `connection.Server` calls."""
 
     def __init__(
-        self, services: Services, plan: Live[Plan], token: Live[Secret], site: Site | None
+        self, services: Services, plan: Live[PlanInForce], token: Live[Secret], site: Site | None
     ) -> None:
         self._services = services
         self._plan = plan
@@ -130,7 +130,7 @@ class Gateway:
         task = asyncio.current_task()
         assert task is not None
         client = client_of(request.headers.get("user-agent"))
-        record = Record(answers.new_id("req_"), client, started, round(time.time() * 1000))
+        record = ExchangeRecord(answers.new_id("req_"), client, started, round(time.time() * 1000))
         self._enter(task, record)
         try:
             response = await self._answer(request, record, started)
@@ -148,12 +148,12 @@ class Gateway:
             record.duration_s = loop.time() - started
             self._services.feed.ended(record)
 
-    def _enter(self, task: asyncio.Task[object], record: Record) -> None:
+    def _enter(self, task: asyncio.Task[object], record: ExchangeRecord) -> None:
         self._tasks[record.request_id] = task
         self._services.feed.began(record)
         self._idle.clear()
 
-    def _leave(self, record: Record) -> None:
+    def _leave(self, record: ExchangeRecord) -> None:
         del self._tasks[record.request_id]
         if not self._tasks:
             self._idle.set()
@@ -164,7 +164,7 @@ class Gateway:
         if (running := self._tasks.get(request_id)) is not None:
             await asyncio.wait([running], timeout=_SETTLING_S)
 
-    async def _status(self, record: Record) -> web.Response:
+    async def _status(self, record: ExchangeRecord) -> web.Response:
         plan = self._plan.get()
         told = await self._news.report(plan.routes.config, self._services)
         told |= {"config_trouble": _words_of(self._plan.trouble), "moved": plan.moved or None}
@@ -172,7 +172,7 @@ class Gateway:
 
     # --- what is kept of an exchange that has ended (proxy.feed) -----------------------------
 
-    def _clean(self, record: Record) -> None:
+    def _clean(self, record: ExchangeRecord) -> None:
         """What went wrong, without a key in it and cut short: it is kept, and shown."""
         if record.remarks:
             secrets = self._secrets()
@@ -184,23 +184,23 @@ class Gateway:
         return self.token.reveal(), *self._services.keys.ever_seen()
 
     @staticmethod
-    def _log(record: Record) -> None:
+    def _log(record: ExchangeRecord) -> None:
         refused = record.status >= 400 and record.status != CLIENT_GONE
         # Whoever looks does so again and again: it would hide the others.
         looks = record.path in OPEN or record.path.startswith(LOOKS)
         told = logging.DEBUG if looks else logging.INFO
         LOGGER.log(logging.WARNING if refused else told, record)
 
-    def _capture(self, record: Record) -> None:
+    def _capture(self, record: ExchangeRecord) -> None:
         if record.tape is not None:
             self._services.captures.keep(record.tape, record.fields(), self._secrets())
 
-    def _enter_in_ledger(self, record: Record) -> None:
+    def _enter_in_ledger(self, record: ExchangeRecord) -> None:
         if record.is_exchange:
             entry = Entry.of(record, self.routes.prices_of(record.profile))
             self._services.ledger.add(entry, keep=record.generating)
 
-    def _tell_of_cache(self, record: Record, alarm: CacheAlarm, is_first: bool) -> None:
+    def _tell_of_cache(self, record: ExchangeRecord, alarm: CacheAlarm, is_first: bool) -> None:
         """A prompt cache broke, as it turned out a moment after the exchange."""
         record.cache_alarm = alarm
         if is_first:
@@ -222,7 +222,7 @@ class Gateway:
                 task.cancel()
 
     async def _answer(
-        self, request: web.BaseRequest, record: Record, started: float
+        self, request: web.BaseRequest, record: ExchangeRecord, started: float
     ) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]
         record.path = headers.printable(path)[:200]
@@ -254,7 +254,7 @@ class Gateway:
         record.status = response.status
         return response
 
-    def _admit(self, request: web.BaseRequest, plan: Plan, address: Address | None) -> None:
+    def _admit(self, request: web.BaseRequest, plan: PlanInForce, address: Address | None) -> None:
         """The guards. Raises Failed."""
         refused: Failure | None = guard.unwelcome(request.headers, plan.hosts)
         if refused is None and (address is None or address.endpoint not in OPEN):
@@ -268,9 +268,9 @@ class Gateway:
     async def _dispatch(
         self,
         request: web.BaseRequest,
-        plan: Plan,
+        plan: PlanInForce,
         address: Address,
-        record: Record,
+        record: ExchangeRecord,
         started: float,
     ) -> web.StreamResponse:
         endpoint = address.endpoint
@@ -306,7 +306,7 @@ class Gateway:
         return await self._tell(request, plan, address, record)
 
     async def _tell(
-        self, request: web.BaseRequest, plan: Plan, address: Address, record: Record
+        self, request: web.BaseRequest, plan: PlanInForce, address: Address, record: ExchangeRecord
     ) -> web.StreamResponse:
         """What is asked of the gateway itself."""
         endpoint = address.endpoint
@@ -334,7 +334,7 @@ def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
     return Dialect.ANTHROPIC if guard.looks_anthropic(request.headers) else Dialect.CHAT
 
 
-def _look_at_route(request: web.BaseRequest, address: Address, record: Record) -> None:
+def _look_at_route(request: web.BaseRequest, address: Address, record: ExchangeRecord) -> None:
     """Raises Failed for what is there, but not for this request."""
     if request.method == "GET" and headers.asks_for_websocket(request.headers):
         raise Failed(failures.no_websocket())
@@ -352,13 +352,13 @@ def _words_of(trouble: GwproxyError | None) -> dict[str, str] | None:
     return {"what": trouble.what, "why": trouble.why, "hint": trouble.hint}
 
 
-def _told(record: Record, value: dict[str, Any]) -> web.Response:
+def _told(record: ExchangeRecord, value: dict[str, Any]) -> web.Response:
     record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)
     return answers.whole(jsonio.dumps(value), head)
 
 
-def _alive(endpoint: Endpoint, record: Record) -> web.Response:
+def _alive(endpoint: Endpoint, record: ExchangeRecord) -> web.Response:
     record.status = 200
     head = answers.head(Dialect.CHAT, record.request_id)
     if endpoint is Endpoint.HELLO:
@@ -367,7 +367,7 @@ def _alive(endpoint: Endpoint, record: Record) -> web.Response:
 
 
 def _models(
-    request: web.BaseRequest, routes: Routes, address: Address, record: Record
+    request: web.BaseRequest, routes: Routes, address: Address, record: ExchangeRecord
 ) -> web.Response:
     record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)

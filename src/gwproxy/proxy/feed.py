@@ -14,10 +14,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.worker import Worker
 
-Sink = Callable[[Record], None]
+Sink = Callable[[ExchangeRecord], None]
 
 MOST_WATCHERS: Final = 16
 """Pages and terminals of one person."""
@@ -40,11 +40,11 @@ class Watcher:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._pending: dict[str, Record] = {}
+        self._pending: dict[str, ExchangeRecord] = {}
         self._wake = asyncio.Event()
         self._dropped = False
 
-    def notice(self, record: Record) -> None:
+    def notice(self, record: ExchangeRecord) -> None:
         """Something of it has changed."""
         if len(self._pending) >= _MOST_PENDING:
             self.drop()
@@ -58,7 +58,7 @@ class Watcher:
         self._pending.clear()
         self._wake.set()
 
-    async def changes(self, patience_s: float) -> list[Record]:
+    async def changes(self, patience_s: float) -> list[ExchangeRecord]:
         """The exchanges that have changed since the last call; those that stream are among them
         each time. Empty after `patience_s` without any. Raises Dropped."""
         with contextlib.suppress(TimeoutError):
@@ -80,7 +80,7 @@ class Feed:
 
     def __init__(self, recording: Worker) -> None:
         self._recording = recording
-        self._running: dict[str, Record] = {}
+        self._running: dict[str, ExchangeRecord] = {}
         self._sinks: tuple[Sink, ...] = ()
         self._watchers: list[Watcher] = []
         self.is_closed = False
@@ -90,16 +90,16 @@ class Feed:
         """Each of them, in this order, hears of every exchange that has ended."""
         self._sinks = sinks
 
-    def began(self, record: Record) -> None:
+    def began(self, record: ExchangeRecord) -> None:
         self._running[record.request_id] = record
 
-    def changed(self, record: Record) -> None:
+    def changed(self, record: ExchangeRecord) -> None:
         """It has come further, or goes another way."""
         if self._watchers and record.is_exchange:
             for watcher in self._watchers:
                 watcher.notice(record)
 
-    def ended(self, record: Record) -> None:
+    def ended(self, record: ExchangeRecord) -> None:
         """The client has its answer, or has gone."""
         record.phase = "over"
         self._running.pop(record.request_id, None)
@@ -108,7 +108,7 @@ class Feed:
                 sink(record)
         self.changed(record)
 
-    def running(self) -> list[Record]:
+    def running(self) -> list[ExchangeRecord]:
         """Those that have not ended, the oldest first."""
         return [record for record in self._running.values() if record.is_exchange]
 

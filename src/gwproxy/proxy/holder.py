@@ -29,7 +29,7 @@ _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp (Linux, include/net/tcp_states.h)."""
 
 
-class Broken(Exception):
+class BrokenHolder(Exception):
     """A stream of events has ended."""
 
 
@@ -84,7 +84,7 @@ async def ask(base_url: str, path: str, token: str, *, method: str = "GET") -> d
 async def events(base_url: str, path: str, token: str) -> AsyncGenerator[tuple[str, Any]]:
     """What a gateway of ours tells as it happens: the name of each event and its data, the first
     one, "open", without any. Raises UpstreamError and CredentialError where it does not tell, and
-    Broken when it tells no more."""
+    BrokenHolder when it tells no more."""
     # Imported late: a short command only looks whether somebody is there.
     from gwproxy.translate.wire.sse import Decoder
 
@@ -100,11 +100,11 @@ async def events(base_url: str, path: str, token: str) -> AsyncGenerator[tuple[s
                 async with asyncio.timeout(_ALIVE_S):
                     chunk = await reader.read(_CHUNK_BYTES)
                 if not chunk:
-                    raise Broken
+                    raise BrokenHolder
                 for name, data in decoder.feed(chunk):
                     yield name.decode(), json.loads(data)
     except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError) as error:
-        raise Broken from error
+        raise BrokenHolder from error
 
 
 def _refused(base_url: str, path: str, status: int, value: object = None) -> GwproxyError:

@@ -35,7 +35,7 @@ _MOST_WORDS: Final = 300
 
 
 @dataclass(slots=True)
-class Record:
+class ExchangeRecord:
     """What is told of one exchange. Times are seconds since its first byte came in, which was at
     `started_s` of the loop's clock and `started_ms` since 1970. `is_exchange` says that a model was
     to answer, `generating` that an upstream was, or would have been, asked: these go to the ledger.
@@ -205,7 +205,7 @@ class JsonFormatter(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
         }
-        if isinstance(record.msg, Record):
+        if isinstance(record.msg, ExchangeRecord):
             line |= record.msg.fields()
         else:
             line |= {"event": "message", "message": record.getMessage()}

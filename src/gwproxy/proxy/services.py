@@ -14,8 +14,8 @@ from gwproxy.proxy.records.conversations import Conversations
 from gwproxy.proxy.records.ledger import Ledger
 from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.proxy.records.thoughts import ThoughtMemory
-from gwproxy.proxy.routing.concurrency import Lanes
-from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.routing.concurrency import Concurrency
+from gwproxy.proxy.routing.health import ProfileHealth
 from gwproxy.proxy.upstream.client import Upstream
 from gwproxy.proxy.upstream.images import Images
 from gwproxy.proxy.upstream.keys import Keys
@@ -36,8 +36,8 @@ class Services:
     conversations: Conversations
     healing: Healing
     thoughts: ThoughtMemory
-    standing: Standing
-    lanes: Lanes
+    health: ProfileHealth
+    concurrency: Concurrency
     captures: Captures
     cache_watch: CacheWatch
     images: Images

@@ -35,7 +35,7 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import DEFAULT_HOST, DEFAULT_PORT, Config, ServeSettings
 from gwproxy.proxy import holder
-from gwproxy.proxy.app import Gateway, Plan
+from gwproxy.proxy.app import Gateway, PlanInForce
 from gwproxy.proxy.exchange.healing import Healing
 from gwproxy.proxy.feed import Feed
 from gwproxy.proxy.inbound.connection import Server
@@ -51,8 +51,8 @@ from gwproxy.proxy.records.conversations import Conversations
 from gwproxy.proxy.records.ledger import Ledger
 from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.proxy.records.thoughts import ThoughtMemory
-from gwproxy.proxy.routing.concurrency import Lanes
-from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.routing.concurrency import Concurrency
+from gwproxy.proxy.routing.health import ProfileHealth
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream.client import Upstream
 from gwproxy.proxy.upstream.images import Address, Images, is_public
@@ -104,7 +104,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningGateway:
     """A server that listens. `keys` knows where each key came from."""
 
     host: str
@@ -125,7 +125,7 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(options: Options) -> AsyncIterator[Running]:
+async def running(options: Options) -> AsyncIterator[RunningGateway]:
     """A server for as long as the block runs; then it drains.
 
     Raises ConfigError, CredentialError or UsageError when it cannot start.
@@ -167,7 +167,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
         follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
         try:
             with shortage_told(asyncio.get_running_loop()):
-                yield Running(host, port, gateway, services.keys)
+                yield RunningGateway(host, port, gateway, services.keys)
         finally:
             follower.cancel()
             await site.stop()
@@ -214,8 +214,8 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
         conversations,
         healing=healing,
         thoughts=ThoughtMemory(),
-        standing=Standing(),
-        lanes=Lanes(),
+        health=ProfileHealth(),
+        concurrency=Concurrency(),
         captures=captures,
         cache_watch=cache_watch,
         images=Images(options.limits, options.may_reach),
@@ -227,7 +227,7 @@ def _services(options: Options, following: Worker, in_force: Callable[[], Config
     )
 
 
-def _plan(options: Options, port: int, first: ServeSettings) -> Plan:
+def _plan(options: Options, port: int, first: ServeSettings) -> PlanInForce:
     config = options.load()
     config = replace(
         config,
@@ -237,7 +237,7 @@ def _plan(options: Options, port: int, first: ServeSettings) -> Plan:
     )
     # The address that the person asked us to listen on is a name of ours.
     declared = () if options.host in ("0.0.0.0", "::") else (_url_host(options.host),)
-    return Plan(config, declared, port, _moved(options, first, config.serve))
+    return PlanInForce(config, declared, port, _moved(options, first, config.serve))
 
 
 def _moved(options: Options, first: ServeSettings, now: ServeSettings) -> str:
@@ -260,7 +260,7 @@ def _report(error: GwproxyError) -> None:
     LOGGER.error("%s; the last good configuration stays in force", words)
 
 
-def _welcome(before: Plan | None, plan: Plan) -> None:
+def _welcome(before: PlanInForce | None, plan: PlanInForce) -> None:
     config = plan.routes.config
     if before and replace(before.routes.config, is_of_0_1_0=config.is_of_0_1_0) == config:
         return  # a note of ours about the keyring, or a comment of the person's
@@ -274,7 +274,7 @@ def _welcome(before: Plan | None, plan: Plan) -> None:
             LOGGER.warning("%s (%s)", objection.what, objection.hint)
 
 
-async def _follow(plan: Live[Plan], every_s: float, worker: Worker) -> None:
+async def _follow(plan: Live[PlanInForce], every_s: float, worker: Worker) -> None:
     """Notice edits between requests too, so that a broken one is told when it is made."""
     while True:
         await asyncio.sleep(every_s)
@@ -294,7 +294,7 @@ def refuse_remote(options: Options) -> None:
 
 
 @contextlib.contextmanager
-def announced(server: Running) -> Iterator[None]:
+def announced(server: RunningGateway) -> Iterator[None]:
     """Leave word of `server` for `gwproxy status` and friends, for as long as the block runs."""
     path = paths.server_file(server.port if _another_is_announced() else None)
     word = {"pid": os.getpid(), "url": server.url, "host": server.host, "port": server.port}

@@ -1,11 +1,11 @@
 """A provider that exists only on this machine: for `gwproxy demo`, and as the tests' judge.
 
 Theory of operation. A request is *seen* in its dialect (`messages`, `chat`, `responses`) as a
-neutral `Asked`, *judged* by the rules of the provider's `manners` (`strict`), *answered* by a
-`conversation` (a Python scenario, a script in the prompt, or the built-in `demo`), *priced*
-(`figures`), and *written* in its dialect. A stream is the whole answer told event by event, so
-the two can never disagree. `disorder` then breaks the shape and `delivery` the wire, when a test
-or the manners say so. All of that is pure; `app` alone meets sockets, `memory` alone keeps state.
+neutral `PlayedQuestion`, *judged* by the rules of the provider's `manners` (`strict`), *answered*
+by a `conversation` (a Python scenario, a script in the prompt, or the built-in `demo`), *priced*
+(`figures`), and *written* in its dialect. A stream is the whole answer told event by event, so the
+two can never disagree. `disorder` then breaks the shape and `delivery` the wire, when a test or the
+manners say so. All of that is pure; `app` alone meets sockets, `memory` alone keeps state.
 
     request bytes ─ view ─ check ─ converse ─ fitted ─ whole ─ events ─ disorder ─ deliver
 
@@ -20,19 +20,26 @@ vendors' pages agree on. It touches no key, no file and no other host.
 
 from __future__ import annotations
 
-from gwproxy.simulator.app import MEMORY, Running, make_app, serve
-from gwproxy.simulator.conversation import Answer, Asked, Call, Scenario, call, scenario
+from gwproxy.simulator.app import MEMORY, RunningSimulator, make_app, serve
+from gwproxy.simulator.conversation import (
+    PlayedAnswer,
+    PlayedCall,
+    PlayedQuestion,
+    Scenario,
+    call,
+    scenario,
+)
 from gwproxy.simulator.faults import (
     Delivery,
     Disorder,
     Ending,
     Fault,
-    Refusal,
+    PlayedRefusal,
     client_gate,
     html_page,
     quota_used_up,
 )
-from gwproxy.simulator.figures import Figures
+from gwproxy.simulator.figures import PlayedFigures
 from gwproxy.simulator.manners import (
     CLAUDE_GATEWAY,
     DEMO,
@@ -46,8 +53,8 @@ from gwproxy.simulator.manners import (
     Streaming,
     strictly,
 )
-from gwproxy.simulator.memory import Outcome, Recorded, Settings
-from gwproxy.simulator.routes import Kind
+from gwproxy.simulator.memory import PlayedOutcome, PlayedSettings, Recorded
+from gwproxy.simulator.routes import PlayedKind
 from gwproxy.simulator.script import in_prompt
 from gwproxy.simulator.strict import KIMI_RULES, Rule
 
@@ -62,23 +69,23 @@ __all__ = [
     "NAMED",
     "SLOW",
     "STRONGWALL",
-    "Answer",
-    "Asked",
-    "Call",
     "Delivery",
     "Disorder",
     "Ending",
     "Fault",
-    "Figures",
-    "Kind",
     "Manners",
-    "Outcome",
+    "PlayedAnswer",
+    "PlayedCall",
+    "PlayedFigures",
+    "PlayedKind",
+    "PlayedOutcome",
+    "PlayedQuestion",
+    "PlayedRefusal",
+    "PlayedSettings",
     "Recorded",
-    "Refusal",
     "Rule",
-    "Running",
+    "RunningSimulator",
     "Scenario",
-    "Settings",
     "Streaming",
     "call",
     "client_gate",

@@ -18,13 +18,19 @@ from aiohttp import web
 from gwproxy.simulator import play
 from gwproxy.simulator.conversation import Conversation
 from gwproxy.simulator.delivery import deliver
-from gwproxy.simulator.faults import Delivery, Disorder, Fault, Refusal
+from gwproxy.simulator.faults import Delivery, Disorder, Fault, PlayedRefusal
 from gwproxy.simulator.figures import PromptCache, prompt_tokens
 from gwproxy.simulator.manners import DEMO, KeyHeader, Manners
-from gwproxy.simulator.memory import DEFAULT_KEPT_REQUESTS, Memory, Outcome, Recorded, Settings
+from gwproxy.simulator.memory import (
+    DEFAULT_KEPT_REQUESTS,
+    Memory,
+    PlayedOutcome,
+    PlayedSettings,
+    Recorded,
+)
 from gwproxy.simulator.papers import make_papers
-from gwproxy.simulator.routes import GENERATING, Kind, Route, error_dialect, find_route
-from gwproxy.simulator.wire import Json, Refused, record
+from gwproxy.simulator.routes import GENERATING, PlayedKind, PlayedRoute, error_dialect, find_route
+from gwproxy.simulator.wire import Json, WireRefused, record
 
 # The product's own limit; a provider must not be the stricter one of the two.
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -38,15 +44,15 @@ SHUTDOWN_S = 0.5
 MEMORY = web.AppKey("MEMORY", Memory)
 
 
-def make_app(settings: Settings | None = None) -> web.Application:
+def make_app(settings: PlayedSettings | None = None) -> web.Application:
     """The application; its memory is `app[MEMORY]`. Needs a running event loop."""
     app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
-    app[MEMORY] = Memory(settings or Settings())
+    app[MEMORY] = Memory(settings or PlayedSettings())
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
 
 
-class Running:
+class RunningSimulator:
     """A simulated provider that listens. Close it, or use it as an asynchronous context."""
 
     def __init__(self, runner: web.AppRunner, memory: Memory, host: str, port: int) -> None:
@@ -88,7 +94,9 @@ class Running:
         """How many planned faults no request has met yet."""
         return self._memory.planned
 
-    def will(self, *faults: Fault, times: int = 1, kinds: Iterable[Kind] = GENERATING) -> None:
+    def will(
+        self, *faults: Fault, times: int = 1, kinds: Iterable[PlayedKind] = GENERATING
+    ) -> None:
         """Has these faults happen, together, to each of the next `times` requests."""
         self._memory.plan(faults, times, kinds)
 
@@ -128,7 +136,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     kept_requests: int = DEFAULT_KEPT_REQUESTS,
-) -> Running:
+) -> RunningSimulator:
     """Starts a simulated provider; port 0 takes a free one.
 
     The newest `kept_requests` are kept with their bodies: enough for a test to look at, while a
@@ -137,7 +145,7 @@ async def serve(
     Raises:
         OSError: the address cannot be bound.
     """
-    app = make_app(Settings(manners, conversation, key, kept_requests=kept_requests))
+    app = make_app(PlayedSettings(manners, conversation, key, kept_requests=kept_requests))
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -154,7 +162,7 @@ async def serve(
     except OSError:
         await runner.cleanup()
         raise
-    return Running(runner, app[MEMORY], host, runner.addresses[0][1])
+    return RunningSimulator(runner, app[MEMORY], host, runner.addresses[0][1])
 
 
 async def _handle(request: web.Request) -> web.StreamResponse:
@@ -171,10 +179,10 @@ async def _handle(request: web.Request) -> web.StreamResponse:
     try:
         return await _respond(request, memory, recorded)
     except (asyncio.CancelledError, ConnectionError):
-        recorded.close(Outcome.CLIENT_GONE)
+        recorded.close(PlayedOutcome.CLIENT_GONE)
         raise
     finally:
-        recorded.close(Outcome.BROKEN)
+        recorded.close(PlayedOutcome.BROKEN)
         await memory.note_change()
 
 
@@ -195,8 +203,10 @@ async def _respond(request: web.Request, memory: Memory, recorded: Recorded) -> 
             deliveries = (fault for fault in faults if isinstance(fault, Delivery))
             delivery = next(deliveries, delivery)
             reply = _decide(request, memory, recorded, route, faults)
-    except Refused as refused:
-        refusal = Refusal(refused.status, refused.message, refused.error_type, refused.headers)
+    except WireRefused as refused:
+        refusal = PlayedRefusal(
+            refused.status, refused.message, refused.error_type, refused.headers
+        )
         reply = play.refusal_reply(refusal, dialect, recorded.request_id)
     reply = play.with_request_id(reply, dialect, recorded.request_id)
     return await deliver(request, reply, delivery, memory, recorded)
@@ -206,9 +216,9 @@ def _decide(
     request: web.Request,
     memory: Memory,
     recorded: Recorded,
-    route: Route,
+    route: PlayedRoute,
     faults: tuple[Fault, ...],
-) -> play.Reply:
+) -> play.PlayedReply:
     """What is answered: the key first, then planned refusals, then the request itself.
 
     Raises:
@@ -216,18 +226,18 @@ def _decide(
     """
     manners = memory.settings.manners
     _check_key(request, memory.settings.key, route)
-    refusals = (fault for fault in faults if isinstance(fault, Refusal))
+    refusals = (fault for fault in faults if isinstance(fault, PlayedRefusal))
     refusal = next(refusals, None)
     if refusal is not None:
         recorded.body = _parsed(recorded.raw) if recorded.raw else None
         return play.refusal_reply(refusal, route.dialect, recorded.request_id)
-    if route.kind is Kind.MODELS:
+    if route.kind is PlayedKind.MODELS:
         return play.models_reply(route.dialect, manners, route.name)
-    if route.kind is Kind.USAGE:
+    if route.kind is PlayedKind.USAGE:
         return _usage(memory, route)
     recorded.body = _parsed(recorded.raw)
     body = record(recorded.body, "body")
-    if route.kind is Kind.COUNT_TOKENS:
+    if route.kind is PlayedKind.COUNT_TOKENS:
         asked = play.DIALECTS[route.dialect].view(body)
         return play.json_reply({"input_tokens": prompt_tokens(asked)})
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -237,11 +247,11 @@ def _decide(
 def _generate(
     memory: Memory,
     recorded: Recorded,
-    route: Route,
+    route: PlayedRoute,
     body: Json,
     headers: dict[str, str],
     faults: tuple[Fault, ...],
-) -> play.Reply:
+) -> play.PlayedReply:
     settings = memory.settings
     manners = settings.manners
     asked = play.admit(route.dialect, body, headers, manners)
@@ -256,7 +266,7 @@ def _generate(
     return reply
 
 
-def _own_faults(manners: Manners, route: Route) -> tuple[Fault, ...]:
+def _own_faults(manners: Manners, route: PlayedRoute) -> tuple[Fault, ...]:
     return manners.faults if route.kind in GENERATING else ()
 
 
@@ -264,17 +274,17 @@ async def _read(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
-        raise Refused(413, "Request Entity Too Large") from error
+        raise WireRefused(413, "Request Entity Too Large") from error
 
 
 def _parsed(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except ValueError as error:
-        raise Refused(400, f"Invalid request: the body is not JSON: {error}") from error
+        raise WireRefused(400, f"Invalid request: the body is not JSON: {error}") from error
 
 
-def _check_key(request: web.Request, key: str | None, route: Route) -> None:
+def _check_key(request: web.Request, key: str | None, route: PlayedRoute) -> None:
     if key is None:
         return
     for header in route.keys:
@@ -284,18 +294,18 @@ def _check_key(request: web.Request, key: str | None, route: Route) -> None:
             value = value if scheme.lower() == "bearer" else ""
         if hmac.compare_digest(value.strip().encode(), key.encode()):
             return
-    raise Refused(401, "Invalid Authentication")
+    raise WireRefused(401, "Invalid Authentication")
 
 
-def _usage(memory: Memory, route: Route) -> play.Reply:
+def _usage(memory: Memory, route: PlayedRoute) -> play.PlayedReply:
     for recorded in memory.requests:
         if recorded.request_id == route.name and recorded.figures is not None:
             return play.json_reply(play.usage_report(recorded.figures, recorded.body["model"]))
-    raise Refused(404, f"No usage is known for request {route.name}")
+    raise WireRefused(404, f"No usage is known for request {route.name}")
 
 
-def _no_route(request: web.Request) -> play.Reply:
+def _no_route(request: web.Request) -> play.PlayedReply:
     """404 for what is not served, 200 for the probes of clients (`HEAD /`)."""
     if request.method == "HEAD" or request.path == "/":
-        return play.Reply(200, play.JSON_TYPE, ())
-    raise Refused(404, "The requested resource was not found")
+        return play.PlayedReply(200, play.JSON_TYPE, ())
+    raise WireRefused(404, "The requested resource was not found")

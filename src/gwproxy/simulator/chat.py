@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
     Called,
     Entry,
-    Returned,
-    Said,
-    Thought,
-    Tool,
-    ToolChoice,
+    PlayedAnswer,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedSaying,
+    PlayedThought,
+    PlayedTool,
+    PlayedToolChoice,
 )
-from gwproxy.simulator.figures import Figures
+from gwproxy.simulator.figures import PlayedFigures
 from gwproxy.simulator.papers import Papers
 from gwproxy.simulator.wire import (
     Event,
@@ -55,7 +55,7 @@ DEFAULT_SCHEMA: Json = {"type": "object", "properties": {"ok": {"type": "boolean
 # --- a request, seen ----------------------------------------------------------------------
 
 
-def view(body: Json) -> Asked:
+def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
@@ -64,7 +64,7 @@ def view(body: Json) -> Asked:
     thinking = record(body.get("thinking") or {}, "thinking")
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     stop = body.get("stop") or ()
-    return Asked(
+    return PlayedQuestion(
         dialect="chat",
         model=string(body.get("model"), "model"),
         entries=tuple(_history(body)),
@@ -81,11 +81,11 @@ def view(body: Json) -> Asked:
     )
 
 
-def _tools(body: Json) -> Iterator[Tool]:
+def _tools(body: Json) -> Iterator[PlayedTool]:
     for index, tool in enumerate(records(body.get("tools"), "tools")):
         kind = string(tool.get("type"), f"tools.{index}.type")
         inner = record(tool.get(kind) or {}, f"tools.{index}.{kind}")
-        yield Tool(
+        yield PlayedTool(
             name=string(inner.get("name"), f"tools.{index}.{kind}.name"),
             schema=record(inner.get("parameters") or {}, f"tools.{index}.{kind}.parameters"),
             description=string(inner.get("description"), f"tools.{index}.{kind}.description"),
@@ -93,17 +93,17 @@ def _tools(body: Json) -> Iterator[Tool]:
         )
 
 
-def _tool_choice(choice: object) -> ToolChoice:
+def _tool_choice(choice: object) -> PlayedToolChoice:
     match choice:
         case "none":
-            return ToolChoice("none")
+            return PlayedToolChoice("none")
         case "required":
-            return ToolChoice("any")
+            return PlayedToolChoice("any")
         case {"type": str(kind)}:
             named = record(choice, "tool_choice").get(kind)
             inner = record(named, f"tool_choice.{kind}")
-            return ToolChoice("tool", string(inner.get("name"), f"tool_choice.{kind}.name"))
-    return ToolChoice()
+            return PlayedToolChoice("tool", string(inner.get("name"), f"tool_choice.{kind}.name"))
+    return PlayedToolChoice()
 
 
 def _schema(response_format: Json) -> Json | None:
@@ -122,21 +122,23 @@ def _history(body: Json) -> Iterator[Entry]:
         content = text_of(message.get("content"), f"{path}.content")
         match string(message.get("role"), f"{path}.role"):
             case "system" | "developer":
-                yield Said("system", content)
+                yield PlayedSaying("system", content)
             case "assistant":
                 yield from _assistant(message, content, path)
             case "tool":
-                yield Returned(string(message.get("tool_call_id"), f"{path}.tool_call_id"), content)
+                yield PlayedResult(
+                    string(message.get("tool_call_id"), f"{path}.tool_call_id"), content
+                )
             case _:
-                yield Said("user", content)
+                yield PlayedSaying("user", content)
 
 
 def _assistant(message: Json, content: str, path: str) -> Iterator[Entry]:
     thinking = next((message[key] for key in REASONING_KEYS if message.get(key)), None)
     if thinking is not None:
-        yield Thought(string(thinking, f"{path}.reasoning_content"))
+        yield PlayedThought(string(thinking, f"{path}.reasoning_content"))
     if content:
-        yield Said("assistant", content)
+        yield PlayedSaying("assistant", content)
     for index, call in enumerate(records(message.get("tool_calls"), f"{path}.tool_calls")):
         here = f"{path}.tool_calls.{index}"
         kind = string(call.get("type") or "function", f"{here}.type")
@@ -151,7 +153,7 @@ def _assistant(message: Json, content: str, path: str) -> Iterator[Entry]:
 # --- an answer, written -------------------------------------------------------------------
 
 
-def whole(_: Asked, answer: Answer, figures: Figures, papers: Papers) -> Json:
+def whole(_: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers) -> Json:
     """The complete chat.completion."""
     message: Json = {"role": "assistant", "content": answer.text or None}
     if answer.thinking:
@@ -169,7 +171,7 @@ def whole(_: Asked, answer: Answer, figures: Figures, papers: Papers) -> Json:
     }
 
 
-def _calls(answer: Answer, papers: Papers) -> Iterator[Json]:
+def _calls(answer: PlayedAnswer, papers: Papers) -> Iterator[Json]:
     for call, call_id in zip(answer.calls, papers.call_ids, strict=True):
         if call.freeform:
             custom = {"name": call.name, "input": call.arguments}
@@ -179,7 +181,7 @@ def _calls(answer: Answer, papers: Papers) -> Iterator[Json]:
             yield {"id": call_id, "type": "function", "function": function}
 
 
-def _usage(figures: Figures) -> Json:
+def _usage(figures: PlayedFigures) -> Json:
     """Inclusive: `prompt_tokens` counts cached tokens too."""
     return {
         "prompt_tokens": figures.prompt,
@@ -190,7 +192,7 @@ def _usage(figures: Figures) -> Json:
     }
 
 
-def events(completion: Json, _: Asked, papers: Papers) -> Iterator[Event]:
+def events(completion: Json, _: PlayedQuestion, papers: Papers) -> Iterator[Event]:
     """The same answer as chunks, with usage in a chunk of its own."""
     message = completion["choices"][0]["message"]
     size = papers.manners.piece_characters
@@ -212,7 +214,7 @@ def events(completion: Json, _: Asked, papers: Papers) -> Iterator[Event]:
     yield Event(None, "[DONE]")
 
 
-def trimmed(events: Events, asked: Asked) -> Events:
+def trimmed(events: Events, asked: PlayedQuestion) -> Events:
     """Without the usage chunk, unless `stream_options.include_usage` asked for it."""
     if asked.counts_streamed:
         return events

@@ -1,10 +1,10 @@
 """What a simulated provider answers: pure, deterministic, and blind to dialects.
 
-A request is seen as an `Asked` (model, tools, and the history as one flat list of entries), an
-answer is an `Answer` (thinking, text, tool calls). A conversation is any function from the one
-to the other, and keeps no state: which step comes next is read off the history, so that
-concurrent clients, repeated requests and restarts cannot confuse it. Nothing here may know how
-an entry looked on the wire.
+A request is seen as a `PlayedQuestion` (model, tools, and the history as one flat list of entries),
+an answer is a `PlayedAnswer` (thinking, text, tool calls). A conversation is any function from the
+one to the other, and keeps no state: which step comes next is read off the history, so that
+concurrent clients, repeated requests and restarts cannot confuse it. Nothing here may know how an
+entry looked on the wire.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ StopReason: TypeAlias = Literal["end", "calls", "length", "stop_sequence", "refu
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PlayedSaying:
     role: Literal["system", "user", "assistant"]
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class PlayedThought:
     """Reasoning of an earlier turn that the client sent back."""
 
     text: str
@@ -41,17 +41,17 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class PlayedResult:
     call_id: str
     text: str
     failed: bool = False
 
 
-Entry: TypeAlias = Said | Thought | Called | Returned
+Entry: TypeAlias = PlayedSaying | PlayedThought | Called | PlayedResult
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class PlayedTool:
     """A tool that the client offers. A freeform one takes text instead of JSON; one that is
     `deferred` is shown to the model when it was searched for."""
 
@@ -64,13 +64,13 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolChoice:
+class PlayedToolChoice:
     kind: Literal["auto", "none", "any", "tool"] = "auto"
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlayedQuestion:
     """One request, whichever dialect it came in.
 
     `wants_thinking` is None where the client did not say; `hides_thinking` asks for sealed
@@ -82,13 +82,13 @@ class Asked:
     dialect: DialectName
     model: str
     entries: tuple[Entry, ...]
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[PlayedTool, ...] = ()
     streams: bool = False
     wants_thinking: bool | None = None
     hides_thinking: bool = False
     seals_thinking: bool = True
     counts_streamed: bool = True
-    tool_choice: ToolChoice = ToolChoice()
+    tool_choice: PlayedToolChoice = PlayedToolChoice()
     limit_tokens: int | None = None
     stop_sequences: tuple[str, ...] = ()
     answer_schema: Json | None = None
@@ -96,7 +96,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PlayedCall:
     """A tool call of the simulated model: JSON text, or plain text for a freeform tool."""
 
     name: str
@@ -106,12 +106,12 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlayedAnswer:
     """What the simulated model says. `stop` is inferred from the calls unless it is given."""
 
     text: str = ""
     thinking: str = ""
-    calls: tuple[Call, ...] = ()
+    calls: tuple[PlayedCall, ...] = ()
     stop: StopReason | None = None
     stop_sequence: str | None = None
 
@@ -120,12 +120,12 @@ class Answer:
         return self.stop or ("calls" if self.calls else "end")
 
 
-Conversation: TypeAlias = Callable[[Asked], Answer]
+Conversation: TypeAlias = Callable[[PlayedQuestion], PlayedAnswer]
 
 
-def call(name: str, /, **arguments: object) -> Call:
+def call(name: str, /, **arguments: object) -> PlayedCall:
     """A call of the function `name` with JSON arguments."""
-    return Call(name, compact(arguments))
+    return PlayedCall(name, compact(arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +135,25 @@ class Scenario:
     The step is the number of assistant turns in the history; past the end the last one repeats.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[PlayedAnswer, ...]
 
-    def __call__(self, asked: Asked) -> Answer:
+    def __call__(self, asked: PlayedQuestion) -> PlayedAnswer:
         step = assistant_turns(asked.entries)
         return self.answers[min(step, len(self.answers) - 1)]
 
 
-def scenario(*answers: Answer | str) -> Scenario:
+def scenario(*answers: PlayedAnswer | str) -> Scenario:
     """A scenario; a bare string is an answer of text only."""
-    return Scenario(tuple(Answer(a) if isinstance(a, str) else a for a in answers))
+    return Scenario(tuple(PlayedAnswer(a) if isinstance(a, str) else a for a in answers))
 
 
 def by_assistant(entry: Entry) -> bool:
     match entry:
-        case Said(role=role):
+        case PlayedSaying(role=role):
             return role == "assistant"
-        case Thought() | Called():
+        case PlayedThought() | Called():
             return True
-        case Returned():
+        case PlayedResult():
             return False
 
 
@@ -162,25 +162,27 @@ def assistant_turns(entries: tuple[Entry, ...]) -> int:
     return sum(1 for own, _ in itertools.groupby(entries, by_assistant) if own)
 
 
-def fresh_results(entries: tuple[Entry, ...]) -> tuple[Returned, ...]:
+def fresh_results(entries: tuple[Entry, ...]) -> tuple[PlayedResult, ...]:
     """Tool results that came in since the model last spoke.
 
     Text after the results (OpenClaw's context turn, Claude Code's system turns) does not hide
     them.
     """
     since = itertools.takewhile(lambda entry: not by_assistant(entry), reversed(entries))
-    return tuple(entry for entry in since if isinstance(entry, Returned))[::-1]
+    return tuple(entry for entry in since if isinstance(entry, PlayedResult))[::-1]
 
 
 def last_question(entries: tuple[Entry, ...]) -> str:
     """The newest text of the user."""
     return next(
-        (e.text for e in reversed(entries) if isinstance(e, Said) and e.role == "user"),
+        (e.text for e in reversed(entries) if isinstance(e, PlayedSaying) and e.role == "user"),
         "",
     )
 
 
-def fitted(answer: Answer, asked: Asked, measure: Callable[[str], int]) -> Answer:
+def fitted(
+    answer: PlayedAnswer, asked: PlayedQuestion, measure: Callable[[str], int]
+) -> PlayedAnswer:
     """`answer` as the client's limits leave it: cut at a stop sequence and at the token limit.
 
     As at Moonshot, thinking eats the budget first, so a small limit can leave no text at all
@@ -205,7 +207,7 @@ def fitted(answer: Answer, asked: Asked, measure: Callable[[str], int]) -> Answe
     return replace(answer, thinking=thinking, text=text, calls=(), stop="length")
 
 
-def _stopped(answer: Answer, stop_sequences: tuple[str, ...]) -> Answer:
+def _stopped(answer: PlayedAnswer, stop_sequences: tuple[str, ...]) -> PlayedAnswer:
     found = [(answer.text.find(s), s) for s in stop_sequences if s and s in answer.text]
     if not found:
         return answer

@@ -13,15 +13,15 @@ from dataclasses import replace
 from aiohttp import web
 
 from gwproxy.simulator.faults import Delivery, Ending
-from gwproxy.simulator.memory import Memory, Outcome, Recorded
-from gwproxy.simulator.play import Reply
+from gwproxy.simulator.memory import Memory, PlayedOutcome, Recorded
+from gwproxy.simulator.play import PlayedReply
 
 # zlib: gzip framing around deflate.
 GZIP_WINDOW_BITS = 31
 
 
 async def deliver(
-    request: web.Request, reply: Reply, delivery: Delivery, memory: Memory, recorded: Recorded
+    request: web.Request, reply: PlayedReply, delivery: Delivery, memory: Memory, recorded: Recorded
 ) -> web.StreamResponse:
     """Sends the reply; what a fault breaks off does not return, it ends with its connection."""
     await _pause(delivery.head_after_s, memory)
@@ -44,10 +44,10 @@ async def deliver(
     if delivery.then:
         if delivery.then is not Ending.SILENCE:
             # Silence breaks nothing by itself: the client decides how it ends.
-            recorded.close(Outcome.BROKEN)
+            recorded.close(PlayedOutcome.BROKEN)
         await _end(wire, frames[sent : sent + 1], reply.broken_off(delivery, sent), memory)
     await wire.finish()
-    recorded.close(Outcome.ANSWERED if reply.status < 400 else Outcome.REFUSED)
+    recorded.close(PlayedOutcome.ANSWERED if reply.status < 400 else PlayedOutcome.REFUSED)
     return wire.response
 
 
@@ -82,7 +82,11 @@ class _Wire:
     """One response being written: splits, compresses, breaks."""
 
     def __init__(
-        self, request: web.Request, reply: Reply, frames: tuple[bytes, ...], delivery: Delivery
+        self,
+        request: web.Request,
+        reply: PlayedReply,
+        frames: tuple[bytes, ...],
+        delivery: Delivery,
     ) -> None:
         self._request = request
         self.delivery = delivery

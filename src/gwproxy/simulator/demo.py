@@ -12,11 +12,11 @@ import re
 
 from gwproxy.simulator import toolbox
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
-    Call,
-    Returned,
-    Tool,
+    PlayedAnswer,
+    PlayedCall,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedTool,
     fresh_results,
     last_question,
 )
@@ -37,25 +37,25 @@ SHELL_GREETING = "echo 'The simulated provider says hello.'"
 MAX_REPORTED_CHARACTERS = 600
 
 
-def demo_conversation(asked: Asked) -> Answer:
+def demo_conversation(asked: PlayedQuestion) -> PlayedAnswer:
     """The built-in answer to any request."""
     results = fresh_results(asked.entries)
     if asked.answer_schema is not None:
         found = toolbox.instance(asked.answer_schema)
-        return Answer(compact(found), thinking="The client wants JSON of a certain shape.")
+        return PlayedAnswer(compact(found), thinking="The client wants JSON of a certain shape.")
     forced = _forced(asked)
     if forced is not None:
-        return Answer(thinking="The client insists on a tool.", calls=_calls(forced, asked))
+        return PlayedAnswer(thinking="The client insists on a tool.", calls=_calls(forced, asked))
     if results:
-        return Answer(_report(results), thinking="The tool has answered; I can report it.")
+        return PlayedAnswer(_report(results), thinking="The tool has answered; I can report it.")
     tool = _inviting(asked)
     if tool is not None:
         thinking = f"The user wants something that {tool.name} can tell. I shall call it."
-        return Answer("Let me look that up.", thinking=thinking, calls=_calls(tool, asked))
-    return Answer(_greeting(asked), thinking="Nothing to look up. A greeting will do.")
+        return PlayedAnswer("Let me look that up.", thinking=thinking, calls=_calls(tool, asked))
+    return PlayedAnswer(_greeting(asked), thinking="Nothing to look up. A greeting will do.")
 
 
-def _forced(asked: Asked) -> Tool | None:
+def _forced(asked: PlayedQuestion) -> PlayedTool | None:
     match asked.tool_choice.kind:
         case "any":
             return _inviting(asked) or next(iter(asked.tools), None)
@@ -65,7 +65,7 @@ def _forced(asked: Asked) -> Tool | None:
     return None
 
 
-def _inviting(asked: Asked) -> Tool | None:
+def _inviting(asked: PlayedQuestion) -> PlayedTool | None:
     if asked.tool_choice.kind == "none":
         return None
     weather = (tool for tool in asked.tools if "weather" in tool.name.lower())
@@ -78,7 +78,7 @@ def _inviting(asked: Asked) -> Tool | None:
     )
 
 
-def _calls(tool: Tool, asked: Asked) -> tuple[Call, ...]:
+def _calls(tool: PlayedTool, asked: PlayedQuestion) -> tuple[PlayedCall, ...]:
     place = toolbox.parameter(tool, PLACE_PARAMETERS)
     pattern = toolbox.parameter(tool, PATTERN_PARAMETERS)
     command = toolbox.parameter(tool, toolbox.COMMAND_PARAMETERS)
@@ -94,7 +94,7 @@ def _calls(tool: Tool, asked: Asked) -> tuple[Call, ...]:
     return (toolbox.filled(tool),)
 
 
-def _report(results: tuple[Returned, ...]) -> str:
+def _report(results: tuple[PlayedResult, ...]) -> str:
     said = [
         ("It failed: " if result.failed else "") + result.text.strip()[:MAX_REPORTED_CHARACTERS]
         for result in results
@@ -102,7 +102,7 @@ def _report(results: tuple[Returned, ...]) -> str:
     return "The tool says: " + " | ".join(said)
 
 
-def _greeting(asked: Asked) -> str:
+def _greeting(asked: PlayedQuestion) -> str:
     question = " ".join(last_question(asked.entries).split())[:80]
     return (
         "Hello from the simulated provider: no key, no network, no model. "

@@ -1,6 +1,6 @@
 """The ways in which a simulated provider goes wrong, as values.
 
-Three kinds, freely combined for one request: a `Refusal` instead of an answer, a `Delivery`
+Three kinds, freely combined for one request: a `PlayedRefusal` instead of an answer, a `Delivery`
 that goes wrong on the wire, a `Disorder` in the shape of the answer. Each one was met at a real
 provider; the line at each member says where. Nothing here acts: `disorder/` and `delivery.py`
 play them.
@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PlayedRefusal:
     """An error answer. `body` goes out verbatim; without one the dialect's own envelope does."""
 
     status: int
@@ -26,29 +26,29 @@ class Refusal:
     content_type: str = "application/json"
 
 
-def html_page(status: int = 524, title: str = "A timeout occurred") -> Refusal:
+def html_page(status: int = 524, title: str = "A timeout occurred") -> PlayedRefusal:
     """What Cloudflare or nginx says in place of a provider (anthropics/claude-code#3197)."""
     ray = "8f2c1a7b9d3e4f50-FRA"
     body = (
         f"<!DOCTYPE html>\n<html><head><title>api.example.com | {status}: {title}</title></head>"
         f"<body><h1>{title}</h1><p>Cloudflare Ray ID: <strong>{ray}</strong></p></body></html>\n"
     )
-    return Refusal(status, body=body, content_type="text/html", headers={"cf-ray": ray})
+    return PlayedRefusal(status, body=body, content_type="text/html", headers={"cf-ray": ray})
 
 
-def quota_used_up() -> Refusal:
+def quota_used_up() -> PlayedRefusal:
     """Moonshot's 429 that no amount of waiting heals (MoonshotAI/kimi-code#1857)."""
     message = "You exceeded your current quota, please check your plan and billing details"
-    return Refusal(429, message, error_type="exceeded_current_quota_error")
+    return PlayedRefusal(429, message, error_type="exceeded_current_quota_error")
 
 
-def client_gate() -> Refusal:
+def client_gate() -> PlayedRefusal:
     """Kimi Code's refusal of a User-Agent that it does not know (MoonshotAI/kimi-cli#275)."""
     message = (
         "Kimi For Coding is currently only available for Coding Agents such as Kimi CLI, "
         "Claude Code, Roo Code, Kilo Code, etc."
     )
-    return Refusal(403, message, error_type="access_terminated_error")
+    return PlayedRefusal(403, message, error_type="access_terminated_error")
 
 
 class Ending(StrEnum):
@@ -137,4 +137,4 @@ class Disorder(StrEnum):
     HUGE_EVENT = "the whole text in one event"
 
 
-Fault: TypeAlias = Refusal | Delivery | Disorder
+Fault: TypeAlias = PlayedRefusal | Delivery | Disorder

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
     Called,
     Entry,
-    Returned,
-    Said,
-    Thought,
-    Tool,
+    PlayedAnswer,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedSaying,
+    PlayedThought,
+    PlayedTool,
 )
 from gwproxy.simulator.wire import compact, to_bytes
 
@@ -34,7 +34,7 @@ Caching: TypeAlias = Literal["none", "prefix", "marked"]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class PlayedFigures:
     """Disjoint input counts (`fresh` + `cached` + `written` is the whole prompt), and output.
 
     `reasoning` is the part of `output` that was thinking.
@@ -55,18 +55,18 @@ def tokens(text: str) -> int:
     return -(-len(to_bytes(text)) // BYTES_PER_TOKEN)
 
 
-def segments(asked: Asked) -> list[str]:
+def segments(asked: PlayedQuestion) -> list[str]:
     """The prompt as the text the model would see: all tools as one segment, then each entry.
     Deferred tools are no part of what is cached (Anthropic's page on tool search)."""
     shown = (tool for tool in asked.tools if not tool.deferred)
     return ["".join(map(_tool_text, shown)), *map(_entry_text, asked.entries)]
 
 
-def prompt_tokens(asked: Asked) -> int:
+def prompt_tokens(asked: PlayedQuestion) -> int:
     return sum(_segment_tokens(segments(asked)))
 
 
-def answer_tokens(answer: Answer) -> int:
+def answer_tokens(answer: PlayedAnswer) -> int:
     calls = sum(tokens(call.name) + tokens(call.arguments) for call in answer.calls)
     return tokens(answer.thinking) + tokens(answer.text) + calls
 
@@ -77,7 +77,9 @@ class PromptCache:
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
-    def figures(self, asked: Asked, answer: Answer, caching: Caching) -> Figures:
+    def figures(
+        self, asked: PlayedQuestion, answer: PlayedAnswer, caching: Caching
+    ) -> PlayedFigures:
         """The bill for `answer`; remembers the prompt for the next request.
 
         `prefix` caches whatever it has seen, as Moonshot and OpenAI do; `marked` only up to the
@@ -93,7 +95,7 @@ class PromptCache:
         cached = min(sum(costs[: min(known, kept)]), sum(costs) - 1)
         written = max(0, sum(costs[:kept]) - cached) if caching == "marked" else 0
         written = min(written, sum(costs) - cached - 1)
-        return Figures(
+        return PlayedFigures(
             fresh=sum(costs) - cached - written,
             cached=cached,
             written=written,
@@ -117,17 +119,17 @@ def _prefixes(texts: Iterable[str]) -> Iterable[bytes]:
         yield running.digest()
 
 
-def _tool_text(tool: Tool) -> str:
+def _tool_text(tool: PlayedTool) -> str:
     return f"{tool.namespace or ''}{tool.name}{tool.description}{compact(tool.schema)}"
 
 
 def _entry_text(entry: Entry) -> str:
     match entry:
-        case Said(role=role, text=text):
+        case PlayedSaying(role=role, text=text):
             return f"{role}:{text}"
-        case Thought(text=text):
+        case PlayedThought(text=text):
             return f"thinking:{text}"
         case Called(call_id=call_id, name=name, arguments=arguments):
             return f"{call_id}:{name}:{arguments}"
-        case Returned(call_id=call_id, text=text):
+        case PlayedResult(call_id=call_id, text=text):
             return f"{call_id}:{text}"

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from gwproxy.simulator.conversation import DialectName
-from gwproxy.simulator.faults import Delivery, Disorder, Refusal
+from gwproxy.simulator.faults import Delivery, Disorder, PlayedRefusal
 from gwproxy.simulator.figures import Caching
 from gwproxy.simulator.strict import KIMI_RULES, Rule
 
@@ -74,7 +74,7 @@ class Manners:
     extra_fields: frozenset[str] = frozenset()
     opaque_refusals: bool = False
     chat_disorders: frozenset[Disorder] = frozenset()
-    faults: tuple[Delivery | Refusal, ...] = ()
+    faults: tuple[Delivery | PlayedRefusal, ...] = ()
 
 
 DEMO = Manners(name="demo", caching="prefix")
@@ -143,7 +143,7 @@ FAILING = replace(
     DEMO,
     name="failing",
     faults=(
-        Refusal(
+        PlayedRefusal(
             529,
             "The engine is currently overloaded, please try again later",
             error_type="overloaded_error",

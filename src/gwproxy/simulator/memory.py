@@ -11,10 +11,10 @@ from typing import Any
 
 from gwproxy.simulator.conversation import Conversation
 from gwproxy.simulator.faults import Fault
-from gwproxy.simulator.figures import Figures, PromptCache
+from gwproxy.simulator.figures import PlayedFigures, PromptCache
 from gwproxy.simulator.manners import DEMO, Manners
 from gwproxy.simulator.play import converse
-from gwproxy.simulator.routes import GENERATING, Kind
+from gwproxy.simulator.routes import GENERATING, PlayedKind
 
 # 2026-01-01: fixed, so that recorded answers stay equal from run to run.
 DEFAULT_CREATED_S = 1_767_225_600
@@ -24,7 +24,7 @@ DEFAULT_KEPT_REQUESTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PlayedSettings:
     """One simulated provider: manners, what it says, and the key that it demands, if any."""
 
     manners: Manners = DEMO
@@ -34,7 +34,7 @@ class Settings:
     kept_requests: int = DEFAULT_KEPT_REQUESTS
 
 
-class Outcome(StrEnum):
+class PlayedOutcome(StrEnum):
     RUNNING = "running"
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -58,11 +58,11 @@ class Recorded:
     headers: list[tuple[str, str]] = field(repr=False)
     raw: bytes = field(default=b"", repr=False)
     body: Any = field(default=None, repr=False)
-    kind: Kind | None = None
+    kind: PlayedKind | None = None
     status: int | None = None
     streamed: bool = False
-    figures: Figures | None = None
-    outcome: Outcome = Outcome.RUNNING
+    figures: PlayedFigures | None = None
+    outcome: PlayedOutcome = PlayedOutcome.RUNNING
 
     def header(self, name: str) -> str | None:
         """The header's value, whatever its spelling; several are joined by commas."""
@@ -71,24 +71,24 @@ class Recorded:
 
     @property
     def client_went_away(self) -> bool:
-        return self.outcome is Outcome.CLIENT_GONE
+        return self.outcome is PlayedOutcome.CLIENT_GONE
 
-    def close(self, outcome: Outcome) -> None:
+    def close(self, outcome: PlayedOutcome) -> None:
         """Says how it ended; the first word counts."""
-        if self.outcome is Outcome.RUNNING:
+        if self.outcome is PlayedOutcome.RUNNING:
             self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     faults: tuple[Fault, ...]
-    kinds: frozenset[Kind]
+    kinds: frozenset[PlayedKind]
 
 
 class Memory:
     """The mutable half of a simulator. One event loop, no locks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PlayedSettings) -> None:
         self.settings = settings
         self.requests: deque[Recorded] = deque(maxlen=settings.kept_requests)
         self.prompts = PromptCache()
@@ -115,11 +115,11 @@ class Memory:
     def arrived(self) -> int:
         return self._arrived
 
-    def plan(self, faults: Iterable[Fault], times: int, kinds: Iterable[Kind]) -> None:
+    def plan(self, faults: Iterable[Fault], times: int, kinds: Iterable[PlayedKind]) -> None:
         """These faults, together, for each of the next `times` requests of these kinds."""
         self._plans += [_Plan(tuple(faults), frozenset(kinds))] * times
 
-    def due_faults(self, kind: Kind) -> tuple[Fault, ...]:
+    def due_faults(self, kind: PlayedKind) -> tuple[Fault, ...]:
         """The faults planned for the request that has just come, taken off the list."""
         for index, plan in enumerate(self._plans):
             if kind in plan.kinds:
@@ -143,7 +143,7 @@ class Memory:
         """Returns when no request is in progress."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: all(r.outcome is not Outcome.RUNNING for r in self.requests)
+                lambda: all(r.outcome is not PlayedOutcome.RUNNING for r in self.requests)
             )
 
     async def wait_for_requests(self, count: int) -> None:

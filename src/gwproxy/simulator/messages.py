@@ -10,17 +10,17 @@ import json
 from collections.abc import Iterator
 
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
     Called,
     Entry,
-    Returned,
-    Said,
-    Thought,
-    Tool,
-    ToolChoice,
+    PlayedAnswer,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedSaying,
+    PlayedThought,
+    PlayedTool,
+    PlayedToolChoice,
 )
-from gwproxy.simulator.figures import Figures
+from gwproxy.simulator.figures import PlayedFigures
 from gwproxy.simulator.manners import Manners
 from gwproxy.simulator.papers import Papers
 from gwproxy.simulator.seal import signature
@@ -60,7 +60,7 @@ ERROR_TYPES = {
 # --- a request, seen ----------------------------------------------------------------------
 
 
-def view(body: Json) -> Asked:
+def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
@@ -72,7 +72,7 @@ def view(body: Json) -> Asked:
     output = record(body.get("output_config") or {}, "output_config")
     form = record(output.get("format") or {}, "output_config.format")
     schema = form.get("schema") if form.get("type") == "json_schema" else None
-    return Asked(
+    return PlayedQuestion(
         dialect="anthropic",
         model=string(body.get("model"), "model"),
         entries=entries,
@@ -88,10 +88,10 @@ def view(body: Json) -> Asked:
     )
 
 
-def _tools(body: Json) -> Iterator[Tool]:
+def _tools(body: Json) -> Iterator[PlayedTool]:
     for index, tool in enumerate(records(body.get("tools"), "tools")):
         if "input_schema" in tool:
-            yield Tool(
+            yield PlayedTool(
                 name=string(tool.get("name"), f"tools.{index}.name"),
                 schema=record(tool["input_schema"], f"tools.{index}.input_schema"),
                 description=string(tool.get("description"), f"tools.{index}.description"),
@@ -99,13 +99,13 @@ def _tools(body: Json) -> Iterator[Tool]:
             )
 
 
-def _tool_choice(choice: Json) -> ToolChoice:
+def _tool_choice(choice: Json) -> PlayedToolChoice:
     match choice.get("type"):
         case "none" | "any" as kind:
-            return ToolChoice(kind)
+            return PlayedToolChoice(kind)
         case "tool":
-            return ToolChoice("tool", string(choice.get("name"), "tool_choice.name"))
-    return ToolChoice()
+            return PlayedToolChoice("tool", string(choice.get("name"), "tool_choice.name"))
+    return PlayedToolChoice()
 
 
 def _history(body: Json) -> tuple[tuple[Entry, ...], int]:
@@ -140,26 +140,28 @@ def _entry(role: str, block: Json, path: str) -> Entry:
                 arguments=compact(block.get("input")),
             )
         case "tool_result":
-            return Returned(
+            return PlayedResult(
                 call_id=string(block.get("tool_use_id"), f"{path}.tool_use_id"),
                 text=text_of(block.get("content"), f"{path}.content"),
                 failed=block.get("is_error") is True,
             )
         case "thinking":
-            return Thought(string(block.get("thinking"), f"{path}.thinking"))
+            return PlayedThought(string(block.get("thinking"), f"{path}.thinking"))
         case "redacted_thinking":
-            return Thought(string(block.get("data"), f"{path}.data"))
+            return PlayedThought(string(block.get("data"), f"{path}.data"))
     text = text_of([block], path)
     match role:
         case "assistant" | "system" as speaker:
-            return Said(speaker, text)
-    return Said("user", text)
+            return PlayedSaying(speaker, text)
+    return PlayedSaying("user", text)
 
 
 # --- an answer, written -------------------------------------------------------------------
 
 
-def whole(asked: Asked, answer: Answer, figures: Figures, papers: Papers) -> Json:
+def whole(
+    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers
+) -> Json:
     """The complete Message."""
     return {
         "id": papers.answer_id,
@@ -173,7 +175,7 @@ def whole(asked: Asked, answer: Answer, figures: Figures, papers: Papers) -> Jso
     }
 
 
-def _content(asked: Asked, answer: Answer, papers: Papers) -> Iterator[Json]:
+def _content(asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers) -> Iterator[Json]:
     if answer.thinking:
         hidden = asked.hides_thinking and papers.manners.omits_thinking
         block = {"type": "thinking", "thinking": "" if hidden else answer.thinking}
@@ -195,7 +197,7 @@ def _signature(thinking: str, manners: Manners) -> Json:
             return {}
 
 
-def _usage(figures: Figures) -> Json:
+def _usage(figures: PlayedFigures) -> Json:
     """Additive: `input_tokens` excludes what was read from or written to the cache."""
     return {
         "input_tokens": figures.fresh,
@@ -205,7 +207,7 @@ def _usage(figures: Figures) -> Json:
     }
 
 
-def events(message: Json, asked: Asked, papers: Papers) -> Iterator[Event]:
+def events(message: Json, asked: PlayedQuestion, papers: Papers) -> Iterator[Event]:
     """The same answer as the vendor streams it."""
     usage = message["usage"]
     start = message | {"content": [], "stop_reason": None, "stop_sequence": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gwproxy.simulator.conversation import Answer, Asked, Called, DialectName
+from gwproxy.simulator.conversation import Called, DialectName, PlayedAnswer, PlayedQuestion
 from gwproxy.simulator.manners import CallIds, Manners
 
 ANSWER_PREFIXES: dict[DialectName, str] = {
@@ -35,7 +35,7 @@ class Papers:
 
 
 def make_papers(
-    number: int, asked: Asked, answer: Answer, manners: Manners, created_s: int
+    number: int, asked: PlayedQuestion, answer: PlayedAnswer, manners: Manners, created_s: int
 ) -> Papers:
     return Papers(
         number=number,
@@ -52,7 +52,9 @@ def identifier(prefix: str, number: int, part: int = 0) -> str:
     return f"{prefix}{number:0{ID_DIGITS - 3}d}{part:03d}"
 
 
-def _call_ids(number: int, asked: Asked, answer: Answer, style: CallIds) -> list[str]:
+def _call_ids(
+    number: int, asked: PlayedQuestion, answer: PlayedAnswer, style: CallIds
+) -> list[str]:
     if style == "kimi":
         # MoonshotAI/Kimi-K2 tool guide: functions.NAME:IDX, IDX counting over the conversation.
         made = sum(isinstance(entry, Called) for entry in asked.entries)

@@ -11,46 +11,52 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gwproxy.simulator import chat, messages, responses
-from gwproxy.simulator.conversation import Answer, Asked, Conversation, DialectName, fitted
+from gwproxy.simulator.conversation import (
+    Conversation,
+    DialectName,
+    PlayedAnswer,
+    PlayedQuestion,
+    fitted,
+)
 from gwproxy.simulator.demo import demo_conversation
 from gwproxy.simulator.disorder import disordered_body, disordered_events, framed
-from gwproxy.simulator.faults import Delivery, Disorder, Refusal
-from gwproxy.simulator.figures import Figures, prompt_tokens, tokens
+from gwproxy.simulator.faults import Delivery, Disorder, PlayedRefusal
+from gwproxy.simulator.figures import PlayedFigures, prompt_tokens, tokens
 from gwproxy.simulator.manners import Manners, Streaming
 from gwproxy.simulator.papers import Papers
 from gwproxy.simulator.script import scripted
 from gwproxy.simulator.strict import Case, check
-from gwproxy.simulator.wire import Event, Events, Json, Refused, compact, string, to_bytes
+from gwproxy.simulator.wire import Event, Events, Json, WireRefused, compact, string, to_bytes
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class PlayedDialect:
     """One dialect's functions; all three have the same."""
 
-    view: Callable[[Json], Asked]
-    whole: Callable[[Asked, Answer, Figures, Papers], Json]
-    events: Callable[[Json, Asked, Papers], Iterable[Event]]
+    view: Callable[[Json], PlayedQuestion]
+    whole: Callable[[PlayedQuestion, PlayedAnswer, PlayedFigures, Papers], Json]
+    events: Callable[[Json, PlayedQuestion, Papers], Iterable[Event]]
     failure: Callable[[int, str, str | None, str], Json]
     failure_events: Callable[[str, str, Json, int], Iterable[Event]]
-    trimmed: Callable[[Events, Asked], Events] = lambda events, _: events
+    trimmed: Callable[[Events, PlayedQuestion], Events] = lambda events, _: events
 
 
-DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
+DIALECTS: Mapping[DialectName, PlayedDialect] = MappingProxyType(
     {
-        "anthropic": Dialect(
+        "anthropic": PlayedDialect(
             messages.view,
             messages.whole,
             messages.events,
             messages.failure,
             messages.failure_events,
         ),
-        "chat": Dialect(
+        "chat": PlayedDialect(
             chat.view, chat.whole, chat.events, chat.failure, chat.failure_events, chat.trimmed
         ),
-        "responses": Dialect(
+        "responses": PlayedDialect(
             responses.view,
             responses.whole,
             responses.events,
@@ -62,7 +68,7 @@ DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PlayedReply:
     """An answer as bytes: one frame when whole, one per event when streamed.
 
     `broken_off` gives the frames that report a failure after so many events.
@@ -76,12 +82,14 @@ class Reply:
     broken_off: Callable[[Delivery, int], tuple[bytes, ...]] = lambda _delivery, _sent: ()
 
 
-def converse(asked: Asked) -> Answer:
+def converse(asked: PlayedQuestion) -> PlayedAnswer:
     """A script in the prompt if there is one, else the built-in conversation."""
     return scripted(asked) or demo_conversation(asked)
 
 
-def admit(dialect: DialectName, body: Json, headers: Mapping[str, str], manners: Manners) -> Asked:
+def admit(
+    dialect: DialectName, body: Json, headers: Mapping[str, str], manners: Manners
+) -> PlayedQuestion:
     """The request in neutral form, if this provider takes it. Header names are lower case.
 
     Raises:
@@ -89,15 +97,15 @@ def admit(dialect: DialectName, body: Json, headers: Mapping[str, str], manners:
     """
     asked = DIALECTS[dialect].view(body)
     if not asked.model:
-        raise Refused(400, "model: Field required")
+        raise WireRefused(400, "model: Field required")
     if manners.only_known_models and asked.model not in manners.models:
-        raise Refused(404, f"Not found the model {asked.model} or Permission denied")
+        raise WireRefused(404, f"Not found the model {asked.model} or Permission denied")
     if not asked.entries:
-        raise Refused(400, "messages: at least one message is required")
+        raise WireRefused(400, "messages: at least one message is required")
     if asked.streams and manners.streaming is Streaming.REFUSES_STREAMS:
-        raise Refused(400, "Streaming responses are not currently supported.")
+        raise WireRefused(400, "Streaming responses are not currently supported.")
     if not asked.streams and manners.streaming is Streaming.REFUSES_WHOLE:
-        raise Refused(400, "stream: only true is supported by this model")
+        raise WireRefused(400, "stream: only true is supported by this model")
     case = Case(
         headers=headers,
         body=body,
@@ -112,7 +120,7 @@ def admit(dialect: DialectName, body: Json, headers: Mapping[str, str], manners:
     return asked
 
 
-def answer(asked: Asked, conversation: Conversation, manners: Manners) -> Answer:
+def answer(asked: PlayedQuestion, conversation: Conversation, manners: Manners) -> PlayedAnswer:
     """What is said, within the limits of the client and the manners of the provider."""
     said = conversation(asked)
     if not manners.thinks or asked.wants_thinking is False:
@@ -121,13 +129,13 @@ def answer(asked: Asked, conversation: Conversation, manners: Manners) -> Answer
 
 
 def write(
-    asked: Asked,
-    said: Answer,
-    figures: Figures,
+    asked: PlayedQuestion,
+    said: PlayedAnswer,
+    figures: PlayedFigures,
     papers: Papers,
     disorders: frozenset[Disorder] = frozenset(),
     answer_as: str = "asked",
-) -> Reply:
+) -> PlayedReply:
     """The answer as bytes.
 
     Raises:
@@ -146,7 +154,7 @@ def write(
             return (to_bytes(compact(failed)),)
 
         frames = (to_bytes(compact(body)),)
-        return Reply(200, JSON_TYPE, frames, broken_off=envelope)
+        return PlayedReply(200, JSON_TYPE, frames, broken_off=envelope)
 
     events = list(dialect.events(whole, asked, papers))
     events = dialect.trimmed(disordered_events(events, disorders, asked.dialect), asked)
@@ -156,10 +164,10 @@ def write(
         return tuple(framed(list(failed), disorders))
 
     stream = tuple(framed(events, disorders))
-    return Reply(200, STREAM_TYPE, stream, streamed=True, broken_off=broken_off)
+    return PlayedReply(200, STREAM_TYPE, stream, streamed=True, broken_off=broken_off)
 
 
-def _streams(asked: Asked, manners: Manners, answer_as: str) -> bool:
+def _streams(asked: PlayedQuestion, manners: Manners, answer_as: str) -> bool:
     if answer_as != "asked":
         return answer_as == "stream"
     match manners.streaming:
@@ -170,7 +178,7 @@ def _streams(asked: Asked, manners: Manners, answer_as: str) -> bool:
     return asked.streams
 
 
-def refusal_reply(refusal: Refusal, dialect: DialectName, request_id: str) -> Reply:
+def refusal_reply(refusal: PlayedRefusal, dialect: DialectName, request_id: str) -> PlayedReply:
     """A refusal as bytes, in the dialect's envelope unless it brings its own body."""
     body = refusal.body
     if body is None:
@@ -179,14 +187,14 @@ def refusal_reply(refusal: Refusal, dialect: DialectName, request_id: str) -> Re
         )
         body = compact(failed)
     headers = dict(refusal.headers)
-    return Reply(refusal.status, refusal.content_type, (to_bytes(body),), headers=headers)
+    return PlayedReply(refusal.status, refusal.content_type, (to_bytes(body),), headers=headers)
 
 
-def json_reply(body: Json) -> Reply:
-    return Reply(200, JSON_TYPE, (to_bytes(compact(body)),))
+def json_reply(body: Json) -> PlayedReply:
+    return PlayedReply(200, JSON_TYPE, (to_bytes(compact(body)),))
 
 
-def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Reply:
+def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> PlayedReply:
     """The list of models, or one of them.
 
     Raises:
@@ -196,17 +204,17 @@ def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Re
     if name is None:
         return json_reply(module.model_list(manners.models, manners.context_tokens))
     if name not in manners.models:
-        raise Refused(404, f"Not found the model {string(name, 'model')} or Permission denied")
+        raise WireRefused(404, f"Not found the model {string(name, 'model')} or Permission denied")
     return json_reply(module.model_entry(name, manners.context_tokens))
 
 
-def with_request_id(reply: Reply, dialect: DialectName, request_id: str) -> Reply:
+def with_request_id(reply: PlayedReply, dialect: DialectName, request_id: str) -> PlayedReply:
     """The header by which vendors name a request; SDKs show it as `_request_id`."""
     name = "request-id" if dialect == "anthropic" else "x-request-id"
     return replace(reply, headers={name: request_id} | dict(reply.headers))
 
 
-def usage_report(figures: Figures, model: str) -> Json:
+def usage_report(figures: PlayedFigures, model: str) -> Json:
     """`GET /v1/usage/{request_id}` as the Claude gateway documents it."""
     return {
         "input_tokens": figures.fresh,

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
-    Call,
     Called,
     Entry,
-    Returned,
-    Said,
-    Thought,
-    Tool,
-    ToolChoice,
+    PlayedAnswer,
+    PlayedCall,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedSaying,
+    PlayedThought,
+    PlayedTool,
+    PlayedToolChoice,
 )
-from gwproxy.simulator.figures import Figures
+from gwproxy.simulator.figures import PlayedFigures
 from gwproxy.simulator.papers import Papers, identifier
 from gwproxy.simulator.seal import sealed, unsealed
 from gwproxy.simulator.wire import Event, Json, count, pieces, record, records, string, text_of
@@ -34,7 +34,7 @@ SEALED_REASONING = "reasoning.encrypted_content"
 # --- a request, seen ----------------------------------------------------------------------
 
 
-def view(body: Json) -> Asked:
+def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
@@ -43,7 +43,7 @@ def view(body: Json) -> Asked:
     reasoning = record(body.get("reasoning") or {}, "reasoning")
     effort = reasoning.get("effort")
     form = record(record(body.get("text") or {}, "text").get("format") or {}, "text.format")
-    return Asked(
+    return PlayedQuestion(
         dialect="responses",
         model=string(body.get("model"), "model"),
         entries=tuple(_history(body)),
@@ -58,14 +58,14 @@ def view(body: Json) -> Asked:
     )
 
 
-def _tools(value: object, path: str, namespace: str | None) -> Iterator[Tool]:
+def _tools(value: object, path: str, namespace: str | None) -> Iterator[PlayedTool]:
     for index, tool in enumerate(records(value, path)):
         here = f"{path}.{index}"
         match tool.get("type"):
             case "namespace":
                 yield from _tools(tool.get("tools"), f"{here}.tools", tool.get("name"))
             case "function" | "custom" as kind:
-                yield Tool(
+                yield PlayedTool(
                     name=string(tool.get("name"), f"{here}.name"),
                     schema=record(tool.get("parameters") or {}, f"{here}.parameters"),
                     description=string(tool.get("description"), f"{here}.description"),
@@ -75,23 +75,23 @@ def _tools(value: object, path: str, namespace: str | None) -> Iterator[Tool]:
                 )
 
 
-def _tool_choice(choice: object) -> ToolChoice:
+def _tool_choice(choice: object) -> PlayedToolChoice:
     match choice:
         case "none":
-            return ToolChoice("none")
+            return PlayedToolChoice("none")
         case "required":
-            return ToolChoice("any")
+            return PlayedToolChoice("any")
         case {"name": str(name)}:
-            return ToolChoice("tool", name)
-    return ToolChoice()
+            return PlayedToolChoice("tool", name)
+    return PlayedToolChoice()
 
 
 def _history(body: Json) -> Iterator[Entry]:
     if body.get("instructions"):
-        yield Said("system", string(body["instructions"], "instructions"))
+        yield PlayedSaying("system", string(body["instructions"], "instructions"))
     given = body.get("input")
     if isinstance(given, str):
-        yield Said("user", given)
+        yield PlayedSaying("user", given)
         return
     for index, item in enumerate(records(given, "input")):
         yield from _entries(item, f"input.{index}")
@@ -103,14 +103,14 @@ def _entries(item: Json, path: str) -> Iterator[Entry]:
         text = text_of(item.get("content"), f"{path}.content")
         match string(item.get("role"), f"{path}.role"):
             case "assistant":
-                yield Said("assistant", text)
+                yield PlayedSaying("assistant", text)
             case "system" | "developer":
-                yield Said("system", text)
+                yield PlayedSaying("system", text)
             case _:
-                yield Said("user", text)
+                yield PlayedSaying("user", text)
     elif kind == "reasoning":
         opened = unsealed(item.get("encrypted_content"))
-        yield Thought(opened or text_of(item.get("summary"), f"{path}.summary"))
+        yield PlayedThought(opened or text_of(item.get("summary"), f"{path}.summary"))
     elif kind in CALL_ITEMS:
         yield Called(
             call_id=string(item.get("call_id"), f"{path}.call_id"),
@@ -119,13 +119,15 @@ def _entries(item: Json, path: str) -> Iterator[Entry]:
         )
     elif kind in CALL_OUTPUT_ITEMS:
         call_id = string(item.get("call_id"), f"{path}.call_id")
-        yield Returned(call_id, text_of(item.get("output"), f"{path}.output"))
+        yield PlayedResult(call_id, text_of(item.get("output"), f"{path}.output"))
 
 
 # --- an answer, written -------------------------------------------------------------------
 
 
-def whole(asked: Asked, answer: Answer, figures: Figures, papers: Papers) -> Json:
+def whole(
+    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers
+) -> Json:
     """The complete Response object; every member that Open Responses requires is there."""
     incomplete = {"length": "max_output_tokens", "refusal": "content_filter"}
     reason = incomplete.get(answer.stop_reason)
@@ -165,7 +167,9 @@ def whole(asked: Asked, answer: Answer, figures: Figures, papers: Papers) -> Jso
     }
 
 
-def _output(asked: Asked, answer: Answer, papers: Papers, status: str) -> Iterator[Json]:
+def _output(
+    asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers, status: str
+) -> Iterator[Json]:
     number = papers.number
     if answer.thinking:
         part = {"type": "summary_text", "text": answer.thinking}
@@ -195,7 +199,7 @@ def _text_part(text: str) -> Json:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _call_item(call: Call, call_id: str, number: int, part_number: int) -> Json:
+def _call_item(call: PlayedCall, call_id: str, number: int, part_number: int) -> Json:
     named = {"call_id": call_id, "name": call.name}
     if call.namespace:
         # Codex runs a namespaced function only when the call repeats its namespace.
@@ -207,7 +211,7 @@ def _call_item(call: Call, call_id: str, number: int, part_number: int) -> Json:
     return own | {"status": "completed"} | named | {"arguments": call.arguments}
 
 
-def _usage(figures: Figures) -> Json:
+def _usage(figures: PlayedFigures) -> Json:
     """Inclusive; Codex fails where `reasoning_tokens` is missing (farion1231/cc-switch#3514)."""
     return {
         "input_tokens": figures.prompt,
@@ -221,7 +225,7 @@ def _usage(figures: Figures) -> Json:
     }
 
 
-def events(response: Json, _: Asked, papers: Papers) -> Iterator[Event]:
+def events(response: Json, _: PlayedQuestion, papers: Papers) -> Iterator[Event]:
     """The same answer as events, numbered over the whole stream."""
     for number, event in enumerate(_unnumbered(response, papers.manners.piece_characters)):
         assert isinstance(event.data, dict)

@@ -10,7 +10,7 @@ from gwproxy.simulator.conversation import DialectName
 from gwproxy.simulator.manners import KeyHeader, Manners
 
 
-class Kind(StrEnum):
+class PlayedKind(StrEnum):
     MESSAGES = "messages"
     CHAT = "chat"
     RESPONSES = "responses"
@@ -19,43 +19,47 @@ class Kind(StrEnum):
     USAGE = "usage"
 
 
-GENERATING = frozenset({Kind.MESSAGES, Kind.CHAT, Kind.RESPONSES})
+GENERATING = frozenset({PlayedKind.MESSAGES, PlayedKind.CHAT, PlayedKind.RESPONSES})
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class PlayedRoute:
     """`dialect` is the one to answer and to fail in; `name` the model or request asked about."""
 
-    kind: Kind
+    kind: PlayedKind
     dialect: DialectName
     keys: frozenset[KeyHeader]
     name: str | None = None
 
 
-def find_route(manners: Manners, method: str, path: str, speaks_anthropic: bool) -> Route | None:
+def find_route(
+    manners: Manners, method: str, path: str, speaks_anthropic: bool
+) -> PlayedRoute | None:
     """The route, or None for a 404. `speaks_anthropic`: an `anthropic-version` was sent."""
     messages, openai = manners.messages_keys, manners.openai_keys
     in_messages = _below(manners.anthropic_prefix, path)
     in_openai = _below(manners.openai_prefix, path)
     if method == "POST":
         if in_messages == "/messages" and "anthropic" in manners.dialects:
-            return Route(Kind.MESSAGES, "anthropic", messages)
+            return PlayedRoute(PlayedKind.MESSAGES, "anthropic", messages)
         if in_messages == "/messages/count_tokens" and manners.counts_tokens:
-            return Route(Kind.COUNT_TOKENS, "anthropic", messages)
+            return PlayedRoute(PlayedKind.COUNT_TOKENS, "anthropic", messages)
         if in_openai == "/chat/completions" and "chat" in manners.dialects:
-            return Route(Kind.CHAT, "chat", openai)
+            return PlayedRoute(PlayedKind.CHAT, "chat", openai)
         if in_openai == "/responses" and "responses" in manners.dialects:
-            return Route(Kind.RESPONSES, "responses", openai)
+            return PlayedRoute(PlayedKind.RESPONSES, "responses", openai)
         return None
     dialect: DialectName = "anthropic" if speaks_anthropic else "chat"
     steps = (in_openai or "").split("/")
     match steps:
         case ["", "models"] if manners.lists_models:
-            return Route(Kind.MODELS, dialect, messages | openai)
+            return PlayedRoute(PlayedKind.MODELS, dialect, messages | openai)
         case ["", "models", *name] if manners.lists_models:
-            return Route(Kind.MODELS, dialect, messages | openai, unquote("/".join(name)))
+            return PlayedRoute(
+                PlayedKind.MODELS, dialect, messages | openai, unquote("/".join(name))
+            )
         case ["", "usage", name] if manners.reports_usage:
-            return Route(Kind.USAGE, dialect, messages | openai, name)
+            return PlayedRoute(PlayedKind.USAGE, dialect, messages | openai, name)
     return None
 
 

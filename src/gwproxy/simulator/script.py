@@ -25,17 +25,17 @@ import shlex
 
 from gwproxy.simulator import toolbox
 from gwproxy.simulator.conversation import (
-    Answer,
-    Asked,
-    Call,
     Called,
     Entry,
-    Returned,
-    Said,
-    Tool,
+    PlayedAnswer,
+    PlayedCall,
+    PlayedQuestion,
+    PlayedResult,
+    PlayedSaying,
+    PlayedTool,
     by_assistant,
 )
-from gwproxy.simulator.wire import Json, Refused, record, records, string
+from gwproxy.simulator.wire import Json, WireRefused, record, records, string
 
 MARK = re.compile(r"GWSCRIPT:([A-Za-z0-9_\-=]+):END")
 WORKING_DIRECTORY = re.compile(
@@ -52,7 +52,7 @@ def in_prompt(steps: list[Json]) -> str:
     return f"GWSCRIPT:{encoded.decode()}:END"
 
 
-def scripted(asked: Asked) -> Answer | None:
+def scripted(asked: PlayedQuestion) -> PlayedAnswer | None:
     """The next answer of the script in the prompt; None where there is no script.
 
     A request without tools (a title, a summary) is not the scripted conversation unless tools
@@ -72,14 +72,14 @@ def scripted(asked: Asked) -> Answer | None:
     thinking = THINKING.format(step=number)
     calls = tuple(_call(single, asked) for single in _single_calls(step))
     if calls:
-        return Answer(string(step.get("say"), "say") or BUSY, thinking=thinking, calls=calls)
-    return Answer(_final_text(string(step.get("text"), "text"), later), thinking=thinking)
+        return PlayedAnswer(string(step.get("say"), "say") or BUSY, thinking=thinking, calls=calls)
+    return PlayedAnswer(_final_text(string(step.get("text"), "text"), later), thinking=thinking)
 
 
 def _script(entries: tuple[Entry, ...]) -> tuple[list[Json], tuple[Entry, ...]] | None:
     for index in range(len(entries) - 1, -1, -1):
         entry = entries[index]
-        if isinstance(entry, Said) and entry.role != "assistant":
+        if isinstance(entry, PlayedSaying) and entry.role != "assistant":
             marks = MARK.findall(entry.text)
             if marks:
                 return _decoded(marks[-1]), entries[index + 1 :]
@@ -92,7 +92,9 @@ def _decoded(encoded: str) -> list[Json]:
         return records(json.loads(base64.urlsafe_b64decode(padded)), "script")
     except (binascii.Error, ValueError) as error:
         # A script mangled on the way is a finding about the gateway, not something to hide.
-        raise Refused(400, f"simulator: the script in the prompt is damaged: {error}") from error
+        raise WireRefused(
+            400, f"simulator: the script in the prompt is damaged: {error}"
+        ) from error
 
 
 def _single_calls(step: Json) -> list[Json]:
@@ -112,7 +114,7 @@ def _next_step(steps: list[Json], calls_made: int) -> tuple[int, Json]:
 
 
 def _final_text(text: str, later: tuple[Entry, ...]) -> str:
-    returned = {entry.call_id: entry for entry in later if isinstance(entry, Returned)}
+    returned = {entry.call_id: entry for entry in later if isinstance(entry, PlayedResult)}
     runs = [
         [entry for entry in run if isinstance(entry, Called)]
         for own, run in itertools.groupby(later, by_assistant)
@@ -124,7 +126,7 @@ def _final_text(text: str, later: tuple[Entry, ...]) -> str:
     return text.replace("{RESULT}", results[-1] if results else "")
 
 
-def _call(step: Json, asked: Asked) -> Call:
+def _call(step: Json, asked: PlayedQuestion) -> PlayedCall:
     if "tool" in step:
         return _named(step, asked)
     if "write" in step:
@@ -133,20 +135,22 @@ def _call(step: Json, asked: Asked) -> Call:
         return _read(string(step["read"], "script.read"), asked)
     if "run" in step:
         return _run(string(step["run"], "script.run"), asked)
-    raise Refused(400, f"simulator: the script holds a step of no known kind: {sorted(step)}")
+    raise WireRefused(400, f"simulator: the script holds a step of no known kind: {sorted(step)}")
 
 
-def _named(step: Json, asked: Asked) -> Call:
+def _named(step: Json, asked: PlayedQuestion) -> PlayedCall:
     for tool in asked.tools:
         if tool.name == step["tool"]:
             given = step.get("input", {})
             if isinstance(given, str):
-                return Call(tool.name, given, freeform=tool.freeform, namespace=tool.namespace)
+                return PlayedCall(
+                    tool.name, given, freeform=tool.freeform, namespace=tool.namespace
+                )
             return toolbox.filled(tool, **record(given, "script.input"))
     raise _missing(repr(step["tool"]), asked)
 
 
-def _write(wanted: Json, asked: Asked) -> Call:
+def _write(wanted: Json, asked: PlayedQuestion) -> PlayedCall:
     path = _absolute(string(wanted.get("path"), "script.write.path"), asked)
     content = string(wanted.get("content"), "script.write.content")
     tool = toolbox.find(asked.tools, toolbox.WRITING_TOOLS)
@@ -158,7 +162,7 @@ def _write(wanted: Json, asked: Asked) -> Call:
     return _run(f"printf %s {shlex.quote(content)} > {shlex.quote(path)}", asked)
 
 
-def _read(path: str, asked: Asked) -> Call:
+def _read(path: str, asked: PlayedQuestion) -> PlayedCall:
     path = _absolute(path, asked)
     tool = toolbox.find(asked.tools, toolbox.READING_TOOLS)
     name = toolbox.parameter(tool, toolbox.PATH_PARAMETERS) if tool else None
@@ -167,8 +171,8 @@ def _read(path: str, asked: Asked) -> Call:
     return _run(f"cat {shlex.quote(path)}", asked)
 
 
-def _run(command: str, asked: Asked) -> Call:
-    tool: Tool | None = toolbox.find(asked.tools, toolbox.SHELL_TOOLS)
+def _run(command: str, asked: PlayedQuestion) -> PlayedCall:
+    tool: PlayedTool | None = toolbox.find(asked.tools, toolbox.SHELL_TOOLS)
     name = toolbox.parameter(tool, toolbox.COMMAND_PARAMETERS) if tool else None
     if tool is None or name is None:
         raise _missing("shell", asked)
@@ -176,15 +180,15 @@ def _run(command: str, asked: Asked) -> Call:
     return toolbox.filled(tool, **{name: ["bash", "-lc", command] if listed else command})
 
 
-def _absolute(path: str, asked: Asked) -> str:
+def _absolute(path: str, asked: PlayedQuestion) -> str:
     """Claude Code's tools take absolute paths only; its prompt says where it works."""
     if path.startswith("/"):
         return path
-    text = "\n".join(entry.text for entry in asked.entries if isinstance(entry, Said))
+    text = "\n".join(entry.text for entry in asked.entries if isinstance(entry, PlayedSaying))
     found = WORKING_DIRECTORY.search(text)
     return f"{found[1] or found[2]}/{path}" if found else path
 
 
-def _missing(wanted: str, asked: Asked) -> Refused:
+def _missing(wanted: str, asked: PlayedQuestion) -> WireRefused:
     names = ", ".join(tool.name for tool in asked.tools) or "none at all"
-    return Refused(400, f"simulator: the client offers no {wanted} tool; it offers {names}")
+    return WireRefused(400, f"simulator: the client offers no {wanted} tool; it offers {names}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gwproxy.simulator.conversation import Call, Tool
+from gwproxy.simulator.conversation import PlayedCall, PlayedTool
 from gwproxy.simulator.wire import Json, compact
 
 # Names of Claude Code, OpenCode, OpenClaw and Codex, without case and punctuation.
@@ -29,13 +29,13 @@ def plain(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def find(tools: Iterable[Tool], names: Sequence[str]) -> Tool | None:
+def find(tools: Iterable[PlayedTool], names: Sequence[str]) -> PlayedTool | None:
     """The first of `names` that is among the tools."""
     by_name = {plain(tool.name): tool for tool in tools}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def parameter(tool: Tool, names: Sequence[str]) -> str | None:
+def parameter(tool: PlayedTool, names: Sequence[str]) -> str | None:
     """The tool's own spelling of the first of `names` that it takes."""
     own = {plain(name): name for name in properties(tool.schema)}
     return next((own[name] for name in names if name in own), None)
@@ -46,17 +46,17 @@ def properties(schema: Json) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def filled(tool: Tool, **arguments: object) -> Call:
+def filled(tool: PlayedTool, **arguments: object) -> PlayedCall:
     """A call of `tool` with these arguments and some value for everything else it requires."""
     if tool.freeform:
         text = next((str(value) for value in arguments.values()), "")
-        return Call(tool.name, text, freeform=True, namespace=tool.namespace)
+        return PlayedCall(tool.name, text, freeform=True, namespace=tool.namespace)
     missing = {
         name: instance(_member(properties(tool.schema), name), name, tool.schema)
         for name in _required(tool.schema)
         if name not in arguments
     }
-    return Call(tool.name, compact(arguments | missing), namespace=tool.namespace)
+    return PlayedCall(tool.name, compact(arguments | missing), namespace=tool.namespace)
 
 
 def instance(schema: Json, name: str = "value", root: Json | None = None, depth: int = 0) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 Json: TypeAlias = dict[str, Any]
 
 
-class Refused(Exception):
+class WireRefused(Exception):
     """This provider turns the request down.
 
     `status` and `message` become the dialect's own error envelope; `error_type` replaces the
@@ -79,7 +79,7 @@ def record(value: object, path: str) -> Json:
         Refused: 400 naming `path`.
     """
     if not isinstance(value, dict):
-        raise Refused(400, f"{path}: Input should be an object")
+        raise WireRefused(400, f"{path}: Input should be an object")
     return value
 
 
@@ -92,7 +92,7 @@ def records(value: object, path: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Refused(400, f"{path}: Input should be a valid array")
+        raise WireRefused(400, f"{path}: Input should be a valid array")
     return [record(member, f"{path}.{index}") for index, member in enumerate(value)]
 
 
@@ -105,7 +105,7 @@ def string(value: object, path: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Refused(400, f"{path}: Input should be a valid string")
+        raise WireRefused(400, f"{path}: Input should be a valid string")
     return value
 
 
@@ -118,7 +118,7 @@ def count(value: object, path: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Refused(400, f"{path}: Input should be a valid integer")
+        raise WireRefused(400, f"{path}: Input should be a valid integer")
     return value
 
 

@@ -54,7 +54,7 @@ from gwproxy.translate.hub import Failure, Opaque, OutputFormat, Reply, Request,
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.settle import Settings
+from gwproxy.translate.settle import SettledSettings
 from gwproxy.translate.wire.beside import Outputs
 from gwproxy.translate.wire.sse import Decoder, Frame
 
@@ -150,7 +150,7 @@ class Codec(Struct, frozen=True):
     open_seals: Callable[[bytes, Quirks, Losses], bytes]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure] = complaints.failure
     outputs: Outputs | None = None
-    settings: Settings | None = None
+    settings: SettledSettings | None = None
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     unfold: Callable[[bytes, ReplyContext], bytes] | None = None
     folding: Callable[[], Folding] | None = None

@@ -18,7 +18,7 @@ from gwproxy.translate.hub import OutputFormat, Request, Stop, Usage
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
-from gwproxy.translate.passes.recall import NOWHERE, Place, Thoughts, place_of
+from gwproxy.translate.passes.recall import NOWHERE, RecallPlace, Thoughts, place_of
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio, splice
 from gwproxy.translate.wire.fields import Rejected
@@ -99,7 +99,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     leaks: frozenset[str] = frozenset()
     told_format: OutputFormat | None = None
     thoughts: MutableMapping[str, Thoughts] | None = None
-    place: Place = NOWHERE
+    place: RecallPlace = NOWHERE
     summarises: bool = False
     ordered: bool = False
 
@@ -155,7 +155,7 @@ class Expected(Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def spoken_at(self) -> Place:
+    def spoken_at(self) -> RecallPlace:
         """Where the answer stands to a request that was relayed, which nobody has read."""
         try:
             return place_of(self.client.parse_request(self.relayed, Losses()))

@@ -44,7 +44,7 @@ class ToolPaths(Struct, frozen=True):
     answer: str
 
 
-class Settings(Struct, frozen=True):
+class SettledSettings(Struct, frozen=True):
     """How a dialect spells what is settled here: the members that say it (`read`), the one that
     holds the conversation (`turns`), the paths of efforts, those within a `tool`. `think` writes
     thinking into a body, `choose` a choice that names no tool; `lacks_thoughts` says whether a
@@ -65,7 +65,7 @@ class Settings(Struct, frozen=True):
 
 def settled(
     body: bytes,
-    settings: Settings,
+    settings: SettledSettings,
     parse: Parse,
     facts: DialectFacts,
     quirks: Quirks,
@@ -93,7 +93,9 @@ def settled(
     return body
 
 
-def _with_known_efforts(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+def _with_known_efforts(
+    body: bytes, settings: SettledSettings, quirks: Quirks, losses: Losses
+) -> bytes:
     def nearest(value: bytes) -> bytes | None:
         asked = _string(value)
         if asked not in EFFORTS:
@@ -123,7 +125,7 @@ def _without_sampling(body: bytes, losses: Losses) -> bytes:
 
 def _with_wishes(
     body: bytes,
-    settings: Settings,
+    settings: SettledSettings,
     parse: Parse,
     facts: DialectFacts,
     quirks: Quirks,
@@ -151,7 +153,7 @@ def _with_wishes(
 
 
 def _asked(
-    body: bytes, settings: Settings, parse: Parse, facts: DialectFacts, quirks: Quirks
+    body: bytes, settings: SettledSettings, parse: Parse, facts: DialectFacts, quirks: Quirks
 ) -> Request | None:
     try:
         limit = quirks.max_output if facts.needs_limit else None
@@ -160,7 +162,7 @@ def _asked(
         return None
 
 
-def _only(body: bytes, settings: Settings, limit: int | None) -> bytes:
+def _only(body: bytes, settings: SettledSettings, limit: int | None) -> bytes:
     """`body` with the members alone that are settled, and something said. One that only counts
     tokens has no `limit`."""
     start = {"model": "", settings.turns: [{"role": "user", "content": "."}]}
@@ -171,7 +173,7 @@ def _only(body: bytes, settings: Settings, limit: int | None) -> bytes:
 # --- a forced tool -------------------------------------------------------------------------------
 
 
-def _with_choice(body: bytes, settings: Settings, asked: Request, wanted: Request) -> bytes:
+def _with_choice(body: bytes, settings: SettledSettings, asked: Request, wanted: Request) -> bytes:
     was, choice = asked.tool_choice, wanted.tool_choice
     if choice is None or was is None or choice == was or was.allowed is not None:
         return body
@@ -184,7 +186,7 @@ def _with_choice(body: bytes, settings: Settings, asked: Request, wanted: Reques
     return body
 
 
-def _alone(body: bytes, settings: Settings, name: str) -> bytes:
+def _alone(body: bytes, settings: SettledSettings, name: str) -> bytes:
     """The tool of that name as the only one, where there is one."""
     path = path_of(settings.tool.name)
 
@@ -196,7 +198,7 @@ def _alone(body: bytes, settings: Settings, name: str) -> bytes:
     return edited(body, [Edit(("tools", None), lambda tool: tool if is_it(tool) else None)])
 
 
-def _and_asked(body: bytes, settings: Settings, words: str) -> bytes:
+def _and_asked(body: bytes, settings: SettledSettings, words: str) -> bytes:
     said = jsonio.dumps({"role": "user", "content": words})
 
     def longer(turns: bytes) -> bytes:

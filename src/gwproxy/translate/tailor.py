@@ -17,7 +17,7 @@ from gwproxy.translate.passes.names import fit_name
 from gwproxy.translate.passes.sampling import takes_stops
 from gwproxy.translate.passes.tools import fit_answer_schema, fit_schema
 from gwproxy.translate.quirks import Quirks, known_to_refuse
-from gwproxy.translate.settle import Settings
+from gwproxy.translate.settle import SettledSettings
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.splice import Edit, Path, edited, found, has, path_of, with_member
 
@@ -28,7 +28,7 @@ _EXTRAS: Final = ("defer_loading", "strict", "input_examples")
 _STOPS: Final = (("stop",), ("stop", None), ("stop_sequences", None))
 
 
-def tailored(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+def tailored(body: bytes, settings: SettledSettings, quirks: Quirks, losses: Losses) -> bytes:
     """`body` with the schemas that its host takes, and what a search found in words where it takes
     no references; the same object where all is taken as it is. Raises NotJson."""
     if known_to_refuse(quirks.tool_references) and b'"tool_reference"' in body:
@@ -49,7 +49,12 @@ def tailored(body: bytes, settings: Settings, quirks: Quirks, losses: Losses) ->
 
 
 def has_to_be_rebuilt(
-    body: bytes, settings: Settings, facts: DialectFacts, quirks: Quirks, *, flattens: bool = False
+    body: bytes,
+    settings: SettledSettings,
+    facts: DialectFacts,
+    quirks: Quirks,
+    *,
+    flattens: bool = False,
 ) -> bool:
     """Whether no edit makes of `body` what its host is known to take. A dialect that `flattens`
     sees to hosted tools by itself. Raises NotJson."""
@@ -84,7 +89,7 @@ def has_to_be_rebuilt(
     return any(one is not None and fit_schema(one, quirks, Losses())[1] for one in offered)
 
 
-def _has_document(body: bytes, settings: Settings) -> bool:
+def _has_document(body: bytes, settings: SettledSettings) -> bool:
     if not any(f'"{kind}"'.encode() in body for kind in _DOCUMENTS):
         return False
     places = (("content",), ("content", None, "content"), ("output",))
@@ -103,7 +108,7 @@ def _limits_stops(quirks: Quirks) -> bool:
     return not quirks.stop_sequences or bool(quirks.max_stops or quirks.max_stop_bytes)
 
 
-def _fitted(text: bytes, settings: Settings, quirks: Quirks, losses: Losses) -> bytes:
+def _fitted(text: bytes, settings: SettledSettings, quirks: Quirks, losses: Losses) -> bytes:
     offered = _read(text, settings)
     if offered is None:
         return text
@@ -123,7 +128,7 @@ def _with(text: bytes, above: Path, name: str, value: bytes) -> bytes:
     return edited(text, [Edit(above, lambda inner: with_member(inner, name, value))])
 
 
-def _read(text: bytes, settings: Settings) -> Tool | None:
+def _read(text: bytes, settings: SettledSettings) -> Tool | None:
     """The function that a tool is, as far as its schema asks for."""
     for name in _texts(text, settings.tool.name):
         for _, schema in found(text, path_of(settings.tool.schema)):

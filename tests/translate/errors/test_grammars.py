@@ -7,21 +7,27 @@ import json
 import pytest
 
 from gwproxy.translate.errors import complaints
-from gwproxy.translate.errors.grammars import GRAMMARS, Grammar, Named, Reading, read
+from gwproxy.translate.errors.grammars import (
+    GRAMMARS,
+    RefusalGrammar,
+    RefusalReading,
+    RefusedPath,
+    read,
+)
 
-STRICT = Named(("tools", 0, "strict"))
-MANAGEMENT = Named(("context_management",))
+STRICT = RefusedPath(("tools", 0, "strict"))
+MANAGEMENT = RefusedPath(("context_management",))
 
 
-def named(message: str, param: str | None = None) -> tuple[Named, ...]:
+def named(message: str, param: str | None = None) -> tuple[RefusedPath, ...]:
     found = read(message, param)
     return () if found is None else found.named
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.example[:40])
-def test_a_grammar_reads_its_example(grammar: Grammar) -> None:
+def test_a_grammar_reads_its_example(grammar: RefusalGrammar) -> None:
     assert grammar.source
-    assert read(grammar.example) == Reading(grammar.writer, grammar.named)
+    assert read(grammar.example) == RefusalReading(grammar.writer, grammar.named)
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.example[:40])
@@ -35,7 +41,9 @@ def test_a_grammar_reads_its_example(grammar: Grammar) -> None:
         "Failed to deserialize the JSON body into the target type: ",
     ],
 )
-def test_what_a_reseller_puts_before_the_words_hides_nothing(grammar: Grammar, before: str) -> None:
+def test_what_a_reseller_puts_before_the_words_hides_nothing(
+    grammar: RefusalGrammar, before: str
+) -> None:
     assert named(before + grammar.example) == grammar.named
 
 
@@ -49,7 +57,7 @@ def test_what_a_reseller_puts_before_the_words_hides_nothing(grammar: Grammar, b
         "Content policy; {}",
     ],
 )
-def test_a_quoted_refusal_is_no_refusal(grammar: Grammar, prose: str) -> None:
+def test_a_quoted_refusal_is_no_refusal(grammar: RefusalGrammar, prose: str) -> None:
     assert read(prose.format(grammar.example)) is None
 
 
@@ -72,12 +80,12 @@ def test_a_quoted_refusal_is_no_refusal(grammar: Grammar, prose: str) -> None:
             '"message": "Unrecognized key"}, {"code": "invalid_enum_value", "received": "original",'
             ' "options": ["low"], "path": ["detail"], "message": "Invalid"}]',
             None,
-            (STRICT, Named(("detail",), "original")),
+            (STRICT, RefusedPath(("detail",), "original")),
         ),
         (
             "Invalid value: 'original'. Supported values are: 'low', 'high', and 'auto'.",
             "input[0].content[1].detail",
-            (Named(("input", 0, "content", 1, "detail"), "original"),),
+            (RefusedPath(("input", 0, "content", 1, "detail"), "original"),),
         ),
         ("Invalid value: 'original'. Supported values are: 'low'.", None, ()),
         ("Unknown parameter: 'tools[0].strict'.", "tools[0].strict", (STRICT,)),
@@ -85,13 +93,15 @@ def test_a_quoted_refusal_is_no_refusal(grammar: Grammar, prose: str) -> None:
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
             "'max_completion_tokens' instead.",
             None,
-            (Named(("max_tokens",)),),
+            (RefusedPath(("max_tokens",)),),
         ),
         ("tools.0.strict: Extra inputs are not permitted\ncontext_management: Oh", None, (STRICT,)),
         ('✖ Unrecognized key: "x"', None, ()),
     ],
 )
-def test_other_spellings(message: str, param: str | None, expected: tuple[Named, ...]) -> None:
+def test_other_spellings(
+    message: str, param: str | None, expected: tuple[RefusedPath, ...]
+) -> None:
     assert named(message, param) == expected
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from gwproxy.translate.passes.schema import EMPTY, Limits, normalise, parameters
+from gwproxy.translate.passes.schema import EMPTY, SchemaLimits, normalise, parameters
 from support.golden import FIXTURES, agrees
 from support.moonshot_schema import Level, complaint, tool_complaint
 from support.schema_samples import accepts, satisfied_schemas, sloppy_schemas
@@ -25,7 +25,7 @@ NO_CASES = (
 )
 CASES = os.environ.get("GWPROXY_MFJS_CASES")  # before the tests' own environment hides it
 # The depth that the vendor's own suite runs its cases with.
-SUITE = Limits(depth=5)
+SUITE = SchemaLimits(depth=5)
 
 slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 

@@ -22,7 +22,7 @@ from gwproxy.translate.hub import (
     Text,
     Turn,
 )
-from gwproxy.translate.passes.recall import Place, Thoughts, key_of, recalled, session_of
+from gwproxy.translate.passes.recall import RecallPlace, Thoughts, key_of, recalled, session_of
 from gwproxy.translate.stages.listener import Listener
 
 SEAL = Seal("kimi", "signature", "abc")
@@ -49,7 +49,7 @@ def heard(
     *calls: tuple[str, str], session: str = OPENING, seal: Seal | None = None
 ) -> dict[str, Thoughts]:
     memory: dict[str, Thoughts] = {}
-    Listener(Place(session), memory).feed(answer(*calls, seal=seal))
+    Listener(RecallPlace(session), memory).feed(answer(*calls, seal=seal))
     return memory
 
 
@@ -130,7 +130,7 @@ def answered(
     sealed = Close(0, Seal("kimi", "signature", signature))
     thinking: list[Event] = [Start(), Open(0, "reasoning"), Delta(0, thought), sealed]
     saying: list[Event] = [Open(1, "text"), Delta(1, said), Close(1)]
-    place = Place(OPENING, behind)
+    place = RecallPlace(OPENING, behind)
     Listener(place, memory).feed([*thinking, *saying, Finish(Stop(StopReason.END)), End()])
 
 
@@ -181,8 +181,8 @@ def test_a_call_that_comes_twice_gets_nobody_elses_thoughts() -> None:
 def test_a_broken_answer_and_one_without_calls_teach_nothing() -> None:
     memory: dict[str, Thoughts] = {}
     broken = [*answer(("c", "{}"))[:-2], Fail(Failure(FailureKind.UPSTREAM, "cut", 502))]
-    Listener(Place(""), memory).feed(broken)
-    Listener(Place(""), memory).feed(answer())
+    Listener(RecallPlace(""), memory).feed(broken)
+    Listener(RecallPlace(""), memory).feed(answer())
     assert memory == {}
 
 

@@ -15,7 +15,7 @@ from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.hub import Call, Reply, Stop, StopReason, Text
 from gwproxy.translate.responses import reply
 from gwproxy.translate.responses.kept import record, state
-from gwproxy.translate.responses.kept.record import Listener, Moment
+from gwproxy.translate.responses.kept.record import Moment, ResponseListener
 from gwproxy.translate.responses.kept.replay import replay
 from gwproxy.translate.responses.writer import Writer
 from gwproxy.translate.wire import sse
@@ -40,7 +40,7 @@ def written(answer: Reply) -> bytes:
 
 def heard(parts: Iterable[bytes]) -> tuple[list[bytes], list[Moment]]:
     """What a client would get, and the events that hold a response, told as they were."""
-    listener = Listener()
+    listener = ResponseListener()
     out: list[bytes] = []
     moments: list[Moment] = []
     for part in parts:
@@ -119,14 +119,14 @@ def test_a_failed_response_is_not_finished() -> None:
 
 
 def test_a_torn_event_comes_out_at_the_end() -> None:
-    listener = Listener()
+    listener = ResponseListener()
     assert list(listener.feed(b'data: {"type":"response.comp')) == []
     assert listener.rest() == b'data: {"type":"response.comp'
     assert listener.rest() == b""
 
 
 def test_an_endless_event_is_not_held_for_ever() -> None:
-    listener = Listener()
+    listener = ResponseListener()
     piece = b"x" * (sse.MAX_EVENT_BYTES // 2)
     out = [b"".join(p for p in listener.feed(piece) if isinstance(p, bytes)) for _ in range(4)]
     assert b"".join(out) == piece * 4

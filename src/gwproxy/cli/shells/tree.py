@@ -44,22 +44,22 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class CommandNode:
     """One command, or a group of them. `path` is empty for `gwproxy` itself."""
 
     path: tuple[str, ...]
     help: str
     options: tuple[Option, ...]
     arguments: tuple[Argument, ...]
-    children: tuple[Node, ...]
+    children: tuple[CommandNode, ...]
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[CommandNode]:
         yield self
         for child in self.children:
             yield from child.walk()
 
 
-def build() -> Node:
+def build() -> CommandNode:
     """The tree of the whole app; imports every command."""
     from gwproxy.cli.app import available_commands, build_app, load_command
 
@@ -69,10 +69,10 @@ def build() -> Node:
         if not entry.hidden
     ]
     root = build_app()
-    return Node((), root.help, _options(root), (), tuple(children))
+    return CommandNode((), root.help, _options(root), (), tuple(children))
 
 
-def _node(path: tuple[str, ...], command: Any, help_line: str) -> Node:
+def _node(path: tuple[str, ...], command: Any, help_line: str) -> CommandNode:
     children = [
         _node((*path, name), child, child.get_short_help_str(limit=200))
         for name, child in getattr(command, "commands", {}).items()
@@ -83,7 +83,7 @@ def _node(path: tuple[str, ...], command: Any, help_line: str) -> Node:
         for parameter in command.params
         if parameter.param_type_name == "argument"
     )
-    return Node(path, help_line, _options(command), arguments, tuple(children))
+    return CommandNode(path, help_line, _options(command), arguments, tuple(children))
 
 
 def _options(command: Any) -> tuple[Option, ...]:

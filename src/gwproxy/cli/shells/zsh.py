@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gwproxy.cli.shells.tree import FILE, MODEL, PROFILE, Argument, Node, Option, Value
+from gwproxy.cli.shells.tree import FILE, MODEL, PROFILE, Argument, CommandNode, Option, Value
 
 _HEAD: Final = """\
 #compdef gwproxy
@@ -41,12 +41,12 @@ fi
 """
 
 
-def render(tree: Node) -> str:
+def render(tree: CommandNode) -> str:
     """The whole script."""
     return _HEAD + "\n".join(_function(node) for node in tree.walk()) + "\n" + _TAIL
 
 
-def _function(node: Node) -> str:
+def _function(node: CommandNode) -> str:
     options = [line for option in node.options for line in _option(option)]
     if node.children:
         return _group(node, options)
@@ -54,7 +54,7 @@ def _function(node: Node) -> str:
     return f"{_name(node)}() {{\n  _arguments -s {_join([*options, *arguments])}\n}}\n"
 
 
-def _group(node: Node, options: list[str]) -> str:
+def _group(node: CommandNode, options: list[str]) -> str:
     commands = "\n".join(
         f"    {_quote(child.path[-1] + ':' + child.help)}" for child in node.children
     )
@@ -105,7 +105,7 @@ def _join(words: list[str]) -> str:
     return " \\\n    ".join(["", *words]).lstrip()
 
 
-def _name(node: Node) -> str:
+def _name(node: CommandNode) -> str:
     return "_".join(["_gwproxy", *(word.replace("-", "_") for word in node.path)])
 
 

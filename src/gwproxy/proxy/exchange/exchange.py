@@ -1,6 +1,6 @@
 """One request on one route, from its translation to the answer's last byte.
 
-    put the question → a place in the lane → send upstream → relay what comes back
+    put the question → a slot → send upstream → relay what comes back
 
 Four ways back, by what the client asked and what the upstream does (`translate.bridge`), and one
 for refusals. A client that goes away cancels this task, and with it the upstream's connection.
@@ -21,14 +21,14 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.exchange.question import Question
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.inbound.client_stream import Outlet
-from gwproxy.proxy.log import LOGGER, Phase, Record
-from gwproxy.proxy.routing.concurrency import Place
+from gwproxy.proxy.inbound.client_stream import ClientStream
+from gwproxy.proxy.log import LOGGER, ExchangeRecord, Phase
+from gwproxy.proxy.routing.concurrency import Slot
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers, hints
-from gwproxy.proxy.upstream.client import Answer, Call
+from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
 from gwproxy.proxy.upstream.sniff import is_event_stream
 from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer, RequestHead
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
@@ -60,7 +60,7 @@ class Exchange:
         routes: Routes,
         request: web.BaseRequest,
         client: Dialect,
-        record: Record,
+        record: ExchangeRecord,
         started: float,
         *,
         elsewhere: bool = False,
@@ -73,8 +73,8 @@ class Exchange:
         self._started = started
         self._elsewhere = elsewhere
         self._not_begun = ""
-        self._place: Place | None = None
-        self._answer: Answer | None = None
+        self._slot: Slot | None = None
+        self._answer: UpstreamAnswer | None = None
         self._question: Question
 
     async def run(
@@ -93,8 +93,8 @@ class Exchange:
         finally:
             if self._answer is not None:
                 self._answer.close()
-            if self._place is not None:
-                self._place.leave()
+            if self._slot is not None:
+                self._slot.leave()
             question.settle()
 
     async def _answered(self) -> web.StreamResponse | PassedOver:
@@ -119,37 +119,45 @@ class Exchange:
 
     # --- towards the client: a stream ----------------------------------------------------------
 
-    async def _stream(self, bridge: Bridge, call: Call) -> web.StreamResponse | ErrorAnswer:
+    async def _stream(
+        self, bridge: Bridge, call: UpstreamRequest
+    ) -> web.StreamResponse | ErrorAnswer:
         """The stream, sent; or an error of which the client has no byte."""
         stream = bridge.stream()
         tape = self._record.tape
         copy = None if tape is None else tape.answered
-        outlet = Outlet(self._request, stream.ping, self._stream_head, self._services.limits, copy)
+        client_stream = ClientStream(
+            self._request, stream.ping, self._stream_head, self._services.limits, copy
+        )
         try:
-            error = await self._relayed(bridge, stream, outlet, call)
-            outlet.close()
+            error = await self._relayed(bridge, stream, client_stream, call)
+            client_stream.close()
             if stream.told is not None:
                 await self._question.taught_by(stream.told)
-            if outlet.response is None:
+            if client_stream.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
                 return error or bridge.render(failure)
             if error is not None:
                 self._record.fail(error.failure)
-                await outlet.finish(await self._heard_last(stream.fail(error.failure)))
+                await client_stream.finish(await self._heard_last(stream.fail(error.failure)))
                 self._sent()
         finally:
-            outlet.close()
+            client_stream.close()
             stream.leave()
         if stream.told is not None:
             self._record.fail(stream.told)
         else:
             self._reclaim()
         await self._question.told()
-        return outlet.response
+        return client_stream.response
 
     async def _relayed(
-        self, bridge: Bridge, stream: AnswerStream, outlet: Outlet, call: Call
+        self,
+        bridge: Bridge,
+        stream: AnswerStream,
+        client_stream: ClientStream,
+        call: UpstreamRequest,
     ) -> ErrorAnswer | None:
         """Relay the upstream's answer; an error that the stream itself has not told of."""
         try:
@@ -158,10 +166,10 @@ class Exchange:
                 return refusal
             begun, is_stream = await self._begin(answer, call.streams)
             if is_stream:
-                await self._relay_events(stream, outlet, answer, begun)
+                await self._relay_events(stream, client_stream, answer, begun)
             else:
                 body = await answer.read_whole(self._services.limits.whole_answer_bytes, begun)
-                await self._pass_on(stream, outlet, stream.whole(body))
+                await self._pass_on(stream, client_stream, stream.whole(body))
         except Failed as failed:
             return bridge.render(failed.failure)
         except sse.TooLong as error:
@@ -176,20 +184,20 @@ class Exchange:
     async def _relay_events(
         self,
         stream: AnswerStream,
-        outlet: Outlet,
-        answer: Answer,
+        client_stream: ClientStream,
+        answer: UpstreamAnswer,
         chunk: bytes,
     ) -> None:
         while True:
             out = stream.feed(chunk)
             if (answer.ended or not chunk) and not stream.over:
                 out += stream.finish()
-            await self._pass_on(stream, outlet, out)
+            await self._pass_on(stream, client_stream, out)
             if stream.over:
                 return
             chunk = await (self._leftover(answer) if stream.said_all else answer.read())
 
-    async def _leftover(self, answer: Answer) -> bytes:
+    async def _leftover(self, answer: UpstreamAnswer) -> bytes:
         """What comes after an upstream's last event. Its body should end there: that it does not,
         or breaks, is no trouble of the client's."""
         with contextlib.suppress(Failed, TimeoutError):
@@ -197,18 +205,18 @@ class Exchange:
                 return await answer.read()
         return b""
 
-    async def _pass_on(self, stream: AnswerStream, outlet: Outlet, out: bytes) -> None:
-        if stream.failure is not None and not outlet.opened:
+    async def _pass_on(self, stream: AnswerStream, client_stream: ClientStream, out: bytes) -> None:
+        if stream.failure is not None and not client_stream.opened:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._elapsed()
         if (turn := self._question.turn) is not None:
             out = await turn.heard(out, last=stream.over)
         if stream.over:
-            await outlet.finish(out)
+            await client_stream.finish(out)
             self._sent()
         elif out:
-            await outlet.write(out)
+            await client_stream.write(out)
 
     def _sent(self) -> None:
         """All of the stream is: who hangs up now has not gone away."""
@@ -221,7 +229,9 @@ class Exchange:
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
-    async def _whole(self, bridge: Bridge, call: Call) -> web.StreamResponse | ErrorAnswer:
+    async def _whole(
+        self, bridge: Bridge, call: UpstreamRequest
+    ) -> web.StreamResponse | ErrorAnswer:
         """The answer, or an error instead. Raises Failed."""
         answer, refusal = await self._asked(bridge, call)
         if refusal is not None:
@@ -244,7 +254,9 @@ class Exchange:
         self._record.status = 200
         return answers.whole(result, self._head(answers.JSON))
 
-    async def _collected(self, bridge: Bridge, answer: Answer, chunk: bytes) -> bytes | Failure:
+    async def _collected(
+        self, bridge: Bridge, answer: UpstreamAnswer, chunk: bytes
+    ) -> bytes | Failure:
         collector = bridge.collect()
         try:
             while chunk and not collector.over:
@@ -259,7 +271,9 @@ class Exchange:
 
     # --- both ------------------------------------------------------------------------------------
 
-    async def _asked(self, bridge: Bridge, call: Call) -> tuple[Answer, ErrorAnswer | None]:
+    async def _asked(
+        self, bridge: Bridge, call: UpstreamRequest
+    ) -> tuple[UpstreamAnswer, ErrorAnswer | None]:
         """The upstream's answer, or its refusal. A history that is to be summarised is asked about
         again where the window does not hold it, also behind a stream that was opened meanwhile."""
         while not (answer := await self._send(call)).ok:
@@ -270,10 +284,10 @@ class Exchange:
             call = self._question.call
         return answer, None
 
-    async def _send(self, call: Call) -> Answer:
-        profile, standing = call.profile, self._services.standing
-        if self._place is None:
-            self._place = await self._slot(profile)
+    async def _send(self, call: UpstreamRequest) -> UpstreamAnswer:
+        profile, health = call.profile, self._services.health
+        if self._slot is None:
+            self._slot = await self._free_slot(profile)
         tape = self._record.tape
         if tape is not None:
             tape.sent(profile.name, call.url, call.body)
@@ -284,28 +298,28 @@ class Exchange:
             answer = self._answer = await self._services.upstream.send(call)
         except Failed as failed:
             if failed.nothing_sent:
-                standing.unreached(profile)
+                health.unreached(profile)
                 self._not_begun = "cannot be reached"
             raise
         if tape is not None:
             tape.received_head(answer.status)
             answer.copy = tape.received
         if answer.ok:
-            standing.answered(profile)
+            health.answered(profile)
         self._record.upstream_request_id = headers.upstream_request_id(answer.headers)
         if answer.ok:
             await self._question.answered()
         return answer
 
-    async def _slot(self, profile: Profile) -> Place:
-        """A place among the requests that the profile takes at once."""
+    async def _free_slot(self, profile: Profile) -> Slot:
+        """A slot among the requests that the profile takes at once."""
         before_s = self._elapsed()
         self._come_to("queued")
-        place = await self._services.lanes.enter(profile, self._record.client)
+        slot = await self._services.concurrency.enter(profile, self._record.client)
         self._record.queued_s = self._elapsed() - before_s
-        return place
+        return slot
 
-    async def _begin(self, answer: Answer, asked: bool) -> tuple[bytes, bool]:
+    async def _begin(self, answer: UpstreamAnswer, asked: bool) -> tuple[bytes, bool]:
         """The first bytes that are not blank, and whether they begin a stream of events. Some
         hosts keep a JSON answer alive by sending blanks before it."""
         begun = await answer.read()
@@ -320,7 +334,7 @@ class Exchange:
         if self._answer is not None:
             self._services.upstream.reclaim(self._answer)
 
-    async def _refusal(self, bridge: Bridge, answer: Answer) -> ErrorAnswer:
+    async def _refusal(self, bridge: Bridge, answer: UpstreamAnswer) -> ErrorAnswer:
         """What the upstream said instead of an answer."""
         self._heard()
         body = await answer.read_error(self._services.limits.error_body_bytes)
@@ -331,7 +345,7 @@ class Exchange:
         failure = self._services.keys.judged(profile, error.failure)
         if failure is error.failure:
             agent = self._request.headers.get("user-agent", "")
-            known = self._services.standing.has_answered(profile)
+            known = self._services.health.has_answered(profile)
             self._record.add_remark(hints.hint(error.failure, route, agent, ever_answered=known))
             return error
         return bridge.render(failure)
@@ -339,11 +353,11 @@ class Exchange:
     def _weigh(self, status: int, failure: Failure) -> None:
         """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
         begun; any other status may have been billed."""
-        profile, standing = self._question.route.profile, self._services.standing
+        profile, health = self._question.route.profile, self._services.health
         if status in _DENIALS or failure.kind is FailureKind.BILLING:
-            standing.denied(profile)
+            health.denied(profile)
         if status in _NO_TIME:
-            standing.refused(profile, failure.retry_after_s)
+            health.refused(profile, failure.retry_after_s)
             self._not_begun = f"answered {status}"
 
     async def _is_put_anew(self, error: ErrorAnswer) -> bool:

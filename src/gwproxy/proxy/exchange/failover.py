@@ -18,9 +18,9 @@ from gwproxy.proxy.exchange.ageing import session_named
 from gwproxy.proxy.exchange.exchange import Exchange, PassedOver
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.log import LOGGER, Record
+from gwproxy.proxy.log import LOGGER, ExchangeRecord
 from gwproxy.proxy.records.captures import Tape
-from gwproxy.proxy.routing.health import Standing
+from gwproxy.proxy.routing.health import ProfileHealth
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
@@ -38,7 +38,7 @@ async def exchange(
     pinned: str,
     request: web.BaseRequest,
     client: Dialect,
-    record: Record,
+    record: ExchangeRecord,
     started: float,
     body: bytes | None = None,
 ) -> web.StreamResponse:
@@ -62,7 +62,7 @@ async def exchange(
     record.follow(route)
     record.chosen = record.profile
     services.feed.changed(record)
-    ways = _open(services.standing, route, routes.fallbacks(route, asked.model, client))
+    ways = _open(services.health, route, routes.fallbacks(route, asked.model, client))
     passed: list[str] = []
     while True:
         way = ways.pop(0)
@@ -75,18 +75,18 @@ async def exchange(
         LOGGER.info("%s: %s, trying %s", record.request_id, passed[-1], ways[0].profile.name)
 
 
-def _open(standing: Standing, route: Route, fallbacks: list[Route]) -> list[Route]:
+def _open(health: ProfileHealth, route: Route, fallbacks: list[Route]) -> list[Route]:
     """The ways that are worth a try now, in order. Raises Failed when all of them cool down.
 
     Where there is no alternative the past counts for nothing: the upstream itself says no better.
     """
-    usable = [way for way in fallbacks if standing.serves_as_fallback(way.profile)]
+    usable = [way for way in fallbacks if health.serves_as_fallback(way.profile)]
     if not usable:
         return [route]
     ways = [route, *usable]
-    found = [way for way in ways if standing.cooling_s(way.profile) == 0]
+    found = [way for way in ways if health.cooling_s(way.profile) == 0]
     if not found:
-        wait_s = min(standing.cooling_s(way.profile) for way in ways)
+        wait_s = min(health.cooling_s(way.profile) for way in ways)
         names = [way.profile.name for way in ways]
         raise Failed(failures.all_cooling(names, math.ceil(wait_s)))
     return found

@@ -15,14 +15,14 @@ from gwproxy.proxy.exchange.ageing import session_named, strand_named
 from gwproxy.proxy.exchange.healing import Healed, Trial
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.log import Record
-from gwproxy.proxy.records.conversations.turn import Setting, Turn
+from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.records.conversations.turn import ConversationTurn, Setting
 from gwproxy.proxy.records.prompt_cache.turn import Put
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Answer, Call
+from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
 from gwproxy.translate.errors.healing import REFUSED, Remedy
 from gwproxy.translate.hub import UNHEEDED, Dialect, Failure, FailureKind
@@ -55,21 +55,23 @@ class Question:
         services: Services,
         request: web.BaseRequest,
         client: Dialect,
-        record: Record,
+        record: ExchangeRecord,
         route: Route,
         asked: RequestHead,
     ) -> None:
         self._session = session_named(request.headers)
         self._trial: Trial | None = None
-        self._taught: tuple[Route, Bridge, Call, Turn | None, bytes] | None = None
+        self._taught: (
+            tuple[Route, Bridge, UpstreamRequest, ConversationTurn | None, bytes] | None
+        ) = None
         self._routes: Routes
         self._own_quirks = route.quirks
         self._came = b""
         self.route = route
         self.bridge: Bridge
-        self.call: Call
+        self.call: UpstreamRequest
         self.factor = services.calibration.factor(route.profile.name)
-        self.turn: Turn | None = None
+        self.turn: ConversationTurn | None = None
         self.healed: Healed | None = None
         self._rounds = 0
         self._shortenings = 0
@@ -178,7 +180,7 @@ class Question:
             with self._services.recording.piece_of_work():
                 await self._services.healing.learn(Healed(self.route, remedy, ""))
 
-    async def mend(self, error: ErrorAnswer, answer: Answer) -> bool:
+    async def mend(self, error: ErrorAnswer, answer: UpstreamAnswer) -> bool:
         """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
         billed, and while each refusal says something new. False leaves everything as it was. Raises
         Failed where the upstream is not to be asked for it again."""
@@ -298,13 +300,15 @@ class Question:
             thoughts=self._services.thoughts.of(route.profile.name),
         )
 
-    def _new_call(self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None) -> Call:
+    def _new_call(
+        self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None
+    ) -> UpstreamRequest:
         streams = route.streams(self._asked.stream)
         query: dict[str, str] = {}
         if self._request.query_string:
             pairs = self._request.query.items()
             query = headers.forwarded_query(pairs, route.dialect, faithful=bridge.relays)
-        return Call(
+        return UpstreamRequest(
             route.profile,
             route.url,
             headers.towards_upstream(
@@ -337,7 +341,7 @@ class Question:
 
 async def begin_turn(
     services: Services, routes: Routes, route: Route, body: bytes, *, native: bool
-) -> Turn:
+) -> ConversationTurn:
     """What a request of the Responses dialect has to do with earlier ones; `native` where the
     upstream may know what we do not. Raises Failed and Rejected."""
     conversations = services.conversations
@@ -350,4 +354,4 @@ async def begin_turn(
         limits=services.limits,
         new_id=answers.new_id,
     )
-    return await Turn.begin(setting, body)
+    return await ConversationTurn.begin(setting, body)

@@ -22,7 +22,7 @@ class _Stream(web.StreamResponse):
     _send_headers_immediately = False
 
 
-class Outlet:
+class ClientStream:
     """`ping` gives what keeps the stream alive, nothing when it may not be interrupted now.
     `headers` gives the head at the moment in which it is sent, `copy` gets all that is sent."""
 

@@ -31,7 +31,7 @@ _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EN
 _SILENCE_S: Final = 60.0
 
 
-class Listener(socket.socket):
+class ListeningSocket(socket.socket):
     """A listening socket that says once, not 512 times, that there is no room for another."""
 
     _refused = False
@@ -83,7 +83,7 @@ async def bind(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
     except ValueError:
         raise ConfigError(f"{host!r} is not an address", hint="for example 127.0.0.1") from None
-    listener = Listener(family, socket.SOCK_STREAM)
+    listener = ListeningSocket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
             # Another program could bind the same port over us and read the tokens.

@@ -23,7 +23,7 @@ from gwproxy.proxy.feed import Dropped
 from gwproxy.proxy.inbound import guard
 from gwproxy.proxy.inbound.answers import JSON
 from gwproxy.proxy.inbound.endpoints import INSPECTOR
-from gwproxy.proxy.inspector.asking import Refused, members_of, only
+from gwproxy.proxy.inspector.asking import PageRefused, members_of, only
 from gwproxy.proxy.inspector.files import DOCUMENT, FILES, HEADERS, Files
 from gwproxy.proxy.inspector.grant import Grants, NotAdmitted, TooManyTries
 from gwproxy.proxy.inspector.views import Views
@@ -82,7 +82,7 @@ class Inspector:
         allowed: tuple[str, ...] = ()
         try:
             return await self._answer(request, path)
-        except Refused as refused:
+        except PageRefused as refused:
             status, words, allowed = refused.status, str(refused), refused.allowed
         except Failed as failed:
             status, words = failed.failure.status or 500, failed.failure.message
@@ -111,7 +111,7 @@ class Inspector:
             self._follow_token()
             return _told(await self._enter(request))
         if not self._admits(request):
-            raise Refused(401, "this page is not let in (any more): gwproxy ui opens it again")
+            raise PageRefused(401, "this page is not let in (any more): gwproxy ui opens it again")
         if path == f"{_API}events":
             only(request, "GET")
             return await self._views.follow(request, HEADERS, self._wall(request))
@@ -124,7 +124,7 @@ class Inspector:
         if path == INSPECTOR:
             return web.Response(status=308, headers={**HEADERS, "location": DOCUMENT})
         if path not in FILES:
-            raise Refused(404, "there is nothing here")
+            raise PageRefused(404, "there is nothing here")
         content, content_type = self._files.get(path)
         return web.Response(body=content, headers={**HEADERS, "content-type": content_type})
 
@@ -133,11 +133,11 @@ class Inspector:
         try:
             return {"secret": self.grants.enter(asked["code"])}
         except NotAdmitted:
-            raise Refused(
+            raise PageRefused(
                 403, "this link was used, or is older than a minute: gwproxy ui makes a new one"
             ) from None
         except TooManyTries:
-            raise Refused(429, "there were too many wrong codes; wait a minute") from None
+            raise PageRefused(429, "there were too many wrong codes; wait a minute") from None
 
     def _admits(self, request: web.BaseRequest) -> bool:
         self._follow_token()

@@ -29,7 +29,7 @@ from gwproxy.profiles.quirks import (
     settable_quirks,
 )
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.inspector.asking import Refused, members_of, number_of, only
+from gwproxy.proxy.inspector.asking import PageRefused, members_of, number_of, only
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.queries import exchanges
 from gwproxy.proxy.queries.status import News
@@ -61,7 +61,9 @@ class Views:
         }
 
     async def answer(self, request: web.BaseRequest, path: str) -> dict[str, Any]:
-        """What the page asks for at `path`, which is below `/ui/api/`. Raises Refused, Failed."""
+        """What the page asks for at `path`, which is below `/ui/api/`. Raises PageRefused,
+        Failed.
+        """
         if (order := self._ordered.get(path)) is not None:
             only(request, "POST")
             return await order(request)
@@ -74,7 +76,7 @@ class Views:
             return await self._capture(request_id)
         if first == "exchanges" and not part:
             return await self._exchange(request_id)
-        raise Refused(404, "there is nothing here")
+        raise PageRefused(404, "there is nothing here")
 
     async def follow(
         self,
@@ -94,7 +96,7 @@ class Views:
     async def _usage(self, request: web.BaseRequest) -> dict[str, Any]:
         by = request.query.get("by", "day")
         if by not in GROUPINGS:
-            raise Refused(400, f"by is one of {', '.join(GROUPINGS)}")
+            raise PageRefused(400, f"by is one of {', '.join(GROUPINGS)}")
         days = number_of(request, "days", _DAYS, _MOST_DAYS)
         period = Period(round(days_back(days, time.time()) * 1000))
         lines = await asyncio.to_thread(self._services.ledger.sums, cast("Grouping", by), period)
@@ -148,7 +150,7 @@ class Views:
     async def _capture(self, request_id: str) -> dict[str, Any]:
         captured = await asyncio.to_thread(self._services.captures.read, request_id)
         if captured is None:
-            raise Refused(404, "this exchange was not captured")
+            raise PageRefused(404, "this exchange was not captured")
         return _captured(captured)
 
     # --- changed ---------------------------------------------------------------------------------
@@ -160,11 +162,11 @@ class Views:
         lessons = healing.lessons(profile) if profile else ()
         found = next((one for one in lessons if _id_of(one) == asked["id"]), None)
         if found is None:
-            raise Refused(404, "there is no such lesson (any more)")
+            raise PageRefused(404, "there is no such lesson (any more)")
         try:
             await healing.forget(found)
         except GwproxyError as error:
-            raise Refused(503, ": ".join(filter(None, (error.what, error.why)))) from error
+            raise PageRefused(503, ": ".join(filter(None, (error.what, error.why)))) from error
         LOGGER.info("%s (%s): %s is forgotten", found.profile, found.model, found.why)
         return {"forgotten": True}
 
@@ -172,7 +174,7 @@ class Views:
         asked = await members_of(request, self._services.limits, on=bool)
         captures = self._services.captures
         if not captures.exists:
-            raise Refused(409, "this server has no place for captures")
+            raise PageRefused(409, "this server has no place for captures")
         captures.for_this_run = asked["on"]
         # Whoever looks at the log only is to know that words are kept.
         LOGGER.info("capturing is switched %s for this run", "on" if asked["on"] else "off")

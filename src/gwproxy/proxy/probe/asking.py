@@ -18,7 +18,7 @@ from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Answer, Call, Upstream
+from gwproxy.proxy.upstream.client import Upstream, UpstreamAnswer, UpstreamRequest
 from gwproxy.proxy.upstream.sniff import is_event_stream
 from gwproxy.translate.bridge import CODECS, Bridge, request_head
 from gwproxy.translate.dialect_facts import Dialect
@@ -84,7 +84,9 @@ async def ask_free(
     patience_s = min(way.profile.first_byte_timeout_s, _FREE_PATIENCE_S)
     profile = replace(way.profile, first_byte_timeout_s=patience_s)
     method: Any = "GET" if body is None else "POST"
-    answer = await upstream.send(Call(profile, url, sent, body or b"", {}, way.key, False, method))
+    answer = await upstream.send(
+        UpstreamRequest(profile, url, sent, body or b"", {}, way.key, False, method)
+    )
     try:
         return None if answer.status in NO_ROUTE else await _read_ok(answer, way.dialect)
     finally:
@@ -127,7 +129,9 @@ async def ask_plain(
     head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
     body = questions.plain(CODECS[route.dialect], route.model, route.quirks, streams=streams)
     started = time.monotonic()
-    answer = await upstream.send(Call(route.profile, route.url, head, body, {}, way.key, streams))
+    answer = await upstream.send(
+        UpstreamRequest(route.profile, route.url, head, body, {}, way.key, streams)
+    )
     parts: list[bytes] = []
     moments: list[float] = []
     try:
@@ -165,7 +169,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
     except Rejected as error:
         raise Failed(rejected(error)) from error
     head = headers.towards_upstream({}, route, faithful=bridge.relays, streams=streams, key=way.key)
-    call = Call(route.profile, route.url, head, outgoing, {}, way.key, streams)
+    call = UpstreamRequest(route.profile, route.url, head, outgoing, {}, way.key, streams)
     answer = await upstream.send(call)
     try:
         body = await _read_ok(answer, route.dialect)
@@ -179,7 +183,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
 
 
 def _translated_back(
-    bridge: Bridge, body: bytes, answer: Answer, *, streams: bool
+    bridge: Bridge, body: bytes, answer: UpstreamAnswer, *, streams: bool
 ) -> bytes | Failure:
     if not is_event_stream(body[:64], answer.headers.get("content-type", ""), streams):
         return bridge.reply(body)
@@ -188,7 +192,7 @@ def _translated_back(
     return collector.finish()
 
 
-async def _read_ok(answer: Answer, dialect: Dialect) -> bytes:
+async def _read_ok(answer: UpstreamAnswer, dialect: Dialect) -> bytes:
     if answer.ok:
         return await answer.read_whole(_MOST_BYTES)
     body = await answer.read_error(_MOST_BYTES)

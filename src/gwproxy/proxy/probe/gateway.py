@@ -12,7 +12,7 @@ from gwproxy.proxy import holder
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.verdicts import Outcome, Verdict, fault, timed
-from gwproxy.proxy.upstream.client import Call, Upstream
+from gwproxy.proxy.upstream.client import Upstream, UpstreamRequest
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
@@ -95,7 +95,7 @@ class GatewayProbe:
         query = {} if codec.facts.query is None else dict([codec.facts.query])
         body = questions.as_client(codec, model)
         answer = await self._upstream.send(
-            Call(_OURSELVES, url, head, body, query, self._token.reveal(), True)
+            UpstreamRequest(_OURSELVES, url, head, body, query, self._token.reveal(), True)
         )
         try:
             if not answer.ok:

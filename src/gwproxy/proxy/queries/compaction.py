@@ -17,7 +17,7 @@ from gwproxy.proxy.exchange import failover
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import body as inbound
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import passthrough
 from gwproxy.proxy.queries.remote import UNKNOWN
 from gwproxy.proxy.routing.route import Routes
@@ -35,7 +35,7 @@ async def answer(
     routes: Routes,
     address: Address,
     request: web.BaseRequest,
-    record: Record,
+    record: ExchangeRecord,
     started: float,
 ) -> web.StreamResponse:
     """Raises Failed; ConnectionError and CancelledError when the client has gone."""
@@ -65,7 +65,7 @@ async def _passed_on(
     asked: RequestHead,
     body: bytes,
     request: web.BaseRequest,
-    record: Record,
+    record: ExchangeRecord,
 ) -> web.StreamResponse | None:
     """The upstream's own answer; None where it has no such route."""
     route = services.healing.informed(routes.find(pinned, asked.model, Dialect.RESPONSES))

@@ -18,13 +18,13 @@ from gwproxy.proxy.exchange.question import begin_turn
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word, plausible
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Call
+from gwproxy.proxy.upstream.client import UpstreamRequest
 from gwproxy.translate.bridge import Bridge, RequestHead, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.passes import tokens
@@ -45,7 +45,11 @@ _read_count = jsonio.decoder(_Counted)
 
 
 async def count(
-    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+    services: Services,
+    routes: Routes,
+    pinned: str,
+    request: web.BaseRequest,
+    record: ExchangeRecord,
 ) -> web.Response:
     """The answer to a `count_tokens` request. Raises Failed for what is not JSON at all."""
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
@@ -66,7 +70,11 @@ async def count(
 
 
 async def count_input(
-    services: Services, routes: Routes, pinned: str, request: web.BaseRequest, record: Record
+    services: Services,
+    routes: Routes,
+    pinned: str,
+    request: web.BaseRequest,
+    record: ExchangeRecord,
 ) -> web.Response:
     """The answer to an `input_tokens` request of the Responses dialect, out of an estimate: of its
     providers none is known to have the route. Raises Failed."""
@@ -88,7 +96,7 @@ async def count_input(
 
 
 def _bridge(
-    services: Services, route: Route, client: Dialect, asked: RequestHead, record: Record
+    services: Services, route: Route, client: Dialect, asked: RequestHead, record: ExchangeRecord
 ) -> Bridge:
     record.model_asked = asked.model
     record.follow(route)
@@ -161,7 +169,7 @@ class _Upstream(Struct, frozen=True):
             sent = headers.towards_upstream(
                 self.client, route, faithful=self.bridge.relays, streams=False, key=key
             )
-            call = Call(route.profile, url, sent, outgoing, {}, key, streams=False)
+            call = UpstreamRequest(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)
             try:
                 if not answer.ok:

@@ -23,8 +23,8 @@ from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.feed import Dropped, Watcher
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import Record
-from gwproxy.proxy.records.ledger import Choice, Entry, Line, Period, shape
+from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.records.ledger import Entry, LedgerChoice, Line, Period, shape
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.translate.hub import Dialect
@@ -47,7 +47,11 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 async def answer(
-    services: Services, routes: Routes, address: Address, request: web.BaseRequest, record: Record
+    services: Services,
+    routes: Routes,
+    address: Address,
+    request: web.BaseRequest,
+    record: ExchangeRecord,
 ) -> web.Response:
     """The newest exchanges of the query, or the one of the path. Raises Failed."""
     if address.request_id:
@@ -70,7 +74,7 @@ async def one(services: Services, routes: Routes, request_id: str) -> dict[str, 
     return shape(entry)
 
 
-async def several(services: Services, routes: Routes, choice: Choice) -> list[dict[str, Any]]:
+async def several(services: Services, routes: Routes, choice: LedgerChoice) -> list[dict[str, Any]]:
     """The exchanges of `choice`, running and ended, the newest first."""
     running = [(Entry.of(one, None), one) for one in services.feed.running()]
     entries = await asyncio.to_thread(services.ledger.listed, choice)
@@ -83,9 +87,9 @@ async def several(services: Services, routes: Routes, choice: Choice) -> list[di
     return [*told, *map(shape, entries)][: choice.most]
 
 
-def choice_of(query: Mapping[str, str]) -> Choice:
+def choice_of(query: Mapping[str, str]) -> LedgerChoice:
     """What the query asks for. Raises Failed for a figure that is none."""
-    return Choice(
+    return LedgerChoice(
         most=max(1, min(_whole(query, "limit", 100), MOST_LISTED)),
         only_errors=query.get("errors", "") in ("1", "true"),
         profile=query.get("profile", ""),
@@ -104,7 +108,7 @@ def _whole(query: Mapping[str, str], name: str, default: int) -> int:
     return int(said)
 
 
-def as_it_is(services: Services, routes: Routes, record: Record) -> dict[str, Any]:
+def as_it_is(services: Services, routes: Routes, record: ExchangeRecord) -> dict[str, Any]:
     """An exchange as far as it has come."""
     entry = Entry.of(record, routes.prices_of(record.profile))
     if record.phase != "over":
@@ -115,7 +119,7 @@ def as_it_is(services: Services, routes: Routes, record: Record) -> dict[str, An
 
 
 async def follow(
-    services: Services, in_force: InForce, request: web.BaseRequest, record: Record
+    services: Services, in_force: InForce, request: web.BaseRequest, record: ExchangeRecord
 ) -> web.StreamResponse:
     """A stream of events for who has the local token."""
     head = answers.head(Dialect(record.client_dialect), record.request_id)
@@ -159,7 +163,7 @@ async def news(
     """The events that come together, without an end; none at all is a sign of life. Raises
     Dropped."""
 
-    def told(records: Iterable[Record]) -> list[tuple[str, dict[str, Any]]]:
+    def told(records: Iterable[ExchangeRecord]) -> list[tuple[str, dict[str, Any]]]:
         routes = in_force()
         return [("exchange", as_it_is(services, routes, one)) for one in records]
 

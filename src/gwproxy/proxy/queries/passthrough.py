@@ -17,13 +17,13 @@ from aiohttp import web
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.inbound.client_stream import Outlet
+from gwproxy.proxy.inbound.client_stream import ClientStream
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Answer, Call
+from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
 from gwproxy.translate.bridge import Bridge, RequestHead, request_head
 from gwproxy.translate.relay import replace_model
 from gwproxy.translate.wire.fields import Rejected
@@ -31,7 +31,11 @@ from gwproxy.translate.wire.jsonio import NotJson
 
 
 async def answer(
-    services: Services, routes: Routes, address: Address, request: web.BaseRequest, record: Record
+    services: Services,
+    routes: Routes,
+    address: Address,
+    request: web.BaseRequest,
+    record: ExchangeRecord,
 ) -> web.StreamResponse:
     """The upstream's own answer, sent already when it is a stream. Raises Failed."""
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
@@ -57,7 +61,7 @@ async def passed_on(
     url: str,
     body: bytes,
     request: web.BaseRequest,
-    record: Record,
+    record: ExchangeRecord,
     *,
     unless: Container[int] = (),
 ) -> web.StreamResponse | None:
@@ -68,8 +72,8 @@ async def passed_on(
     sending = headers.towards_upstream(
         request.headers, route, faithful=True, streams=streams, key=key
     )
-    call = Call(route.profile, url, sending, body, {}, key, streams)
-    with await services.lanes.enter(route.profile, record.client):
+    call = UpstreamRequest(route.profile, url, sending, body, {}, key, streams)
+    with await services.concurrency.enter(route.profile, record.client):
         found = await services.upstream.send(call)
         try:
             if found.status in unless:
@@ -85,7 +89,7 @@ async def passed_on(
             record.usage = bridge.tally.usage
 
 
-def bridge_to(route: Route, asked: RequestHead, record: Record) -> Bridge:
+def bridge_to(route: Route, asked: RequestHead, record: ExchangeRecord) -> Bridge:
     """A bridge between equals, for an answer that is passed on."""
     return Bridge(
         route.dialect,
@@ -104,9 +108,9 @@ async def relay(
     services: Services,
     bridge: Bridge,
     route: Route,
-    answer: Answer,
+    answer: UpstreamAnswer,
     request: web.BaseRequest,
-    record: Record,
+    record: ExchangeRecord,
 ) -> web.StreamResponse:
     """The client's answer: the bytes of `answer`, of a stream event by event. Raises Failed."""
     content_type = headers.printable(answer.headers.get("content-type", answers.JSON))
@@ -119,7 +123,7 @@ async def relay(
         bridge.reply(body)  # for the usage that it tells, whatever else it is
         return answers.whole(body, head, answer.status)
     stream = bridge.stream()
-    outlet = Outlet(request, stream.ping, lambda: head, services.limits)
+    outlet = ClientStream(request, stream.ping, lambda: head, services.limits)
     try:
         while chunk := await answer.read():
             if out := stream.feed(chunk):

@@ -17,13 +17,13 @@ from multidict import MultiDict
 
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import passthrough
 from gwproxy.proxy.records.conversations.kept import Kept
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Call
+from gwproxy.proxy.upstream.client import UpstreamRequest
 from gwproxy.translate.bridge import CODECS, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import known_to_refuse
@@ -67,7 +67,7 @@ async def ask(
     routes: Routes,
     address: Address,
     request: web.BaseRequest,
-    record: Record,
+    record: ExchangeRecord,
 ) -> web.StreamResponse | None:
     """The answer of the profile's upstream, sent already when it is a stream; None where it knows
     no such response, or keeps none. Raises Failed."""
@@ -95,10 +95,12 @@ async def ask(
         answer.close()
 
 
-def _call(route: Route, address: Address, request: web.BaseRequest, key: str | None) -> Call:
+def _call(
+    route: Route, address: Address, request: web.BaseRequest, key: str | None
+) -> UpstreamRequest:
     tail = address.endpoint.value.removeprefix(Endpoint.RESPONSE.value)
     streams = request.query.get("stream", "").lower() == "true"
-    return Call(
+    return UpstreamRequest(
         route.profile,
         f"{route.url}/{address.response_id}{tail}",
         headers.towards_upstream(request.headers, route, faithful=True, streams=streams, key=key),

@@ -18,11 +18,11 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import remote
 from gwproxy.proxy.records.conversations.kept import Kept
-from gwproxy.proxy.records.conversations.store import Conversations, TooLong, Unknown
-from gwproxy.proxy.records.storage import Trouble
+from gwproxy.proxy.records.conversations.store import Conversations, ConversationTooLong, Unknown
+from gwproxy.proxy.records.storage import StorageTrouble
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.translate.bridge import rejection
@@ -39,7 +39,11 @@ _MOST_ITEMS: Final = 100
 
 
 async def answer(
-    services: Services, routes: Routes, address: Address, request: web.BaseRequest, record: Record
+    services: Services,
+    routes: Routes,
+    address: Address,
+    request: web.BaseRequest,
+    record: ExchangeRecord,
 ) -> web.StreamResponse:
     """The answer of one of these routes. Raises Failed."""
     response_id = address.response_id
@@ -59,7 +63,7 @@ async def answer(
         if found is None:
             raise Failed(failures.unknown_response(response_id)) from None
         return found
-    except Trouble as trouble:
+    except StorageTrouble as trouble:
         raise Failed(failures.unreadable_responses(str(trouble))) from None
     record.status = 200
     head = answers.head(Dialect.RESPONSES, record.request_id, content_type)
@@ -110,7 +114,7 @@ async def _chain(conversations: Conversations, response_id: str) -> list[Kept]:
     """What is left of it: an earlier response may have been deleted."""
     try:
         return await conversations.chain(response_id)
-    except TooLong:
+    except ConversationTooLong:
         return [await conversations.find(response_id)]
     except Unknown as missing:
         if missing.response_id == response_id:

@@ -17,7 +17,7 @@ from gwproxy import __version__
 from gwproxy.profiles import credentials
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.log import CLIENT_GONE, Record
+from gwproxy.proxy.log import CLIENT_GONE, ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, Latest, latest, shape
 from gwproxy.translate.wire import jsonio
 
@@ -45,7 +45,7 @@ class News:
         self._last_answered: dict[str, Entry] = {}
         self._before: Latest | None = None
 
-    def add(self, record: Record) -> None:
+    def add(self, record: ExchangeRecord) -> None:
         """An exchange has ended."""
         if not record.generating:
             return
@@ -193,17 +193,19 @@ def _key(profile: Profile, services: Services) -> dict[str, Any] | None:
     }
 
 
-def _profile(profile: Profile, services: Services, exchanges: list[Record]) -> dict[str, Any]:
+def _profile(
+    profile: Profile, services: Services, exchanges: list[ExchangeRecord]
+) -> dict[str, Any]:
     return {
         "name": profile.name,
         "model": profile.model,
-        "cooling_s": round(services.standing.cooling_s(profile)) or None,
-        "waiting": services.lanes.waiting(profile),
+        "cooling_s": round(services.health.cooling_s(profile)) or None,
+        "waiting": services.concurrency.waiting(profile),
         "in_flight": sum(record.profile == profile.name for record in exchanges),
     }
 
 
-def _running(record: Record, now_s: float) -> dict[str, Any]:
+def _running(record: ExchangeRecord, now_s: float) -> dict[str, Any]:
     return {
         "request_id": record.request_id,
         "client": record.client,

@@ -17,11 +17,11 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Call
+from gwproxy.proxy.upstream.client import UpstreamRequest
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.wire import jsonio
 
@@ -30,7 +30,7 @@ _LARGEST_ANSWER_BYTES: Final = 64 * 1024
 
 
 async def answer(
-    services: Services, routes: Routes, address: Address, record: Record
+    services: Services, routes: Routes, address: Address, record: ExchangeRecord
 ) -> web.Response:
     """The usage of one exchange. Raises Failed (404)."""
     request_id = address.request_id
@@ -62,7 +62,7 @@ async def _ask(services: Services, routes: Routes, address: Address) -> dict[str
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(profile)
             sent = headers.towards_upstream({}, route, faithful=False, streams=False, key=key)
-            call = Call(profile, url, sent, b"", {}, key, streams=False, method="GET")
+            call = UpstreamRequest(profile, url, sent, b"", {}, key, streams=False, method="GET")
             answer = await services.upstream.send(call)
             try:
                 if not answer.ok:

@@ -15,7 +15,7 @@ from gwproxy.translate.quirks import Quirks
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CapturedSaying:
     """One answer in words: its text, what the model thought, each call as `name {arguments}`, or
     why there is none."""
 
@@ -25,10 +25,10 @@ class Said:
     error: str = ""
 
 
-def said_in(captured: Captured) -> Said:
+def said_in(captured: Captured) -> CapturedSaying:
     """What the client was answered."""
     if captured.facts["error_kind"]:
-        return Said(error=captured.facts["error"] or captured.facts["error_kind"])
+        return CapturedSaying(error=captured.facts["error"] or captured.facts["error_kind"])
     reader = CODECS[Dialect(captured.dialect)].reader(Quirks())
     body = captured.answer.encode()
     if is_event_stream(body[:64], "", bool(captured.facts["stream"])):
@@ -37,7 +37,7 @@ def said_in(captured: Captured) -> Said:
         events = list(reader.whole(body))
     reply = fold(events)
     if isinstance(reply, Failure):
-        return Said(error=reply.message)
+        return CapturedSaying(error=reply.message)
     texts, thoughts, calls = [], [], []
     for block in reply.blocks:
         match block:
@@ -47,7 +47,7 @@ def said_in(captured: Captured) -> Said:
                 thoughts.append(block.text)
             case Call():
                 calls.append(f"{block.name} {_tidy(block.arguments)}")
-    return Said("\n".join(texts), "\n".join(thoughts), tuple(calls))
+    return CapturedSaying("\n".join(texts), "\n".join(thoughts), tuple(calls))
 
 
 def _tidy(arguments: str) -> str:

@@ -1,7 +1,7 @@
 """SQLite files of ours: made private, checked, opened, put aside when damaged.
 
-The only home of sqlite3: its exceptions become `Trouble` here. What stands in a file is for others
-to know.
+The only home of sqlite3: its exceptions become `StorageTrouble` here. What stands in a file is for
+others to know.
 
 WAL with `synchronous=NORMAL`: a killed process loses nothing that was committed, a power cut
 perhaps the last transactions and never the file (https://www.sqlite.org/pragma.html). The `-wal`
@@ -42,7 +42,7 @@ _OF_A_VALUE: Final = (
 )
 
 
-class Trouble(Exception):
+class StorageTrouble(Exception):
     """The file cannot be used now. `damaged`: it never will be again; `newer`: a newer gwproxy
     made it, and it is left alone."""
 
@@ -52,7 +52,7 @@ class Trouble(Exception):
         self.newer = newer
 
 
-class Unstorable(Trouble):
+class Unstorable(StorageTrouble):
     """A value that SQLite has no place for. The file is well, and takes the next one."""
 
 
@@ -94,7 +94,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def open_file(path: Path, schema: Schema, *, patience_s: float) -> Connection:
     """The file, made where there is none, checked, and with its schema; for the thread that calls.
-    `patience_s` is how long another process may hold it. Raises Trouble."""
+    `patience_s` is how long another process may hold it. Raises StorageTrouble."""
     with explained():
         _make_private(path)
         connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
@@ -107,13 +107,13 @@ def open_file(path: Path, schema: Schema, *, patience_s: float) -> Connection:
 
 
 def open_or_begin_anew(
-    path: Path, schema: Schema, *, patience_s: float, tell: Callable[[Trouble, Path], None]
+    path: Path, schema: Schema, *, patience_s: float, tell: Callable[[StorageTrouble, Path], None]
 ) -> Connection:
     """As `open_file`, but a damaged file is put aside and a new one begun; `tell` is then called
-    with the damage and the place of the old file. Raises Trouble."""
+    with the damage and the place of the old file. Raises StorageTrouble."""
     try:
         return open_file(path, schema, patience_s=patience_s)
-    except Trouble as trouble:
+    except StorageTrouble as trouble:
         if not trouble.damaged:
             raise
     try:
@@ -121,18 +121,18 @@ def open_or_begin_anew(
         with paths.exclusive_lock(path.stem):
             try:
                 return open_file(path, schema, patience_s=patience_s)
-            except Trouble as trouble:
+            except StorageTrouble as trouble:
                 if not trouble.damaged:
                     raise
                 tell(trouble, set_aside(path))
             return open_file(path, schema, patience_s=patience_s)
     except (ConfigError, OSError) as error:
-        raise Trouble(str(error)) from error
+        raise StorageTrouble(str(error)) from error
 
 
 def open_for_reading(path: Path, *, patience_s: float) -> Connection | None:
     """The file for reading alone, also where a newer gwproxy made it; None where there is none,
-    or only just, with nothing in it. Raises Trouble."""
+    or only just, with nothing in it. Raises StorageTrouble."""
     if not path.exists():
         return None
     with explained():
@@ -183,7 +183,7 @@ def size_of(path: Path) -> int:
 def wipe(connection: Connection, statement: str, **values: Any) -> int:
     """Delete with `statement`, overwriting what is deleted, and give the room back; how many rows
     that were. A server may go on using the file: where one reads at this moment the room comes back
-    later. Raises Trouble."""
+    later. Raises StorageTrouble."""
     with explained():
         connection.execute("PRAGMA secure_delete=ON")
     with transaction(connection):
@@ -210,18 +210,18 @@ def explained() -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)
         # Extended codes keep the plain one in their lowest byte.
         damaged = code is not None and code & 0xFF in _DAMAGED
-        raise Trouble(str(error), damaged=damaged) from error
+        raise StorageTrouble(str(error), damaged=damaged) from error
     except sqlite3.Error as error:
-        raise Trouble(str(error)) from error
+        raise StorageTrouble(str(error)) from error
     except OSError as error:
-        raise Trouble(error.strerror or str(error)) from error
+        raise StorageTrouble(error.strerror or str(error)) from error
     except ConfigError as error:
-        raise Trouble(f"{error.what}: {error.why}") from error
+        raise StorageTrouble(f"{error.what}: {error.why}") from error
 
 
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All that is done inside, or nothing. Raises Trouble."""
+    """All that is done inside, or nothing. Raises StorageTrouble."""
     with explained():
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -259,10 +259,10 @@ def _make_private(path: Path) -> None:
 def _prepare(connection: Connection, name: str, schema: Schema) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > schema.version:
-        raise Trouble(f"a newer gwproxy made {name}", newer=True)
+        raise StorageTrouble(f"a newer gwproxy made {name}", newer=True)
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise Trouble(str(verdict), damaged=True)
+        raise StorageTrouble(str(verdict), damaged=True)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")

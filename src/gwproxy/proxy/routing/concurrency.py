@@ -15,42 +15,42 @@ from typing import Self
 from gwproxy.profiles.profile import Profile
 
 
-class Lanes:
-    """The lanes of all profiles. One event loop."""
+class Concurrency:
+    """The concurrency limits of all profiles. One event loop."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, _Lane] = {}
+        self._limits: dict[str, _Limit] = {}
 
-    async def enter(self, profile: Profile, client: str) -> Place:
-        """A place in the lane of `profile`, as soon as there is one; give it back by `leave`."""
-        lane = self._lanes.get(profile.name)
-        if lane is None:
+    async def enter(self, profile: Profile, client: str) -> Slot:
+        """A slot of `profile`, as soon as there is one; give it back by `leave`."""
+        limit = self._limits.get(profile.name)
+        if limit is None:
             if profile.max_concurrent is None:
-                return Place(None)
-            lane = self._lanes[profile.name] = _Lane()
+                return Slot(None)
+            limit = self._limits[profile.name] = _Limit()
         # The limit may have been edited since the last request.
-        lane.limit = profile.max_concurrent
-        await lane.enter(client)
-        return Place(lane)
+        limit.most = profile.max_concurrent
+        await limit.enter(client)
+        return Slot(limit)
 
     def waiting(self, profile: Profile) -> int:
         """How many requests stand in the queue."""
-        lane = self._lanes.get(profile.name)
-        return 0 if lane is None else lane.waiting
+        limit = self._limits.get(profile.name)
+        return 0 if limit is None else limit.waiting
 
 
-class Place:
-    """One request's place. `leave` may be called twice; a context leaves at its end."""
+class Slot:
+    """One request's slot. `leave` may be called twice; a context leaves at its end."""
 
-    __slots__ = ("_lane",)
+    __slots__ = ("_limit",)
 
-    def __init__(self, lane: _Lane | None) -> None:
-        self._lane = lane
+    def __init__(self, limit: _Limit | None) -> None:
+        self._limit = limit
 
     def leave(self) -> None:
-        lane, self._lane = self._lane, None
-        if lane is not None:
-            lane.leave()
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.leave()
 
     def __enter__(self) -> Self:
         return self
@@ -64,9 +64,9 @@ class Place:
         self.leave()
 
 
-class _Lane:
+class _Limit:
     def __init__(self) -> None:
-        self.limit: int | None = None
+        self.most: int | None = None
         self._inside = 0
         # Clients in the order of their next turn, each with its own requests in order.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -77,7 +77,7 @@ class _Lane:
 
     @property
     def _has_room(self) -> bool:
-        return self.limit is None or self._inside < self.limit
+        return self.most is None or self._inside < self.most
 
     async def enter(self, client: str) -> None:
         if self._has_room and not self._queues:

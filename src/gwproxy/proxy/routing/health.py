@@ -42,7 +42,7 @@ class _Past:
     denied: Profile | None = None
 
 
-class Standing:
+class ProfileHealth:
     """`clock` gives seconds that only grow."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

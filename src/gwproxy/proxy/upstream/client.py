@@ -62,7 +62,7 @@ _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UpstreamRequest:
     """One request upstream, ready to be sent. `key` is what `headers` bear, to be masked;
     `streams` says that a stream is asked for. Only what costs nothing is a GET or a DELETE."""
 
@@ -86,7 +86,7 @@ class Upstream:
         self._reclaiming: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
             connector=pool.connector(limits, surroundings or Surroundings()),
-            request_class=pool.Request,
+            request_class=pool.PooledRequest,
             # A cookie of an upstream must not come back to it with another client's request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # 300 s in all by default: that kills long streams. Silence has its own limits.
@@ -105,7 +105,7 @@ class Upstream:
             task.cancel()
         await self._session.close()
 
-    async def send(self, call: Call) -> Answer:
+    async def send(self, call: UpstreamRequest) -> UpstreamAnswer:
         """Send `call` and wait for the head of the answer. Raises Failed."""
         try:
             target = self._target(call.url)
@@ -126,9 +126,11 @@ class Upstream:
         if response.status not in _STATUSES:
             response.close()
             raise Failed(failures.broken(host, f"answered with a status of {response.status:03}"))
-        return Answer(response, host, call)
+        return UpstreamAnswer(response, host, call)
 
-    async def _send_repeating(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
+    async def _send_repeating(
+        self, call: UpstreamRequest, target: _Target
+    ) -> aiohttp.ClientResponse:
         try:
             return await self._send(call, target)
         except _PERMANENT:
@@ -139,7 +141,7 @@ class Upstream:
             await asyncio.sleep(self._limits.retry_delay_s)
         return await self._send(call, target)
 
-    async def _send(self, call: Call, target: _Target) -> aiohttp.ClientResponse:
+    async def _send(self, call: UpstreamRequest, target: _Target) -> aiohttp.ClientResponse:
         return await self._session.request(
             call.method,
             target.url.update_query(call.query) if call.query else target.url,
@@ -167,7 +169,7 @@ class Upstream:
             )
         return timeout
 
-    def reclaim(self, answer: Answer) -> None:
+    def reclaim(self, answer: UpstreamAnswer) -> None:
         """Take `answer`, of which all that matters was read, off its reader's hands.
 
         The end of the body mostly comes a moment after the last event. Nobody waits for it, but
@@ -181,7 +183,7 @@ class Upstream:
         self._reclaiming.add(task)
         task.add_done_callback(self._reclaiming.discard)
 
-    async def _read_to_the_end(self, answer: Answer) -> None:
+    async def _read_to_the_end(self, answer: UpstreamAnswer) -> None:
         try:
             async with asyncio.timeout(self._limits.leftover_s):
                 await answer.read_leftover()
@@ -211,7 +213,7 @@ class _Target:
     proxy: URL | None
 
 
-class Answer:
+class UpstreamAnswer:
     """An upstream's answer, its head read. `close` it; a connection that was not read to its end
     is not used again. Every read raises Failed."""
 
@@ -227,7 +229,7 @@ class Answer:
         "status",
     )
 
-    def __init__(self, response: aiohttp.ClientResponse, host: str, call: Call) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, host: str, call: UpstreamRequest) -> None:
         self.status = response.status
         self._response = response
         self._host = host

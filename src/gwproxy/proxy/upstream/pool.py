@@ -208,7 +208,7 @@ def _connection(loop: asyncio.AbstractEventLoop, surroundings: Surroundings) -> 
     return _Connection(loop, surroundings)
 
 
-class Request(aiohttp.ClientRequest):
+class PooledRequest(aiohttp.ClientRequest):
     """A request that uses the connections of its owner, and no others. `lost` says that none of it
     was written, for its connection had ended."""
 
@@ -232,12 +232,12 @@ class Request(aiohttp.ClientRequest):
 
 
 def owned_by(owner: Hashable) -> ClientMiddlewareType:
-    """What makes a request `owner`'s; for a session whose `request_class` is `Request`."""
+    """What makes a request `owner`'s; for a session whose `request_class` is `PooledRequest`."""
 
     async def own(
         request: aiohttp.ClientRequest, send: ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        assert isinstance(request, Request)
+        assert isinstance(request, PooledRequest)
         request.owner = owner
         try:
             return await send(request)

@@ -20,7 +20,7 @@ from gwproxy.simulator.caller.heard import Heard, Tongue, Unfit, need, unframed
 from gwproxy.simulator.conversation import DialectName
 from gwproxy.simulator.wire import Json
 
-__all__ = ["TONGUES", "Heard", "Talk", "Turn", "Unfit", "talk"]
+__all__ = ["TONGUES", "CallerTurn", "Heard", "Talk", "Unfit", "talk"]
 
 TONGUES: Mapping[DialectName, Tongue] = MappingProxyType(
     {tongue.dialect: tongue for tongue in (messages.TONGUE, chat.TONGUE, responses.TONGUE)}
@@ -32,7 +32,7 @@ PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class CallerTurn:
     """One answer, the headers that came with it (names in lower case), and what was asked."""
 
     heard: Heard
@@ -44,8 +44,8 @@ class Turn:
 class Talk:
     """A whole conversation: the turn with the calls, and the turn that reports their results."""
 
-    calling: Turn
-    reporting: Turn
+    calling: CallerTurn
+    reporting: CallerTurn
 
 
 async def talk(
@@ -91,7 +91,7 @@ def _results(heard: Heard) -> dict[str, str]:
 
 async def _ask(
     session: aiohttp.ClientSession, url: str, tongue: Tongue, body: Json, streamed: bool
-) -> Turn:
+) -> CallerTurn:
     try:
         async with session.post(url, json=body) as response:
             raw = await response.read()
@@ -103,7 +103,7 @@ async def _ask(
     expected = "text/event-stream" if streamed else "application/json"
     need(kind == expected, f"{expected} was asked for, {kind} came")
     heard = _understood(tongue, raw, streamed)
-    return Turn(heard, {name.lower(): value for name, value in headers.items()}, body)
+    return CallerTurn(heard, {name.lower(): value for name, value in headers.items()}, body)
 
 
 def _understood(tongue: Tongue, raw: bytes, streamed: bool) -> Heard:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from gwproxy.simulator.conversation import DialectName
 from gwproxy.simulator.disorder import chat, messages, responses
 from gwproxy.simulator.faults import Disorder
-from gwproxy.simulator.wire import BodyPass, Event, Events, EventsPass, Json, Refused, frame
+from gwproxy.simulator.wire import BodyPass, Event, Events, EventsPass, Json, WireRefused, frame
 
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -112,5 +112,5 @@ def _in_order(disorders: Collection[Disorder]) -> list[Disorder]:
 
 def _known(passes: Mapping[Disorder, Pass], disorder: Disorder, dialect: DialectName) -> Pass:
     if disorder not in passes:
-        raise Refused(500, f"simulator: the dialect {dialect} has no “{disorder}”")
+        raise WireRefused(500, f"simulator: the dialect {dialect} has no “{disorder}”")
     return passes[disorder]

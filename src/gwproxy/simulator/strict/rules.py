@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from gwproxy.simulator.conversation import Asked
-from gwproxy.simulator.wire import Json, Refused
+from gwproxy.simulator.conversation import PlayedQuestion
+from gwproxy.simulator.wire import Json, WireRefused
 
 # Moonshot's tiers for K3; another value is a 400 (liliMozi/openhanako#2092).
 EFFORTS = ("low", "high", "max")
@@ -69,7 +69,7 @@ class Case:
 
     headers: Mapping[str, str]
     body: Json
-    asked: Asked
+    asked: PlayedQuestion
     thinks: bool
     opaque: bool
     extra_fields: frozenset[str]
@@ -80,14 +80,14 @@ class Case:
 Check: TypeAlias = Callable[[Case], None]
 
 
-def refuse(message: str) -> Refused:
-    return Refused(400, message)
+def refuse(message: str) -> WireRefused:
+    return WireRefused(400, message)
 
 
-def refuse_content(case: Case, message: str) -> Refused:
+def refuse_content(case: Case, message: str) -> WireRefused:
     """For content it does not support, Kimi Code says only that something is wrong
     (farion1231/cc-switch#2941)."""
-    return Refused(400, OPAQUE_REFUSAL if case.opaque else message)
+    return WireRefused(400, OPAQUE_REFUSAL if case.opaque else message)
 
 
 def check_fields(found: Json, allowed: frozenset[str], path: str = "") -> None:

@@ -25,7 +25,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import digest
 from gwproxy.translate.passes.tools import found_words
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.settle import Settings, ToolPaths
+from gwproxy.translate.settle import SettledSettings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.shapes import Shape
 from gwproxy.translate.wire.splice import (
@@ -138,7 +138,7 @@ def _in_words(parts: bytes) -> bytes:
     return rest[:-1].rstrip() + comma + said + b"]"
 
 
-SETTINGS: Final = Settings(
+SETTINGS: Final = SettledSettings(
     "messages",
     ("max_tokens", "thinking", "output_config", "tool_choice"),
     ("output_config.effort", "messages[].output_config.effort"),

@@ -19,7 +19,7 @@ from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
 from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.settle import Settings, ToolPaths
+from gwproxy.translate.settle import SettledSettings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.splice import Edit, edited, omit, put, with_member
@@ -124,7 +124,7 @@ def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
-SETTINGS: Final = Settings(
+SETTINGS: Final = SettledSettings(
     "messages",
     (
         "reasoning_effort",

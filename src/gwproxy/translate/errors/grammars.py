@@ -19,7 +19,7 @@ from gwproxy.translate.wire.jsonio import NotJson
 from gwproxy.translate.wire.splice import Path
 
 
-class Named(Struct, frozen=True):
+class RefusedPath(Struct, frozen=True):
     """A member by its path, as the host has it (its validators put the names of variants between
     the steps), and the `value` that it does not take, where the words tell. With `header` it is
     one value of that header."""
@@ -29,22 +29,22 @@ class Named(Struct, frozen=True):
     header: str = ""
 
 
-class Grammar(Struct, frozen=True):
+class RefusalGrammar(Struct, frozen=True):
     """`form` of one complaint, whose groups are `path`, or `at` with `names` below it, and `value`,
     `header`. `example` names `named`. `writer` is for people: whose grammar it is."""
 
     writer: str
     form: re.Pattern[str]
     example: str
-    named: tuple[Named, ...]
+    named: tuple[RefusedPath, ...]
     source: str
 
 
-class Reading(Struct, frozen=True):
+class RefusalReading(Struct, frozen=True):
     """What a refusal names, and whose grammar said so."""
 
     writer: str
-    named: tuple[Named, ...]
+    named: tuple[RefusedPath, ...]
 
 
 _PATH: Final = r"[A-Za-z_$][\w$-]*(?:\.[\w$-]+|\[\d*\])*"
@@ -61,38 +61,38 @@ _PARTS: Final = {
 
 
 def _grammar(
-    writer: str, form: str, example: str, named: Named | tuple[Named, ...], source: str
-) -> Grammar:
+    writer: str, form: str, example: str, named: RefusedPath | tuple[RefusedPath, ...], source: str
+) -> RefusalGrammar:
     for part, pattern in _PARTS.items():
         form = form.replace(part, pattern)
     listed = named if isinstance(named, tuple) else (named,)
-    return Grammar(writer, re.compile(form, re.IGNORECASE), example, listed, source)
+    return RefusalGrammar(writer, re.compile(form, re.IGNORECASE), example, listed, source)
 
 
 _PYDANTIC: Final = "https://docs.pydantic.dev/latest/errors/validation_errors/"
 _SERDE: Final = "https://docs.rs/serde/latest/serde/de/trait.Error.html"
 
-GRAMMARS: Final[tuple[Grammar, ...]] = (
+GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
     # FastAPI's 422 is a list; `complaints` writes it as pydantic would, under `body`.
     _grammar(
         "FastAPI",
         r"body\.{path}: Extra inputs are not permitted",
         "body.messages.31.assistant.reasoning_content: Extra inputs are not permitted",
-        Named(("messages", 31, "assistant", "reasoning_content")),
+        RefusedPath(("messages", 31, "assistant", "reasoning_content")),
         "https://fastapi.tiangolo.com/tutorial/handling-errors/, charmbracelet/crush#1590",
     ),
     _grammar(
         "pydantic",
         r"{path}: Extra inputs are not permitted",
         "system.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
-        Named(("system", 0, "cache_control", "ephemeral", "scope")),
+        RefusedPath(("system", 0, "cache_control", "ephemeral", "scope")),
         f"{_PYDANTIC}#extra_forbidden, horselock/claude-code-proxy#14",
     ),
     _grammar(
         "pydantic",
         r"Extra inputs are not permitted, field: {path}",
         "Extra inputs are not permitted, field: 'client_metadata', value: {}",
-        Named(("client_metadata",)),
+        RefusedPath(("client_metadata",)),
         "decolua/9router#1442",
     ),
     _grammar(
@@ -100,14 +100,14 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"{path}: Input tag '(?P<value>[\w.-]+)' found using",
         "tools.1: Input tag 'advisor_20260301' found using 'type' does not match any of the "
         "expected tags: 'custom', 'web_search_20250305'",
-        Named(("tools", 1), "advisor_20260301"),
+        RefusedPath(("tools", 1), "advisor_20260301"),
         f"{_PYDANTIC}#union_tag_invalid, MoonshotAI/Kimi-K2.5#27",
     ),
     _grammar(
         "pydantic",
         r"{path}: Input should be '",
         "messages.3.content.1.image_url.detail: Input should be 'auto', 'low' or 'high'",
-        Named(("messages", 3, "content", 1, "image_url", "detail")),
+        RefusedPath(("messages", 3, "content", 1, "image_url", "detail")),
         f"{_PYDANTIC}#literal_error",
     ),
     _grammar(
@@ -115,42 +115,42 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"{path}: unknown variant {value}, expected",
         "tools[1]: unknown variant `advisor_20260301`, expected `web_search_20250305` or "
         "`web_search_20260209` at line 1 column 143873",
-        Named(("tools", 1), "advisor_20260301"),
+        RefusedPath(("tools", 1), "advisor_20260301"),
         f"{_SERDE}#method.unknown_variant, SaladDay/cc-switch-cli#468",
     ),
     _grammar(
         "serde",
         r"(?:{at}: )?unknown field {names}, (?:expected|there are no fields)",
         "tools[0]: unknown field `strict`, expected one of `name`, `description`, `input_schema`",
-        Named(("tools", 0, "strict")),
+        RefusedPath(("tools", 0, "strict")),
         f"{_SERDE}#method.unknown_field",
     ),
     _grammar(
         "a discriminated union",
         r"{path}: unknown discriminator value: {value}",
         "tools[0]: unknown discriminator value: custom",
-        Named(("tools", 0), "custom"),
+        RefusedPath(("tools", 0), "custom"),
         "duolahypercho/codex-router#450",
     ),
     _grammar(
         "Go",
         r"json: unknown field \"(?P<path>[\w.-]+)\"",
         'json: unknown field "context_management"',
-        Named(("context_management",)),
+        RefusedPath(("context_management",)),
         "https://pkg.go.dev/encoding/json#Decoder.DisallowUnknownFields",
     ),
     _grammar(
         "Jackson",
         r"Unrecognized field \"(?P<path>[\w.-]+)\" \(class ",
         'Unrecognized field "tool_calls" (class host.ChatMessage), not marked as ignorable',
-        Named(("tool_calls",)),
+        RefusedPath(("tool_calls",)),
         "JiRaska/open-bank-oss PR#6256",
     ),
     _grammar(
         "zod",
         r"Unrecognized key(?:s|\(s\))?(?: in object)?: {names}(?: at {at})?",
         "Unrecognized key(s) in object: 'strict', 'defer_loading' at \"tools[0]\"",
-        (Named(("tools", 0, "strict")), Named(("tools", 0, "defer_loading"))),
+        (RefusedPath(("tools", 0, "strict")), RefusedPath(("tools", 0, "defer_loading"))),
         "https://zod.dev/error-formatting",
     ),
     _grammar(
@@ -158,21 +158,21 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"{path}: Invalid (?:enum|discriminator) value\. Expected [^,]*, received {value}",
         "tools[1].type: Invalid enum value. Expected 'custom' | 'web_search_20250305', received "
         "'advisor_20260301'",
-        Named(("tools", 1, "type"), "advisor_20260301"),
+        RefusedPath(("tools", 1, "type"), "advisor_20260301"),
         "https://zod.dev/error-formatting",
     ),
     _grammar(
         "OpenAI",
         r"(?:unknown|unsupported|unrecognized) parameters?: {path}",
         "Unsupported parameter: metadata",
-        Named(("metadata",)),
+        RefusedPath(("metadata",)),
         "https://platform.openai.com/docs/guides/error-codes, tiylabs/tiygate#52",
     ),
     _grammar(
         "OpenAI",
         r"Unrecognized request arguments? supplied: {names}",
         "Unrecognized request arguments supplied: prompt_cache_key, store",
-        (Named(("prompt_cache_key",)), Named(("store",))),
+        (RefusedPath(("prompt_cache_key",)), RefusedPath(("store",))),
         "zed-industries/zed#52000",
     ),
     _grammar(
@@ -180,7 +180,7 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"Unsupported value: {path} does not support {value}",
         "Unsupported value: 'messages[0].content[1].image_url.detail' does not support 'original' "
         "with this model.",
-        Named(("messages", 0, "content", 1, "image_url", "detail"), "original"),
+        RefusedPath(("messages", 0, "content", 1, "image_url", "detail"), "original"),
         "https://platform.openai.com/docs/guides/error-codes, liliMozi/openhanako#2092",
     ),
     _grammar(
@@ -188,21 +188,21 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"Additional properties are not allowed \({names} (?:was|were) unexpected\)(?: - {at})?",
         "Additional properties are not allowed ('parsed', 'refusal' were unexpected) - "
         "'messages.2'",
-        (Named(("messages", 2, "parsed")), Named(("messages", 2, "refusal"))),
+        (RefusedPath(("messages", 2, "parsed")), RefusedPath(("messages", 2, "refusal"))),
         "openai/openai-node#1161",
     ),
     _grammar(
         "JSON Schema",
         r"{at}: Additional properties are not allowed \({names} (?:was|were) unexpected\)",
         "tools.0: Additional properties are not allowed ('strict' was unexpected)",
-        Named(("tools", 0, "strict")),
+        RefusedPath(("tools", 0, "strict")),
         "https://python-jsonschema.readthedocs.io/en/stable/errors/",
     ),
     _grammar(
         "class-validator",
         r"property {path} should not exist",
         "property context_management should not exist",
-        Named(("context_management",)),
+        RefusedPath(("context_management",)),
         "https://github.com/typestack/class-validator#whitelisting",
     ),
     _grammar(
@@ -210,7 +210,7 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"{path}: invalid value:? {value}, supported values are",
         "messages[3].content[1].image_url.detail: invalid value 'original', supported values are: "
         "'low', 'high', 'auto'",
-        Named(("messages", 3, "content", 1, "image_url", "detail"), "original"),
+        RefusedPath(("messages", 3, "content", 1, "image_url", "detail"), "original"),
         "https://help.aliyun.com/zh/model-studio/error-code",
     ),
     _grammar(
@@ -219,7 +219,7 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"invalid value: {value}, supported values are",
         "The parameter `messages.content.type` specified in the request are not valid: invalid "
         "value: `document`, supported values are: `text`, `image` and `tool_result`.",
-        Named(("messages", "content", "type"), "document"),
+        RefusedPath(("messages", "content", "type"), "document"),
         "farion1231/cc-switch#1519",
     ),
     _grammar(
@@ -227,7 +227,7 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"Invalid JSON payload received\. Unknown name {names}(?: at {at})?: Cannot find field",
         "Invalid JSON payload received. Unknown name \"strict\" at 'tools[0]': Cannot find field.\n"
         'Invalid JSON payload received. Unknown name "store": Cannot find field.',
-        (Named(("tools", 0, "strict")), Named(("store",))),
+        (RefusedPath(("tools", 0, "strict")), RefusedPath(("store",))),
         "liliMozi/openhanako#394, MinLL/SkyrimNet-GamePlugin#77",
     ),
     _grammar(
@@ -235,7 +235,7 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"Malformed input request: (?:{pointer}: )?extraneous key {keys} is not permitted",
         "Malformed input request: #/tools/0: extraneous key [strict] is not permitted#: extraneous "
         "key [context_management] is not permitted, please reformat your input and try again.",
-        (Named(("tools", 0, "strict")), Named(("context_management",))),
+        (RefusedPath(("tools", 0, "strict")), RefusedPath(("context_management",))),
         "crmne/ruby_llm#586, BerriAI/litellm#9106",
     ),
     _grammar(
@@ -244,14 +244,14 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         "unsupported",
         "'messages.0' : for 'role:user' the following must be satisfied[('messages.0' : property "
         "'cache_control' is unsupported)]",
-        Named(("messages", 0, "cache_control")),
+        RefusedPath(("messages", 0, "cache_control")),
         "https://console.groq.com/docs/errors",
     ),
     _grammar(
         "Groq",
         r"property {path} is unsupported",
         "property 'reasoning' is unsupported",
-        Named(("reasoning",)),
+        RefusedPath(("reasoning",)),
         "https://console.groq.com/docs/errors",
     ),
     _grammar(
@@ -260,8 +260,8 @@ GRAMMARS: Final[tuple[Grammar, ...]] = (
         r"`(?P<header>[\w-]+)` header",
         "Unexpected value(s) `effort-2025-11-24`, `x-2026-01-01` for the `anthropic-beta` header.",
         (
-            Named((), "effort-2025-11-24", "anthropic-beta"),
-            Named((), "x-2026-01-01", "anthropic-beta"),
+            RefusedPath((), "effort-2025-11-24", "anthropic-beta"),
+            RefusedPath((), "x-2026-01-01", "anthropic-beta"),
         ),
         "anthropics/claude-code#11672, #21625, #53855",
     ),
@@ -309,17 +309,17 @@ _IDENTIFIER: Final = re.compile(r"(?<![\w/.])(?:[a-z]+(?:_[a-z]+)+(?:\.[a-z_]+)*
 _LONGEST_MENTION: Final = 200
 
 
-def read(message: str, param: str | None = None) -> Reading | None:
+def read(message: str, param: str | None = None) -> RefusalReading | None:
     """What `message` names, None when no grammar reads it. `param` is where the host says that a
     value without a place stands."""
     text = message.strip()
     issues = _zod_issues(text)
     if issues:
-        return Reading("zod", issues)
+        return RefusalReading("zod", issues)
     text = _PREAMBLE.sub("", text, count=1) if _PREAMBLE.match(text) else text
     text = _GROQ_SUBJECT.sub("", text, count=1)
     writer = ""
-    named: list[Named] = []
+    named: list[RefusedPath] = []
     for complaint in _complaints(text):
         found = _form_of(complaint) or _bare_value(complaint, param)
         if found is None:
@@ -328,7 +328,7 @@ def read(message: str, param: str | None = None) -> Reading | None:
         named += [one for one in found.named if one not in named]
         if len(named) >= _MOST_NAMED:
             break
-    return Reading(writer, tuple(named)) if named else None
+    return RefusalReading(writer, tuple(named)) if named else None
 
 
 def _complaints(text: str) -> Iterator[str]:
@@ -347,34 +347,34 @@ def _complaints(text: str) -> Iterator[str]:
     yield from (part.strip() for part in _NEXT.split(text) if part.strip())
 
 
-def _form_of(complaint: str) -> Reading | None:
+def _form_of(complaint: str) -> RefusalReading | None:
     for grammar in GRAMMARS:
         match = grammar.form.match(complaint)
         if match is not None:
-            return Reading(grammar.writer, tuple(_named(match)))
+            return RefusalReading(grammar.writer, tuple(_named(match)))
     return None
 
 
-def _named(match: re.Match[str]) -> Iterator[Named]:
+def _named(match: re.Match[str]) -> Iterator[RefusedPath]:
     groups = match.groupdict()
     if header := groups.get("header"):
         for value in _NAME.findall(groups["names"].replace(" and ", " ")):
-            yield Named((), value, header.lower())
+            yield RefusedPath((), value, header.lower())
     elif path := groups.get("path"):
-        yield Named(_steps(path), groups.get("value"))
+        yield RefusedPath(_steps(path), groups.get("value"))
     else:
         above = _steps(groups.get("at") or "")
         for name in _NAME.findall(groups["names"].replace(" and ", " ")):
-            yield Named((*above, name))
+            yield RefusedPath((*above, name))
 
 
-def _bare_value(complaint: str, param: str | None) -> Reading | None:
+def _bare_value(complaint: str, param: str | None) -> RefusalReading | None:
     """OpenAI says the place beside the words (https://platform.openai.com/docs/guides/error-codes):
     `Invalid value: 'original'. Supported values are: …`."""
     match = _BARE_VALUE.match(complaint)
     if match is None or not param or re.fullmatch(_PATH, param) is None:
         return None
-    return Reading("OpenAI", (Named(_steps(param), match["value"]),))
+    return RefusalReading("OpenAI", (RefusedPath(_steps(param), match["value"]),))
 
 
 def _steps(path: str) -> Path:
@@ -382,7 +382,7 @@ def _steps(path: str) -> Path:
     return tuple(steps[1:] if steps[:1] in (["body"], ["root"]) else steps)
 
 
-def _zod_issues(text: str) -> tuple[Named, ...]:
+def _zod_issues(text: str) -> tuple[RefusedPath, ...]:
     """Zod's own list of issues as JSON, which servers send on as their message
     (https://zod.dev/error-formatting)."""
     if not text.startswith("[") or '"path"' not in text:
@@ -391,17 +391,17 @@ def _zod_issues(text: str) -> tuple[Named, ...]:
         issues = jsonio.loads(text)
     except NotJson:
         return ()
-    named: list[Named] = []
+    named: list[RefusedPath] = []
     for issue in issues if isinstance(issues, list) else ():
         if not isinstance(issue, dict) or not isinstance(issue.get("path"), list):
             continue
         path = tuple(step for step in issue["path"] if isinstance(step, str | int))
         keys = issue.get("keys")
         if issue.get("code") == "unrecognized_keys" and isinstance(keys, list):
-            named += [Named((*path, key)) for key in keys if isinstance(key, str)]
+            named += [RefusedPath((*path, key)) for key in keys if isinstance(key, str)]
         elif issue.get("code") in ("invalid_enum_value", "invalid_value"):
             received = issue.get("received")
-            named.append(Named(path, received if isinstance(received, str) else None))
+            named.append(RefusedPath(path, received if isinstance(received, str) else None))
     return tuple(named[:_MOST_NAMED])
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import grammars
-from gwproxy.translate.errors.grammars import Named, Reading
+from gwproxy.translate.errors.grammars import RefusalReading, RefusedPath
 from gwproxy.translate.errors.refusals import REFUSAL_RULES
 from gwproxy.translate.errors.remedies import (
     EDITED,
@@ -132,7 +132,7 @@ def is_refused_again(remedy: Remedy, failure: Failure, upstream: Dialect) -> boo
     return any(_pattern(one, upstream) in remedy.omits for one in named)
 
 
-def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
+def _less(reading: RefusalReading, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
     """Every member of the message that may go, at once."""
     earned = (_pattern(named, upstream) for named in reading.named)
     new = [pattern for pattern in earned if pattern is not None and pattern not in quirks.omit]
@@ -141,7 +141,7 @@ def _less(reading: Reading, quirks: Quirks, upstream: Dialect) -> Iterator[Remed
         yield Remedy(f"{', '.join(patterns)} is refused ({reading.writer})", omits=patterns)
 
 
-def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
+def _flatter(reading: RefusalReading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     """Tools of a kind that is refused, as functions, and items, in words."""
     for named in reading.named:
         if named.path[:1] in ((), ("tools",), ("tool_choice",), ("input",)) and not named.header:
@@ -151,7 +151,7 @@ def _flatter(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
                 yield Remedy(f"the kind {named.value} is refused", changes)
 
 
-def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
+def _instead(reading: RefusalReading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     """What spares a member that may not just go; in the end the rebuilding, for this request."""
     for named in reading.named:
         beta = named.value if named.header else None
@@ -163,11 +163,11 @@ def _instead(reading: Reading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
         yield Remedy(f"{_words(reading.named[0])} is refused", {"rebuild": True}, lasting=False)
 
 
-def _pattern(named: Named, upstream: Dialect) -> str | None:
+def _pattern(named: RefusedPath, upstream: Dialect) -> str | None:
     return pattern_of(upstream, _words(named), named.value)
 
 
-def _words(named: Named) -> str:
+def _words(named: RefusedPath) -> str:
     return named.header or ".".join(str(step) for step in named.path)
 
 

@@ -33,14 +33,14 @@ from gwproxy.translate.wire import jsonio
 Thoughts: TypeAlias = tuple[Reasoning, ...]
 
 
-class Place(NamedTuple):
+class RecallPlace(NamedTuple):
     """Where in which conversation an answer stands: behind so many of the model's answers."""
 
     session: str
     answers: int = 0
 
 
-NOWHERE: Final = Place("")
+NOWHERE: Final = RecallPlace("")
 
 
 _SEPARATORS: Final = re.compile(r"[^a-zA-Z0-9]+")
@@ -53,7 +53,7 @@ def key_of(session: str, call_id: str, arguments: str) -> str:
     return f"{_SEPARATORS.sub('', call_id)}:{_digest(session, _canonical(arguments))}"
 
 
-def _keys_of_words(place: Place, said: str) -> tuple[str, str]:
+def _keys_of_words(place: RecallPlace, said: str) -> tuple[str, str]:
     """Under what the thoughts of an answer without a call are kept: where it was said, anywhere."""
     anywhere = f"said:{_digest(place.session, _run_together(said).encode('utf-8', 'replace'))}"
     return f"{anywhere}:{place.answers}", anywhere
@@ -91,9 +91,9 @@ def session_of(request: Request) -> str:
     return hashlib.sha256("\0".join(words).encode("utf-8", "replace")).hexdigest()
 
 
-def place_of(request: Request) -> Place:
+def place_of(request: Request) -> RecallPlace:
     """Where the answer to `request` stands."""
-    return Place(session_of(request), sum(turn.role == "assistant" for turn in request.turns))
+    return RecallPlace(session_of(request), sum(turn.role == "assistant" for turn in request.turns))
 
 
 # --- of an answer --------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def place_of(request: Request) -> Place:
 
 def keep(
     memory: MutableMapping[str, Thoughts],
-    place: Place,
+    place: RecallPlace,
     calls: Iterable[tuple[str, str]],
     said: str,
     thoughts: Thoughts,
@@ -157,7 +157,7 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
     session, answers = session_of(request), 0
     keys: list[tuple[str, ...]] = []
     for turn in request.turns:
-        keys.append(tuple(dict.fromkeys(_keys(turn, Place(session, answers)))))
+        keys.append(tuple(dict.fromkeys(_keys(turn, RecallPlace(session, answers)))))
         answers += turn.role == "assistant"
     often: dict[str, int] = {}
     for key in chain.from_iterable(keys):
@@ -171,7 +171,7 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
     return structs.replace(request, turns=turns)
 
 
-def _keys(turn: Turn, place: Place) -> Iterator[str]:
+def _keys(turn: Turn, place: RecallPlace) -> Iterator[str]:
     """Of the turn's calls, or else of its words; none where the client kept what is sealed."""
     copies = [block for block in turn.blocks if type(block) is Reasoning]
     if turn.role != "assistant" or any(copy.is_sealed for copy in copies):

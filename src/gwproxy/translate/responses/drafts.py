@@ -21,7 +21,7 @@ from gwproxy.translate.wire import jsonio
 Emit: TypeAlias = Callable[[bytes, bytes], None]
 
 
-class Live(NamedTuple):
+class LiveDraft(NamedTuple):
     """How a delta goes out at once: what stands before its number, between number and text, and
     after the text."""
 
@@ -30,7 +30,7 @@ class Live(NamedTuple):
     after: bytes
 
 
-class Draft:
+class ResponseDraft:
     """`pieces` are the open text so far, as insides of JSON strings; `live` is None while deltas
     cannot go out at once; `close` is the hub's Close once it has come."""
 
@@ -40,7 +40,7 @@ class Draft:
         self._id = item_id
         self._identity = b'"item_id":%b,"output_index":%d' % (jsonio.text(item_id), index)
         self.pieces: list[bytes] = []
-        self.live: Live | None = None
+        self.live: LiveDraft | None = None
         self.close: Close | None = None
 
     def hold(self, text: bytes) -> None:
@@ -65,15 +65,15 @@ class Draft:
         return b'"%b"' % b"".join(self.pieces)
 
     @staticmethod
-    def _as_live(kind: bytes, place: bytes, rest: bytes = b"") -> Live:
-        return Live(
+    def _as_live(kind: bytes, place: bytes, rest: bytes = b"") -> LiveDraft:
+        return LiveDraft(
             b'event: %b\ndata: {"type":"%b","sequence_number":' % (kind, kind),
             b',%b,"delta":' % place,
             rest + b"}\n\n",
         )
 
 
-class Message(Draft):
+class Message(ResponseDraft):
     """Texts that follow one another are one part; a refusal is another part of the message."""
 
     def __init__(self, emit: Emit, index: int, item_id: str) -> None:
@@ -119,7 +119,7 @@ class Message(Draft):
         return output.message_item(self._id, status, self._parts)
 
 
-class Thoughts(Draft):
+class Thoughts(ResponseDraft):
     """Shown as a summary: both the published API and the Open Responses specification name those
     events alike, and Codex reads them. The part begins with the first words, if there are any."""
 
@@ -156,7 +156,7 @@ class Thoughts(Draft):
         return output.reasoning_item(self._id, status, text if seen else None, sealed)
 
 
-class Calling(Draft):
+class Calling(ResponseDraft):
     """A function's call, or a free-form tool's."""
 
     def __init__(self, emit: Emit, index: int, item_id: str, call: Call) -> None:
@@ -174,7 +174,7 @@ class Calling(Draft):
         return output.call_item(self._id, status, self._call, arguments)
 
 
-class TypedCalling(Draft):
+class TypedCalling(ResponseDraft):
     """A call of a tool with an item type of its own: that has no deltas, so it comes whole."""
 
     def __init__(
@@ -192,7 +192,7 @@ class TypedCalling(Draft):
         return item
 
 
-class Searching(Draft):
+class Searching(ResponseDraft):
     """A web search of another dialect, whole: with the events that tell of its progress."""
 
     def __init__(self, emit: Emit, index: int, search: Search) -> None:
@@ -206,7 +206,7 @@ class Searching(Draft):
         return jsonio.dumps(hosted.written(self._search))
 
 
-class Native(Draft):
+class Native(ResponseDraft):
     """An item of this very dialect, as it came."""
 
     def __init__(self, emit: Emit, index: int, item: bytes) -> None:

@@ -14,7 +14,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.responses.wire import Body, Format, _Reasoning
-from gwproxy.translate.settle import Settings, ToolPaths
+from gwproxy.translate.settle import SettledSettings, ToolPaths
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -123,7 +123,7 @@ def with_choice(body: bytes, choice: ToolChoice) -> bytes:
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
-SETTINGS: Final = Settings(
+SETTINGS: Final = SettledSettings(
     "input",
     ("reasoning", "tool_choice"),
     ("reasoning.effort",),

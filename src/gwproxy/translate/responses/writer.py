@@ -34,9 +34,9 @@ from gwproxy.translate.hub import Call, Dialect, Failure, Stop, StopReason, Usag
 from gwproxy.translate.responses import echo, failure, output
 from gwproxy.translate.responses.drafts import (
     Calling,
-    Draft,
     Message,
     Native,
+    ResponseDraft,
     Searching,
     Thoughts,
     TypedCalling,
@@ -58,7 +58,7 @@ class Writer:
         self._sequence = int(numbers[-1]) + 1 if numbers else 0
         self._response: output.Response | None = None
         self._items: list[bytes] = []
-        self._draft: Draft | None = None
+        self._draft: ResponseDraft | None = None
         self._half_calls = 0
         self._refused = False
         self._usage = Usage()
@@ -150,7 +150,7 @@ class Writer:
         else:
             self._draft = Calling(emit, index, item_id, call)
 
-    def _delta(self, draft: Draft, words: str) -> None:
+    def _delta(self, draft: ResponseDraft, words: str) -> None:
         text = jsonio.text(words)
         draft.pieces.append(text[1:-1])
         live = draft.live

@@ -6,7 +6,7 @@ from collections.abc import Iterable, MutableMapping
 
 from gwproxy.translate.events import Close, Delta, End, Event, Open
 from gwproxy.translate.hub import Reasoning
-from gwproxy.translate.passes.recall import Place, Thoughts, keep
+from gwproxy.translate.passes.recall import RecallPlace, Thoughts, keep
 
 
 class Listener:
@@ -15,7 +15,7 @@ class Listener:
 
     __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_place", "_said", "_thoughts")
 
-    def __init__(self, place: Place, memory: MutableMapping[str, Thoughts]) -> None:
+    def __init__(self, place: RecallPlace, memory: MutableMapping[str, Thoughts]) -> None:
         self._place = place
         self._memory = memory
         self._opened: Open | None = None

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.conversations.kept import Kept
-from gwproxy.proxy.records.storage import Schema, Stock, Trouble
+from gwproxy.proxy.records.storage import Schema, Stock, StorageTrouble
 from gwproxy.translate.responses.kept import record, state
 
 MOST_RESPONSES: Final = 10_000
@@ -84,11 +84,11 @@ SELECT {_COLUMNS} FROM chain JOIN responses ON responses.id = chain.id ORDER BY 
 """
 
 
-class Database(storage.OpenFile):
+class ConversationsFile(storage.OpenFile):
     """Every method raises Trouble."""
 
     @classmethod
-    def open(cls, path: Path, tell: Callable[[Trouble, Path], None]) -> Database:
+    def open(cls, path: Path, tell: Callable[[StorageTrouble, Path], None]) -> ConversationsFile:
         """The file, made where there is none. `tell` hears of a damaged one, which is put aside."""
         connection = storage.open_or_begin_anew(path, _SCHEMA, patience_s=_BUSY_S, tell=tell)
         with storage.explained():
@@ -214,7 +214,7 @@ class Database(storage.OpenFile):
 
 def stock(path: Path, before_s: float = math.inf) -> Stock:
     """The responses of conversations whose last turn was before `before_s`, and the size of the
-    file. Raises Trouble."""
+    file. Raises StorageTrouble."""
     connection = storage.open_for_reading(path, patience_s=_PURGE_BUSY_S)
     if connection is None:
         return Stock()
@@ -229,7 +229,7 @@ def stock(path: Path, before_s: float = math.inf) -> Stock:
 
 def purge(path: Path, before_s: float = math.inf) -> int:
     """Delete the conversations whose last turn was before `before_s`; how many responses those
-    had. Raises Trouble."""
+    had. Raises StorageTrouble."""
     if not path.exists():
         return 0
     count = stock(path, before_s).count

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from gwproxy.proxy.records.conversations.database import Database
+from gwproxy.proxy.records.conversations.database import ConversationsFile
 from gwproxy.proxy.records.conversations.kept import Kept
-from gwproxy.proxy.records.storage import Trouble, Unstorable
+from gwproxy.proxy.records.storage import StorageTrouble, Unstorable
 from gwproxy.proxy.worker import Worker, words_of
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Unknown(Exception):
         self.response_id = response_id
 
 
-class TooLong(Exception):
+class ConversationTooLong(Exception):
     """The conversation goes back further than is read."""
 
 
@@ -54,7 +54,7 @@ class Conversations:
     def __init__(self, path: Path | None, *, pause_s: float = _PAUSE_S) -> None:
         self._path = path
         self._pause_s = pause_s
-        self._database: Database | None = None
+        self._database: ConversationsFile | None = None
         self._troubled_at: float | None = None
         self._own: dict[str, None] = {}
         self._thread = ThreadPoolExecutor(1, "gwproxy-responses")
@@ -95,10 +95,10 @@ class Conversations:
             async with asyncio.timeout(_KEEPING_S):
                 done = await self._run(lambda database: database.keep(kept, now_s))
         except TimeoutError:
-            self._suffer(Trouble("the disk takes too long"))
+            self._suffer(StorageTrouble("the disk takes too long"))
         except Unstorable as error:
             self.worker.lose(error, kept.id)
-        except Trouble:
+        except StorageTrouble:
             pass
         else:
             self._recover()
@@ -113,15 +113,15 @@ class Conversations:
 
     def _prune(self) -> None:
         now_s = int(time.time())
-        with contextlib.suppress(Trouble):
+        with contextlib.suppress(StorageTrouble):
             self._ask(lambda database: database.prune(now_s))
 
     async def knows(self, response_id: str) -> bool:
-        """Whether a response of that id is kept. Raises Trouble."""
+        """Whether a response of that id is kept. Raises StorageTrouble."""
         return await self._run(lambda database: database.knows(response_id))
 
     async def find(self, response_id: str) -> Kept:
-        """Raises Unknown and Trouble."""
+        """Raises Unknown and StorageTrouble."""
         found = await self._run(lambda database: database.find(response_id))
         if found is None:
             raise Unknown(response_id)
@@ -129,25 +129,25 @@ class Conversations:
 
     async def chain(self, response_id: str) -> list[Kept]:
         """The response and all those before it, the oldest first. Raises Unknown for the first that
-        is not there, TooLong and Trouble."""
+        is not there, ConversationTooLong and StorageTrouble."""
         return await self._run(lambda database: _whole_chain(database, response_id))
 
     async def items(self, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-        """Those of the items that are kept, each with its maker. Raises Trouble."""
+        """Those of the items that are kept, each with its maker. Raises StorageTrouble."""
         return await self._run(lambda database: database.items(ids))
 
     async def forget(self, response_id: str) -> None:
-        """Raises Unknown and Trouble."""
+        """Raises Unknown and StorageTrouble."""
         if not await self._run(lambda database: database.forget(response_id)):
             raise Unknown(response_id)
 
-    async def _run(self, ask: Callable[[Database], T]) -> T:
+    async def _run(self, ask: Callable[[ConversationsFile], T]) -> T:
         if self._path is None:
-            raise Trouble("responses are not kept here")
+            raise StorageTrouble("responses are not kept here")
         try:
             work = asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
         except RuntimeError:  # of a thread that was ended: an answer has outlived the server
-            raise Trouble("the gateway is stopping") from None
+            raise StorageTrouble("the gateway is stopping") from None
         return await work
 
     def close(self) -> None:
@@ -158,31 +158,31 @@ class Conversations:
 
     # --- the thread --------------------------------------------------------------------------
 
-    def _ask(self, ask: Callable[[Database], T]) -> T:
+    def _ask(self, ask: Callable[[ConversationsFile], T]) -> T:
         assert self._path is not None
         if self._database is not None and self._database.is_gone:
             self._close_database()
             _LOGGER.warning("%s was taken away: what was kept in it is gone", self._path)
         try:
             if self._database is None:
-                self._database = Database.open(self._path, _tell_of_damage)
+                self._database = ConversationsFile.open(self._path, _tell_of_damage)
             return ask(self._database)
-        except (Unknown, TooLong, Unstorable):
+        except (Unknown, ConversationTooLong, Unstorable):
             raise
-        except Trouble as trouble:
+        except StorageTrouble as trouble:
             self._close_database()
             self._suffer(trouble)
             raise
         except Exception as error:
             self.worker.lose(error, "a response")
-            raise Trouble(words_of(error)) from error
+            raise StorageTrouble(words_of(error)) from error
 
     def _close_database(self) -> None:
         if self._database is not None:
             self._database.close()
             self._database = None
 
-    def _suffer(self, trouble: Trouble) -> None:
+    def _suffer(self, trouble: StorageTrouble) -> None:
         self._troubled_at = time.monotonic()
         self.worker.suffer(trouble)
 
@@ -191,17 +191,17 @@ class Conversations:
         self.worker.recover()
 
 
-def _whole_chain(database: Database, response_id: str) -> list[Kept]:
+def _whole_chain(database: ConversationsFile, response_id: str) -> list[Kept]:
     chain = database.chain(response_id)
     missing = chain[0].previous_id if chain else response_id
     if missing and database.knows(missing):
-        raise TooLong
+        raise ConversationTooLong
     if missing:
         raise Unknown(missing)
     return chain
 
 
-def _tell_of_damage(trouble: Trouble, aside: Path) -> None:
+def _tell_of_damage(trouble: StorageTrouble, aside: Path) -> None:
     _LOGGER.warning(
         "the file of kept responses was damaged (%s): it is kept as %s, and a new one begun",
         trouble,

@@ -22,11 +22,16 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.records.conversations.kept import Kept
-from gwproxy.proxy.records.conversations.store import LARGEST_BYTES, Conversations, TooLong, Unknown
-from gwproxy.proxy.records.storage import Trouble
+from gwproxy.proxy.records.conversations.store import (
+    LARGEST_BYTES,
+    Conversations,
+    ConversationTooLong,
+    Unknown,
+)
+from gwproxy.proxy.records.storage import StorageTrouble
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.translate.responses.kept import record, state
-from gwproxy.translate.responses.kept.record import Listener, Moment, Record
+from gwproxy.translate.responses.kept.record import Moment, ResponseListener, ResponseRecord
 from gwproxy.translate.responses.kept.state import State
 
 T = TypeVar("T")
@@ -63,7 +68,7 @@ class _Past:
 _NOTHING: Final = _Past((), MappingProxyType({}))
 
 
-class Turn:
+class ConversationTurn:
     """`body` is the request for the upstream; `forgets`: that has just shown to keep nothing."""
 
     def __init__(self, setting: Setting, body: bytes) -> None:
@@ -73,7 +78,7 @@ class Turn:
         self._trusts = setting.is_trusted
         self._wished = State()
         self._past: _Past | None = _NOTHING
-        self._listener: Listener | None = None
+        self._listener: ResponseListener | None = None
         self._stores = False
         self._restates = not self._trusts
         self._conversation = ""
@@ -81,7 +86,7 @@ class Turn:
         self._id = ""
 
     @classmethod
-    async def begin(cls, setting: Setting, body: bytes) -> Turn:
+    async def begin(cls, setting: Setting, body: bytes) -> ConversationTurn:
         """Raises Failed and fields.Rejected."""
         turn = cls(setting, body)
         wished = turn._wished = await turn._off_the_loop(lambda: state.stateful(body))
@@ -137,14 +142,14 @@ class Turn:
                 raise Unknown(previous or "")
             chain = await conversations.chain(previous) if previous else []
             found = await conversations.items(wished.references) if wished.references else {}
-        except TooLong:
+        except ConversationTooLong:
             if self._trusts:
                 return None
             raise Failed(failures.conversation_too_long()) from None
-        except (Unknown, Trouble) as error:
+        except (Unknown, StorageTrouble) as error:
             if self._trusts:
                 return None
-            if isinstance(error, Trouble):
+            if isinstance(error, StorageTrouble):
                 raise Failed(failures.unreadable_responses(str(error))) from None
             # A reference alone is refused where the input is read, with its place in it.
             if previous is None:
@@ -174,7 +179,7 @@ class Turn:
             whole = [*self._earlier(past.chain), *own]
             self.body = state.resolve(self.body, whole, stateless=False)
         if self._stores or elsewhere:
-            self._listener = Listener()
+            self._listener = ResponseListener()
 
     def _resolve(self, past: _Past) -> None:
         """Make the request whole out of our own memory, which serves the next one, too."""
@@ -183,7 +188,7 @@ class Turn:
         self._restates = True
         self._keep_from(past, own, wanted=wished.store and setting.keeps)
         if self._stores or wished.previous_response_id is not None:
-            self._listener = Listener()
+            self._listener = ResponseListener()
         if self._leans or setting.native:
             # Also where nothing came before: not every upstream knows `store`, and those that do
             # would keep a second copy under an id of their own.
@@ -231,7 +236,7 @@ class Turn:
         told = None if found is None else await self._tell(found)
         return body if told is None else told
 
-    async def _tell(self, found: Record) -> bytes | None:
+    async def _tell(self, found: ResponseRecord) -> bytes | None:
         """The response object as the client gets it; None where it stays as it came."""
         if self._trusts and self._stores and found.is_not_stored:
             self._trusts, self.forgets, self._restates = False, True, True
@@ -254,11 +259,11 @@ class Turn:
         try:
             if self._stores and await self._setting.conversations.knows(response_id):
                 return self._setting.new_id("resp_")
-        except Trouble:
+        except StorageTrouble:
             self._stores = False
         return response_id
 
-    async def _keep(self, found: Record) -> bool:
+    async def _keep(self, found: ResponseRecord) -> bool:
         previous = self._wished.previous_response_id
         kept = Kept(
             id=self._id,

@@ -19,27 +19,27 @@ There are no prompts in it, no keys and no headers; of a failure its own words, 
 
 from __future__ import annotations
 
-from gwproxy.proxy.records.ledger.database import Database, check
+from gwproxy.proxy.records.ledger.database import LedgerFile, check
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.proxy.records.ledger.latest import Latest, latest
-from gwproxy.proxy.records.ledger.listing import Choice, listed
+from gwproxy.proxy.records.ledger.listing import LedgerChoice, listed
 from gwproxy.proxy.records.ledger.report import GROUPINGS, Grouping, Line, Period, days_back, report
 from gwproxy.proxy.records.ledger.shape import shape
 from gwproxy.proxy.records.ledger.writer import Ledger, LedgerState
-from gwproxy.proxy.records.storage import Trouble
+from gwproxy.proxy.records.storage import StorageTrouble
 
 __all__ = [
     "GROUPINGS",
-    "Choice",
-    "Database",
     "Entry",
     "Grouping",
     "Latest",
     "Ledger",
+    "LedgerChoice",
+    "LedgerFile",
     "LedgerState",
     "Line",
     "Period",
-    "Trouble",
+    "StorageTrouble",
     "check",
     "days_back",
     "latest",

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger.entry import COLUMNS, Entry
-from gwproxy.proxy.records.storage import Schema, Stock, Trouble
+from gwproxy.proxy.records.storage import Schema, Stock, StorageTrouble
 
 SCHEMA_VERSION: Final = 6
 
@@ -97,19 +97,19 @@ _INSERT: Final = (
 _EVICT: Final = "DELETE FROM exchanges WHERE rowid <= (SELECT max(rowid) FROM exchanges) - :most"
 
 
-class Database(storage.OpenFile):
+class LedgerFile(storage.OpenFile):
     """Every method raises Trouble."""
 
     @classmethod
     def open(
-        cls, path: Path, tell: Callable[[Trouble, Path], None] = lambda trouble, aside: None
-    ) -> Database:
+        cls, path: Path, tell: Callable[[StorageTrouble, Path], None] = lambda trouble, aside: None
+    ) -> LedgerFile:
         """The file, made where there is none, checked, and with its schema. `tell` hears of a
         damaged one, which is put aside."""
         return cls(storage.open_or_begin_anew(path, _FILE, patience_s=_BUSY_S, tell=tell), path)
 
     @classmethod
-    def read(cls, path: Path) -> Database | None:
+    def read(cls, path: Path) -> LedgerFile | None:
         """The file for reading alone; None where there is none. An older or newer schema is read
         too: its columns only ever get more."""
         connection = storage.open_for_reading(path, patience_s=_BUSY_S)
@@ -154,7 +154,7 @@ class Database(storage.OpenFile):
 def stock(path: Path, before_s: float = math.inf) -> Stock:
     """The rows of exchanges that began before `before_s`, and the size of the file. Raises
     Trouble."""
-    database = Database.read(path)
+    database = LedgerFile.read(path)
     if database is None:
         return Stock()
     with contextlib.closing(database):
@@ -166,7 +166,9 @@ def stock(path: Path, before_s: float = math.inf) -> Stock:
 
 
 def purge(path: Path, before_s: float = math.inf) -> int:
-    """Delete the rows of exchanges that began before `before_s`; how many. Raises Trouble."""
+    """Delete the rows of exchanges that began before `before_s`; how many. Raises
+    StorageTrouble.
+    """
     if not path.exists():
         return 0
     connection = storage.open_file(path, _FILE, patience_s=_BUSY_S)
@@ -177,13 +179,13 @@ def purge(path: Path, before_s: float = math.inf) -> int:
 
 def check(path: Path) -> int | None:
     """How many rows there are, once SQLite finds nothing wrong with the file; None where there is
-    none yet. Raises Trouble."""
-    database = Database.read(path)
+    none yet. Raises StorageTrouble."""
+    database = LedgerFile.read(path)
     if database is None:
         return None
     with contextlib.closing(database):
         ((verdict,),) = database.rows("PRAGMA quick_check(1)", {})
         if verdict != "ok":
-            raise Trouble(str(verdict), damaged=True)
+            raise StorageTrouble(str(verdict), damaged=True)
         ((rows,),) = database.rows("SELECT count(*) FROM exchanges", {})
         return int(rows)

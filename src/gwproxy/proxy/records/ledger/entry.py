@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from gwproxy.profiles.prices import Prices
-from gwproxy.proxy.log import CLIENT_GONE, Record
+from gwproxy.proxy.log import CLIENT_GONE, ExchangeRecord
 from gwproxy.proxy.records.prices import cost_of
 
 
@@ -63,7 +63,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         return tuple(self.lost.splitlines())
 
     @classmethod
-    def of(cls, record: Record, prices: Prices | None) -> Self:
+    def of(cls, record: ExchangeRecord, prices: Prices | None) -> Self:
         """The row of an exchange: of a finished one, or as far as it has come."""
         usage = record.usage_so_far() if record.usage_so_far else record.usage
         answered = record.status in (200, CLIENT_GONE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.proxy.log import CLIENT_GONE
-from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.database import LedgerFile
 from gwproxy.proxy.records.ledger.entry import Entry
 
 _LOOKED_AT: Final = 10_000
@@ -35,7 +35,7 @@ class Latest:
 def latest(path: Path, before_s: float, most: int) -> Latest:
     """What began before `before_s` (since 1970), of failures at the `most` so many. Raises
     Trouble."""
-    database = Database.read(path)
+    database = LedgerFile.read(path)
     if database is None:
         return Latest()
     before = {"before": before_s * 1000}

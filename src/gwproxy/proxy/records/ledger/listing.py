@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.database import LedgerFile
 from gwproxy.proxy.records.ledger.entry import Entry
 
 _BEGINS_SO: Final = (
@@ -17,7 +17,7 @@ _BEGINS_SO: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class LedgerChoice:
     """At the `most` so many that began from `since_ms` on and before `before_ms` (since 1970), of
     one profile, client or session, or ("") of all; with `request_id` those whose id begins so (with
     or without its `req_`), or the upstream's."""
@@ -47,9 +47,9 @@ class Choice:
         )
 
 
-def listed(path: Path, choice: Choice) -> list[Entry]:
+def listed(path: Path, choice: LedgerChoice) -> list[Entry]:
     """The exchanges in the file that fit, the newest first. Raises Trouble."""
-    database = Database.read(path)
+    database = LedgerFile.read(path)
     if database is None:
         return []
     clauses = ["started_ms >= :since"]

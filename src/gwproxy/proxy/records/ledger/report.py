@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.database import LedgerFile
 from gwproxy.translate.hub import MOST_TOKENS
 
 Grouping: TypeAlias = Literal["day", "profile", "model", "client", "session"]
@@ -85,7 +85,7 @@ class Line:
 def report(path: Path, by: Grouping, period: Period) -> list[Line]:
     """One line for each group (and unit of cost, where there are several), in order. Raises
     Trouble."""
-    database = Database.read(path)
+    database = LedgerFile.read(path)
     if database is None:
         return []
     with contextlib.closing(database):

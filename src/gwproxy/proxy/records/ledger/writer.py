@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gwproxy.proxy.records.ledger.database import Database
+from gwproxy.proxy.records.ledger.database import LedgerFile
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.proxy.records.ledger.latest import Latest, latest
-from gwproxy.proxy.records.ledger.listing import Choice, listed
+from gwproxy.proxy.records.ledger.listing import LedgerChoice, listed
 from gwproxy.proxy.records.ledger.report import Grouping, Line, Period, report
-from gwproxy.proxy.records.storage import Trouble, Unstorable
+from gwproxy.proxy.records.storage import StorageTrouble, Unstorable
 from gwproxy.proxy.worker import Worker
 
 _LOGGER: Final = logging.getLogger("gwproxy")
@@ -97,22 +97,22 @@ class Ledger:
         if recent is not None or self._path is None:
             return recent
         try:
-            database = Database.read(self._path)
+            database = LedgerFile.read(self._path)
             if database is None:
                 return None
             with contextlib.closing(database):
                 return database.find(request_id)
-        except Trouble:
+        except StorageTrouble:
             return None  # the writer has told of it already
 
-    def listed(self, choice: Choice) -> list[Entry]:
+    def listed(self, choice: LedgerChoice) -> list[Entry]:
         """The exchanges of `choice`, the newest first, also those that are not on disk (yet). Reads
         the disk: not for the loop."""
         with self._changed:
             recent = {entry.request_id: entry for entry in self._recent.values()}
         found = {entry.request_id: entry for entry in filter(choice.fits, recent.values())}
         if self._path is not None:
-            with contextlib.suppress(Trouble):  # the writer has told of it already
+            with contextlib.suppress(StorageTrouble):  # the writer has told of it already
                 found = {entry.request_id: entry for entry in listed(self._path, choice)} | found
         newest = sorted(found.values(), key=lambda entry: entry.started_ms, reverse=True)
         return newest[: choice.most]
@@ -123,7 +123,7 @@ class Ledger:
             return []
         try:
             return report(self._path, by, period)
-        except Trouble:
+        except StorageTrouble:
             return []  # the writer has told of it already
 
     def latest(self, before_s: float, most: int) -> Latest:
@@ -132,7 +132,7 @@ class Ledger:
             return Latest()
         try:
             return latest(self._path, before_s, most)
-        except Trouble:
+        except StorageTrouble:
             return Latest()  # the writer tells of it
 
     @property
@@ -167,7 +167,7 @@ class Ledger:
 
     def _write_until_stopped(self) -> None:
         assert self._path is not None
-        database: Database | None = None
+        database: LedgerFile | None = None
         pause_s = self._first_pause_s
         while batch := self._next_batch():
             if database is not None and database.is_gone:
@@ -175,7 +175,7 @@ class Ledger:
                 database = None
                 _LOGGER.warning("%s was taken away; a new ledger is begun", self._path)
             try:
-                database = database or Database.open(self._path, _tell_of_damage)
+                database = database or LedgerFile.open(self._path, _tell_of_damage)
                 self._write(database, batch)
             except Exception as error:  # noqa: BLE001 -- a thread that ends takes every row with it
                 if database is not None:
@@ -200,7 +200,7 @@ class Ledger:
                 )
             return list(itertools.islice(self._waiting, _BATCH))
 
-    def _write(self, database: Database, batch: list[Entry]) -> None:
+    def _write(self, database: LedgerFile, batch: list[Entry]) -> None:
         """Raises what is wrong with the file. A row that it cannot hold is left out and told."""
         try:
             database.insert(batch)
@@ -229,7 +229,7 @@ class Ledger:
 
     def _suffer(self, error: Exception) -> None:
         self.worker.suffer(error)
-        if isinstance(error, Trouble) and error.newer:
+        if isinstance(error, StorageTrouble) and error.newer:
             # It will be no other tomorrow; what it cannot hold must not fill the memory.
             with self._changed:
                 self._given_up = self._stopping = True
@@ -248,10 +248,10 @@ class Ledger:
 
 def _is_of_the_file(error: Exception) -> bool:
     """Whether any other row would have failed as well."""
-    return isinstance(error, Trouble) and not isinstance(error, Unstorable)
+    return isinstance(error, StorageTrouble) and not isinstance(error, Unstorable)
 
 
-def _tell_of_damage(trouble: Trouble, aside: Path) -> None:
+def _tell_of_damage(trouble: StorageTrouble, aside: Path) -> None:
     _LOGGER.warning(
         "the usage ledger was damaged (%s): it is kept as %s, and a new one begun", trouble, aside
     )

@@ -57,14 +57,14 @@ class Cause(NamedTuple):
     at: Parting | None = None
 
 
-class Verdict(NamedTuple):
+class CacheVerdict(NamedTuple):
     """The turn that was continued, if it is among those known, and the alarm about it."""
 
     before: CachedTurn | None = None
     alarm: CacheAlarm | None = None
 
 
-def verdict(earlier: Sequence[CachedTurn], now: CachedTurn) -> Verdict:
+def verdict(earlier: Sequence[CachedTurn], now: CachedTurn) -> CacheVerdict:
     """What is to be said of `now` after `earlier` turns of its session, the newest first."""
     facts = FACTS[Dialect(now.client_dialect)]
     for before in earlier:
@@ -73,10 +73,10 @@ def verdict(earlier: Sequence[CachedTurn], now: CachedTurn) -> Verdict:
         try:
             came = compared(before.put.came, now.put.came, facts, past_notice=True)
             if came.continues:
-                return Verdict(before, _alarm(before, now, came))
+                return CacheVerdict(before, _alarm(before, now, came))
         except NotJson:
             continue
-    return Verdict()
+    return CacheVerdict()
 
 
 def _alarm(before: CachedTurn, now: CachedTurn, came: Compared) -> CacheAlarm | None:

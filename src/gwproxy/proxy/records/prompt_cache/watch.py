@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gwproxy.proxy.log import Record
+from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.records.prompt_cache.turn import (
     LEAST_TOKENS,
     MOST_BYTES,
@@ -22,7 +22,7 @@ from gwproxy.proxy.records.prompt_cache.turn import (
     ChangedBy,
     Put,
 )
-from gwproxy.proxy.records.prompt_cache.verdict import Verdict, verdict
+from gwproxy.proxy.records.prompt_cache.verdict import CacheVerdict, verdict
 from gwproxy.proxy.worker import Worker
 
 LARGEST_BYTES: Final = MOST_BYTES // 2
@@ -42,7 +42,7 @@ _MOST_AT_ONCE: Final = 4
 _MOST_STANDING: Final = 10
 """For `gwproxy status`, as of errors."""
 
-Tell = Callable[[Record, CacheAlarm, bool], None]
+Tell = Callable[[ExchangeRecord, CacheAlarm, bool], None]
 """Hears of an alarm, and whether it is the first of its session and cause."""
 
 
@@ -82,7 +82,7 @@ class CacheWatch:
         """The last alarm of each session that had one since the start, the latest last."""
         return list(self._standing.values())
 
-    def look(self, record: Record) -> None:
+    def look(self, record: ExchangeRecord) -> None:
         """An exchange has ended. Never waits."""
         put, record.put = record.put, None
         read = record.usage.cache_read
@@ -123,7 +123,9 @@ class CacheWatch:
             strand.turns.remove(turn)
             self._size -= turn.size
 
-    def _compare(self, record: Record, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
+    def _compare(
+        self, record: ExchangeRecord, key: Hashable, strand: _Strand, turn: CachedTurn
+    ) -> None:
         if len(self._comparing) >= _MOST_AT_ONCE:
             return
         earlier = strand.turns[::-1]
@@ -142,7 +144,12 @@ class CacheWatch:
         task.add_done_callback(self._comparing.discard)
 
     def _raise(
-        self, record: Record, key: Hashable, strand: _Strand, turn: CachedTurn, found: Verdict
+        self,
+        record: ExchangeRecord,
+        key: Hashable,
+        strand: _Strand,
+        turn: CachedTurn,
+        found: CacheVerdict,
     ) -> None:
         before, alarm = found
         assert before is not None and alarm is not None
@@ -177,7 +184,7 @@ class CacheWatch:
             await asyncio.wait(self._comparing)
 
 
-def _key(record: Record, put: Put) -> Hashable:
+def _key(record: ExchangeRecord, put: Put) -> Hashable:
     """The conversation as its client names it, else as it begins."""
     name: Hashable = (record.session, put.strand)
     if not record.session:
@@ -185,7 +192,7 @@ def _key(record: Record, put: Put) -> Hashable:
     return name, record.client, record.client_dialect, record.model_asked
 
 
-def _turn(record: Record, put: Put, read: int, expected: int) -> CachedTurn:
+def _turn(record: ExchangeRecord, put: Put, read: int, expected: int) -> CachedTurn:
     start_s, sent_s = record.started_s, record.sent_s or 0.0
     heard_s = sent_s if record.heard_s is None else record.heard_s
     return CachedTurn(

@@ -26,12 +26,12 @@ from gwproxy.translate.passes.schema.roots import (
     unwrap_arguments,
     wrap_arguments,
 )
-from gwproxy.translate.passes.schema.vocabulary import Limits
+from gwproxy.translate.passes.schema.vocabulary import SchemaLimits
 
 __all__ = [
     "EMPTY",
-    "Limits",
     "Parameters",
+    "SchemaLimits",
     "ValueUnwrapper",
     "misfit",
     "normalise",

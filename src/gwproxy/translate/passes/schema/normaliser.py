@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from gwproxy.translate.passes.schema import endings, references, siblings, size
 from gwproxy.translate.passes.schema.shapes import Rewriter
-from gwproxy.translate.passes.schema.vocabulary import ANYTHING, Limits, Schema
+from gwproxy.translate.passes.schema.vocabulary import ANYTHING, Schema, SchemaLimits
 from gwproxy.translate.wire import jsonio
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = SchemaLimits()
 EMPTY: Final = '{"type":"object","properties":{}}'
 
 # The tools of many sessions: an agent declares some tens, a person runs some agents.
@@ -26,7 +26,7 @@ _MOST_COPIES: Final = 200
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def normalise(text: str, *, plain: bool = False, limits: Limits = DEFAULT_LIMITS) -> str:
+def normalise(text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_LIMITS) -> str:
     """`text` as the dialect has it; the same string when it is legal already.
 
     `plain` leaves only what the validator's strictest level knows and says the rest in
@@ -48,7 +48,7 @@ def normalise(text: str, *, plain: bool = False, limits: Limits = DEFAULT_LIMITS
     return text if after == before else after.decode()
 
 
-def normalised(node: Schema, *, plain: bool, limits: Limits = DEFAULT_LIMITS) -> Schema:
+def normalised(node: Schema, *, plain: bool, limits: SchemaLimits = DEFAULT_LIMITS) -> Schema:
     """The same for a parsed schema."""
     node = _unpacked(node)
     if not node:
@@ -68,7 +68,7 @@ def _unpacked(node: Schema) -> Schema:
     return node
 
 
-def _once(node: Schema, *, plain: bool, limits: Limits, keep_paths: bool) -> Schema:
+def _once(node: Schema, *, plain: bool, limits: SchemaLimits, keep_paths: bool) -> Schema:
     root, definitions = references.gather(node, keep_paths=keep_paths)
     rewriter = Rewriter(_copier(root, definitions), limits, plain=plain)
     legal = rewriter.rewrite(root, root=True)

@@ -24,8 +24,8 @@ from gwproxy.translate.passes.schema.references import (
 )
 from gwproxy.translate.passes.schema.vocabulary import (
     ROOT_ONLY,
-    Limits,
     Schema,
+    SchemaLimits,
     types_of,
     with_words_of,
 )
@@ -47,7 +47,9 @@ class Parameters(Struct, frozen=True):
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def parameters(text: str, *, plain: bool = False, limits: Limits = DEFAULT_LIMITS) -> Parameters:
+def parameters(
+    text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_LIMITS
+) -> Parameters:
     """`text` as a tool may declare it. The schema of an object that the dialect takes keeps its
     bytes (`normalise`)."""
     legal = normalise(text, plain=plain, limits=limits)

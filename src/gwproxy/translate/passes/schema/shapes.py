@@ -19,8 +19,8 @@ from gwproxy.translate.passes.schema.vocabulary import (
     ROOT_ONLY,
     STRUCTURAL,
     SUPPORTED,
-    Limits,
     Schema,
+    SchemaLimits,
     has_reference,
     types_of,
     with_note,
@@ -41,7 +41,7 @@ class Rewriter:
     """Rewrites the schemas of one tool. `inline` gives copies of definitions; `plain` takes out
     even what only the validator's strictest level refuses, and says it in the description."""
 
-    def __init__(self, inline: Inline, limits: Limits, *, plain: bool) -> None:
+    def __init__(self, inline: Inline, limits: SchemaLimits, *, plain: bool) -> None:
         self._inline = inline
         self._limits = limits
         self._plain = plain

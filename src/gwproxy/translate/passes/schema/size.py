@@ -16,7 +16,13 @@ from gwproxy.translate.passes.schema.references import (
     reachable,
     resolve,
 )
-from gwproxy.translate.passes.schema.vocabulary import ANYTHING, SUPPORTED, Limits, Schema, types_of
+from gwproxy.translate.passes.schema.vocabulary import (
+    ANYTHING,
+    SUPPORTED,
+    Schema,
+    SchemaLimits,
+    types_of,
+)
 from gwproxy.translate.wire import jsonio
 
 # Descriptions are cut to these lengths, one after the other, until the schema fits.
@@ -32,7 +38,7 @@ _ESCAPED_BY_GO: Final = b"<>&"
 _WORDS: Final = frozenset({"description", "title", "default"})
 
 
-def fitted(root: Schema, definitions: dict[str, Any], limits: Limits) -> Schema:
+def fitted(root: Schema, definitions: dict[str, Any], limits: SchemaLimits) -> Schema:
     """The whole schema, definitions included, simplified as far as the limits ask for."""
     whole = assembled(root, definitions)
     if _fits(whole, limits):
@@ -72,13 +78,13 @@ def _without_unused(whole: Schema) -> Schema:
     return assembled(root, {name: schema for name, schema in definitions.items() if name in used})
 
 
-def _fits(whole: Schema, limits: Limits) -> bool:
+def _fits(whole: Schema, limits: SchemaLimits) -> bool:
     text = jsonio.dumps(whole)
     escaped = 5 * sum(text.count(byte) for byte in _ESCAPED_BY_GO)
     return len(text) + escaped <= limits.bytes and _structure_fits(whole, limits)
 
 
-def _structure_fits(whole: Schema, limits: Limits) -> bool:
+def _structure_fits(whole: Schema, limits: SchemaLimits) -> bool:
     definitions = whole.get("$defs") or {}
     properties = sum(map(_properties, (whole, *definitions.values())))
     return properties <= limits.properties and _depth(whole) <= limits.depth

@@ -15,8 +15,8 @@ from gwproxy.translate.passes.schema.vocabulary import (
     TYPE_ALIASES,
     TYPE_HINTS,
     TYPES,
-    Limits,
     Schema,
+    SchemaLimits,
     types_of,
     with_note,
 )
@@ -94,7 +94,7 @@ def kinds_of(values: list[Any]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def enumerated(node: Schema, limits: Limits) -> Schema:
+def enumerated(node: Schema, limits: SchemaLimits) -> Schema:
     """A node of one type, or of one and null, with an enum that agrees with it."""
     values = node["enum"]
     out = {key: value for key, value in node.items() if key != "enum"}

@@ -15,7 +15,7 @@ from msgspec import Struct
 Schema: TypeAlias = dict[str, Any]
 
 
-class Limits(Struct, frozen=True):
+class SchemaLimits(Struct, frozen=True):
     """What one schema may hold; the defaults are the vendor's own (walle, `conf.go`)."""
 
     depth: int = 30  # nested `properties`, references followed

@@ -54,7 +54,7 @@ _event: Final = Shape(_Event)
 _members: Final = Shape(dict[str, Raw])
 
 
-class Record(Struct, frozen=True):
+class ResponseRecord(Struct, frozen=True):
     """A response object. `over`: nothing will be added to it; `finished`: the model came to an
     end, or to a limit."""
 
@@ -80,13 +80,13 @@ class Record(Struct, frozen=True):
         fields["previous_response_id"] = previous_response_id
         return jsonio.dumps(fields)
 
-    def holding(self, items: Sequence[bytes]) -> Record:
+    def holding(self, items: Sequence[bytes]) -> ResponseRecord:
         """The same with `items` for its output."""
         output = Raw(b"[" + b",".join(items) + b"]")
         return replace(self, output=tuple(items), fields={**self.fields, "output": output})
 
 
-def read(body: bytes | Raw, *, terminal: bool = True) -> Record | None:
+def read(body: bytes | Raw, *, terminal: bool = True) -> ResponseRecord | None:
     """The response object in `body`; None where there is none. One that says no status is finished
     if its event is `terminal`."""
     try:
@@ -99,7 +99,7 @@ def read(body: bytes | Raw, *, terminal: bool = True) -> Record | None:
     status = head.status or ("completed" if terminal else "in_progress")
     output = tuple(bytes(item) for item in head.output or ())
     finished = terminal and status in FINISHED
-    return Record(head.id, status not in PENDING, finished, output, fields)
+    return ResponseRecord(head.id, status not in PENDING, finished, output, fields)
 
 
 class Moment(Struct, frozen=True):
@@ -107,7 +107,7 @@ class Moment(Struct, frozen=True):
 
     raw: bytes
     name: bytes
-    record: Record
+    record: ResponseRecord
     members: dict[str, Raw]
 
     def told(self, response: bytes) -> bytes:
@@ -118,7 +118,7 @@ class Moment(Struct, frozen=True):
         )
 
 
-class Listener:
+class ResponseListener:
     """Finds those events in the bytes of a client's stream, in any chunking.
 
     What is in between comes out as it came, but whole events at a time: an event that has begun
@@ -212,7 +212,7 @@ class _Items:
             index = max(self._by_index, default=-1) + 1
         self._by_index[index] = item
 
-    def put_into(self, record: Record) -> Record:
+    def put_into(self, record: ResponseRecord) -> ResponseRecord:
         if not self._by_index or self._bytes > sse.MAX_EVENT_BYTES:
             return record
         return record.holding([self._by_index[index] for index in sorted(self._by_index)])
