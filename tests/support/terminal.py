@@ -58,10 +58,10 @@ class Terminal:
         """Make it so wide, and let the command know."""
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
-    def wait_for(self, words: str) -> None:
-        """Read until the screen shows `words`."""
+    def wait_for(self, words: str, *, times: int = 1) -> None:
+        """Read until the screen shows `words`, so many times."""
         deadline = time.monotonic() + PATIENCE_S
-        while words not in self.text:
+        while self.text.count(words) < times:
             assert self._read(deadline - time.monotonic()), f"{words!r} never came: {self.text}"
 
     def wait_until_gone(self, words: str) -> None:
