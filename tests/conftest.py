@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, settings
 
 from support.cli import InProcess
 from support.keyrings import FILE_VARIABLE, MemoryKeyring, use_backend
-from support.running import pytest_cmdline_main
+from support.running import pytest_cmdline_main, pytest_configure, pytest_configure_node
 
-__all__ = ["pytest_cmdline_main"]
+__all__ = ["pytest_cmdline_main", "pytest_configure", "pytest_configure_node"]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,12 @@ from typing import Any, Final
 import pytest
 
 from support.readme import DOCUMENTS, ROOT, table_after
-from support.running import LONG, pytest_cmdline_main
+from support.running import (
+    LONG,
+    pytest_cmdline_main,
+    pytest_configure,
+    pytest_configure_node,
+)
 
 SOURCE: Final = ROOT / "src" / "gwproxy"
 CONTRIBUTING: Final = ROOT / ".github" / "CONTRIBUTING.md"
@@ -100,6 +105,21 @@ def test_a_run_without_xdist_or_in_one_of_its_workers_is_left_as_it_is(
     )
     pytest_cmdline_main(worker)
     assert vars(worker.option) == {**common, "numprocesses": None}
+
+
+def test_a_worker_passes_over_what_the_run_does() -> None:
+    """It reads the command line anew, in which that is not said."""
+    node: Any = SimpleNamespace(
+        workerinput={}, config=SimpleNamespace(option=SimpleNamespace(markexpr=ALL))
+    )
+    pytest_configure_node(node)
+    anew = SimpleNamespace(markexpr="not clients")
+    worker: Any = SimpleNamespace(option=anew, workerinput=node.workerinput)
+    pytest_configure(worker)
+    assert anew.markexpr == ALL
+    alone: Any = SimpleNamespace(option=SimpleNamespace(markexpr="fuzz"))
+    pytest_configure(alone)
+    assert alone.option.markexpr == "fuzz"
 
 
 def test_what_is_supported_is_what_is_tried() -> None:

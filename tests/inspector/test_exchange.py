@@ -56,7 +56,7 @@ async def test_of_a_translation_what_has_no_equal_on_the_other_side_is_marked(
 
     assert "Messages translated to Chat Completions, streamed" in await tab.text(".sentence")
     assert await tab.texts(".changes code") == ["drop:top_k"]
-    assert "top_k was left out" in await tab.text(".changes")
+    assert "top_k was left out: only the Messages format has it" in await tab.text(".changes")
     sent = await marked(tab, 0, "removed")
     assert any(line.endswith("top_k: 40") for line in sent), sent
     assert not any("You are helpful" in line or "What is it" in line for line in sent), sent

@@ -13,6 +13,7 @@ import pytest
 from gwproxy.proxy import feed
 from gwproxy.proxy.feed import Dropped, Feed
 from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.records.ledger import writer
 from gwproxy.proxy.worker import Worker
 from support.gateway import KEY, TOKEN, Start, TestGateway, messages
 from support.inspector import events
@@ -143,6 +144,7 @@ async def test_the_list_has_what_runs_and_what_ended_and_what_was_refused(
     assert (refused["state"], refused["status"], refused["client"]) == ("failed", 400, "odd/1")
     assert (done["state"], done["session"], done["losses"]) == ("done", "s-1", ["drop:seed"])
     assert done["losses_said"] == ["seed was left out"]
+    assert done["losses_why"] == ["the provider's format has no such setting"]
     assert await listed(gateway, "?errors=1") == [refused]
     assert await listed(gateway, "?profile=nobody") == []
     assert [one["request_id"] for one in await listed(gateway, "?session=s-1")] == [
@@ -201,3 +203,21 @@ async def test_who_sits_before_the_gateway_is_told_anew_after_it_was_dropped(sta
         assert (await anext(told))[0] == "state"
         gateway.server.gateway._services.feed.close()
         assert [event async for event in told] == [("dropped", {})]
+
+
+async def test_the_sums_of_today_come_as_soon_as_the_row_is_on_disk(
+    start: Start, gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where whoever looks came after the end, and nothing else happens."""
+    monkeypatch.setattr(writer, "_GATHER_S", 1.0)
+    gateway, _ = await start(whole, options={"ledger": gwproxy_home / "usage.db"})
+    async with gateway.post("/v1/messages", messages()) as response:
+        await response.read()
+    sums = []
+    async with asyncio.timeout(20), gateway.get("/v1/events") as response:
+        async for name, told in events(response):
+            if name == "state":
+                sums.append(told["today"]["exchanges"])
+                if sums[-1]:
+                    break
+    assert sums[0] == 0, "it was not on disk yet"

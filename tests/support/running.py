@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 TESTS: Final = Path(__file__).parent.parent
 LONG: Final = ("browser", "clients", "fuzz")
 """The markers that the whole suite passes over; `.ci/run` runs each of them."""
+
+_CHOSEN: Final = "markexpr"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at what it is to do
@@ -23,7 +25,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """
     option = config.option
     if hasattr(config, "workerinput"):
-        return
+        return  # it is told, below
     # Another one each run, the same in all its processes: they have to see the cases in one order.
     os.environ.setdefault("PYTHONHASHSEED", str(random.randrange(2**32)))
     if not option.markexpr.startswith("not "):
@@ -36,3 +38,15 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if unsaid and not here and all(path.is_dir() for path in named):
         option.numprocesses = "auto"
         option.dist = "worksteal"  # neighbours stay together, with what they share
+
+
+@pytest.hookimpl(optionalhook=True)  # one of pytest-xdist
+def pytest_configure_node(node: Any) -> None:
+    """Tells a process of the run what to pass over: it reads the command line anew."""
+    node.workerinput[_CHOSEN] = node.config.option.markexpr
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Does what the process was told."""
+    told = getattr(config, "workerinput", {})
+    config.option.markexpr = told.get(_CHOSEN, config.option.markexpr)

@@ -174,9 +174,9 @@ async def news(
     while True:
         if tells_state:
             yield [("state", await state(services))]
-        # What has just ended is on disk at the next look.
-        tells_state = has_ended
-        patience_s = _TICK_S if has_ended or services.feed.running() else _SIGN_OF_LIFE_S
+        # What has just ended is on disk at the next look, or at one of the next.
+        tells_state = has_ended or services.ledger.state.waiting > 0
+        patience_s = _TICK_S if tells_state or services.feed.running() else _SIGN_OF_LIFE_S
         changed = await watcher.changes(patience_s)
         has_ended = any(one.phase == "over" for one in changed)
         quiet_s = 0.0 if changed else quiet_s + patience_s

@@ -173,7 +173,8 @@ function alarm({ words, before }) {
 function changesAndLosses(exchange) {
   const codes = exchange.losses ?? [];
   const words = exchange.losses_said ?? [];
-  const losses = codes.map((code, at) => [words[at] ?? code, code]);
+  const why = exchange.losses_why ?? [];
+  const losses = codes.map((code, at) => [[words[at] ?? code, why[at]].filter(Boolean).join(": "), code]);
   const changes = (exchange.changes ?? []).map((change) => [change, null]);
   return el(
     "section",

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from gwproxy.proxy.log import CLIENT_GONE, Phase
 from gwproxy.proxy.records.ledger.entry import Entry
-from gwproxy.translate.loss_words import in_words
+from gwproxy.translate.loss_words import in_words, reason
 from gwproxy.translate.wire import jsonio
 
 State = Literal["running", "done", "failed", "gone"]
@@ -45,6 +45,7 @@ def shape(entry: Entry, phase: Phase = "over") -> dict[str, Any]:
         "stream_ms": None if heard is None else max(0, entry.duration_ms - heard),
         "losses": losses,
         "losses_said": [in_words(code) for code in losses],
+        "losses_why": [reason(code) or None for code in losses],
         "changes": [line for line in entry.remarks.split("\n") if line],
         "cache_alarm": jsonio.loads(entry.cache_alarm) if entry.cache_alarm else None,
     }
