@@ -172,10 +172,13 @@ async def news(
     tells_state, has_ended = True, False
     quiet_s = 0.0
     while True:
+        is_behind = False
         if tells_state:
+            # Before the sums are read: what is written in between is in them, or is waited for.
+            is_behind = services.ledger.state.waiting > 0
             yield [("state", await state(services))]
         # What has just ended is on disk at the next look, or at one of the next.
-        tells_state = has_ended or services.ledger.state.waiting > 0
+        tells_state = has_ended or is_behind
         patience_s = _TICK_S if tells_state or services.feed.running() else _SIGN_OF_LIFE_S
         changed = await watcher.changes(patience_s)
         has_ended = any(one.phase == "over" for one in changed)
