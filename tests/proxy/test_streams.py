@@ -12,7 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gwproxy.proxy.exchange.question import Question
 from gwproxy.proxy.limits import Limits
+from gwproxy.translate.hub import Failure
 from support.gateway import QUICK, StartGateway, TestGateway, chat, messages
 from support.scripted import (
     Script,
@@ -676,3 +678,34 @@ async def test_two_hundred_streams_at_once_none_mixed(start: Start) -> None:
 
     await asyncio.gather(*(one(number) for number in range(200)))
     assert len(upstream.visits) == 200
+
+
+async def test_a_failure_that_the_client_was_told_is_kept_though_it_hangs_up_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it teaches is still being written down then."""
+    learning = asyncio.Event()
+
+    async def for_ever(self: Question, failure: Failure) -> None:
+        learning.set()
+        await asyncio.Event().wait()
+
+    async def script(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(frames(chat_chunk({"content": "so far"})))
+        await visit.go_on.wait()
+        await visit.chunk(frames({"error": {"message": "on fire"}}))
+        await visit.end_stream()
+
+    monkeypatch.setattr(Question, "taught_by", for_ever)
+    gateway, upstream = await start(script)
+    async with asyncio.timeout(10):
+        async with gateway.post("/v1/messages", messages(stream=True)) as response:
+            await response.content.readuntil(b"so far")
+            upstream.visits[0].go_on.set()
+            assert b"on fire" in await response.read()
+        await learning.wait()
+        with gateway.server.gateway._services.feed.watch() as watcher:
+            await gateway.session.close()
+            (ended,) = await watcher.changes(60)
+    assert (ended.phase, ended.error) == ("over", "on fire")

@@ -133,6 +133,8 @@ class Exchange:
             error = await self._relayed(bridge, stream, client_stream, call)
             client_stream.close()
             if stream.told is not None:
+                if client_stream.opened:  # before anything is waited for: the client has it
+                    self._record.fail(stream.told)
                 await self._question.taught_by(stream.told)
             if client_stream.response is None:
                 # Nothing was sent, so the status can still be an honest one.
@@ -145,9 +147,7 @@ class Exchange:
         finally:
             client_stream.close()
             stream.leave()
-        if stream.told is not None:
-            self._record.fail(stream.told)
-        else:
+        if stream.told is None:
             self._reclaim()
         await self._question.told()
         return client_stream.response
