@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import signal
 import subprocess
@@ -152,9 +153,28 @@ def test_a_terminal_that_is_stopped_keeps_nobody_waiting(monkeypatch: pytest.Mon
         tty.goes_on.set()
         assert lines_of(tty, shown) == [
             "first",
-            "(2 lines before this one are not shown)",
+            "(2 lines before this one are lost)",
             *("line 2", "line 3", "line 4", "4 running"),
         ]
+
+
+def test_what_a_full_disk_did_not_take_is_counted_when_there_is_room_again() -> None:
+    class Disk(io.StringIO):
+        full = True
+
+        def write(self, text: str) -> int:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    disk = Disk()
+    log = Screen(disk)
+    log.write("first\nsecond\n")
+    log.settle(PATIENCE_S)
+    disk.full = False
+    log.write("third\n")
+    assert log.close()
+    assert disk.getvalue() == "(2 lines before this one are lost)\nthird\n"
 
 
 def test_a_terminal_that_has_gone_is_told_to_who_writes() -> None:

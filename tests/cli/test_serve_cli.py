@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -16,7 +19,7 @@ import pytest
 
 from gwproxy.simulator import KIMI_CODE, Delivery
 from support.background import Background
-from support.cli import InProcess, gwproxy
+from support.cli import InProcess, environment, gwproxy
 from support.serving import PATIENCE_S, Serve, serve
 
 __all__ = ["serve"]
@@ -272,3 +275,36 @@ def test_setup_says_to_start_the_gateway_only_where_none_runs(
 
     serving = serve("--profile", "demo")
     assert serving.wait_for("tools").endswith(" claude-code: set up already\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe has the size that it has")
+@pytest.mark.parametrize("ever", [True, False])
+def test_a_log_that_nobody_reads_keeps_nobody_waiting(gwproxy_home: Path, ever: bool) -> None:
+    """`ever`: at the end somebody reads it, and finds all lines."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gwproxy", "serve", "--profile", "demo", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pipesize=4096,
+        text=True,
+        encoding="utf-8",
+        env=environment(),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            host = process.stdout.readline().strip().removeprefix("http://")
+            connection = http.client.HTTPConnection(host, timeout=PATIENCE_S)
+            with contextlib.closing(connection):
+                for _ in range(100):  # some 25 kB
+                    connection.request("POST", "/v1/messages", b"{}", {"x-api-key": "wrong"})
+                    response = connection.getresponse()
+                    assert response.status == 401
+                    response.read()
+            process.terminate()
+            if ever:
+                said = process.communicate(timeout=PATIENCE_S)[1].splitlines()
+                assert sum(" 401  " in line for line in said) == 100
+                assert said[-1].startswith("stopping")
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()

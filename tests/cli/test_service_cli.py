@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import plistlib
 import socket
@@ -268,9 +267,10 @@ def test_the_log_under_launchd_is_bounded(
     monkeypatch.setattr(service_log, "MOST_BYTES", 1000)
     gwproxy_home.mkdir()
     with paths.service_log().open("a" if append else "w") as stderr:
-        handler = service_log.handler_of(stderr)
+        bounded = service_log.bounded(stderr)
         for number in range(500):
-            handler.emit(logging.makeLogRecord({"msg": f"line {number:03}"}))
+            bounded.write(f"line {number:03}\n")
+            bounded.flush()
             assert paths.service_log().stat().st_size <= 1000
     lines = paths.service_log().read_text().splitlines()
     assert 50 <= len(lines) <= 111
@@ -282,7 +282,8 @@ def test_a_file_of_a_persons_own_is_theirs(
 ) -> None:
     monkeypatch.setattr(service_log, "MOST_BYTES", 10)
     with (tmp_path / "mine.log").open("w") as stderr:
-        handler = service_log.handler_of(stderr)
+        bounded = service_log.bounded(stderr)
         for _ in range(9):
-            handler.emit(logging.makeLogRecord({"msg": "line"}))
+            bounded.write("line\n")
+            bounded.flush()
     assert (tmp_path / "mine.log").read_text() == "line\n" * 9

@@ -1,13 +1,14 @@
-"""A terminal whose last line stays: what is written goes above it.
+"""stderr behind a thread; on a terminal with a last line that stays, above which the others go.
 
     with Screen.over(sys.stderr) as screen:
         screen.show("2 running")      # the footer
         print("a line", file=sys.stderr)
 
-For as long as the block runs stdout and stderr, where they are terminals, are this screen; so what
+For as long as the block runs stderr is this screen, and so is stdout where both are terminals; what
 anybody says, whichever thread it is in, stands above the footer. A line and the footer below it are
-one write: nothing flickers. A thread of its own writes: a person who stops the terminal (Ctrl-S, or
-a selection in a console of Windows) stops nobody who says something.
+one write: nothing flickers. A thread of its own writes: a terminal that a person stops (Ctrl-S, or
+a selection in a console of Windows), a pipe that nobody reads and a slow disk stop nobody who says
+something. A gateway whose log nobody read answered nobody after 270 lines, and did not end.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from typing import Any, Final, Self, TextIO, cast
 _ERASE: Final = "\r\x1b[K"
 
 _MOST_WAITING: Final = 10_000
-"""Lines that wait for a terminal that is stopped: a day of work."""
+"""Lines that wait for a terminal that is stopped, or a pipe that nobody reads: a day of work."""
 
 _LEAVES_WITHIN_S: Final = 2.0
 """At the end; who has stopped the terminal is not to keep the process."""
 
 
 class Screen:
-    """Stands in for `stream`, a terminal."""
+    """Stands in for `stream`; only a terminal may have a footer."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -43,25 +44,25 @@ class Screen:
         self._drawn = ""  # the footer that stands there
         self._writes = False
         self._closing = False
-        self._error: OSError | ValueError | None = None
+        self._error: ValueError | None = None
         self._thread = threading.Thread(target=self._work, name="gwproxy-screen", daemon=True)
         self._thread.start()
 
     @classmethod
     @contextmanager
     def over(cls, stream: TextIO) -> Iterator[Self]:
-        """A screen in the place of stdout and stderr; it leaves nothing of itself behind."""
+        """A screen in the place of stderr, which `stream` is, and of a stdout that is the same
+        terminal; it leaves nothing of itself behind, where it could write all."""
         screen = cls(stream)
         before = sys.stdout, sys.stderr
-        if sys.stdout.isatty():
+        if stream.isatty() and sys.stdout.isatty():
             sys.stdout = cast(TextIO, screen)
-        if sys.stderr.isatty():
-            sys.stderr = cast(TextIO, screen)
+        sys.stderr = cast(TextIO, screen)
         try:
             yield screen
         finally:
-            sys.stdout, sys.stderr = before
-            screen.close()
+            if screen.close():  # else Python would wait at its end for a stream that is stuck
+                sys.stdout, sys.stderr = before
 
     @property
     def columns(self) -> int:
@@ -69,8 +70,8 @@ class Screen:
         return columns_of(self._stream)
 
     def write(self, text: str) -> int:
-        """Whole lines, above the footer; the rest waits for its end. Raises OSError once the
-        terminal has gone."""
+        """Whole lines, above the footer; the rest waits for its end. Raises ValueError once the
+        stream is closed."""
         with self._changed:
             if self._error is not None:
                 raise self._error
@@ -94,8 +95,8 @@ class Screen:
         with self._changed:
             self._changed.wait_for(lambda: not self._has_work() and not self._writes, within_s)
 
-    def close(self) -> None:
-        """Take the footer away, write what waits, and end."""
+    def close(self) -> bool:
+        """Take the footer away, write what waits, and end; whether it came to that."""
         with self._changed:
             self._footer = ""
             if self._begun:
@@ -104,6 +105,7 @@ class Screen:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(_LEAVES_WITHIN_S)
+        return not self._thread.is_alive()
 
     def flush(self) -> None:
         """The thread does."""
@@ -115,16 +117,18 @@ class Screen:
 
     def _work(self) -> None:
         while (text := self._next()) is not None:
-            error = None
             try:
                 self._stream.write(text)
                 self._stream.flush()
-            except (OSError, ValueError) as gone:
-                error = gone
+            except OSError:  # a full disk may have room again
+                with self._changed:
+                    self._left_out += text.count("\n")
+            except ValueError as closed:
+                self._error = closed
             with self._changed:
-                self._writes, self._error = False, error
+                self._writes = False
                 self._changed.notify_all()
-            if error is not None:
+            if self._error is not None:
                 return
 
     def _next(self) -> str | None:
@@ -135,7 +139,7 @@ class Screen:
                 return None
             lines = "".join(self._waiting)
             if self._left_out:
-                lines = f"({self._left_out} lines before this one are not shown)\n{lines}"
+                lines = f"({self._left_out} lines before this one are lost)\n{lines}"
             drawn, self._drawn = self._drawn, self._footer
             self._waiting.clear()
             self._left_out, self._writes = 0, True

@@ -37,7 +37,7 @@ class ServeLog:
         from gwproxy.proxy.log import LOGGER
 
         with self._screen(json_lines=json_lines):
-            handler = service_log.handler_of(sys.stderr)
+            handler = logging.StreamHandler(sys.stderr)
             handler.setFormatter(self._formatter(json_lines=json_lines))
             # On the root: what libraries say goes through the same wall.
             logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -70,19 +70,20 @@ class ServeLog:
 
     @contextmanager
     def _screen(self, *, json_lines: bool) -> Iterator[None]:
-        """A line that stays below the others, on a terminal that can have one."""
-        output = self._output
-        wanted = not json_lines and self._level <= logging.INFO and output.draws_on(sys.stderr)
-        if not wanted or not streams.obeys(sys.stderr):
-            yield
-            return
-        from gwproxy.cli.exchange_row import coloured, plain
-        from gwproxy.cli.live_view import View
+        """stderr waits for nobody, and has a line that stays below the others on a terminal that
+        can have one."""
         from gwproxy.cli.screen import Screen
 
-        paint = coloured if output.is_fancy(sys.stderr) else plain
-        with Screen.over(sys.stderr) as screen:
-            self._view = View(screen, paint)
+        output = self._output
+        wanted = not json_lines and self._level <= logging.INFO and output.draws_on(sys.stderr)
+        wanted = wanted and streams.obeys(sys.stderr)
+        with Screen.over(service_log.bounded(sys.stderr)) as screen:
+            if wanted:
+                from gwproxy.cli.exchange_row import coloured, plain
+                from gwproxy.cli.live_view import View
+
+                paint = coloured if output.is_fancy(sys.stderr) else plain
+                self._view = View(screen, paint)
             yield
 
     def _formatter(self, *, json_lines: bool) -> logging.Formatter:

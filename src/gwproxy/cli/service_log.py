@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 from gwproxy import paths
 
@@ -25,22 +24,28 @@ _SHOWN: Final = 200
 _POLL_S: Final = 0.3
 
 
-def handler_of(stream: TextIO) -> logging.Handler:
-    """A handler that writes to `stream`, and keeps it within bounds where it is our file."""
+def bounded(stream: TextIO) -> TextIO:
+    """`stream`, which keeps itself within bounds where it is our file."""
     with contextlib.suppress(OSError, ValueError):
         here, ours = os.fstat(stream.fileno()), paths.service_log().stat()
         if os.path.samestat(here, ours):
-            return _Bounded(stream)
-    return logging.StreamHandler(stream)
+            return cast(TextIO, _Bounded(stream))
+    return stream
 
 
-class _Bounded(logging.StreamHandler[TextIO]):
-    def emit(self, record: logging.LogRecord) -> None:
-        super().emit(record)
+class _Bounded:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def flush(self) -> None:
+        self._stream.flush()
         with contextlib.suppress(OSError, ValueError):
-            descriptor = self.stream.fileno()
+            descriptor = self._stream.fileno()
             if os.fstat(descriptor).st_size > MOST_BYTES:
                 _drop_older_half(descriptor, paths.service_log())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _drop_older_half(descriptor: int, path: Path) -> None:
