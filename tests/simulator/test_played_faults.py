@@ -22,6 +22,7 @@ from gwproxy.simulator import (
     PlayedOutcome,
     PlayedRefusal,
     RunningSimulator,
+    Streaming,
     call,
     client_gate,
     html_page,
@@ -194,9 +195,9 @@ async def test_gzip_whatever_the_client_accepts(provider: RunningSimulator) -> N
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_json_in_answer_to_a_stream_request(
-    provider: RunningSimulator, dialect: DialectName
+    start_provider: StartProvider, dialect: DialectName
 ) -> None:
-    provider.will(Delivery(answer_as="whole"))
+    provider = await start_provider(replace(DEMO, streaming=Streaming.ANSWERS_WHOLE))
     received = await stream(provider, dialect)
     assert received.headers["content-type"] == "application/json"
     assert received.json["id"]
@@ -204,9 +205,9 @@ async def test_json_in_answer_to_a_stream_request(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_stream_in_answer_to_a_plain_request(
-    provider: RunningSimulator, dialect: DialectName
+    start_provider: StartProvider, dialect: DialectName
 ) -> None:
-    provider.will(Delivery(answer_as="stream"))
+    provider = await start_provider(replace(DEMO, streaming=Streaming.ALWAYS_STREAMS))
     received = await ask(provider, dialect, question(dialect))
     assert received.headers["content-type"].startswith("text/event-stream")
     assert len(received.events) > 3

@@ -17,6 +17,7 @@ from gwproxy.simulator import (
     Manners,
     PlayedRefusal,
     RunningSimulator,
+    Streaming,
     scenario,
     strictly,
 )
@@ -115,10 +116,10 @@ async def test_a_broken_stream_is_never_taken_for_a_whole_one(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_other_kind_of_answer_is_not_accepted(
-    provider: RunningSimulator, dialect: DialectName
+    start_provider: StartProvider, dialect: DialectName
 ) -> None:
-    for streamed in (True, False):
-        provider.will(Delivery(answer_as="whole" if streamed else "stream"))
+    for streaming, streamed in ((Streaming.ANSWERS_WHOLE, True), (Streaming.ALWAYS_STREAMS, False)):
+        provider = await start_provider(replace(DEMO, streaming=streaming))
         with pytest.raises(Unfit, match="was asked for"):
             await talk(provider.base_url, dialect, model="m", token="t", streamed=streamed)
 

@@ -20,7 +20,7 @@ vendors' pages agree on. It touches no key, no file and no other host.
 
 from __future__ import annotations
 
-from gwproxy.simulator.app import MEMORY, RunningSimulator, make_app, serve
+from gwproxy.simulator.app import RunningSimulator, serve
 from gwproxy.simulator.conversation import (
     PlayedAnswer,
     PlayedCall,
@@ -53,7 +53,7 @@ from gwproxy.simulator.manners import (
     Streaming,
     strictly,
 )
-from gwproxy.simulator.memory import PlayedOutcome, PlayedSettings, Recorded
+from gwproxy.simulator.memory import PlayedOutcome, Recorded
 from gwproxy.simulator.routes import PlayedKind
 from gwproxy.simulator.script import in_prompt
 from gwproxy.simulator.strict import KIMI_RULES, Rule
@@ -65,7 +65,6 @@ __all__ = [
     "KIMI_CODE",
     "KIMI_K25",
     "KIMI_RULES",
-    "MEMORY",
     "NAMED",
     "SLOW",
     "STRONGWALL",
@@ -81,7 +80,6 @@ __all__ = [
     "PlayedOutcome",
     "PlayedQuestion",
     "PlayedRefusal",
-    "PlayedSettings",
     "Recorded",
     "Rule",
     "RunningSimulator",
@@ -91,7 +89,6 @@ __all__ = [
     "client_gate",
     "html_page",
     "in_prompt",
-    "make_app",
     "quota_used_up",
     "scenario",
     "serve",

@@ -44,14 +44,6 @@ SHUTDOWN_S = 0.5
 MEMORY = web.AppKey("MEMORY", Memory)
 
 
-def make_app(settings: PlayedSettings | None = None) -> web.Application:
-    """The application; its memory is `app[MEMORY]`. Needs a running event loop."""
-    app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
-    app[MEMORY] = Memory(settings or PlayedSettings())
-    app.router.add_route("*", "/{path:.*}", _handle)
-    return app
-
-
 class RunningSimulator:
     """A simulated provider that listens. Close it, or use it as an asynchronous context."""
 
@@ -97,11 +89,11 @@ class RunningSimulator:
     def will(
         self, *faults: Fault, times: int = 1, kinds: Iterable[PlayedKind] = GENERATING
     ) -> None:
-        """Has these faults happen, together, to each of the next `times` requests."""
+        """Plans these faults, together, for each of the next `times` requests of these kinds."""
         self._memory.plan(faults, times, kinds)
 
     def forgets_prompts(self) -> None:
-        """Has its prompt cache be empty, as after an hour."""
+        """Empties its prompt cache, as an hour would."""
         self._memory.prompts = PromptCache()
 
     async def settled(self) -> None:
@@ -137,7 +129,7 @@ async def serve(
     port: int = 0,
     kept_requests: int = DEFAULT_KEPT_REQUESTS,
 ) -> RunningSimulator:
-    """Starts a simulated provider; port 0 takes a free one.
+    """A simulated provider that has begun to listen; port 0 takes a free one.
 
     The newest `kept_requests` are kept with their bodies: enough for a test to look at, while a
     demo that runs for a day wants few.
@@ -145,7 +137,9 @@ async def serve(
     Raises:
         OSError: the address cannot be bound.
     """
-    app = make_app(PlayedSettings(manners, conversation, key, kept_requests=kept_requests))
+    app = web.Application(client_max_size=MAX_BODY_BYTES + 1)
+    app[MEMORY] = Memory(PlayedSettings(manners, conversation, key, kept_requests))
+    app.router.add_route("*", "/{path:.*}", _handle)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -168,7 +162,6 @@ async def serve(
 async def _handle(request: web.Request) -> web.StreamResponse:
     memory = request.app[MEMORY]
     recorded = Recorded(
-        number=memory.arrived + 1,
         request_id=memory.next_request_id(),
         method=request.method,
         path=request.path,
@@ -204,9 +197,7 @@ async def _respond(request: web.Request, memory: Memory, recorded: Recorded) -> 
             delivery = next(deliveries, delivery)
             reply = _decide(request, memory, recorded, route, faults)
     except WireRefused as refused:
-        refusal = PlayedRefusal(
-            refused.status, refused.message, refused.error_type, refused.headers
-        )
+        refusal = PlayedRefusal(refused.status, refused.message)
         reply = play.refusal_reply(refusal, dialect, recorded.request_id)
     reply = play.with_request_id(reply, dialect, recorded.request_id)
     return await deliver(request, reply, delivery, memory, recorded)
@@ -219,10 +210,10 @@ def _decide(
     route: PlayedRoute,
     faults: tuple[Fault, ...],
 ) -> play.PlayedReply:
-    """What is answered: the key first, then planned refusals, then the request itself.
+    """The reply: a wrong key is refused first, then come planned refusals, then the answer.
 
     Raises:
-        Refused: in the words of the provider.
+        WireRefused: in the words of the provider.
     """
     manners = memory.settings.manners
     _check_key(request, memory.settings.key, route)
@@ -258,10 +249,9 @@ def _generate(
     said = play.answer(asked, settings.conversation, manners)
     figures = memory.prompts.figures(asked, said, manners.caching)
     number = memory.next_answer_number()
-    papers = make_papers(number, asked, said, manners, settings.created_s)
+    papers = make_papers(number, asked, said, manners)
     disorders = frozenset(fault for fault in faults if isinstance(fault, Disorder))
-    as_asked = [fault.answer_as for fault in faults if isinstance(fault, Delivery)]
-    reply = play.write(asked, said, figures, papers, disorders, *as_asked[:1])
+    reply = play.write(asked, said, figures, papers, disorders)
     recorded.figures = figures
     return reply
 
@@ -305,7 +295,11 @@ def _usage(memory: Memory, route: PlayedRoute) -> play.PlayedReply:
 
 
 def _no_route(request: web.Request) -> play.PlayedReply:
-    """404 for what is not served, 200 for the probes of clients (`HEAD /`)."""
+    """An empty 200 for the probes of clients (`HEAD /`).
+
+    Raises:
+        WireRefused: 404, for every other path that is not served.
+    """
     if request.method == "HEAD" or request.path == "/":
         return play.PlayedReply(200, play.JSON_TYPE, ())
     raise WireRefused(404, "The requested resource was not found")

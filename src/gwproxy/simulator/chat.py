@@ -21,7 +21,7 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.papers import Papers
+from gwproxy.simulator.papers import CREATED_S, Papers
 from gwproxy.simulator.wire import (
     Event,
     Events,
@@ -39,7 +39,6 @@ FINISH_REASONS = {
     "calls": "tool_calls",
     "length": "length",
     "stop_sequence": "stop",
-    "refusal": "content_filter",
 }
 # Moonshot's names (https://platform.moonshot.ai/docs/api/errors).
 ERROR_TYPES = {
@@ -59,7 +58,7 @@ def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
-        Refused: 400, a member has a shape that nobody could read.
+        WireRefused: 400, a member has a shape that nobody could read.
     """
     thinking = record(body.get("thinking") or {}, "thinking")
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
@@ -164,7 +163,7 @@ def whole(_: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, paper
     return {
         "id": papers.answer_id,
         "object": "chat.completion",
-        "created": papers.created_s,
+        "created": CREATED_S,
         "model": papers.model,
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": _usage(figures),
@@ -182,7 +181,7 @@ def _calls(answer: PlayedAnswer, papers: Papers) -> Iterator[Json]:
 
 
 def _usage(figures: PlayedFigures) -> Json:
-    """Inclusive: `prompt_tokens` counts cached tokens too."""
+    """The `usage` member; inclusive: `prompt_tokens` counts cached tokens too."""
     return {
         "prompt_tokens": figures.prompt,
         "completion_tokens": figures.output,
@@ -215,7 +214,7 @@ def events(completion: Json, _: PlayedQuestion, papers: Papers) -> Iterator[Even
 
 
 def trimmed(events: Events, asked: PlayedQuestion) -> Events:
-    """Without the usage chunk, unless `stream_options.include_usage` asked for it."""
+    """The events without the usage chunk, unless `stream_options.include_usage` asked for it."""
     if asked.counts_streamed:
         return events
     return [e for e in events if not (isinstance(e.data, dict) and e.data.get("choices") == [])]
@@ -256,11 +255,11 @@ def model_list(names: tuple[str, ...], context_tokens: int) -> Json:
 
 
 def model_entry(name: str, context_tokens: int) -> Json:
-    """With the capabilities that Moonshot lists beside each model."""
+    """One entry of the list, with the capabilities that Moonshot says of each model."""
     return {
         "id": name,
         "object": "model",
-        "created": 1_767_225_600,
+        "created": CREATED_S,
         "owned_by": "simulator",
         "context_length": context_tokens,
         "supports_image_in": True,

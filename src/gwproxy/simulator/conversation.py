@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from gwproxy.simulator.wire import Json, compact
 
 DialectName: TypeAlias = Literal["anthropic", "chat", "responses"]
-StopReason: TypeAlias = Literal["end", "calls", "length", "stop_sequence", "refusal"]
+StopReason: TypeAlias = Literal["end", "calls", "length", "stop_sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def by_assistant(entry: Entry) -> bool:
 
 
 def assistant_turns(entries: tuple[Entry, ...]) -> int:
-    """How often the model has had the floor: runs of its entries, however they were cut up."""
+    """The number of assistant turns: runs of the model's entries, however they were cut up."""
     return sum(1 for own, _ in itertools.groupby(entries, by_assistant) if own)
 
 

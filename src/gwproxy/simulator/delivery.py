@@ -23,7 +23,8 @@ GZIP_WINDOW_BITS = 31
 async def deliver(
     request: web.Request, reply: PlayedReply, delivery: Delivery, memory: Memory, recorded: Recorded
 ) -> web.StreamResponse:
-    """Sends the reply; what a fault breaks off does not return, it ends with its connection."""
+    """The response, after it was sent; one that a fault cuts off does not return, it ends with its
+    connection."""
     await _pause(delivery.head_after_s, memory)
     if delivery.then is Ending.ERROR_EVENT and not reply.streamed:
         # A whole answer's form of it: 200, and the error envelope as its body.

@@ -88,9 +88,7 @@ def _calls(tool: PlayedTool, asked: PlayedQuestion) -> tuple[PlayedCall, ...]:
     if pattern is not None:
         return (toolbox.filled(tool, **{pattern: "*"}),)
     if command is not None:
-        listed = toolbox.properties(tool.schema)[command].get("type") == "array"
-        greeting = ["bash", "-lc", SHELL_GREETING] if listed else SHELL_GREETING
-        return (toolbox.filled(tool, **{command: greeting}),)
+        return (toolbox.shell_call(tool, command, SHELL_GREETING),)
     return (toolbox.filled(tool),)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Delivery:
 
     `head_after_s` is the silence before the status line (infinite: for ever), `gap_s` the one
     before each event. After `after_events` events, or at the end of a shorter answer, `then`
-    happens. `split_bytes` cuts the body into HTTP chunks of that size, `gzip` compresses it
-    whatever the client accepts, and `answer_as` sends JSON for a stream or a stream for JSON.
+    happens. `split_bytes` cuts the body into HTTP chunks of that size, and `gzip` compresses
+    it whatever the client accepts.
     """
 
     head_after_s: float = 0.0
@@ -80,7 +80,6 @@ class Delivery:
     error_message: str = "Overloaded"
     split_bytes: int | None = None
     gzip: bool = False
-    answer_as: Literal["asked", "whole", "stream"] = "asked"
 
 
 class Disorder(StrEnum):

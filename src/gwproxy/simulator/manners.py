@@ -32,7 +32,6 @@ class KeyHeader(StrEnum):
     AUTH_TOKEN = "anthropic-auth-token"
 
 
-Signature: TypeAlias = Literal["sealed", "empty", "absent"]
 CallIds: TypeAlias = Literal["own", "kimi"]
 
 ANY_KEY = frozenset(KeyHeader)
@@ -41,7 +40,7 @@ ALL_DIALECTS: frozenset[DialectName] = frozenset({"anthropic", "chat", "response
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """One simulated provider.
+    """What one simulated provider serves, and its habits.
 
     `anthropic_prefix` and `openai_prefix` stand before `/v1/…`. `answer_model` is the name in
     its answers, None for the one asked for. With `only_known_models` another name is a 404.
@@ -65,7 +64,6 @@ class Manners:
     streaming: Streaming = Streaming.YES
     piece_characters: int = 16
     thinks: bool = True
-    signature: Signature = "sealed"
     omits_thinking: bool = False
     call_ids: CallIds = "own"
     caching: Caching = "none"

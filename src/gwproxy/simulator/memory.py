@@ -16,21 +16,17 @@ from gwproxy.simulator.manners import DEMO, Manners
 from gwproxy.simulator.play import converse
 from gwproxy.simulator.routes import GENERATING, PlayedKind
 
-# 2026-01-01: fixed, so that recorded answers stay equal from run to run.
-DEFAULT_CREATED_S = 1_767_225_600
-
 # More than any test sends; a request is kept with its body.
 DEFAULT_KEPT_REQUESTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedSettings:
-    """One simulated provider: manners, what it says, and the key that it demands, if any."""
+    """What one simulated provider is made of; `key` is the one it demands, if any."""
 
     manners: Manners = DEMO
     conversation: Conversation = converse
     key: str | None = field(default=None, repr=False)
-    created_s: int = DEFAULT_CREATED_S
     kept_requests: int = DEFAULT_KEPT_REQUESTS
 
 
@@ -50,7 +46,6 @@ class Recorded:
     set once the simulated model has begun to work, which is when a real one begins to bill.
     """
 
-    number: int
     request_id: str
     method: str
     path: str
@@ -74,7 +69,7 @@ class Recorded:
         return self.outcome is PlayedOutcome.CLIENT_GONE
 
     def close(self, outcome: PlayedOutcome) -> None:
-        """Says how it ended; the first word counts."""
+        """Sets the outcome; only the first one counts."""
         if self.outcome is PlayedOutcome.RUNNING:
             self.outcome = outcome
 
@@ -86,7 +81,7 @@ class _Plan:
 
 
 class Memory:
-    """The mutable half of a simulator. One event loop, no locks."""
+    """What a simulator keeps from request to request. One event loop, no locks."""
 
     def __init__(self, settings: PlayedSettings) -> None:
         self.settings = settings
@@ -111,12 +106,8 @@ class Memory:
         self._arrived += 1
         return f"req_{self._arrived:024d}"
 
-    @property
-    def arrived(self) -> int:
-        return self._arrived
-
     def plan(self, faults: Iterable[Fault], times: int, kinds: Iterable[PlayedKind]) -> None:
-        """These faults, together, for each of the next `times` requests of these kinds."""
+        """Plans these faults, together, for each of the next `times` requests of these kinds."""
         self._plans += [_Plan(tuple(faults), frozenset(kinds))] * times
 
     def due_faults(self, kind: PlayedKind) -> tuple[Fault, ...]:

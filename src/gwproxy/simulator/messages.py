@@ -21,7 +21,6 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.manners import Manners
 from gwproxy.simulator.papers import Papers
 from gwproxy.simulator.seal import signature
 from gwproxy.simulator.wire import (
@@ -42,7 +41,6 @@ STOP_REASONS = {
     "calls": "tool_use",
     "length": "max_tokens",
     "stop_sequence": "stop_sequence",
-    "refusal": "refusal",
 }
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -64,7 +62,7 @@ def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
-        Refused: 400, a member has a shape that nobody could read.
+        WireRefused: 400, a member has a shape that nobody could read.
     """
     tools = tuple(_tools(body))
     entries, marked = _history(body)
@@ -179,7 +177,7 @@ def _content(asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers) -> Ite
     if answer.thinking:
         hidden = asked.hides_thinking and papers.manners.omits_thinking
         block = {"type": "thinking", "thinking": "" if hidden else answer.thinking}
-        yield block | _signature(answer.thinking, papers.manners)
+        yield block | {"signature": signature(answer.thinking)}
     if answer.text:
         yield {"type": "text", "text": answer.text}
     for call, call_id in zip(answer.calls, papers.call_ids, strict=True):
@@ -187,18 +185,8 @@ def _content(asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers) -> Ite
         yield {"type": "tool_use", "id": call_id, "name": call.name, "input": arguments}
 
 
-def _signature(thinking: str, manners: Manners) -> Json:
-    match manners.signature:
-        case "sealed":
-            return {"signature": signature(thinking)}
-        case "empty":
-            return {"signature": ""}
-        case "absent":
-            return {}
-
-
 def _usage(figures: PlayedFigures) -> Json:
-    """Additive: `input_tokens` excludes what was read from or written to the cache."""
+    """The `usage` member; `input_tokens` excludes what was read from or written to the cache."""
     return {
         "input_tokens": figures.fresh,
         "cache_creation_input_tokens": figures.written,
@@ -224,12 +212,9 @@ def events(message: Json, asked: PlayedQuestion, papers: Papers) -> Iterator[Eve
 def _block_events(index: int, block: Json, size: int) -> Iterator[Event]:
     match block["type"]:
         case "thinking":
-            opening = block | {"thinking": ""}
-            if "signature" in block:
-                opening["signature"] = ""
+            opening = {"type": "thinking", "thinking": "", "signature": ""}
             deltas = [_delta("thinking", part) for part in pieces(block["thinking"], size)]
-            if block.get("signature"):
-                deltas.append({"type": "signature_delta", "signature": block["signature"]})
+            deltas.append(_delta("signature", block["signature"]))
         case "text":
             opening = {"type": "text", "text": ""}
             deltas = [_delta("text", part) for part in pieces(block["text"], size)]

@@ -1,4 +1,4 @@
-"""What an answer carries besides its content: ids, the model's name, the time. Values only."""
+"""What an answer carries besides its content: ids, the model's name, the time it was made."""
 
 from __future__ import annotations
 
@@ -18,37 +18,38 @@ CALL_PREFIXES: dict[DialectName, str] = {
     "responses": "call_",
 }
 
+# 2026-01-01, in Unix time: fixed, so that recorded answers stay equal from run to run.
+CREATED_S = 1_767_225_600
+
 # As long as the vendors' ids, so that a limit on their length is met by tests.
 ID_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """`number` counts this provider's answers from 1; `created_s` is Unix time."""
+    """The ids of one answer and its model's name; `number` counts the provider's answers from 1."""
 
     number: int
     answer_id: str
     model: str
-    created_s: int
     call_ids: tuple[str, ...]
     manners: Manners
 
 
 def make_papers(
-    number: int, asked: PlayedQuestion, answer: PlayedAnswer, manners: Manners, created_s: int
+    number: int, asked: PlayedQuestion, answer: PlayedAnswer, manners: Manners
 ) -> Papers:
     return Papers(
         number=number,
         answer_id=identifier(ANSWER_PREFIXES[asked.dialect], number),
         model=manners.answer_model or asked.model,
-        created_s=created_s,
         call_ids=tuple(_call_ids(number, asked, answer, manners.call_ids)),
         manners=manners,
     )
 
 
 def identifier(prefix: str, number: int, part: int = 0) -> str:
-    """`prefix`, then the answer's number and the part of it that is named."""
+    """An id: `prefix`, the answer's number, and the number of the part of it that is named."""
     return f"{prefix}{number:0{ID_DIGITS - 3}d}{part:03d}"
 
 

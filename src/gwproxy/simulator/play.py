@@ -83,7 +83,7 @@ class PlayedReply:
 
 
 def converse(asked: PlayedQuestion) -> PlayedAnswer:
-    """A script in the prompt if there is one, else the built-in conversation."""
+    """The answer of a script in the prompt if there is one, else of the built-in conversation."""
     return scripted(asked) or demo_conversation(asked)
 
 
@@ -93,7 +93,7 @@ def admit(
     """The request in neutral form, if this provider takes it. Header names are lower case.
 
     Raises:
-        Refused: in the words of the provider.
+        WireRefused: in the words of the provider.
     """
     asked = DIALECTS[dialect].view(body)
     if not asked.model:
@@ -121,7 +121,7 @@ def admit(
 
 
 def answer(asked: PlayedQuestion, conversation: Conversation, manners: Manners) -> PlayedAnswer:
-    """What is said, within the limits of the client and the manners of the provider."""
+    """The conversation's answer, within the client's limits and the provider's manners."""
     said = conversation(asked)
     if not manners.thinks or asked.wants_thinking is False:
         said = replace(said, thinking="")
@@ -134,19 +134,18 @@ def write(
     figures: PlayedFigures,
     papers: Papers,
     disorders: frozenset[Disorder] = frozenset(),
-    answer_as: str = "asked",
 ) -> PlayedReply:
     """The answer as bytes.
 
     Raises:
-        Refused: 500, a disorder that this dialect does not have.
+        WireRefused: 500, a disorder that this dialect does not have.
     """
     dialect = DIALECTS[asked.dialect]
     whole = dialect.whole(asked, said, figures, papers)
     own = papers.manners.chat_disorders if asked.dialect == "chat" else frozenset()
     disorders = disorders | own
 
-    if not _streams(asked, papers.manners, answer_as):
+    if not _streams(asked, papers.manners):
         body = disordered_body(whole, disorders, asked.dialect)
 
         def envelope(delivery: Delivery, _: int) -> tuple[bytes, ...]:
@@ -167,9 +166,7 @@ def write(
     return PlayedReply(200, STREAM_TYPE, stream, streamed=True, broken_off=broken_off)
 
 
-def _streams(asked: PlayedQuestion, manners: Manners, answer_as: str) -> bool:
-    if answer_as != "asked":
-        return answer_as == "stream"
+def _streams(asked: PlayedQuestion, manners: Manners) -> bool:
     match manners.streaming:
         case Streaming.ANSWERS_WHOLE:
             return False
@@ -198,7 +195,7 @@ def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Pl
     """The list of models, or one of them.
 
     Raises:
-        Refused: 404, there is no such model.
+        WireRefused: 404, there is no such model.
     """
     module = messages if dialect == "anthropic" else chat
     if name is None:
@@ -209,7 +206,7 @@ def models_reply(dialect: DialectName, manners: Manners, name: str | None) -> Pl
 
 
 def with_request_id(reply: PlayedReply, dialect: DialectName, request_id: str) -> PlayedReply:
-    """The header by which vendors name a request; SDKs show it as `_request_id`."""
+    """The reply with the vendors' header that names a request; SDKs show it as `_request_id`."""
     name = "request-id" if dialect == "anthropic" else "x-request-id"
     return replace(reply, headers={name: request_id} | dict(reply.headers))
 

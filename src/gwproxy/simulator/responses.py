@@ -22,7 +22,7 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.papers import Papers, identifier
+from gwproxy.simulator.papers import CREATED_S, Papers, identifier
 from gwproxy.simulator.seal import sealed, unsealed
 from gwproxy.simulator.wire import Event, Json, count, pieces, record, records, string, text_of
 
@@ -38,7 +38,7 @@ def view(body: Json) -> PlayedQuestion:
     """The request in neutral form.
 
     Raises:
-        Refused: 400, a member has a shape that nobody could read.
+        WireRefused: 400, a member has a shape that nobody could read.
     """
     reasoning = record(body.get("reasoning") or {}, "reasoning")
     effort = reasoning.get("effort")
@@ -129,13 +129,12 @@ def whole(
     asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers
 ) -> Json:
     """The complete Response object; every member that Open Responses requires is there."""
-    incomplete = {"length": "max_output_tokens", "refusal": "content_filter"}
-    reason = incomplete.get(answer.stop_reason)
+    reason = "max_output_tokens" if answer.stop_reason == "length" else None
     return {
         "id": papers.answer_id,
         "object": "response",
-        "created_at": papers.created_s,
-        "completed_at": None if reason else papers.created_s,
+        "created_at": CREATED_S,
+        "completed_at": None if reason else CREATED_S,
         "status": "incomplete" if reason else "completed",
         "background": False,
         "error": None,
@@ -212,7 +211,7 @@ def _call_item(call: PlayedCall, call_id: str, number: int, part_number: int) ->
 
 
 def _usage(figures: PlayedFigures) -> Json:
-    """Inclusive; Codex fails where `reasoning_tokens` is missing (farion1231/cc-switch#3514)."""
+    """The `usage` member; `input_tokens` includes what was read from or written to the cache."""
     return {
         "input_tokens": figures.prompt,
         "input_tokens_details": {
@@ -220,6 +219,7 @@ def _usage(figures: PlayedFigures) -> Json:
             "cache_write_tokens": figures.written,
         },
         "output_tokens": figures.output,
+        # Codex fails where it is missing (farion1231/cc-switch#3514).
         "output_tokens_details": {"reasoning_tokens": figures.reasoning},
         "total_tokens": figures.prompt + figures.output,
     }

@@ -24,7 +24,8 @@ GENERATING = frozenset({PlayedKind.MESSAGES, PlayedKind.CHAT, PlayedKind.RESPONS
 
 @dataclass(frozen=True, slots=True)
 class PlayedRoute:
-    """`dialect` is the one to answer and to fail in; `name` the model or request asked about."""
+    """A route that is served; `dialect` is the one to answer and to fail in, `keys` are the headers
+    that may bring the key, `name` is the model or request asked about."""
 
     kind: PlayedKind
     dialect: DialectName
@@ -64,11 +65,11 @@ def find_route(
 
 
 def error_dialect(path: str) -> DialectName:
-    """The envelope for a path that has no route."""
+    """The dialect in which a path without a route is refused."""
     return "anthropic" if "/messages" in path else "chat"
 
 
 def _below(prefix: str, path: str) -> str | None:
-    """What follows `/v1` in a path below `prefix`."""
+    """What follows `/v1` in a path below `prefix`, or None for a path elsewhere."""
     root = f"{prefix}/v1"
     return path.removeprefix(root) if path.startswith(f"{root}/") else None

@@ -59,7 +59,7 @@ def scripted(asked: PlayedQuestion) -> PlayedAnswer | None:
     were already used in it or none are needed.
 
     Raises:
-        Refused: 400, the script is damaged or asks for a tool that the client does not have.
+        WireRefused: 400, the script is damaged or asks for a tool that the client does not have.
     """
     found = _script(asked.entries)
     if found is None:
@@ -176,8 +176,7 @@ def _run(command: str, asked: PlayedQuestion) -> PlayedCall:
     name = toolbox.parameter(tool, toolbox.COMMAND_PARAMETERS) if tool else None
     if tool is None or name is None:
         raise _missing("shell", asked)
-    listed = toolbox.properties(tool.schema)[name].get("type") == "array"
-    return toolbox.filled(tool, **{name: ["bash", "-lc", command] if listed else command})
+    return toolbox.shell_call(tool, name, command)
 
 
 def _absolute(path: str, asked: PlayedQuestion) -> str:

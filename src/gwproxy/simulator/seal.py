@@ -19,7 +19,7 @@ def signature(thinking: str) -> str:
 
 
 def sealed(thinking: str) -> str:
-    """Reasoning for `encrypted_content`."""
+    """The reasoning in the form of an `encrypted_content`."""
     return base64.b64encode(MARK + thinking.encode("utf-8", "replace")).decode()
 
 

@@ -59,6 +59,12 @@ def filled(tool: PlayedTool, **arguments: object) -> PlayedCall:
     return PlayedCall(tool.name, compact(arguments | missing), namespace=tool.namespace)
 
 
+def shell_call(tool: PlayedTool, parameter: str, command: str) -> PlayedCall:
+    """A call of a shell tool, whose `parameter` takes a command line or a list of words."""
+    listed = properties(tool.schema)[parameter].get("type") == "array"
+    return filled(tool, **{parameter: ["bash", "-lc", command] if listed else command})
+
+
 def instance(schema: Json, name: str = "value", root: Json | None = None, depth: int = 0) -> Any:
     """A small value that satisfies `schema`; strings say which property they stand for."""
     root = schema if root is None else root

@@ -7,32 +7,19 @@ translators that it judges. Nothing here knows a dialect.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
 
 class WireRefused(Exception):
-    """This provider turns the request down.
+    """This provider refuses the request; `status` and `message` fill its dialect's own envelope."""
 
-    `status` and `message` become the dialect's own error envelope; `error_type` replaces the
-    type that the dialect would have chosen, `headers` go out with the answer.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        error_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
-        self.error_type = error_type
-        self.headers = dict(headers or {})
 
 
 class Event(NamedTuple):
@@ -56,7 +43,7 @@ def compact(value: object) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """UTF-8. A lone surrogate, which a client's cut emoji leaves behind, becomes `?`."""
+    """`text` in UTF-8. A lone surrogate, which a client's cut emoji leaves behind, becomes `?`."""
     return text.encode("utf-8", "replace")
 
 
@@ -68,7 +55,7 @@ def frame(event: Event) -> bytes:
 
 
 def pieces(text: str, size: int) -> list[str]:
-    """`text` cut into parts of `size` characters; nothing for nothing."""
+    """`text` cut into parts of `size` characters; an empty list for an empty text."""
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
@@ -76,7 +63,7 @@ def record(value: object, path: str) -> Json:
     """`value` as a JSON object.
 
     Raises:
-        Refused: 400 naming `path`.
+        WireRefused: 400 naming `path`.
     """
     if not isinstance(value, dict):
         raise WireRefused(400, f"{path}: Input should be an object")
@@ -87,7 +74,7 @@ def records(value: object, path: str) -> list[Json]:
     """`value` as a list of JSON objects; absent and null are the empty list.
 
     Raises:
-        Refused: 400 naming `path` or the member that is no object.
+        WireRefused: 400 naming `path` or the member that is no object.
     """
     if value is None:
         return []
@@ -100,7 +87,7 @@ def string(value: object, path: str) -> str:
     """`value` as text; absent and null are empty.
 
     Raises:
-        Refused: 400 naming `path`.
+        WireRefused: 400 naming `path`.
     """
     if value is None:
         return ""
@@ -110,10 +97,10 @@ def string(value: object, path: str) -> str:
 
 
 def count(value: object, path: str) -> int | None:
-    """`value` as a whole number, or nothing where it is absent or null.
+    """`value` as a whole number, or None where it is absent or null.
 
     Raises:
-        Refused: 400 naming `path`.
+        WireRefused: 400 naming `path`.
     """
     if value is None:
         return None

@@ -56,7 +56,7 @@ def disordered_events(
     """The events with every disorder applied, in the order of the enumeration.
 
     Raises:
-        Refused: 500, a stream of this dialect has no form of one of them.
+        WireRefused: 500, a stream of this dialect has no form of one of them.
     """
     for disorder in _in_order(disorders):
         change = _known(EVENT_PASSES[dialect], disorder, dialect)
@@ -68,7 +68,7 @@ def disordered_body(body: Json, disorders: Collection[Disorder], dialect: Dialec
     """The whole answer with every disorder applied; those that only a stream has leave it alone.
 
     Raises:
-        Refused: 500, neither the whole answer nor a stream of this dialect has a form of one.
+        WireRefused: 500, neither the whole answer nor a stream of this dialect has a form of one.
     """
     for disorder in _in_order(disorders):
         change = BODY_PASSES[dialect].get(disorder)

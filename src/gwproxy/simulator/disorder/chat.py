@@ -214,7 +214,7 @@ def _object_arguments(events: Events) -> Events:
 
 
 def _leaked_calls(events: Events) -> Events:
-    """Split as a server's detokenizer would, and never where a mark ends."""
+    """Calls as markup in the content; cut as by a server's detokenizer, never where a mark ends."""
     events = _whole_calls(events)
     calls = list(_call_deltas(events))
     if not calls:
@@ -233,7 +233,7 @@ def _leaked_calls(events: Events) -> Events:
 
 
 def _markup(calls: list[Json]) -> str:
-    """https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md"""
+    # https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md
     inner = "".join(
         f"<|tool_call_begin|>functions.{call['function']['name']}:{number}"
         f"<|tool_call_argument_begin|>{call['function']['arguments'] or '{}'}<|tool_call_end|>"

@@ -24,7 +24,7 @@ def check(case: Case, rules: Collection[Rule]) -> None:
     """Applies the rules that the request's dialect knows, in the order of the enumeration.
 
     Raises:
-        Refused: the first violation, in the words of the real provider.
+        WireRefused: the first violation, in the words of the real provider.
     """
     for rule in Rule:
         if rule in rules and rule in CHECKS[case.asked.dialect]:

@@ -57,14 +57,14 @@ def _calls(message: Json) -> list[Json]:
 
 
 def check_extra_fields(case: Case) -> None:
-    """decolua/9router#1442."""
+    # decolua/9router#1442.
     for name in case.body:
         if name not in FIELDS | case.extra_fields:
             raise refuse(f"Extra inputs are not permitted, field: '{name}'")
 
 
 def check_roles(case: Case) -> None:
-    """badlogic/pi-mono PR#8109; openclaw/openclaw#8579."""
+    # badlogic/pi-mono PR#8109; openclaw/openclaw#8579.
     for _, message in _messages(case):
         role = string(message.get("role"), "role")
         if role not in ROLES:
@@ -72,7 +72,7 @@ def check_roles(case: Case) -> None:
 
 
 def check_part_types(case: Case) -> None:
-    """MoonshotAI/kimi-cli#788."""
+    # MoonshotAI/kimi-cli#788.
     for _, message in _messages(case):
         for part in _parts(message):
             if part.get("type") not in PART_TYPES:
@@ -111,7 +111,7 @@ def check_tool_schemas(case: Case) -> None:
 
 
 def check_sampling(case: Case) -> None:
-    """https://platform.kimi.ai/docs/api/models-overview; anomalyco/opencode#10811."""
+    # https://platform.kimi.ai/docs/api/models-overview; anomalyco/opencode#10811.
     fixed = {
         "temperature": 1.0 if case.thinks else 0.6,
         "top_p": 0.95,
@@ -125,7 +125,7 @@ def check_sampling(case: Case) -> None:
 
 
 def check_stop_sequences(case: Case) -> None:
-    """https://platform.moonshot.ai/docs/api/chat."""
+    # https://platform.moonshot.ai/docs/api/chat
     sequences = case.asked.stop_sequences
     if len(sequences) > MAX_STOP_SEQUENCES:
         raise refuse(f"Invalid request: stop must have at most {MAX_STOP_SEQUENCES} items")
@@ -140,7 +140,7 @@ def check_thinking_type(case: Case) -> None:
 
 
 def check_effort(case: Case) -> None:
-    """HKUDS/nanobot#3939; liliMozi/openhanako#2092."""
+    # HKUDS/nanobot#3939; liliMozi/openhanako#2092.
     effort = case.body.get("reasoning_effort")
     if effort is None:
         return
@@ -153,15 +153,8 @@ def check_effort(case: Case) -> None:
         )
 
 
-def check_tool_choice(case: Case) -> None:
-    """can1357/oh-my-pi#1077, #827."""
-    forced = {"any": "required", "tool": "specified"}.get(case.asked.tool_choice.kind)
-    if forced and case.thinks:
-        raise refuse(f"tool_choice '{forced}' is incompatible with thinking enabled")
-
-
 def check_empty_messages(case: Case) -> None:
-    """MoonshotAI/kimi-code#1985; MoonshotAI/kimi-cli#1663 for the texts."""
+    # MoonshotAI/kimi-code#1985; MoonshotAI/kimi-cli#1663 for the texts.
     for position, message in _messages(case):
         content = message.get("content")
         empty = not text_of(content, "content").strip()
@@ -186,7 +179,7 @@ def _empty_message(position: int, message: Json) -> Exception:
 
 
 def check_images(case: Case) -> None:
-    """https://platform.moonshot.ai/docs/guide/use-kimi-vision-model: data URLs or ms:// only."""
+    # https://platform.moonshot.ai/docs/guide/use-kimi-vision-model: data URLs or ms:// only.
     for _, message in _messages(case):
         for part in _parts(message):
             kind = string(part.get("type"), "type")
@@ -203,7 +196,7 @@ def check_arguments(case: Case) -> None:
 
 
 def check_calls_answered(case: Case) -> None:
-    """MoonshotAI/kimi-code#1292; lidge-jun/opencodex#4726."""
+    # MoonshotAI/kimi-code#1292; lidge-jun/opencodex#4726.
     waiting: list[str] = []
     for _, message in _messages(case):
         if message.get("role") == "tool":
@@ -212,22 +205,13 @@ def check_calls_answered(case: Case) -> None:
                 raise refuse("Invalid request: tool_call_id  is not found")
             waiting.remove(call_id)
             continue
-        _all_answered(waiting)
+        tools.check_all_answered(waiting)
         waiting = [string(call.get("id"), "tool_calls.id") for call in _calls(message)]
-    _all_answered(waiting)
-
-
-def _all_answered(waiting: list[str]) -> None:
-    if waiting:
-        raise refuse(
-            "Invalid request: an assistant message with 'tool_calls' must be followed by tool "
-            "messages responding to each 'tool_call_id'. The following tool_call_ids did not "
-            f"have response messages: {', '.join(waiting)}"
-        )
+    tools.check_all_answered(waiting)
 
 
 def check_reasoning_replay(case: Case) -> None:
-    """anomalyco/opencode#10996; QuantumNous/new-api#3121; MoonshotAI/Kimi-K2.5#13."""
+    # anomalyco/opencode#10996; QuantumNous/new-api#3121; MoonshotAI/Kimi-K2.5#13.
     for index, message in _messages(case):
         if case.thinks and _calls(message) and not message.get("reasoning_content"):
             raise refuse(
@@ -249,7 +233,7 @@ CHECKS: Mapping[Rule, Check] = MappingProxyType(
         Rule.STOP_SEQUENCES: check_stop_sequences,
         Rule.THINKING_TYPE: check_thinking_type,
         Rule.EFFORT: check_effort,
-        Rule.TOOL_CHOICE: check_tool_choice,
+        Rule.TOOL_CHOICE: tools.check_choice,
         Rule.EMPTY_MESSAGES: check_empty_messages,
         Rule.IMAGES: check_images,
         Rule.ARGUMENTS: check_arguments,

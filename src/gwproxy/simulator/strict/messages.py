@@ -89,7 +89,7 @@ def check_version(case: Case) -> None:
 
 
 def check_betas(case: Case) -> None:
-    """anthropics/claude-code#11672, #21625, #53855."""
+    # anthropics/claude-code#11672, #21625, #53855.
     values = [v.strip() for v in case.headers.get("anthropic-beta", "").split(",") if v.strip()]
     for value in values:
         if value not in BETAS:
@@ -104,14 +104,14 @@ def check_extra_fields(case: Case) -> None:
 
 
 def check_roles(case: Case) -> None:
-    """Claude Code folds its system turns into user turns on these very words."""
+    # Claude Code folds its system turns into user turns on these very words.
     for index, message, _ in _messages(case):
         if message.get("role") not in ("user", "assistant"):
             raise refuse(f"messages.{index}.role: Input should be 'user' or 'assistant'")
 
 
 def check_block_types(case: Case) -> None:
-    """MoonshotAI/Kimi-K2.5#27, MoonshotAI/Kimi-K2#118."""
+    # MoonshotAI/Kimi-K2.5#27, MoonshotAI/Kimi-K2#118.
     expected = ", ".join(f"'{kind}'" for kind in BLOCK_TYPES)
     for path, block in _all_blocks(case):
         kind = block.get("type")
@@ -136,7 +136,7 @@ def _check_result_types(case: Case, block: Json) -> None:
 
 
 def check_cache_control(case: Case) -> None:
-    """horselock/claude-code-proxy PR#14; Wei-Shaw/sub2api#225."""
+    # horselock/claude-code-proxy PR#14; Wei-Shaw/sub2api#225.
     marked = [(path, block) for path, block in _all_blocks(case) if block.get("cache_control")]
     for index, tool in enumerate(records(case.body.get("tools"), "tools")):
         if tool.get("cache_control"):
@@ -154,7 +154,7 @@ def check_cache_control(case: Case) -> None:
 
 
 def check_user_id(case: Case) -> None:
-    """anthropics/claude-code#56643; agentgateway/agentgateway#1739."""
+    # anthropics/claude-code#56643; agentgateway/agentgateway#1739.
     user_id = record(case.body.get("metadata") or {}, "metadata").get("user_id")
     if user_id is not None and not USER_ID.match(string(user_id, "metadata.user_id")):
         raise refuse(
@@ -168,7 +168,7 @@ def check_tool_count(case: Case) -> None:
 
 
 def check_tool_fields(case: Case) -> None:
-    """anthropics/claude-agent-sdk-python#694. Server tools have no schema and are refused too."""
+    # anthropics/claude-agent-sdk-python#694. Server tools have no schema and are refused too.
     for index, tool in enumerate(records(case.body.get("tools"), "tools")):
         check_fields(tool, TOOL_FIELDS, f"tools.{index}.custom.")
         if tool.get("type", "custom") != "custom":
@@ -186,7 +186,7 @@ def check_tool_schemas(case: Case) -> None:
 
 
 def check_sampling(case: Case) -> None:
-    """Reported for Kimi Code's Messages route too (arcsin1/oh-my-ppt#45)."""
+    # Reported for Kimi Code's Messages route too (arcsin1/oh-my-ppt#45).
     fixed = {"temperature": 1.0 if case.thinks else 0.6, "top_p": 0.95}
     for name, value in fixed.items():
         if case.body.get(name, value) != value:
@@ -194,7 +194,7 @@ def check_sampling(case: Case) -> None:
 
 
 def check_thinking_type(case: Case) -> None:
-    """jundot/omlx#56; anthropics/claude-code#29531. A budget may be missing, not wrong."""
+    # jundot/omlx#56; anthropics/claude-code#29531. A budget may be missing, not wrong.
     thinking = record(case.body.get("thinking") or {}, "thinking")
     if thinking.get("type", "enabled") not in ("enabled", "disabled"):
         raise refuse("thinking.type: Input should be 'enabled' or 'disabled'")
@@ -211,7 +211,7 @@ def check_thinking_type(case: Case) -> None:
 
 
 def check_effort(case: Case) -> None:
-    """diegosouzapw/OmniRoute#10003."""
+    # diegosouzapw/OmniRoute#10003.
     output = record(case.body.get("output_config") or {}, "output_config")
     effort = output.get("effort", EFFORTS[0])
     if effort not in EFFORTS:
@@ -223,13 +223,13 @@ def check_effort(case: Case) -> None:
 
 
 def check_tool_choice(case: Case) -> None:
-    """can1357/oh-my-pi#341."""
+    # can1357/oh-my-pi#341.
     if case.asked.tool_choice.kind in ("any", "tool") and case.thinks:
         raise refuse("Thinking may not be enabled when tool_choice forces tool use.")
 
 
 def check_empty_messages(case: Case) -> None:
-    """MoonshotAI/kimi-code#1985, #1790; LLM-Red-Team/kimi-cc#23."""
+    # MoonshotAI/kimi-code#1985, #1790; LLM-Red-Team/kimi-cc#23.
     for index, message, content in _messages(case):
         if not content or content == [{"type": "text", "text": ""}]:
             raise refuse(
@@ -242,7 +242,7 @@ def check_empty_messages(case: Case) -> None:
 
 
 def check_result_content(case: Case) -> None:
-    """EYHN/kwwk#142: left out it is refused, empty it is not."""
+    # EYHN/kwwk#142: left out it is refused, empty it is not.
     for path, block in _all_blocks(case):
         if block.get("type") == "tool_result" and block.get("content") is None:
             raise refuse_content(case, f"{path}.tool_result.content: Field required")
@@ -265,7 +265,7 @@ def check_arguments(case: Case) -> None:
 
 
 def check_calls_answered(case: Case) -> None:
-    """https://docs.claude.com/en/docs/agents-and-tools/tool-use/implement-tool-use."""
+    # https://docs.claude.com/en/docs/agents-and-tools/tool-use/implement-tool-use
     waiting: list[str] = []
     for index, role, content in _turns(case):
         results = [b for b in content if b.get("type") == "tool_result"]
@@ -307,7 +307,7 @@ def _turns(case: Case) -> list[tuple[int, str, list[Json]]]:
 
 
 def check_reasoning_replay(case: Case) -> None:
-    """MoonshotAI/kimi-code PR#222; farion1231/cc-switch#3377."""
+    # MoonshotAI/kimi-code PR#222; farion1231/cc-switch#3377.
     for index, _, content in _messages(case):
         calls = any(block.get("type") == "tool_use" for block in content)
         thoughts = any(block.get("thinking") or block.get("data") for block in content)
@@ -319,7 +319,7 @@ def check_reasoning_replay(case: Case) -> None:
 
 
 def check_signatures(case: Case) -> None:
-    """https://docs.claude.com/en/docs/build-with-claude/extended-thinking."""
+    # https://docs.claude.com/en/docs/build-with-claude/extended-thinking
     for path, block in _all_blocks(case):
         if block.get("type") != "thinking":
             continue

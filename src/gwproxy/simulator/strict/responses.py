@@ -32,7 +32,7 @@ def _items(case: Case) -> Iterator[tuple[int, str, Json]]:
 
 
 def check_stateless(case: Case) -> None:
-    """ENTERPILOT/GoModel PR#916; Wei-Shaw/sub2api PR#6463."""
+    # ENTERPILOT/GoModel PR#916; Wei-Shaw/sub2api PR#6463.
     if case.body.get("store"):
         raise refuse("Invalid request: store=true is not supported")
     if case.body.get("previous_response_id"):
@@ -40,7 +40,7 @@ def check_stateless(case: Case) -> None:
 
 
 def check_item_types(case: Case) -> None:
-    """openai/codex#45393; router-for-me/CLIProxyAPI#5647 for the silent ones."""
+    # openai/codex#45393; router-for-me/CLIProxyAPI#5647 for the silent ones.
     for index, kind, _ in _items(case):
         if kind in OPAQUE_ITEM_TYPES:
             raise refuse_content(case, "Invalid request Error")
@@ -49,7 +49,7 @@ def check_item_types(case: Case) -> None:
 
 
 def check_function_tools(case: Case) -> None:
-    """duolahypercho/codex-router#450, one refusal at a time; envoyproxy/ai-gateway#2586."""
+    # duolahypercho/codex-router#450, one refusal at a time; envoyproxy/ai-gateway#2586.
     for index, kind, _ in _items(case):
         if kind not in FUNCTION_ITEM_TYPES:
             raise refuse(f"input[{index}]: unknown discriminator value: {kind}")
@@ -71,19 +71,13 @@ def check_tool_schemas(case: Case) -> None:
 
 
 def check_effort(case: Case) -> None:
-    """Kilo-Org/cloud PR#3807."""
+    # Kilo-Org/cloud PR#3807.
     effort = record(case.body.get("reasoning") or {}, "reasoning").get("effort")
     if effort is not None and effort not in EFFORTS:
         raise refuse(
             f"Unsupported value: 'reasoning.effort' does not support '{effort}' with this model. "
             "Supported values are: 'low', 'high', and 'max'."
         )
-
-
-def check_tool_choice(case: Case) -> None:
-    forced = {"any": "required", "tool": "specified"}.get(case.asked.tool_choice.kind)
-    if forced and case.thinks:
-        raise refuse(f"tool_choice '{forced}' is incompatible with thinking enabled")
 
 
 def check_arguments(case: Case) -> None:
@@ -93,7 +87,7 @@ def check_arguments(case: Case) -> None:
 
 
 def check_calls_answered(case: Case) -> None:
-    """lidge-jun/opencodex#4726, PR#4770: a turn between call and output is one too many."""
+    # lidge-jun/opencodex#4726, PR#4770: a turn between call and output is one too many.
     waiting: list[str] = []
     for _, kind, item in _items(case):
         call_id = string(item.get("call_id"), "call_id")
@@ -105,12 +99,7 @@ def check_calls_answered(case: Case) -> None:
             waiting.remove(call_id)
         elif kind == "message" and waiting:
             break
-    if waiting:
-        raise refuse(
-            "Invalid request: an assistant message with 'tool_calls' must be followed by tool "
-            "messages responding to each 'tool_call_id'. The following tool_call_ids did not "
-            f"have response messages: {', '.join(waiting)}"
-        )
+    tools.check_all_answered(waiting)
 
 
 CHECKS: Mapping[Rule, Check] = MappingProxyType(
@@ -122,7 +111,7 @@ CHECKS: Mapping[Rule, Check] = MappingProxyType(
         Rule.TOOL_NAMES: check_tool_names,
         Rule.TOOL_SCHEMAS: check_tool_schemas,
         Rule.EFFORT: check_effort,
-        Rule.TOOL_CHOICE: check_tool_choice,
+        Rule.TOOL_CHOICE: tools.check_choice,
         Rule.ARGUMENTS: check_arguments,
         Rule.CALLS_ANSWERED: check_calls_answered,
         Rule.WINDOW: check_window,

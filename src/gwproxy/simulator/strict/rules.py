@@ -25,7 +25,7 @@ UNSUPPORTED_IMAGE = "Invalid request: unsupported image url: {}"
 
 
 class Rule(StrEnum):
-    """In the order in which they are checked: shape first, sense later."""
+    """What a provider may refuse, in the order in which it is checked: shape first, sense later."""
 
     VERSION = "an anthropic-version that is known"
     BETAS = "no unknown anthropic-beta values"
@@ -61,7 +61,7 @@ KIMI_RULES = frozenset(Rule) - {Rule.SIGNATURES, Rule.FUNCTION_TOOLS}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request before its judge. Header names are lower case.
+    """One request to be judged. Header names are lower case.
 
     `thinks` says that the model will think about this request; `opaque` that the provider names
     no reason (Kimi Code); `extra_fields` are allowed beyond the old core.
@@ -85,16 +85,17 @@ def refuse(message: str) -> WireRefused:
 
 
 def refuse_content(case: Case, message: str) -> WireRefused:
-    """For content it does not support, Kimi Code says only that something is wrong
+    """The refusal of content that is not supported; Kimi Code's says only that something is wrong
     (farion1231/cc-switch#2941)."""
     return WireRefused(400, OPAQUE_REFUSAL if case.opaque else message)
 
 
 def check_fields(found: Json, allowed: frozenset[str], path: str = "") -> None:
-    """The wording of pydantic, which most of these hosts expose (anthropics/claude-code#21612).
+    """Refuses members that are not in `allowed`, in pydantic's wording, which most of these hosts
+    expose (anthropics/claude-code#21612).
 
     Raises:
-        Refused: 400 naming the first unknown member.
+        WireRefused: 400 naming the first unknown member.
     """
     for name in found:
         if name not in allowed:
@@ -102,7 +103,7 @@ def check_fields(found: Json, allowed: frozenset[str], path: str = "") -> None:
 
 
 def check_window(case: Case) -> None:
-    """https://platform.moonshot.ai/docs/api/errors; MoonshotAI/kimi-cli#2011."""
+    # https://platform.moonshot.ai/docs/api/errors; MoonshotAI/kimi-cli#2011.
     if case.prompt_tokens > case.context_tokens:
         raise refuse(
             "Invalid request: Your request exceeded model token limit: "

@@ -56,15 +56,6 @@ def check_schema(schema: object) -> None:
         raise Broken("", 'tools.function.parameters.type is required and must be "object"')
     if len(compact(schema).encode("utf-8", "replace")) > MAX_BYTES:
         raise Broken("", f"schema size exceeds maximum limit of {MAX_BYTES} bytes")
-    check_any_schema(schema)
-
-
-def check_any_schema(schema: Json) -> None:
-    """Checks a schema whose root may be of any type.
-
-    Raises:
-        Broken: the first rule that it breaks.
-    """
     definitions = schema.get("$defs", {})
     if not isinstance(definitions, dict):
         raise Broken("$defs", "$defs must be an object")
@@ -104,7 +95,7 @@ def _property_names(schema: object) -> Iterator[str]:
 
 
 def _node(schema: Json, path: str, root: Json, depth: int) -> int:
-    """Checks one schema and those inside it; the number of properties seen."""
+    """The number of properties in one schema and those inside it, which are checked."""
     if depth > MAX_DEPTH:
         raise Broken(path, f"schema depth exceeds maximum limit of {MAX_DEPTH}")
     _annotations(schema, path)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from gwproxy.simulator.strict.rules import refuse
+from gwproxy.simulator.strict.rules import Case, refuse
 from gwproxy.simulator.strict.schema import Broken, check_schema
 
 # https://platform.moonshot.ai/docs/api/chat: tools ≤ 128, names of 3 to 64 characters. Shorter
@@ -21,7 +21,7 @@ def check_count(count: int) -> None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """MoonshotAI/kimi-cli#1773, #2164, #2531."""
+    # MoonshotAI/kimi-cli#1773, #2164, #2531.
     seen: set[str] = set()
     for name in names:
         # `$web_search` and its like are Moonshot's own.
@@ -36,7 +36,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def check_schemas(schemas: Iterable[object]) -> None:
-    """MoonshotAI/kimi-cli#2531, #2061; badlogic/pi-mono#4138."""
+    # MoonshotAI/kimi-cli#2531, #2061; badlogic/pi-mono#4138.
     for schema in schemas:
         try:
             check_schema(schema)
@@ -47,8 +47,24 @@ def check_schemas(schemas: Iterable[object]) -> None:
             ) from broken
 
 
+def check_choice(case: Case) -> None:
+    # can1357/oh-my-pi#1077, #827.
+    forced = {"any": "required", "tool": "specified"}.get(case.asked.tool_choice.kind)
+    if forced and case.thinks:
+        raise refuse(f"tool_choice '{forced}' is incompatible with thinking enabled")
+
+
+def check_all_answered(waiting: list[str]) -> None:
+    if waiting:
+        raise refuse(
+            "Invalid request: an assistant message with 'tool_calls' must be followed by tool "
+            "messages responding to each 'tool_call_id'. The following tool_call_ids did not "
+            f"have response messages: {', '.join(waiting)}"
+        )
+
+
 def check_arguments(arguments: object) -> None:
-    """openclaw/openclaw PR#43867."""
+    # openclaw/openclaw PR#43867.
     try:
         decoded = json.loads(arguments) if isinstance(arguments, str) else arguments
     except ValueError:
