@@ -53,13 +53,13 @@ async def test_a_good_provider_is_understood(
     held = await talk(
         base_of(provider, dialect), dialect, model="demo-1", token="the key", streamed=streamed
     )
-    assert held.calling.heard.thinking
-    assert "12 °C, rain" in held.reporting.heard.text
+    assert held.calling.answer.thinking
+    assert "12 °C, rain" in held.reporting.answer.text
     assert [r.streamed for r in provider.generations] == [streamed, streamed]
     for turn, recorded in zip((held.calling, held.reporting), provider.generations, strict=True):
         assert recorded.figures is not None
-        assert turn.heard.prompt_tokens == recorded.figures.prompt
-        assert turn.heard.output_tokens == recorded.figures.output
+        assert turn.answer.prompt_tokens == recorded.figures.prompt
+        assert turn.answer.output_tokens == recorded.figures.output
 
 
 # What an SDK would survive, or would never notice, this client may survive as well.

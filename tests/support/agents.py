@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from gwproxy.simulator.caller import Heard
-from gwproxy.simulator.caller.heard import HeardCall
+from gwproxy.simulator.caller import CallerAnswer
+from gwproxy.simulator.caller.answers import CallerCall
 from gwproxy.simulator.conversation import DialectName
 
 Json = dict[str, Any]
@@ -54,10 +54,10 @@ class Agent:
     def say(self, text: str) -> None:
         raise NotImplementedError
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         raise NotImplementedError
 
-    def give(self, calls: Iterable[HeardCall], *, image: bool = False) -> None:
+    def give(self, calls: Iterable[CallerCall], *, image: bool = False) -> None:
         raise NotImplementedError
 
     def compact(self) -> None:
@@ -87,10 +87,10 @@ class ClaudeCode(Agent):
         if len(self.history) == 1:
             self.history.append({"role": "system", "content": "Tools can be found by search."})
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         self.history.append({"role": "assistant", "content": heard.turn})
 
-    def give(self, calls: Iterable[HeardCall], *, image: bool = False) -> None:
+    def give(self, calls: Iterable[CallerCall], *, image: bool = False) -> None:
         results = []
         for call in calls:
             content: Any = f"the contents of {call.arguments.get('path')}"
@@ -134,7 +134,7 @@ class ClaudeCode(Agent):
 class Sanitizing(ClaudeCode):
     """Throws thinking away, as clients do that hold its signature to be worthless."""
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         kept = [block for block in heard.turn if block["type"] != "thinking"]
         self.history.append({"role": "assistant", "content": kept})
 
@@ -147,10 +147,10 @@ class OpenCode(Agent):
     def say(self, text: str) -> None:
         self.history.append({"role": "user", "content": text})
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         self.history.append(heard.turn)
 
-    def give(self, calls: Iterable[HeardCall], *, image: bool = False) -> None:
+    def give(self, calls: Iterable[CallerCall], *, image: bool = False) -> None:
         for call in calls:
             text = f"the contents of {call.arguments.get('path')}"
             self.history.append(
@@ -162,7 +162,7 @@ class OpenCode(Agent):
                 {"role": "user", "content": [{"type": "image_url", "image_url": url}]}
             )
 
-    def call_id(self, call: HeardCall) -> str:
+    def call_id(self, call: CallerCall) -> str:
         return call.call_id
 
     def shape(self) -> Json:
@@ -191,7 +191,7 @@ class OpenCode(Agent):
 class OpenClaw(OpenCode):
     """Loses reasoning, keeps letters and digits of ids, and speaks as the developer."""
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         turn = {k: v for k, v in heard.turn.items() if k in ("role", "content", "tool_calls")}
         for call in turn.get("tool_calls") or ():
             call["id"] = _letters_and_digits(call["id"])
@@ -200,7 +200,7 @@ class OpenClaw(OpenCode):
             call["function"]["arguments"] = json.dumps(arguments)
         self.history.append(turn)
 
-    def call_id(self, call: HeardCall) -> str:
+    def call_id(self, call: CallerCall) -> str:
         return _letters_and_digits(call.call_id)
 
     def shape(self) -> Json:
@@ -219,10 +219,10 @@ class Codex(Agent):
         content = [{"type": "input_text", "text": text}]
         self.history.append({"type": "message", "role": "user", "content": content})
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         self.history.extend(heard.turn)
 
-    def give(self, calls: Iterable[HeardCall], *, image: bool = False) -> None:
+    def give(self, calls: Iterable[CallerCall], *, image: bool = False) -> None:
         for call in calls:
             output: Any = f"the contents of {call.arguments.get('path')}"
             if image:
@@ -270,7 +270,7 @@ class Codex(Agent):
 class ForgetfulCodex(Codex):
     """A Responses client that does not ask for the seals, and sends no reasoning back."""
 
-    def heard(self, heard: Heard) -> None:
+    def heard(self, heard: CallerAnswer) -> None:
         self.history.extend(item for item in heard.turn if item["type"] != "reasoning")
 
     def shape(self) -> Json:

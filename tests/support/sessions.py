@@ -8,8 +8,8 @@ import json
 from typing import Final
 
 from gwproxy.simulator import PlayedAnswer, PlayedQuestion, call
-from gwproxy.simulator.caller import TONGUES, Heard
-from gwproxy.simulator.caller.heard import unframed
+from gwproxy.simulator.caller import CODECS, CallerAnswer
+from gwproxy.simulator.caller.answers import unframed
 from gwproxy.simulator.conversation import fresh_results, last_question
 from support.agents import (
     Agent,
@@ -64,16 +64,16 @@ def converse(asked: PlayedQuestion) -> PlayedAnswer:
     return PlayedAnswer("You are welcome.", thinking=thinking)
 
 
-async def ask(gateway: TestGateway, agent: Agent, *, streamed: bool) -> Heard:
-    tongue = TONGUES[agent.dialect]
-    path = tongue.path
+async def ask(gateway: TestGateway, agent: Agent, *, streamed: bool) -> CallerAnswer:
+    codec = CODECS[agent.dialect]
+    path = codec.path
     for _ in range(1 + agent.patience):
         async with gateway.post(path, agent.body(streamed), headers=agent.headers) as response:
             body = await response.read()
         if response.status == 200:
             break
     assert response.status == 200, body
-    heard = tongue.streamed(unframed(body)) if streamed else tongue.whole(json.loads(body))
+    heard = codec.streamed(unframed(body)) if streamed else codec.whole(json.loads(body))
     agent.heard(heard)
     return heard
 

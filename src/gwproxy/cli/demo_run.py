@@ -163,8 +163,8 @@ async def _converse(
         upstream_dialect=_DIALECT_OF[seen[0].kind],
         on_the_way=tuple(_on_the_way(held, seen, told, cast.manners)),
         upstream_requests=len(seen),
-        prompt_tokens=held.calling.heard.prompt_tokens + held.reporting.heard.prompt_tokens,
-        output_tokens=held.calling.heard.output_tokens + held.reporting.heard.output_tokens,
+        prompt_tokens=held.calling.answer.prompt_tokens + held.reporting.answer.prompt_tokens,
+        output_tokens=held.calling.answer.output_tokens + held.reporting.answer.output_tokens,
         problems=tuple(_problems(held, seen, model, token)),
     )
 
@@ -193,7 +193,7 @@ def _on_the_way(
         answers_as = manners.answer_model or used
         yield Step("model mapped", f"{asked} → {used}; {answers_as} → {asked}")
     given = [entry.call_id for entry in _view(seen[-1]).entries if isinstance(entry, Called)]
-    shown = [call.call_id for call in held.calling.heard.calls]
+    shown = [call.call_id for call in held.calling.answer.calls]
     if given != shown:
         yield Step("ids mapped", f"{given[0]} ⇄ {shown[0]}")
     losses = held.calling.headers.get("x-gwproxy-loss")
@@ -206,19 +206,19 @@ def _problems(held: Talk, seen: list[Recorded], model: str, token: str) -> Itera
     if len(seen) != 2:
         yield f"two turns cost {len(seen)} upstream requests"
     for turn, recorded in zip((held.calling, held.reporting), seen, strict=False):
-        if turn.heard.model != model:
-            yield f"{model} was asked, {turn.heard.model} answers"
+        if turn.answer.model != model:
+            yield f"{model} was asked, {turn.answer.model} answers"
         figures = recorded.figures
-        if figures is None or figures.prompt != turn.heard.prompt_tokens:
-            yield f"input tokens: {turn.heard.prompt_tokens} shown, {figures} billed"
-        elif figures.output != turn.heard.output_tokens:
-            yield f"output tokens: {turn.heard.output_tokens} shown, {figures.output} billed"
+        if figures is None or figures.prompt != turn.answer.prompt_tokens:
+            yield f"input tokens: {turn.answer.prompt_tokens} shown, {figures} billed"
+        elif figures.output != turn.answer.output_tokens:
+            yield f"output tokens: {turn.answer.output_tokens} shown, {figures.output} billed"
         if any(PROVIDER_KEY in value for value in turn.headers.values()):
             yield "the provider's key reached the client"
         if any(token in value for _, value in recorded.headers):
             yield "the local token reached the provider"
     thoughts = [entry.text for entry in _view(seen[-1]).entries if isinstance(entry, PlayedThought)]
-    if not held.calling.heard.thinking:
+    if not held.calling.answer.thinking:
         yield "the thinking did not arrive"
     elif not any(thoughts):
         yield "the thinking did not come back to its model"

@@ -20,6 +20,7 @@ from gwproxy.simulator.conversation import Conversation
 from gwproxy.simulator.delivery import deliver
 from gwproxy.simulator.faults import Delivery, Disorder, Fault, PlayedRefusal
 from gwproxy.simulator.figures import PromptCache, prompt_tokens
+from gwproxy.simulator.identity import make_identity
 from gwproxy.simulator.manners import DEMO, KeyHeader, Manners
 from gwproxy.simulator.memory import (
     DEFAULT_KEPT_REQUESTS,
@@ -28,7 +29,6 @@ from gwproxy.simulator.memory import (
     PlayedSettings,
     Recorded,
 )
-from gwproxy.simulator.papers import make_papers
 from gwproxy.simulator.routes import GENERATING, PlayedKind, PlayedRoute, error_dialect, find_route
 from gwproxy.simulator.wire import Json, WireRefused, record
 
@@ -249,9 +249,9 @@ def _generate(
     said = play.answer(asked, settings.conversation, manners)
     figures = memory.prompts.figures(asked, said, manners.caching)
     number = memory.next_answer_number()
-    papers = make_papers(number, asked, said, manners)
+    identity = make_identity(number, asked, said, manners)
     disorders = frozenset(fault for fault in faults if isinstance(fault, Disorder))
-    reply = play.write(asked, said, figures, papers, disorders)
+    reply = play.write(asked, said, figures, identity, disorders)
     recorded.figures = figures
     return reply
 

@@ -21,7 +21,7 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.papers import CREATED_S, Papers
+from gwproxy.simulator.identity import CREATED_S, AnswerIdentity
 from gwproxy.simulator.wire import (
     Event,
     Events,
@@ -152,26 +152,28 @@ def _assistant(message: Json, content: str, path: str) -> Iterator[Entry]:
 # --- an answer, written -------------------------------------------------------------------
 
 
-def whole(_: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers) -> Json:
+def whole(
+    _: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, identity: AnswerIdentity
+) -> Json:
     """The complete chat.completion."""
     message: Json = {"role": "assistant", "content": answer.text or None}
     if answer.thinking:
         message["reasoning_content"] = answer.thinking
     if answer.calls:
-        message["tool_calls"] = list(_calls(answer, papers))
+        message["tool_calls"] = list(_calls(answer, identity))
     finish = FINISH_REASONS[answer.stop_reason]
     return {
-        "id": papers.answer_id,
+        "id": identity.answer_id,
         "object": "chat.completion",
         "created": CREATED_S,
-        "model": papers.model,
+        "model": identity.model,
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": _usage(figures),
     }
 
 
-def _calls(answer: PlayedAnswer, papers: Papers) -> Iterator[Json]:
-    for call, call_id in zip(answer.calls, papers.call_ids, strict=True):
+def _calls(answer: PlayedAnswer, identity: AnswerIdentity) -> Iterator[Json]:
+    for call, call_id in zip(answer.calls, identity.call_ids, strict=True):
         if call.freeform:
             custom = {"name": call.name, "input": call.arguments}
             yield {"id": call_id, "type": "custom", "custom": custom}
@@ -191,10 +193,10 @@ def _usage(figures: PlayedFigures) -> Json:
     }
 
 
-def events(completion: Json, _: PlayedQuestion, papers: Papers) -> Iterator[Event]:
+def events(completion: Json, _: PlayedQuestion, identity: AnswerIdentity) -> Iterator[Event]:
     """The same answer as chunks, with usage in a chunk of its own."""
     message = completion["choices"][0]["message"]
-    size = papers.manners.piece_characters
+    size = identity.manners.piece_characters
 
     def chunk(delta: Json, finish: str | None = None) -> Event:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}

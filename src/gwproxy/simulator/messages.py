@@ -21,7 +21,7 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.papers import Papers
+from gwproxy.simulator.identity import AnswerIdentity
 from gwproxy.simulator.seal import signature
 from gwproxy.simulator.wire import (
     Event,
@@ -158,29 +158,31 @@ def _entry(role: str, block: Json, path: str) -> Entry:
 
 
 def whole(
-    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers
+    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, identity: AnswerIdentity
 ) -> Json:
     """The complete Message."""
     return {
-        "id": papers.answer_id,
+        "id": identity.answer_id,
         "type": "message",
         "role": "assistant",
-        "model": papers.model,
-        "content": list(_content(asked, answer, papers)),
+        "model": identity.model,
+        "content": list(_content(asked, answer, identity)),
         "stop_reason": STOP_REASONS[answer.stop_reason],
         "stop_sequence": answer.stop_sequence,
         "usage": _usage(figures),
     }
 
 
-def _content(asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers) -> Iterator[Json]:
+def _content(
+    asked: PlayedQuestion, answer: PlayedAnswer, identity: AnswerIdentity
+) -> Iterator[Json]:
     if answer.thinking:
-        hidden = asked.hides_thinking and papers.manners.omits_thinking
+        hidden = asked.hides_thinking and identity.manners.omits_thinking
         block = {"type": "thinking", "thinking": "" if hidden else answer.thinking}
         yield block | {"signature": signature(answer.thinking)}
     if answer.text:
         yield {"type": "text", "text": answer.text}
-    for call, call_id in zip(answer.calls, papers.call_ids, strict=True):
+    for call, call_id in zip(answer.calls, identity.call_ids, strict=True):
         arguments = json.loads(call.arguments)
         yield {"type": "tool_use", "id": call_id, "name": call.name, "input": arguments}
 
@@ -195,7 +197,7 @@ def _usage(figures: PlayedFigures) -> Json:
     }
 
 
-def events(message: Json, asked: PlayedQuestion, papers: Papers) -> Iterator[Event]:
+def events(message: Json, asked: PlayedQuestion, identity: AnswerIdentity) -> Iterator[Event]:
     """The same answer as the vendor streams it."""
     usage = message["usage"]
     start = message | {"content": [], "stop_reason": None, "stop_sequence": None}
@@ -203,7 +205,7 @@ def events(message: Json, asked: PlayedQuestion, papers: Papers) -> Iterator[Eve
     yield _event("message_start", message=start)
     yield _event("ping")
     for index, block in enumerate(message["content"]):
-        yield from _block_events(index, block, papers.manners.piece_characters)
+        yield from _block_events(index, block, identity.manners.piece_characters)
     delta = {key: message[key] for key in ("stop_reason", "stop_sequence")}
     yield _event("message_delta", delta=delta, usage=usage)
     yield _event("message_stop")

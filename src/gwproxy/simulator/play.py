@@ -22,8 +22,8 @@ from gwproxy.simulator.demo import demo_conversation
 from gwproxy.simulator.disorder import disordered_body, disordered_events, framed
 from gwproxy.simulator.faults import Delivery, Disorder, PlayedRefusal
 from gwproxy.simulator.figures import PlayedFigures, prompt_tokens, tokens
+from gwproxy.simulator.identity import AnswerIdentity
 from gwproxy.simulator.manners import Manners, Streaming
-from gwproxy.simulator.papers import Papers
 from gwproxy.simulator.script import scripted
 from gwproxy.simulator.strict import Case, check
 from gwproxy.simulator.wire import Event, Events, Json, WireRefused, compact, string, to_bytes
@@ -37,8 +37,8 @@ class PlayedDialect:
     """One dialect's functions; all three have the same."""
 
     view: Callable[[Json], PlayedQuestion]
-    whole: Callable[[PlayedQuestion, PlayedAnswer, PlayedFigures, Papers], Json]
-    events: Callable[[Json, PlayedQuestion, Papers], Iterable[Event]]
+    whole: Callable[[PlayedQuestion, PlayedAnswer, PlayedFigures, AnswerIdentity], Json]
+    events: Callable[[Json, PlayedQuestion, AnswerIdentity], Iterable[Event]]
     failure: Callable[[int, str, str | None, str], Json]
     failure_events: Callable[[str, str, Json, int], Iterable[Event]]
     trimmed: Callable[[Events, PlayedQuestion], Events] = lambda events, _: events
@@ -132,7 +132,7 @@ def write(
     asked: PlayedQuestion,
     said: PlayedAnswer,
     figures: PlayedFigures,
-    papers: Papers,
+    identity: AnswerIdentity,
     disorders: frozenset[Disorder] = frozenset(),
 ) -> PlayedReply:
     """The answer as bytes.
@@ -141,11 +141,11 @@ def write(
         WireRefused: 500, a disorder that this dialect does not have.
     """
     dialect = DIALECTS[asked.dialect]
-    whole = dialect.whole(asked, said, figures, papers)
-    own = papers.manners.chat_disorders if asked.dialect == "chat" else frozenset()
+    whole = dialect.whole(asked, said, figures, identity)
+    own = identity.manners.chat_disorders if asked.dialect == "chat" else frozenset()
     disorders = disorders | own
 
-    if not _streams(asked, papers.manners):
+    if not _streams(asked, identity.manners):
         body = disordered_body(whole, disorders, asked.dialect)
 
         def envelope(delivery: Delivery, _: int) -> tuple[bytes, ...]:
@@ -155,7 +155,7 @@ def write(
         frames = (to_bytes(compact(body)),)
         return PlayedReply(200, JSON_TYPE, frames, broken_off=envelope)
 
-    events = list(dialect.events(whole, asked, papers))
+    events = list(dialect.events(whole, asked, identity))
     events = dialect.trimmed(disordered_events(events, disorders, asked.dialect), asked)
 
     def broken_off(delivery: Delivery, sent: int) -> tuple[bytes, ...]:

@@ -22,7 +22,7 @@ from gwproxy.simulator.conversation import (
     PlayedToolChoice,
 )
 from gwproxy.simulator.figures import PlayedFigures
-from gwproxy.simulator.papers import CREATED_S, Papers, identifier
+from gwproxy.simulator.identity import CREATED_S, AnswerIdentity, identifier
 from gwproxy.simulator.seal import sealed, unsealed
 from gwproxy.simulator.wire import Event, Json, count, pieces, record, records, string, text_of
 
@@ -126,12 +126,12 @@ def _entries(item: Json, path: str) -> Iterator[Entry]:
 
 
 def whole(
-    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, papers: Papers
+    asked: PlayedQuestion, answer: PlayedAnswer, figures: PlayedFigures, identity: AnswerIdentity
 ) -> Json:
     """The complete Response object; every member that Open Responses requires is there."""
     reason = "max_output_tokens" if answer.stop_reason == "length" else None
     return {
-        "id": papers.answer_id,
+        "id": identity.answer_id,
         "object": "response",
         "created_at": CREATED_S,
         "completed_at": None if reason else CREATED_S,
@@ -143,8 +143,8 @@ def whole(
         "max_output_tokens": asked.limit_tokens,
         "max_tool_calls": None,
         "metadata": {},
-        "model": papers.model,
-        "output": list(_output(asked, answer, papers, "incomplete" if reason else "completed")),
+        "model": identity.model,
+        "output": list(_output(asked, answer, identity, "incomplete" if reason else "completed")),
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "prompt_cache_key": None,
@@ -167,9 +167,9 @@ def whole(
 
 
 def _output(
-    asked: PlayedQuestion, answer: PlayedAnswer, papers: Papers, status: str
+    asked: PlayedQuestion, answer: PlayedAnswer, identity: AnswerIdentity, status: str
 ) -> Iterator[Json]:
-    number = papers.number
+    number = identity.number
     if answer.thinking:
         part = {"type": "summary_text", "text": answer.thinking}
         item: Json = {
@@ -189,7 +189,7 @@ def _output(
             "content": [_text_part(answer.text)],
         }
     for part_number, (call, call_id) in enumerate(
-        zip(answer.calls, papers.call_ids, strict=True), 2
+        zip(answer.calls, identity.call_ids, strict=True), 2
     ):
         yield _call_item(call, call_id, number, part_number)
 
@@ -225,9 +225,9 @@ def _usage(figures: PlayedFigures) -> Json:
     }
 
 
-def events(response: Json, _: PlayedQuestion, papers: Papers) -> Iterator[Event]:
+def events(response: Json, _: PlayedQuestion, identity: AnswerIdentity) -> Iterator[Event]:
     """The same answer as events, numbered over the whole stream."""
-    for number, event in enumerate(_unnumbered(response, papers.manners.piece_characters)):
+    for number, event in enumerate(_unnumbered(response, identity.manners.piece_characters)):
         assert isinstance(event.data, dict)
         kind = {"type": event.data["type"], "sequence_number": number}
         yield event._replace(data=kind | event.data)

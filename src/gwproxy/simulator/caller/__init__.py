@@ -1,7 +1,7 @@
 """A simulated client: it holds the demo's conversation in any dialect and believes nothing.
 
 It asks about the weather in two cities, expects two parallel tool calls, sends their results
-with the assistant's turn exactly as it heard it (thinking and signatures included, as Claude
+with the assistant's turn exactly as it received it (thinking and signatures included, as Claude
 Code does), and expects both results in the final text. Whatever a strict client of the dialect
 would stumble over raises `Unfit`. Like the provider it shares no code with the translators.
 """
@@ -16,14 +16,14 @@ from types import MappingProxyType
 import aiohttp
 
 from gwproxy.simulator.caller import chat, messages, responses
-from gwproxy.simulator.caller.heard import Heard, Tongue, Unfit, need, unframed
+from gwproxy.simulator.caller.answers import CallerAnswer, CallerCodec, Unfit, need, unframed
 from gwproxy.simulator.conversation import DialectName
 from gwproxy.simulator.wire import Json
 
-__all__ = ["TONGUES", "CallerTurn", "Heard", "Talk", "Unfit", "talk"]
+__all__ = ["CODECS", "CallerAnswer", "CallerTurn", "Talk", "Unfit", "talk"]
 
-TONGUES: Mapping[DialectName, Tongue] = MappingProxyType(
-    {tongue.dialect: tongue for tongue in (messages.TONGUE, chat.TONGUE, responses.TONGUE)}
+CODECS: Mapping[DialectName, CallerCodec] = MappingProxyType(
+    {codec.dialect: codec for codec in (messages.CODEC, chat.CODEC, responses.CODEC)}
 )
 WEATHER: Mapping[str, str] = MappingProxyType({"Paris": "12 °C, rain", "Tokyo": "24 °C, clear"})
 
@@ -35,7 +35,7 @@ PATIENCE_S = 30.0
 class CallerTurn:
     """One answer, the headers that came with it (names in lower case), and what was asked."""
 
-    heard: Heard
+    answer: CallerAnswer
     headers: Mapping[str, str]
     sent: Json = field(repr=False)
 
@@ -56,17 +56,17 @@ async def talk(
     Raises:
         Unfit: an answer that a strict client could not use, or not the expected one.
     """
-    tongue = TONGUES[dialect]
-    url = base_url + tongue.path
-    headers = {"authorization": f"Bearer {token}"} | dict(tongue.headers)
+    codec = CODECS[dialect]
+    url = base_url + codec.path
+    headers = {"authorization": f"Bearer {token}"} | dict(codec.headers)
     patience = aiohttp.ClientTimeout(total=PATIENCE_S)
     async with aiohttp.ClientSession(headers=headers, timeout=patience) as session:
-        body = tongue.first(model) | _stream_members(dialect, streamed)
-        calling = await _ask(session, url, tongue, body, streamed)
-        results = _results(calling.heard)
-        body = tongue.next(body, calling.heard, results)
-        reporting = await _ask(session, url, tongue, body, streamed)
-    said = reporting.heard
+        body = codec.first(model) | _stream_members(dialect, streamed)
+        calling = await _ask(session, url, codec, body, streamed)
+        results = _results(calling.answer)
+        body = codec.next(body, calling.answer, results)
+        reporting = await _ask(session, url, codec, body, streamed)
+    said = reporting.answer
     need(not said.calls and not said.wants_results, "the second answer calls a tool again")
     for weather in WEATHER.values():
         need(weather in said.text, f"the result “{weather}” did not come back: {said.text!r}")
@@ -80,17 +80,17 @@ def _stream_members(dialect: DialectName, streamed: bool) -> Json:
     return {"stream": True} | usage
 
 
-def _results(heard: Heard) -> dict[str, str]:
-    need(heard.wants_results, "the first answer does not stop for its tool calls")
-    cities = [str(call.arguments.get("city")) for call in heard.calls]
+def _results(answer: CallerAnswer) -> dict[str, str]:
+    need(answer.wants_results, "the first answer does not stop for its tool calls")
+    cities = [str(call.arguments.get("city")) for call in answer.calls]
     need(cities == list(WEATHER), f"calls for {list(WEATHER)} were expected, not for {cities}")
-    results = {call.call_id: WEATHER[city] for call, city in zip(heard.calls, cities, strict=True)}
+    results = {call.call_id: WEATHER[city] for call, city in zip(answer.calls, cities, strict=True)}
     need(len(results) == len(cities), "two calls have the same id")
     return results
 
 
 async def _ask(
-    session: aiohttp.ClientSession, url: str, tongue: Tongue, body: Json, streamed: bool
+    session: aiohttp.ClientSession, url: str, codec: CallerCodec, body: Json, streamed: bool
 ) -> CallerTurn:
     try:
         async with session.post(url, json=body) as response:
@@ -102,12 +102,12 @@ async def _ask(
     kind = headers.get("content-type", "").partition(";")[0]
     expected = "text/event-stream" if streamed else "application/json"
     need(kind == expected, f"{expected} was asked for, {kind} came")
-    heard = _understood(tongue, raw, streamed)
-    return CallerTurn(heard, {name.lower(): value for name, value in headers.items()}, body)
+    answer = _understood(codec, raw, streamed)
+    return CallerTurn(answer, {name.lower(): value for name, value in headers.items()}, body)
 
 
-def _understood(tongue: Tongue, raw: bytes, streamed: bool) -> Heard:
+def _understood(codec: CallerCodec, raw: bytes, streamed: bool) -> CallerAnswer:
     try:
-        return tongue.streamed(unframed(raw)) if streamed else tongue.whole(json.loads(raw))
+        return codec.streamed(unframed(raw)) if streamed else codec.whole(json.loads(raw))
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise Unfit(f"not the shape of {tongue.dialect}: {error!r}") from error
+        raise Unfit(f"not the shape of {codec.dialect}: {error!r}") from error

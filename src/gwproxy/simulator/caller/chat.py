@@ -1,4 +1,4 @@
-"""Chat Completions as a strict client hears it. Pure.
+"""Chat Completions as a strict client reads it. Pure.
 
 It checks what the official SDK's accumulators trip over: roles and ids sent twice, indexes out
 of order, a missing finish reason, usage that is not last.
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gwproxy.simulator.caller.heard import (
+from gwproxy.simulator.caller.answers import (
     LIMIT_TOKENS,
     QUESTION,
     TOOL_DESCRIPTION,
     TOOL_NAME,
     TOOL_SCHEMA,
-    Heard,
-    HeardCall,
-    Tongue,
+    CallerAnswer,
+    CallerCall,
+    CallerCodec,
     arguments_of,
     data_of,
     need,
@@ -38,23 +38,25 @@ def first(model: str) -> Json:
     }
 
 
-def following(body: Json, heard: Heard, results: Mapping[str, str]) -> Json:
-    told = [
+def following(body: Json, answer: CallerAnswer, results: Mapping[str, str]) -> Json:
+    outputs = [
         {"role": "tool", "tool_call_id": call_id, "content": text}
         for call_id, text in results.items()
     ]
-    return body | {"messages": [*body["messages"], heard.turn, *told]}
+    return body | {"messages": [*body["messages"], answer.turn, *outputs]}
 
 
-def whole(body: Json) -> Heard:
+def whole(body: Json) -> CallerAnswer:
     need(body.get("object") == "chat.completion", f"not a completion: {compact(body)[:200]}")
     choice = body["choices"][0]
     message = choice["message"]
     calls = tuple(
-        HeardCall(call["id"], call["function"]["name"], arguments_of(call["function"]["arguments"]))
+        CallerCall(
+            call["id"], call["function"]["name"], arguments_of(call["function"]["arguments"])
+        )
         for call in message.get("tool_calls") or ()
     )
-    return Heard(
+    return CallerAnswer(
         model=body["model"],
         text=message.get("content") or "",
         thinking=message.get("reasoning_content") or "",
@@ -66,7 +68,7 @@ def whole(body: Json) -> Heard:
     )
 
 
-def streamed(events: list[Event]) -> Heard:
+def streamed(events: list[Event]) -> CallerAnswer:
     need(events and events[-1].data == "[DONE]", "the stream breaks off: no [DONE]")
     chunks = [data_of(event) for event in events[:-1]]
     for chunk in chunks:
@@ -112,7 +114,7 @@ def _add_call(calls: list[Any], part: Json) -> None:
     calls[-1]["function"]["arguments"] += part["function"].get("arguments") or ""
 
 
-TONGUE = Tongue(
+CODEC = CallerCodec(
     dialect="chat",
     path="/v1/chat/completions",
     headers={},

@@ -1,4 +1,4 @@
-"""Anthropic Messages as a strict client hears it. Pure.
+"""Anthropic Messages as a strict client reads it. Pure.
 
 The order of events is the one of https://docs.claude.com/en/api/messages-streaming; a client
 like Claude Code or the official SDK fails where this one does.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
-from gwproxy.simulator.caller.heard import (
+from gwproxy.simulator.caller.answers import (
     LIMIT_TOKENS,
     QUESTION,
     TOOL_DESCRIPTION,
     TOOL_NAME,
     TOOL_SCHEMA,
-    Heard,
-    HeardCall,
-    Tongue,
+    CallerAnswer,
+    CallerCall,
+    CallerCodec,
     arguments_of,
     data_of,
     need,
@@ -43,27 +43,27 @@ def first(model: str) -> Json:
     }
 
 
-def following(body: Json, heard: Heard, results: Mapping[str, str]) -> Json:
+def following(body: Json, answer: CallerAnswer, results: Mapping[str, str]) -> Json:
     content = [
         {"type": "tool_result", "tool_use_id": call_id, "content": text}
         for call_id, text in results.items()
     ]
-    turns = [{"role": "assistant", "content": heard.turn}, {"role": "user", "content": content}]
+    turns = [{"role": "assistant", "content": answer.turn}, {"role": "user", "content": content}]
     return body | {"messages": [*body["messages"], *turns]}
 
 
-def whole(body: Json) -> Heard:
+def whole(body: Json) -> CallerAnswer:
     need(body.get("type") == "message", f"not a message: {compact(body)[:200]}")
     content = body["content"]
     calls = tuple(
-        HeardCall(block["id"], block["name"], block["input"])
+        CallerCall(block["id"], block["name"], block["input"])
         for block in content
         if block["type"] == "tool_use"
     )
     usage = body["usage"]
     cached = usage.get("cache_read_input_tokens") or 0
     written = usage.get("cache_creation_input_tokens") or 0
-    return Heard(
+    return CallerAnswer(
         model=body["model"],
         text="".join(block["text"] for block in content if block["type"] == "text"),
         thinking="".join(block["thinking"] for block in content if block["type"] == "thinking"),
@@ -75,18 +75,18 @@ def whole(body: Json) -> Heard:
     )
 
 
-def streamed(events: list[Event]) -> Heard:
-    told = [event for event in events if event.name != "ping"]
-    for event in told:
+def streamed(events: list[Event]) -> CallerAnswer:
+    events = [event for event in events if event.name != "ping"]
+    for event in events:
         need(event.name == data_of(event)["type"], f"misnamed event {event.name!r}")
         need(event.name != "error", f"the stream failed: {compact(event.data)}")
-    need(told and told[0].name == "message_start", "the stream does not begin a message")
-    need(told[-1].name == "message_stop", "the stream breaks off: no message_stop")
-    message: Json = copy.deepcopy(data_of(told[0])["message"])
+    need(events and events[0].name == "message_start", "the stream does not begin a message")
+    need(events[-1].name == "message_stop", "the stream breaks off: no message_stop")
+    message: Json = copy.deepcopy(data_of(events[0])["message"])
     need(message["content"] == [], "message_start already has content")
     need(message["usage"]["input_tokens"] > 0, "no input estimate in message_start")
     open_index: int | None = None
-    for event in told[1:-1]:
+    for event in events[1:-1]:
         data = data_of(event)
         match event.name:
             case "content_block_start":
@@ -124,7 +124,7 @@ def _close(block: Json) -> None:
         block["input"] = dict(arguments_of(block.pop("partial_json", "") or "{}"))
 
 
-TONGUE = Tongue(
+CODEC = CallerCodec(
     dialect="anthropic",
     path="/v1/messages",
     headers={"anthropic-version": "2023-06-01"},

@@ -1,4 +1,4 @@
-"""OpenAI Responses as a strict client hears it. Pure.
+"""OpenAI Responses as a strict client reads it. Pure.
 
 It checks what Codex and the official SDK rely on: numbered events, an item opened before its
 parts and closed after them, and a final response that says it all again.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gwproxy.simulator.caller.heard import (
+from gwproxy.simulator.caller.answers import (
     LIMIT_TOKENS,
     QUESTION,
     TOOL_DESCRIPTION,
     TOOL_NAME,
     TOOL_SCHEMA,
-    Heard,
-    HeardCall,
-    Tongue,
+    CallerAnswer,
+    CallerCall,
+    CallerCodec,
     arguments_of,
     data_of,
     need,
@@ -55,26 +55,26 @@ def first(model: str) -> Json:
     }
 
 
-def following(body: Json, heard: Heard, results: Mapping[str, str]) -> Json:
-    told = [
+def following(body: Json, answer: CallerAnswer, results: Mapping[str, str]) -> Json:
+    outputs = [
         {"type": "function_call_output", "call_id": call_id, "output": text}
         for call_id, text in results.items()
     ]
-    return body | {"input": [*body["input"], *heard.turn, *told]}
+    return body | {"input": [*body["input"], *answer.turn, *outputs]}
 
 
-def whole(body: Json) -> Heard:
+def whole(body: Json) -> CallerAnswer:
     need(body.get("object") == "response", f"not a response: {compact(body)[:200]}")
     need(body["status"] == "completed", f"the response is {body['status']}")
     items = body["output"]
     parts = [part for item in items if item["type"] == "message" for part in item["content"]]
     summaries = [part for item in items if item["type"] == "reasoning" for part in item["summary"]]
     calls = tuple(
-        HeardCall(item["call_id"], item["name"], arguments_of(item["arguments"]))
+        CallerCall(item["call_id"], item["name"], arguments_of(item["arguments"]))
         for item in items
         if item["type"] == "function_call"
     )
-    return Heard(
+    return CallerAnswer(
         model=body["model"],
         text="".join(part["text"] for part in parts),
         thinking="\n".join(part["text"] for part in summaries),
@@ -86,28 +86,28 @@ def whole(body: Json) -> Heard:
     )
 
 
-def streamed(events: list[Event]) -> Heard:
-    told = [event for event in events if event.data != "[DONE]"]
-    for number, event in enumerate(told):
+def streamed(events: list[Event]) -> CallerAnswer:
+    events = [event for event in events if event.data != "[DONE]"]
+    for number, event in enumerate(events):
         data = data_of(event)
         need(event.name == data["type"], f"misnamed event {event.name!r}")
         need(event.name not in ("error", "response.failed"), f"it failed: {compact(data)}")
         need(data["sequence_number"] == number, "sequence numbers have gaps")
-    need(told and told[0].name == "response.created", "the stream does not begin a response")
-    need(told[-1].name == "response.completed", "the stream breaks off: no response.completed")
-    final: Json = data_of(told[-1])["response"]
-    need(final["id"] == data_of(told[0])["response"]["id"], "the response changes its id")
-    done = _items([data_of(event) for event in told[1:-1]])
+    need(events and events[0].name == "response.created", "the stream does not begin a response")
+    need(events[-1].name == "response.completed", "the stream breaks off: no response.completed")
+    final: Json = data_of(events[-1])["response"]
+    need(final["id"] == data_of(events[0])["response"]["id"], "the response changes its id")
+    done = _items([data_of(event) for event in events[1:-1]])
     need(done == final["output"], "the final output is not what was streamed")
     return whole(final)
 
 
-def _items(told: list[Json]) -> list[Json]:
+def _items(events: list[Json]) -> list[Json]:
     """The finished items in order, each opened first, its deltas adding up."""
     done: list[Json] = []
     open_ids: list[str] = []
     sums: dict[tuple[str, str], str] = {}
-    for data in told:
+    for data in events:
         kind = data["type"]
         if kind == "response.output_item.added":
             need(data["output_index"] == len(done), "an item opens inside another")
@@ -133,7 +133,7 @@ def _sum(sums: dict[tuple[str, str], str], data: Json) -> None:
             need(data[member] == total, f"{kind} is not the sum of its deltas")
 
 
-TONGUE = Tongue(
+CODEC = CallerCodec(
     dialect="responses",
     path="/v1/responses",
     headers={},

@@ -1,4 +1,4 @@
-"""What a simulated client asks, and what it has understood of an answer. Values only."""
+"""What a simulated client asks, and an answer as it has read it. Values only."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class HeardCall:
+class CallerCall:
     call_id: str
     name: str
     arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One assistant turn. `turn` is its wire form, which the client sends back unchanged."""
+class CallerAnswer:
+    """One answer, as read; `turn` is its wire form, which the client sends back unchanged."""
 
     model: str
     text: str
     thinking: str
-    calls: tuple[HeardCall, ...]
+    calls: tuple[CallerCall, ...]
     wants_results: bool
     prompt_tokens: int
     output_tokens: int
@@ -48,8 +48,8 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
-    """One dialect as a client speaks it; all three have the same functions.
+class CallerCodec:
+    """What a client needs of one dialect; all three have the same functions.
 
     `first` makes the opening request for a model, `next` the one that follows a turn and its
     results by call id. `whole` and `streamed` read an answer, and raise `Unfit`.
@@ -59,9 +59,9 @@ class Tongue:
     path: str
     headers: Mapping[str, str]
     first: Callable[[str], Json]
-    next: Callable[[Json, Heard, Mapping[str, str]], Json]
-    whole: Callable[[Json], Heard]
-    streamed: Callable[[list[Event]], Heard]
+    next: Callable[[Json, CallerAnswer, Mapping[str, str]], Json]
+    whole: Callable[[Json], CallerAnswer]
+    streamed: Callable[[list[Event]], CallerAnswer]
 
 
 def need(condition: object, complaint: str) -> None:

@@ -26,7 +26,7 @@ ID_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class AnswerIdentity:
     """The ids of one answer and its model's name; `number` counts the provider's answers from 1."""
 
     number: int
@@ -36,10 +36,10 @@ class Papers:
     manners: Manners
 
 
-def make_papers(
+def make_identity(
     number: int, asked: PlayedQuestion, answer: PlayedAnswer, manners: Manners
-) -> Papers:
-    return Papers(
+) -> AnswerIdentity:
+    return AnswerIdentity(
         number=number,
         answer_id=identifier(ANSWER_PREFIXES[asked.dialect], number),
         model=manners.answer_model or asked.model,
