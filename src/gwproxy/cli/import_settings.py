@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gwproxy.cli.options import MODEL_METAVAR, PATH_METAVAR, JsonFlag, QuietFlag, YesFlag
+from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ModelOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, UsageError
 
@@ -33,9 +33,7 @@ def import_settings(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What to call the profile.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar=MODEL_METAVAR, help="The model to ask for.")
-    ] = None,
+    model: ModelOption = None,
     yes: YesFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,

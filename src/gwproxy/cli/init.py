@@ -8,25 +8,26 @@ no flag says it.
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gwproxy.cli import profile_key
-from gwproxy.cli.init_key import KeyFlags, ask_way
+from gwproxy.cli.init_key import ask_way
 from gwproxy.cli.options import (
-    MODEL_METAVAR,
-    KeyCommand,
-    KeyEnv,
-    KeyFile,
-    KeyStdin,
-    NoKey,
+    AnthropicUrl,
+    KeyFlags,
+    ModelOption,
+    OpenaiUrl,
     QuietFlag,
     YesFlag,
+    spread_flags,
 )
 from gwproxy.cli.output import Output, output_of
+from gwproxy.cli.profile_key import ProviderFlags
 from gwproxy.cli.profile_questions import ask_missing
 from gwproxy.errors import EXIT_CREDENTIAL, UsageError
+from gwproxy.profiles import store
 from gwproxy.profiles.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _STARTS: Final = {
 
 
 def register(app: typer.Typer) -> None:
-    app.command("init")(init)
+    app.command("init")(spread_flags(init))
 
 
 def init(
@@ -52,20 +53,11 @@ def init(
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="|".join(PRESETS), help="Your provider.")
     ] = None,
-    anthropic_url: Annotated[
-        str | None, typer.Option("--anthropic-url", metavar="URL", help="Base for Messages.")
-    ] = None,
-    openai_url: Annotated[
-        str | None, typer.Option("--openai-url", metavar="URL", help="Base for Chat, Responses.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar=MODEL_METAVAR, help="The model to ask for.")
-    ] = None,
-    key_stdin: KeyStdin = False,
-    key_env: KeyEnv = None,
-    key_command: KeyCommand = None,
-    key_file: KeyFile = None,
-    no_key: NoKey = False,
+    anthropic_url: AnthropicUrl = None,
+    openai_url: OpenaiUrl = None,
+    model: ModelOption = None,
+    *,
+    keys: KeyFlags,
     tools: Annotated[
         list[str] | None,
         typer.Option("--tool", metavar="TOOL", help="Set up this one, not those that are here."),
@@ -89,25 +81,13 @@ def init(
     has_url = bool(anthropic_url or openai_url)
     name, preset = _what_is_there(output, name, preset, has_url=has_url)
     if preset is not None:
-        record = {"anthropic_url": anthropic_url, "openai_url": openai_url, "model": model}
-        if preset in PRESETS:
-            ask_missing(output, PRESETS[preset], record)
-        keys: KeyFlags = {"env": key_env, "command": key_command, "file": key_file}
-        if not (any(keys.values()) or key_stdin or no_key) and _needs_key(preset):
+        record: dict[str, Any] = {"anthropic_url": anthropic_url, "openai_url": openai_url}
+        record["model"] = model
+        if known := PRESETS.get(preset):
+            ask_missing(output, known, record)
+        if known and known.needs_key and not keys.given:
             keys = ask_way(output, name)
-        profile_key.add(
-            context,
-            name,
-            preset=preset,
-            anthropic_url=record["anthropic_url"],
-            openai_url=record["openai_url"],
-            model=record["model"],
-            key_stdin=key_stdin,
-            key_env=keys.get("env"),
-            key_command=keys.get("command"),
-            key_file=keys.get("file"),
-            no_key=no_key,
-        )
+        profile_key.add(context, name, flags=ProviderFlags(preset, **record), keys=keys)
     if code := _check(context, output, name):
         output.hints = True
         output.talk("mend that first; what is done stays done")
@@ -120,8 +100,6 @@ def _what_is_there(
     output: Output, name: str | None, preset: str | None, *, has_url: bool
 ) -> tuple[str, str | None]:
     """What the profile is called, and the preset to make it of; None where it is there already."""
-    from gwproxy.profiles import store
-
     config = store.load()
     if preset is None and config.default and not has_url and name in (None, config.default):
         output.talk(f"the provider is {config.default} already; --preset would add another")
@@ -147,10 +125,7 @@ def _check(context: typer.Context, output: Output, name: str) -> int:
             return code
         if not output.confirm(f"Give {name} another key now?", flag="--key-stdin"):
             return code
-        keys = ask_way(output, name)
-        profile_key.key(
-            context, name, env=keys.get("env"), command=keys.get("command"), file=keys.get("file")
-        )
+        profile_key.set_key(output, store.load().profile(name), ask_way(output, name))
 
 
 def _tools_and_start(
@@ -164,9 +139,8 @@ def _tools_and_start(
 ) -> int:
     from gwproxy.cli import serve, service, setup
     from gwproxy.cli.hints import gateway_runs, tool_here, tools_set_up
-    from gwproxy.cli.setup_inputs import find_client
+    from gwproxy.cli.setup_inputs import SetupFlags, find_client
     from gwproxy.clients.known import CLIENTS
-    from gwproxy.profiles import store
 
     config = store.load()
     named = None if config.default == profile else profile
@@ -184,10 +158,10 @@ def _tools_and_start(
     if start == "service":
         service.install(context, profile=named)
     elif start == "detach":
-        serve.serve(context, profile=named, detach=True)
+        serve.serve(context, flags=serve.ServeFlags(named, detach=True))
     if start != "run":  # which touches no file of a tool
         for client in chosen:
-            setup.setup(context, client.NAME, profile=named, yes=yes)
+            setup.setup(context, client.NAME, flags=SetupFlags(named, yes=yes))
     output.hints = True
     flag = f" --profile {named}" if named else ""
     if start == "run":
@@ -199,7 +173,7 @@ def _tools_and_start(
     then = ready[0] if ready else f"gwproxy setup {tool}{flag}"
     if start == "serve":
         output.talk(f"in another terminal, type: {then}")
-        return serve.serve(context, profile=named)
+        return serve.serve(context, flags=serve.ServeFlags(named))
     output.next(then)
     return 0
 
@@ -216,7 +190,3 @@ def _ways_to_start(profile: Profile) -> dict[str, str]:
 
 def _chosen_preset(output: Output) -> str:
     return output.choose("Provider", {name: one.title for name, one in PRESETS.items()}, "--preset")
-
-
-def _needs_key(preset: str) -> bool:
-    return preset in PRESETS and PRESETS[preset].needs_key

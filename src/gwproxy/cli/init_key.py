@@ -8,13 +8,11 @@ import shutil
 from typing import Final
 
 from gwproxy import paths
+from gwproxy.cli.options import KeyFlags
 from gwproxy.cli.output import Output
 from gwproxy.errors import CredentialError, KeyringError, UsageError
 from gwproxy.profiles import changes, credentials, store
 from gwproxy.profiles.keyring_trouble import key_variable
-
-KeyFlags = dict[str, str | None]
-"""What stands behind --key-env, --key-command and --key-file; all of them empty is the keyring."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_]\w*")
 
@@ -45,12 +43,12 @@ def ask_way(output: Output, profile: str) -> KeyFlags:
         output.talk(f"{error.what}: {error.why}. Your key can be kept elsewhere.")
     else:
         if not output.can_ask():
-            return {}
+            return KeyFlags()
         ways = {"keyring": "your system's own, open while you are logged in", **ways}
     while True:
         way = output.choose("Keep the key in", ways, "--key-stdin or --key-env")
         if way == "keyring":
-            return {}
+            return KeyFlags()
         words, read = _ASKED[way]
         usual = key_variable(profile)
         given = usual if way == "env" and os.environ.get(usual) else ""
@@ -58,7 +56,7 @@ def ask_way(output: Output, profile: str) -> KeyFlags:
         flag = f"--key-{way}"
         text = output.ask_until(f"{words}{another}", read, flag, default=given, optional=True)
         if text:
-            return {way: text}
+            return KeyFlags(**{way: text})  # type: ignore[arg-type]
 
 
 def _example() -> str:

@@ -11,12 +11,13 @@ import asyncio
 import shlex
 import sys
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gwproxy.cli import streams
-from gwproxy.cli.options import PROFILE_METAVAR, CsvFlag, JsonFlag, QuietFlag
+from gwproxy.cli.options import PROFILE_METAVAR, CsvFlag, JsonFlag, QuietFlag, spread_flags
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_INTERRUPTED, UsageError
@@ -36,7 +37,46 @@ _LIKE: Final = 5
 
 
 def register(app: typer.Typer) -> None:
-    app.command("log")(log)
+    app.command("log")(spread_flags(log))
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFlags:
+    """Which exchanges are meant."""
+
+    errors: Annotated[bool, typer.Option("--errors", help="Only those that failed.")] = False
+    profile: Annotated[
+        str,
+        typer.Option("--profile", "-p", metavar=PROFILE_METAVAR, help="Only of this profile."),
+    ] = ""
+    client: Annotated[
+        str, typer.Option("--client", metavar="TOOL", help="Only of a tool that is called so.")
+    ] = ""
+    session: Annotated[
+        str, typer.Option("--session", metavar="SESSION", help="Only of this session.")
+    ] = ""
+    since: Annotated[
+        str, typer.Option("--since", metavar="SPAN", help="From then on: 30m, 1h, 7d, 2026-11-01.")
+    ] = ""
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", help=f"At the most so many ({_USUAL})."),
+    ] = None
+
+    def choice(self) -> LedgerChoice:
+        """Raises UsageError."""
+        from gwproxy.proxy.records.ledger import LedgerChoice
+
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit} lists nothing", hint=f"--limit {_USUAL}")
+        return LedgerChoice(
+            most=self.limit or (_MOST if self.since else _USUAL),
+            only_errors=self.errors,
+            profile=self.profile,
+            client=self.client,
+            session=self.session,
+            since_ms=_since_ms(self.since),
+        )
 
 
 def log(
@@ -52,24 +92,8 @@ def log(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="Only those that failed.")] = False,
-    profile: Annotated[
-        str,
-        typer.Option("--profile", "-p", metavar=PROFILE_METAVAR, help="Only of this profile."),
-    ] = "",
-    client: Annotated[
-        str, typer.Option("--client", metavar="TOOL", help="Only of a tool that is called so.")
-    ] = "",
-    session: Annotated[
-        str, typer.Option("--session", metavar="SESSION", help="Only of this session.")
-    ] = "",
-    since: Annotated[
-        str, typer.Option("--since", metavar="SPAN", help="From then on: 30m, 1h, 7d, 2026-11-01.")
-    ] = "",
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", "-n", metavar="N", help=f"At the most so many ({_USUAL})."),
-    ] = None,
+    *,
+    flags: ChoiceFlags,
     csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -79,19 +103,9 @@ def log(
     With -f, --json prints one object a line.
     """
     from gwproxy.cli.running import config_or_none
-    from gwproxy.proxy.records.ledger import LedgerChoice
 
     output = output_of(context)
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit {limit} lists nothing", hint=f"--limit {_USUAL}")
-    choice = LedgerChoice(
-        most=limit or (_MOST if since else _USUAL),
-        only_errors=errors,
-        profile=profile,
-        client=client,
-        session=session,
-        since_ms=_since_ms(since),
-    )
+    choice = flags.choice()
     config = config_or_none()
     if follow:
         if wanted or csv:
@@ -212,8 +226,6 @@ def _explain(output: Output, config: Config, choice: LedgerChoice, wanted: str) 
 
 async def _one(config: Config, choice: LedgerChoice, wanted: str) -> dict[str, Any]:
     """Raises UsageError where none, or several, are meant."""
-    from dataclasses import replace
-
     from gwproxy.cli.exchanges import found
 
     if wanted == "last":

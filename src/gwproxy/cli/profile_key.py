@@ -20,16 +20,15 @@ import typer
 from gwproxy import paths
 from gwproxy.cli.hints import tool_here, warn_of_window
 from gwproxy.cli.options import (
-    MODEL_METAVAR,
     PATH_METAVAR,
+    AnthropicUrl,
     JsonFlag,
-    KeyCommand,
-    KeyEnv,
-    KeyFile,
-    KeyStdin,
-    NoKey,
+    KeyFlags,
+    ModelOption,
+    OpenaiUrl,
     ProfileName,
     QuietFlag,
+    spread_flags,
 )
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.profile_questions import ask_missing, preset_of
@@ -46,7 +45,7 @@ _KEY_FLAGS: Final = "--key-stdin, --key-env VAR, --key-command CMD, --key-file P
 
 
 def register(app: typer.Typer) -> None:
-    app.command("add")(add)
+    app.command("add")(spread_flags(add))
     app.command("key")(key)
 
 
@@ -58,85 +57,71 @@ class KeyPlan:
     secret: Secret | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderFlags:
+    """What `profile add` is told of a provider; all but the preset is a setting of the profile."""
+
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="|".join(PRESETS), help="A known provider.")
+    ] = None
+    anthropic_url: AnthropicUrl = None
+    openai_url: OpenaiUrl = None
+    dialects: Annotated[
+        str | None,
+        typer.Option("--dialects", metavar="LIST", help="Some of anthropic,chat,responses."),
+    ] = None
+    model: ModelOption = None
+    stream: Annotated[
+        str | None,
+        typer.Option("--stream", metavar="auto|always|never", help="Whether it can stream."),
+    ] = None
+    auth: Annotated[
+        str | None,
+        typer.Option("--auth", metavar="x-api-key|bearer|HEADER", help="How it takes the key."),
+    ] = None
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="'K: V'", help="Send this as well.")
+    ] = None
+    quirk: Annotated[
+        list[str] | None,
+        typer.Option("--quirk", metavar="NAME[=VALUE]", help="See gwproxy profile show --all."),
+    ] = None
+
+    def record(self, preset: Preset) -> dict[str, Any]:
+        """The settings that are one word each, as config.toml has them. Raises UsageError."""
+        names = ("anthropic_url", "openai_url", "model", "stream", "auth")
+        given = {name: value for name in names if (value := getattr(self, name))}
+        if self.dialects:
+            given["dialects"] = changes.parse_assignment(f"dialects={self.dialects}")[1]
+        return {"preset": preset.name, **given}
+
+
 def add(
     context: typer.Context,
     name: Annotated[
         str, typer.Argument(metavar="NAME", show_default=False, help="What to call it.")
     ],
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="|".join(PRESETS), help="A known provider.")
-    ] = None,
-    anthropic_url: Annotated[
-        str | None, typer.Option("--anthropic-url", metavar="URL", help="Base for Messages.")
-    ] = None,
-    openai_url: Annotated[
-        str | None, typer.Option("--openai-url", metavar="URL", help="Base for Chat, Responses.")
-    ] = None,
-    dialects: Annotated[
-        str | None,
-        typer.Option("--dialects", metavar="LIST", help="Some of anthropic,chat,responses."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar=MODEL_METAVAR, help="The model to ask for.")
-    ] = None,
-    stream: Annotated[
-        str | None,
-        typer.Option("--stream", metavar="auto|always|never", help="Whether it can stream."),
-    ] = None,
-    auth: Annotated[
-        str | None,
-        typer.Option("--auth", metavar="x-api-key|bearer|HEADER", help="How it takes the key."),
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option("--header", metavar="'K: V'", help="Send this as well.")
-    ] = None,
-    quirk: Annotated[
-        list[str] | None,
-        typer.Option("--quirk", metavar="NAME[=VALUE]", help="See gwproxy profile show --all."),
-    ] = None,
-    key_stdin: KeyStdin = False,
-    key_env: KeyEnv = None,
-    key_command: KeyCommand = None,
-    key_file: KeyFile = None,
-    no_key: NoKey = False,
+    *,
+    flags: ProviderFlags,
+    keys: KeyFlags,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Add a profile; its key goes into the keyring."""
     output = output_of(context)
-    config = store.load()
-    check_new_name(name, config)
-    chosen = preset_of(output, name, preset, has_url=bool(anthropic_url or openai_url))
-    record = _record(
-        chosen,
-        {
-            "anthropic_url": anthropic_url,
-            "openai_url": openai_url,
-            "model": model,
-            "stream": stream,
-            "auth": auth,
-        },
-    )
-    if dialects:
-        record["dialects"] = changes.parse_assignment(f"dialects={dialects}")[1]
+    check_new_name(name, store.load())
+    has_url = bool(flags.anthropic_url or flags.openai_url)
+    chosen = preset_of(output, name, flags.preset, has_url=has_url)
+    record = flags.record(chosen)
     ask_missing(output, chosen, record)
-    for text in header or ():
+    for text in flags.header or ():
         record.setdefault("headers", {}).update([_header(text)])
-    for text in quirk or ():
+    for text in flags.quirk or ():
         record.setdefault("quirks", {}).update([_quirk(text)])
     profile = _valid(name, record)
     plan = KeyPlan({})
     if chosen.needs_key:
-        plan = _key_plan(
-            output,
-            profile,
-            stdin=key_stdin,
-            env=key_env,
-            command=key_command,
-            file=key_file,
-            none=no_key,
-            adding=_command(name, record),
-        )
+        plan = _key_plan(output, profile, keys, adding=_command(name, record))
     record |= plan.record
     _add(output, _valid(name, record), record, plan)
 
@@ -163,42 +148,45 @@ def key(
 ) -> None:
     """Set, rotate, confirm or delete the key of a profile."""
     output = output_of(context)
-    if (confirm or delete) and (stdin or env or command or file or confirm is delete):
+    keys = KeyFlags(stdin, env, command, file)
+    if (confirm or delete) and (keys.given or confirm is delete):
         raise UsageError(
             "--confirm and --delete go with none of --stdin, --env, --command, --file, "
             "and not with each other"
         )
-    with_flags = partial(_key_plan, output, stdin=stdin, env=env, command=command, file=file)
-    _change_key(output, name, confirm=confirm, delete=delete, plan_of=with_flags)
+    config = store.load()
+    if delete and name not in config.profiles and name in config.left_keys:
+        credentials.delete_left(config, credentials.keyring_of(config))
+        output.talk(f"the key that {name} had left in the keyring is deleted")
+    else:
+        profile = config.profile(name)
+        if profile.is_built_in:
+            raise UsageError("the built-in demo provider asks for no key")
+        if confirm:
+            _confirm(output, profile)
+        elif delete:
+            _delete(output, profile, config)
+        else:
+            set_key(output, profile, keys)
     left = store.load().profiles.get(name)
     source = str(credentials.expected_source(left)) if left is not None else None
     output.result({"name": name, "source": source}, lambda: None)
 
 
-def _change_key(
-    output: Output, name: str, *, confirm: bool, delete: bool, plan_of: Callable[..., KeyPlan]
-) -> None:
-    """Do what the flags say and tell it; `plan_of` makes a plan for a profile."""
-    config = store.load()
-    if delete and name not in config.profiles and name in config.left_keys:
-        credentials.delete_left(config, credentials.keyring_of(config))
-        output.talk(f"the key that {name} had left in the keyring is deleted")
-        return
-    profile = config.profile(name)
-    if profile.is_built_in:
-        raise UsageError("the built-in demo provider asks for no key")
-    if confirm:
-        _confirm(output, profile)
-        return
-    if delete:
-        _delete(output, profile, config)
-        return
-    plan = plan_of(profile, flags="--")
-    profile = _set(output, profile, plan, credentials.keyring_of(config)).profile(name)
-    if plan.secret:
-        output.talk(f"the key of {name} is in the keyring ({plan.secret})")
-    else:
+def set_key(output: Output, profile: Profile, keys: KeyFlags) -> None:
+    """Note in config.toml where the key of `profile` is, store it if that is the keyring, and say
+    so."""
+    plan = _key_plan(output, profile, keys, flags="--")
+    name = profile.name
+    if plan.secret is None:
+        profile = _edit(name, _reference(name, plan.record)).profile(name)
         output.talk(f"{name} takes its key from {credentials.expected_source(profile)}")
+    else:
+        _warn_of_misfit(output, profile, plan.secret)
+        keyring = credentials.keyring_of(store.load())
+        config = credentials.give_key(profile, plan.secret, keyring, _reference(name, {}))
+        profile = config.profile(name)
+        output.talk(f"the key of {name} is in the keyring ({plan.secret})")
     _warn_of_variables(output, profile)
 
 
@@ -213,10 +201,6 @@ def check_new_name(name: str, config: store.Config) -> None:
             f"there is a profile called {name} already",
             hint=f"gwproxy profile set {name} KEY=VALUE\ngwproxy profile key {name}",
         )
-
-
-def _record(preset: Preset, flags: dict[str, str | None]) -> dict[str, Any]:
-    return {"preset": preset.name} | {key: value for key, value in flags.items() if value}
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -246,32 +230,23 @@ def _piped() -> str:
 
 
 def _key_plan(
-    output: Output,
-    profile: Profile,
-    *,
-    stdin: bool = False,
-    env: str | None = None,
-    command: str | None = None,
-    file: str | None = None,
-    none: bool = False,
-    flags: str = "--key-",
-    adding: str = "",
+    output: Output, profile: Profile, keys: KeyFlags, *, flags: str = "--key-", adding: str = ""
 ) -> KeyPlan:
     """Where the key will be, asking for it when no flag says so. `adding` is the command that is
     making the profile right now, for the ways out of a keyring that keeps nothing."""
-    if sum(map(bool, (stdin, env, command, file, none))) > 1:
+    if keys.given > 1:
         raise UsageError("a key has one place; give one of the key flags")
-    if none:
+    if keys.none:
         return KeyPlan({"key": "none"})
-    if env:
-        return KeyPlan({"key_env": env})
-    if command:
-        return KeyPlan({"key_command": changes.split_command(command)})
-    if file:
-        path = paths.expanded(file).absolute()
+    if keys.env:
+        return KeyPlan({"key_env": keys.env})
+    if keys.command:
+        return KeyPlan({"key_command": changes.split_command(keys.command)})
+    if keys.file:
+        path = paths.expanded(keys.file).absolute()
         credentials.read_key_file(path)
         return KeyPlan({"key_file": str(path)})
-    if stdin:
+    if keys.stdin:
         return KeyPlan({}, credentials.clean_key(_piped(), "on stdin"))
     preset = PRESETS[profile.preset]
     where = f" (from {preset.key_page})" if preset.key_page else ""
@@ -342,14 +317,6 @@ def _warn_of_variables(output: Output, profile: Profile) -> None:
     override = key_variable(profile.name)
     if os.environ.get(override) and override != variable:
         output.warn(f"{override} is set here and wins over it")
-
-
-def _set(output: Output, profile: Profile, plan: KeyPlan, keyring: Keyring) -> store.Config:
-    """Note in config.toml where the key is, and store it if that is the keyring."""
-    if plan.secret is None:
-        return _edit(profile.name, _reference(profile.name, plan.record))
-    _warn_of_misfit(output, profile, plan.secret)
-    return credentials.give_key(profile, plan.secret, keyring, _reference(profile.name, {}))
 
 
 def _reference(name: str, record: dict[str, Any]) -> Callable[[changes.Document], None]:

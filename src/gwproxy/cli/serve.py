@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +18,7 @@ import typer
 from gwproxy import paths
 from gwproxy.cli.built_in import with_address
 from gwproxy.cli.hints import tool_here, tools_set_up
-from gwproxy.cli.options import ProfileOption, QuietFlag
+from gwproxy.cli.options import ProfileOption, QuietFlag, spread_flags
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.serve_log import ServeLog
 from gwproxy.cli.voice import port_number
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("serve")(serve)
+    app.command("serve")(spread_flags(serve))
 
 
-def serve(
-    context: typer.Context,
-    profile: ProfileOption = None,
+@dataclass(frozen=True, slots=True)
+class ServeFlags:
+    """How the gateway is to run; what is None is as config.toml says."""
+
+    profile: ProfileOption = None
     host: Annotated[
         str | None, typer.Option("--host", metavar="ADDRESS", help="Listen here (127.0.0.1).")
-    ] = None,
+    ] = None
     port: Annotated[
         int | None,
         typer.Option(
@@ -48,25 +50,27 @@ def serve(
             parser=port_number,
             help="Listen on this port (4979); 0 is any.",
         ),
-    ] = None,
+    ] = None
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines connect to --host.")
-    ] = False,
+    ] = False
     detach: Annotated[
         bool, typer.Option("--detach", help="In the background, until gwproxy stop.")
-    ] = False,
+    ] = False
     capture: Annotated[
         bool, typer.Option("--capture", help="Keep whole exchanges, for gwproxy replay.")
-    ] = False,
-    quiet: QuietFlag = False,
+    ] = False
+    quiet: QuietFlag = False
     log_level: Annotated[
         str | None,
         typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
-    ] = None,
+    ] = None
     json_logs: Annotated[
         bool, typer.Option("--json-logs", help="Log one JSON object per exchange.")
-    ] = False,
-) -> int:
+    ] = False
+
+
+def serve(context: typer.Context, *, flags: ServeFlags) -> int:
     """Run the gateway until Ctrl-C."""
     # Imported late: the HTTP library alone takes a fifth of a second.
     from gwproxy.profiles import store
@@ -76,27 +80,25 @@ def serve(
     config = store.load()
     settings = config.serve
     options = Options(
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        allow_remote=allow_remote,
-        default_profile=profile or "",
+        host=flags.host or settings.host,
+        port=settings.port if flags.port is None else flags.port,
+        allow_remote=flags.allow_remote,
+        default_profile=flags.profile or "",
         ledger=paths.usage_db(),
         learns=True,
         responses=paths.responses_db(),
         captures=paths.captures_dir(),
-        capture=capture,
+        capture=flags.capture,
     )
     refuse_remote(options)
     _check_profile(config, options.default_profile)
-    shown = ServeLog(output, log_level or settings.log_level)
-    if detach:
+    shown = ServeLog(output, flags.log_level or settings.log_level)
+    if flags.detach:
         from gwproxy.cli.detach import start
         from gwproxy.cli.service_unit import flags_of
 
-        given = {"profile": profile, "host": host, "port": port, "allow_remote": allow_remote}
-        given |= {"capture": capture, "quiet": quiet, "log_level": log_level}
-        return start(output, options, flags_of(given | {"json_logs": json_logs}))
-    with shown.started(json_lines=json_logs or settings.json_logs):
+        return start(output, options, flags_of(asdict(replace(flags, detach=False))))
+    with shown.started(json_lines=flags.json_logs or settings.json_logs):
         for remark in config.remarks:
             output.warn(remark)
         prepare_process()

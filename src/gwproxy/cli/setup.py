@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from gwproxy.cli import setup_report
 from gwproxy.cli.hints import warn_of_window
-from gwproxy.cli.options import PATH_METAVAR, CsvFlag, JsonFlag, ProfileOption, QuietFlag, YesFlag
+from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag, spread_flags
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
 from gwproxy.cli.setup_compare import examined
 from gwproxy.cli.setup_inputs import (
+    SetupFlags,
     SetupInputs,
     check_flags,
     check_vscode,
@@ -47,11 +47,10 @@ from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.profiles import learned
 
 _NAMES: Final = "|".join(CLIENTS)
-_SCOPES: Final = "user|project|local"
 
 
 def register(app: typer.Typer) -> None:
-    app.command("setup")(setup)
+    app.command("setup")(spread_flags(setup))
 
 
 def setup(
@@ -59,55 +58,8 @@ def setup(
     client: Annotated[
         str | None, typer.Argument(metavar=_NAMES, show_default=False, help="The tool.")
     ] = None,
-    profile: ProfileOption = None,
-    scope: Annotated[
-        str | None,
-        typer.Option(metavar=_SCOPES, help="Whose settings to change; the user's by default."),
-    ] = None,
-    vscode: Annotated[
-        bool, typer.Option("--vscode", help="Claude Code by the user settings of VS Code.")
-    ] = False,
-    default: Annotated[
-        bool, typer.Option("--default", help="Also replace the default model you have chosen.")
-    ] = False,
-    helper: Annotated[
-        bool, typer.Option("--helper", help="Let the tool run `gwproxy token` for the token.")
-    ] = False,
-    direct: Annotated[
-        bool,
-        typer.Option("--direct", help="Past the gateway: the provider's key goes into the file."),
-    ] = False,
-    print_only: Annotated[
-        bool, typer.Option("--print", help="Print what belongs into the settings; change nothing.")
-    ] = False,
-    form: Annotated[
-        str, typer.Option("--format", metavar="settings|env", help="What to print.")
-    ] = "settings",
-    shell: Annotated[
-        str | None,
-        typer.Option(metavar="|".join(SHELLS), help="The shell of --format env; yours by default."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the difference; change nothing.")
-    ] = False,
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Take back what setup wrote; your own edits stay.")
-    ] = False,
-    everything: Annotated[
-        bool,
-        typer.Option("--all", help="Write all that is set up anew; with --undo, take all back."),
-    ] = False,
-    show_list: Annotated[
-        bool, typer.Option("--list", help="Which tools are here, and what is set up where.")
-    ] = False,
-    in_place: Annotated[
-        bool, typer.Option("--in-place", help="Overwrite the file: for one that is a mount point.")
-    ] = False,
-    home: Annotated[
-        Path | None,
-        typer.Option(metavar=PATH_METAVAR, help="Take this folder for your home folder."),
-    ] = None,
-    yes: YesFlag = False,
+    *,
+    flags: SetupFlags,
     csv: CsvFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -115,36 +67,19 @@ def setup(
     """Configure a coding tool to use the gateway."""
     output = output_of(context)
     tool = find_client(client) if client else None
-    asked = SetupInputs(
-        client=in_vscode(tool) if vscode else tool,
-        profile=profile,
-        scope=scope,
-        default=default,
-        helper=helper,
-        direct=direct,
-        print_only=print_only,
-        form=form,
-        shell=shell,
-        dry_run=dry_run,
-        undo=undo,
-        everything=everything,
-        in_place=in_place,
-        home=home,
-        yes=yes,
-        places=places_of(home),
-    )
-    if output.csv_mode and not show_list:
+    asked = SetupInputs(in_vscode(tool) if flags.vscode else tool, places_of(flags.home), flags)
+    if output.csv_mode and not flags.show_list:
         raise UsageError("--csv goes with --list", hint="gwproxy setup --list --csv")
-    check_flags(asked, show_list=show_list, json_mode=output.json_mode)
-    if undo:
+    check_flags(asked, json_mode=output.json_mode)
+    if flags.undo:
         return take_back(asked, output)
     if asked.renews:
         return renew(asked, output)
-    if show_list:
+    if flags.show_list:
         _list(asked, output)
     elif asked.client is None:
         return _offer(asked, output)
-    elif print_only:
+    elif flags.print_only:
         _print(asked, asked.client, output)
     else:
         _set_up(asked, asked.client, output)
@@ -152,7 +87,7 @@ def setup(
 
 
 def _set_up(asked: SetupInputs, client: Client, output: Output) -> None:
-    scope = asked.scope or client.SCOPES[0]
+    scope = asked.flags.scope or client.SCOPES[0]
     target = client.target(scope, asked.places)
     check_vscode(target)
     endpoint = endpoint_of(asked, scope)
@@ -163,22 +98,22 @@ def _set_up(asked: SetupInputs, client: Client, output: Output) -> None:
     for warning in warnings:
         output.warn(warning)
     warn_of_window(output, endpoint.profile)
-    if plan.kept and not asked.default:
+    if plan.kept and not asked.flags.default:
         output.talk("your default model stays as it is; --default would replace it")
-    status = "would change" if asked.dry_run else "changed"
+    status = "would change" if asked.flags.dry_run else "changed"
     beside = beside_of(asked, client, endpoint, target.form.read(plan.after or ""))
     if plan.is_empty:
         status = "unchanged"
         output.talk(f"{client.TITLE} is set up already: {target.file}")
-        if not asked.dry_run:
+        if not asked.flags.dry_run:
             change.note_setup(target, wished, endpoint.profile.name, flags)
             change.write_beside(target, beside)
-    elif not asked.dry_run:
+    elif not asked.flags.dry_run:
         question = f"Write this to {target.file}?"
-        if asked.direct:
+        if asked.flags.direct:
             question = f"Write this, with the provider's key, to {target.file}?"
         _tell(beside, target, output)
-        if not setup_report.agreed(output, [plan], question, yes=asked.yes):
+        if not setup_report.agreed(output, [plan], question, yes=asked.flags.yes):
             return
         change.write_beside(target, beside)
         plan = change.apply_setup(target, wished, endpoint.profile.name, flags)
@@ -194,7 +129,7 @@ def _set_up(asked: SetupInputs, client: Client, output: Output) -> None:
     }
 
     def human() -> None:
-        if asked.dry_run:
+        if asked.flags.dry_run:
             setup_report.print_diff(output, plan)
             _tell(beside, target, output)
         elif status == "changed":
@@ -213,15 +148,15 @@ def _tell(beside: FileBeside | None, target: Target, output: Output) -> None:
 
 
 def _print(asked: SetupInputs, client: Client, output: Output) -> None:
-    scope = asked.scope or client.SCOPES[0]
+    scope = asked.flags.scope or client.SCOPES[0]
     endpoint = endpoint_of(asked, scope)
     target = client.target(scope, asked.places)
     wishes = client.wishes(endpoint, {}, default=True)
-    if asked.direct:
+    if asked.flags.direct:
         output.warn(f"--direct: the key of {endpoint.profile.name!r} stands in this text")
-    if asked.form == "env":
+    if asked.flags.form == "env":
         variables = client.environment(endpoint)
-        shell = next((each for each in SHELLS if each == asked.shell), None)
+        shell = next((each for each in SHELLS if each == asked.flags.shell), None)
         shell = shell or shell_of(os.environ, windows=sys.platform == "win32")
         text = "\n".join(export_lines(variables, shell))
         for remark in client.remarks("environment", wishes, asked.places):
@@ -249,18 +184,18 @@ def _list(asked: SetupInputs, output: Output) -> None:
 def _offer(asked: SetupInputs, output: Output) -> int:
     """The same, and then one new tool after the other: trouble with one keeps no other from it."""
     lacking = no_profile(asked)
-    if asked.yes and lacking:
+    if asked.flags.yes and lacking:
         raise lacking
     _list(asked, output)
     if lacking:
         output.next(*lacking.hint.splitlines()[:1])
-    if lacking or not (asked.yes or output.can_ask()):
+    if lacking or not (asked.flags.yes or output.can_ask()):
         return 0
     code = 0
     for each in _clients():
         if not each.is_new:
             continue
-        if not asked.yes and not output.confirm(f"Set up {each.title} now?", flag="--yes"):
+        if not asked.flags.yes and not output.confirm(f"Set up {each.title} now?", flag="--yes"):
             continue
         try:
             _set_up(asked, CLIENTS[each.name], output)

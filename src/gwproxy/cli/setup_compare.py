@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy import paths
-from gwproxy.cli.setup_inputs import SetupInputs, endpoint_of, places_of, scope_flag
+from gwproxy.cli.setup_inputs import SetupFlags, SetupInputs, endpoint_of, places_of, scope_flag
 from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
 from gwproxy.clients import change, codex_models, files, web_proxy
 from gwproxy.clients.change import FileStanding, Wisher
@@ -134,9 +134,7 @@ def _job(target: Target, claim: Claim) -> Job:
     flags = claim.flags or _flags_of_old(claim)
     home = Path(flags.home) if flags.home else None
     folder = Path(flags.folder) if flags.folder else None
-    asked = SetupInputs(
-        client,
-        places_of(home, folder),
+    as_asked = SetupFlags(
         profile=flags.profile,
         scope=claim.scope,
         default=flags.default,
@@ -145,6 +143,7 @@ def _job(target: Target, claim: Claim) -> Job:
         in_place=flags.in_place,
         home=home,
     )
+    asked = SetupInputs(client, places_of(home, folder), as_asked)
     endpoint = endpoint_of(asked, claim.scope)
     # The file that was written, wherever the variables of this shell lead.
     place = replace(client.target(claim.scope, asked.places), file=target.file)

@@ -11,11 +11,14 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
+
+import typer
 
 from gwproxy import paths
 from gwproxy.cli.hints import chosen_profile
+from gwproxy.cli.options import PATH_METAVAR, ProfileOption, YesFlag
 from gwproxy.cli.running import configured_url, settings_in_use
 from gwproxy.clients import claude_code, codex, files, vscode, web_proxy
 from gwproxy.clients.effective import claude_code_now
@@ -33,34 +36,77 @@ from gwproxy.profiles import credentials, store
 from gwproxy.profiles.local_token import TOKEN_VARIABLE, local_token
 from gwproxy.profiles.suggest import did_you_mean
 
-FORMATS: Final = ("settings", "env")
+_FORMATS: Final = ("settings", "env")
+_SCOPES: Final = "user|project|local"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFlags:
+    """How a tool is to be set up, and what of that is to be done now."""
+
+    profile: ProfileOption = None
+    scope: Annotated[
+        str | None,
+        typer.Option(metavar=_SCOPES, help="Whose settings to change; the user's by default."),
+    ] = None
+    vscode: Annotated[
+        bool, typer.Option("--vscode", help="Claude Code by the user settings of VS Code.")
+    ] = False
+    default: Annotated[
+        bool, typer.Option("--default", help="Also replace the default model you have chosen.")
+    ] = False
+    helper: Annotated[
+        bool, typer.Option("--helper", help="Let the tool run `gwproxy token` for the token.")
+    ] = False
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Past the gateway: the provider's key goes into the file."),
+    ] = False
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print what belongs into the settings; change nothing.")
+    ] = False
+    form: Annotated[
+        str, typer.Option("--format", metavar="|".join(_FORMATS), help="What to print.")
+    ] = "settings"
+    shell: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(SHELLS), help="The shell of --format env; yours by default."),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the difference; change nothing.")
+    ] = False
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back what setup wrote; your own edits stay.")
+    ] = False
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Write all that is set up anew; with --undo, take all back."),
+    ] = False
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Which tools are here, and what is set up where.")
+    ] = False
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Overwrite the file: for one that is a mount point.")
+    ] = False
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar=PATH_METAVAR, help="Take this folder for your home folder."),
+    ] = None
+    yes: YesFlag = False
 
 
 @dataclass(frozen=True, slots=True)
 class SetupInputs:
-    """The command line."""
+    """The command line: which tool, if one is named, where its files are, and the flags."""
 
     client: Client | None
     places: Places
-    profile: str | None = None
-    scope: str | None = None
-    default: bool = False
-    helper: bool = False
-    direct: bool = False
-    print_only: bool = False
-    form: str = "settings"
-    shell: str | None = None
-    dry_run: bool = False
-    undo: bool = False
-    everything: bool = False
-    in_place: bool = False
-    home: Path | None = None
-    yes: bool = False
+    flags: SetupFlags
 
     @property
     def renews(self) -> bool:
         """Whether all that is set up is to be written anew."""
-        return self.everything and not self.undo
+        return self.flags.everything and not self.flags.undo
 
 
 def find_client(name: str) -> Client:
@@ -116,69 +162,60 @@ def places_of(home: Path | None, folder: Path | None = None) -> Places:
     )
 
 
-def check_flags(asked: SetupInputs, *, show_list: bool, json_mode: bool) -> None:
+def check_flags(asked: SetupInputs, *, json_mode: bool) -> None:
     """Raises UsageError for flags that do not go together."""
+    flags = asked.flags
     modes = {
-        "--print": asked.print_only,
-        "--dry-run": asked.dry_run,
-        "--list": show_list,
+        "--print": flags.print_only,
+        "--dry-run": flags.dry_run,
+        "--list": flags.show_list,
     }
     given = [name for name, is_given in modes.items() if is_given]
     for_one_tool = {
-        "--print": asked.print_only,
-        "--dry-run": asked.dry_run and not asked.everything and not asked.undo,
-        "--scope": asked.scope is not None,
+        "--print": flags.print_only,
+        "--dry-run": flags.dry_run and not flags.everything and not flags.undo,
+        "--scope": flags.scope is not None,
         # One envelope tells of one tool.
-        "--yes with --json": asked.yes
+        "--yes with --json": flags.yes
         and json_mode
-        and not (asked.undo or asked.everything or show_list),
+        and not (flags.undo or flags.everything or flags.show_list),
     }
+    bare = SetupFlags(vscode=flags.vscode, dry_run=flags.dry_run, everything=True, yes=flags.yes)
     needy = [name for name, is_given in for_one_tool.items() if is_given and not asked.client]
     rules = [
         (len(given) > 1, f"{' and '.join(given)} do not go together"),
-        (asked.undo and asked.print_only, "--undo does not go with --print"),
-        (asked.undo and show_list, "--undo does not go with --list"),
-        (asked.undo and not (asked.client or asked.everything), "--undo needs a tool, or --all"),
+        (flags.undo and flags.print_only, "--undo does not go with --print"),
+        (flags.undo and flags.show_list, "--undo does not go with --list"),
+        (flags.undo and not (asked.client or flags.everything), "--undo needs a tool, or --all"),
         (bool(needy), f"{' and '.join(needy)} needs the name of a tool"),
-        (asked.renews and asked != _bare(asked), "--all writes each as it was asked for before"),
-        (asked.everything and show_list, "--all does not go with --list"),
-        (asked.form not in FORMATS, f"--format is one of {', '.join(FORMATS)}"),
-        (asked.form == "env" and not asked.print_only, "--format env goes with --print only"),
-        (asked.shell is not None and asked.form != "env", "--shell goes with --format env only"),
+        (flags.everything and flags.show_list, "--all does not go with --list"),
+        (asked.renews and flags != bare, "--all writes each as it was asked for before"),
+        (flags.form not in _FORMATS, f"--format is one of {', '.join(_FORMATS)}"),
+        (flags.form == "env" and not flags.print_only, "--format env goes with --print only"),
+        (flags.shell is not None and flags.form != "env", "--shell goes with --format env only"),
         (
-            asked.shell is not None and asked.shell not in SHELLS,
+            flags.shell is not None and flags.shell not in SHELLS,
             f"--shell is one of {', '.join(SHELLS)}",
         ),
-        (asked.helper and asked.direct, "--helper and --direct do not go together"),
-        (asked.helper and asked.form == "env", "a variable cannot hold a helper"),
+        (flags.helper and flags.direct, "--helper and --direct do not go together"),
+        (flags.helper and flags.form == "env", "a variable cannot hold a helper"),
     ]
     for is_broken, what in rules:
         if is_broken:
             raise UsageError(what, hint="gwproxy setup --help")
-    if asked.client is VSCODE and (asked.scope or asked.helper):
+    if asked.client is VSCODE and (flags.scope or flags.helper):
         raise UsageError("--vscode goes with neither --scope nor --helper")
-    if asked.client and asked.scope and asked.scope not in asked.client.SCOPES:
+    if asked.client and flags.scope and flags.scope not in asked.client.SCOPES:
         raise UsageError(
-            f"{asked.client.TITLE} has no {asked.scope} scope",
+            f"{asked.client.TITLE} has no {flags.scope} scope",
             hint=f"--scope {' or '.join(asked.client.SCOPES)}",
         )
-
-
-def _bare(asked: SetupInputs) -> SetupInputs:
-    """The same without what says how a tool is to be set up."""
-    return SetupInputs(
-        asked.client,
-        asked.places,
-        everything=asked.everything,
-        dry_run=asked.dry_run,
-        yes=asked.yes,
-    )
 
 
 def no_profile(asked: SetupInputs) -> ConfigError | None:
     """Why there is no profile to set a tool up for; None where there is one."""
     try:
-        chosen_profile(store.load(), asked.profile)
+        chosen_profile(store.load(), asked.flags.profile)
     except ConfigError as error:
         return error
     return None
@@ -187,8 +224,8 @@ def no_profile(asked: SetupInputs) -> ConfigError | None:
 def endpoint_of(asked: SetupInputs, scope: str) -> ToolEndpoint:
     """What the client is to be pointed at. Raises ConfigError and CredentialError."""
     config = store.load()
-    profile = chosen_profile(config, asked.profile)
-    if asked.direct:
+    profile = chosen_profile(config, asked.flags.profile)
+    if asked.flags.direct:
         found = credentials.resolve(profile, credentials.keyring_of(config))
         if found.secret is None:
             raise CredentialError(
@@ -197,7 +234,7 @@ def endpoint_of(asked: SetupInputs, scope: str) -> ToolEndpoint:
         return straight_to_provider(profile, found.secret)
     # A project's settings are shared: they may say how to get a token, but not the token.
     is_claude_code = asked.client is not None and asked.client.NAME == claude_code.NAME
-    helper = asked.helper or (scope == "project" and is_claude_code)
+    helper = asked.flags.helper or (scope == "project" and is_claude_code)
     endpoint = through_gateway(
         profile,
         settings_in_use(config),

@@ -27,10 +27,10 @@ def renew(asked: SetupInputs, output: Output) -> int:
     """Do what the command line means; the exit code."""
     found = [each for each in examined(to_write=True) if _is_meant(each, asked)]
     outcome = _preview(found, output)
-    if outcome.plans and not asked.dry_run:
+    if outcome.plans and not asked.flags.dry_run:
         plans = [plan for _, plan in outcome.plans]
         names = ", ".join(str(plan.target.file) for plan in plans)
-        if not setup_report.agreed(output, plans, f"Write this to {names}?", yes=asked.yes):
+        if not setup_report.agreed(output, plans, f"Write this to {names}?", yes=asked.flags.yes):
             return 0
         outcome = _carry_out(outcome)
         setup_report.warn_if_rewritten(output, [plan for _, plan in outcome.plans])
@@ -83,7 +83,7 @@ def _carry_out(outcome: _Outcome) -> _Outcome:
 def _report(asked: SetupInputs, output: Output, outcome: _Outcome, found: list[Examined]) -> None:
     def human() -> None:
         for _, plan in outcome.plans:
-            if asked.dry_run:
+            if asked.flags.dry_run:
                 setup_report.print_diff(output, plan)
             else:
                 setup_report.say_done(output, plan)
@@ -92,7 +92,7 @@ def _report(asked: SetupInputs, output: Output, outcome: _Outcome, found: list[E
         if not (outcome.plans or outcome.failed):
             output.talk("all is as it would be written now" if found else "nothing is set up here")
 
-    status = "would change" if asked.dry_run else "changed"
+    status = "would change" if asked.flags.dry_run else "changed"
     data = {
         "status": status if outcome.plans else "unchanged",
         "renewed": [setup_report.plan_data(plan) for _, plan in outcome.plans],

@@ -31,10 +31,10 @@ def take_back(asked: SetupInputs, output: Output) -> int:
     outcome = _preview(asked, output)
     if not (outcome.plans or outcome.failed):
         _say_what_else_there_is(asked, output)
-    if outcome.plans and not asked.dry_run:
+    if outcome.plans and not asked.flags.dry_run:
         names = ", ".join(str(plan.target.file) for plan in outcome.plans)
         question = f"Take gwproxy out of {names}?"
-        if not setup_report.agreed(output, outcome.plans, question, yes=asked.yes):
+        if not setup_report.agreed(output, outcome.plans, question, yes=asked.flags.yes):
             return 0
         outcome = _carry_out(asked, outcome)
         setup_report.warn_if_rewritten(output, outcome.plans)
@@ -67,20 +67,20 @@ def _targets(asked: SetupInputs) -> list[tuple[Target, bool]]:
     """The files that are meant, and whether each is on record under its name. One that is not
     may still tell of a setup; but a project's file is others' as well, and has to be asked for."""
     clients = [asked.client] if asked.client else list(CLIENTS.values())
-    if asked.scope is None and any(client.NAME == VSCODE.NAME for client in clients):
+    if asked.flags.scope is None and any(client.NAME == VSCODE.NAME for client in clients):
         clients = [*dict.fromkeys((*clients, VSCODE))]
     places = asked.places
     names = {client.NAME for client in clients}
     files = {
         (client.NAME, scope): client.target(scope, places).file
         for client in clients
-        for scope in ((asked.scope,) if asked.scope else client.SCOPES)
+        for scope in ((asked.flags.scope,) if asked.flags.scope else client.SCOPES)
     }
     claimed = [target for target, _ in change.claimed_targets() if target.client in names]
-    here = [target for target in claimed if asked.everything or _is_here(target, files)]
+    here = [target for target in claimed if asked.flags.everything or _is_here(target, files)]
     recorded = here or [target for target in claimed if _was_moved(target, files, asked)]
     known = {target.file for target in recorded}
-    asked_for = [client.target(asked.scope or client.SCOPES[0], places) for client in clients]
+    asked_for = [client.target(asked.flags.scope or client.SCOPES[0], places) for client in clients]
     others = [target for target in asked_for if target.file not in known]
     return [(each, True) for each in recorded] + [(each, False) for each in others]
 
@@ -100,7 +100,7 @@ def _was_moved(target: Target, files: Mapping[tuple[str, str], Path], asked: Set
 
 def _say_what_else_there_is(asked: SetupInputs, output: Output) -> None:
     output.talk("there is nothing to undo")
-    others = [] if asked.everything else change.claimed_targets()
+    others = [] if asked.flags.everything else change.claimed_targets()
     for target, _ in others:
         output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
 
@@ -110,7 +110,7 @@ def _carry_out(asked: SetupInputs, outcome: _Outcome) -> _Outcome:
     for plan in outcome.plans:
         try:
             # Another file may have stood for the same one, as in the home folder.
-            if carried_out := change.apply_undo(plan.target, in_place=asked.in_place):
+            if carried_out := change.apply_undo(plan.target, in_place=asked.flags.in_place):
                 done.plans.append(carried_out)
         except ConfigError as error:
             done.failed.append((plan.target, error))
@@ -120,14 +120,14 @@ def _carry_out(asked: SetupInputs, outcome: _Outcome) -> _Outcome:
 def _report(asked: SetupInputs, output: Output, outcome: _Outcome) -> None:
     def human() -> None:
         for plan in outcome.plans:
-            if asked.dry_run:
+            if asked.flags.dry_run:
                 setup_report.print_diff(output, plan)
             else:
                 setup_report.say_done(output, plan, undone=True)
         for _, error in outcome.failed:
             output.fail(error)
 
-    status = "would change" if asked.dry_run else "changed"
+    status = "would change" if asked.flags.dry_run else "changed"
     data = {
         "status": status if outcome.plans else "unchanged",
         "undone": [setup_report.plan_data(plan) for plan in outcome.plans],

@@ -17,12 +17,12 @@ from gwproxy.clients.undo import Flags
 
 def wisher(asked: SetupInputs, client: Client, endpoint: ToolEndpoint) -> Wisher:
     """The wishes for a file that says this or that."""
-    theirs = client.beneath(asked.scope or client.SCOPES[0], asked.places)
+    theirs = client.beneath(asked.flags.scope or client.SCOPES[0], asked.places)
 
     def wished(tree: Tree) -> list[SetupWish]:
         beside = beside_of(asked, client, endpoint, tree)
         mentions = [] if beside is None else [beside.mention]
-        wishes = client.wishes(endpoint, tree, default=asked.default)
+        wishes = client.wishes(endpoint, tree, default=asked.flags.default)
         return mentions + [
             replace(wish, elsewhere=wish.elsewhere or _is_set_beneath(wish, theirs))
             for wish in wishes
@@ -36,19 +36,20 @@ def beside_of(
 ) -> FileBeside | None:
     """The file of ours that goes with a client's own, of which `tree` are the values."""
     wanted = BESIDE.get(client.NAME)
-    return None if wanted is None else wanted(endpoint, tree, default=asked.default)
+    return None if wanted is None else wanted(endpoint, tree, default=asked.flags.default)
 
 
 def flags_of(asked: SetupInputs, endpoint: ToolEndpoint) -> Flags:
     """What to note of the command line, for the next time that this file is written."""
+    flags = asked.flags
     return Flags(
         profile=endpoint.profile.name if endpoint.names_profile else None,
-        default=asked.default,
-        helper=asked.helper,
-        direct=asked.direct,
-        in_place=asked.in_place,
-        home=str(asked.places.home) if asked.home else None,
-        folder=str(asked.places.project) if asked.scope in ("project", "local") else None,
+        default=flags.default,
+        helper=flags.helper,
+        direct=flags.direct,
+        in_place=flags.in_place,
+        home=str(asked.places.home) if flags.home else None,
+        folder=str(asked.places.project) if flags.scope in ("project", "local") else None,
     )
 
 
