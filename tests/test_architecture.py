@@ -56,6 +56,7 @@ DOORS_OF_TRANSLATE: Mapping[str, Set[str]] = {
     # What the shell keeps for the pure room, one file for each.
     "proxy/upstream/headers.py": {"omittable"},
     "proxy/upstream/images.py": {"passes.media"},
+    "proxy/record.py": {"expected"},
     "proxy/queries/passthrough.py": {"relay"},
     "proxy/records/prompt_cache": {"prefix"},
     "proxy/records/thoughts.py": {"passes.recall"},
@@ -162,7 +163,7 @@ LAYOUT: Mapping[str, Set[str]] = {
 PROXY: Mapping[str, Set[str]] = {
     "": {
         "__init__", "app", "serving", "services", "live", "worker", "threads", "holder", "limits",
-        "log", "failures", "feed",
+        "record", "log", "failures", "feed",
     },
     "inbound": {
         "__init__", "listener", "connection", "guard", "endpoints", "body", "client_stream",

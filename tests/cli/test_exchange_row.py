@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from gwproxy.cli.exchange_row import RowFormatter, RowLayout, coloured, of_another_day, plain, row
-from gwproxy.proxy.log import ExchangeRecord
-from gwproxy.translate.hub import Usage
-from support.exchanges import ANSWERED, LONG, REFUSED, seen
+from gwproxy.proxy.log import ExchangeLine
+from gwproxy.proxy.record import GONE as CLIENT_GONE
+from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
+from support.exchanges import ANSWERED, LONG, LOSSES, REFUSED, USAGE, seen, tally
 from support.golden import FIXTURES, agrees
 
 WIDTHS = (40, 60, 80, 100, 120, 160, 200)
@@ -33,15 +34,17 @@ def shown(record: ExchangeRecord, width: int | None) -> list[str]:
     return row(seen(record), RowLayout.fit(width)).split("\n")
 
 
-GONE = replace(ANSWERED, status=499, error="the client went away", error_kind="client_gone")
-RUNNING = replace(ANSWERED, status=0, phase="waiting", losses=(), usage=Usage(), heard_s=None)
+GONE = replace(ANSWERED, outcome=CLIENT_GONE)
+RUNNING = replace(ANSWERED, outcome=ExchangeOutcome(), phase="waiting", tally=None, heard_s=None)
+NOTHING_LOST = replace(ANSWERED, tally=tally(USAGE))
+NOWHERE = ExchangeRecord("req_1", path="/v1/nothing", outcome=ExchangeOutcome(404))
 PLENTY = (
     ANSWERED,
     REFUSED,
     LONG,
     GONE,
     RUNNING,
-    ExchangeRecord("req_1", path="/v1/nothing", status=404),
+    NOWHERE,
 )
 
 
@@ -60,7 +63,7 @@ def test_no_line_is_wider_and_no_word_broken(record: ExchangeRecord, width: int)
         pytest.skip("one word alone is wider")
     assert all(len(line) <= width for line in lines), lines
     words = {word for line in lines for word in line.split()}
-    for said in (record.error, record.remark):
+    for said in (record.outcome.error, *record.remarks):
         assert set(said.split()) <= words
     if width >= 80 and record is ANSWERED:
         assert len(lines) == 1
@@ -76,7 +79,7 @@ def test_a_layout_fits_its_width_and_its_head_stands_over_it(
     head = layout.head()
     assert len(head) <= width
     assert ("COST" in head.split()) <= priced
-    first = row(seen(replace(ANSWERED, losses=(), model_asked="kimi-k2.5")), layout)
+    first = row(seen(replace(NOTHING_LOST, model_asked="kimi-k2.5")), layout)
     at = head.index("TOOK") + len("TOOK")
     assert first[:at].endswith("1.2 s")
 
@@ -101,7 +104,7 @@ def test_what_went_wrong_stands_below() -> None:
 
 
 def test_without_a_terminal_all_is_one_line() -> None:
-    (line,) = shown(replace(REFUSED, losses=ANSWERED.losses, remarks=["rebuilt"]), None)
+    (line,) = shown(replace(REFUSED, tally=tally(losses=LOSSES), remarks=["rebuilt"]), None)
     for said in (
         "2025-11-29 12:00:01",
         "claude-cli/2.1.330",
@@ -110,13 +113,13 @@ def test_without_a_terminal_all_is_one_line() -> None:
         "left out (drop): top_k, metadata; max_tokens went as 1 (clamp)",
         "rebuilt",
         "the provider said 503",
-        REFUSED.error,
+        REFUSED.outcome.error,
     ):
         assert said in line
 
 
 def test_what_was_done_stands_beside_or_below() -> None:
-    assert shown(replace(ANSWERED, losses=(), remarks=["rebuilt"]), 80)[0].endswith("rebuilt")
+    assert shown(replace(NOTHING_LOST, remarks=["rebuilt"]), 80)[0].endswith("rebuilt")
     long = "asked again, since the host has no developer messages: a role renamed"
     first, below = shown(replace(ANSWERED, remarks=[long]), 100)
     assert first.endswith("3 not as sent")
@@ -139,7 +142,7 @@ def test_the_day_is_told_where_it_is_not_today() -> None:
 
 
 def test_a_request_that_went_nowhere_shows_its_path() -> None:
-    assert "/v1/nothing" in shown(ExchangeRecord("req_1", path="/v1/nothing", status=404), 80)[0]
+    assert "/v1/nothing" in shown(NOWHERE, 80)[0]
 
 
 def test_colours_add_nothing_but_themselves() -> None:
@@ -161,14 +164,14 @@ def test_no_line_can_be_forged_and_no_key_be_seen() -> None:
     key = "gw-secret-key-0123456789"
     evil = replace(
         REFUSED,
-        error=f"{key}\n12:00:00 200 forged\x1b[2J",
+        outcome=ExchangeOutcome(529, f"{key}\n12:00:00 200 forged\x1b[2J", "overloaded"),
         profile="a\u2028b",
         client="x\x1b[2J",
         model_asked="m\nm",
         remarks=["r\nr"],
-        losses=("drop:x\x1b[2J\ny",),
+        tally=tally(losses=["drop:x\x1b[2J\ny"]),
     )
-    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, evil, None, None)
+    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, ExchangeLine(evil), None, None)
     for text in (
         formatter(key).format(made).partition("\n")[2],
         row(seen(evil), RowLayout.fit(None)),
@@ -182,7 +185,7 @@ def test_the_columns_are_named_once_and_when_they_are_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = formatter()
-    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, ANSWERED, None, None)
+    made = logging.LogRecord("gwproxy", logging.INFO, "f", 1, ExchangeLine(ANSWERED), None, None)
     heads = []
     for width in (80, 80, 120, 80):
         monkeypatch.setenv("COLUMNS", str(width))

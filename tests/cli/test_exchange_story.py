@@ -12,8 +12,9 @@ from gwproxy.cli.exchange_story import Sources, data, story
 from gwproxy.cli.slowness import why_slow
 from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.record import make_profile
-from gwproxy.translate.hub import Failure, FailureKind, Usage
-from support.exchanges import ANSWERED, REFUSED, seen
+from gwproxy.proxy.record import ExchangeOutcome
+from gwproxy.translate.hub import Usage
+from support.exchanges import ANSWERED, REFUSED, seen, tally
 from support.golden import FIXTURES, agrees
 
 KIMI = make_profile("kimi", {"preset": "kimi-code"})
@@ -33,9 +34,11 @@ SLOW = replace(
     heard_s=62.0,
     first_byte_s=62.0,
     duration_s=70.5,
-    usage=Usage(fresh=310, cache_read=12000, cache_write=500, output=340, reasoning=120),
+    tally=tally(
+        Usage(fresh=310, cache_read=12000, cache_write=500, output=340, reasoning=120),
+        ("drop:top_k", "drop:metadata", "clamp:temperature=1", "heal:omit=metadata"),
+    ),
     upstream_request_id="chatcmpl-77",
-    losses=("drop:top_k", "drop:metadata", "clamp:temperature=1", "heal:omit=metadata"),
     remarks=["rebuilt", "asked again, since it does not know metadata: omit=metadata"],
 )
 
@@ -103,7 +106,10 @@ def test_a_loss_has_its_source() -> None:
             "most of it, 50.0 s, waiting for a place, as others of that profile ran",
         ),
         (
-            {"queued_s": 0.0, "sent_s": 0.1, "heard_s": 1.0, "usage": Usage(fresh=1, output=695)},
+            {
+                **{"queued_s": 0.0, "sent_s": 0.1, "heard_s": 1.0},
+                "tally": tally(Usage(fresh=1, output=695)),
+            },
             "most of it, 69.5 s, while it came (10 tokens a second)",
         ),
         (
@@ -120,7 +126,7 @@ def test_what_took_so_long(times: dict[str, Any], words: str) -> None:
 def test_what_was_never_sent_and_what_still_runs() -> None:
     refused = replace(REFUSED, sent_s=None, heard_s=None, first_byte_s=None)
     assert "it was never sent to the provider" in told(seen(refused), 80)
-    running = replace(SLOW, phase="waiting", heard_s=None, status=0)
+    running = replace(SLOW, phase="waiting", heard_s=None, outcome=ExchangeOutcome())
     text = told(seen(running), 80)
     assert "it runs: the provider has not begun to answer" in text
     assert "never sent" not in text
@@ -137,10 +143,10 @@ def test_no_word_of_others_steers_the_terminal() -> None:
         model_asked=evil,
         model_used=evil,
         upstream_request_id=evil,
-        losses=(f"drop:{evil}",),
+        tally=tally(losses=[f"drop:{evil}"]),
         remarks=[evil],
+        outcome=ExchangeOutcome(400, evil, "invalid_request"),
     )
-    record.fail(Failure(FailureKind.INVALID, evil, 400))
     sections = story(seen(record, cache_alarm=ALARM | {"words": evil}), Sources(None), 80)
     text = "".join(line for section in sections for line in section.lines)
     assert not {"\x1b", "\n", "\u2028"} & set(text)

@@ -19,6 +19,7 @@ import pytest
 from gwproxy.cli.exchange_row import plain
 from gwproxy.cli.live_view import View, footer
 from gwproxy.cli.screen import Screen
+from gwproxy.proxy.record import ExchangeOutcome
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, PlayedRefusal, RunningSimulator
 from support.background import Background
@@ -36,8 +37,10 @@ TODAY = {
     "output_tokens": 34_000,
     "cost": [{"unit": "USD", "micro": 1_200_000}],
 }
-WAITS = seen(replace(ANSWERED, phase="waiting", status=0))
-STREAMS = seen(replace(ANSWERED, client="codex_cli_rs/0.141.0", phase="streaming", status=0))
+WAITS = seen(replace(ANSWERED, phase="waiting", outcome=ExchangeOutcome()))
+STREAMS = seen(
+    replace(ANSWERED, client="codex_cli_rs/0.141.0", phase="streaming", outcome=ExchangeOutcome())
+)
 
 
 def test_what_it_says_at_every_width() -> None:

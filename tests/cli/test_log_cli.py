@@ -237,7 +237,7 @@ def test_one_that_failed_says_so_also_after_a_restart(
     written(gwproxy_home, Entry.of(REFUSED, PRICES))
     ran = command("log", "last")
     assert "it failed (529)" in ran.stdout
-    assert REFUSED.error in ran.stdout
+    assert REFUSED.outcome.error in ran.stdout
     assert "the provider said 503" in ran.stdout
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.records.prompt_cache import watch
 from gwproxy.proxy.records.prompt_cache.turn import CachedTurn, Put
 from gwproxy.proxy.records.prompt_cache.verdict import CacheVerdict
 from gwproxy.proxy.records.prompt_cache.watch import CacheWatch
 from gwproxy.translate.hub import Usage
 from gwproxy.translate.quirks import Quirks
+from support.exchanges import tally
 
 BODY = b'{"model": "m", "messages": [{"role": "user", "content": "' + b"x" * 1000 + b'"}]}'
 
@@ -28,7 +29,7 @@ def record(
         "session": session,
         "client_dialect": "anthropic",
         "upstream_dialect": "anthropic",
-        "usage": Usage(fresh, read),
+        "tally": tally(Usage(fresh, read)),
         "sent_s": 1.0,
         "put": Put(BODY, BODY, Quirks(), Quirks()),
     }
@@ -52,7 +53,7 @@ def test_of_a_turn_and_the_next_only_the_last_is_held() -> None:
         record(read=0),
         record(read=900),
         record(put=None),
-        record(error_kind="overloaded"),
+        record(outcome=ExchangeOutcome(529, "too many", "overloaded")),
     ],
     ids=["no figures", "no cache", "too short", "nothing was asked", "it failed"],
 )

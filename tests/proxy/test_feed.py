@@ -12,7 +12,7 @@ import pytest
 
 from gwproxy.proxy import feed
 from gwproxy.proxy.feed import Dropped, Feed
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.ledger import writer
 from gwproxy.proxy.worker import Worker
 from support.gateway import KEY, TOKEN, Start, TestGateway, messages

@@ -9,8 +9,8 @@ import pytest
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy import feed
 from gwproxy.proxy.inspector.files import HEADERS
-from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import exchanges
+from gwproxy.proxy.record import ExchangeRecord
 from support.gateway import KEY, TOKEN, Start, TestGateway, chat, messages
 from support.inspector import Page, events
 from support.scripted import Visit, stream

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
     Entry,
@@ -35,6 +35,7 @@ from gwproxy.proxy.records.ledger import (
 )
 from gwproxy.proxy.records.ledger.database import SCHEMA_VERSION, purge
 from support.cli import environment
+from support.exchanges import tally
 
 
 def entry(number: int = 1, **more: Any) -> Entry:
@@ -326,7 +327,7 @@ def test_a_file_of_an_older_gwproxy_is_read_as_it_is_and_written_on(
 
 def test_losses_are_kept_by_their_codes_within_bounds() -> None:
     def kept(*losses: str) -> tuple[str, ...]:
-        return Entry.of(ExchangeRecord("r", losses=losses), None).codes
+        return Entry.of(ExchangeRecord("r", tally=tally(losses=losses)), None).codes
 
     assert kept() == ()
     assert kept("drop:top_k", "clamp:max_tokens=1") == ("drop:top_k", "clamp:max_tokens=1")

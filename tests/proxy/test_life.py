@@ -22,7 +22,8 @@ from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.log import LOGGER, ExchangeRecord, JsonFormatter
+from gwproxy.proxy.log import LOGGER, ExchangeLine, JsonFormatter, fields_of
+from gwproxy.proxy.record import GONE, ExchangeRecord
 from gwproxy.proxy.serving import Options, announced, running
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected, free_port
@@ -50,8 +51,8 @@ class Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.text += JsonFormatter(lambda: []).format(record) + f"\n{record.getMessage()}\n"
         self._written.set()
-        if isinstance(record.msg, ExchangeRecord):
-            self.records.put_nowait(record.msg)
+        if isinstance(record.msg, ExchangeLine):
+            self.records.put_nowait(record.msg.record)
 
     async def says(self, words: str) -> None:
         """Return when `words` are in it."""
@@ -120,8 +121,7 @@ async def test_a_client_that_leaves_stops_the_provider(
     async with asyncio.timeout(1):  # the promise; a second is long on loopback
         await visit.gone.wait()
     record = await journal.exchange()
-    assert record.status == 499
-    assert record.error == "the client went away"
+    assert record.outcome == GONE
     assert len(upstream.visits) == 1
 
 
@@ -402,7 +402,7 @@ async def test_the_line_of_an_exchange(start: Start, journal: Journal) -> None:
     async with gateway.post("/v1/messages?beta=true&k=QUERY", body, headers=headers) as response:
         await response.read()
     record = await journal.exchange()
-    fields = record.fields()
+    fields = fields_of(record)
     assert fields["first_byte_s"] <= fields["duration_s"]
     expected = {
         "event": "exchange",
@@ -443,7 +443,7 @@ async def test_an_error_that_was_relayed_stands_in_the_line(start: Start, journa
         assert response.status == 200
         assert (await response.read()).endswith(error)
     record = await journal.exchange()
-    assert (record.error, record.error_kind) == ("no more", "internal")
+    assert (record.outcome.error, record.outcome.error_kind) == ("no more", "internal")
 
 
 async def test_nothing_is_lost_in_silence_and_strictly_nothing_at_all(start: Start) -> None:

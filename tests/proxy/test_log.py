@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
-from gwproxy.proxy.log import ExchangeRecord, JsonFormatter, LineFormatter, client_of, shortened
+from gwproxy.proxy.log import ExchangeLine, JsonFormatter, LineFormatter, fields_of
+from gwproxy.proxy.record import GONE, ExchangeOutcome, ExchangeRecord, client_of
 from gwproxy.translate.hub import Failure, FailureKind, Usage
+from support.exchanges import tally
 
 KEY = "gw-secret-key-0123456789"
 
@@ -22,11 +25,10 @@ def record() -> ExchangeRecord:
         model_asked="claude-sonnet-4-6",
         model_used="kimi-k2.5",
         streamed=True,
-        status=200,
-        usage=Usage(fresh=10, cache_read=90, output=7),
+        outcome=ExchangeOutcome(200),
+        tally=tally(Usage(fresh=10, cache_read=90, output=7), ("drop:top_k", "clamp:max_tokens=1")),
         first_byte_s=0.51,
         duration_s=1.25,
-        losses=("drop:top_k", "clamp:max_tokens=1"),
     )
 
 
@@ -36,7 +38,7 @@ def line(formatter: logging.Formatter, message: object) -> str:
 
 
 def test_a_line_for_a_person() -> None:
-    text = str(record())
+    text = str(ExchangeLine(record()))
     assert text == (
         "200  claude-cli/2.1.330  anthropic → kimi:chat  claude-sonnet-4-6 → kimi-k2.5  "
         "in 100 (90 cached) out 7  first 0.51s  total 1.25s  "
@@ -45,7 +47,7 @@ def test_a_line_for_a_person() -> None:
 
 
 def test_a_line_for_a_machine() -> None:
-    fields = json.loads(line(JsonFormatter(lambda: []), record()))
+    fields = json.loads(line(JsonFormatter(lambda: []), ExchangeLine(record())))
     assert fields["event"] == "exchange"
     assert fields["level"] == "info"
     assert fields["input_tokens"] == 100
@@ -56,30 +58,43 @@ def test_a_line_for_a_machine() -> None:
 
 
 def test_a_refused_request_shows_where_it_went() -> None:
-    text = str(ExchangeRecord("req_1", path="/v1/messages", status=401, error="not the token"))
-    assert text == "401  -  /v1/messages  total 0.00s  not the token  req_1"
+    refused = ExchangeRecord(
+        "req_1", path="/v1/messages", outcome=ExchangeOutcome(401, "not the token")
+    )
+    assert str(ExchangeLine(refused)) == "401  -  /v1/messages  total 0.00s  not the token  req_1"
 
 
 def test_what_the_provider_itself_said_is_told_where_the_client_heard_otherwise() -> None:
-    refused = ExchangeRecord("req_1", path="/v1/messages", status=400)
-    refused.fail(Failure(FailureKind.AUTHENTICATION, "no such key", 400, upstream_status=401))
-    assert "the provider said 401  no such key" in str(refused)
-    assert refused.fields()["upstream_status"] == 401
-    refused.status = 401
-    assert "the provider said" not in str(refused)
+    failure = Failure(FailureKind.AUTHENTICATION, "no such key", 400, upstream_status=401)
+    refused = ExchangeRecord("req_1", path="/v1/messages", outcome=ExchangeOutcome.of(400, failure))
+    assert "the provider said 401  no such key" in str(ExchangeLine(refused))
+    assert fields_of(refused)["upstream_status"] == 401
+    same = replace(refused, outcome=ExchangeOutcome.of(401, failure))
+    assert "the provider said" not in str(ExchangeLine(same))
+
+
+def test_how_it_ended_is_set_once() -> None:
+    sent = record()
+    sent.end(GONE)
+    assert sent.outcome == ExchangeOutcome(200), (
+        "who hangs up with the last byte in hand has not gone"
+    )
+    runs = ExchangeRecord("req_1")
+    runs.end(GONE)
+    assert runs.outcome is GONE
 
 
 def test_no_line_can_be_forged() -> None:
     broken = record()
     broken.model_asked = "x\n12:00:00 200 forged\x1b[2J\u2028"
     for formatter in (LineFormatter(lambda: []), JsonFormatter(lambda: [])):
-        for told in (broken, f"healed: {broken.model_asked}"):
+        for told in (ExchangeLine(broken), f"healed: {broken.model_asked}"):
             assert not {"\n", "\x1b", "\u2028"} & set(line(formatter, told))
 
 
 def test_keys_are_taken_out_of_every_line() -> None:
-    leaky = record()
-    leaky.error = f"upstream said: {KEY} is wrong, and so is sk-kimi-abcdefghijk"
+    words = f"upstream said: {KEY} is wrong, and so is sk-kimi-abcdefghijk"
+    leaky = ExchangeLine(replace(record(), outcome=ExchangeOutcome(401, words)))
     for formatter in (LineFormatter(lambda: [KEY]), JsonFormatter(lambda: [KEY])):
         text = line(formatter, leaky)
         assert KEY not in text
@@ -105,4 +120,5 @@ def test_clients_by_their_names() -> None:
 
 
 def test_long_words_are_cut() -> None:
-    assert len(shortened("x" * 10_000)) < 400
+    long = Failure(FailureKind.INVALID, "x" * 10_000, 400)
+    assert len(ExchangeOutcome.of(400, long).error) < 400

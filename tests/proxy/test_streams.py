@@ -708,4 +708,4 @@ async def test_a_failure_that_the_client_was_told_is_kept_though_it_hangs_up_at_
         with gateway.server.gateway._services.feed.watch() as watcher:
             await gateway.session.close()
             (ended,) = await watcher.changes(60)
-    assert (ended.phase, ended.error) == ("over", "on fire")
+    assert (ended.phase, ended.outcome.error) == ("over", "on fire")

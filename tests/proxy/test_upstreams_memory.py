@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.exchange.healing import Healed, Healing
+from gwproxy.proxy.record import ExchangeOutcome
 from support.gateway import StartGateway, TestGateway
 from support.responses_wire import frame
 from support.scripted import ScriptedUpstream, StartScripted, Visit
@@ -245,4 +246,4 @@ async def test_who_has_the_whole_answer_and_hangs_up_has_not_gone_away(
         with feed.watch() as watcher:
             await gateway.session.close()
             (ended,) = await watcher.changes(60)
-    assert (ended.phase, ended.status, ended.error) == ("over", 200, "")
+    assert (ended.phase, ended.outcome) == ("over", ExchangeOutcome(200))

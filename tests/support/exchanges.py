@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from gwproxy.profiles.prices import Prices
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, shape
+from gwproxy.translate.expected import Tally
 from gwproxy.translate.hub import Failure, FailureKind, Usage
 
 AT_MS = 1_764_417_601_000
 """2025-11-29 12:00:01 UTC."""
+
+
+def tally(usage: Usage | None = None, losses: Iterable[str] = ()) -> Tally:
+    """What a bridge has counted and lost."""
+    made = Tally()
+    made.usage = usage or made.usage
+    made.losses = cast(Any, dict.fromkeys(losses))
+    return made
+
+
+USAGE = Usage(fresh=310, cache_read=12000, output=340)
+LOSSES = ("drop:top_k", "drop:metadata", "clamp:max_tokens=1")
 
 ANSWERED = ExchangeRecord(
     "req_0123456789abcdef01234567",
@@ -25,24 +39,21 @@ ANSWERED = ExchangeRecord(
     upstream_dialect="chat",
     model_asked="claude-sonnet-4-6",
     model_used="kimi-k2.5",
-    status=200,
-    usage=Usage(fresh=310, cache_read=12000, output=340),
+    outcome=ExchangeOutcome(200),
+    tally=tally(USAGE, LOSSES),
     sent_s=0.004,
     heard_s=0.5,
     first_byte_s=0.51,
     duration_s=1.25,
-    losses=("drop:top_k", "drop:metadata", "clamp:max_tokens=1"),
 )
 
-REFUSED = replace(ANSWERED, status=529, losses=(), usage=Usage())
-REFUSED.fail(
-    Failure(
-        FailureKind.OVERLOADED,
-        "The engine is currently overloaded, please try again later or ask elsewhere for it",
-        529,
-        upstream_status=503,
-    )
+OVERLOADED = Failure(
+    FailureKind.OVERLOADED,
+    "The engine is currently overloaded, please try again later or ask elsewhere for it",
+    529,
+    upstream_status=503,
 )
+REFUSED = replace(ANSWERED, tally=None, outcome=ExchangeOutcome.of(529, OVERLOADED))
 
 PRICES = Prices("USD", input=600_000, output=2_500_000, cache_read=150_000)
 
@@ -54,10 +65,9 @@ LONG = replace(
     host="openrouter.ai",
     model_asked="gpt-5.5-codex-high",
     model_used="z-ai/glm-5.2-air-preview:free",
-    usage=Usage(fresh=182_345, output=12_345),
+    tally=tally(Usage(fresh=182_345, output=12_345)),
     first_byte_s=62.1,
     duration_s=724.3,
-    losses=(),
     remarks=["asked again, since it takes no tool choice: tool_choice left out"],
 )
 

@@ -18,7 +18,8 @@ from gwproxy.cli.figures import money, share, short_number, short_span
 from gwproxy.cli.screen import columns_of
 from gwproxy.plain import one_line
 from gwproxy.profiles.redaction import redact
-from gwproxy.proxy.log import ExchangeRecord, LineFormatter
+from gwproxy.proxy.log import ExchangeLine, LineFormatter
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.translate.loss_words import gist, gist_by_number
 
 Exchange = Mapping[str, Any]
@@ -180,9 +181,10 @@ class RowFormatter(logging.Formatter):
         self._layout: RowLayout | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        if isinstance(record.msg, ExchangeRecord) and not record.exc_info:
+        if isinstance(record.msg, ExchangeLine) and not record.exc_info:
             layout = RowLayout.fit(columns_of(sys.stderr), priced=self._priced())
-            shown = redact(row(self._shape_of(record.msg), layout, self._paint), self._secrets())
+            shape = self._shape_of(record.msg.record)
+            shown = redact(row(shape, layout, self._paint), self._secrets())
             if layout != self._layout:
                 self._layout = layout
                 shown = f"{self._paint(layout.head(), 'dim')}\n{shown}"

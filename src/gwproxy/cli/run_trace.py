@@ -14,7 +14,7 @@ from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from gwproxy.profiles.profile import Profile
-    from gwproxy.proxy.log import ExchangeRecord
+    from gwproxy.proxy.record import ExchangeRecord
 
 MOST_LOGS: Final = 20
 
@@ -58,10 +58,10 @@ class RunTally(logging.Handler):
         self._records: list[ExchangeRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        from gwproxy.proxy.log import ExchangeRecord
+        from gwproxy.proxy.log import ExchangeLine
 
-        if isinstance(record.msg, ExchangeRecord) and record.msg.generating:
-            self._records.append(record.msg)
+        if isinstance(record.msg, ExchangeLine) and record.msg.record.generating:
+            self._records.append(record.msg.record)
 
     def line(self, profiles: Mapping[str, Profile]) -> str:
         """`3 exchanges (1 failed), 12.3k tokens in, 950 out, $0.0123; left out: top_k`."""
@@ -71,7 +71,7 @@ class RunTally(logging.Handler):
         count = len(self._records)
         if not count:
             return "nothing was asked"
-        failed = sum(bool(one.error_kind) for one in self._records)
+        failed = sum(bool(one.outcome.error_kind) for one in self._records)
         inputs = sum(one.usage.input_total or 0 for one in self._records)
         outputs = sum(one.usage.output or 0 for one in self._records)
         lost = tuple(dict.fromkeys(loss for one in self._records for loss in one.losses))
@@ -93,6 +93,6 @@ class RunTally(logging.Handler):
             profile = profiles.get(one.profile)
             if profile is None or profile.prices is None:
                 continue
-            cost = cost_of(one.usage, profile.prices, answered=not one.error_kind)
+            cost = cost_of(one.usage, profile.prices, answered=not one.outcome.error_kind)
             sums[profile.prices.unit] = sums.get(profile.prices.unit, 0) + (cost or 0)
         return [money(micro, unit) for unit, micro in sums.items()]

@@ -17,7 +17,7 @@ from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
     from gwproxy.cli.live_view import View
-    from gwproxy.proxy.log import ExchangeRecord
+    from gwproxy.proxy.record import ExchangeRecord
     from gwproxy.proxy.serving import RunningGateway
 
 

@@ -39,7 +39,7 @@ from gwproxy.proxy.inbound.endpoints import (
 from gwproxy.proxy.inspector.inspector import Inspector, Site
 from gwproxy.proxy.inspector.views import Views
 from gwproxy.proxy.live import Live
-from gwproxy.proxy.log import CLIENT_GONE, LOGGER, ExchangeRecord, client_of, shortened
+from gwproxy.proxy.log import LOGGER, ExchangeLine, fields_of
 from gwproxy.proxy.queries import (
     compaction,
     counting,
@@ -50,6 +50,14 @@ from gwproxy.proxy.queries import (
     usage,
 )
 from gwproxy.proxy.queries.status import News
+from gwproxy.proxy.record import (
+    CLIENT_GONE,
+    GONE,
+    STOPPED,
+    ExchangeOutcome,
+    ExchangeRecord,
+    client_of,
+)
 from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.records.prompt_cache.turn import CacheAlarm
 from gwproxy.proxy.routing.route import Routes
@@ -125,27 +133,33 @@ class Gateway:
 
     async def _exchange(self, request: web.BaseRequest) -> web.StreamResponse:
         """The same for all but the inspector's, with a line in the log."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         task = asyncio.current_task()
         assert task is not None
-        client = client_of(request.headers.get("user-agent"))
-        record = ExchangeRecord(answers.new_id("req_"), client, started, round(time.time() * 1000))
+        path = request.raw_path.partition("?")[0]
+        address = address_of(path)
+        caller = _caller(request, address)
+        record = ExchangeRecord(
+            answers.new_id("req_"),
+            client_of(request.headers.get("user-agent")),
+            time.monotonic(),
+            round(time.time() * 1000),
+            headers.printable(path)[:200],
+            caller,
+            is_exchange=address is not None and address.asks_a_model,
+        )
         self._enter(task, record)
         try:
-            response = await self._answer(request, record, started)
+            response, failure = await self._answer(request, address, caller, record)
+            record.end(ExchangeOutcome.of(response.status, failure))
             if record.tape is not None and isinstance(response, web.Response):
                 record.tape.answered(cast(bytes, response.body))
             return response
         except (ConnectionError, asyncio.CancelledError):
-            if not record.is_sent:
-                record.status = CLIENT_GONE
-                record.error = "stopped" if self.stopping else "the client went away"
-                record.error_kind = "stopped" if self.stopping else "client_gone"
+            record.end(STOPPED if self.stopping else GONE)
             raise
         finally:
             self._leave(record)
-            record.duration_s = loop.time() - started
+            record.duration_s = record.elapsed_s()
             self._services.feed.ended(record)
 
     def _enter(self, task: asyncio.Task[object], record: ExchangeRecord) -> None:
@@ -173,27 +187,26 @@ class Gateway:
     # --- what is kept of an exchange that has ended (proxy.feed) -----------------------------
 
     def _clean(self, record: ExchangeRecord) -> None:
-        """What went wrong, without a key in it and cut short: it is kept, and shown."""
-        if record.remarks:
+        """Its words, without a key in them: they are kept, and shown."""
+        if record.remarks or record.outcome.error:
             secrets = self._secrets()
-            record.remarks = [redact(remark, secrets) for remark in record.remarks]
-        if record.error:
-            record.error = redact(shortened(record.error), self._secrets())
+            record.reword(lambda words: redact(words, secrets))
 
     def _secrets(self) -> tuple[str, ...]:
         return self.token.reveal(), *self._services.keys.ever_seen()
 
     @staticmethod
     def _log(record: ExchangeRecord) -> None:
-        refused = record.status >= 400 and record.status != CLIENT_GONE
+        status = record.outcome.status
+        refused = status >= 400 and status != CLIENT_GONE
         # Whoever looks does so again and again: it would hide the others.
         looks = record.path in OPEN or record.path.startswith(LOOKS)
         told = logging.DEBUG if looks else logging.INFO
-        LOGGER.log(logging.WARNING if refused else told, record)
+        LOGGER.log(logging.WARNING if refused else told, ExchangeLine(record))
 
     def _capture(self, record: ExchangeRecord) -> None:
         if record.tape is not None:
-            self._services.captures.keep(record.tape, record.fields(), self._secrets())
+            self._services.captures.keep(record.tape, fields_of(record), self._secrets())
 
     def _enter_in_ledger(self, record: ExchangeRecord) -> None:
         if record.is_exchange:
@@ -222,24 +235,23 @@ class Gateway:
                 task.cancel()
 
     async def _answer(
-        self, request: web.BaseRequest, record: ExchangeRecord, started: float
-    ) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
-        record.path = headers.printable(path)[:200]
-        address = address_of(path)
-        caller = _caller(request, address)
-        record.client_dialect = caller
-        record.is_exchange = address is not None and address.asks_a_model
+        self,
+        request: web.BaseRequest,
+        address: Address | None,
+        caller: Dialect,
+        record: ExchangeRecord,
+    ) -> tuple[web.StreamResponse, Failure | None]:
+        """The answer, and what it is a refusal for."""
         try:
             plan = self._plan.get()
             self._admit(request, plan, address)
             if address is None:
                 raise Failed(failures.unknown_route(request.method, record.path))
             _look_at_route(request, address, record)
-            return await self._dispatch(request, plan, address, record, started)
+            return await self._dispatch(request, plan, address, record), None
         except Failed as failed:
-            record.fail(failed.failure)
-            response = answers.refusal(caller, failed.failure, record.request_id)
+            failure = failed.failure
+            response = answers.refusal(caller, failure, record.request_id)
             if response.status == 405 and address is not None:
                 response.headers["allow"] = ", ".join(address.allowed)  # RFC 9110, 15.5.6
             elif response.status == 426:
@@ -249,10 +261,9 @@ class Gateway:
             raise
         except Exception:  # noqa: BLE001 -- the last line of defence: JSON here, a traceback there
             LOGGER.exception("exchange %s failed", record.request_id)
-            record.fail(failures.internal())
-            response = answers.refusal(caller, failures.internal(), record.request_id)
-        record.status = response.status
-        return response
+            failure = failures.internal()
+            response = answers.refusal(caller, failure, record.request_id)
+        return response, failure
 
     def _admit(self, request: web.BaseRequest, plan: PlanInForce, address: Address | None) -> None:
         """The guards. Raises Failed."""
@@ -271,7 +282,6 @@ class Gateway:
         plan: PlanInForce,
         address: Address,
         record: ExchangeRecord,
-        started: float,
     ) -> web.StreamResponse:
         endpoint = address.endpoint
         if address.answers is not None:
@@ -282,7 +292,6 @@ class Gateway:
                 request,
                 address.answers,
                 record,
-                started,
             )
         if endpoint is Endpoint.COUNT_TOKENS:
             return await counting.count(
@@ -293,9 +302,7 @@ class Gateway:
                 self._services, plan.routes, address.profile, request, record
             )
         if endpoint is Endpoint.COMPACT:
-            return await compaction.answer(
-                self._services, plan.routes, address, request, record, started
-            )
+            return await compaction.answer(self._services, plan.routes, address, request, record)
         if endpoint in PASSED_ON:
             return await passthrough.answer(self._services, plan.routes, address, request, record)
         if endpoint in KEPT:
@@ -353,13 +360,11 @@ def _words_of(trouble: GwproxyError | None) -> dict[str, str] | None:
 
 
 def _told(record: ExchangeRecord, value: dict[str, Any]) -> web.Response:
-    record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)
     return answers.whole(jsonio.dumps(value), head)
 
 
 def _alive(endpoint: Endpoint, record: ExchangeRecord) -> web.Response:
-    record.status = 200
     head = answers.head(Dialect.CHAT, record.request_id)
     if endpoint is Endpoint.HELLO:
         return answers.whole(b"", head)
@@ -369,9 +374,7 @@ def _alive(endpoint: Endpoint, record: ExchangeRecord) -> web.Response:
 def _models(
     request: web.BaseRequest, routes: Routes, address: Address, record: ExchangeRecord
 ) -> web.Response:
-    record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)
-    record.status = 200
     listed = models.listed(routes, address.profile)
     if address.model:
         model = models.find(listed, address.model)

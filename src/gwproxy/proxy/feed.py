@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.worker import Worker
 
 Sink = Callable[[ExchangeRecord], None]

@@ -1,7 +1,7 @@
 """One line for each exchange, readable or as JSON, and the wall that keeps secrets out of it.
 
-Never bodies, queries, header values or keys. The record is what the shell knows at the end of an
-exchange; how it looks in a file or a pipe is here, a terminal is the command line's affair.
+Never bodies, queries, header values or keys. How an exchange looks in a file or a pipe is here, a
+terminal is the command line's affair.
 """
 
 from __future__ import annotations
@@ -9,169 +9,80 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 from gwproxy.plain import harmless, json_text, one_line
 from gwproxy.profiles.redaction import redact
-from gwproxy.translate.hub import Failure, Usage
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.translate.loss_words import gist
-from gwproxy.translate.wire import jsonio
-
-if TYPE_CHECKING:  # else whoever says one line would load all of what an exchange needs
-    from gwproxy.proxy.records.captures import Tape
-    from gwproxy.proxy.records.prompt_cache.turn import CacheAlarm, Put
-    from gwproxy.proxy.routing.route import Route
 
 LOGGER: Final = logging.getLogger("gwproxy")
 
-CLIENT_GONE: Final = 499
-"""nginx's word for it; never sent to anybody."""
 
-Phase: TypeAlias = Literal["own", "queued", "waiting", "streaming", "over"]
-"""Our own work, waiting for a slot, waiting for the upstream, its answer comes, all is said."""
+@dataclass(frozen=True, slots=True)
+class ExchangeLine:
+    """An exchange as a message of the log: `str` is the line for a person."""
 
-_MOST_WORDS: Final = 300
-
-
-@dataclass(slots=True)
-class ExchangeRecord:
-    """What is told of one exchange. Times are seconds since its first byte came in, which was at
-    `started_s` of the loop's clock and `started_ms` since 1970. `is_exchange` says that a model was
-    to answer, `generating` that an upstream was, or would have been, asked: these go to the ledger.
-
-    `sent_s` is when the upstream's request left, `queued_s` how long it had waited for a slot by
-    then, `heard_s` when the first byte of the answer came, `first_byte_s` when the client got its
-    own. `phase` is how far it has come.
-    """
-
-    request_id: str
-    client: str = ""
-    started_s: float = 0.0
-    started_ms: int = 0
-    phase: Phase = "own"
-    path: str = ""
-    session: str = ""
-    chosen: str = ""
-    """The profile that it is for; another one may take its place."""
-    profile: str = ""
-    host: str = ""
-    client_dialect: str = ""
-    upstream_dialect: str = ""
-    model_asked: str = ""
-    model_used: str = ""
-    streamed: bool = False
-    status: int = 0
-    usage: Usage = field(default_factory=Usage)
-    usage_so_far: Callable[[], Usage] | None = None
-    """While it runs."""
-    queued_s: float = 0.0
-    sent_s: float | None = None
-    heard_s: float | None = None
-    first_byte_s: float | None = None
-    duration_s: float = 0.0
-    losses: tuple[str, ...] = ()
-    upstream_request_id: str = ""
-    remarks: list[str] = field(default_factory=list)
-    """What was done with it beside what losses say, in words."""
-    error: str = ""
-    error_kind: str = ""
-    upstream_status: int | None = None
-    is_sent: bool = False
-    """Whether the client has been sent the last byte of a stream."""
-    is_exchange: bool = False
-    generating: bool = False
-    tape: Tape | None = None
-    """Copies of its bytes, where a person asked for them. Never in the log."""
-    put: Put | None = None
-    """What was asked last, until the exchange has ended."""
-    cache_alarm: CacheAlarm | None = None
-    """What is found later, if its provider's cache was not read as it should have been."""
-
-    def add_remark(self, remark: str) -> None:
-        if remark:
-            self.remarks.append(remark)
-
-    @property
-    def remark(self) -> str:
-        return ", ".join(self.remarks)
-
-    def follow(self, route: Route) -> None:
-        """It goes this way."""
-        self.profile = route.profile.name
-        self.host = route.host
-        self.upstream_dialect = route.dialect
-        self.model_used = route.model
-
-    def fail(self, failure: Failure) -> None:
-        """It went wrong, in whoever's words."""
-        self.error, self.error_kind = failure.message, failure.kind
-        self.upstream_status = failure.upstream_status
+    record: ExchangeRecord
 
     def __str__(self) -> str:
-        """One line for a person."""
-        parts = [str(self.status), self.client or "-", self._way(), *self._figures()]
-        if self.losses:
-            parts.append(gist(self.losses, codes=True))
-        if self.upstream_status not in (None, self.status):
-            parts.append(f"the provider said {self.upstream_status}")
-        parts += [part for part in (self.remark, self.error, self.request_id) if part]
-        return "  ".join(parts)
+        record, outcome = self.record, self.record.outcome
+        parts = [str(outcome.status), record.client or "-", self._way(), *self._figures()]
+        if record.losses:
+            parts.append(gist(record.losses, codes=True))
+        if outcome.upstream_status not in (None, outcome.status):
+            parts.append(f"the provider said {outcome.upstream_status}")
+        said = ", ".join(record.remarks), outcome.error, record.request_id
+        return "  ".join([*parts, *filter(None, said)])
 
     def _way(self) -> str:
-        if not self.profile:
-            return self.path
-        model = self.model_asked
-        if self.model_used != self.model_asked:
-            model = f"{self.model_asked or '-'} → {self.model_used}"
-        return f"{self.client_dialect} → {self.profile}:{self.upstream_dialect}  {model}"
+        record = self.record
+        if not record.profile:
+            return record.path
+        model = record.model_asked
+        if record.model_used != model:
+            model = f"{model or '-'} → {record.model_used}"
+        return f"{record.client_dialect} → {record.profile}:{record.upstream_dialect}  {model}"
 
     def _figures(self) -> Iterable[str]:
-        total = self.usage.input_total
+        usage, first_s = self.record.usage, self.record.first_byte_s
+        total = usage.input_total
         if total is not None:
-            cached = f" ({self.usage.cache_read} cached)" if self.usage.cache_read else ""
-            yield f"in {total}{cached} out {self.usage.output or 0}"
-        if self.first_byte_s is not None:
-            yield f"first {self.first_byte_s:.2f}s"
-        yield f"total {self.duration_s:.2f}s"
-
-    def fields(self) -> dict[str, Any]:
-        """The same for a machine; what is not known is null."""
-        return {
-            "event": "exchange",
-            "request_id": self.request_id,
-            "client": self.client or None,
-            "path": self.path,
-            "profile": self.profile or None,
-            "client_dialect": self.client_dialect or None,
-            "upstream_dialect": self.upstream_dialect or None,
-            "model_asked": self.model_asked or None,
-            "model_used": self.model_used or None,
-            "stream": self.streamed,
-            "status": self.status,
-            "upstream_status": self.upstream_status,
-            "input_tokens": self.usage.input_total,
-            "cached_tokens": self.usage.cache_read,
-            "output_tokens": self.usage.output,
-            "first_byte_s": _rounded(self.first_byte_s),
-            "duration_s": _rounded(self.duration_s),
-            "losses": list(self.losses),
-            "upstream_request_id": self.upstream_request_id or None,
-            "remark": self.remark or None,
-            "error": self.error or None,
-            "error_kind": self.error_kind or None,
-        }
+            cached = f" ({usage.cache_read} cached)" if usage.cache_read else ""
+            yield f"in {total}{cached} out {usage.output or 0}"
+        if first_s is not None:
+            yield f"first {first_s:.2f}s"
+        yield f"total {self.record.duration_s:.2f}s"
 
 
-def client_of(user_agent: str | None) -> str:
-    """`claude-cli/2.1.330` out of `claude-cli/2.1.330 (external, cli)`. A header may hold any byte;
-    those that are not UTF-8 become U+FFFD here, for everything that keeps or shows the name."""
-    return jsonio.mend((user_agent or "").split(" ", 1)[0][:60])
-
-
-def shortened(message: str) -> str:
-    """An upstream's words, cut to what a log line can bear."""
-    return message if len(message) <= _MOST_WORDS else f"{message[:_MOST_WORDS]}…"
+def fields_of(record: ExchangeRecord) -> dict[str, Any]:
+    """The same for a machine; what is not known is null."""
+    usage, outcome = record.usage, record.outcome
+    return {
+        "event": "exchange",
+        "request_id": record.request_id,
+        "client": record.client or None,
+        "path": record.path,
+        "profile": record.profile or None,
+        "client_dialect": record.client_dialect or None,
+        "upstream_dialect": record.upstream_dialect or None,
+        "model_asked": record.model_asked or None,
+        "model_used": record.model_used or None,
+        "stream": record.streamed,
+        "status": outcome.status,
+        "upstream_status": outcome.upstream_status,
+        "input_tokens": usage.input_total,
+        "cached_tokens": usage.cache_read,
+        "output_tokens": usage.output,
+        "first_byte_s": _rounded(record.first_byte_s),
+        "duration_s": _rounded(record.duration_s),
+        "losses": list(record.losses),
+        "upstream_request_id": record.upstream_request_id or None,
+        "remark": ", ".join(record.remarks) or None,
+        "error": outcome.error or None,
+        "error_kind": outcome.error_kind or None,
+    }
 
 
 class LineFormatter(logging.Formatter):
@@ -205,8 +116,8 @@ class JsonFormatter(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
         }
-        if isinstance(record.msg, ExchangeRecord):
-            line |= record.msg.fields()
+        if isinstance(record.msg, ExchangeLine):
+            line |= fields_of(record.msg.record)
         else:
             line |= {"event": "message", "message": record.getMessage()}
         if record.exc_info:

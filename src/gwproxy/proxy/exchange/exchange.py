@@ -22,7 +22,8 @@ from gwproxy.proxy.exchange.question import Question
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.client_stream import ClientStream
-from gwproxy.proxy.log import LOGGER, ExchangeRecord, Phase
+from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord, Phase
 from gwproxy.proxy.routing.concurrency import Slot
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
@@ -61,7 +62,6 @@ class Exchange:
         request: web.BaseRequest,
         client: Dialect,
         record: ExchangeRecord,
-        started: float,
         *,
         elsewhere: bool = False,
     ) -> None:
@@ -70,7 +70,6 @@ class Exchange:
         self._request = request
         self._client = client
         self._record = record
-        self._started = started
         self._elsewhere = elsewhere
         self._not_begun = ""
         self._slot: Slot | None = None
@@ -102,14 +101,16 @@ class Exchange:
         the question bounds how often."""
         answer = self._stream if self._record.streamed else self._whole
         while True:
+            bridge = self._question.bridge
+            self._record.tally = bridge.tally
             try:
-                answered = await answer(self._question.bridge, self._question.call)
+                answered = await answer(bridge, self._question.call)
                 if not isinstance(answered, ErrorAnswer):
                     return answered
                 if not self._is_for_others and await self._is_put_anew(answered):
                     continue
             except Failed as failed:
-                answered = self._question.bridge.render(failed.failure)
+                answered = bridge.render(failed.failure)
             return PassedOver(self._not_begun) if self._is_for_others else self._refuse(answered)
 
     @property
@@ -133,17 +134,14 @@ class Exchange:
             error = await self._relayed(bridge, stream, client_stream, call)
             client_stream.close()
             if stream.told is not None:
-                if client_stream.opened:  # before anything is waited for: the client has it
-                    self._record.fail(stream.told)
                 await self._question.taught_by(stream.told)
             if client_stream.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
                 return error or bridge.render(failure)
             if error is not None:
-                self._record.fail(error.failure)
                 await client_stream.finish(await self._heard_last(stream.fail(error.failure)))
-                self._sent()
+                self._record.end(ExchangeOutcome.of(200, error.failure))
         finally:
             client_stream.close()
             stream.leave()
@@ -209,19 +207,14 @@ class Exchange:
         if stream.failure is not None and not client_stream.opened:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
-            self._record.first_byte_s = self._elapsed()
+            self._record.first_byte_s = self._record.elapsed_s()
         if (turn := self._question.turn) is not None:
             out = await turn.heard(out, last=stream.over)
         if stream.over:
             await client_stream.finish(out)
-            self._sent()
+            self._record.end(ExchangeOutcome.of(200, stream.told))
         elif out:
             await client_stream.write(out)
-
-    def _sent(self) -> None:
-        """All of the stream is: who hangs up now has not gone away."""
-        self._record.status = 200
-        self._record.is_sent = True
 
     async def _heard_last(self, last: bytes) -> bytes:
         turn = self._question.turn
@@ -250,8 +243,7 @@ class Exchange:
         if (turn := self._question.turn) is not None:
             result = await turn.answered(result)
             await self._question.told()
-        self._record.first_byte_s = self._elapsed()
-        self._record.status = 200
+        self._record.first_byte_s = self._record.elapsed_s()
         return answers.whole(result, self._head(answers.JSON))
 
     async def _collected(
@@ -293,7 +285,7 @@ class Exchange:
             tape.sent(profile.name, call.url, call.body)
         self._record.put = self._question.as_put
         self._come_to("waiting")
-        self._record.sent_s = self._elapsed()
+        self._record.sent_s = self._record.elapsed_s()
         try:
             answer = self._answer = await self._services.upstream.send(call)
         except Failed as failed:
@@ -313,10 +305,10 @@ class Exchange:
 
     async def _free_slot(self, profile: Profile) -> Slot:
         """A slot among the requests that the profile takes at once."""
-        before_s = self._elapsed()
+        before_s = self._record.elapsed_s()
         self._come_to("queued")
         slot = await self._services.concurrency.enter(profile, self._record.client)
-        self._record.queued_s = self._elapsed() - before_s
+        self._record.queued_s = self._record.elapsed_s() - before_s
         return slot
 
     async def _begin(self, answer: UpstreamAnswer, asked: bool) -> tuple[bytes, bool]:
@@ -379,9 +371,8 @@ class Exchange:
             return False
 
     def _refuse(self, error: ErrorAnswer) -> web.Response:
-        self._record.status = error.status
-        self._record.fail(error.failure)
-        self._record.first_byte_s = self._elapsed()
+        self._record.end(ExchangeOutcome.of(error.status, error.failure))
+        self._record.first_byte_s = self._record.elapsed_s()
         head, own = self._head(answers.JSON), self._record.request_id
         if own.encode() in error.body:  # what the body says of it, the header says too
             head[headers.request_id_header(self._client)] = own
@@ -406,12 +397,9 @@ class Exchange:
 
     def _heard(self) -> None:
         """The upstream's answer begins."""
-        self._record.heard_s = self._elapsed()
+        self._record.heard_s = self._record.elapsed_s()
         self._come_to("streaming")
 
     def _come_to(self, phase: Phase) -> None:
         self._record.phase = phase
         self._services.feed.changed(self._record)
-
-    def _elapsed(self) -> float:
-        return asyncio.get_running_loop().time() - self._started

@@ -7,7 +7,6 @@ profile before did not begin to work: nothing reached it, or it answered a compl
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import Final
 
@@ -18,7 +17,8 @@ from gwproxy.proxy.exchange.ageing import session_named
 from gwproxy.proxy.exchange.exchange import Exchange, PassedOver
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.log import LOGGER, ExchangeRecord
+from gwproxy.proxy.log import LOGGER
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.captures import Tape
 from gwproxy.proxy.routing.health import ProfileHealth
 from gwproxy.proxy.routing.route import Route, Routes
@@ -39,7 +39,6 @@ async def exchange(
     request: web.BaseRequest,
     client: Dialect,
     record: ExchangeRecord,
-    started: float,
     body: bytes | None = None,
 ) -> web.StreamResponse:
     """The answer to a request of `client`'s dialect; `body` is what is asked in place of what came.
@@ -50,8 +49,7 @@ async def exchange(
         body = await inbound.read_body(request, most_bytes, services.limits)
     if services.captures.are_wanted(routes.config.serve.capture):
         query = headers.forwarded_query(request.query.items(), client, faithful=True)
-        clock = asyncio.get_running_loop().time
-        record.tape = Tape(record.path, query, request.headers, body, lambda: clock() - started)
+        record.tape = Tape(record.path, query, request.headers, body, record.elapsed_s)
     try:
         asked = request_head(body)
     except Rejected as error:
@@ -60,13 +58,12 @@ async def exchange(
     record.session = jsonio.mend(session_named(request.headers)[:_LONGEST_SESSION])
     route = routes.find(pinned, asked.model, client)
     record.follow(route)
-    record.chosen = record.profile
     services.feed.changed(record)
     ways = _open(services.health, route, routes.fallbacks(route, asked.model, client))
     passed: list[str] = []
     while True:
         way = ways.pop(0)
-        attempt = Exchange(services, routes, request, client, record, started, elsewhere=bool(ways))
+        attempt = Exchange(services, routes, request, client, record, elsewhere=bool(ways))
         answered = await attempt.run(way, asked, body)
         if not isinstance(answered, PassedOver):
             return answered

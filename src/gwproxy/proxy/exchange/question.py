@@ -15,7 +15,7 @@ from gwproxy.proxy.exchange.ageing import session_named, strand_named
 from gwproxy.proxy.exchange.healing import Healed, Trial
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.conversations.turn import ConversationTurn, Setting
 from gwproxy.proxy.records.prompt_cache.turn import Put
 from gwproxy.proxy.routing.route import Route, Routes
@@ -92,7 +92,6 @@ class Question:
         route = self.route = services.healing.informed(self.route, self._session)
         record.follow(route)
         record.generating = True
-        record.usage_so_far = lambda: self.bridge.tally.usage
         if route.quirks.rebuild and self._client == route.dialect:
             record.add_remark("rebuilt")
         await self._begin_turn(route)
@@ -269,14 +268,11 @@ class Question:
     def settle(self) -> None:
         """Keep what the exchange taught."""
         self._leave_trial()
-        bridge, record = self.bridge, self._record
-        record.usage_so_far = None
-        usage = record.usage = bridge.tally.usage
-        record.losses = tuple(bridge.tally.losses)
+        bridge, counted = self.bridge, self.bridge.tally.usage.input_total
         if not bridge.relays and bridge.input_estimate:
             with self._services.recording.piece_of_work():
                 self._services.calibration.learn(
-                    record.profile, self.factor, bridge.input_estimate, usage.input_total
+                    self._record.profile, self.factor, bridge.input_estimate, counted
                 )
 
     @property

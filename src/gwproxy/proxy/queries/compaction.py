@@ -17,9 +17,9 @@ from gwproxy.proxy.exchange import failover
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import body as inbound
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import passthrough
 from gwproxy.proxy.queries.remote import UNKNOWN
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.translate.bridge import RequestHead, request_head
@@ -36,7 +36,6 @@ async def answer(
     address: Address,
     request: web.BaseRequest,
     record: ExchangeRecord,
-    started: float,
 ) -> web.StreamResponse:
     """Raises Failed; ConnectionError and CancelledError when the client has gone."""
     body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
@@ -50,7 +49,7 @@ async def answer(
         return told
     client = Dialect.RESPONSES
     told = await failover.exchange(
-        services, routes, address.profile, request, client, record, started, order
+        services, routes, address.profile, request, client, record, order
     )
     if told.status == 200:
         whole = cast(web.Response, told)

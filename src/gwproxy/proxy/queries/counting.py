@@ -18,8 +18,8 @@ from gwproxy.proxy.exchange.question import begin_turn
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word, plausible
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
@@ -65,7 +65,6 @@ async def count(
     if counted is None:
         counted = await off_the_loop(lambda: _estimated(bridge, body), body, services.limits)
         head["x-gwproxy-loss"] = "synth:count"
-    record.status = 200
     return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
 
 
@@ -90,7 +89,6 @@ async def count_input(
     head["x-gwproxy-route"] = headers.printable(route.header)
     head["x-gwproxy-loss"] = "synth:count"
     counted = await off_the_loop(lambda: _estimated(bridge, turn.body), turn.body, services.limits)
-    record.status = 200
     told = {"object": "response.input_tokens", "input_tokens": counted}
     return answers.whole(jsonio.dumps(told), head)
 

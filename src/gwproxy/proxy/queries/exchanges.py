@@ -23,7 +23,7 @@ from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.feed import Dropped, Watcher
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, LedgerChoice, Line, Period, shape
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
@@ -58,7 +58,6 @@ async def answer(
         told: dict[str, Any] = {"exchange": await one(services, routes, address.request_id)}
     else:
         told = {"exchanges": await several(services, routes, choice_of(request.query))}
-    record.status = 200
     head = answers.head(Dialect(record.client_dialect), record.request_id)
     return answers.whole(jsonio.dumps(told), head)
 
@@ -112,9 +111,9 @@ def as_it_is(services: Services, routes: Routes, record: ExchangeRecord) -> dict
     """An exchange as far as it has come."""
     entry = Entry.of(record, routes.prices_of(record.profile))
     if record.phase != "over":
-        duration_s = asyncio.get_running_loop().time() - record.started_s
+        duration_ms = round(record.elapsed_s() * 1000)
         remarks = redact(entry.remarks, services.keys.ever_seen())
-        entry = structs.replace(entry, duration_ms=round(duration_s * 1000), remarks=remarks)
+        entry = structs.replace(entry, duration_ms=duration_ms, remarks=remarks)
     return shape(entry, record.phase)
 
 
@@ -123,7 +122,6 @@ async def follow(
 ) -> web.StreamResponse:
     """A stream of events for who has the local token."""
     head = answers.head(Dialect(record.client_dialect), record.request_id)
-    record.status = 200
     return await stream(services, in_force, request, {**head, "cache-control": "no-store"})
 
 

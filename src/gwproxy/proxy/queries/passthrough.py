@@ -19,7 +19,7 @@ from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound import body as inbound
 from gwproxy.proxy.inbound.client_stream import ClientStream
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
@@ -73,6 +73,7 @@ async def passed_on(
         request.headers, route, faithful=True, streams=streams, key=key
     )
     call = UpstreamRequest(route.profile, url, sending, body, {}, key, streams)
+    record.tally = bridge.tally
     with await services.concurrency.enter(route.profile, record.client):
         found = await services.upstream.send(call)
         try:
@@ -86,7 +87,6 @@ async def passed_on(
             return await relay(services, bridge, route, found, request, record)
         finally:
             found.close()
-            record.usage = bridge.tally.usage
 
 
 def bridge_to(route: Route, asked: RequestHead, record: ExchangeRecord) -> Bridge:
@@ -117,7 +117,6 @@ async def relay(
     head = answers.head(route.dialect, record.request_id, content_type)
     head |= headers.towards_client(answer.headers, route.dialect)
     head["x-gwproxy-route"] = headers.printable(route.header)
-    record.status = answer.status
     if not content_type.startswith("text/event-stream"):
         body = await answer.read_whole(services.limits.whole_answer_bytes)
         bridge.reply(body)  # for the usage that it tells, whatever else it is
@@ -133,7 +132,6 @@ async def relay(
         last = stream.fail(failed.failure)
     finally:
         outlet.close()
-    if stream.failure is not None:
-        record.fail(stream.failure)
     await outlet.finish(last)
+    record.end(ExchangeOutcome.of(200, stream.failure))
     return outlet.response or web.Response()

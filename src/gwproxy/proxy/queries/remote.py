@@ -17,8 +17,8 @@ from multidict import MultiDict
 
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
-from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import passthrough
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.conversations.kept import Kept
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services

@@ -18,8 +18,8 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
-from gwproxy.proxy.log import ExchangeRecord
 from gwproxy.proxy.queries import remote
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.conversations.kept import Kept
 from gwproxy.proxy.records.conversations.store import Conversations, ConversationTooLong, Unknown
 from gwproxy.proxy.records.storage import StorageTrouble
@@ -65,7 +65,6 @@ async def answer(
         return found
     except StorageTrouble as trouble:
         raise Failed(failures.unreadable_responses(str(trouble))) from None
-    record.status = 200
     head = answers.head(Dialect.RESPONSES, record.request_id, content_type)
     return answers.whole(body, head)
 

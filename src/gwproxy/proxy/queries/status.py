@@ -17,7 +17,7 @@ from gwproxy import __version__
 from gwproxy.profiles import credentials
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.log import CLIENT_GONE, ExchangeRecord
+from gwproxy.proxy.record import CLIENT_GONE, ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, Latest, latest, shape
 from gwproxy.translate.wire import jsonio
 
@@ -49,17 +49,16 @@ class News:
         """An exchange has ended."""
         if not record.generating:
             return
-        if not record.error_kind:
+        if not record.outcome.error_kind:
             self._answered += 1
             self._last_answered[record.profile] = Entry.of(record, None)
             return
         self._failed += 1
-        if record.status != CLIENT_GONE:  # which is nobody's fault
+        if record.outcome.status != CLIENT_GONE:  # which is nobody's fault
             self._errors.append(Entry.of(record, None))
 
     async def report(self, config: Config, services: Services) -> dict[str, Any]:
         """The body of the answer."""
-        now_s = asyncio.get_running_loop().time()
         exchanges = services.feed.running()
         if self._before is None:
             self._before = await asyncio.to_thread(
@@ -81,7 +80,7 @@ class News:
                 | {"key": keys[name], "last_answered": self._last_answer_of(name)}
                 for name, profile in config.profiles.items()
             ],
-            "in_flight": [_running(record, now_s) for record in exchanges],
+            "in_flight": [_running(record) for record in exchanges],
             "answered": self._answered,
             "failed": self._failed,
             "last_errors": self._last_errors(),
@@ -205,12 +204,12 @@ def _profile(
     }
 
 
-def _running(record: ExchangeRecord, now_s: float) -> dict[str, Any]:
+def _running(record: ExchangeRecord) -> dict[str, Any]:
     return {
         "request_id": record.request_id,
         "client": record.client,
         "profile": record.profile,
         "model": record.model_used,
         "stream": record.streamed,
-        "for_s": round(now_s - record.started_s, 1),
+        "for_s": round(record.elapsed_s(), 1),
     }

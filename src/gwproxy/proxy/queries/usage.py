@@ -17,7 +17,7 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
@@ -44,7 +44,6 @@ async def answer(
     if found is None:
         raise Failed(failures.unknown_request(request_id))
     head = answers.head(Dialect(record.client_dialect), record.request_id)
-    record.status = 200
     return answers.whole(jsonio.dumps(found), head)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from gwproxy.profiles.prices import Prices
-from gwproxy.proxy.log import CLIENT_GONE, ExchangeRecord
+from gwproxy.proxy.record import CLIENT_GONE, ExchangeRecord
 from gwproxy.proxy.records.prices import cost_of
 
 
@@ -65,8 +65,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, record: ExchangeRecord, prices: Prices | None) -> Self:
         """The row of an exchange: of a finished one, or as far as it has come."""
-        usage = record.usage_so_far() if record.usage_so_far else record.usage
-        answered = record.status in (200, CLIENT_GONE)
+        usage, losses, outcome = record.usage, record.losses, record.outcome
+        answered = outcome.status in (200, CLIENT_GONE)
         return cls(
             request_id=record.request_id,
             upstream_request_id=record.upstream_request_id,
@@ -78,8 +78,8 @@ class Entry(Struct, frozen=True, kw_only=True):
             model_asked=record.model_asked[:_LONGEST_NAME],
             model_used=record.model_used,
             streamed=record.streamed,
-            status=record.status,
-            error_kind=record.error_kind,
+            status=outcome.status,
+            error_kind=outcome.error_kind,
             first_byte_ms=_milliseconds(record.first_byte_s),
             duration_ms=round(record.duration_s * 1000),
             fresh=usage.fresh,
@@ -90,10 +90,10 @@ class Entry(Struct, frozen=True, kw_only=True):
             reasoning=usage.reasoning,
             cost_micro=cost_of(usage, prices, answered=answered),
             cost_unit=prices.unit if prices else "",
-            losses=len(record.losses),
-            upstream_status=record.upstream_status,
-            error=record.error,
-            lost=_together(record.losses),
+            losses=len(losses),
+            upstream_status=outcome.upstream_status,
+            error=outcome.error,
+            lost=_together(losses),
             session=record.session,
             host=record.host,
             path=record.path,

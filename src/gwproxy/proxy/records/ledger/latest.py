@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gwproxy.proxy.log import CLIENT_GONE
+from gwproxy.proxy.record import CLIENT_GONE
 from gwproxy.proxy.records.ledger.database import LedgerFile
 from gwproxy.proxy.records.ledger.entry import Entry
 

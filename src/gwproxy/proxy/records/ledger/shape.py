@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from gwproxy.proxy.log import CLIENT_GONE, Phase
+from gwproxy.proxy.record import CLIENT_GONE, Phase
 from gwproxy.proxy.records.ledger.entry import Entry
 from gwproxy.translate.loss_words import in_words, reason
 from gwproxy.translate.wire import jsonio

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gwproxy.proxy.log import ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.prompt_cache.turn import (
     LEAST_TOKENS,
     MOST_BYTES,
@@ -85,12 +85,13 @@ class CacheWatch:
     def look(self, record: ExchangeRecord) -> None:
         """An exchange has ended. Never waits."""
         put, record.put = record.put, None
-        read = record.usage.cache_read
-        if put is None or read is None or record.error_kind:
+        usage = record.usage
+        read = usage.cache_read
+        if put is None or read is None or record.outcome.error_kind:
             return
         key = _key(record, put)
         strand = self._strands.get(key)
-        expected = read + (record.usage.cache_write or 0)
+        expected = read + (usage.cache_write or 0)
         if strand is None and expected < LEAST_TOKENS:
             return
         turn = _turn(record, put, read, expected)
