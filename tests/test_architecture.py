@@ -151,7 +151,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "errors": {
         "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "refused_efforts",
-        "remedies", "grammars", "failure_words", "healing", "complaints", "openai_error",
+        "remedies", "reports", "grammars", "failure_words", "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
     "chat": IN_EACH_DIALECT | {"calls", "think", "thoughts"},
@@ -218,6 +218,7 @@ TABLES = {
     "translate/errors/refused_formats.py",
     "translate/errors/failure_words.py",
     "translate/errors/grammars.py",
+    "translate/errors/reports.py",
     *(f"translate/{dialect}/__init__.py" for dialect in DIALECTS),
 }
 NAMED_TO_PEOPLE = {

@@ -40,6 +40,9 @@ A, C, R = Dialect.ANTHROPIC, Dialect.CHAT, Dialect.RESPONSES
             "messages[].content[].image_url.detail=original>high",
         ),
         (R, "client_metadata", None, "client_metadata"),
+        (R, "promptCacheKey", None, "prompt_cache_key"),
+        (R, "include", None, "include"),
+        (R, "input[3]", "reasoning", "input[type=reasoning]"),
     ],
 )
 def test_a_refusal_earns_the_pattern_of_the_member_that_it_names(
@@ -84,6 +87,13 @@ def test_every_row_has_a_source_and_a_dialect_has_no_row_twice() -> None:
     assert all(row.source for row in ROWS)
     for rows in OMITTABLE.values():
         assert len({row.pattern for row in rows}) == len(rows)
+
+
+def test_only_sealed_reasoning_may_go_from_what_an_answer_is_to_include() -> None:
+    sealed = b'{"include":["reasoning.encrypted_content"],"model":"m"}'
+    asked = b'{"include":["reasoning.encrypted_content","message.output_text.logprobs"]}'
+    assert without(sealed, ["include"], Losses()) == b'{"model":"m"}'
+    assert without(asked, ["include"], Losses()) == asked
 
 
 BODY = (

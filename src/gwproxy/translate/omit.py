@@ -6,6 +6,7 @@ its last pass.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -102,7 +103,7 @@ def _taking_out(row: Omittable) -> Change:
     def change(value: bytes) -> bytes | None:
         if value.decode("utf-8", "replace") in row.kept_as:
             return value
-        if row.kept_for and f'"{row.kept_for}'.encode() in value:
+        if row.kept_for and re.search(f'"{row.kept_for}', value.decode("utf-8", "replace")):
             return value
         if row.kept_with and next(found(value, path_of(row.kept_with)), None) is not None:
             return value

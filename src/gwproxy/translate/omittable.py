@@ -32,7 +32,8 @@ BETA_HEADER: Final = "anthropic-beta"
 class Omittable:
     """One member that may go, and who saw a host refuse it. `together`: rows of the same word go
     with each other. `betas`: the values of `anthropic-beta`, less their dates, that it needs. It
-    stays where it holds `kept_with`, is `kept_as`, or has a string that begins `kept_for`."""
+    stays where it holds `kept_with`, is `kept_as`, or has a string that begins `kept_for`, a
+    form."""
 
     pattern: str
     source: str
@@ -150,6 +151,8 @@ _OPENAI: Final = tuple(
         ("prompt_cache_options", _CHAT),
         ("service_tier", _CHAT),
         ("stream_options", _CHAT),
+        ("stream_options.include_usage", _CHAT),
+        ("stream_options.include_obfuscation", _CHAT),
         ("parallel_tool_calls", _CHAT),
         ("temperature", "anomalyco/opencode#10811"),
         ("top_p", "anomalyco/opencode#10811"),
@@ -190,6 +193,9 @@ _CHAT_ROWS: Final = (
 _RESPONSES_ROWS: Final = (
     *_OPENAI,
     Omittable("client_metadata", "openai/codex#11834, QuantumNous/new-api#4462"),
+    # Of what may be asked for there, only sealed reasoning is nothing that the client waits for.
+    Omittable("include", _RESPONSES, kept_for="(?!reasoning)[a-z]"),
+    Omittable("truncation", _RESPONSES),
     *(
         Omittable(member, _RESPONSES)
         for member in (
@@ -205,6 +211,7 @@ _RESPONSES_ROWS: Final = (
             "input[].phase",
             "input[].status",
             "input[].content[].prompt_cache_breakpoint",
+            "input[type=reasoning]",
             "tools[type=image_generation]",
             "tools[type=web_search(?:_preview)?]",
         )
@@ -230,6 +237,7 @@ OMITTABLE: Final[Mapping[Dialect, tuple[Omittable, ...]]] = MappingProxyType(
 ROWS: Final = tuple(row for rows in OMITTABLE.values() for row in rows)
 
 _NAME: Final = re.compile(r"[^.\[\]/\s\"'`]+")
+_HUMP: Final = re.compile("(?<=[a-z])[A-Z]")
 # How validators of unions call the branch that they took: pydantic by the type's tag or its class.
 _TAG: Final = re.compile(
     r"custom|function|ephemeral|text|image|image_url|input_text|input_image|output_text|document"
@@ -315,6 +323,7 @@ def pattern_of(dialect: Dialect, path: str, value: str | None = None) -> str | N
     if path.lower() == BETA_HEADER:
         pattern = f"{BETA_HEADER}:{value}"
         return pattern if value and _is_pattern(pattern) else None
+    path = _HUMP.sub(lambda hump: f"_{hump[0].lower()}", path)  # protobuf's JSON, Java
     names = [name for name in _NAME.findall(path) if not name.isdigit()]
     if names[:1] == ["body"]:
         names = names[1:]

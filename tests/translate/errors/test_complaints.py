@@ -211,6 +211,44 @@ def test_an_error_in_an_error_in_a_string_is_dug_out() -> None:
     assert found.raw_type == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        # NestJS, Fastify, Spring: `error` is the status in words.
+        ({"statusCode": 400, "message": ["a is bad", "b is bad"], "error": "Bad Request"}, None),
+        ({"statusCode": 400, "error": "Bad Request", "message": "a is bad; b is bad"}, None),
+        # OpenRouter: what the provider said stands beside it.
+        (
+            {
+                "error": {
+                    "message": "Provider returned error",
+                    "code": 400,
+                    "metadata": {"raw": '{"error":{"message":"a is bad; b is bad"}}'},
+                }
+            },
+            None,
+        ),
+        # RFC 9457, ASP.NET, OAuth, Go's habits
+        ({"title": "Bad Request", "detail": "a is bad; b is bad"}, None),
+        ({"title": "Validation", "errors": {"$.a": ["a is bad"], "$.b": ["b is bad"]}}, None),
+        ({"error": "invalid_request", "error_description": "a is bad; b is bad"}, None),
+        ({"Message": "a is bad; b is bad", "Code": "InvalidParameter"}, None),
+        (["a is bad; b is bad"], None),
+        # Nobody's envelope is shown as it is (MiniMax, Tencent Cloud).
+        ({"base_resp": {"status_msg": "bad"}}, '{"base_resp": {"status_msg": "bad"}}'),
+    ],
+)
+def test_the_words_of_other_frameworks_are_found(body: object, message: str | None) -> None:
+    found = complaints.failure(400, {}, json.dumps(body).encode())
+    assert found.message == (message or "a is bad; b is bad")
+
+
+def test_an_error_that_is_a_code_beside_its_words_is_the_code() -> None:
+    body = {"error": "context_length_exceeded", "message": "Too much."}
+    found = complaints.failure(400, {}, json.dumps(body).encode())
+    assert (found.kind, found.message) == (FailureKind.CONTEXT, "Too much.")
+
+
 def test_digging_is_bounded() -> None:
     value: dict[str, object] = {"message": "deep"}
     for _ in range(12):

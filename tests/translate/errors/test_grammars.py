@@ -96,7 +96,30 @@ def test_a_quoted_refusal_is_no_refusal(grammar: RefusalGrammar, prose: str) -> 
             (RefusedPath(("max_tokens",)),),
         ),
         ("tools.0.strict: Extra inputs are not permitted\ncontext_management: Oh", None, (STRICT,)),
-        ('✖ Unrecognized key: "x"', None, ()),
+        ('✖ Unrecognized key: "strict"\n  → at tools[0]', None, (STRICT,)),
+        ('※ Unrecognized key: "x"', None, ()),
+        (
+            "2 validation errors for Request\nbody -> context_management\n"
+            "  extra fields not permitted (type=value_error.extra)\nbody -> tools -> 0 -> strict\n"
+            "  extra fields not permitted (type=value_error.extra)",
+            None,
+            (MANAGEMENT, STRICT),
+        ),
+        (
+            "1 validation error:\n  {'type': 'extra_forbidden', 'loc': ('body', 'tools', 0, "
+            "'strict'), 'msg': 'Extra inputs are not permitted', 'input': True}",
+            None,
+            (STRICT,),
+        ),
+        (
+            '[{"instancePath": "/tools/0", "schemaPath": "#/additionalProperties", "keyword": '
+            '"additionalProperties", "params": {"additionalProperty": "strict"}, "message": '
+            '"must NOT have additional properties"}]',
+            None,
+            (STRICT,),
+        ),
+        ("Unsupported parameter", "tools[0].strict", (STRICT,)),
+        ("Unsupported parameter", None, ()),
     ],
 )
 def test_other_spellings(

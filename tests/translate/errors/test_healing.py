@@ -238,6 +238,26 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
 
 
 @pytest.mark.parametrize("faithful", [True, False])
+@pytest.mark.parametrize(
+    ("words", "omits", "lasting"),
+    [
+        ("Encrypted content is not supported with this model.", ("include",), True),
+        (
+            "reasoning `encrypted_content` was not issued to this caller",
+            ("input[type=reasoning]",),
+            False,
+        ),
+    ],
+)
+def test_sealed_reasoning_goes_where_it_is_refused(
+    words: str, omits: tuple[str, ...], lasting: bool, faithful: bool
+) -> None:
+    upstream = Dialect.RESPONSES
+    found = next(heal(refusal(words), Quirks(), upstream=upstream, faithful=faithful))
+    assert (found.omits, found.lasting) == (omits, lasting)
+
+
+@pytest.mark.parametrize("faithful", [True, False])
 def test_tools_that_a_host_cannot_load_later_lose_that_mark_alone(faithful: bool) -> None:
     words = (
         "Deferred custom tools are only supported on Anthropic models and on Anthropic-compatible "
@@ -421,6 +441,29 @@ def test_a_member_that_no_grammar_names_is_a_guess() -> None:
     found = remedy(message)
     assert found is not None
     assert (found.omits, found.guessed) == (("service_tier",), True)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "store is not supported",
+        "This model does not support store",
+        "Parameter 'store' is not allowed",
+        '"store" is not allowed',
+        "Argument not supported on this deployment: store",
+        "The parameter store specified in the request is not supported by model m.",
+        "The store field is prohibited.",
+        "参数 store 不支持",
+    ],
+)
+def test_a_member_of_one_word_is_known_by_its_place(message: str) -> None:
+    found = next(heal(refusal(message), Quirks(), upstream=Dialect.CHAT, faithful=True))
+    assert (found.omits, found.guessed) == (("store",), True)
+
+
+def test_a_word_in_prose_is_no_member() -> None:
+    for message in ("We do not support users of this store here", "Unknown user of the store."):
+        assert not list(heal(refusal(message), Quirks(), upstream=Dialect.CHAT, faithful=True))
 
 
 CORPUS: list[tuple[int, str]] = json.loads((FIXTURES / "teach_nothing.json").read_text())

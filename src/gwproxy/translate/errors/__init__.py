@@ -2,6 +2,7 @@
 
 failure_words   words of a full window, an empty account, a busy server
 complaints      an error's body → a Failure, whatever its shape
+reports         the complaints of one message, each by itself
 grammars        which members a refusal names, by the grammar of its writer
 refusals        known refusals and the quirks that spare them
 healing         what to change before a request is asked again

@@ -31,6 +31,14 @@ from gwproxy.translate.wire.fields import count_of
 _EXCERPT_CHARACTERS: Final = 200
 # `{"error":{"message":"{\"error\":{\"message\":…` : resellers in front of resellers.
 _MAX_NESTING: Final = 8
+# OpenRouter's own words; the provider's stand beside them
+# (https://openrouter.ai/docs/api-reference/errors).
+_RESELLER: Final = "Provider returned error"
+# By rank, in lower case: FastAPI, Baidu, OAuth, RFC 9457, ASP.NET (whose title says least).
+_NAMES_OF_WORDS: Final = (
+    *("message", "msg", "detail", "error_msg", "error_message", "errormessage"),
+    *("error_description", "description", "errors", "details", "reason", "title"),
+)
 
 _KIND_BY_STATUS: Final[Mapping[int, FailureKind]] = {
     401: FailureKind.AUTHENTICATION,
@@ -153,18 +161,23 @@ def read(body: bytes) -> Complaint:
         value = jsonio.loads(body)
     except jsonio.NotJson:
         return Complaint(_excerpt(body))
-    return read_value(value)
+    found = read_value(value)
+    if value and not (found.message or found.type or found.code):
+        return Complaint(_excerpt(body))  # in nobody's envelope: a person reads it as it is
+    return found
 
 
 def read_value(value: object, depth: int = 0) -> Complaint:
     """The complaint in decoded JSON: an envelope, an error object, or a string with JSON in it."""
-    if isinstance(value, str):
-        return _read_text(value, depth)
     if isinstance(value, list):  # Gemini's `[{"error": …}]` (liliMozi/openhanako#394)
         value = _first(value)
+    if isinstance(value, str):
+        return _read_text(value, depth)
     if not isinstance(value, dict):
         return Complaint("")
     error = value.get("error") or _first(value.get("errors"))
+    if isinstance(error, str) and _message(value):  # Spring, NestJS: the status in words
+        return _read_object(value, depth)
     if isinstance(error, dict | str) and error and depth < _MAX_NESTING:
         inner = read_value(error, depth + 1)
         if inner.message or inner.type or inner.code:
@@ -188,18 +201,29 @@ def _read_text(text: str, depth: int) -> Complaint:
     return Complaint(text)
 
 
+def _message(value: dict[str, Any]) -> object:
+    """What an object says, under whichever name."""
+    named = {name.lower(): said for name, said in value.items() if said}
+    return next((named[name] for name in _NAMES_OF_WORDS if name in named), "")
+
+
 def _read_object(value: dict[str, Any], depth: int) -> Complaint:
-    message = next(
-        (value[key] for key in ("message", "msg", "detail", "error_msg") if value.get(key)), ""
-    )
-    nested = _read_text(_words(message), depth)
-    details = value.get("details")
+    message = _message(value)
+    nested = Complaint("")
+    if isinstance(message, dict) and depth < _MAX_NESTING:
+        nested = read_value(message, depth + 1)
+    elif message == _RESELLER and isinstance(metadata := value.get("metadata"), dict):
+        nested = read_value(metadata.get("raw"), depth + 1)
+    if not nested.message:
+        nested = _read_text(_words(message), depth)
+    details, error = value.get("details"), value.get("error")
     detail_code = details.get("error_code") if isinstance(details, dict) else None
     kind = _label(value.get("type"))
+    named = error if isinstance(error, str) and re.fullmatch("[a-z]+(?:_[a-z]+)+", error) else None
     return Complaint(
         nested.message,
         nested.type or (kind if kind != "error" else None),
-        nested.code or _label(detail_code) or _label(value.get("code")),
+        nested.code or _label(detail_code) or _label(value.get("code")) or named,
         nested.param or _label(value.get("param")),
         count_of(value.get("n_prompt_tokens")),  # llama.cpp gives its figures as members
         count_of(value.get("n_ctx")),
@@ -212,9 +236,12 @@ def _words(message: object) -> str:
     if isinstance(message, list):  # FastAPI: [{"loc": ["body", "x"], "msg": "…"}]
         return "; ".join(
             ".".join(str(step) for step in item.get("loc", ())) + ": " + str(item.get("msg", ""))
-            for item in message
             if isinstance(item, dict)
+            else str(item)  # NestJS: ["property x should not exist"]
+            for item in message
         )
+    if isinstance(message, dict):  # ASP.NET: {"$.x": ["…"]}
+        return "; ".join(filter(None, map(_words, message.values())))
     return jsonio.dumps(message).decode()
 
 

@@ -20,19 +20,18 @@ _PI_LIST: Final = "badlogic/pi-mono packages/ai/src/utils/overflow.ts"
 
 
 class KindRule(Struct, frozen=True):
-    """`words` mean `kind`; `example` is a text that has them, `source` says whose they are.
-    `figures` finds the groups `input`, `output` and `limit`, in tokens, as far as the text has
-    them."""
+    """`words` mean `kind`; `example` is a text that has them, `source` says whose they are."""
 
     kind: FailureKind
     words: re.Pattern[str]
     example: str
     source: str
-    figures: re.Pattern[str] | None = None
 
 
 def kind_in(message: str, kind: FailureKind) -> bool:
     """Whether `message` says `kind` in words that are known."""
+    if kind is FailureKind.CONTEXT and _NOT_FULL.search(message):
+        return False
     return any(rule.kind is kind and rule.words.search(message) for rule in KIND_RULES)
 
 
@@ -47,8 +46,8 @@ def is_overflow(message: str, status: int) -> bool:
 
 def figures_in(message: str) -> dict[str, int]:
     """`input`, `output` and `limit` of a full window, as far as `message` names them."""
-    for rule in KIND_RULES:
-        if rule.figures is not None and (found := rule.figures.search(message)):
+    for words, _ in FIGURES:
+        if found := words.search(message):
             return {
                 name: int(number.replace(",", ""))
                 for name, number in found.groupdict().items()
@@ -64,213 +63,194 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(words, re.IGNORECASE | re.DOTALL)
 
 
-def _full(words: str, example: str, source: str, figures: str | None = None) -> KindRule:
-    numbers = None if figures is None else _pattern(figures)
-    return KindRule(FailureKind.CONTEXT, _pattern(words), example, source, numbers)
-
-
 def _of(kind: FailureKind, rows: Mapping[str, tuple[str, str]]) -> Iterator[KindRule]:
     for words, (example, source) in rows.items():
         yield KindRule(kind, _pattern(words), example, source)
 
 
-_MAXIMUM_CONTEXT: Final = "maximum context length (?:is|of) |exceed.{0,40}maximum context length"
-
-# Where several name figures, the first that finds some is believed.
-_OVERFLOWS: Final = (
-    _full(
-        "prompt is too long",
-        "prompt is too long: 219558 tokens > 200000 maximum",
-        "https://docs.claude.com/en/docs/build-with-claude/context-windows",
-        "too long: {input} tokens > {limit} maximum",
+# How a full window is said, whoever says it: too long a prompt, more than a window, a count of
+# tokens and its bound, a code.
+_FULL: Final = {
+    r"\b(?:prompt|input|conversation|context)s?(?: (?:token )?(?:tokens?|length))?"
+    r"(?: \([^)]{1,60}\))? (?:is |are )?too (?:long|large)\b": (
+        "The prompt (total length 25938) is too long to fit into the model (context length 4096). "
+        "Make sure that `max_model_len` is no smaller than the number of text tokens.",
+        "vllm-project/vllm (tests of context_length_too_short)",
     ),
-    _full(
-        "exceed context limit",
-        "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000, decrease "
-        "input length or `max_tokens` and try again",
-        "anthropics/claude-code#476",
-        r"context limit: {input} \+ {output} > {limit}",
+    r"(?:exceed\w*|(?:greater|longer|more) than|too large for)\W+(?:[\w']+\W+){0,6}?"
+    r"(?:context (?:window|size|length|limit)|max_(?:seq|model)_len|max_prompt_tokens"
+    r"|max(?:imum)? (?:allowed )?(?:input|prompt|model|message|sequence) (?:length|tokens)"
+    r"|model token limit|(?:number of|max) tokens allowed)": (
+        "Your input exceeds the model's context window. Please adjust your input and try again.",
+        "code-yeongyu/senpi PR#1466",
     ),
-    _full(
-        _MAXIMUM_CONTEXT,
-        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens "
-        "(8500 in the messages, 500 in the completion). Please reduce the length.",
-        "vllm-project/vllm#20409",
-        r"context length is {limit} tokens.*?\({input} in the messages,.*?{output} in the "
-        "completion",
+    r"\b(?:input|prompt|message)s?\W{0,2}[ _]tokens?\b[^.]{0,60}?\b(?:exceed\w*|cannot|only "
+    r"supports|must (?:be|have) (?!at least|greater|more))": (
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1887 "
+        "`inputs` tokens and 1024 `max_new_tokens`",
+        "opea-project/GenAIInfra#487",
     ),
-    _full(
-        _MAXIMUM_CONTEXT,
-        "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum "
-        "context length is 40960 tokens and your request has 12000 input tokens "
-        "(32000 > 40960 - 12000).",
-        "stepfun-ai/Step-Audio-R1#3",
-        r"context length is {limit} tokens.*?request has {input} input tokens \({output} >",
+    r"\b(?:input|prompt) length [^.]{1,20} exceed|`inputs` must have less than": (
+        "Input validation error: `inputs` must have less than 1024 tokens. Given: 1168.",
+        "huggingface/text-generation-inference#695",
     ),
-    _full(
-        _MAXIMUM_CONTEXT,
-        "Requested token count exceeds the model's maximum context length of 131072 tokens. You "
-        "requested a total of 135168 tokens: 103168 tokens from the input messages and 32000 "
-        "tokens for the completion.",
-        "https://github.com/sgl-project/sglang (tokenizer_manager.py)",
-        "context length of {limit} tokens.*?: {input} tokens from the input messages and {output} ",
+    "token(?: length|s of image and text) exceeds? (?:max message|model limit)": (
+        "Total message token length exceed model limit (8000 tokens).",
+        "https://help.aliyun.com/zh/model-studio/error-code",
     ),
-    _full(
-        "longer than the model'?s context length",
-        "The input (345516 tokens) is longer than the model's context length (262144 tokens).",
-        "Alishahryar1/free-claude-code#263, fuergaosi233/claude-code-proxy#60",
-        r"input \({input} tokens\) is longer than the model'?s context length \({limit} tokens",
-    ),
-    _full(
-        r"decoder prompt.{0,40}longer than the maximum model length",
-        "The decoder prompt (length 70000) is longer than the maximum model length of 65536. Make "
-        "sure that `max_model_len` is no smaller than the number of text tokens.",
-        "unslothai/unsloth#2666",
-        r"prompt \(length {input}\) is longer than the maximum model length of {limit}",
-    ),
-    _full(
-        "context length (?:is|of) only",
-        "You passed 40961 input tokens and requested 1 output tokens. However, the model's context "
-        "length is only 40960 tokens, resulting in a maximum input length of 40959 tokens.",
-        "https://github.com/vllm-project/vllm (serving_engine.py)",
-        "passed {input} input tokens and requested {output} .*?context length is only {limit} ",
-    ),
-    # What is left for the answer, once the prompt has taken more than there is.
-    _full(
-        r"max_tokens must be at least 1, got -\d",
-        "max_tokens must be at least 1, got -3912.",
-        "vllm-project/vllm#5700",
-    ),
-    _full(
-        _MAXIMUM_CONTEXT,
-        "This model's maximum context length is 4,097 tokens. However, your messages resulted in "
-        "5,000 tokens.",
-        "https://platform.openai.com/docs/guides/error-codes",
-        "context length is {limit} tokens.*?(?:requested|resulted in|request has) {input} ",
-    ),
-    _full(
-        "exceeded model token limit",
-        "Invalid request: Your request exceeded model token limit: 262144 (requested: 300001)",
-        "MoonshotAI/kimi-cli#2011",
-        r"model token limit: {limit} \(requested: {input}",
-    ),
-    _full(
-        "input token length too long",
-        "Input token length too long",
-        "https://platform.moonshot.ai/docs/api/errors",
-    ),
-    _full(
-        "input token count.{0,40}exceeds the maximum",
-        "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
-        "google-gemini/gemini-cli#6678",
-        r"token count \({input}\) exceeds the maximum number of tokens allowed \({limit}",
-    ),
-    _full(
-        _MAXIMUM_CONTEXT,
-        "This model's maximum context length is 8192 tokens.",
-        "https://platform.openai.com/docs/guides/error-codes",
-        "context length is {limit} tokens",
-    ),
-    _full(
-        "exceeds? the context window",
-        "Your input exceeds the context window of this model. Please adjust your input.",
-        "code-yeongyu/oh-my-openagent#96",
-    ),
-    _full(
-        "prompt too long: .{1,20} tokens",
-        "Prompt too long: 32799 tokens exceeds max context window of 32768 tokens",
-        "jundot/omlx#26",
-        "too long: {input} tokens exceeds max context window of {limit} tokens",
-    ),
-    _full(
-        "exceeds the available context size",
-        "request (124071 tokens) exceeds the available context size (123904 tokens), try "
-        "increasing it",
-        "can1357/oh-my-pi#3752",
-        r"context (?:window|size)[^.]{0,20}?{limit} tokens",
-    ),
-    _full(
-        r"range of input length should be \[1,",
+    r"range of input length should be \[1,": (
         "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 258048]",
         "https://www.alibabacloud.com/help/en/model-studio/error-code, QwenLM/qwen-code#3652",
-        r"input length should be \[1, ?{limit}\]",
     ),
-    _full(
-        "prompt exceeds max(?:imum)? length",
-        "Prompt exceeds max length",
-        "https://docs.z.ai/api-reference/api-code (1261)",
+    r"total number of tokens\b.{0,40} cannot exceed": (
+        "too many tokens: total number of tokens (prompt and prediction) cannot exceed 2048 - "
+        "received 6354. Try using a shorter prompt or a smaller max_tokens value.",
+        "cohere-ai/sandbox-topically#4",
     ),
-    _full(
-        "context window exceeds limit",
-        "invalid params, context window exceeds limit (2013)",
-        f"{_PI_LIST} (MiniMax)",
-    ),
-    _full(
-        r"maximum prompt length is \d",
-        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
-        f"{_PI_LIST} (xAI)",
-        "maximum prompt length is {limit} but the request contains {input} tokens",
-    ),
-    _full(
-        "prompt token count of .{1,20} exceeds the limit",
-        "prompt token count of 130000 exceeds the limit of 128000",
-        f"{_PI_LIST} (GitHub Copilot)",
-        "token count of {input} exceeds the limit of {limit}",
-    ),
-    _full(
-        "greater than the context length",
-        "The number of tokens to keep from the initial prompt is greater than the context length.",
-        f"{_PI_LIST} (LM Studio)",
-    ),
-    _full(
-        "context length of only",
+    r"maximum (?:context length (?:is|of)|prompt length is|supported sequence length is) \S"
+    "|context length (?:is|of) only": (
         "Trying to keep the first 14231 tokens when context the overflows. However, the model is "
         "loaded with context length of only 4096 tokens, which is not enough.",
         "lmstudio-ai/lmstudio-bug-tracker#237",
-        "keep the first {input} tokens.*?context length of only {limit} tokens",
     ),
-    _full(
-        "prompt too long; exceeded (?:max )?context length",
-        "prompt too long; exceeded max context length by 1043 tokens",
-        "https://github.com/ollama/ollama/blob/main/llm/server.go",
+    # What is left for the answer, once the prompt has taken more than there is.
+    r"max_tokens must be at least 1, got -\d": (
+        "max_tokens must be at least 1, got -3912.",
+        "vllm-project/vllm#5700",
     ),
-    _full(
-        "total tokens of (?:image and )?text exceed max message tokens",
-        "Total tokens of image and text exceed max message tokens. Request id: 0217",
-        "https://www.volcengine.com/docs/82379/1299023",
+    "prompt exceeds max(?:imum)? length|prompt token count of .{1,20} exceeds the limit": (
+        "Prompt exceeds max length",
+        "https://docs.z.ai/api-reference/api-code (1261)",
     ),
-    _full(
-        "input length .{1,20} exceeds the maximum",
-        "Input length 131393 exceeds the maximum allowed input length of 131040 tokens.",
-        f"{_PI_LIST} (OpenRouter), https://www.volcengine.com/docs/82379/1299023",
-        "input length {input} exceeds the maximum (?:allowed input )?length (?:of )?{limit}",
+    "context(?:_window|[_ ](?:length|window))[_ ]exceed(?:ed|s)": (
+        "invalid params, context window exceeds limit (2013)",
+        f"{_PI_LIST} (MiniMax), anomalyco/opencode#8089",
     ),
-    _full(
-        "reduce the length of the messages or completion",
+    "reduce the length of the (?:messages|input)": (
         "Please reduce the length of the messages or completion.",
         f"{_PI_LIST} (Groq)",
     ),
-    _full(
-        r"too large for model with {limit} maximum context length",
-        "Prompt contains 140000 tokens and 0 draft tokens, too large for model with 131072 maximum "
-        "context length",
-        f"{_PI_LIST} (Mistral)",
-        "prompt contains {input} tokens.*?too large for model with {limit} maximum context length",
+    r"(?:\bprompt|上下文|输入(?:内容|长度)|tokens?.{0,10}).{0,12}(?:超出|超过|超长|过长)": (
+        "Prompt 超长",
+        "https://docs.bigmodel.cn/cn/api/api-code (1261)",
     ),
-    _full(
-        "input is too long",
-        "Input is too long for requested model.",
-        "aws-samples/bedrock-chat#95",
-    ),
-    _full(
-        "(?:model_)?context(?:_window|[_ ]length)[_ ]exceeded",
-        "Error code: 400 (context_length_exceeded)",
-        "anomalyco/opencode#8089",
-    ),
+}
+# Tokens by the minute or by the contract, an image's or an answer's bound.
+_NOT_FULL: Final = re.compile(
+    r"\b(?:per|a) (?:second|min|hour|day|month)|\b[tr]p[mdh]\b|rate[_ ]?limit|\bquota|please wait"
+    "|(?:每分钟|速率|频率|额度|配额)",
+    re.IGNORECASE,
+)
+
+# The figures of a full window, each way with an example; the first that finds some is believed.
+# vllm-project/vllm#20409, stepfun-ai/Step-Audio-R1#3, anthropics/claude-code#476, jundot/omlx#26,
+# can1357/oh-my-pi#1618, #3752, earendil-works/pi PR#5929, openclaw/openclaw#85921,
+# anomalyco/opencode#23713, fuergaosi233/claude-code-proxy#60, unslothai/unsloth#2666,
+# langgenius/dify#19394, leookun/cursor-byok#129, MoonshotAI/kimi-cli#2011,
+# google-gemini/gemini-cli#6678, earendil-works/pi#4943, huggingface/huggingface_hub#2763
+FIGURES: Final = tuple(
+    (_pattern(words), example)
+    for words, example in {
+        "too long: {input} tokens(?: >| exceeds max context window of) {limit}": (
+            "prompt is too long: 219558 tokens > 200000 maximum"
+        ),
+        "too long: {input}, model maximum context length: {limit}": (
+            "The prompt is too long: 267657, model maximum context length: 262143"
+        ),
+        r"context limit: {input} \+ {output} > {limit}": (
+            "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000, decrease "
+            "input length or `max_tokens` and try again"
+        ),
+        "context length is {limit} tokens.*?you requested {output} output tokens and your prompt "
+        "contains at least {input} input": (
+            "This model's maximum context length is 202752 tokens. However, you requested 64000 "
+            "output tokens and your prompt contains at least 138753 input tokens, for a total of "
+            "at least 202753 tokens."
+        ),
+        r"context length is {limit} tokens.*?\({input} in the messages,.*?{output} in the "
+        "completion": (
+            "This model's maximum context length is 8192 tokens. However, you requested 9000 "
+            "tokens (8500 in the messages, 500 in the completion). Please reduce the length."
+        ),
+        r"context length is {limit} tokens.*?\({input} of text input, .*?{output} in the output": (
+            "This endpoint's maximum context length is 262144 tokens. However, you requested about "
+            "284283 tokens (262963 of text input, 21320 in the output)."
+        ),
+        r"context length is {limit} tokens.*?request has {input} input tokens \({output} >": (
+            "'max_tokens' or 'max_completion_tokens' is too large: 32000. This model's maximum "
+            "context length is 40960 tokens and your request has 12000 input tokens "
+            "(32000 > 40960 - 12000)."
+        ),
+        "context length of {limit} tokens.*?: {input} tokens from the input messages and "
+        "{output} ": (
+            "Requested token count exceeds the model's maximum context length of 131072 tokens. "
+            "You requested a total of 135168 tokens: 103168 tokens from the input messages and "
+            "32000 tokens for the completion."
+        ),
+        r"input \({input} tokens\) is longer than the model'?s context length \({limit} tokens": (
+            "The input (345516 tokens) is longer than the model's context length (262144 tokens)."
+        ),
+        r"prompt \(length {input}\) is longer than the maximum model length of {limit}": (
+            "The decoder prompt (length 70000) is longer than the maximum model length of 65536."
+        ),
+        r"prompt \(total length {input}\) is too long .*?context length {limit}\)": (
+            "The prompt (total length 25938) is too long to fit into the model (context length "
+            "4096)."
+        ),
+        "passed {input} input tokens and requested {output} .*?context length is only {limit} ": (
+            "You passed 40961 input tokens and requested 1 output tokens. However, the model's "
+            "context length is only 40960 tokens, resulting in a maximum input length of 40959."
+        ),
+        r"must be <= {limit}\. Given: {input} `inputs` tokens and {output} ": (
+            "`inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1887 `inputs` tokens and "
+            "1024 `max_new_tokens`"
+        ),
+        r"must have less than {limit} tokens\. Given: {input}\b": (
+            "`inputs` must have less than 1024 tokens. Given: 1168."
+        ),
+        r"tokens \({input}\) (?:must be less than|has exceeded) max_\w+ \({limit}\)": (
+            "length of prompt_tokens (57535) must be less than max_seq_len (32768)"
+        ),
+        r"context length is {limit} tokens.*?(?:requested|resulted in|request has) {input} ": (
+            "This model's maximum context length is 4,097 tokens. However, your messages resulted "
+            "in 5,000 tokens."
+        ),
+        r"model token limit: {limit} \(requested: {input}": (
+            "Invalid request: Your request exceeded model token limit: 262144 (requested: 300001)"
+        ),
+        r"token count \({input}\) exceeds the maximum number of tokens allowed \({limit}": (
+            "The input token count (1200000) exceeds the maximum number of tokens allowed "
+            "(1048576)."
+        ),
+        "context length is {limit} tokens": "This model's maximum context length is 8192 tokens.",
+        r"context (?:window|size)[^.]{0,20}?{limit} tokens": (
+            "request (124071 tokens) exceeds the available context size (123904 tokens), try "
+            "increasing it"
+        ),
+        r"input length should be \[1, ?{limit}\]": ("Range of input length should be [1, 258048]"),
+        "maximum prompt length is {limit} but the request contains {input} tokens": (
+            "This model's maximum prompt length is 131072 but the request contains 537812 tokens."
+        ),
+        "token count of {input} exceeds the limit of {limit}": (
+            "prompt token count of 130000 exceeds the limit of 128000"
+        ),
+        "keep the first {input} tokens.*?context length of only {limit} tokens": (
+            "Trying to keep the first 14231 tokens when context the overflows. However, the model "
+            "is loaded with context length of only 4096 tokens, which is not enough."
+        ),
+        "input length {input} exceeds the maximum (?:allowed input )?length (?:of )?{limit}": (
+            "Input length 131393 exceeds the maximum allowed input length of 131040 tokens."
+        ),
+        "prompt contains {input} tokens.*?too large for model with {limit} maximum context "
+        "length": (
+            "Prompt contains 140000 tokens and 0 draft tokens, too large for model with 131072 "
+            "maximum context length"
+        ),
+    }.items()
 )
 
 KIND_RULES: Final[tuple[KindRule, ...]] = (
-    *_OVERFLOWS,
+    *_of(FailureKind.CONTEXT, _FULL),
     *_of(
         FailureKind.BILLING,
         {

@@ -9,11 +9,12 @@ words may quote anything, also a prompt that talks of refusals.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
 
+from gwproxy.translate.errors.reports import PATH, complaints_in
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.jsonio import NotJson
 from gwproxy.translate.wire.splice import Path
@@ -47,12 +48,11 @@ class RefusalReading(Struct, frozen=True):
     named: tuple[RefusedPath, ...]
 
 
-_PATH: Final = r"[A-Za-z_$][\w$-]*(?:\.[\w$-]+|\[\d*\])*"
 _QUOTE: Final = r"[`'\"]"
 # `{path}`, `{at}`, `{value}` and `{names}` in a form.
 _PARTS: Final = {
-    "{path}": rf"{_QUOTE}?(?P<path>{_PATH}){_QUOTE}?",
-    "{at}": rf"{_QUOTE}?(?P<at>{_PATH}){_QUOTE}?",
+    "{path}": rf"{_QUOTE}?(?P<path>{PATH}){_QUOTE}?",
+    "{at}": rf"{_QUOTE}?(?P<at>{PATH}){_QUOTE}?",
     "{pointer}": r"#?(?P<at>(?:/[\w$-]+)*)",
     "{value}": rf"{_QUOTE}?(?P<value>[\w.:-]+){_QUOTE}?",
     "{names}": r"(?P<names>[`'\"]?[\w$-]+[`'\"]?(?:(?:, | and )[`'\"]?[\w$-]+[`'\"]?)*)",
@@ -76,14 +76,14 @@ GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
     # FastAPI's 422 is a list; `complaints` writes it as pydantic would, under `body`.
     _grammar(
         "FastAPI",
-        r"body\.{path}: Extra inputs are not permitted",
+        r"body\.{path}: (?:Extra inputs are|extra fields) not permitted",
         "body.messages.31.assistant.reasoning_content: Extra inputs are not permitted",
         RefusedPath(("messages", 31, "assistant", "reasoning_content")),
         "https://fastapi.tiangolo.com/tutorial/handling-errors/, charmbracelet/crush#1590",
     ),
     _grammar(
         "pydantic",
-        r"{path}: Extra inputs are not permitted",
+        r"{path}: (?:Extra inputs are|extra fields) not permitted",
         "system.0.cache_control.ephemeral.scope: Extra inputs are not permitted",
         RefusedPath(("system", 0, "cache_control", "ephemeral", "scope")),
         f"{_PYDANTIC}#extra_forbidden, horselock/claude-code-proxy#14",
@@ -134,10 +134,34 @@ GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
     ),
     _grammar(
         "Go",
-        r"json: unknown field \"(?P<path>[\w.-]+)\"",
-        'json: unknown field "context_management"',
+        r"(?:json|proto): (?:\(line \d+:\d+\): )?unknown field \"(?P<path>[\w.-]+)\"",
+        'proto: (line 1:12): unknown field "context_management"',
         RefusedPath(("context_management",)),
-        "https://pkg.go.dev/encoding/json#Decoder.DisallowUnknownFields",
+        "https://pkg.go.dev/encoding/json#Decoder.DisallowUnknownFields, "
+        "https://pkg.go.dev/google.golang.org/protobuf/encoding/protojson#UnmarshalOptions",
+    ),
+    _grammar(
+        ".NET",
+        r"The JSON property {path} could not be mapped to any \.NET member",
+        "The JSON property 'context_management' could not be mapped to any .NET member contained "
+        "in type 'Request'.",
+        RefusedPath(("context_management",)),
+        "https://learn.microsoft.com/dotnet/standard/serialization/system-text-json/"
+        "missing-members",
+    ),
+    _grammar(
+        "Python",
+        r"(?:[\w.]+\(\) got an )?unexpected keyword argument {path}",
+        "AsyncCompletions.create() got an unexpected keyword argument 'store'",
+        RefusedPath(("store",)),
+        "https://docs.python.org/3/tutorial/controlflow.html#keyword-arguments",
+    ),
+    _grammar(
+        "Rails",
+        r"found unpermitted parameters?: (?P<names>:\w+(?:, :\w+)*)",
+        "found unpermitted parameters: :store, :metadata",
+        (RefusedPath(("store",)), RefusedPath(("metadata",))),
+        "https://api.rubyonrails.org/classes/ActionController/UnpermittedParameters.html",
     ),
     _grammar(
         "Jackson",
@@ -170,6 +194,20 @@ GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
     ),
     _grammar(
         "OpenAI",
+        r"(?:invalid|unexpected) (?:parameter|argument|field|property)s?:? {path}\.?\s*$",
+        "Invalid parameter: store",
+        RefusedPath(("store",)),
+        "https://platform.openai.com/docs/guides/error-codes",
+    ),
+    _grammar(
+        "xAI",
+        r"Argument not supported(?: on this model)?: {path}\.?\s*$",
+        "Argument not supported on this model: presencePenalty",
+        RefusedPath(("presencePenalty",)),
+        "https://docs.x.ai/docs/api-reference",
+    ),
+    _grammar(
+        "OpenAI",
         r"Unrecognized request arguments? supplied: {names}",
         "Unrecognized request arguments supplied: prompt_cache_key, store",
         (RefusedPath(("prompt_cache_key",)), RefusedPath(("store",))),
@@ -197,6 +235,13 @@ GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
         "tools.0: Additional properties are not allowed ('strict' was unexpected)",
         RefusedPath(("tools", 0, "strict")),
         "https://python-jsonschema.readthedocs.io/en/stable/errors/",
+    ),
+    _grammar(
+        "Zhipu",
+        "(?:不支持的?|未知的?)参数[:： ]*{path}",
+        "不支持的参数: context_management",
+        RefusedPath(("context_management",)),
+        "https://docs.bigmodel.cn/cn/api/api-code (1210)",
     ),
     _grammar(
         "class-validator",
@@ -267,36 +312,21 @@ GRAMMARS: Final[tuple[RefusalGrammar, ...]] = (
     ),
 )
 
-# What resellers and frameworks put before the words; nothing else may stand there.
-_PREAMBLE: Final = re.compile(
-    r"(?:(?:litellm\.)?BadRequestError: \w+Exception - |Error code: 4\d\d - |<4\d\d> |"
-    r"(?:Error from provider(?: \([\w .-]+\))?|Provider returned error|Upstream error|"
-    r"Invalid request(?: body)?|Input error|Validation (?:error|failed)|Request validation failed|"
-    r"ValidationException|The model returned the following errors|Bad request|invalid params|"
-    r"Failed to deserialize the JSON body into the target type|"
-    r"Failed to parse the request body as JSON|"
-    r"InternalError\.Algo\.InvalidParameter|InvalidParameter|\d+ request validation errors?"
-    r")[:.,] ?)+",
-    re.IGNORECASE,
-)
-_PYDANTIC_REPORT: Final = re.compile(r"\d+ validation errors? for [\w.\[\], ]+\n")
-_PYDANTIC_ITEM: Final = re.compile(
-    rf"(?P<path>{_PATH})\n +(?P<words>[^\n\[]+?)(?: \[type=[^\n]*)?(?:\n|$)"
-)
-_PYDANTIC_LINK: Final = re.compile(r" +For further information visit [^\n]*\n?")
-_GROQ_SUBJECT: Final = re.compile(r"'[\w.]+' : (?=for 'role:)")
-_NEXT: Final = re.compile(r"\n|; ")
-_BEDROCK: Final = "Malformed input request: "
-_BEDROCK_ITEM: Final = re.compile(r"#[^#]+")
 _NAME: Final = re.compile(r"[\w$.-]+")
 _STEP: Final = re.compile(r"[^.\[\]/]+")
 _BARE_VALUE: Final = re.compile(
     rf"invalid value:? {_QUOTE}(?P<value>[\w.:-]+){_QUOTE}[.,]? supported values are", re.IGNORECASE
 )
+_BARE_NAME: Final = re.compile(
+    r"(?:unknown|unsupported|unrecogni[sz]ed|unexpected) (?:request )?(?:parameter|argument|field)"
+    r"s?\.?",
+    re.IGNORECASE,
+)
 _MOST_NAMED: Final = 64
 _REFUSES: Final = re.compile(
     r"not (?:supported|allowed|permitted|recogni[sz]ed|accepted|available|expected|implemented)"
-    r"|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|(?:does|do)(?: not|n't) support",
+    r"|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|(?:does|do)(?: not|n't) support"
+    r"|prohibited|forbidden|could not find|cannot find|no field|不支持|不允许|未知|无效",
     re.IGNORECASE,
 )
 # Who refuses what was said, or who pays for it, may speak of anything.
@@ -305,7 +335,16 @@ _OF_CONTENT: Final = re.compile(
     r"|message|read\w*|declined|permit discussion|injection|terms|violat\w+|tokens?)\b",
     re.IGNORECASE,
 )
-_IDENTIFIER: Final = re.compile(r"(?<![\w/.])(?:[a-z]+(?:_[a-z]+)+(?:\.[a-z_]+)*)(?![\w/(])")
+# A word of two, a path; a word of one only where it is quoted, or stands where a name would.
+_IDENTIFIER: Final = re.compile(
+    r"(?<![\w/.])[a-z]+(?:_[a-z]+)+(?:\.[a-z_]+)*(?![\w/(])"
+    r"|(?<![\w/.])[a-z_]+(?:\[\d+\]|\.\d+)(?:\.[a-z_]+)+"
+    r"|(?<=[`'\"])[a-z]+(?:\.[a-z]+)*(?=[`'\"])"
+    r"|(?<=: )[a-z]+(?=\.?$)|(?<=support )[a-z]+(?=\.?$)"
+    r"|(?<=parameter )[a-z]+(?= specified)|(?<=[Tt]he )[a-z]+(?= field )"
+    r"|^[a-z]+(?= (?:is|are) not )|(?<=参数 )[a-z]+",
+    re.ASCII,
+)
 _LONGEST_MENTION: Final = 200
 
 
@@ -313,14 +352,11 @@ def read(message: str, param: str | None = None) -> RefusalReading | None:
     """What `message` names, None when no grammar reads it. `param` is where the host says that a
     value without a place stands."""
     text = message.strip()
-    issues = _zod_issues(text)
-    if issues:
-        return RefusalReading("zod", issues)
-    text = _PREAMBLE.sub("", text, count=1) if _PREAMBLE.match(text) else text
-    text = _GROQ_SUBJECT.sub("", text, count=1)
+    if (issues := _issues(text)) is not None:
+        return issues
     writer = ""
     named: list[RefusedPath] = []
-    for complaint in _complaints(text):
+    for complaint in complaints_in(text):
         found = _form_of(complaint) or _bare_value(complaint, param)
         if found is None:
             break  # what follows is prose, and prose may quote
@@ -329,22 +365,6 @@ def read(message: str, param: str | None = None) -> RefusalReading | None:
         if len(named) >= _MOST_NAMED:
             break
     return RefusalReading(writer, tuple(named)) if named else None
-
-
-def _complaints(text: str) -> Iterator[str]:
-    """The complaints of one message, each by itself."""
-    report = _PYDANTIC_REPORT.match(text)
-    if report is not None:
-        at = report.end()
-        while item := _PYDANTIC_ITEM.match(text, at):
-            yield f"{item['path']}: {item['words']}"
-            link = _PYDANTIC_LINK.match(text, item.end())
-            at = link.end() if link is not None else item.end()
-        return
-    if text.startswith(_BEDROCK) and (items := _BEDROCK_ITEM.findall(text)):
-        yield from (_BEDROCK + item for item in items if "extraneous key" in item)
-        return
-    yield from (part.strip() for part in _NEXT.split(text) if part.strip())
 
 
 def _form_of(complaint: str) -> RefusalReading | None:
@@ -371,10 +391,12 @@ def _named(match: re.Match[str]) -> Iterator[RefusedPath]:
 def _bare_value(complaint: str, param: str | None) -> RefusalReading | None:
     """OpenAI says the place beside the words (https://platform.openai.com/docs/guides/error-codes):
     `Invalid value: 'original'. Supported values are: …`."""
-    match = _BARE_VALUE.match(complaint)
-    if match is None or not param or re.fullmatch(_PATH, param) is None:
+    if not param or re.fullmatch(PATH, param) is None:
         return None
-    return RefusalReading("OpenAI", (RefusedPath(_steps(param), match["value"]),))
+    if _BARE_NAME.fullmatch(complaint):
+        return RefusalReading("OpenAI", (RefusedPath(_steps(param)),))
+    match = _BARE_VALUE.match(complaint)
+    return match and RefusalReading("OpenAI", (RefusedPath(_steps(param), match["value"]),))
 
 
 def _steps(path: str) -> Path:
@@ -382,27 +404,36 @@ def _steps(path: str) -> Path:
     return tuple(steps[1:] if steps[:1] in (["body"], ["root"]) else steps)
 
 
-def _zod_issues(text: str) -> tuple[RefusedPath, ...]:
-    """Zod's own list of issues as JSON, which servers send on as their message
-    (https://zod.dev/error-formatting)."""
-    if not text.startswith("[") or '"path"' not in text:
-        return ()
+def _issues(text: str) -> RefusalReading | None:
+    """Zod's and Ajv's own lists of issues as JSON, which servers send on as their message
+    (https://zod.dev/error-formatting, https://ajv.js.org/api.html#error-objects)."""
+    if not text.startswith("[") or not ('"path"' in text or '"instancePath"' in text):
+        return None
     try:
         issues = jsonio.loads(text)
     except NotJson:
-        return ()
-    named: list[RefusedPath] = []
-    for issue in issues if isinstance(issues, list) else ():
-        if not isinstance(issue, dict) or not isinstance(issue.get("path"), list):
-            continue
-        path = tuple(step for step in issue["path"] if isinstance(step, str | int))
-        keys = issue.get("keys")
-        if issue.get("code") == "unrecognized_keys" and isinstance(keys, list):
-            named += [RefusedPath((*path, key)) for key in keys if isinstance(key, str)]
-        elif issue.get("code") in ("invalid_enum_value", "invalid_value"):
-            received = issue.get("received")
-            named.append(RefusedPath(path, received if isinstance(received, str) else None))
-    return tuple(named[:_MOST_NAMED])
+        return None
+    named = tuple(one for issue in issues if isinstance(issue, dict) for one in _of_issue(issue))
+    writer = "zod" if '"path"' in text else "Ajv"
+    return RefusalReading(writer, named[:_MOST_NAMED]) if named else None
+
+
+def _of_issue(issue: Mapping[str, object]) -> Iterator[RefusedPath]:
+    pointer, params = issue.get("instancePath"), issue.get("params")
+    if isinstance(pointer, str) and isinstance(params, dict):
+        extra = params.get("additionalProperty")
+        if isinstance(extra, str):
+            yield RefusedPath((*_steps(pointer), extra))
+        return
+    steps, keys = issue.get("path"), issue.get("keys")
+    if not isinstance(steps, list):
+        return
+    path = tuple(step for step in steps if isinstance(step, str | int))
+    if issue.get("code") == "unrecognized_keys" and isinstance(keys, list):
+        yield from (RefusedPath((*path, key)) for key in keys if isinstance(key, str))
+    elif issue.get("code") in ("invalid_enum_value", "invalid_value"):
+        received = issue.get("received")
+        yield RefusedPath(path, received if isinstance(received, str) else None)
 
 
 def mentioned(message: str) -> tuple[str, ...]:

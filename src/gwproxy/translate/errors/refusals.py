@@ -275,6 +275,31 @@ _OF_CONTENT: Final = (
         lasting=("signed_thinking",),
         relayed=1,
     ),
+    # OpenAI's models that do not reason.
+    *rules(
+        "sealed reasoning is not given",
+        REBUILD,
+        "OpenHands/OpenHands#11406, NousResearch/hermes-agent PR#24234",
+        {
+            "encrypted content is not supported": "Encrypted content is not supported with this "
+            "model."
+        },
+        omits=("include",),
+    ),
+    # Another account's, since nobody else can read it: all goes, for which it was is not said.
+    *rules(
+        "sealed reasoning cannot be read",
+        REBUILD,
+        "Wei-Shaw/sub2api#4986, can1357/oh-my-pi#11928, QwenLM/qwen-code PR#11596, "
+        "experientiallabs/experiential PR#965",
+        {
+            r"encrypted[ _]content\b.{0,80}?\b(?:could not be|was not issued)": "The encrypted "
+            "content gAAA...xyz= could not be verified. Reason: Encrypted content could not be "
+            "decrypted or parsed.",
+        },
+        lasting=False,
+        omits=("input[type=reasoning]",),
+    ),
     # The hub sends no such history.
     *rules(
         "the history is out of order",
