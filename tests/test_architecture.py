@@ -132,6 +132,7 @@ LAYOUT: Mapping[str, Set[str]] = {
         "__init__", "hub", "events", "grammar", "codec", "losses", "loss_words", "quirks",
         "omittable", "omit", "dialect_facts", "registry", "bridge", "outgoing", "respell",
         "settle", "tailor", "expected", "streams", "relay", "reading", "prefix",
+        "remembered",
     },
     "wire": {
         "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",

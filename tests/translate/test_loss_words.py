@@ -31,7 +31,7 @@ def test_every_code_has_words() -> None:
     losses = Losses()
     for name, method in inspect.getmembers(Losses, inspect.isfunction):
         taken = list(inspect.signature(method).parameters)[1:]
-        if not name.startswith("_") and taken and name != "back_to":
+        if not name.startswith("_") and taken and name not in ("also", "back_to"):
             method(losses, *["x", "2"][: len(taken)])
     codes = {loss.partition(":")[0] for loss in losses}
     assert codes == set(loss_words.CODES)

@@ -11,7 +11,7 @@ the path that the client wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -73,6 +73,10 @@ class Losses:
     def heal(self, change: str) -> None:
         """The upstream refused the request and was asked once more, with its quirks changed."""
         self._entries[f"heal:{change}"] = None
+
+    def also(self, codes: Iterable[str]) -> None:
+        """Codes that were named elsewhere."""
+        self._entries.update(dict.fromkeys(codes))
 
     def back_to(self, count: int) -> None:
         """What came after the first `count` entries was not lost after all."""

@@ -264,13 +264,15 @@ class Outgoing(Struct, frozen=True):
             request = recalled(request, expected.thoughts)
         request = expected.names.inward(request, losses)
         wraps = expected.client.facts.arguments != "object"
-        functions = [tool.name for tool in request.tools if tool.kind == "function"]
+        leaks: frozenset[str] = expected.leaks
+        if quirks.leaked_tools:
+            leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
         expected = structs.replace(
             expected,
             stops=stops,
             place=place,
             wrapped=wrapped_tools(request, quirks) if wraps else expected.wrapped,
-            leaks=frozenset(functions if quirks.leaked_tools else ()),
+            leaks=leaks,
         )
         for step, changed in repair_steps(request, upstream.facts, quirks, losses):
             tally.repaired.append((step.name, step.why))

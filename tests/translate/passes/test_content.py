@@ -66,9 +66,14 @@ def test_what_is_there_is_found_wherever_it_stands(turn: Turn, content: set[Cont
     assert of(HELLO, turn) == content
 
 
-def test_tools_and_their_marks_are_found() -> None:
+def test_tools_and_what_they_bear_are_found() -> None:
     assert of(HELLO, tools=(Tool("read"),)) == {Content.TOOL}
     assert of(HELLO, tools=(Tool("read", cache=Cache()),)) == {Content.TOOL, Content.MARK}
+    assert of(HELLO, tools=(Tool("read", strict=False),)) == {Content.TOOL, Content.STRICT}
+    assert of(HELLO, tools=(Tool("read", deferred=True),)) == {Content.TOOL, Content.DEFERRED}
+    assert of(HELLO, tools=(Tool("search", "hosted"),)) == {Content.TOOL, Content.HOSTED}
+    twice = of(HELLO, tools=(Tool("read"), Tool("read", schema="{}")))
+    assert twice == {Content.TOOL, Content.REPEATED}
 
 
 @pytest.mark.parametrize("one", [one for one in PASSES if one.about], ids=lambda one: one.name)

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Raw
-
-from gwproxy.translate.anthropic.tools import Definition
 from gwproxy.translate.anthropic.wire import CacheControl, Draft, Markable, TextBlock
 from gwproxy.translate.hub import Request
 from gwproxy.translate.quirks import Quirks
 
 
 def automatic(
-    definitions: Sequence[Definition | Raw],
     system: Sequence[TextBlock],
     conversation: Sequence[Draft],
     request: Request,
@@ -25,12 +21,11 @@ def automatic(
     """The mark for the whole request, where a client that knows no marks expects caching all the
     same; hosts that know only those after a block get one on the last."""
     marks_itself = request.client is not None and request.client.sets_marks
+    if marks_itself or not quirks.cache_marks:
+        return None
     markable = [block for draft in conversation for block in draft.blocks]
-    if (
-        marks_itself
-        or not quirks.cache_marks
-        or any(map(_bears, (*definitions, *system, *markable)))
-    ):
+    offered = any(tool.cache is not None for tool in request.tools)
+    if offered or any(map(_bears, (*system, *markable))):
         return None
     if quirks.tool_extras:
         return CacheControl()

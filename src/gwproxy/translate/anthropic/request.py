@@ -17,7 +17,7 @@ from msgspec import Raw, Struct, structs
 
 from gwproxy.translate.anthropic import blocks, history, marks, settings, tools
 from gwproxy.translate.anthropic.settings import Format, OutputConfig, ThinkingConfig
-from gwproxy.translate.anthropic.tools import Choice, Definition
+from gwproxy.translate.anthropic.tools import Choice
 from gwproxy.translate.anthropic.wire import (
     ABSENT,
     CacheControl,
@@ -93,7 +93,7 @@ class _Fields(Wire, kw_only=True):
     workspace_id: Raw = ABSENT
     betas: Raw = ABSENT
     # what a prompt cache hashes, from its beginning to its end
-    tools: list[Raw] | None = None
+    tools: Raw = ABSENT
     system: str | list[TextBlock] | None = None
 
 
@@ -150,7 +150,7 @@ def _is_order(safeguards: bytes) -> bool:
 def _request(fields: Body, losses: Losses) -> Request:
     _refuse(fields)
     _leave_out(fields, losses)
-    offered = tools.parse_tools(fields.tools or [], losses)
+    offered = tools.parse_tools(fields.tools, losses)
     turns, offered, spoken_effort = _turns(fields, offered, losses)
     choice = tools.parse_choice(fields.tool_choice)
     sampling = Sampling(fields.temperature, fields.top_p, optional_int(fields.top_k, "top_k"))
@@ -411,14 +411,14 @@ def _identity(metadata: Metadata | None) -> Identity:
 def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     """The body for an Anthropic upstream: what every server of this dialect takes, and of the rest
     what `quirks` says that this one takes. Raises Unsupported."""
-    definitions = tools.write_tools(request, quirks, losses)
+    offered = tools.write_tools(request.tools, losses, extras=bool(quirks.tool_extras))
     system = history.system_text(request, quirks, losses)
     conversation = history.messages(request, quirks, losses)
     effort = cast(settings.Effort | None, request.thinking.effort)
     wanted_format = settings.output_format(request)
     sampling = settings.sampling(request.sampling)
     user = settings.user_id(request, quirks)
-    automatic = marks.automatic(definitions, system, conversation, request, quirks)
+    automatic = marks.automatic(system, conversation, request, quirks)
     return jsonio.dumps(
         _Sent(
             model=request.model,
@@ -433,9 +433,8 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
             stop_sequences=list(request.stop) or None,
             service_tier=request.service_tier,
             cache_control=automatic,
-            tool_choice=tools.write_choice(request.tool_choice) if definitions else None,
-            tools=[Raw(jsonio.dumps(d)) if isinstance(d, Definition) else d for d in definitions]
-            or None,
+            tool_choice=tools.write_choice(request.tool_choice) if request.tools else None,
+            tools=offered,
             system=system or None,
             messages=conversation,
         )

@@ -22,14 +22,13 @@ from gwproxy.translate.hub import (
     Block,
     Dialect,
     Opaque,
-    Request,
     Tool,
     ToolChoice,
     UserLocation,
     WebSearch,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.remembered import remembered
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -81,6 +80,7 @@ _search: Final = Shape(_SearchTool)
 _function: Final = msgspec.json.Decoder(Definition).decode
 _definition: Final = Shape(Definition)
 _typed: Final = Shape(_Typed)
+_list: Final = Shape(list[Raw])
 
 # --- tools that the client runs, with the schema their models know -------------------------------
 
@@ -166,9 +166,21 @@ _KNOWN: Final[tuple[tuple[str | tuple[str, ...], str, str], ...]] = (
 # --- parsing -----------------------------------------------------------------------------------
 
 
-def parse_tools(raws: list[Raw], losses: Losses) -> tuple[Tool, ...]:
+def parse_tools(raw: Raw, losses: Losses) -> tuple[Tool, ...]:
     """Raises Malformed with the tool's place."""
-    return tuple(_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws))
+    if not present(raw):
+        return ()
+    parsed, lost = _parsed(bytes(raw))
+    losses.also(lost)
+    return parsed
+
+
+@remembered
+def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
+    losses = Losses()
+    raws = _list.read(text, losses, "tools")
+    parsed = [_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws)]
+    return tuple(parsed), tuple(losses)
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
@@ -316,18 +328,28 @@ def parse_choice(choice: Choice | None) -> ToolChoice | None:
 # --- rendering ---------------------------------------------------------------------------------
 
 
-def write_tools(request: Request, quirks: Quirks, losses: Losses) -> list[Definition | Raw]:
-    """Tools of Anthropic's own sorts as the client wrote them, where the upstream knows them."""
+def write_tools(tools: tuple[Tool, ...], losses: Losses, *, extras: bool) -> Raw:
+    """The list of tools; with `extras` those of Anthropic's own sorts as the client wrote them."""
+    if not tools:
+        return ABSENT
+    written, lost = _written(tools, extras)
+    losses.also(lost)
+    return written
+
+
+@remembered
+def _written(tools: tuple[Tool, ...], extras: bool) -> tuple[Raw, tuple[str, ...]]:
+    losses = Losses()
     written: list[Definition | Raw] = []
-    for tool in request.tools:
+    for tool in tools:
         native = tool.native if tool.native_dialect is Dialect.ANTHROPIC else None
-        if native is not None and (tool.kind == "hosted" or quirks.tool_extras):
+        if native is not None and (tool.kind == "hosted" or extras):
             written.append(Raw(native.encode()))
         elif tool.search is not None:
             written.append(_write_search(tool.search))
         else:
             written.append(_write_function(tool, losses))
-    return written
+    return Raw(jsonio.dumps(written)), tuple(losses)
 
 
 def _write_function(tool: Tool, losses: Losses) -> Definition:

@@ -24,6 +24,7 @@ from gwproxy.translate.chat.settings import (
     render_thinking,
 )
 from gwproxy.translate.chat.tools import (
+    WEB_SEARCH_OPTIONS,
     parse_choice,
     parse_format,
     parse_function,
@@ -79,7 +80,7 @@ def _request(body: Body, losses: Losses) -> Request:
         output_format=parse_format(body.response_format) if body.response_format else None,
         stream=bool(body.stream),
         include_usage=bool(body.stream_options and body.stream_options.include_usage),
-        legacy_functions=body.functions is not None and body.tools is None,
+        legacy_functions=body.functions is not None and not present(body.tools),
         identity=Identity(body.safety_identifier or body.user, None, body.prompt_cache_key),
         service_tier=body.service_tier,
         verbosity=body.verbosity,
@@ -110,7 +111,7 @@ def _name_losses(body: Body, losses: Losses) -> None:
         "prompt_cache_options": _asks(body.prompt_cache_options),
         "prompt_cache_retention": body.prompt_cache_retention is not None,
         "user": None not in (body.user, body.safety_identifier),
-        "functions": None not in (body.functions, body.tools),
+        "functions": body.functions is not None and present(body.tools),
         "stream_options.include_obfuscation": bool(
             body.stream_options and body.stream_options.include_obfuscation
         ),
@@ -127,9 +128,9 @@ def _asks(value: Raw) -> bool:
 
 def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | None]:
     """The tools and the choice; the `functions` of the first API count as tools."""
-    tools = parse_tools(body.tools or [], losses)
+    tools = parse_tools(body.tools, losses)
     choice = parse_choice(body.tool_choice, body.parallel_tool_calls)
-    if body.functions is not None and body.tools is None:
+    if body.functions is not None and not present(body.tools):
         tools = tuple(parse_function(function) for function in body.functions)
         forced = body.function_call
         if isinstance(forced, Named):
@@ -181,8 +182,9 @@ def _messages(request: Request, quirks: Quirks, losses: Losses) -> list[dict[str
 
 def _render_tools(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> dict[str, Any]:
     """Nothing at all without tools: a choice among none is a 400 at OpenAI."""
-    listed, members = render_tools(tools)
-    if not listed:
+    listed, search = render_tools(tools)
+    members: dict[str, Any] = {} if search is None else {WEB_SEARCH_OPTIONS: search}
+    if listed is None:
         return members
     members["tools"] = listed
     if choice is None:

@@ -22,6 +22,7 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.remembered import remembered
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -29,7 +30,7 @@ from gwproxy.translate.wire.splice import Edit, edited, found, omit
 
 _NO_PARAMETERS: Final = '{"type":"object","properties":{}}'
 _ANY_OBJECT: Final = '{"type":"object"}'
-_WEB_SEARCH: Final = "web_search_options"
+WEB_SEARCH_OPTIONS: Final = "web_search_options"
 # OpenAI's limit for `json_schema.name`.
 _ILLEGAL_IN_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME: Final = 64
@@ -39,12 +40,25 @@ _search: Final = Shape(SearchWish)
 _function_tool: Final = Shape(FunctionTool)
 _custom_tool: Final = Shape(CustomTool)
 _kind: Final = Shape(Kind)
+_list: Final = Shape(list[Raw])
 
 # --- parse -----------------------------------------------------------------------------------
 
 
-def parse_tools(tools: list[Raw], losses: Losses) -> tuple[Tool, ...]:
-    return tuple(_parse_tool(raw, f"tools[{n}]", losses) for n, raw in enumerate(tools))
+def parse_tools(raw: Raw, losses: Losses) -> tuple[Tool, ...]:
+    if not present(raw):
+        return ()
+    parsed, lost = _parsed(bytes(raw))
+    losses.also(lost)
+    return parsed
+
+
+@remembered
+def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
+    losses = Losses()
+    raws = _list.read(text, losses, "tools")
+    parsed = [_parse_tool(raw, f"tools[{n}]", losses) for n, raw in enumerate(raws)]
+    return tuple(parsed), tuple(losses)
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
@@ -81,14 +95,14 @@ def parse_function(function: FunctionDefinition) -> Tool:
 
 def parse_web_search(options: Raw) -> Tool:
     """`web_search_options`: a hosted tool that Chat writes outside of `tools`."""
-    wish = _search.read(options, Losses(), _WEB_SEARCH)
+    wish = _search.read(options, Losses(), WEB_SEARCH_OPTIONS)
     location = None if wish.user_location is None else wish.user_location.approximate
     search = WebSearch(
         location=location or UserLocation(),
         unsaid=("search_context_size",) if wish.search_context_size else (),
     )
     native, dialect = jsonio.raw(options), Dialect.CHAT
-    return Tool(_WEB_SEARCH, "hosted", native=native, native_dialect=dialect, search=search)
+    return Tool(WEB_SEARCH_OPTIONS, "hosted", native=native, native_dialect=dialect, search=search)
 
 
 def parse_choice(chosen: str | Chosen | None, parallel: bool | None) -> ToolChoice | None:
@@ -191,22 +205,23 @@ def render_format(wanted: OutputFormat) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def render_tools(tools: tuple[Tool, ...]) -> tuple[list[Any], dict[str, Any]]:
-    """The `tools` list, and the members outside of it (`web_search_options`)."""
+@remembered
+def render_tools(tools: tuple[Tool, ...]) -> tuple[Raw | None, Raw | None]:
+    """The `tools` list, and the `web_search_options` beside it; None where there are none."""
     listed: list[Any] = []
-    beside: dict[str, Any] = {}
+    search = None
     for tool in tools:
         if tool.kind == "hosted" and tool.native is not None:
             native = Raw(tool.native.encode())
-            if tool.name == _WEB_SEARCH:
-                beside[_WEB_SEARCH] = native
+            if tool.name == WEB_SEARCH_OPTIONS:
+                search = native
             else:
                 listed.append(native)
         elif tool.kind == "custom":
             listed.append(_render_custom(tool))
         else:
             listed.append(_render_function(tool))
-    return listed, beside
+    return Raw(jsonio.dumps(listed)) if listed else None, search
 
 
 def _render_function(tool: Tool) -> dict[str, Any]:

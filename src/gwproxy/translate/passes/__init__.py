@@ -68,6 +68,10 @@ _ANY: Final = frozenset[Content]()
 _MEDIA: Final = frozenset({Content.MEDIA})
 _NATIVE: Final = frozenset({Content.OPAQUE})
 _TOOLS: Final = frozenset({Content.TOOL})
+_HOSTED: Final = frozenset({Content.HOSTED})
+_DEFERRED: Final = frozenset({Content.DEFERRED})
+_STRICT: Final = frozenset({Content.STRICT})
+_REPEATED: Final = frozenset({Content.REPEATED})
 _CALLS: Final = frozenset({Content.CALL})
 _PAIRS: Final = frozenset({Content.CALL, Content.RESULT})
 _FOUND: Final = frozenset({Content.REFERENCE})
@@ -80,11 +84,11 @@ _MARKS: Final = frozenset({Content.MARK})
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("media", media.fit_media, _MEDIA, "images and documents that the model takes"),
     Pass("native blocks", native.fit_native, _NATIVE, "what only another dialect knows, in words"),
-    Pass("hosted tools", tools.drop_hosted, _TOOLS, "tools that only another provider can run"),
-    Pass("repeated tools", tools.drop_repeated, _TOOLS, "no tool name twice"),
+    Pass("hosted tools", tools.drop_hosted, _HOSTED, "tools that only another provider can run"),
+    Pass("repeated tools", tools.drop_repeated, _REPEATED, "no tool name twice"),
     Pass("allowed tools", tools.narrow_tools, _ANY, "hosts that know no choice among some tools"),
     Pass("answer format", format.fit_format, _ANY, "hosts without structured output"),
-    Pass("deferred tools", tools.show_deferred, _TOOLS, "hosts that cannot load tools later"),
+    Pass("deferred tools", tools.show_deferred, _DEFERRED, "hosts that cannot load tools later"),
     Pass("tool count", tools.limit_tools, _TOOLS, "hosts refuse long lists of tools"),
     Pass("tool choice", tools.settle_choice, _ANY, "a choice needs tools"),
     Pass("forced tools", effort.force_tools, _ANY, "a forced tool and thinking exclude each other"),
@@ -108,7 +112,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("stop sequences", sampling.limit_stops, _ANY, "hosts take few and short ones"),
     Pass("service tier", omit.fit_tier, _ANY, "tiers that the host knows"),
     Pass("verbosity", omit.fit_verbosity, _ANY, "hosts that cannot be told how wordy to be"),
-    Pass("strict tools", omit.fit_strict, _TOOLS, "hosts that know no strict tools"),
+    Pass("strict tools", omit.fit_strict, _STRICT, "hosts that know no strict tools"),
     Pass("parallel calls", omit.fit_parallel, _ANY, "hosts that know no flag against them"),
     Pass("identity", omit.fit_identity, _ANY, "what the host may know of who asks"),
     Pass("cache marks", marks.fit_marks, _MARKS, "as many marks as the host takes"),

@@ -19,14 +19,17 @@ from gwproxy.translate.hub import (
     Request,
     Result,
     Text,
+    Tool,
     ToolReference,
     Turn,
 )
+from gwproxy.translate.remembered import remembered
 
 
 class Content(Enum):
-    """`BLANK` is text without a letter, a turn without a block, and an answer of thoughts alone;
-    `LATE_SYSTEM` an instruction behind the leading ones; `MARK` where a prompt cache ends."""
+    """`STRICT` are tools that say whether they are, `REPEATED` such of one name. `BLANK` is text
+    without a letter, a turn without a block, and an answer of thoughts alone; `LATE_SYSTEM` an
+    instruction behind the leading ones; `MARK` where a prompt cache ends."""
 
     MEDIA = auto()
     REASONING = auto()
@@ -35,6 +38,10 @@ class Content(Enum):
     REFERENCE = auto()
     OPAQUE = auto()
     TOOL = auto()
+    HOSTED = auto()
+    DEFERRED = auto()
+    STRICT = auto()
+    REPEATED = auto()
     MARK = auto()
     BLANK = auto()
     LATE_SYSTEM = auto()
@@ -60,8 +67,8 @@ def content_of(request: Request) -> set[Content]:
     types = set(map(type, blocks))
     content = {one for kind, one in _OF_TYPES if kind in types}
     if request.tools:
-        content.add(Content.TOOL)
-    if _has_mark(request, blocks):
+        content |= _of_tools(request.tools)
+    if _has_mark(blocks):
         content.add(Content.MARK)
     if _has_blank(request.turns, blocks):
         content.add(Content.BLANK)
@@ -70,8 +77,25 @@ def content_of(request: Request) -> set[Content]:
     return content
 
 
-def _has_mark(request: Request, blocks: list[Block]) -> bool:
-    return any(tool.cache is not None for tool in request.tools) or any(
+@remembered
+def _of_tools(tools: tuple[Tool, ...]) -> frozenset[Content]:
+    content = {Content.TOOL}
+    for tool in tools:
+        if tool.kind == "hosted" or tool.search is not None:
+            content.add(Content.HOSTED)
+        if tool.deferred:
+            content.add(Content.DEFERRED)
+        if tool.strict is not None:
+            content.add(Content.STRICT)
+        if tool.cache is not None:
+            content.add(Content.MARK)
+    if len({(tool.namespace, tool.name) for tool in tools}) < len(tools):
+        content.add(Content.REPEATED)
+    return frozenset(content)
+
+
+def _has_mark(blocks: list[Block]) -> bool:
+    return any(
         block.cache is not None
         for block in blocks
         if type(block) is Text

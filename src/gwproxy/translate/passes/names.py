@@ -23,6 +23,7 @@ from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import Block, Call, Request, Result, Tool, ToolReference, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks, known_to_refuse
+from gwproxy.translate.remembered import remembered
 from gwproxy.translate.wire import arguments
 
 MARK: Final = "gwx_"
@@ -110,9 +111,9 @@ class Names:
         "_customs",
         "_keeps_ids",
         "_known",
+        "_letter_first",
         "_namespaces",
         "_natives",
-        "_quirks",
         "_seed",
         "_turn_ids",
         "_upstream",
@@ -121,7 +122,7 @@ class Names:
 
     def __init__(self, upstream: DialectFacts, quirks: Quirks, *, keeps_ids: bool = False) -> None:
         self._upstream = upstream
-        self._quirks = quirks
+        self._letter_first = quirks.tool_names == "letter_first"
         self._customs = upstream.custom_tools and not known_to_refuse(quirks.custom_tools)
         self._namespaces = upstream.namespaces and not known_to_refuse(quirks.namespaces)
         self._keeps_ids = keeps_ids  # nobody maps them back in a request that is relayed
@@ -137,7 +138,9 @@ class Names:
         """The request as the upstream may read it: its own ids, names it accepts, only functions
         where it knows no free-form tools and no namespaces."""
         turns = tuple(map(self._turn, request.turns))
-        tools = tuple([self.offered(tool, losses) for tool in request.tools])
+        tools = request.tools
+        if tools and not self._may_stay(tools):
+            tools = tuple([self.offered(tool, losses) for tool in tools])
         choice = request.tool_choice
         if choice is not None and (choice.name is not None or choice.allowed is not None):
             choice = structs.replace(
@@ -150,6 +153,10 @@ class Names:
         blocks = sum(len(turn.blocks) for turn in request.turns)
         self._seed = f"{request.model}:{len(request.turns)}:{blocks}"
         return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
+
+    def _may_stay(self, tools: tuple[Tool, ...]) -> bool:
+        length, letter_first = self._upstream.name_length, self._letter_first
+        return _are_plain(tools, length, letter_first, self._customs)
 
     def _turn(self, turn: Turn) -> Turn:
         if turn.role == "assistant":
@@ -223,7 +230,7 @@ class Names:
         return namespace + _NAMESPACE_JOINT + name
 
     def _fit(self, name: str) -> str:
-        return fit_name(name, self._upstream.name_length, self._quirks.tool_names == "letter_first")
+        return fit_name(name, self._upstream.name_length, self._letter_first)
 
     def _choice_name(self, name: str, request: Request) -> str:
         for tool in request.tools:
@@ -278,6 +285,20 @@ class Names:
             carried = f"{stem}--{number}"
         self._used.add(carried)
         return carried
+
+
+@remembered
+def _are_plain(tools: tuple[Tool, ...], length: int, letter_first: bool, customs: bool) -> bool:
+    """Whether an upstream may be offered all of them as they are."""
+    return all(
+        tool.kind == "hosted"
+        or (
+            tool.namespace is None
+            and (customs or tool.kind != "custom")
+            and fit_name(tool.name, length, letter_first) == tool.name
+        )
+        for tool in tools
+    )
 
 
 def _force_escape(native: str) -> str:

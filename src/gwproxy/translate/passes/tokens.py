@@ -22,8 +22,10 @@ from gwproxy.translate.hub import (
     Request,
     Result,
     Text,
+    Tool,
     ToolReference,
 )
+from gwproxy.translate.remembered import remembered
 
 _ASCII_PER_TOKEN: Final = 3.7
 # A request body as it came, JSON marks and all, where nobody parses it.
@@ -58,12 +60,20 @@ def estimate(request: Request) -> int:
         total += _TURN_TOKENS
         for block in turn.blocks:
             total += of_block(block)
-    for tool in request.tools:
-        total += _TOOL_TOKENS + of_text(tool.name) + of_text(tool.description or "")
-        total += of_text(tool.native or tool.schema)
+    if request.tools:
+        total += _of_tools(request.tools)
     if request.output_format is not None and request.output_format.schema is not None:
         total += of_text(request.output_format.schema)
     return max(1, round(total))
+
+
+@remembered
+def _of_tools(tools: tuple[Tool, ...]) -> float:
+    total = 0.0
+    for tool in tools:
+        total += _TOOL_TOKENS + of_text(tool.name) + of_text(tool.description or "")
+        total += of_text(tool.native or tool.schema)
+    return total
 
 
 def of_block(block: Block) -> float:

@@ -316,5 +316,7 @@ def wrapped_tools(request: Request, quirks: Quirks) -> dict[str, str]:
     To be asked before the repair, of the tools as the client declared them. Nearly always empty:
     only a schema that is no object's is wrapped.
     """
+    if quirks.schema == "open":
+        return {}
     fitted = ((tool.name, fit_schema(tool, quirks, Losses())[1]) for tool in request.tools)
     return {name: wrapped for name, wrapped in fitted if wrapped is not None}

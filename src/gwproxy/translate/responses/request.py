@@ -94,7 +94,7 @@ def parse_countable(body: bytes, losses: Losses) -> Request:
 
 def _request(wire: Body, body: bytes, losses: Losses) -> Request:
     _lose(wire, losses)
-    offered = tools.parse(wire.tools or (), "tools", losses)
+    offered = tools.parse_all(wire.tools, losses)
     turns, found = wire_turns.parse(wire.input, losses)
     offered += (tool for tool in found if tool not in offered)
     if wire.max_tool_calls is not None:
@@ -202,8 +202,8 @@ def _leading_instructions(
 
 def _render_tools(request: Request) -> dict[str, Any]:
     """Without tools a choice is a 400, so it goes with them."""
-    wire = tools.render(request.tools)
-    if not wire:
+    wire = tools.rendered(request.tools)
+    if wire is None:
         return {}
     out: dict[str, Any] = {"tools": wire}
     choice = request.tool_choice

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from gwproxy.translate.hub import WEB_SEARCH, Dialect, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
+from gwproxy.translate.remembered import remembered
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -176,10 +177,27 @@ kind_shape: Final = Shape(Kind)
 _search: Final = Shape(_SearchTool)
 _offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
 _typed: Final = Shape(_Typed)
+_list: Final = Shape(list[Raw])
 _choice: Final = Shape(_Choice)
 
 
 # --- what the client offers --------------------------------------------------------------------
+
+
+def parse_all(raw: Raw, losses: Losses) -> list[Tool]:
+    """The member `tools`. Raises fields.Malformed."""
+    if not present(raw):
+        return []
+    parsed, lost = _parsed(bytes(raw))
+    losses.also(lost)
+    return list(parsed)
+
+
+@remembered
+def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
+    losses = Losses()
+    parsed = parse(_list.read(text, losses, "tools"), "tools", losses)
+    return tuple(parsed), tuple(losses)
 
 
 def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
@@ -297,6 +315,12 @@ def _choice_name(tool: _Choice | _Allowed, path: str) -> str:
 
 
 # --- what the upstream is offered --------------------------------------------------------------
+
+
+@remembered
+def rendered(tools: tuple[Tool, ...]) -> Raw | None:
+    """The member `tools`, None without any."""
+    return Raw(jsonio.dumps(render(tools))) if tools else None
 
 
 def render(tools: Iterable[Tool]) -> list[Any]:

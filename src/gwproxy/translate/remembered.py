@@ -1,0 +1,57 @@
+"""What is made of a list of tools, kept for the lists of the last sessions.
+
+A session sends the same tools with every turn, byte by byte: Claude Code tens of kilobytes of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+from gwproxy.translate.hub import Tool
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LISTS: Final = 16
+"""An agent has one, and one for each sort of helper; a person runs some agents."""
+
+_LONGEST: Final = 256 * 1024
+"""Bytes, or characters, of a list that is kept: three times what Claude Code sends with
+some servers of tools."""
+
+
+class _TooLong(Exception):
+    """No failure: what is raised is not kept."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+
+def remembered(make: F) -> F:
+    """`make`, a pure function of a list of tools or its bytes and of a few settings, which does not
+    work on a list again that it has seen lately. What it makes must be immutable."""
+
+    @functools.lru_cache(maxsize=_LISTS)
+    def kept(*given: Any) -> Any:
+        made = make(*given)
+        if _size(given[0]) > _LONGEST:
+            raise _TooLong(made)
+        return made
+
+    @functools.wraps(make)
+    def of(*given: Any) -> Any:
+        try:
+            return kept(*given)
+        except _TooLong as long:
+            return long.made
+
+    return cast(F, of)
+
+
+def _size(tools: bytes | tuple[Tool, ...]) -> int:
+    if isinstance(tools, bytes):
+        return len(tools)
+    return sum(
+        len(tool.schema) + len(tool.description or "") + len(tool.native or "") for tool in tools
+    )
