@@ -134,3 +134,10 @@ def test_what_is_supported_is_what_is_tried() -> None:
 def test_the_library_whose_inside_we_use_has_an_upper_bound() -> None:
     (aiohttp,) = (one for one in PROJECT["project"]["dependencies"] if one.startswith("aiohttp"))
     assert re.search(r",<\d+\.\d+$", aiohttp)
+
+
+def test_no_address_is_shipped_that_leads_nowhere() -> None:
+    """A name in capitals, or a reserved one (RFC 2606), stands in for one that nobody knows yet."""
+    stand_in = re.compile(r"//[^/]*/(?:.*/)?[A-Z_]{3,}(?:/|$)|[./]example(?:\.|/|$)|\.invalid\b")
+    urls = PROJECT["project"].get("urls", {})
+    assert [url for url in urls.values() if stand_in.search(url)] == []
