@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from gwproxy.clients.document import ABSENT, MemberPath
+from gwproxy.clients.document import ABSENT, pointer
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.plan import (
     SetupPlan,
     SetupWish,
     Target,
     diff,
-    edit_lines,
     plan_setup,
     plan_undo,
     restore,
+    shown,
 )
 from gwproxy.clients.undo import Claim
 
@@ -138,10 +138,12 @@ def test_a_diff_masks_every_secret_and_shows_the_rest() -> None:
     assert '"A_KEY": "…"' in text
     assert '+    "ANTHROPIC_BASE_URL": "http://127.0.0.1:4979"' in text
     assert TOKEN not in text
-    assert list(edit_lines(plan)) == [
-        "~ env.ANTHROPIC_AUTH_TOKEN = …WXYZ (was …OLD1)",
-        "+ env.ANTHROPIC_BASE_URL = http://127.0.0.1:4979",
-    ]
+    token, address = plan.edits
+    assert (shown(token, token.old), shown(token, token.new)) == ("…OLD1", "…WXYZ")
+    assert (shown(address, address.old), shown(address, address.new)) == (
+        None,
+        "http://127.0.0.1:4979",
+    )
 
 
 def test_keys_are_masked_where_no_name_tells_of_them() -> None:
@@ -151,10 +153,10 @@ def test_keys_are_masked_where_no_name_tells_of_them() -> None:
         f' "mcpServers": {{"x": {{"args": ["--api-key", "{key}"]}}}}}}'
     )
     plan = plan_setup(TARGET, before, [SetupWish(("env", "ANTHROPIC_CUSTOM_HEADERS"), "X-Mine: 1")])
-    (line,) = edit_lines(plan)
-    assert "was Authorization: Bearer [masked]" in line
+    (edit,) = plan.edits
+    assert shown(edit, edit.old) == "Authorization: Bearer [masked]"
     for secret in (key, bearer):
-        assert secret not in diff(plan) + line
+        assert secret not in diff(plan)
     assert "[masked]" in diff(plan)
 
 
@@ -163,10 +165,8 @@ def test_a_reference_to_a_secret_and_a_number_are_shown() -> None:
         SetupWish(("apiKey",), "{file:~/.local/state/gwproxy/token}"),
         SetupWish(("TOKEN",), "262144"),
     ]
-    assert list(edit_lines(plan_setup(TARGET, "", wishes))) == [
-        "+ apiKey = {file:~/.local/state/gwproxy/token}",
-        "+ TOKEN = 262144",
-    ]
+    edits = plan_setup(TARGET, "", wishes).edits
+    assert [shown(edit, edit.new) for edit in edits] == [wish.value for wish in wishes]
 
 
 def test_a_new_file_and_a_removed_one_are_told_apart() -> None:
@@ -176,10 +176,8 @@ def test_a_new_file_and_a_removed_one_are_told_apart() -> None:
     assert diff(plan_setup(TARGET, "{}", [])) == ""
 
 
-def test_an_edit_names_its_path_as_people_write_it() -> None:
-    path: MemberPath = ("models", "kimi-k2.5", "x y")
-    plan = plan_setup(TARGET, "", [SetupWish(path, 1)])
-    assert list(edit_lines(plan)) == ['+ models."kimi-k2.5"."x y" = 1']
+def test_a_path_reads_as_people_write_it() -> None:
+    assert pointer(("models", "kimi-k2.5", "x y")) == 'models."kimi-k2.5"."x y"'
 
 
 def test_a_wish_inside_another_ones_object_belongs_to_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gwproxy.profiles.model_facts import facts_of, known_models
+from gwproxy.profiles.model_facts import KNOWN_MODELS, facts_of
 from gwproxy.profiles.presets import PRESETS
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import check_quirk, quirk_values
@@ -17,7 +17,7 @@ def profile(preset: str = "kimi-code", **record: Any) -> Profile:
     return make_profile("x", {"preset": preset, **record})
 
 
-@pytest.mark.parametrize("facts", known_models(), ids=lambda facts: facts.names[0])
+@pytest.mark.parametrize("facts", KNOWN_MODELS, ids=lambda facts: facts.names[0])
 def test_every_line_has_a_source_and_quirks_that_exist(facts: Any) -> None:
     assert facts.source
     assert facts.context_window

@@ -39,10 +39,10 @@ def models(
     config = store.load()
     profile = config.profile(name)
     if profile.is_built_in:
-        offered = [profile.model, *profile.models]
+        offered = list(profile.all_models)
     else:
         offered = asyncio.run(_ask(config, profile))
-    names = list(dict.fromkeys(offered or (profile.model, *profile.models)))
+    names = list(dict.fromkeys(offered or profile.all_models))
     listed = [{"id": model, "default": model == profile.model} for model in names]
     source = "provider" if offered else "profile"
     data = {"profile": profile.name, "source": source, "models": listed}

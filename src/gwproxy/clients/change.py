@@ -8,7 +8,7 @@ that changes between reading and writing is planned for again. One gwproxy at a 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -186,8 +186,8 @@ def standing(target: Target, claim: Claim) -> FileStanding:
         return FileStanding.GONE
     if ledger.sha256(snapshot.content) in claim.states:
         return FileStanding.IN_PLACE
-    tree = _read(target, lambda: target.form.read(snapshot.text or ""))
-    ours = _ours(tree, claim)
+    with _understood(target):
+        ours = _ours(target.form.read(snapshot.text or ""), claim)
     if all(ours):
         return FileStanding.IN_PLACE
     return FileStanding.CHANGED if any(ours) else FileStanding.GONE
@@ -212,8 +212,9 @@ def _setup(
         files.refuse_unwritable(snapshot)
         _refuse_unread(target, snapshot.text, claim)
     old_base = ledger.base_of(place, claim) if claim else None
-    base_text = None if old_base is None else old_base.decode()
-    plan = _read(target, lambda: _plan_setup(target, snapshot.text, wishes, claim, base_text))
+    with _understood(target):
+        wished = wishes(target.form.read(snapshot.text or ""))
+        plan = plan_setup(target, snapshot.text, wished, claim, _text(old_base))
     base = _base(target, snapshot, claim, old_base)
     states = [ledger.sha256(_bytes(plan.after))]
     if claim and snapshot.content is not None and not plan.is_empty:
@@ -240,15 +241,15 @@ def _refuse_unread(target: Target, text: str | None, claim: Claim | None) -> Non
     try:
         target.reading.form.read(text or "")
     except Uneditable as error:
-        if claim and all(_ours(_read(target, lambda: target.form.read(text or "")), claim)):
-            earlier = "what gwproxy wrote there is as it was: only this keeps it from counting; "
-        else:
-            earlier = "nothing was changed in it; "
+        earlier = "nothing was changed in it"
+        with _understood(target):
+            if claim and all(_ours(target.form.read(text or ""), claim)):
+                earlier = "what gwproxy wrote there is as it was: only this keeps it from counting"
         raise ConfigError(
             f"{target.reading.tool} does not read {target.file}:{error.line}:{error.column}",
             why=f"line {error.line}, column {error.column}: {error.reason}; it takes "
             f"{target.reading.takes}, and {target.reading.otherwise}",
-            hint=f"{earlier}mend that line, then: gwproxy setup {target.client}",
+            hint=f"{earlier}; mend that line, then: gwproxy setup {target.client}",
         ) from None
 
 
@@ -281,13 +282,6 @@ def _traced(target: Target, snapshot: Snapshot) -> Claim | None:
     return Claim(target.client, target.scope, "", file, None, (), merged((), found))
 
 
-def _plan_setup(
-    target: Target, text: str | None, wishes: Wisher, claim: Claim | None, base: str | None
-) -> SetupPlan:
-    tree = target.form.read(text or "")
-    return plan_setup(target, text, wishes(tree), claim, base)
-
-
 def _base(
     target: Target, snapshot: Snapshot, claim: Claim | None, old_base: bytes | None
 ) -> bytes | None:
@@ -296,9 +290,8 @@ def _base(
         return snapshot.content
     if ledger.sha256(snapshot.content) in claim.states:
         return old_base
-    text = snapshot.text or ""
-    base_text = None if old_base is None else old_base.decode()
-    plan = _read(target, lambda: plan_undo(target, text, claim, base_text))
+    with _understood(target):
+        plan = plan_undo(target, snapshot.text or "", claim, _text(old_base))
     return None if plan.after is None else _bytes(plan.after)
 
 
@@ -312,16 +305,11 @@ def _undo(target: Target) -> _Work | None:
         return _Work(snapshot, place, SetupPlan(target, None, None, ()), claim, None)
     files.refuse_unwritable(snapshot)
     base = ledger.base_of(place, claim)
-    base_text = None if base is None else base.decode()
-    untouched = ledger.sha256(snapshot.content) in claim.states
-    plan = _read(
-        target,
-        lambda: (
-            restore(target, text, base_text)
-            if untouched
-            else plan_undo(target, text, claim, base_text)
-        ),
-    )
+    with _understood(target):
+        if ledger.sha256(snapshot.content) in claim.states:
+            plan = restore(target, text, _text(base))
+        else:
+            plan = plan_undo(target, text, claim, _text(base))
     return _Work(snapshot, place, plan, claim, base)
 
 
@@ -388,10 +376,11 @@ def _guard_size(plan: SetupPlan) -> None:
         )
 
 
-def _read(target: Target, work: Callable[[], _T]) -> _T:
+@contextlib.contextmanager
+def _understood(target: Target) -> Iterator[None]:
     """The seam where trouble in a text becomes an error for a person."""
     try:
-        return work()
+        yield
     except Uneditable as error:
         raise ConfigError(
             f"gwproxy cannot edit {target.file}",
@@ -402,6 +391,10 @@ def _read(target: Target, work: Callable[[], _T]) -> _T:
 
 def _bytes(text: str | None) -> bytes:
     return (text or "").encode()
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode()
 
 
 def _form_of(claim: Claim) -> TextFormat:

@@ -14,7 +14,7 @@ from typing import Final
 
 from gwproxy.clients import web_proxy
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Uneditable, lookup
-from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
+from gwproxy.clients.endpoint import PATIENCE_BEYOND_OURS_S, ToolEndpoint, is_gateway
 from gwproxy.clients.jsontext import JSON, STRICT_JSON
 from gwproxy.clients.launch import RUN_SCOPE, Launch, replaced_option
 from gwproxy.clients.plan import FileReading, Places, SetupWish, Target, outranking, plan_setup
@@ -39,9 +39,6 @@ READING: Final = FileReading(
 # Claude Code's own limits: below the first it shows an error, above the second it cuts.
 _STREAM_IDLE_MS: Final = (300_000, 1_800_000)
 _SMALLEST_COMPACT_WINDOW: Final = 100_000
-
-# The client must outlast the gateway, or its timeout hides the gateway's own words.
-_PATIENCE_BEYOND_OURS_MS: Final = 60_000
 
 # What Claude Code allows itself for a model whose name it does not know.
 _OUTPUT_OF_UNKNOWN_MODELS: Final = 32_000
@@ -268,11 +265,10 @@ def _address_and_secret(endpoint: ToolEndpoint) -> dict[str, str]:
 def _models(endpoint: ToolEndpoint) -> dict[str, str]:
     profile = endpoint.profile
     variables = {"ANTHROPIC_MODEL": profile.model}
-    known = (profile.model, *profile.models)
     for tier in _TIERS:
         # Unset, a subagent that asks for "haiku" sends claude-haiku-5-5 to the endpoint. Real
         # Claude has such a model; for others the profile's own takes every tier.
-        named = next((model for model in known if tier in model), None)
+        named = next((model for model in profile.all_models if tier in model), None)
         model = named or (None if endpoint.is_claude else profile.model)
         if model:
             variables[f"ANTHROPIC_DEFAULT_{tier.upper()}_MODEL"] = model
@@ -293,8 +289,8 @@ def _limits(endpoint: ToolEndpoint) -> dict[str, str]:
     variables: dict[str, str] = {}
     if endpoint.is_claude:
         return variables  # Claude Code knows the windows and the pace of these
-    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
-    variables["API_TIMEOUT_MS"] = str(silence_ms + _PATIENCE_BEYOND_OURS_MS)
+    silence_ms = int(endpoint.silence_s * 1000)
+    variables["API_TIMEOUT_MS"] = str(silence_ms + PATIENCE_BEYOND_OURS_S * 1000)
     # A slow model sends nothing but our pings for minutes; Claude Code takes pings alone for
     # about five of them, and for this long after.
     least, most = _STREAM_IDLE_MS

@@ -14,7 +14,7 @@ from typing import Final
 
 from gwproxy.clients import codex_models
 from gwproxy.clients.document import ABSENT, MemberPath, Tree, Value, is_made_of, lookup
-from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
+from gwproxy.clients.endpoint import PATIENCE_BEYOND_OURS_S, ToolEndpoint, is_gateway
 from gwproxy.clients.launch import Launch
 from gwproxy.clients.plan import FileBeside, Places, SetupWish, Target, outranking
 from gwproxy.clients.tomltext import TOML
@@ -51,10 +51,6 @@ _OTHER_CREDENTIALS: Final = ("env_key", "requires_openai_auth")
 
 _RUN_PROVIDER: Final = "gwproxy-run"
 _RUN_VARIABLE: Final = "GWPROXY_RUN_TOKEN"
-
-# Codex counts events, and a comment that keeps the line open is none: it must outlast the
-# gateway's own limit.
-_PATIENCE_BEYOND_OURS_MS: Final = 60_000
 
 # Reading a file and printing it takes a fraction of a second, on a busy machine a few.
 _COMMAND_TIMEOUT_MS: Final = 10_000
@@ -181,13 +177,12 @@ def launch(
 
 
 def _provider(endpoint: ToolEndpoint) -> dict[str, Value]:
-    profile = endpoint.profile
-    silence_ms = int(max(profile.first_byte_timeout_s, profile.idle_timeout_s) * 1000)
     return {
-        "name": "gwproxy" if not endpoint.direct else profile.name,
+        "name": "gwproxy" if not endpoint.direct else endpoint.profile.name,
         "base_url": endpoint.base_for(Dialect.RESPONSES, TITLE),
         "wire_api": "responses",
-        "stream_idle_timeout_ms": silence_ms + _PATIENCE_BEYOND_OURS_MS,
+        # Codex counts events, and a comment that keeps the line open is none.
+        "stream_idle_timeout_ms": int((endpoint.silence_s + PATIENCE_BEYOND_OURS_S) * 1000),
     }
 
 

@@ -29,8 +29,7 @@ BESIDE: Final[Mapping[str, tuple[str, ...]]] = {"codex": (FILE,)}
 
 def text(profile: Profile, prompt: str) -> str:
     """The file: what the profile names, its own model first, each with Codex's `prompt`."""
-    names = dict.fromkeys((profile.model, *profile.models))
-    entries = [_entry(profile, name, prompt) for name in names]
+    entries = [_entry(profile, name, prompt) for name in profile.all_models]
     return json.dumps({"models": entries}, indent=1, ensure_ascii=False) + "\n"
 
 

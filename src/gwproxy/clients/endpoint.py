@@ -8,7 +8,7 @@ need not know which of the two it is, but for the names of models and headers.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,9 @@ from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.registry import FACTS
 
 _PROFILES: Final = "/profiles/"
+
+PATIENCE_BEYOND_OURS_S: Final = 60
+"""A client must outlast the gateway, or its own timeout hides the gateway's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,28 @@ class ToolEndpoint:
     def names_profile(self) -> bool:
         """Whether it leads to this profile also when another one is the default."""
         return self.direct or urlsplit(self.anthropic or "").path.startswith(_PROFILES)
+
+    def dialect_among(self, known: Iterable[Dialect]) -> Dialect:
+        """The first of `known` that the profile speaks, so that nothing is translated; Chat where
+        it speaks none of them."""
+        return next((each for each in known if each in self.profile.dialects), Dialect.CHAT)
+
+    @property
+    def silence_s(self) -> float:
+        """How long the gateway waits for a provider that says nothing."""
+        return max(self.profile.first_byte_timeout_s, self.profile.idle_timeout_s)
+
+    def key_for(self, dialect: Dialect, client: str) -> str:
+        """The secret, for a client that sends it as the dialect's SDK does. Raises ConfigError
+        where a provider that is reached directly wants it in another header."""
+        auth = self.profile.auth_for(dialect)
+        if self.direct and auth != FACTS[dialect].auth:
+            raise ConfigError(
+                f"{client} cannot talk to {self.profile.name!r} directly",
+                why=f"the provider wants its key as {auth}, which {client} does not send there",
+                hint="leave out --direct: the gateway sends it",
+            )
+        return self.secret.reveal()
 
     def base_for(self, dialect: Dialect, client: str) -> str:
         """The base for one dialect. Raises ConfigError where the provider does not speak it."""

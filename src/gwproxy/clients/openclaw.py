@@ -24,7 +24,7 @@ from gwproxy.clients.document import (
     lookup,
     pointer,
 )
-from gwproxy.clients.endpoint import ToolEndpoint, is_gateway
+from gwproxy.clients.endpoint import PATIENCE_BEYOND_OURS_S, ToolEndpoint, is_gateway
 from gwproxy.clients.jsontext import JSON
 from gwproxy.clients.launch import Launch, replaced_option
 from gwproxy.clients.plan import Places, SetupWish, Target, plan_setup
@@ -32,7 +32,6 @@ from gwproxy.errors import ConfigError, UsageError
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import quirk_values
 from gwproxy.translate.dialect_facts import Dialect
-from gwproxy.translate.registry import FACTS
 
 NAME: Final = "openclaw"
 TITLE: Final = "OpenClaw"
@@ -41,14 +40,12 @@ SCOPES: Final = ("user",)
 
 PROVIDER: Final = "gwproxy"
 
+# Anthropic's dialect carries the most.
 _APIS: Final[dict[Dialect, str]] = {
     Dialect.ANTHROPIC: "anthropic-messages",
     Dialect.CHAT: "openai-completions",
     Dialect.RESPONSES: "openai-responses",
 }
-
-# OpenClaw's own limit covers connect, headers and body, and must outlast the gateway's.
-_PATIENCE_BEYOND_OURS_S: Final = 60
 
 # The environment in which `gwproxy token` finds its file; OpenClaw passes on only what is named.
 _NEEDED_VARIABLES: Final = (
@@ -105,15 +102,15 @@ def traces(tree: Tree) -> list[MemberPath]:
 def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """A provider, its models, and (`default`, or where there is none yet) the default model."""
     profile = endpoint.profile
-    dialect = _dialect(endpoint)
+    dialect = endpoint.dialect_among(_APIS)
     secret = endpoint.token_file is None and endpoint.token_command is None
     provider: dict[str, Value] = {
         # With /v1 for the OpenAI dialects, without for Anthropic's.
         "baseUrl": endpoint.base_for(dialect, TITLE),
         "api": _APIS[dialect],
-        "timeoutSeconds": int(max(profile.first_byte_timeout_s, profile.idle_timeout_s))
-        + _PATIENCE_BEYOND_OURS_S,
-        "models": [_model(endpoint, model) for model in _models(endpoint)],
+        # Of connect, headers and body together.
+        "timeoutSeconds": int(endpoint.silence_s) + PATIENCE_BEYOND_OURS_S,
+        "models": [_model(endpoint, model) for model in profile.all_models],
     }
     if endpoint.direct and profile.headers:
         provider["headers"] = dict(profile.headers)
@@ -236,16 +233,6 @@ def dialect_of(api: str) -> Dialect:
     return next((dialect for dialect, name in _APIS.items() if name == api), Dialect.CHAT)
 
 
-def _dialect(endpoint: ToolEndpoint) -> Dialect:
-    """The dialect that goes through with the least translation; Anthropic's carries the most."""
-    spoken = endpoint.profile.dialects
-    return next((each for each in _APIS if each in spoken), Dialect.CHAT)
-
-
-def _models(endpoint: ToolEndpoint) -> list[str]:
-    return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
-
-
 def _permissions(endpoint: ToolEndpoint, tree: Tree) -> list[SetupWish]:
     """Entries in `agents.defaults.models`, if there are any: OpenClaw takes these for all that is
     allowed. Where there are none, one of ours would forbid every other model.
@@ -253,7 +240,7 @@ def _permissions(endpoint: ToolEndpoint, tree: Tree) -> list[SetupWish]:
     entries = lookup(tree, _KNOWN_MODELS)
     if not isinstance(entries, dict) or not entries:
         return []
-    references = [f"{PROVIDER}/{model}" for model in _models(endpoint)]
+    references = [f"{PROVIDER}/{model}" for model in endpoint.profile.all_models]
     alias = SetupWish(
         (*_KNOWN_MODELS, references[0], "alias"), endpoint.profile.name, yielding="alias"
     )
@@ -282,16 +269,9 @@ def _key(endpoint: ToolEndpoint) -> Value:
         return {"source": "exec", "provider": PROVIDER, "id": "token"}
     if endpoint.token_file:
         return {"source": "file", "provider": PROVIDER, "id": "value"}
-    dialect = _dialect(endpoint)
-    auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
-    if auth and auth != FACTS[dialect].auth:
-        raise ConfigError(
-            f"OpenClaw cannot talk to {endpoint.profile.name!r} directly",
-            why=f"the provider wants its key as {auth}, which OpenClaw does not send there",
-            hint="leave out --direct: the gateway sends it",
-        )
+    key = endpoint.key_for(endpoint.dialect_among(_APIS), TITLE)
     # "$${" is OpenClaw's escape: a key must not be taken for a variable.
-    return endpoint.secret.reveal().replace("${", "$${")
+    return key.replace("${", "$${")
 
 
 def _secret_source(endpoint: ToolEndpoint) -> dict[str, Value] | None:

@@ -64,6 +64,7 @@ _MANAGED: Final = {
     "win32": Path("C:/ProgramData/opencode"),
 }
 
+# Anthropic's dialect carries the most.
 _PACKAGES: Final[dict[Dialect, str]] = {
     Dialect.ANTHROPIC: "@ai-sdk/anthropic",
     Dialect.CHAT: "@ai-sdk/openai-compatible",
@@ -133,7 +134,7 @@ def traces(tree: Tree) -> list[MemberPath]:
 def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWish]:
     """A provider, its models, and (`default`, or where there is none yet) the default models."""
     profile = endpoint.profile
-    dialect = _dialect(endpoint)
+    dialect = endpoint.dialect_among(_PACKAGES)
     base = endpoint.base_for(dialect, TITLE)
     options: dict[str, Value] = {
         # Always with /v1: the packages add only what comes behind it.
@@ -146,7 +147,7 @@ def wishes(endpoint: ToolEndpoint, tree: Tree, *, default: bool) -> list[SetupWi
         "npm": _PACKAGES[dialect],
         "name": "gwproxy" if not endpoint.direct else f"{profile.name} (gwproxy)",
         "options": options,
-        "models": {model: _model(endpoint, model) for model in _models(endpoint)},
+        "models": {model: _model(endpoint, model) for model in profile.all_models},
     }
     reference = f"{PROVIDER}/{profile.model}"
     group = "" if default else "default model"
@@ -218,16 +219,6 @@ def dialect_of(package: str) -> Dialect:
     return next((dialect for dialect, name in _PACKAGES.items() if name == package), Dialect.CHAT)
 
 
-def _dialect(endpoint: ToolEndpoint) -> Dialect:
-    """The dialect that goes through with the least translation; Anthropic's carries the most."""
-    spoken = endpoint.profile.dialects
-    return next((each for each in _PACKAGES if each in spoken), Dialect.CHAT)
-
-
-def _models(endpoint: ToolEndpoint) -> list[str]:
-    return list(dict.fromkeys((endpoint.profile.model, *endpoint.profile.models)))
-
-
 def _model(endpoint: ToolEndpoint, model: str) -> dict[str, Value]:
     profile, quirks = endpoint.profile, quirk_values(endpoint.profile, model)
     inputs = ["text", "image"] if quirks["vision"] else ["text"]
@@ -252,11 +243,4 @@ def _key(endpoint: ToolEndpoint, dialect: Dialect) -> tuple[str, bool]:
             why="and a token from the environment is in no file that it could read instead",
             hint="unset GWPROXY_TOKEN, or leave out --helper",
         )
-    auth = endpoint.profile.auth_for(dialect) if endpoint.direct else ""
-    if auth and auth != FACTS[dialect].auth:
-        raise ConfigError(
-            f"OpenCode cannot talk to {endpoint.profile.name!r} directly",
-            why=f"the provider wants its key as {auth}, which OpenCode does not send there",
-            hint="leave out --direct: the gateway sends it",
-        )
-    return endpoint.secret.reveal(), True
+    return endpoint.key_for(dialect, TITLE), True

@@ -221,17 +221,16 @@ def diff(plan: SetupPlan) -> str:
         str(plan.target.file) if plan.after is not None else "/dev/null",
     )
     text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-    return masked(plan, text.replace("\r\n", "\n"))
+    return _masked(plan, text.replace("\r\n", "\n"))
 
 
-def masked(plan: SetupPlan, text: str) -> str:
+def _masked(plan: SetupPlan, text: str) -> str:
     """`text`, made from either side of the plan, with every secret of the two replaced."""
     secrets = {value for edit in plan.edits if edit.secret for value in (edit.old, edit.new)}
     for side in (plan.before, plan.after):
         secrets.update(_secrets_in(plan.target.form.read(side or "")))
-    for value in sorted((each for each in secrets if isinstance(each, str) and each), key=len)[
-        ::-1
-    ]:
+    texts = [each for each in secrets if isinstance(each, str) and each]
+    for value in sorted(texts, key=len, reverse=True):
         mask = Secret(value).masked
         text = text.replace(json.dumps(value, ensure_ascii=False), f'"{mask}"')
         text = text.replace(f"'{value}'", f"'{mask}'")
@@ -246,19 +245,6 @@ def shown(edit: FileEdit, value: Value) -> str | None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return Secret(text).masked if edit.secret else redact(text)
-
-
-def edit_lines(plan: SetupPlan) -> Iterator[str]:
-    """Each edit on a line of its own: `env.ANTHROPIC_MODEL: "a" -> "b"`."""
-    for edit in plan.edits:
-        old, new = shown(edit, edit.old), shown(edit, edit.new)
-        name = pointer(edit.path)
-        if old is None:
-            yield f"+ {name} = {new}"
-        elif new is None:
-            yield f"- {name} (was {old})"
-        else:
-            yield f"~ {name} = {new} (was {old})"
 
 
 def _without_yielding(

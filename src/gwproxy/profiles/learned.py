@@ -9,7 +9,7 @@ read teaches nothing; the next refusal teaches it again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -102,14 +102,7 @@ def place(lesson: Lesson) -> tuple[str, str, str, QuirkValue]:
 def forget(profile: str, name: str = "") -> int:
     """Drop what was learned of `profile`, or of that the lessons called `name`; how many lessons
     that were. Raises ConfigError."""
-    if not name:
-        return _change(profile, None)
-    with paths.exclusive_lock(_LOCK):
-        known = load()
-        kept = [one for one in known if one.profile != profile or name not in names(one)]
-        if len(kept) < len(known):
-            _write(kept)
-    return len(known) - len(kept)
+    return _drop(lambda one: one.profile == profile and (not name or name in names(one)))
 
 
 def taught_before(day: str) -> tuple[Lesson, ...]:
@@ -119,13 +112,7 @@ def taught_before(day: str) -> tuple[Lesson, ...]:
 
 def purge(day: str) -> int:
     """Forget what was last taught before `day`; how many lessons that were. Raises ConfigError."""
-    if not taught_before(day):
-        return 0
-    with paths.exclusive_lock(_LOCK):
-        known = load()
-        kept = [lesson for lesson in known if _last_day(lesson) >= day]
-        _write(kept)
-    return len(known) - len(kept)
+    return _drop(lambda one: _last_day(one) < day)
 
 
 def _last_day(lesson: Lesson) -> str:
@@ -134,8 +121,18 @@ def _last_day(lesson: Lesson) -> str:
 
 def drop(lesson: Lesson) -> None:
     """Forget `lesson` alone. Raises ConfigError."""
+    _drop(lambda one: place(one) == place(lesson))
+
+
+def _drop(is_meant: Callable[[Lesson], bool]) -> int:
+    """Forget the lessons that are meant; how many there were. Nothing is written for none."""
+    if not any(map(is_meant, load())):
+        return 0
     with paths.exclusive_lock(_LOCK):
-        _write([one for one in load() if place(one) != place(lesson)])
+        known = load()
+        kept = [lesson for lesson in known if not is_meant(lesson)]
+        _write(kept)
+    return len(known) - len(kept)
 
 
 def names(lesson: Lesson) -> tuple[str, ...]:
@@ -149,20 +146,11 @@ def names(lesson: Lesson) -> tuple[str, ...]:
 
 def rename(profile: str, new_name: str) -> None:
     """Let the lessons of `profile` follow it to its new name. Raises ConfigError."""
-    _change(profile, new_name)
-
-
-def _change(profile: str, new_name: str | None) -> int:
     if not any(lesson.profile == profile for lesson in load()):
-        return 0
+        return
     with paths.exclusive_lock(_LOCK):
-        known = load()
-        kept = [lesson for lesson in known if lesson.profile not in (profile, new_name)]
-        moved = [lesson for lesson in known if lesson.profile == profile]
-        if new_name is not None:
-            kept += [replace(lesson, profile=new_name) for lesson in moved]
-        _write(kept)
-    return len(moved)
+        known = [lesson for lesson in load() if lesson.profile != new_name]
+        _write([replace(one, profile=new_name) if one.profile == profile else one for one in known])
 
 
 def _write(lessons: list[Lesson]) -> None:

@@ -69,7 +69,7 @@ _NO_THOUGHTS: Final[Mapping[str, QuirkValue]] = {
 _CLAUDE: Final = "https://docs.claude.com/en/docs/about-claude/models"
 
 # The first line that fits counts.
-_TABLE: Final = (
+KNOWN_MODELS: Final = (
     ModelFacts(("kimi-k3-256k*", "k3-256k*"), _OVERVIEW, _K3, 262_144, 131_072),
     ModelFacts(("kimi-k3*", "k3", "k3-*"), _OVERVIEW, _K3, 1_048_576, 131_072),
     ModelFacts(("kimi-k2.7*", "k2p7"), _OVERVIEW, _ALWAYS_THINKS, 262_144, 32_768),
@@ -122,12 +122,7 @@ _TABLE: Final = (
 def facts_of(model: str) -> ModelFacts | None:
     """What is known of the model called `model`."""
     name = model.lower()
-    for facts in _TABLE:
+    for facts in KNOWN_MODELS:
         if any(fnmatchcase(name, pattern) for pattern in facts.names):
             return facts
     return None
-
-
-def known_models() -> tuple[ModelFacts, ...]:
-    """The whole table, in the order in which it is looked through."""
-    return _TABLE

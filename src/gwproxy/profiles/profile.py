@@ -91,6 +91,11 @@ class Profile:
         """Whether the upstream is our own simulated provider, which has no address of its own."""
         return self.preset == "demo"
 
+    @property
+    def all_models(self) -> tuple[str, ...]:
+        """`model` and then `models`, each once."""
+        return tuple(dict.fromkeys((self.model, *self.models)))
+
     def base(self, setting: Base) -> str | None:
         """The address that `setting` has."""
         return self.openai_url if setting == "openai_url" else self.anthropic_url

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import inf
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -20,11 +21,7 @@ from gwproxy.profiles import endpoints
 from gwproxy.profiles.model_facts import ModelFacts, facts_of
 from gwproxy.profiles.presets import PRESETS, Preset
 from gwproxy.profiles.prices import BadPrice, Prices, check_price, read_prices
-from gwproxy.profiles.profile import (
-    STREAM_MODES,
-    KeyRef,
-    Profile,
-)
+from gwproxy.profiles.profile import STREAM_MODES, KeyRef, Profile
 from gwproxy.profiles.quirks import BadQuirk, check_quirk
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.suggest import did_you_mean
@@ -105,12 +102,12 @@ def make_profile(
         headers=reader.headers(),
         quirks=reader.quirks(preset),
         key=replace(reader.key(preset), hosts=key_hosts),
-        context_window=reader.tokens("context_window", window),
-        max_output_tokens=reader.tokens("max_output_tokens", most_output),
+        context_window=reader.count("context_window", "tokens", window),
+        max_output_tokens=reader.count("max_output_tokens", "tokens", most_output),
         first_byte_timeout_s=reader.seconds("first_byte_timeout_s", preset.first_byte_timeout_s),
         idle_timeout_s=reader.seconds("idle_timeout_s", preset.idle_timeout_s),
         fallback=reader.words("fallback", ()),
-        max_concurrent=reader.requests("max_concurrent"),
+        max_concurrent=reader.count("max_concurrent", "requests", None, 10_000),
         prices=reader.prices(),
         overridden=_overridden(record),
     )
@@ -288,20 +285,12 @@ class _Reader:
             raise self._bad(key, f"must be a list of texts, not {_shown(value)}")
         return tuple(value)
 
-    def tokens(self, key: str, default: int | None) -> int | None:
+    def count(self, key: str, of: str, default: int | None, most: float = inf) -> int | None:
         value = self._record.get(key, default)
         if value is None:
             return None
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self._bad(key, f"must be a number of tokens, not {_shown(value)}")
-        return value
-
-    def requests(self, key: str) -> int | None:
-        value = self._record.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 10_000:
-            raise self._bad(key, f"must be a number of requests, not {_shown(value)}")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
+            raise self._bad(key, f"must be a number of {of}, not {_shown(value)}")
         return value
 
     def prices(self) -> Prices | None:

@@ -41,7 +41,7 @@ def listed(routes: Routes, pinned: str) -> list[dict[str, Any]]:
 
 
 def _of_profile(routes: Routes, profile: Profile, *, prefix: str) -> Iterable[dict[str, Any]]:
-    for model in dict.fromkeys((profile.model, *profile.models)):
+    for model in profile.all_models:
         quirks = routes.quirks_of(profile, model)
         yield {
             "id": prefix + model,
