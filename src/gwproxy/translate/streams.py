@@ -41,11 +41,10 @@ class Pipe:
     )
 
     def __init__(self, expected: Expected, tally: Tally, *, live: bool) -> None:
-        leaked, stops = LeakedCalls(expected.leaks), StopMatcher(expected.stops)
-        thoughts = expected.thoughts
+        leaks, stops, thoughts = expected.leaks, expected.stops, expected.thoughts
         self._tally = tally
         self._sequencer = Sequencer()
-        self._leaked = leaked if leaked.active else None
+        self._leaked = LeakedCalls(leaks) if leaks else None
         self._outward = Outward(
             expected.names,
             tally.losses,
@@ -53,7 +52,7 @@ class Pipe:
             wrapped=expected.wrapped,
             answer_tool=expected.context.answer_tool,
         )
-        self._stops = stops if stops.active else None
+        self._stops = StopMatcher(stops) if stops else None
         told = expected.told_format
         self._fitted = None if told is None else FittedAnswer(told, tally.losses, live=live)
         self._summary = _summary_of(expected)

@@ -47,6 +47,7 @@ class Content(Enum):
     LATE_SYSTEM = auto()
 
 
+_MARKABLE: Final = frozenset({Text, Result, Call, Media})
 _OF_TYPES: Final = (
     (Media, Content.MEDIA),
     (Reasoning, Content.REASONING),
@@ -60,11 +61,12 @@ _OF_TYPES: Final = (
 def content_of(request: Request) -> set[Content]:
     """All that is anywhere in `request`, also in what tools gave back."""
     blocks = [block for turn in request.turns for block in turn.blocks]
-    if any(type(block) is Result for block in blocks):
+    types = set(map(type, blocks))
+    if Result in types:
         for result in blocks.copy():
             if type(result) is Result:
                 blocks += result.blocks
-    types = set(map(type, blocks))
+        types = set(map(type, blocks))
     content = {one for kind, one in _OF_TYPES if kind in types}
     if request.tools:
         content |= _of_tools(request.tools)
@@ -95,14 +97,8 @@ def _of_tools(tools: tuple[Tool, ...]) -> frozenset[Content]:
 
 
 def _has_mark(blocks: list[Block]) -> bool:
-    return any(
-        block.cache is not None
-        for block in blocks
-        if type(block) is Text
-        or type(block) is Result
-        or type(block) is Call
-        or type(block) is Media
-    )
+    marks = [block.cache for block in blocks if type(block) in _MARKABLE]  # type: ignore[union-attr]
+    return marks.count(None) < len(marks)
 
 
 def _has_blank(turns: tuple[Turn, ...], blocks: list[Block]) -> bool:

@@ -114,7 +114,7 @@ class Names:
         "_letter_first",
         "_namespaces",
         "_natives",
-        "_seed",
+        "_request",
         "_turn_ids",
         "_upstream",
         "_used",
@@ -130,14 +130,19 @@ class Names:
         self._used: set[str] = set()
         self._turn_ids: dict[str, str] = {}
         self._natives: dict[str, str] = {}
-        self._seed = ""
+        self._request: Request | None = None
 
     # --- the request -----------------------------------------------------------------------
 
     def inward(self, request: Request, losses: Losses) -> Request:
         """The request as the upstream may read it: its own ids, names it accepts, only functions
         where it knows no free-form tools and no namespaces."""
-        turns = tuple(map(self._turn, request.turns))
+        turns = tuple(
+            [
+                turn if _NAMED.isdisjoint(map(type, turn.blocks)) else self._turn(turn)
+                for turn in request.turns
+            ]
+        )
         tools = request.tools
         if tools and not self._may_stay(tools):
             tools = tuple([self.offered(tool, losses) for tool in tools])
@@ -150,8 +155,7 @@ class Names:
                 if choice.allowed is None
                 else tuple(self._choice_name(name, request) for name in choice.allowed),
             )
-        blocks = sum(len(turn.blocks) for turn in request.turns)
-        self._seed = f"{request.model}:{len(request.turns)}:{blocks}"
+        self._request = request
         return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
 
     def _may_stay(self, tools: tuple[Tool, ...]) -> bool:
@@ -161,8 +165,6 @@ class Names:
     def _turn(self, turn: Turn) -> Turn:
         if turn.role == "assistant":
             self._turn_ids = {}
-        if _NAMED.isdisjoint(map(type, turn.blocks)):
-            return turn
         blocks = tuple(map(self._block, turn.blocks))
         same = all(map(operator.is_, blocks, turn.blocks))
         return turn if same else structs.replace(turn, blocks=blocks)
@@ -272,7 +274,7 @@ class Names:
     def call_id(self, native: str, index: int) -> str:
         """The id the client gets: legal, and not yet used in the conversation or this answer."""
         if not native:
-            digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
+            digest = hashlib.sha256(f"{self._seed()}:{index}".encode()).hexdigest()[:24]
             native = f"call_{digest}"
         if self._keeps_ids:
             return native
@@ -285,6 +287,12 @@ class Names:
             carried = f"{stem}--{number}"
         self._used.add(carried)
         return carried
+
+    def _seed(self) -> str:
+        if self._request is None:
+            return ""
+        turns = self._request.turns
+        return f"{self._request.model}:{len(turns)}:{sum(len(turn.blocks) for turn in turns)}"
 
 
 @remembered

@@ -93,7 +93,8 @@ def session_of(request: Request) -> str:
 
 def place_of(request: Request) -> RecallPlace:
     """Where the answer to `request` stands."""
-    return RecallPlace(session_of(request), sum(turn.role == "assistant" for turn in request.turns))
+    roles = [turn.role for turn in request.turns]
+    return RecallPlace(session_of(request), roles.count("assistant"))
 
 
 # --- of an answer --------------------------------------------------------------------------------

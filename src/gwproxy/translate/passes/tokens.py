@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from gwproxy.translate.hub import (
@@ -55,11 +56,11 @@ def of_text(text: str) -> float:
 
 def estimate(request: Request) -> int:
     """Input tokens of the whole request: turns, tools, schemas, images."""
-    total = 3.0
+    total = 3.0 + _TURN_TOKENS * len(request.turns)
+    texts: list[str] = []
     for turn in request.turns:
-        total += _TURN_TOKENS
-        for block in turn.blocks:
-            total += of_block(block)
+        total += _of_blocks(turn.blocks, texts)
+    total += of_text("".join(texts))
     if request.tools:
         total += _of_tools(request.tools)
     if request.output_format is not None and request.output_format.schema is not None:
@@ -78,21 +79,34 @@ def _of_tools(tools: tuple[Tool, ...]) -> float:
 
 def of_block(block: Block) -> float:
     """Tokens of one block; not rounded."""
-    if type(block) is Text:  # most are
-        return of_text(block.text)
-    match block:
-        case Call():
-            return of_text(block.name) + of_text(block.arguments) + _TURN_TOKENS
-        case Result():
-            return _TURN_TOKENS + sum(map(of_block, block.blocks))
-        case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
-            return of_text(text)
-        case Media():
-            return _of_media(block)
-        case ToolReference(name=name):
-            return of_text(name)
-        case Opaque(native=native):
-            return of_text(native)
+    texts: list[str] = []
+    return _of_blocks((block,), texts) + of_text("".join(texts))
+
+
+def _of_blocks(blocks: Sequence[Block], texts: list[str]) -> float:
+    """Tokens of all that is not put into `texts`, for which one count does: a session has thousands
+    of short ones."""
+    total = 0.0
+    for block in blocks:
+        match block:
+            case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
+                pass
+            case Call(name=name, arguments=text):
+                texts.append(name)
+                total += _TURN_TOKENS
+            case Result(blocks=inner):
+                total += _TURN_TOKENS + _of_blocks(inner, texts)
+                continue
+            case Media():
+                total += _of_media(block)
+                continue
+            case ToolReference(name=text) | Opaque(native=text):
+                pass
+        if len(text) <= _SAMPLE:
+            texts.append(text)
+        else:
+            total += of_text(text)
+    return total
 
 
 def _of_media(media: Media) -> float:

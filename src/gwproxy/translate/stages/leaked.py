@@ -71,10 +71,6 @@ class LeakedCalls:
         self._size = 0
         self._calls: list[tuple[str, str, str]] = []
 
-    @property
-    def active(self) -> bool:
-        return bool(self._names)
-
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
         for event in events:

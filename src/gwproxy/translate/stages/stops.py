@@ -26,10 +26,6 @@ class StopMatcher:
         self._held = ""
         self._over = False
 
-    @property
-    def active(self) -> bool:
-        return bool(self._sequences)
-
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
         for event in events:
