@@ -12,30 +12,35 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gwproxy.proxy.record import ExchangeRecord
+from gwproxy.profiles.prices import Prices
+from gwproxy.proxy.record import GONE, ExchangeRecord
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
     Entry,
     Latest,
     Ledger,
+    LedgerChoice,
     LedgerFile,
     Period,
     StorageTrouble,
     database,
     days_back,
     latest,
+    listed,
     report,
+    shape,
     writer,
 )
 from gwproxy.proxy.records.ledger.database import SCHEMA_VERSION, purge
 from support.cli import environment
-from support.exchanges import tally
+from support.exchanges import ANSWERED, CUT, REFUSED, tally
 
 
 def entry(number: int = 1, **more: Any) -> Entry:
@@ -357,6 +362,40 @@ def test_the_last_failures_and_the_last_answer_of_each_profile(
     assert found.answered == (rows[1], rows[3])
     assert latest(path, before_s, 9).failed == (rows[2], rows[5], rows[6])
     assert latest(path, 0, 9) == Latest()
+
+
+def test_a_client_that_left_is_nobodys_failure(path: Path) -> None:
+    rows = [
+        entry(1),
+        entry(2, status=499, error_kind="client_gone"),
+        entry(3, error_kind="upstream"),
+        entry(4, status=400, error_kind="invalid"),
+    ]
+    with closing(LedgerFile.open(path)) as file:
+        file.insert(rows)
+    (line,) = report(path, "profile", Period())
+    assert (line.exchanges, line.failed) == (4, 2)
+    only = LedgerChoice(only_errors=True)
+    failed = [rows[3], rows[2]]
+    assert listed(path, only) == failed
+    assert [row for row in reversed(rows) if only.fits(row)] == failed
+    assert [shape(row)["state"] for row in rows] == ["done", "gone", "failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("record", "cost"),
+    [
+        (REFUSED, 0),
+        (replace(ANSWERED, outcome=CUT), 1000),
+        (replace(ANSWERED, outcome=GONE), 1000),
+        (replace(ANSWERED, outcome=GONE, sent_s=None), 0),
+        # It had begun to wait when the provider refused.
+        (replace(REFUSED, outcome=replace(REFUSED.outcome, status=200)), 0),
+    ],
+    ids=["refused", "cut", "gone", "gone before it was asked", "refused late"],
+)
+def test_only_an_answer_has_a_price(record: ExchangeRecord, cost: int) -> None:
+    assert Entry.of(record, Prices("USD", per_message=1000)).cost_micro == cost
 
 
 def test_a_planted_link_is_not_followed(

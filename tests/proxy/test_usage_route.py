@@ -201,6 +201,9 @@ async def test_a_broken_stream_and_a_client_that_left_are_told_apart(
             "SELECT status, error_kind, fresh FROM exchanges ORDER BY started_ms"
         ).fetchall()
     assert [kind[:2] for kind in kinds] == [(200, "upstream"), (499, "client_gone")]
+    async with gateway.get("/v1/status") as response:
+        told = await response.json()
+    assert (told["answered"], told["failed"], len(told["last_errors"])) == (0, 1, 1)
     figures = [recorded.figures for recorded in provider.generations]
     # What a stream told in its first event is known, however it ended.
     assert [kind[2] for kind in kinds] == [f.fresh for f in figures if f]

@@ -55,6 +55,8 @@ OVERLOADED = Failure(
 )
 REFUSED = replace(ANSWERED, tally=None, outcome=ExchangeOutcome.of(529, OVERLOADED))
 
+CUT = ExchangeOutcome.of(200, Failure(FailureKind.UPSTREAM, "it cut its answer off", 502))
+
 PRICES = Prices("USD", input=600_000, output=2_500_000, cache_read=150_000)
 
 LONG = replace(

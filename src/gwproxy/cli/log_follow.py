@@ -112,7 +112,7 @@ class _Follower:
     def _fits(self, exchange: dict[str, Any]) -> bool:
         choice = self._choice
         return (
-            (not choice.only_errors or bool(exchange["error_kind"]))
+            (not choice.only_errors or exchange["state"] == "failed")
             and choice.profile in ("", exchange["profile"])
             and (exchange["client"] or "").startswith(choice.client)
             and choice.session in ("", exchange["session"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +13,10 @@ from gwproxy import paths
 from gwproxy.errors import UsageError
 
 if TYPE_CHECKING:
+    from gwproxy.profiles.prices import Prices
     from gwproxy.profiles.profile import Profile
     from gwproxy.proxy.record import ExchangeRecord
+    from gwproxy.proxy.records.ledger import Entry
 
 MOST_LOGS: Final = 20
 
@@ -66,12 +68,14 @@ class RunTally(logging.Handler):
     def line(self, profiles: Mapping[str, Profile]) -> str:
         """`3 exchanges (1 failed), 12.3k tokens in, 950 out, $0.0123; left out: top_k`."""
         from gwproxy.cli.figures import short_number
+        from gwproxy.proxy.records.ledger import Entry
         from gwproxy.translate.loss_words import gist
 
         count = len(self._records)
         if not count:
             return "nothing was asked"
-        failed = sum(bool(one.outcome.error_kind) for one in self._records)
+        entries = [Entry.of(one, _prices_of(one, profiles)) for one in self._records]
+        failed = sum(one.failed for one in entries)
         inputs = sum(one.usage.input_total or 0 for one in self._records)
         outputs = sum(one.usage.output or 0 for one in self._records)
         lost = tuple(dict.fromkeys(loss for one in self._records for loss in one.losses))
@@ -79,20 +83,22 @@ class RunTally(logging.Handler):
             f"{count} exchange{'' if count == 1 else 's'}" + (f" ({failed} failed)" * bool(failed)),
             f"{short_number(inputs)} tokens in",
             f"{short_number(outputs)} out",
-            *self._costs(profiles),
+            *_costs(entries),
         ]
         return ", ".join(parts) + (f"; {gist(lost)}" if lost else "")
 
-    def _costs(self, profiles: Mapping[str, Profile]) -> list[str]:
-        """For each unit what is known to have been paid."""
-        from gwproxy.cli.figures import money
-        from gwproxy.proxy.records.prices import cost_of
 
-        sums: dict[str, int] = {}
-        for one in self._records:
-            profile = profiles.get(one.profile)
-            if profile is None or profile.prices is None:
-                continue
-            cost = cost_of(one.usage, profile.prices, answered=not one.outcome.error_kind)
-            sums[profile.prices.unit] = sums.get(profile.prices.unit, 0) + (cost or 0)
-        return [money(micro, unit) for unit, micro in sums.items()]
+def _prices_of(record: ExchangeRecord, profiles: Mapping[str, Profile]) -> Prices | None:
+    profile = profiles.get(record.profile)
+    return profile.prices if profile else None
+
+
+def _costs(entries: Sequence[Entry]) -> list[str]:
+    """For each unit what is known to have been paid."""
+    from gwproxy.cli.figures import money
+
+    sums: dict[str, int] = {}
+    for one in entries:
+        if one.cost_unit:
+            sums[one.cost_unit] = sums.get(one.cost_unit, 0) + (one.cost_micro or 0)
+    return [money(micro, unit) for unit, micro in sums.items()]

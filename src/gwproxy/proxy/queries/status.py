@@ -17,7 +17,7 @@ from gwproxy import __version__
 from gwproxy.profiles import credentials
 from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.store import Config
-from gwproxy.proxy.record import CLIENT_GONE, ExchangeRecord
+from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, Latest, latest, shape
 from gwproxy.translate.wire import jsonio
 
@@ -49,13 +49,13 @@ class News:
         """An exchange has ended."""
         if not record.generating:
             return
-        if not record.outcome.error_kind:
+        entry = Entry.of(record, None)
+        if entry.failed:
+            self._failed += 1
+            self._errors.append(entry)
+        elif not entry.error_kind:
             self._answered += 1
-            self._last_answered[record.profile] = Entry.of(record, None)
-            return
-        self._failed += 1
-        if record.outcome.status != CLIENT_GONE:  # which is nobody's fault
-            self._errors.append(Entry.of(record, None))
+            self._last_answered[record.profile] = entry
 
     async def report(self, config: Config, services: Services) -> dict[str, Any]:
         """The body of the answer."""

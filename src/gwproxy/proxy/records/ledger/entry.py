@@ -59,6 +59,11 @@ class Entry(Struct, frozen=True, kw_only=True):
     """`CacheAlarm` as JSON, which is known a moment after the rest."""
 
     @property
+    def failed(self) -> bool:
+        """Whether it went wrong. A client that goes away is nobody's failure."""
+        return self.status != CLIENT_GONE and (self.error_kind != "" or self.status >= 400)
+
+    @property
     def codes(self) -> tuple[str, ...]:
         return tuple(self.lost.splitlines())
 
@@ -66,7 +71,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     def of(cls, record: ExchangeRecord, prices: Prices | None) -> Self:
         """The row of an exchange: of a finished one, or as far as it has come."""
         usage, losses, outcome = record.usage, record.losses, record.outcome
-        answered = outcome.status in (200, CLIENT_GONE)
+        # One may refuse when the answer has begun; a client may go before anybody is asked.
+        at_it = record.sent_s is not None and outcome.upstream_status is None
+        answered = at_it and outcome.status in (200, CLIENT_GONE)
         return cls(
             request_id=record.request_id,
             upstream_request_id=record.upstream_request_id,
@@ -119,6 +126,9 @@ class Entry(Struct, frozen=True, kw_only=True):
             "model": self.model_used,
         }
 
+
+FAILED: Final = f"(status != {CLIENT_GONE} AND (error_kind != '' OR status >= 400))"
+"""`Entry.failed` of a row in the file."""
 
 COLUMNS: Final = Entry.__struct_fields__
 

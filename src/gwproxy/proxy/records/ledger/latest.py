@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gwproxy.proxy.record import CLIENT_GONE
 from gwproxy.proxy.records.ledger.database import LedgerFile
-from gwproxy.proxy.records.ledger.entry import Entry
+from gwproxy.proxy.records.ledger.entry import FAILED, Entry
 
 _LOOKED_AT: Final = 10_000
 """Of the newest rows: days of use, and read within a few hundredths of a second."""
@@ -41,8 +40,7 @@ def latest(path: Path, before_s: float, most: int) -> Latest:
     before = {"before": before_s * 1000}
     with contextlib.closing(database):
         failed = database.entries(
-            f"{_THERE} AND error_kind != '' AND status != {CLIENT_GONE} "
-            f"ORDER BY started_ms DESC LIMIT {most}",
+            f"{_THERE} AND {FAILED} ORDER BY started_ms DESC LIMIT {most}",
             before,
         )
         answered = database.entries(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gwproxy.proxy.records.ledger.database import LedgerFile
-from gwproxy.proxy.records.ledger.entry import Entry
+from gwproxy.proxy.records.ledger.entry import FAILED, Entry
 
 _BEGINS_SO: Final = (
     "(substr(request_id, 1, length(:id)) = :id OR substr(request_id, 1, length(:id) + 4) = "
@@ -36,7 +36,7 @@ class LedgerChoice:
         return (
             entry.started_ms >= self.since_ms
             and (self.before_ms is None or entry.started_ms < self.before_ms)
-            and (not self.only_errors or bool(entry.error_kind))
+            and (not self.only_errors or entry.failed)
             and self.profile in ("", entry.profile)
             and entry.client.startswith(self.client)
             and self.session in ("", entry.session)
@@ -56,7 +56,7 @@ def listed(path: Path, choice: LedgerChoice) -> list[Entry]:
     if choice.before_ms is not None:
         clauses.append("started_ms < :before")
     if choice.only_errors:
-        clauses.append("error_kind != ''")
+        clauses.append(FAILED)
     if choice.profile:
         clauses.append("profile = :profile")
     if choice.client:

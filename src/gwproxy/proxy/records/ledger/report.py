@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from gwproxy.proxy.records.ledger.database import LedgerFile
+from gwproxy.proxy.records.ledger.entry import FAILED
 from gwproxy.translate.hub import MOST_TOKENS
 
 Grouping: TypeAlias = Literal["day", "profile", "model", "client", "session"]
@@ -62,7 +63,7 @@ def days_back(days: int, now_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The sums of one group and one unit of cost. `failed` exchanges ended in an error;
+    """The sums of one group and one unit of cost. `failed` exchanges went wrong;
     `unpriced` used tokens that have no known cost, and are not in `cost_micro`."""
 
     group: str
@@ -93,7 +94,7 @@ def report(path: Path, by: Grouping, period: Period) -> list[Line]:
         group = GROUPINGS[by] if by != "session" or "session" in database.columns else "'-'"
         found = database.rows(
             f"SELECT {group} AS name, count(*), "
-            "sum(status != 200 OR error_kind != ''), "
+            f"sum({FAILED}), "
             f"{', '.join(f'coalesce(sum({_believed(name)}), 0)' for name in _TOKENS)}, "
             f"cost_unit, sum({_COST}), "
             f"sum({_COST} IS NULL AND {_CHARGED}) "

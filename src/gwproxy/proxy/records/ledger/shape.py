@@ -56,4 +56,4 @@ def _state(entry: Entry, phase: Phase) -> State:
         return "running"
     if entry.status == CLIENT_GONE:
         return "gone"
-    return "failed" if entry.error_kind or entry.status >= 400 else "done"
+    return "failed" if entry.failed else "done"
