@@ -137,3 +137,71 @@ async def test_the_chunks_of_a_burst_are_read_in_one_step(many: int) -> None:
     assert len(body._buffer) == 1
     async with asyncio.timeout(5):
         assert await body.read() == b"ab" * many
+
+
+# --- silence -------------------------------------------------------------------------------------
+
+
+def timers_of(connection: Any) -> list[asyncio.TimerHandle]:
+    """Those that the loop holds for it, and that nobody has cancelled."""
+    held: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return [
+        one
+        for one in held
+        if not one.cancelled() and getattr(one._callback, "__self__", None) is connection  # type: ignore[attr-defined]
+    ]
+
+
+async def test_a_connection_has_one_timer_however_much_comes_on_it() -> None:
+    connection, _ = await opened()
+    for _ in range(3):
+        connection.set_response_params(read_timeout=600)
+        connection.start_timeout()
+        for byte in WHOLE:
+            connection.data_received(bytes([byte]))
+        assert await answer_of(connection) == (200, b"first")
+    assert len(timers_of(connection)) == 1
+    connection.connection_lost(None)
+    assert timers_of(connection) == []
+
+
+async def test_the_end_of_silence_moves_with_what_comes_and_with_the_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection, _ = await opened()
+    now_s = 1000.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s)
+    connection.set_response_params(read_timeout=60)
+    connection.start_timeout()
+    now_s += 59
+    connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")
+    (timer,) = timers_of(connection)
+    assert timer.when() == 1060
+    now_s += 2
+    timer.cancel()
+    connection._on_read_timeout()
+    assert connection.exception() is None, "something came two seconds ago"
+    (timer,) = timers_of(connection)
+    assert timer.when() == 1119
+    connection.read_timeout = 10
+    connection.data_received(b"y")
+    (timer,) = timers_of(connection)
+    assert timer.when() == 1071
+    now_s += 10
+    timer.cancel()
+    connection._on_read_timeout()
+    assert isinstance(connection.exception(), aiohttp.SocketTimeoutError)
+    assert timers_of(connection) == []
+
+
+async def test_nobody_is_silent_on_a_connection_that_waits_for_nothing() -> None:
+    connection, transport = await opened()
+    connection.set_response_params(read_timeout=60)
+    connection.start_timeout()
+    connection.data_received(WHOLE)
+    (timer,) = timers_of(connection)
+    timer.cancel()
+    connection._on_read_timeout()
+    assert connection.exception() is None
+    assert timers_of(connection) == []
+    assert not transport.closed

@@ -33,9 +33,10 @@ class Connection(web.RequestHandler):
         self._busy = False
 
     def data_received(self, data: bytes) -> None:
-        if self._head_timer is None and not self._busy:
-            self._head_timer = self._loop.call_later(self._head_s, self.force_close)
         super().data_received(data)
+        # A head that is whole waits among the messages; nearly all come in one piece.
+        if self._head_timer is None and not self._busy and not self._messages:
+            self._head_timer = self._loop.call_later(self._head_s, self.force_close)
 
     def begin_exchange(self) -> None:
         """A head is complete; what comes now is its body, which has limits of its own."""

@@ -239,9 +239,11 @@ class UpstreamAnswer:
         self.copy: Callable[[bytes], None] | None = None  # gets what is read, too
         key = call.key or ""
         self._masker = Masker(key if len(key) >= _MASKED_KEY_BYTES else "")
-        self.headers: Mapping[str, str] = CIMultiDict(
-            (name, self._masker.text(value)) for name, value in response.headers.items()
-        )
+        self.headers: Mapping[str, str] = response.headers
+        told = "\n".join(self.headers.values())
+        if self._masker.text(told) != told:
+            masked = ((name, self._masker.text(value)) for name, value in self.headers.items())
+            self.headers = CIMultiDict(masked)
 
     @property
     def ok(self) -> bool:
@@ -277,6 +279,8 @@ class UpstreamAnswer:
     def _begin(self) -> None:
         """From the first byte of the body on, silence is measured by the profile's other limit."""
         self._begun = True
+        if self._response.content.is_eof():
+            return  # it is all here
         connection = self._response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = self._profile.idle_timeout_s

@@ -13,6 +13,8 @@ ever (3.14.5). What we rely on beyond its documentation, and what tests/proxy/te
   something, or raises, where more has begun;
 - a body's `_buffer` holds what was not read yet, piece by piece, and `_http_chunk_splits` where its
   chunks end, which only `readchunk` asks;
+- it counts silence by `_reschedule_timeout` and `_drop_timeout`, ends it by `_on_read_timeout`, and
+  keeps its timer in `_read_timeout_handle`;
 - the pool asks `is_connected` of a connection before it uses it again, and closes it after a no;
 - `ClientRequest.write_bytes` sends the head together with the first of the body, and what the
   connection was given by `set_exception` is raised to whoever waits for the answer;
@@ -27,7 +29,7 @@ import math
 import re
 import select
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -70,10 +72,13 @@ class _Connection(ResponseHandler):
         self._heard_s = 0.0
         self._patience_s = math.inf
         self._way_known_s = 0.0
+        self._silent_until_s = math.inf
+        self._waits: Callable[[], object] = _nothing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._peer = transport.get_extra_info("peername")
+        self._waits = _look_at(transport)
         self._way = self._surroundings.way_to(self._peer)
         self._way_known_s = self._surroundings.awake()
 
@@ -101,7 +106,7 @@ class _Connection(ResponseHandler):
         if self._is_elsewhere():
             return "the way to it is another one now"
         # Its end, or something that nobody asked for; the loop has not come to read it yet.
-        return "something waits on it" if _is_readable(self.transport) else ""
+        return "something waits on it" if self._waits() else ""
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         if self._answer is not None:
@@ -156,9 +161,40 @@ class _Connection(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if self._read_timeout_handle is not None:
+            self._read_timeout_handle.cancel()
+            self._read_timeout_handle = None
         answer, self._answer = self._answer, None
         if answer is not None and not answer.is_eof() and answer.exception() is None:
             answer.set_exception(aiohttp.ClientPayloadError("the connection ended"))
+
+    # aiohttp takes a new timer for each piece that comes. Here one waits as long as the connection
+    # lives, and looks when it is due whether anything has come meanwhile.
+
+    def _reschedule_timeout(self) -> None:
+        patience_s = self._read_timeout
+        if not patience_s:
+            self._drop_timeout()
+            return
+        self._silent_until_s = until_s = self._loop.time() + patience_s
+        timer = self._read_timeout_handle
+        if timer is not None and timer.when() > until_s:
+            timer.cancel()
+            timer = None
+        if timer is None:
+            self._read_timeout_handle = self._loop.call_at(until_s, self._on_read_timeout)
+
+    def _drop_timeout(self) -> None:
+        self._silent_until_s = math.inf
+
+    def _on_read_timeout(self) -> None:
+        self._read_timeout_handle = None
+        if self._silent_until_s <= self._loop.time():
+            super()._on_read_timeout()
+        elif self._silent_until_s < math.inf:
+            self._read_timeout_handle = self._loop.call_at(
+                self._silent_until_s, self._on_read_timeout
+            )
 
     def resume_reading(self, *how: Any, **named: Any) -> None:
         # aiohttp does it after each piece that is read of an answer, paused or not, and runs its
@@ -174,19 +210,22 @@ def _patience_of(headers: Mapping[str, str]) -> float:
     return float(said[1]) if said else math.inf
 
 
-def _is_readable(transport: asyncio.BaseTransport | None) -> bool:
-    """Whether there is anything to be read: bytes, an end, or an error."""
-    plain = None if transport is None else transport.get_extra_info("socket")
+def _nothing() -> bool:
+    return False
+
+
+def _look_at(transport: asyncio.BaseTransport) -> Callable[[], object]:
+    """What looks, as long as `transport` is open, whether there is anything to be read from it:
+    bytes, an end, or an error."""
+    plain = transport.get_extra_info("socket")
     if plain is None or plain.fileno() < 0:
-        return False
+        return _nothing
     if sys.platform == "win32":
-        ready: list[Any] = select.select([plain.fileno()], [], [], 0)[0]
-    else:
-        # `select` itself stops at descriptor 1023.
-        poll = select.poll()
-        poll.register(plain.fileno(), select.POLLIN)
-        ready = poll.poll(0)
-    return bool(ready)
+        return lambda: select.select([plain.fileno()], [], [], 0)[0]
+    # `select` itself stops at descriptor 1023.
+    poll = select.poll()
+    poll.register(plain.fileno(), select.POLLIN)
+    return functools.partial(poll.poll, 0)
 
 
 def _join(body: aiohttp.StreamReader) -> None:
