@@ -18,9 +18,19 @@ from hypothesis import HealthCheck, settings
 
 from support.cli import InProcess
 from support.keyrings import FILE_VARIABLE, MemoryKeyring, use_backend
-from support.running import pytest_cmdline_main, pytest_configure, pytest_configure_node
+from support.running import (
+    pytest_cmdline_main,
+    pytest_collection,
+    pytest_configure,
+    pytest_configure_node,
+)
 
-__all__ = ["pytest_cmdline_main", "pytest_configure", "pytest_configure_node"]
+__all__ = [
+    "pytest_cmdline_main",
+    "pytest_collection",
+    "pytest_configure",
+    "pytest_configure_node",
+]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,10 +65,13 @@ def interruptible() -> None:
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An environment that only the tests decide about."""
     home = tmp_path_factory.mktemp("home")
+    whole_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        whole_run = whole_run.parent
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:  # beside the sources, that is; else each command compiles all
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.getbasetemp() / "compiled"))
+            patch.setenv("PYTHONPYCACHEPREFIX", str(whole_run / "compiled"))
         for name in list(os.environ):
             if name.startswith(STEERING) or name in SINGLE or name.upper().endswith("_PROXY"):
                 patch.delenv(name)

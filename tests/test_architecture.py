@@ -16,6 +16,7 @@ import sys
 import tokenize
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -231,8 +232,6 @@ NAMED_TO_PEOPLE = {
 NAMED_ON_THE_WIRE = {"x-anthropic-billing-header:"}
 
 FILES = sorted(SOURCE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
-NODES = {path: list(ast.walk(tree)) for path, tree in TREES.items()}
 PURE = [path for path in FILES if path.relative_to(SOURCE).parts[0] == "translate"]
 PURE_PREFIX = "gwproxy.translate."
 PROXY_ROOMS = [path for path in FILES if (SOURCE / "proxy") in path.parent.parents]
@@ -240,6 +239,16 @@ PROXY_ROOMS = [path for path in FILES if (SOURCE / "proxy") in path.parent.paren
 
 def name_of(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree_of(path)))
 
 
 def module_of(path: Path) -> str:
@@ -253,7 +262,7 @@ MODULES = {module_of(path): path for path in FILES}
 def taken(path: Path) -> Iterator[tuple[str, str]]:
     """Every import of the file, wherever it stands: the module and the name taken out of it, "" for
     the module itself."""
-    for node in NODES[path]:
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -263,20 +272,22 @@ def taken(path: Path) -> Iterator[tuple[str, str]]:
                 yield (inner, "") if inner in MODULES else (node.module, alias.name)
 
 
-IMPORTS = {path: {module for module, _ in taken(path)} for path in FILES}
+@cache
+def imports_of(path: Path) -> Set[str]:
+    return {module for module, _ in taken(path)}
 
 
 def used(path: Path) -> Iterator[tuple[str, str]]:
     """What the file takes out of modules, by import or by attribute."""
     aliases: dict[str, str] = {}
-    for node in NODES[path]:
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 aliases[alias.asname or alias.name] = alias.name
     for module, name in taken(path):
         if name:
             yield module, name
-    for node in NODES[path]:
+    for node in nodes_of(path):
         if isinstance(node, ast.Attribute):
             base = ast.unparse(node.value)
             if base in aliases:
@@ -310,7 +321,7 @@ def law_of(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable
 def test_a_room_imports_only_through_its_doors(path: Path) -> None:
     name = name_of(path)
     room = name.split("/")[0]
-    others = {m.split(".")[1] for m in IMPORTS[path] if m.startswith("gwproxy.")} - {room}
+    others = {m.split(".")[1] for m in imports_of(path) if m.startswith("gwproxy.")} - {room}
     assert others <= MAY_IMPORT[room]
     if room == "translate":
         return
@@ -320,20 +331,22 @@ def test_a_room_imports_only_through_its_doors(path: Path) -> None:
         if stands_in(name, [place])
         for door in doors
     }
-    opened = {m for m in IMPORTS[path] if f"{m}.".startswith(PURE_PREFIX)}
+    opened = {m for m in imports_of(path) if f"{m}.".startswith(PURE_PREFIX)}
     assert {m.removeprefix(PURE_PREFIX) for m in opened} <= doors
 
 
 def test_no_door_is_there_that_nobody_uses() -> None:
     for place, doors in DOORS_OF_TRANSLATE.items():
         inside = [path for path in FILES if stands_in(name_of(path), [place])]
-        opened = {module.removeprefix(PURE_PREFIX) for path in inside for module in IMPORTS[path]}
+        opened = {
+            module.removeprefix(PURE_PREFIX) for path in inside for module in imports_of(path)
+        }
         assert doors <= opened, place
 
 
 @law_of(FILES)
 def test_a_library_lives_in_its_room(path: Path) -> None:
-    for module in IMPORTS[path]:
+    for module in imports_of(path):
         library = module.split(".")[0]
         if library in LIBRARIES:
             assert stands_in(name_of(path), LIBRARIES[library]), module
@@ -343,13 +356,13 @@ def test_a_library_lives_in_its_room(path: Path) -> None:
 
 @law_of(PURE)
 def test_the_pure_room_uses_what_is_pure(path: Path) -> None:
-    for module in IMPORTS[path]:
+    for module in imports_of(path):
         assert module.startswith("gwproxy.") or module in PURE_LIBRARIES, module
     for module, name in used(path):
         if not module.startswith("gwproxy."):
             names = PURE_LIBRARIES[module]
             assert names is None or name in names, f"{module}.{name}"
-    for node in NODES[path]:
+    for node in nodes_of(path):
         assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.Global)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             assert node.id not in NOT_PURE, f"{node.lineno}: {node.id}"
@@ -384,7 +397,7 @@ def bound(tree: ast.Module) -> Iterator[tuple[ast.stmt, str, ast.expr | None, st
 
 @law_of(PURE)
 def test_a_module_of_the_pure_room_binds_its_names_for_good(path: Path) -> None:
-    tree = TREES[path]
+    tree = tree_of(path)
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node, name, value, kind in bound(tree):
         constant = (
@@ -400,8 +413,8 @@ def test_a_module_of_the_pure_room_binds_its_names_for_good(path: Path) -> None:
 @law_of(FILES)
 def test_nobody_changes_what_a_module_holds(path: Path) -> None:
     """A module's list or dict is shared by all streams: it is a table, or it is a fault."""
-    held = {name for _, name, value, _ in bound(TREES[path]) if value is not None}
-    for function in NODES[path]:
+    held = {name for _, name, value, _ in bound(tree_of(path)) if value is not None}
+    for function in nodes_of(path):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         inside = list(ast.walk(function))
@@ -424,7 +437,7 @@ def test_nobody_changes_what_a_module_holds(path: Path) -> None:
 def test_nobody_keeps_state_on_a_class() -> None:
     """A list or dict on a class is shared by all streams; LiteLLM mixed answers up that way."""
     for path in FILES:
-        for node in NODES[path]:
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef):
                 for item in node.body:
                     value = getattr(item, "value", None)
@@ -468,7 +481,7 @@ def conditions(tree: ast.AST) -> Iterator[ast.AST]:
 def test_nothing_depends_on_who_the_provider_is(path: Path) -> None:
     """A quirk is data with a source; a condition on a name is a quirk that nobody can look up. So
     no text in the code has such a name in it but for the tables; and there, no condition."""
-    tree = TREES[path]
+    tree = tree_of(path)
     known = values_of_quirks() | NAMED_TO_PEOPLE | NAMED_ON_THE_WIRE
     looked_at = conditions(tree) if name_of(path) in TABLES else [tree]
     words = prose(tree)
@@ -483,7 +496,7 @@ def test_nothing_depends_on_who_the_provider_is(path: Path) -> None:
 def test_no_circle_in_the_pure_room() -> None:
     """Of imports wherever they stand, also behind `TYPE_CHECKING` or in a function."""
     edges = {
-        module_of(path): {m for m in IMPORTS[path] if m in MODULES and m != "gwproxy.translate"}
+        module_of(path): {m for m in imports_of(path) if m in MODULES and m != "gwproxy.translate"}
         for path in PURE
     }
     try:
@@ -497,7 +510,7 @@ def test_a_dialect_knows_no_other(dialect: str) -> None:
     others = tuple(f"{PURE_PREFIX}{other}" for other in DIALECTS if other != dialect)
     for path in PURE:
         if stands_in(name_of(path), [f"translate/{dialect}"]):
-            assert not any(module.startswith(others) for module in IMPORTS[path]), name_of(path)
+            assert not any(module.startswith(others) for module in imports_of(path)), name_of(path)
 
 
 def test_what_all_dialects_share_knows_none_of_them() -> None:
@@ -506,7 +519,7 @@ def test_what_all_dialects_share_knows_none_of_them() -> None:
     folders = {f"translate/{dialect}" for dialect in DIALECTS}
     for path in PURE:
         if not stands_in(name_of(path), folders | {"translate/registry.py"}):
-            assert not any(module.startswith(inner) for module in IMPORTS[path]), name_of(path)
+            assert not any(module.startswith(inner) for module in imports_of(path)), name_of(path)
 
 
 # --- one name, one thing ---------------------------------------------------------------------
@@ -517,11 +530,11 @@ def test_a_class_name_stands_for_one_thing() -> None:
     with the codec that says what a dialect is. A name with a line before it is its file's own."""
     dialects = tuple(f"translate/{dialect}/" for dialect in DIALECTS)
     codec = {
-        one.name for one in NODES[SOURCE / "translate/codec.py"] if isinstance(one, ast.ClassDef)
+        one.name for one in nodes_of(SOURCE / "translate/codec.py") if isinstance(one, ast.ClassDef)
     }
     places: dict[str, list[str]] = {}
     for path in FILES:
-        for node in NODES[path]:
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))
     several = {
@@ -550,7 +563,7 @@ def test_a_room_holds_what_its_plan_says(room: str, plan: Mapping[str, Set[str]]
 
 @law_of(PROXY_ROOMS)
 def test_a_room_of_the_proxy_knows_only_those_below_it(path: Path) -> None:
-    inner = {m.split(".")[2] for m in IMPORTS[path] if m.startswith("gwproxy.proxy.")}
+    inner = {m.split(".")[2] for m in imports_of(path) if m.startswith("gwproxy.proxy.")}
     room = path.relative_to(SOURCE / "proxy").parts[0]
     assert inner & MAY_KNOW_IN_PROXY.keys() <= MAY_KNOW_IN_PROXY[room] | {room}
 
@@ -559,7 +572,7 @@ def test_a_room_of_the_proxy_knows_only_those_below_it(path: Path) -> None:
 def test_a_file_and_its_functions_can_be_held_in_mind(path: Path) -> None:
     """What the options of a command are is a table, so of functions it is the body that counts."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-    for node in NODES[path]:
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             start = node.body[0].lineno if name_of(path).startswith("cli/") else node.lineno
             lines = (node.end_lineno or 0) - start + 1
@@ -570,7 +583,7 @@ def test_every_room_says_what_it_is_and_stands_on_the_page() -> None:
     """When this fails: UPDATE_GOLDEN=1 pytest tests/test_architecture.py"""
     rows = []
     for path in (path for path in FILES if path.name == "__init__.py"):
-        told = ast.get_docstring(TREES[path])
+        told = ast.get_docstring(tree_of(path))
         assert told, f"{name_of(path)} says nothing of its room"
         room = path.parent.relative_to(SOURCE).as_posix()
         rows.append((f"`{room}/`", " ".join(told.split("\n\n")[0].split())))

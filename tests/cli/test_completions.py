@@ -61,43 +61,46 @@ def test_an_unknown_shell_is_a_usage_error(command: InProcess) -> None:
     assert "did you mean zsh?" in ran.stderr
 
 
-CASES = [
-    ("gwproxy prof", {"profile"}),
-    ("gwproxy --ver", {"--version"}),
-    ("gwproxy profile re", {"rename", "remove"}),
-    ("gwproxy profile show ", {"kimi", "wall"}),
-    ("gwproxy profile show k", {"kimi"}),
-    ("gwproxy profile show --json w", {"wall"}),
-    ("gwproxy profile show --a", {"--all"}),
-    ("gwproxy profile add new --preset kimi", {"kimi-k25", "kimi-code"}),
-    ("gwproxy profile add new --preset kimi-code --stream ", {"auto", "always", "never"}),
-    ("gwproxy profile add new --preset kimi-code --key-s", {"--key-stdin"}),
-    ("gwproxy profile add new --model wall", {"wall/own-2.5", "wall-mini"}),
-    ("gwproxy profile add new --model k", {"kimi-k2.5", "kimi-for-coding"}),
-    ("gwproxy completion ", {"bash", "zsh", "fish", "powershell"}),
-]
+MARK = "the-next-line"
+CASES = {
+    "gwproxy prof": {"profile"},
+    "gwproxy --ver": {"--version"},
+    "gwproxy profile re": {"rename", "remove"},
+    "gwproxy profile show ": {"kimi", "wall"},
+    "gwproxy profile show k": {"kimi"},
+    "gwproxy profile show --json w": {"wall"},
+    "gwproxy profile show --a": {"--all"},
+    "gwproxy profile add new --preset kimi": {"kimi-k25", "kimi-code"},
+    "gwproxy profile add new --preset kimi-code --stream ": {"auto", "always", "never"},
+    "gwproxy profile add new --preset kimi-code --key-s": {"--key-stdin"},
+    "gwproxy profile add new --model wall": {"wall/own-2.5", "wall-mini"},
+    "gwproxy profile add new --model k": {"kimi-k2.5", "kimi-for-coding"},
+    "gwproxy completion ": {"bash", "zsh", "fish", "powershell"},
+}
+
+
+BASH_COMPLETES = """
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _gwproxy
+printf '%s\\n' "${{COMPREPLY[@]}}" {mark}
+"""
 
 
 @needs("bash")
-@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
-def test_bash_completes(shell_environ: dict[str, str], line: str, expected: set[str]) -> None:
-    words = " ".join(f"'{word}'" for word in line.split(" "))
-    script = (
-        f"source '{COMMITTED / FILES['bash']}'; COMP_WORDS=({words}); "
-        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _gwproxy; printf '%s\\n' \"${COMPREPLY[@]}\""
-    )
-    assert completed(["bash", "--norc", "-c", script], shell_environ) == expected
+def test_bash_completes(shell_environ: dict[str, str]) -> None:
+    script = f"source '{COMMITTED / FILES['bash']}'"
+    for line in CASES:
+        words = " ".join(f"'{word}'" for word in line.split(" "))
+        script += BASH_COMPLETES.format(words=words, mark=MARK)
+    assert completed(["bash", "--norc", "-c", script], shell_environ) == CASES
 
 
 @needs("fish")
-@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
-def test_fish_completes(
-    shell_environ: dict[str, str], tmp_path: Path, line: str, expected: set[str]
-) -> None:
-    script = f"source '{COMMITTED / FILES['fish']}'; complete -C '{line}'"
+def test_fish_completes(shell_environ: dict[str, str], tmp_path: Path) -> None:
+    script = f"source '{COMMITTED / FILES['fish']}'"
+    for line in CASES:
+        script += f"\ncomplete -C '{line}'; echo {MARK}"
     environ = shell_environ | {"HOME": str(tmp_path)}
-    lines = completed(["fish", "--no-config", "-c", script], environ)
-    assert {line.split("\t")[0] for line in lines} == expected
+    assert completed(["fish", "--no-config", "-c", script], environ) == CASES
 
 
 ZSH_CAPTURE = """
@@ -112,9 +115,9 @@ compadd () {
 }
 bindkey '^I' complete-word
 zle -C complete-word complete-word _main_complete
-finish () { exit 0 }
-zle -N finish
-bindkey '^X' finish
+next () { print -r -- "$BEHIND" >> "$HITS"; BUFFER= }
+zle -N next
+bindkey '^G' next
 """
 
 
@@ -144,21 +147,20 @@ def test_zsh_accepts_the_script() -> None:
 
 
 @needs("zsh")
-@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
-def test_zsh_completes(
-    shell_environ: dict[str, str], tmp_path: Path, line: str, expected: set[str]
-) -> None:
+def test_zsh_completes(shell_environ: dict[str, str], tmp_path: Path) -> None:
     """In an interactive zsh on a pseudo-terminal (zpty), as there is no other way to ask it."""
     setup = tmp_path / "setup.zsh"
     setup.write_text(ZSH_CAPTURE, encoding="utf-8")
     hits = tmp_path / "hits"
     load = f"source {setup} {tmp_path} {COMMITTED / FILES['zsh']}; print -r done''-loading"
+    lines = "\n".join(f"zpty -w -n z '{line}'$'\\t\\a'" for line in CASES)
     driver = f"""
 zmodload zsh/zpty
-zpty z 'HITS={hits} zsh -f -i'
+zpty z 'HITS={hits} BEHIND={MARK} zsh -f -i'
 zpty -w z "{load}"
 zpty -r z text '*done-loading*'
-zpty -w -n z '{line}'$'\\t'$'\\x18'
+{lines}
+zpty -w z exit
 while zpty -r z text; do :; done
 """
     subprocess.run(
@@ -168,12 +170,20 @@ while zpty -r z text; do :; done
         check=False,
         capture_output=True,
     )
-    assert set(hits.read_text(encoding="utf-8").split()) == expected
+    assert by_line(hits.read_text(encoding="utf-8")) == CASES
 
 
-def completed(command: list[str], environ: dict[str, str]) -> set[str]:
+def completed(command: list[str], environ: dict[str, str]) -> dict[str, set[str]]:
     done = subprocess.run(
         command, env=environ, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stderr == ""
-    return set(done.stdout.split("\n")) - {""}
+    return by_line(done.stdout)
+
+
+def by_line(offered: str) -> dict[str, set[str]]:
+    """What was offered for each line of `CASES`, without its explanation."""
+    *parts, rest = offered.split(MARK)
+    assert rest.strip() == ""
+    words = ({word.split("\t")[0] for word in part.splitlines()} - {""} for part in parts)
+    return dict(zip(CASES, words, strict=True))

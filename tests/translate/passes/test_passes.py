@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,17 +81,16 @@ def test_a_repaired_request_needs_no_repair(
     assert repair(once, FACTS[upstream], quirks, Losses()) is once
 
 
-@pytest.mark.parametrize("upstream", list(DIALECTS))
 @slow
 @given(given_by.requests, given_by.quirks)
-def test_a_renderer_repairs_nothing(upstream: Dialect, request: Request, quirks: Quirks) -> None:
-    losses = Losses()
-    try:
-        repaired = repair(request, FACTS[upstream], quirks, Losses())
-        CODECS[upstream].render_request(repaired, quirks, losses)
-    except Rejected:
-        return
-    assert [loss for loss in losses if loss.startswith(("synth:", "reorder:", "clamp:"))] == []
+def test_a_renderer_repairs_nothing(request: Request, quirks: Quirks) -> None:
+    for upstream in DIALECTS:
+        losses = Losses()
+        with suppress(Rejected):
+            repaired = repair(request, FACTS[upstream], quirks, Losses())
+            CODECS[upstream].render_request(repaired, quirks, losses)
+        mended = [loss for loss in losses if loss.startswith(("synth:", "reorder:", "clamp:"))]
+        assert mended == [], upstream
 
 
 @slow
