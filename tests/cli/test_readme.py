@@ -23,7 +23,7 @@ from gwproxy.proxy.serving import Options
 from gwproxy.simulator import KIMI_CODE
 from gwproxy.translate.loss_words import CODES
 from support.background import Background
-from support.cli import Ran, environment, gwproxy, gwproxy_on_terminal
+from support.cli import InProcess, Ran, environment, gwproxy_on_terminal
 from support.keyrings import FILE_VARIABLE, use_backend
 from support.profiles import KEY
 from support.raw import free_port
@@ -100,6 +100,10 @@ ANSWERS: Final[Mapping[str, list[str]]] = {
 """What a person types where a command asks."""
 
 
+OF_ITS_OWN: Final = ("gwproxy run -- claude",)
+"""What has to be a process of its own."""
+
+
 @pytest.fixture
 def home(gwproxy_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with a tool, a keyring, a request in a file, and no gwproxy yet."""
@@ -131,17 +135,22 @@ def gateway() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate(timeout=PATIENCE_S)
 
 
-def typed(line: str) -> Ran:
-    """What a person gets who types the line on a terminal."""
-    if "<" in line:
-        file = shlex.split(line)[-1]
-        return gwproxy(*words(line), stdin=Path(file).read_text(encoding="utf-8"))
-    return gwproxy_on_terminal(*words(line), answers=ANSWERS.get(line, []))
+def typed(command: InProcess, line: str) -> Ran:
+    """What a person gets who types the line: on a terminal, where they are asked."""
+    if line in ANSWERS or line in OF_ITS_OWN:
+        return gwproxy_on_terminal(*words(line), answers=ANSWERS.get(line, []))
+    file = shlex.split(line)[-1]
+    return command(
+        *words(line), stdin=Path(file).read_text(encoding="utf-8") if "<" in line else ""
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="types on a terminal of POSIX")
 def test_every_line_runs(
-    home: Path, background: Background, gateway: list[subprocess.Popen[str]]
+    home: Path,
+    command: InProcess,
+    background: Background,
+    gateway: list[subprocess.Popen[str]],
 ) -> None:
     """In their order, against a simulated provider; what the README takes for granted between two
     lines (a second profile, a gateway that runs) is done here."""
@@ -165,13 +174,13 @@ def test_every_line_runs(
             continue
         if " k25 " in line:
             url = ("--openai-url", provider.openai_url, "--model", "kimi-k2.5")
-            assert gwproxy("profile", "add", "k25", *url, "--no-key").code == 0
-        ran = typed(line)
+            assert command("profile", "add", "k25", *url, "--no-key").code == 0
+        ran = typed(command, line)
         assert ran.code == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
         if line == "gwproxy profile add kimi --preset kimi-code":
             at = f"anthropic_url={provider.anthropic_url}"
-            assert gwproxy("profile", "set", "kimi", at).code == 0
-            assert gwproxy("profile", "key", "kimi", "--confirm", stdin="").code == 0
+            assert command("profile", "set", "kimi", at).code == 0
+            assert command("profile", "key", "kimi", "--confirm").code == 0
     assert not unused, "the README has these no more"
     assert not (home / ".claude" / "settings.json").exists()
 

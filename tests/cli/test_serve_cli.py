@@ -167,15 +167,17 @@ def test_word_is_left_while_it_runs(serve: Serve, gwproxy_home: Path) -> None:
     assert not (gwproxy_home / "server.json").exists()
 
 
-def test_of_two_the_one_that_stays_is_still_found(serve: Serve, gwproxy_home: Path) -> None:
+def test_of_two_the_one_that_stays_is_still_found(
+    serve: Serve, command: InProcess, gwproxy_home: Path
+) -> None:
     for ends_first in (0, 1):
         both = [serve("--profile", "demo") for _ in range(2)]
         for serving in both:
             serving.wait_for("listening")
         both.pop(ends_first).stop()
         (stays,) = both
-        assert json.loads(gwproxy("status", "--json").stdout)["data"]["url"] == stays.url
-        assert f"stopped {stays.url}" in gwproxy("stop").stdout
+        assert command("status", "--json").envelope["data"]["url"] == stays.url
+        assert f"stopped {stays.url}" in command("stop").stdout
         assert not list(gwproxy_home.glob("server*.json"))
 
 

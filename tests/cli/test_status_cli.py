@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from gwproxy.proxy import holder
 from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from gwproxy.proxy.serving import Options
 from gwproxy.simulator import DEMO, PlayedRefusal
-from support.background import Background
+from support.background import Background, until
 from support.cli import InProcess, environment
 from support.exchanges import ANSWERED, REFUSED
 from support.profiles import KEY
@@ -55,7 +55,6 @@ def test_another_program_has_the_port(command: InProcess, port: int, gwproxy_hom
 
 
 def _with_server(port: int, answer: bytes, ask: Any) -> Any:
-    import threading
 
     with socket.create_server(("127.0.0.1", port)) as listener:
 
@@ -242,7 +241,7 @@ def test_a_prompt_cache_that_broke_is_told_with_its_reason(
         found: list[dict[str, Any]] = command("status", "--json").envelope["data"]["cache_alarms"]
         return found
 
-    (alarm,) = _until(settled)
+    (alarm,) = until(settled)
     assert (alarm["profile"], alarm["changed_by"], alarm["over"]) == ("up", "the tool", False)
     ran = command("status")
     said = " ".join(ran.stdout.split())
@@ -252,16 +251,6 @@ def test_a_prompt_cache_that_broke_is_told_with_its_reason(
     background.gateway(options)
     (again,) = settled()
     assert (again["words"], again["over"]) == (alarm["words"], None)
-
-
-def _until(look: Callable[[], T]) -> T:
-    """What `look` finds as soon as it finds anything."""
-    waited = threading.Event()
-    for _ in range(500):
-        if found := look():
-            return found
-        waited.wait(0.02)
-    raise AssertionError("nothing was found")
 
 
 def _ask_through(url: str, token: str, path: str = "chat/completions", **more: Any) -> int:

@@ -6,8 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from gwproxy.proxy.records.prompt_cache.turn import Put
 from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, PlayedAnswer, PlayedQuestion, PlayedRefusal
 from gwproxy.translate.dialect_facts import ATTRIBUTION
 from support.agents import Agent, ClaudeCode
+from support.background import until
 from support.gateway import KEY, StartGateway, TestGateway
 from support.provider import StartProvider
 from support.sessions import AGENTS, converse, hold_session
@@ -63,15 +63,6 @@ def without_notice(agent: Agent) -> None:
         return {**body, "system": body["system"][1:]}
 
     agent.shape = bare  # type: ignore[method-assign]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    waited = threading.Event()
-    for _ in range(1000):
-        if is_so():
-            return
-        waited.wait(0.01)
-    raise AssertionError("it never came true")
 
 
 async def ask(

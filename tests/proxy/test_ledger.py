@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -39,6 +38,7 @@ from gwproxy.proxy.records.ledger import (
     writer,
 )
 from gwproxy.proxy.records.ledger.database import SCHEMA_VERSION, purge
+from support.background import until
 from support.cli import environment
 from support.exchanges import ANSWERED, CUT, REFUSED, tally
 
@@ -106,16 +106,6 @@ def start(path: Path) -> Iterator[Callable[..., Ledger]]:
     yield make
     for ledger in started:
         ledger.close()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for another thread; the test fails by the patience of whoever runs it."""
-    waited = threading.Event()
-    for _ in range(1000):
-        if is_so():
-            return
-        waited.wait(0.01)
-    raise AssertionError("it never came true")
 
 
 def test_what_was_added_is_there_after_the_end(start: Callable[..., Ledger], path: Path) -> None:

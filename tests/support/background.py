@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -23,6 +23,16 @@ from gwproxy.simulator import DEMO, Manners, RunningSimulator, serve
 T = TypeVar("T")
 
 _PATIENCE_S = 30.0
+
+
+def until(look: Callable[[], T]) -> T:
+    """What `look` finds, as soon as it finds anything in what another thread does."""
+    waited = threading.Event()
+    for _ in range(1000):
+        if found := look():
+            return found
+        waited.wait(0.01)
+    raise AssertionError("nothing was found")
 
 
 class Background:

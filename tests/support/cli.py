@@ -47,13 +47,14 @@ def gwproxy(
     stdin: str = "",
     environ: Mapping[str, str] | None = None,
     whole_environ: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "gwproxy"),
 ) -> Ran:
     """`python -m gwproxy ARGUMENTS…` with neither stream a terminal.
 
     `environ` is added to the environment of the tests, `whole_environ` replaces it.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "gwproxy", *arguments],
+        [sys.executable, *program, *arguments],
         input=stdin,
         env=environment(environ) if whole_environ is None else dict(whole_environ),
         capture_output=True,
