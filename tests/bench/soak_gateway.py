@@ -39,7 +39,7 @@ from gwproxy import simulator
 from gwproxy.profiles import store
 from gwproxy.profiles.secret import Secret
 from gwproxy.proxy.log import LOGGER, LineFormatter
-from gwproxy.proxy.serving import Options, running, settle_memory
+from gwproxy.proxy.serving import Options, running, settle
 
 TOKEN: Final = "soak-token-0123456789"
 DIALECTS: Final = ("anthropic", "chat", "responses")
@@ -93,7 +93,7 @@ async def serve_gateway(provider: str, folder: Path) -> None:
         responses=folder / "responses.db",
     )
     async with running(options) as server:
-        settle_memory()
+        settle()
         print(server.port, flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
             print(json.dumps(figures(log)), flush=True)

@@ -158,7 +158,7 @@ async def _run(
     from gwproxy.profiles.secret import Secret
     from gwproxy.profiles.store import ServeSettings
     from gwproxy.proxy.limits import Limits
-    from gwproxy.proxy.serving import Options, running
+    from gwproxy.proxy.serving import Options, running, settle
 
     token = Secret(secrets.token_urlsafe(32))
     options = Options(
@@ -173,6 +173,7 @@ async def _run(
     )
     async with demo_running(options, config) as complete, running(complete) as server:
         servers.append(server)
+        settle()
         endpoint = through_gateway(
             config.profile(profile),
             ServeSettings(host=server.host, port=server.port),

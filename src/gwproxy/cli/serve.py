@@ -118,11 +118,11 @@ def _check_profile(config: Config, wanted: str) -> None:
 
 
 async def _serve(options: Options, config: Config, output: Output, shown: ServeLog) -> int:
-    from gwproxy.proxy.serving import announced, running, settle_memory, wait_for_signal
+    from gwproxy.proxy.serving import announced, running, settle, wait_for_signal
 
     async with demo_running(options, config) as complete, running(complete) as server:
         shown.server = server
-        settle_memory()
+        settle()
         with announced(server):
             _say_where(server, output)
             # The keyring may want to be unlocked: that must not keep anybody waiting.

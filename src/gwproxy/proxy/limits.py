@@ -95,8 +95,9 @@ class Limits:
 
     # --- ourselves
 
-    thread_bytes: int = 8 * _MIB
-    """Bodies from here on are translated in a thread: the loop must not stand still for 20 ms."""
+    thread_bytes: int = 4 * _MIB
+    """Bodies from here on are translated in a thread: the loop must not stand still for 20 ms, and
+    takes 4 to 5 ms for each megabyte."""
 
     thread_objects: int = 3_000
     """And those that hold so many objects: about 15 µs each (`threads`)."""

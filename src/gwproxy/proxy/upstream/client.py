@@ -387,6 +387,7 @@ class _LargeBody(payload.Payload):
         view = memoryview(self._value)
         for start in range(0, len(view), _RAW_BODY_BYTES):
             await writer.write(view[start : start + _RAW_BODY_BYTES])
+            await asyncio.sleep(0)  # a host that reads fast takes all of it without a pause
 
 
 def _environment_proxy(url: URL) -> URL | None:
