@@ -122,7 +122,7 @@ def test_the_tool_whatever_we_made_of_it() -> None:
     for later, place in (
         (OTHER, "messages[1].content[0].text"),
         (body(*TWO, result("three"), system=prose), "messages[0].content"),
-        (body(*TWO, result("three"), tools=[]), "tools[0]"),
+        (body(*TWO, result("three"), tools=[{"name": "Write"}]), "tools[0].function.name"),
     ):
         alarm = the_alarm(to_chat(0, OLD), to_chat(1, later, read=0, expected=0))
         assert (alarm.changed_by, alarm.parts_at) == ("the tool", place)
@@ -222,6 +222,7 @@ def test_no_marks_any_more_and_marks_too_far_apart() -> None:
         fell(OTHER, read=18_500, expected=18_500),
         fell(body(user("what is the weather?"), total=30_000)),
         fell(body(user("A summary."), model("Good."), user("Go on."), model("Yes."), result("x"))),
+        fell(body(*TWO, result("three"), model("four"), user("Sum it up."), tools=[])),
         fell(body(user("one " * 100)), total=19_000),
         fell(OTHER, total=17_000),
         fell(NEW, total=17_000),
@@ -238,6 +239,7 @@ def test_no_marks_any_more_and_marks_too_far_apart() -> None:
         "nearly all was read",
         "another conversation",
         "compacted",
+        "a summary of it, for which no tools are offered",
         "rewound",
         "old results were taken out",
         "the provider took them out",

@@ -32,6 +32,7 @@ _OF_THE_SERVER: Final = frozenset({"id", "status"})
 _TEXTS: Final = ("text", "input_text", "output_text")
 _INSTRUCTING: Final = ("system", "developer")
 _RESULT: Final = "tool_result"
+_TOOLS: Final = ("functions", "tools")
 
 # https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool
 _DEFERRED: Final = re.compile(rb'"defer_loading"\s*:\s*true')
@@ -214,9 +215,10 @@ def _step(body: bytes, span: Span, step: str | int | None) -> Span | None:
 
 
 def _continues(before: _Prompt, after: _Prompt, turns: str) -> bool:
-    """Whether most of what was said before stands where it stood."""
+    """Whether most of what was said before stands where it stood. Who offers no tools any more asks
+    for a summary of it (Codex 0.169, at /compact), and goes on where it was."""
     was, now = before.pieces(turns), after.pieces(turns)
-    if not was or len(now) < len(was):
+    if not was or len(now) < len(was) or (_offers(before) and not _offers(after)):
         return False
     said = alike = 0
     for number, (old, new) in enumerate(zip(was, now, strict=False)):
@@ -225,6 +227,10 @@ def _continues(before: _Prompt, after: _Prompt, turns: str) -> bool:
             said += 1
             alike += _same(one, other, may_grow=number == len(was) - 1)
     return 2 * alike >= said > 0
+
+
+def _offers(prompt: _Prompt) -> bool:
+    return any(prompt.pieces(name) for name in _TOOLS)
 
 
 def _news(before: _Prompt, after: _Prompt, turns: str) -> tuple[int, bool]:
