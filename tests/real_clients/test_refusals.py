@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from gwproxy.simulator import PlayedRefusal, client_gate, in_prompt
+from gwproxy.simulator import PlayedRefusal, client_gate, in_prompt, quota_used_up
 from real_clients.coding_tools import CLAUDE_CODE, CODEX, OPENCLAW, OPENCODE, CodingTool
 from real_clients.installed import needs
 from real_clients.stage import PROFILE, SetStage
@@ -91,6 +91,15 @@ TABLE: Final[Mapping[str, Row]] = {
         },
     ),
     "429 with retry-after": Row(PlayedRefusal(429, WORDS, headers={"retry-after": "1"}), _GOES_ON),
+    "429 money": Row(
+        replace(quota_used_up(), message=WORDS),
+        {
+            "claude-code": (f"API Error: 402 {WORDS}", 1),
+            "codex": (f"402 Payment Required: {WORDS}", 6),
+            "opencode": (f"Error: {WORDS}", 1),
+            "openclaw": ("returned a billing error", 1),
+        },
+    ),
     # Codex repeats a 429 only if it is told when, and has no words for it.
     "429": Row(PlayedRefusal(429, WORDS), _GOES_ON | {"codex": ("last status: 429", 1)}),
     "500": Row(PlayedRefusal(500, WORDS), _GOES_ON),

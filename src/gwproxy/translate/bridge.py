@@ -51,6 +51,9 @@ AnswerStream: TypeAlias = StreamBridge | FaithfulStream
 _ACTED_UPON: Final = frozenset({FailureKind.BILLING, FailureKind.OVERLOADED})
 
 
+_TOO_MANY: Final = 429
+
+
 class RequestHead(Struct, frozen=True):
     """What routing needs to know of a request, read without understanding the rest."""
 
@@ -223,12 +226,15 @@ class Bridge:
         """Whether the upstream's own words make a client compact, stop or wait. Kimi's hosts speak
         a dialect without its words ("exceeded model token limit", MoonshotAI/kimi-cli#2011); a
         relayed request is answered by somebody who knows them, but for the window."""
+        told = complaints.read(answer.body)
         if failure.kind is FailureKind.CONTEXT:
-            told = complaints.read(answer.body)
             words = (told.message, told.code) == (failure.message, failure.code)
             return words and status < 500
         if failure.kind is FailureKind.AUTHENTICATION:
             return False
+        if failure.kind is FailureKind.BILLING and status == _TOO_MANY:
+            # Who does not know its label waits, and Codex 0.169 then shows no words at all.
+            return self.relays and told.type in (failure.raw_type, failure.code)
         return self.relays or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:

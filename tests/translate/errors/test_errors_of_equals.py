@@ -103,6 +103,29 @@ def test_third_parties_status_becomes_the_one_that_the_client_knows(
     assert (relayed.status, relayed.body) == (status, body)
 
 
+QUOTA = "You exceeded your current quota, please check your plan and billing details"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "own"),
+    [
+        (Dialect.ANTHROPIC, "billing_error"),
+        (Dialect.CHAT, "insufficient_quota"),
+        (Dialect.RESPONSES, "insufficient_quota"),
+    ],
+)
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_nobody_is_left_to_wait_for_money(dialect: Dialect, own: str, rebuild: bool) -> None:
+    """A 429 is waited out, but by who knows the label; Codex has no words for it then."""
+    body = envelope("exceeded_current_quota_error", QUOTA)
+    answer = answered(dialect, 429, body, rebuild=rebuild)
+    assert (answer.status, error_of(answer)["type"]) == (402, own)
+    assert error_of(answer)["message"] == QUOTA
+    known = envelope(own, QUOTA)
+    assert answered(dialect, 429, known, rebuild=False).status == 429
+    assert answered(dialect, 429, known, rebuild=False).body == known
+
+
 def test_a_full_window_that_was_called_a_servers_error_is_not_tried_again() -> None:
     body = envelope("invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum")
     assert answered(Dialect.ANTHROPIC, 500, body, rebuild=False).status == 400
