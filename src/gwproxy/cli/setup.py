@@ -18,7 +18,7 @@ from gwproxy.cli.hints import warn_of_window
 from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag, spread_flags
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.running import runs_at
-from gwproxy.cli.setup_compare import examined
+from gwproxy.cli.setup_compare import Job, examined
 from gwproxy.cli.setup_inputs import (
     SetupFlags,
     SetupInputs,
@@ -35,13 +35,11 @@ from gwproxy.cli.setup_inputs import (
 from gwproxy.cli.setup_renewal import renew
 from gwproxy.cli.setup_report import ClientStatus
 from gwproxy.cli.setup_undo import take_back
-from gwproxy.cli.setup_wishes import beside_of, flags_of, wisher
+from gwproxy.cli.setup_wishes import wisher
 from gwproxy.clients import change
-from gwproxy.clients.endpoint import (
-    ToolEndpoint,
-)
+from gwproxy.clients.endpoint import ToolEndpoint
 from gwproxy.clients.known import CLIENTS, Client
-from gwproxy.clients.plan import FileBeside, Target, plan_setup
+from gwproxy.clients.plan import SetupPlan, plan_setup
 from gwproxy.clients.shell import SHELLS, export_lines, shell_of
 from gwproxy.errors import GwproxyError, UsageError
 from gwproxy.profiles import learned
@@ -91,60 +89,63 @@ def _set_up(asked: SetupInputs, client: Client, output: Output) -> None:
     target = client.target(scope, asked.places)
     check_vscode(target)
     endpoint = endpoint_of(asked, scope)
-    wished, flags = wisher(asked, client, endpoint), flags_of(asked, endpoint)
-    plan = change.preview_setup(target, wished, endpoint.profile.name)
-    written = [wish for wish in wished({}) if wish.path not in plan.kept]
-    warnings = warnings_of(asked, client, endpoint, target, written)
-    for warning in warnings:
-        output.warn(warning)
-    warn_of_window(output, endpoint.profile)
-    if plan.kept and not asked.flags.default:
-        output.talk("your default model stays as it is; --default would replace it")
-    status = "would change" if asked.flags.dry_run else "changed"
-    beside = beside_of(asked, client, endpoint, target.form.read(plan.after or ""))
+    job = Job(target, client, asked, endpoint, wisher(asked, client, endpoint))
+    plan = job.preview()
+    warnings = _warn(job, plan, output)
+    status = "unchanged" if plan.is_empty else "would change"
     if plan.is_empty:
-        status = "unchanged"
         output.talk(f"{client.TITLE} is set up already: {target.file}")
         if not asked.flags.dry_run:
-            change.note_setup(target, wished, endpoint.profile.name, flags)
-            change.write_beside(target, beside)
+            change.note_setup(target, job.wished, job.profile, job.flags)
+            change.write_beside(target, job.beside(plan))
     elif not asked.flags.dry_run:
         question = f"Write this to {target.file}?"
         if asked.flags.direct:
             question = f"Write this, with the provider's key, to {target.file}?"
-        _tell(beside, target, output)
+        _tell_beside(job, plan, output)
         if not setup_report.agreed(output, [plan], question, yes=asked.flags.yes):
             return
-        change.write_beside(target, beside)
-        plan = change.apply_setup(target, wished, endpoint.profile.name, flags)
+        plan = job.apply(plan)
         setup_report.warn_if_rewritten(output, [plan])
+        status = "changed"
+    _report(job, plan, output, {"status": status, "warnings": warnings})
+
+
+def _warn(job: Job, plan: SetupPlan, output: Output) -> list[str]:
+    """What a person should know before it is written, said; for --json as well."""
+    written = [wish for wish in job.wished({}) if wish.path not in plan.kept]
+    warnings = warnings_of(job.asked, job.client, job.endpoint, job.target, written)
+    for warning in warnings:
+        output.warn(warning)
+    warn_of_window(output, job.endpoint.profile)
+    if plan.kept and not job.asked.flags.default:
+        output.talk("your default model stays as it is; --default would replace it")
+    return warnings
+
+
+def _tell_beside(job: Job, plan: SetupPlan, output: Output) -> None:
+    if beside := job.beside(plan):
+        output.talk(f"and the models of the profile to {job.target.file.parent / beside.name}")
+
+
+def _report(job: Job, plan: SetupPlan, output: Output, outcome: dict[str, object]) -> None:
+    client, endpoint = job.client, job.endpoint
     start = client.start(endpoint, plan.kept)
     notes = [] if endpoint.direct else client.notes(learned.informed(endpoint.profile))
-    data = setup_report.plan_data(plan) | {
-        "status": status,
-        "profile": endpoint.profile.name,
-        "start": start,
-        "warnings": warnings,
-        "notes": notes,
-    }
 
     def human() -> None:
-        if asked.flags.dry_run:
+        if job.asked.flags.dry_run:
             setup_report.print_diff(output, plan)
-            _tell(beside, target, output)
-        elif status == "changed":
+            _tell_beside(job, plan, output)
+        elif outcome["status"] == "changed":
             setup_report.say_done(output, plan)
             for note in notes:
                 output.talk(note)
             output.next(*_first(endpoint), start)
-            output.talk(f"undo: gwproxy setup {client.NAME} --undo{scope_flag(scope)}")
+            output.talk(f"undo: gwproxy setup {client.NAME} --undo{scope_flag(plan.target.scope)}")
 
-    output.result(data, human)
-
-
-def _tell(beside: FileBeside | None, target: Target, output: Output) -> None:
-    if beside is not None:
-        output.talk(f"and the models of the profile to {target.file.parent / beside.name}")
+    told = {"profile": job.profile, "start": start, "notes": notes}
+    output.result(setup_report.plan_data(plan) | outcome | told, human)
 
 
 def _print(asked: SetupInputs, client: Client, output: Output) -> None:

@@ -36,7 +36,7 @@ _LONGEST_VALUE: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a file is written again, in the way in which it was asked for."""
+    """A file to be written in the way in which it was asked for, now or once."""
 
     target: Target
     client: Client
@@ -56,6 +56,15 @@ class Job:
         """The file of ours that goes with what the plan makes of theirs."""
         after = self.target.form.read(plan.after or "")
         return beside_of(self.asked, self.client, self.endpoint, after)
+
+    def preview(self) -> SetupPlan:
+        """What `apply` would do. Raises ConfigError."""
+        return change.preview_setup(self.target, self.wished, self.profile)
+
+    def apply(self, plan: SetupPlan) -> SetupPlan:
+        """Write what was planned, or what it has become since. Raises ConfigError."""
+        change.write_beside(self.target, self.beside(plan))
+        return change.apply_setup(self.target, self.wished, self.profile, self.flags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from gwproxy.cli.setup_compare import Examined
 from gwproxy.cli.setup_inputs import scope_flag
 from gwproxy.cli.sheet import Sheet
 from gwproxy.clients import change, ledger
-from gwproxy.clients.document import pointer
 from gwproxy.clients.plan import SetupPlan, Target, diff, shown
 from gwproxy.clients.undo import Claim
-from gwproxy.errors import ConfigError, GwproxyError
+from gwproxy.errors import ConfigError
 
 # Some clients write their settings from memory as soon as they see them change.
 _SETTLING_TIME_S: Final = 0.2
@@ -70,11 +69,6 @@ def say_done(output: Output, plan: SetupPlan, *, undone: bool = False) -> None:
         output.talk("written: the rest of it stays as it was")
 
 
-def talk_diff(output: Output, plan: SetupPlan) -> None:
-    """The diff as talk, for a person about to be asked."""
-    output.talk_diff(diff(plan).rstrip("\n"))
-
-
 def print_diff(output: Output, plan: SetupPlan) -> None:
     """The diff as data, for --dry-run."""
     if text := diff(plan).rstrip("\n"):
@@ -86,7 +80,7 @@ def agreed(output: Output, plans: Iterable[SetupPlan], question: str, *, yes: bo
     if yes:
         return True
     for plan in plans:
-        talk_diff(output, plan)
+        output.talk_diff(diff(plan).rstrip("\n"))
     if output.confirm(question, flag="--yes"):
         return True
     output.talk("nothing was changed")
@@ -104,18 +98,6 @@ def warn_if_rewritten(output: Output, plans: Sequence[SetupPlan]) -> None:
                 f"another program wrote {plan.target.file} right after gwproxy: close "
                 f"{plan.target.client} and try again"
             )
-
-
-def kept_by_undo(plan: SetupPlan) -> list[str]:
-    return [f"{pointer(path)} is yours: you have changed it since setup" for path in plan.kept]
-
-
-def failed_data(failed: Iterable[tuple[Target, GwproxyError]]) -> list[dict[str, object]]:
-    """The files that stay as they are, as --json shows them."""
-    return [
-        {"file": str(target.file), "what": error.what, "why": error.why, "hint": error.hint}
-        for target, error in failed
-    ]
 
 
 def remind_of_removal(output: Output, profile: str, instead: str) -> None:

@@ -1,51 +1,37 @@
-"""`gwproxy setup --undo`: which files are meant, and each of them taken back by itself.
-
-One file that cannot be taken back keeps none of the others from it.
-"""
+"""`gwproxy setup --undo`: which files are meant, and each of them taken back by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from gwproxy.cli import setup_report
 from gwproxy.cli.output import Output
 from gwproxy.cli.setup_inputs import SetupInputs
+from gwproxy.cli.setup_several import SetupOutcome, carry_out, report
 from gwproxy.clients import change
+from gwproxy.clients.document import pointer
 from gwproxy.clients.known import CLIENTS, VSCODE
-from gwproxy.clients.plan import SetupPlan, Target
+from gwproxy.clients.plan import Target
 from gwproxy.errors import ConfigError
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """The plans that can be, or were, carried out, and the files that stay as they are."""
-
-    plans: list[SetupPlan] = field(default_factory=list)
-    failed: list[tuple[Target, ConfigError]] = field(default_factory=list)
 
 
 def take_back(asked: SetupInputs, output: Output) -> int:
     """Undo what the command line means; the exit code."""
-    outcome = _preview(asked, output)
-    if not (outcome.plans or outcome.failed):
+    planned = _preview(asked, output)
+    if not (planned.plans or planned.failed):
         _say_what_else_there_is(asked, output)
-    if outcome.plans and not asked.flags.dry_run:
-        names = ", ".join(str(plan.target.file) for plan in outcome.plans)
-        question = f"Take gwproxy out of {names}?"
-        if not setup_report.agreed(output, outcome.plans, question, yes=asked.flags.yes):
-            return 0
-        outcome = _carry_out(asked, outcome)
-        setup_report.warn_if_rewritten(output, outcome.plans)
-    if len(outcome.failed) == 1 and not outcome.plans:
-        raise outcome.failed[0][1]
-    _report(asked, output, outcome)
-    return outcome.failed[0][1].exit_code if outcome.failed else 0
+    outcome = carry_out(
+        planned,
+        asked.flags,
+        output,
+        "Take gwproxy out of {}?",
+        lambda plan: change.apply_undo(plan.target, in_place=asked.flags.in_place),
+    )
+    return 0 if outcome is None else report(outcome, asked.flags, output, "undone")
 
 
-def _preview(asked: SetupInputs, output: Output) -> _Outcome:
-    outcome = _Outcome()
+def _preview(asked: SetupInputs, output: Output) -> SetupOutcome:
+    outcome = SetupOutcome()
     for target, is_recorded in _targets(asked):
         try:
             plan = change.preview_undo(target)
@@ -58,8 +44,9 @@ def _preview(asked: SetupInputs, output: Output) -> _Outcome:
         outcome.plans.append(plan)
         if not is_recorded and not change.is_on_record(target):
             output.warn(f"{target.file}: no record of a setup; what only gwproxy writes goes")
-        for remark in setup_report.kept_by_undo(plan):
-            output.warn(f"{target.file}: {remark}")
+        for path in plan.kept:
+            whose = "is yours: you have changed it since setup"
+            output.warn(f"{target.file}: {pointer(path)} {whose}")
     return outcome
 
 
@@ -103,34 +90,3 @@ def _say_what_else_there_is(asked: SetupInputs, output: Output) -> None:
     others = [] if asked.flags.everything else change.claimed_targets()
     for target, _ in others:
         output.talk(f"set up: {target.client} in {target.file} (gwproxy setup --undo --all)")
-
-
-def _carry_out(asked: SetupInputs, outcome: _Outcome) -> _Outcome:
-    done = _Outcome(failed=outcome.failed)
-    for plan in outcome.plans:
-        try:
-            # Another file may have stood for the same one, as in the home folder.
-            if carried_out := change.apply_undo(plan.target, in_place=asked.flags.in_place):
-                done.plans.append(carried_out)
-        except ConfigError as error:
-            done.failed.append((plan.target, error))
-    return done
-
-
-def _report(asked: SetupInputs, output: Output, outcome: _Outcome) -> None:
-    def human() -> None:
-        for plan in outcome.plans:
-            if asked.flags.dry_run:
-                setup_report.print_diff(output, plan)
-            else:
-                setup_report.say_done(output, plan, undone=True)
-        for _, error in outcome.failed:
-            output.fail(error)
-
-    status = "would change" if asked.flags.dry_run else "changed"
-    data = {
-        "status": status if outcome.plans else "unchanged",
-        "undone": [setup_report.plan_data(plan) for plan in outcome.plans],
-        "failed": setup_report.failed_data(outcome.failed),
-    }
-    output.result(data, human)
