@@ -17,7 +17,7 @@ from msgspec.structs import fields
 
 from gwproxy import paths
 from gwproxy.cli import purge
-from gwproxy.cli.holdings import NAMES, holdings, told
+from gwproxy.cli.holdings import NAMES, holdings
 from gwproxy.clients import ledger as copies
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
@@ -125,7 +125,7 @@ def filled(gwproxy_home: Path) -> None:
 
 def counts() -> dict[str, int]:
     """What is kept, where anything is."""
-    rows = [told(one) for one in holdings()]
+    rows = [one.data() for one in holdings()]
     assert not [row for row in rows if row["trouble"]]
     return {row["name"]: row["count"] for row in rows if row["count"]}
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from gwproxy.cli.drawing import hanging
 from gwproxy.cli.figures import money, share, short_number, short_span
@@ -21,6 +21,9 @@ from gwproxy.profiles.redaction import redact
 from gwproxy.proxy.log import ExchangeLine, LineFormatter
 from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.translate.loss_words import gist, gist_by_number
+
+if TYPE_CHECKING:
+    from gwproxy.cli.output import Output
 
 Exchange = Mapping[str, Any]
 Paint = Callable[[str, str], str]
@@ -85,6 +88,11 @@ def plain(text: str, style: str) -> str:
 def coloured(text: str, style: str) -> str:
     """`text` on a terminal that has them."""
     return f"{STYLES[style]}{text}{_PLAIN}" if style and text.strip() else text
+
+
+def paint_for(output: Output, stream: TextIO) -> Paint:
+    """`coloured` where colours are welcome on `stream`, else `plain`."""
+    return coloured if output.is_fancy(stream) else plain
 
 
 @dataclass(frozen=True, slots=True)

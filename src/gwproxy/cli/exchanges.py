@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from gwproxy import paths
+from gwproxy.cli.running import gateway_url
 
 if TYPE_CHECKING:
     from gwproxy.profiles.store import Config
@@ -40,7 +41,7 @@ class Found:
 
 async def found(config: Config, choice: LedgerChoice) -> Found:
     """The newest exchanges of `choice`. Raises GwproxyError."""
-    url = await _gateway(config)
+    url = await gateway_url(config)
     if not url:
         return Found(await asyncio.to_thread(_in_file, choice), "")
     return Found(await told_by(url, choice), url)
@@ -74,7 +75,7 @@ async def followed(config: Config) -> AsyncGenerator[tuple[str, Any]]:
 
     pause_s, was_here = _FIRST_PAUSE_S, True
     while True:
-        url = await _gateway(config)
+        url = await gateway_url(config)
         if url:
             events = holder.events(url, "/v1/events", local_token().reveal())
             try:
@@ -89,14 +90,6 @@ async def followed(config: Config) -> AsyncGenerator[tuple[str, Any]]:
             yield "gone", None
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-
-
-async def _gateway(config: Config) -> str:
-    """Where one answers; "" where none does."""
-    from gwproxy.cli.running import find_gateway
-
-    url, health = await find_gateway(config)
-    return url if health.get("name") == "gwproxy" else ""
 
 
 def _query(choice: LedgerChoice) -> str:

@@ -26,13 +26,12 @@ def chosen_profile(config: Config, name: str | None = None) -> Profile:
 def _demo_runs(config: Config) -> bool:
     import asyncio
 
-    from gwproxy.cli.running import find_gateway
+    from gwproxy.cli.running import gateway_url
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
 
     async def told() -> object:
-        url, health = await find_gateway(config)
-        if health.get("name") != "gwproxy":
+        if not (url := await gateway_url(config)):
             return None
         return (await holder.ask(url, "/v1/status", local_token().reveal())).get("default")
 
@@ -71,10 +70,9 @@ def gateway_runs() -> str:
     """Where a gateway of this home answers; "" where none does."""
     import asyncio
 
-    from gwproxy.cli.running import config_or_none, find_gateway
+    from gwproxy.cli.running import config_or_none, gateway_url
 
-    url, health = asyncio.run(find_gateway(config_or_none()))
-    return url if health.get("name") == "gwproxy" else ""
+    return asyncio.run(gateway_url(config_or_none()))
 
 
 def say_standing(output: Output) -> None:

@@ -7,10 +7,12 @@ What is missing here keeps gwproxy itself running: config.toml, the token, keys 
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +53,26 @@ class Holding:
     stock: Callable[[float], Stock]
     purge: Callable[[float], int]
 
+    def data(self, before_s: float = math.inf) -> dict[str, Any]:
+        """The row for --json, with how much there is of it from before `before_s`."""
+        stock, trouble = Stock(), None
+        try:
+            stock = self.stock(before_s)
+        except UNREADABLE as error:
+            trouble = words_of(error)
+        return {
+            "name": self.name,
+            "what": self.what,
+            "where": str(self.where) if self.where else None,
+            "count": stock.count,
+            "size_bytes": stock.size_bytes,
+            "oldest": None if stock.oldest_s is None else int(stock.oldest_s),
+            "most": self.most,
+            "age": self.age,
+            "pruned": self.pruned,
+            "trouble": trouble,
+        }
+
 
 NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged", "log", "runs")
 """What `purge` takes away; a test compares them with the table."""
@@ -70,8 +92,8 @@ def _of_exchanges() -> tuple[Holding, ...]:
             f"{captures.MOST_KEPT} exchanges, {size(captures.MOST_KEPT_BYTES)}",
             days(captures.LONGEST_KEPT_S),
             "the gateway, when it starts and with each new one",
-            lambda before_s: captures.stock(paths.captures_dir(), before_s),
-            lambda before_s: captures.delete(paths.captures_dir(), before_s),
+            partial(captures.stock, paths.captures_dir()),
+            partial(captures.delete, paths.captures_dir()),
         ),
         Holding(
             "responses",
@@ -80,8 +102,8 @@ def _of_exchanges() -> tuple[Holding, ...]:
             f"{conversations.MOST_RESPONSES:,} responses, {size(conversations.MOST_BYTES)}",
             f"{days(conversations.LONGEST_IDLE_S)} after the last turn",
             "the gateway, when it starts and with each new one",
-            lambda before_s: conversations.stock(paths.responses_db(), before_s),
-            lambda before_s: conversations.purge(paths.responses_db(), before_s),
+            partial(conversations.stock, paths.responses_db()),
+            partial(conversations.purge, paths.responses_db()),
         ),
         Holding(
             "usage",
@@ -90,8 +112,8 @@ def _of_exchanges() -> tuple[Holding, ...]:
             f"{ledger.MOST_ROWS:,} exchanges",
             "until a purge: these are your accounts",
             "the gateway, with each new one",
-            lambda before_s: ledger.stock(paths.usage_db(), before_s),
-            lambda before_s: ledger.purge(paths.usage_db(), before_s),
+            partial(ledger.stock, paths.usage_db()),
+            partial(ledger.purge, paths.usage_db()),
         ),
     )
 
@@ -125,8 +147,7 @@ def _of_the_machine() -> tuple[Holding, ...]:
             f"{storage.MOST_ASIDE} of each file",
             "until a purge",
             "the gateway, with each new one",
-            lambda before_s: _stock_of(_put_aside(before_s)),
-            lambda before_s: _delete(_put_aside(before_s)),
+            *_of_files(_put_aside),
         ),
         Holding(
             "log",
@@ -135,8 +156,7 @@ def _of_the_machine() -> tuple[Holding, ...]:
             size(service_log.MOST_BYTES),
             "until a purge",
             "the gateway: the older half goes",
-            lambda before_s: _stock_of(_log(before_s)),
-            _empty_log,
+            *_of_files(_log, service_log.empty),  # not deleted: launchd has it open
         ),
         Holding(
             "runs",
@@ -145,8 +165,7 @@ def _of_the_machine() -> tuple[Holding, ...]:
             f"{MOST_LOGS} logs",
             "until a purge",
             "gwproxy run",
-            lambda before_s: _stock_of(_logs(before_s)),
-            lambda before_s: _delete(_logs(before_s)),
+            *_of_files(lambda: paths.run_logs_dir().glob("*.log")),
         ),
     )
 
@@ -170,27 +189,6 @@ def _in_memory() -> tuple[Holding, ...]:
             ("turns", "the last request of each session, for the cache alarm", size(MOST_BYTES)),
         )
     )
-
-
-def told(holding: Holding, before_s: float = math.inf) -> dict[str, Any]:
-    """The row as data, with what there is of it from before `before_s`."""
-    stock, trouble = Stock(), None
-    try:
-        stock = holding.stock(before_s)
-    except UNREADABLE as error:
-        trouble = words_of(error)
-    return {
-        "name": holding.name,
-        "what": holding.what,
-        "where": str(holding.where) if holding.where else None,
-        "count": stock.count,
-        "size_bytes": stock.size_bytes,
-        "oldest": None if stock.oldest_s is None else int(stock.oldest_s),
-        "most": holding.most,
-        "age": holding.age,
-        "pruned": holding.pruned,
-        "trouble": trouble,
-    }
 
 
 def size(count: int) -> str:
@@ -221,40 +219,35 @@ def _copies(before_s: float) -> Stock:
     return _stock_of(copy for copy, _ in copies.spare_copies(before_s))
 
 
-def _put_aside(before_s: float) -> list[Path]:
-    found = [
-        file
-        for path in (paths.usage_db(), paths.responses_db())
-        for file in storage.put_aside(path)
-    ]
-    return [file for file in found if file.stat().st_mtime < before_s]
+def _put_aside() -> Iterator[Path]:
+    for path in (paths.usage_db(), paths.responses_db()):
+        yield from storage.put_aside(path)
 
 
-def _logs(before_s: float) -> list[Path]:
-    found = paths.run_logs_dir().glob("*.log")
-    return [file for file in found if file.stat().st_mtime < before_s]
-
-
-def _delete(files: list[Path]) -> int:
-    for file in files:
-        file.unlink(missing_ok=True)
-    return len(files)
-
-
-def _log(before_s: float) -> list[Path]:
+def _log() -> list[Path]:
     file = paths.service_log()
-    found = [file] if file.exists() and file.stat().st_size else []
-    return [one for one in found if one.stat().st_mtime < before_s]
+    return [file] if file.exists() and file.stat().st_size else []
 
 
-def _empty_log(before_s: float) -> int:
-    found = _log(before_s)
-    for file in found:
-        service_log.empty(file)  # not deleted: launchd has it open
-    return len(found)
+def _of_files(
+    found: Callable[[], Iterable[Path]], remove: Callable[[Path], None] = Path.unlink
+) -> tuple[Callable[[float], Stock], Callable[[float], int]]:
+    """The `stock` and the `purge` of a holding that is made of files."""
+
+    def older(before_s: float) -> list[Path]:
+        return [file for file in found() if file.stat().st_mtime < before_s]
+
+    def purge(before_s: float) -> int:
+        files = older(before_s)
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                remove(file)
+        return len(files)
+
+    return lambda before_s: _stock_of(older(before_s)), purge
 
 
-def _stock_of(files: Iterator[Path] | list[Path]) -> Stock:
+def _stock_of(files: Iterable[Path]) -> Stock:
     found = [file.stat() for file in files]
     oldest_s = min((status.st_mtime for status in found), default=None)
     return Stock(len(found), sum(status.st_size for status in found), oldest_s)

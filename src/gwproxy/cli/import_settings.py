@@ -7,13 +7,17 @@ and `gwproxy setup` is what changes it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gwproxy.cli.options import PATH_METAVAR, JsonFlag, ModelOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from gwproxy.clients.found_provider import FoundProvider
+    from gwproxy.profiles.profile import Profile
 
 
 def register(app: typer.Typer) -> None:
@@ -40,48 +44,64 @@ def import_settings(
 ) -> None:
     """Take over the provider that a tool has been set to."""
     from gwproxy.cli import profile_key
-    from gwproxy.cli.profile_questions import ask_missing
     from gwproxy.clients.found_provider import found_in
-    from gwproxy.profiles import key_hosts, store
-    from gwproxy.profiles.record import make_profile
+    from gwproxy.profiles import key_hosts
 
     output = output_of(context)
-    config = store.load()
     path, tree = _settings(file)
     found = found_in(tree)
-    record = found.record | ({"model": model} if model else {})
-    name = name or found.name
-    if name in config.profiles:
-        hint = f"gwproxy import --name OTHER, or gwproxy profile show {name}"
-        raise UsageError(f"there is a profile called {name} already", hint=hint)
-    profile_key.check_new_name(name, config)
-    ask_missing(output, found.preset, record)
-    profile = make_profile(name, record)
-    host = " and ".join(key_hosts.hosts_of(profile))
+    profile, record = _profile(output, found, name or found.name, model)
     data: dict[str, Any] = {
         "status": "would add",
         "file": str(path),
-        "name": name,
+        "name": profile.name,
         "record": record,
         "key": found.key.masked,
-        "host": host,
+        "host": " and ".join(key_hosts.hosts_of(profile)),
         "left_out": list(found.left_out),
     }
     for words in found.left_out:
         output.warn(f"not taken along: {words}")
-    if not yes:
-        if not output.can_ask():
-            output.result(data, lambda: _show(output, data))
-            output.talk("nothing was changed")
-            output.next("gwproxy import --yes")
-            return
+    if yes or _agreed(output, data):
+        profile_key.keep(output, profile, record, found.key, data | {"status": "added"})
+        output.talk(f"{path} is as it was; gwproxy setup claude-code takes the key out of it")
+
+
+def _profile(
+    output: Output, found: FoundProvider, name: str, model: str | None
+) -> tuple[Profile, dict[str, Any]]:
+    """What `found` makes, and its record for config.toml. Raises UsageError for a name that is
+    taken, ConfigError."""
+    from gwproxy.cli.profile_key import check_new_name
+    from gwproxy.cli.profile_questions import ask_missing
+    from gwproxy.profiles import store
+    from gwproxy.profiles.record import make_profile
+
+    config = store.load()
+    if name in config.profiles:
+        hint = f"gwproxy import --name OTHER, or gwproxy profile show {name}"
+        raise UsageError(f"there is a profile called {name} already", hint=hint)
+    check_new_name(name, config)
+    record = found.record | ({"model": model} if model else {})
+    ask_missing(output, found.preset, record)
+    return make_profile(name, record), record
+
+
+def _agreed(output: Output, data: dict[str, Any]) -> bool:
+    """Whether the person wants this: shown first, then asked where somebody can answer."""
+    can_ask = output.can_ask()
+    if not can_ask:
+        output.result(data, lambda: _show(output, data))
+    else:
         _show(output, data)
-        question = f"Add {name}, and put its key into the keyring, for {host} and nowhere else?"
-        if not output.confirm(question, flag="--yes"):
-            output.talk("nothing was changed")
-            return
-    profile_key.keep(output, profile, record, found.key, data | {"status": "added"})
-    output.talk(f"{path} is as it was; gwproxy setup claude-code takes the key out of it")
+        where = f"for {data['host']} and nowhere else"
+        question = f"Add {data['name']}, and put its key into the keyring, {where}?"
+        if output.confirm(question, flag="--yes"):
+            return True
+    output.talk("nothing was changed")
+    if not can_ask:
+        output.next("gwproxy import --yes")
+    return False
 
 
 def _settings(file: Path | None) -> tuple[Path, Any]:

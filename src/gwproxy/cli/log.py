@@ -23,7 +23,7 @@ from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import EXIT_INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from gwproxy.cli.exchange_row import Paint, RowLayout
+    from gwproxy.cli.exchange_row import RowLayout
     from gwproxy.cli.exchange_story import Section, Sources
     from gwproxy.cli.exchanges import Found
     from gwproxy.profiles.store import Config
@@ -135,7 +135,7 @@ def _since_ms(since: str) -> int:
 
 
 def _list(output: Output, config: Config, choice: LedgerChoice) -> None:
-    from gwproxy.cli.exchange_row import row
+    from gwproxy.cli.exchange_row import paint_for, row
     from gwproxy.cli.exchanges import found
 
     got = asyncio.run(found(config, choice))
@@ -147,7 +147,7 @@ def _list(output: Output, config: Config, choice: LedgerChoice) -> None:
         if not got.exchanges:
             _say_nothing(output, config, choice, got)
             return
-        layout, paint = _layout(output, got.exchanges), _paint(output)
+        layout, paint = _layout(output, got.exchanges), paint_for(output, sys.stdout)
         if layout.width is not None:
             output.document(paint(layout.head(), "dim"))
         for one in got.exchanges:
@@ -168,12 +168,6 @@ def _layout(output: Output, exchanges: list[dict[str, Any]]) -> RowLayout:
         priced=any(one["cost_micro"] for one in exchanges),
         longest=max((len(way(one, "host")) for one in exchanges), default=0),
     )
-
-
-def _paint(output: Output) -> Paint:
-    from gwproxy.cli.exchange_row import coloured, plain
-
-    return coloured if output.is_fancy(sys.stdout) else plain
 
 
 def _check_profile(config: Config, choice: LedgerChoice, got: Found) -> None:
@@ -256,9 +250,11 @@ def _sources(config: Config, exchange: dict[str, Any]) -> Sources:
 
 
 def _print(output: Output, section: Section) -> None:
+    from gwproxy.cli.exchange_row import paint_for
+
     if section.title:
         output.line("")
-        output.document(_paint(output)(section.title, "head"))
+        output.document(paint_for(output, sys.stdout)(section.title, "head"))
     for line in section.lines:
         output.item(line, section.indent)
 

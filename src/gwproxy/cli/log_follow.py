@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gwproxy.cli import streams
-from gwproxy.cli.exchange_row import RowLayout, coloured, of_another_day, plain, row
+from gwproxy.cli.exchange_row import RowLayout, of_another_day, paint_for, row
 from gwproxy.cli.exchanges import followed, found, told_by
 from gwproxy.cli.live_view import View
 from gwproxy.cli.output import Output
@@ -48,9 +48,8 @@ def _view(output: Output) -> Iterator[View | None]:
     if output.json_mode or not output.draws_on(sys.stdout) or not streams.obeys(sys.stdout):
         yield None
         return
-    paint = coloured if output.is_fancy(sys.stdout) else plain
     with Screen.over(sys.stdout) as screen:
-        yield View(screen, paint)
+        yield View(screen, paint_for(output, sys.stdout))
 
 
 class _Follower:
@@ -61,7 +60,7 @@ class _Follower:
         self._output = output
         self._choice = choice
         self._view = view
-        self._paint = coloured if output.is_fancy(sys.stdout) else plain
+        self._paint = paint_for(output, sys.stdout)
         self._began_ms = round(time.time() * 1000)
         self._told: OrderedDict[str, None] = OrderedDict()
 

@@ -41,12 +41,10 @@ def purge(
     quiet: QuietFlag = False,
 ) -> int:
     """Take away what is kept of your work on this machine."""
-    from gwproxy.cli.holdings import told
-
     output = output_of(context)
     chosen = _chosen(what or [])
     before_s = _before(older_than)
-    found = [told(one, before_s) for one in chosen]
+    found = [one.data(before_s) for one in chosen]
     there = [one for one in found if one["count"]]
     if not output.for_program:
         _show(output, there, older_than)

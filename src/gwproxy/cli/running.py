@@ -53,6 +53,12 @@ async def find_gateway(config: Config) -> tuple[str, dict[str, Any]]:
     return url, await holder.health(url)
 
 
+async def gateway_url(config: Config) -> str:
+    """Where a gateway answers; "" where none does."""
+    url, health = await find_gateway(config)
+    return url if health.get("name") == "gwproxy" else ""
+
+
 async def _announced() -> tuple[str, dict[str, Any]]:
     from gwproxy.proxy import holder
 

@@ -79,22 +79,21 @@ class ServeLog:
         wanted = wanted and streams.obeys(sys.stderr)
         with Screen.over(service_log.bounded(sys.stderr)) as screen:
             if wanted:
-                from gwproxy.cli.exchange_row import coloured, plain
+                from gwproxy.cli.exchange_row import paint_for
                 from gwproxy.cli.live_view import View
 
-                paint = coloured if output.is_fancy(sys.stderr) else plain
-                self._view = View(screen, paint)
+                self._view = View(screen, paint_for(output, sys.stderr))
             yield
 
     def _formatter(self, *, json_lines: bool) -> logging.Formatter:
-        from gwproxy.cli.exchange_row import RowFormatter, coloured, plain
+        from gwproxy.cli.exchange_row import RowFormatter, paint_for
         from gwproxy.proxy.log import JsonFormatter, LineFormatter
 
         if json_lines:
             return JsonFormatter(self._secrets)
         if not self._output.draws_on(sys.stderr):
             return LineFormatter(self._secrets)
-        paint = coloured if self._output.is_fancy(sys.stderr) else plain
+        paint = paint_for(self._output, sys.stderr)
         return RowFormatter(self._secrets, self._shape_of, paint, priced=self._priced)
 
     def _secrets(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -19,6 +19,10 @@ from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
 from gwproxy.cli.slowness import SLOW_MS, why_slow
 from gwproxy.translate.loss_words import gist
+
+if TYPE_CHECKING:
+    from gwproxy.profiles.profile import Profile
+    from gwproxy.profiles.store import Config
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -62,12 +66,9 @@ def status(
     output.result(data, lambda: _print(output, data), sheet=Sheet(data["profiles"], ("name",)))
 
 
-async def _ask(config: Any) -> dict[str, Any]:
+async def _ask(config: Config) -> dict[str, Any]:
     from gwproxy.cli.holdings import holdings
-    from gwproxy.cli.holdings import told as row_of
     from gwproxy.cli.running import find_gateway
-    from gwproxy.profiles import credentials
-    from gwproxy.profiles.key_hosts import hosts_of
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
 
@@ -80,34 +81,11 @@ async def _ask(config: Any) -> dict[str, Any]:
         told = await asyncio.to_thread(_left)
     held_by = "" if running or not health else "another program answers there"
     seen = {one["name"]: one for one in told.get("profiles", [])}
+    answered = told.get("last_answered", {})
     profiles = []
-    for profile in config.profiles.values():
-        live = seen.pop(profile.name, {})
-        key = live.get("key")
-        if key is None:
-            # Of a server's keys only what it has not asked its keyring for yet.
-            look = credentials.describe_in_keyring if running else credentials.describe_source
-            found = await asyncio.to_thread(look, profile)
-            key = {
-                "source": str(found.source),
-                "masked": found.masked or None,
-                "trouble": found.trouble or None,
-            }
-        profiles.append(
-            {
-                "cooling_s": None,
-                "waiting": 0,
-                "in_flight": 0,
-                "last_answered": told.get("last_answered", {}).get(profile.name),
-                **live,
-                "name": profile.name,
-                "model": profile.model,
-                "dialects": list(profile.dialects),
-                "hosts": list(hosts_of(profile)),
-                "key": {"source": key["source"], "masked": key["masked"]},
-                "key_trouble": key.get("trouble"),
-            }
-        )
+    for name, profile in config.profiles.items():
+        live = {"last_answered": answered.get(name), **seen.pop(name, {})}
+        profiles.append(await _profile_data(profile, live, running=running))
     profiles += [{**one, "dialects": [], "hosts": [], "key_trouble": None} for one in seen.values()]
     return {
         "running": running,
@@ -119,7 +97,32 @@ async def _ask(config: Any) -> dict[str, Any]:
         "in_flight": told.get("in_flight", []),
         "last_errors": told.get("last_errors", []),
         "cache_alarms": told.get("cache_alarms", []),
-        "kept": [row_of(one) for one in holdings()],
+        "kept": [one.data() for one in holdings()],
+    }
+
+
+async def _profile_data(profile: Profile, live: dict[str, Any], *, running: bool) -> dict[str, Any]:
+    """A profile of config.toml, with what the gateway says of it (`live`)."""
+    from gwproxy.cli.profile_report import key_data
+    from gwproxy.profiles import credentials
+    from gwproxy.profiles.key_hosts import hosts_of
+
+    key = live.get("key")
+    if key is None:
+        # Of a server's keys only what it has not asked its keyring for yet.
+        look = credentials.describe_in_keyring if running else credentials.describe_source
+        key = key_data(await asyncio.to_thread(look, profile))
+    return {
+        "cooling_s": None,
+        "waiting": 0,
+        "in_flight": 0,
+        **live,
+        "name": profile.name,
+        "model": profile.model,
+        "dialects": list(profile.dialects),
+        "hosts": list(hosts_of(profile)),
+        "key": {"source": key["source"], "masked": key["masked"]},
+        "key_trouble": key.get("trouble"),
     }
 
 

@@ -78,7 +78,7 @@ def render(tree: CommandNode) -> str:
             _HEAD,
             *map(_value_options, nodes),
             _AFTER_VALUE_OPTIONS,
-            *(f"            {_slashes(node)}) path={_slashes(node)} ;;\n" for node in nodes[1:]),
+            *(f"            {node.slashes}) path={node.slashes} ;;\n" for node in nodes[1:]),
             _AFTER_PATHS,
             *map(_option_values, nodes),
             _AFTER_OPTION_VALUES,
@@ -94,7 +94,7 @@ def _value_options(node: CommandNode) -> str:
     names = [name for option in node.options if option.value for name in option.names]
     if not names:
         return ""
-    patterns = "|".join(f'"{_slashes(node)} {name}"' for name in names)
+    patterns = "|".join(f'"{node.slashes} {name}"' for name in names)
     return f'            {patterns}) value_of="$path $word" ;;\n'
 
 
@@ -103,26 +103,26 @@ def _option_values(node: CommandNode) -> str:
     for option in node.options:
         action = _action(option.value) if option.value else ""
         if action:
-            patterns = "|".join(f'"{_slashes(node)} {name}"' for name in option.names)
+            patterns = "|".join(f'"{node.slashes} {name}"' for name in option.names)
             lines.append(f"        {patterns}) {action}; return ;;\n")
     return "".join(lines)
 
 
 def _options(node: CommandNode) -> str:
     names = " ".join(option.names[0] for option in node.options)
-    return f'        {_slashes(node)}:-*) _gwproxy_words "{names}"; return ;;\n'
+    return f'        {node.slashes}:-*) _gwproxy_words "{names}"; return ;;\n'
 
 
 def _positions(node: CommandNode) -> str:
     if node.children:
         words = " ".join(child.path[-1] for child in node.children)
-        return f'        {_slashes(node)}:0) _gwproxy_words "{words}" ;;\n'
+        return f'        {node.slashes}:0) _gwproxy_words "{words}" ;;\n'
     lines = []
     for number, argument in enumerate(node.arguments):
         action = _action(argument.value)
         if action:
             place = "*" if argument.many else str(number)
-            lines.append(f"        {_slashes(node)}:{place}) {action} ;;\n")
+            lines.append(f"        {node.slashes}:{place}) {action} ;;\n")
     return "".join(lines)
 
 
@@ -133,7 +133,3 @@ def _action(value: Value) -> str:
     if value.kind == MODEL:
         return "_gwproxy_model_names"
     return f'_gwproxy_words "{" ".join(value.words)}"' if value.words else ""
-
-
-def _slashes(node: CommandNode) -> str:
-    return "".join(f"/{word}" for word in node.path)

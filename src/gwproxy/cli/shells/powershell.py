@@ -80,7 +80,7 @@ def _place(node: CommandNode) -> str:
         pairs += [(word, "") for word in argument.value.words]
         break
     pairs += [(option.names[0], option.help) for option in node.options]
-    return f"        {_key(node)} = {_pairs(pairs)}\n"
+    return f"        {_quote(node.slashes)} = {_pairs(pairs)}\n"
 
 
 def _values(node: CommandNode) -> str:
@@ -89,7 +89,7 @@ def _values(node: CommandNode) -> str:
         if option.value is not None:
             pairs = _value_pairs(option.value)
             lines += [
-                f"        {_quote(f'{_slashes(node)} {name}')} = {_pairs(pairs)}\n"
+                f"        {_quote(f'{node.slashes} {name}')} = {_pairs(pairs)}\n"
                 for name in option.names
             ]
     return "".join(lines)
@@ -107,14 +107,6 @@ def _pairs(pairs: list[tuple[str, str]]) -> str:
     # The leading comma keeps PowerShell from unrolling a list of one pair.
     inside = ", ".join(f"@({_quote(word)}, {_quote(tip)})" for word, tip in pairs)
     return f"@(, {inside})" if len(pairs) == 1 else f"@({inside})"
-
-
-def _key(node: CommandNode) -> str:
-    return _quote(_slashes(node))
-
-
-def _slashes(node: CommandNode) -> str:
-    return "".join(f"/{word}" for word in node.path)
 
 
 def _quote(text: str) -> str:

@@ -53,6 +53,11 @@ class CommandNode:
     arguments: tuple[Argument, ...]
     children: tuple[CommandNode, ...]
 
+    @property
+    def slashes(self) -> str:
+        """`/profile/add`, "" for `gwproxy` itself."""
+        return "".join(f"/{word}" for word in self.path)
+
     def walk(self) -> Iterator[CommandNode]:
         yield self
         for child in self.children:
