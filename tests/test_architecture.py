@@ -165,14 +165,16 @@ LAYOUT: Mapping[str, Set[str]] = {
 PROXY: Mapping[str, Set[str]] = {
     "": {
         "__init__", "app", "serving", "services", "live", "worker", "threads", "holder", "limits",
-        "record", "log", "failures", "feed",
+        "incoming", "record", "log", "failures", "feed",
     },
     "inbound": {
         "__init__", "listener", "connection", "guard", "endpoints", "body", "client_stream",
         "answers",
     },
     "routing": {"__init__", "route", "health", "concurrency"},
-    "exchange": {"__init__", "failover", "exchange", "question", "healing", "ageing"},
+    "exchange": {
+        "__init__", "failover", "exchange", "question", "prepared", "healing", "ageing",
+    },
     "queries": {
         "__init__", "counting", "counters", "calibration", "models", "usage", "status",
         "passthrough", "compaction", "exchanges", "retrieval", "remote",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 
 from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
+from gwproxy.proxy.exchange import prepared
 from gwproxy.proxy.exchange.ageing import is_due
+from gwproxy.proxy.limits import Limits
 from gwproxy.simulator import PlayedRefusal, RunningSimulator
 from support.gateway import StartGateway, TestGateway, messages
 
@@ -89,3 +93,33 @@ async def test_what_is_refused_still_is_asked_again_as_before_and_rests(
     assert (lesson.tried, lesson.trials) == (date.today().isoformat(), 1)
     assert not await ask(gateway, provider, "two")
     assert [one.status for one in provider.generations] == [400, 200, 200]
+
+
+async def test_a_client_that_leaves_before_it_is_asked_leaves_the_lesson_to_the_next(
+    start_gateway: StartGateway,
+    provider: RunningSimulator,
+    gwproxy_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = await start(start_gateway, provider)
+    teach(2)
+    calls, tried, gone = 0, asyncio.Event(), asyncio.Event()
+
+    async def slow(work: Callable[[], object], body: bytes, limits: Limits) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # two for the request as it was taught
+            tried.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                gone.set()
+        return work()
+
+    monkeypatch.setattr(prepared, "off_the_loop", slow)
+    asking = asyncio.create_task(ask(gateway, provider, "one"))
+    async with asyncio.timeout(10):
+        await tried.wait()
+        asking.cancel()
+        await gone.wait()
+    assert await ask(gateway, provider, "two")

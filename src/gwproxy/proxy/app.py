@@ -11,13 +11,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, cast
 
 from aiohttp import web
 
 from gwproxy import __version__
-from gwproxy.errors import GwproxyError
 from gwproxy.profiles.redaction import redact
 from gwproxy.profiles.secret import Secret
 from gwproxy.profiles.store import Config
@@ -36,6 +35,7 @@ from gwproxy.proxy.inbound.endpoints import (
     address_of,
     is_of_inspector,
 )
+from gwproxy.proxy.incoming import Handler, Incoming
 from gwproxy.proxy.inspector.inspector import Inspector, Site
 from gwproxy.proxy.inspector.views import Views
 from gwproxy.proxy.live import Live
@@ -64,7 +64,6 @@ from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
 from gwproxy.translate.hub import Dialect, Failure
-from gwproxy.translate.wire import jsonio
 
 _SETTLING_S: Final = 1.0
 
@@ -103,6 +102,24 @@ class Gateway:
             services.cache_watch.look,
         )
         services.cache_watch.tell_with(self._tell_of_cache)
+        self._handlers: Mapping[Endpoint, Handler] = {
+            Endpoint.ANSWER: failover.answer,
+            Endpoint.COUNT_TOKENS: counting.count,
+            Endpoint.INPUT_TOKENS: counting.count_input,
+            Endpoint.COMPACT: compaction.answer,
+            **dict.fromkeys(PASSED_ON, passthrough.answer),
+            **dict.fromkeys(KEPT, retrieval.answer),
+            Endpoint.MODELS: models.answer,
+            Endpoint.USAGE: self._usage,
+            Endpoint.EXCHANGES: exchanges.answer,
+            Endpoint.EVENTS: self._events,
+            Endpoint.STATUS: self._status,
+            Endpoint.UI: self._link,
+            Endpoint.STOP: self._stop,
+            Endpoint.HELLO: _warm,
+            Endpoint.HEALTH: _alive,
+            Endpoint.ROOT: _alive,
+        }
         views = Views(services, lambda: self.routes, self._news)
         self._inspector = Inspector(site, views, lambda: self.token, self._secrets, services.limits)
 
@@ -172,18 +189,6 @@ class Gateway:
         if not self._tasks:
             self._idle.set()
 
-    async def _settled(self, request_id: str) -> None:
-        """Return when the exchange of that id has its row: the client may have read the last byte
-        of its answer a moment before."""
-        if (running := self._tasks.get(request_id)) is not None:
-            await asyncio.wait([running], timeout=_SETTLING_S)
-
-    async def _status(self, record: ExchangeRecord) -> web.Response:
-        plan = self._plan.get()
-        told = await self._news.report(plan.routes.config, self._services)
-        told |= {"config_trouble": _words_of(self._plan.trouble), "moved": plan.moved or None}
-        return _told(record, told)
-
     # --- what is kept of an exchange that has ended (proxy.feed) -----------------------------
 
     def _clean(self, record: ExchangeRecord) -> None:
@@ -248,7 +253,9 @@ class Gateway:
             if address is None:
                 raise Failed(failures.unknown_route(request.method, record.path))
             _look_at_route(request, address, record)
-            return await self._dispatch(request, plan, address, record), None
+            handler = self._handlers[address.endpoint]
+            incoming = Incoming(self._services, plan.routes, request, address, caller, record)
+            return await handler(incoming), None
         except Failed as failed:
             failure = failed.failure
             response = answers.refusal(caller, failure, record.request_id)
@@ -276,61 +283,39 @@ class Gateway:
         if refused is not None:
             raise Failed(refused)
 
-    async def _dispatch(
-        self,
-        request: web.BaseRequest,
-        plan: PlanInForce,
-        address: Address,
-        record: ExchangeRecord,
-    ) -> web.StreamResponse:
-        endpoint = address.endpoint
-        if address.answers is not None:
-            return await failover.exchange(
-                self._services,
-                plan.routes,
-                address.profile,
-                request,
-                address.answers,
-                record,
-            )
-        if endpoint is Endpoint.COUNT_TOKENS:
-            return await counting.count(
-                self._services, plan.routes, address.profile, request, record
-            )
-        if endpoint is Endpoint.INPUT_TOKENS:
-            return await counting.count_input(
-                self._services, plan.routes, address.profile, request, record
-            )
-        if endpoint is Endpoint.COMPACT:
-            return await compaction.answer(self._services, plan.routes, address, request, record)
-        if endpoint in PASSED_ON:
-            return await passthrough.answer(self._services, plan.routes, address, request, record)
-        if endpoint in KEPT:
-            return await retrieval.answer(self._services, plan.routes, address, request, record)
-        if endpoint is Endpoint.USAGE:
-            await self._settled(address.request_id)
-            return await usage.answer(self._services, plan.routes, address, record)
-        return await self._tell(request, plan, address, record)
+    async def _usage(self, incoming: Incoming) -> web.StreamResponse:
+        # The client may have read the last byte of its answer a moment before it has its row.
+        if (running := self._tasks.get(incoming.address.request_id)) is not None:
+            await asyncio.wait([running], timeout=_SETTLING_S)
+        return await usage.answer(incoming)
 
-    async def _tell(
-        self, request: web.BaseRequest, plan: PlanInForce, address: Address, record: ExchangeRecord
-    ) -> web.StreamResponse:
-        """What is asked of the gateway itself."""
-        endpoint = address.endpoint
-        if endpoint is Endpoint.EXCHANGES:
-            return await exchanges.answer(self._services, plan.routes, address, request, record)
-        if endpoint is Endpoint.EVENTS:
-            return await exchanges.follow(self._services, lambda: self.routes, request, record)
-        if endpoint is Endpoint.STATUS:
-            return await self._status(record)
-        if endpoint is Endpoint.UI:
-            return _told(record, self._inspector.link())
-        if endpoint is Endpoint.STOP:
-            self.asked_to_stop.set()
-            return _told(record, {"stopping": True, "pid": os.getpid()})
-        if endpoint is Endpoint.MODELS:
-            return _models(request, plan.routes, address, record)
-        return _alive(endpoint, record)
+    async def _events(self, incoming: Incoming) -> web.StreamResponse:
+        return await exchanges.follow(incoming, lambda: self.routes)
+
+    async def _status(self, incoming: Incoming) -> web.StreamResponse:
+        plan, trouble = self._plan.get(), self._plan.trouble
+        told = await self._news.report(plan.routes.config, self._services)
+        told["config_trouble"] = trouble and {
+            "what": trouble.what,
+            "why": trouble.why,
+            "hint": trouble.hint,
+        }
+        return incoming.answer(told | {"moved": plan.moved or None})
+
+    async def _link(self, incoming: Incoming) -> web.StreamResponse:
+        return incoming.answer(self._inspector.link())
+
+    async def _stop(self, incoming: Incoming) -> web.StreamResponse:
+        self.asked_to_stop.set()
+        return incoming.answer({"stopping": True, "pid": os.getpid()})
+
+
+async def _alive(incoming: Incoming) -> web.StreamResponse:
+    return incoming.answer(HEALTH)
+
+
+async def _warm(incoming: Incoming) -> web.StreamResponse:
+    return answers.whole(b"", incoming.head())
 
 
 def _caller(request: web.BaseRequest, address: Address | None) -> Dialect:
@@ -351,39 +336,3 @@ def _look_at_route(request: web.BaseRequest, address: Address, record: ExchangeR
         raise Failed(failures.unknown_route(request.method, record.path))
     if request.method not in address.allowed:
         raise Failed(failures.wrong_method(request.method, " or ".join(address.allowed)))
-
-
-def _words_of(trouble: GwproxyError | None) -> dict[str, str] | None:
-    if trouble is None:
-        return None
-    return {"what": trouble.what, "why": trouble.why, "hint": trouble.hint}
-
-
-def _told(record: ExchangeRecord, value: dict[str, Any]) -> web.Response:
-    head = answers.head(Dialect(record.client_dialect), record.request_id)
-    return answers.whole(jsonio.dumps(value), head)
-
-
-def _alive(endpoint: Endpoint, record: ExchangeRecord) -> web.Response:
-    head = answers.head(Dialect.CHAT, record.request_id)
-    if endpoint is Endpoint.HELLO:
-        return answers.whole(b"", head)
-    return answers.whole(jsonio.dumps(HEALTH), head)
-
-
-def _models(
-    request: web.BaseRequest, routes: Routes, address: Address, record: ExchangeRecord
-) -> web.Response:
-    head = answers.head(Dialect(record.client_dialect), record.request_id)
-    listed = models.listed(routes, address.profile)
-    if address.model:
-        model = models.find(listed, address.model)
-        if model is None:
-            raise Failed(failures.unknown_model(address.model))
-        return answers.whole(jsonio.dumps(model), head)
-    # https://docs.anthropic.com/en/api/models-list: pages of 20; OpenAI's list has no pages.
-    by_default = models.ANTHROPIC_PAGE if "anthropic-version" in request.headers else len(listed)
-    page = models.page(listed, request.query, default_limit=by_default)
-    if "client_version" in request.query:
-        page |= models.NOTHING_FOR_CODEX
-    return answers.whole(jsonio.dumps(page), head)

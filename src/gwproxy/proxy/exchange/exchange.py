@@ -23,19 +23,15 @@ from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.client_stream import ClientStream
 from gwproxy.proxy.log import LOGGER
-from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord, Phase
+from gwproxy.proxy.record import ExchangeOutcome, Phase
 from gwproxy.proxy.routing.concurrency import Slot
-from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.services import Services
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers, hints
-from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
+from gwproxy.proxy.upstream.client import UpstreamAnswer
 from gwproxy.proxy.upstream.sniff import is_event_stream
-from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer, RequestHead
-from gwproxy.translate.hub import Dialect, Failure, FailureKind
+from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer
+from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import sse
-from gwproxy.translate.wire.fields import Rejected
-from gwproxy.translate.wire.jsonio import NotJson
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 
@@ -52,41 +48,21 @@ class PassedOver:
 
 
 class Exchange:
-    """One request on one route. `record` is filled as things become known; whoever made it writes
-    it to the log. `elsewhere` says that another profile could take the request over."""
+    """One question and its answer. `elsewhere` says that another profile could have it."""
 
-    def __init__(
-        self,
-        services: Services,
-        routes: Routes,
-        request: web.BaseRequest,
-        client: Dialect,
-        record: ExchangeRecord,
-        *,
-        elsewhere: bool = False,
-    ) -> None:
-        self._services = services
-        self._routes = routes
-        self._request = request
-        self._client = client
-        self._record = record
+    def __init__(self, question: Question, *, elsewhere: bool) -> None:
+        self._question = question
+        self._incoming = question.incoming
+        self._services = question.incoming.services
+        self._record = question.incoming.record
         self._elsewhere = elsewhere
         self._not_begun = ""
         self._slot: Slot | None = None
         self._answer: UpstreamAnswer | None = None
-        self._question: Question
 
-    async def run(
-        self, route: Route, asked: RequestHead, body: bytes
-    ) -> web.StreamResponse | PassedOver:
-        """The client's answer, sent already when it is a stream. Raises Failed for what cannot be
-        asked at all; ConnectionError and CancelledError when the client has gone."""
-        question = Question(self._services, self._request, self._client, self._record, route, asked)
-        try:
-            await question.put(self._routes, body)
-        except (Rejected, NotJson) as error:
-            raise Failed(failures.rejected(error, route.profile.name)) from None
-        self._question = question
+    async def run(self) -> web.StreamResponse | PassedOver:
+        """The client's answer, sent already when it is a stream. Raises Failed where that cannot be
+        asked for once more; ConnectionError and CancelledError when the client has gone."""
         try:
             return await self._answered()
         finally:
@@ -94,17 +70,17 @@ class Exchange:
                 self._answer.close()
             if self._slot is not None:
                 self._slot.leave()
-            question.settle()
+            self._question.settle()
 
     async def _answered(self) -> web.StreamResponse | PassedOver:
         """Ask, and ask again for as long as a refusal says how the question should have been put;
         the question bounds how often."""
         answer = self._stream if self._record.streamed else self._whole
         while True:
-            bridge = self._question.bridge
+            bridge = self._question.prepared.bridge
             self._record.tally = bridge.tally
             try:
-                answered = await answer(bridge, self._question.call)
+                answered = await answer(bridge)
                 if not isinstance(answered, ErrorAnswer):
                     return answered
                 if not self._is_for_others and await self._is_put_anew(answered):
@@ -120,18 +96,16 @@ class Exchange:
 
     # --- towards the client: a stream ----------------------------------------------------------
 
-    async def _stream(
-        self, bridge: Bridge, call: UpstreamRequest
-    ) -> web.StreamResponse | ErrorAnswer:
+    async def _stream(self, bridge: Bridge) -> web.StreamResponse | ErrorAnswer:
         """The stream, sent; or an error of which the client has no byte."""
         stream = bridge.stream()
         tape = self._record.tape
         copy = None if tape is None else tape.answered
         client_stream = ClientStream(
-            self._request, stream.ping, self._stream_head, self._services.limits, copy
+            self._incoming.request, stream.ping, self._stream_head, self._services.limits, copy
         )
         try:
-            error = await self._relayed(bridge, stream, client_stream, call)
+            error = await self._relayed(bridge, stream, client_stream)
             client_stream.close()
             if stream.told is not None:
                 await self._question.taught_by(stream.told)
@@ -151,18 +125,14 @@ class Exchange:
         return client_stream.response
 
     async def _relayed(
-        self,
-        bridge: Bridge,
-        stream: AnswerStream,
-        client_stream: ClientStream,
-        call: UpstreamRequest,
+        self, bridge: Bridge, stream: AnswerStream, client_stream: ClientStream
     ) -> ErrorAnswer | None:
         """Relay the upstream's answer; an error that the stream itself has not told of."""
         try:
-            answer, refusal = await self._asked(bridge, call)
+            answer, refusal = await self._asked(bridge)
             if refusal is not None:
                 return refusal
-            begun, is_stream = await self._begin(answer, call.streams)
+            begun, is_stream = await self._begin(answer)
             if is_stream:
                 await self._relay_events(stream, client_stream, answer, begun)
             else:
@@ -171,7 +141,7 @@ class Exchange:
         except Failed as failed:
             return bridge.render(failed.failure)
         except sse.TooLong as error:
-            return bridge.render(failures.broken(call.profile.name, f"sent {error}"))
+            return bridge.render(failures.broken(self._record.profile, f"sent {error}"))
         except ConnectionError:
             raise
         except Exception:  # noqa: BLE001 -- a mistake of ours must not look like a good end
@@ -208,7 +178,7 @@ class Exchange:
             return  # it will be told by a status
         if self._record.first_byte_s is None:
             self._record.first_byte_s = self._record.elapsed_s()
-        if (turn := self._question.turn) is not None:
+        if (turn := self._question.prepared.turn) is not None:
             out = await turn.heard(out, last=stream.over)
         if stream.over:
             await client_stream.finish(out)
@@ -217,19 +187,17 @@ class Exchange:
             await client_stream.write(out)
 
     async def _heard_last(self, last: bytes) -> bytes:
-        turn = self._question.turn
+        turn = self._question.prepared.turn
         return last if turn is None else await turn.heard(last, last=True)
 
     # --- towards the client: a whole answer ------------------------------------------------------
 
-    async def _whole(
-        self, bridge: Bridge, call: UpstreamRequest
-    ) -> web.StreamResponse | ErrorAnswer:
+    async def _whole(self, bridge: Bridge) -> web.StreamResponse | ErrorAnswer:
         """The answer, or an error instead. Raises Failed."""
-        answer, refusal = await self._asked(bridge, call)
+        answer, refusal = await self._asked(bridge)
         if refusal is not None:
             return refusal
-        begun, is_stream = await self._begin(answer, call.streams)
+        begun, is_stream = await self._begin(answer)
         limit = self._services.limits.whole_answer_bytes
         result: bytes | Failure
         if is_stream:
@@ -240,7 +208,7 @@ class Exchange:
         if isinstance(result, Failure):
             await self._question.taught_by(result)
             return bridge.render(result)
-        if (turn := self._question.turn) is not None:
+        if (turn := self._question.prepared.turn) is not None:
             result = await turn.answered(result)
             await self._question.told()
         self._record.first_byte_s = self._record.elapsed_s()
@@ -263,20 +231,18 @@ class Exchange:
 
     # --- both ------------------------------------------------------------------------------------
 
-    async def _asked(
-        self, bridge: Bridge, call: UpstreamRequest
-    ) -> tuple[UpstreamAnswer, ErrorAnswer | None]:
+    async def _asked(self, bridge: Bridge) -> tuple[UpstreamAnswer, ErrorAnswer | None]:
         """The upstream's answer, or its refusal. A history that is to be summarised is asked about
         again where the window does not hold it, also behind a stream that was opened meanwhile."""
-        while not (answer := await self._send(call)).ok:
+        while not (answer := await self._send()).ok:
             refusal = await self._refusal(bridge, answer)
             if not await self._question.shortened(refusal.failure):
                 return answer, refusal
             answer.close()
-            call = self._question.call
         return answer, None
 
-    async def _send(self, call: UpstreamRequest) -> UpstreamAnswer:
+    async def _send(self) -> UpstreamAnswer:
+        call = self._question.prepared.call
         profile, health = call.profile, self._services.health
         if self._slot is None:
             self._slot = await self._free_slot(profile)
@@ -311,7 +277,7 @@ class Exchange:
         self._record.queued_s = self._record.elapsed_s() - before_s
         return slot
 
-    async def _begin(self, answer: UpstreamAnswer, asked: bool) -> tuple[bytes, bool]:
+    async def _begin(self, answer: UpstreamAnswer) -> tuple[bytes, bool]:
         """The first bytes that are not blank, and whether they begin a stream of events. Some
         hosts keep a JSON answer alive by sending blanks before it."""
         begun = await answer.read()
@@ -319,6 +285,7 @@ class Exchange:
             begun = await answer.read()
         self._heard()
         content_type = answer.headers.get("content-type", "")
+        asked = self._question.prepared.call.streams
         return begun, is_event_stream(begun, content_type, asked)
 
     def _reclaim(self) -> None:
@@ -332,11 +299,11 @@ class Exchange:
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
         self._weigh(answer.status, error.failure)
-        route = self._question.route
+        route = self._question.prepared.route
         profile = route.profile
         failure = self._services.keys.judged(profile, error.failure)
         if failure is error.failure:
-            agent = self._request.headers.get("user-agent", "")
+            agent = self._incoming.request.headers.get("user-agent", "")
             known = self._services.health.has_answered(profile)
             self._record.add_remark(hints.hint(error.failure, route, agent, ever_answered=known))
             return error
@@ -345,7 +312,7 @@ class Exchange:
     def _weigh(self, status: int, failure: Failure) -> None:
         """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
         begun; any other status may have been billed."""
-        profile, health = self._question.route.profile, self._services.health
+        profile, health = self._question.prepared.route.profile, self._services.health
         if status in _DENIALS or failure.kind is FailureKind.BILLING:
             health.denied(profile)
         if status in _NO_TIME:
@@ -358,9 +325,8 @@ class Exchange:
         if answer is None:
             return False
         try:
-            if question.healed is not None:
-                await self._services.healing.judge(question.healed, error.failure)
-            if await question.shortened(error.failure) or await question.mend(error, answer):
+            await question.judge(error.failure)
+            if await question.shortened(error.failure) or await question.mend(error, answer.status):
                 answer.close()
                 return True
             return False
@@ -375,18 +341,17 @@ class Exchange:
         self._record.first_byte_s = self._record.elapsed_s()
         head, own = self._head(answers.JSON), self._record.request_id
         if own.encode() in error.body:  # what the body says of it, the header says too
-            head[headers.request_id_header(self._client)] = own
+            head[headers.request_id_header(self._incoming.dialect)] = own
         return answers.error(error, head)
 
     def _head(self, content_type: str) -> dict[str, str]:
-        question = self._question
-        head = answers.head(self._client, self._record.request_id, content_type)
+        now, client = self._question.prepared, self._incoming.dialect
+        head = self._incoming.head(content_type, now.route)
         if self._answer is not None:
-            relayed = self._client if question.bridge.relays else None
+            relayed = client if now.bridge.relays else None
             head |= headers.towards_client(self._answer.headers, relayed)
-        head["x-gwproxy-route"] = headers.printable(question.route.header)
-        if len(question.bridge.tally.losses):
-            head["x-gwproxy-loss"] = question.bridge.tally.losses.header()
+        if len(now.bridge.tally.losses):
+            head["x-gwproxy-loss"] = now.bridge.tally.losses.header()
         return head
 
     def _stream_head(self) -> dict[str, str]:

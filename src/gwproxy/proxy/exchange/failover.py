@@ -15,56 +15,48 @@ from aiohttp import web
 from gwproxy.proxy import failures
 from gwproxy.proxy.exchange.ageing import session_named
 from gwproxy.proxy.exchange.exchange import Exchange, PassedOver
+from gwproxy.proxy.exchange.question import Question
 from gwproxy.proxy.failures import Failed, rejected
-from gwproxy.proxy.inbound import body as inbound
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.log import LOGGER
-from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.captures import Tape
 from gwproxy.proxy.routing.health import ProfileHealth
-from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.services import Services
+from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.upstream import headers
-from gwproxy.translate.bridge import request_head
-from gwproxy.translate.hub import Dialect
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.jsonio import NotJson
 
 _LONGEST_SESSION: Final = 64
 
 
-async def exchange(
-    services: Services,
-    routes: Routes,
-    pinned: str,
-    request: web.BaseRequest,
-    client: Dialect,
-    record: ExchangeRecord,
-    body: bytes | None = None,
-) -> web.StreamResponse:
-    """The answer to a request of `client`'s dialect; `body` is what is asked in place of what came.
-    Raises Failed for refusals that need no route; ConnectionError and CancelledError when the
-    client has gone."""
-    if body is None:
-        most_bytes = routes.config.serve.max_body_bytes
-        body = await inbound.read_body(request, most_bytes, services.limits)
-    if services.captures.are_wanted(routes.config.serve.capture):
-        query = headers.forwarded_query(request.query.items(), client, faithful=True)
+async def answer(incoming: Incoming) -> web.StreamResponse:
+    """The answer of a model. Raises Failed for refusals that need no route; ConnectionError and
+    CancelledError when the client has gone."""
+    return await exchange(incoming, await incoming.body())
+
+
+async def exchange(incoming: Incoming, body: bytes) -> web.StreamResponse:
+    """The same for a request whose body is `body`."""
+    services, record, request = incoming.services, incoming.record, incoming.request
+    if services.captures.are_wanted(incoming.routes.config.serve.capture):
+        query = headers.forwarded_query(request.query.items(), incoming.dialect, faithful=True)
         record.tape = Tape(record.path, query, request.headers, body, record.elapsed_s)
-    try:
-        asked = request_head(body)
-    except Rejected as error:
-        raise Failed(rejected(error)) from None
-    record.model_asked, record.streamed = asked.model, asked.stream
+    asked = incoming.asks(body)
     record.session = jsonio.mend(session_named(request.headers)[:_LONGEST_SESSION])
-    route = routes.find(pinned, asked.model, client)
+    route = incoming.routes.find(incoming.address.profile, asked.model, incoming.dialect)
     record.follow(route)
     services.feed.changed(record)
-    ways = _open(services.health, route, routes.fallbacks(route, asked.model, client))
+    fallbacks = incoming.routes.fallbacks(route, asked.model, incoming.dialect)
+    ways = _open(services.health, route, fallbacks)
     passed: list[str] = []
     while True:
         way = ways.pop(0)
-        attempt = Exchange(services, routes, request, client, record, elsewhere=bool(ways))
-        answered = await attempt.run(way, asked, body)
+        try:
+            question = await Question.put(incoming, way, asked, body)
+        except (Rejected, NotJson) as error:
+            raise Failed(rejected(error, way.profile.name)) from None
+        answered = await Exchange(question, elsewhere=bool(ways)).run()
         if not isinstance(answered, PassedOver):
             return answered
         passed.append(f"{way.profile.name} {answered.why}")

@@ -4,33 +4,25 @@ refusal says how it should have been.
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
 from dataclasses import replace
-from typing import Final, TypeVar
-
-from aiohttp import web
+from typing import Final
 
 from gwproxy.proxy import failures
 from gwproxy.proxy.exchange.ageing import session_named, strand_named
 from gwproxy.proxy.exchange.healing import Healed, Trial
+from gwproxy.proxy.exchange.prepared import Prepared, Preparer
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.record import ExchangeRecord
-from gwproxy.proxy.records.conversations.turn import ConversationTurn, Setting
+from gwproxy.proxy.incoming import Incoming
+from gwproxy.proxy.records.conversations.turn import ConversationTurn
 from gwproxy.proxy.records.prompt_cache.turn import Put
-from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.services import Services
-from gwproxy.proxy.threads import off_the_loop
-from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
-from gwproxy.translate.bridge import NO_IMAGES, Bridge, ErrorAnswer, RequestHead, rejection
+from gwproxy.proxy.routing.route import Route
+from gwproxy.translate.bridge import ErrorAnswer, RequestHead
 from gwproxy.translate.errors.healing import REFUSED, Remedy
-from gwproxy.translate.hub import UNHEEDED, Dialect, Failure, FailureKind
-from gwproxy.translate.quirks import QuirkValue, known_to_refuse
+from gwproxy.translate.hub import UNHEEDED, Failure, FailureKind
+from gwproxy.translate.quirks import Quirks, QuirkValue, known_to_refuse
 from gwproxy.translate.wire.fields import Declined, Rejected
 from gwproxy.translate.wire.jsonio import NotJson
-
-T = TypeVar("T")
 
 _MOST_ROUNDS: Final = 6
 """Repetitions of one request: each is a refusal more that the client waits for."""
@@ -44,194 +36,145 @@ is too large again."""
 
 
 class Question:
-    """One request on one route: the bridge that translated it, and the call that carries it.
-
-    `factor` is what the bridge's token estimate was multiplied by. `turn` is there for the
-    Responses dialect alone, `healed` what mended it last.
-    """
+    """One request on one route: `prepared` is it as it is put now. Where it tries without a lesson,
+    `before` is it with that lesson, as long as it can go back."""
 
     def __init__(
         self,
-        services: Services,
-        request: web.BaseRequest,
-        client: Dialect,
-        record: ExchangeRecord,
-        route: Route,
-        asked: RequestHead,
+        incoming: Incoming,
+        preparer: Preparer,
+        prepared: Prepared,
+        own_quirks: Quirks,
+        trial: Trial | None = None,
     ) -> None:
-        self._session = session_named(request.headers)
-        self._trial: Trial | None = None
-        self._taught: (
-            tuple[Route, Bridge, UpstreamRequest, ConversationTurn | None, bytes] | None
-        ) = None
-        self._routes: Routes
-        self._own_quirks = route.quirks
-        self._came = b""
-        self.route = route
-        self.bridge: Bridge
-        self.call: UpstreamRequest
-        self.factor = services.calibration.factor(route.profile.name)
-        self.turn: ConversationTurn | None = None
-        self.healed: Healed | None = None
-        self._rounds = 0
+        self.incoming = incoming
+        self.prepared = prepared
+        self._preparer = preparer
+        self._own_quirks = own_quirks
+        self._trial = trial
+        self._before: Prepared | None = None
+        self._healed: list[Healed] = []
         self._shortenings = 0
         self._most_tokens: int | None = None
-        self._healed_by: list[str] = []
-        self._services = services
-        self._request = request
-        self._client = client
-        self._record = record
-        self._asked = asked
-        self._body = b""
+        self._services = incoming.services
+        self._record = incoming.record
 
-    async def put(self, routes: Routes, body: bytes) -> None:
-        """Translate it; nothing else is there before. Raises Failed, Rejected and NotJson."""
-        services, record = self._services, self._record
-        self._routes, self._came = routes, body
-        trial = None if self._is_strict else services.healing.trial(self.route, self._session, body)
-        route = self.route = services.healing.informed(self.route, self._session)
+    @classmethod
+    async def put(
+        cls, incoming: Incoming, found: Route, asked: RequestHead, body: bytes
+    ) -> Question:
+        """The question to the upstream of `found`, by what that has taught. Raises Failed, Rejected
+        and NotJson; `settle` it when it is answered."""
+        healing, record = incoming.services.healing, incoming.record
+        session = session_named(incoming.request.headers)
+        trial = None if incoming.is_strict else healing.trial(found, session, body)
+        route = healing.informed(found, session)
         record.follow(route)
         record.generating = True
-        if route.quirks.rebuild and self._client == route.dialect:
+        if route.quirks.rebuild and incoming.dialect == route.dialect:
             record.add_remark("rebuilt")
-        await self._begin_turn(route)
-        if self.turn is not None and (others := self.turn.other_makers):
+        preparer = Preparer(incoming, asked, body, route.profile.name)
+        turn = await preparer.turn(route)
+        if turn is not None and (others := turn.other_makers):
             # A person who keeps two providers apart is to see where their words went.
             record.add_remark(f"sends on the words of profile {', '.join(others)}")
-        self.bridge = self._new_bridge(route)
         try:
-            outgoing = await self._translated(self.bridge)
+            prepared = await preparer.prepared(route, turn)
         except Declined:
-            if trial is None or not await self._put_anew(trial):
+            # A lesson that is due may be all that declines it.
+            if trial is None:
                 raise
-            return
-        self._refuse_losses()
-        key = await services.keys.get(route.profile)
-        self.call = self._new_call(route, self.bridge, outgoing, key)
-        if trial is not None:
-            await self._do_without(trial)
-
-    async def _begin_turn(self, route: Route) -> None:
-        self._body = self._came
-        if self._client == Dialect.RESPONSES:  # alone it has a memory (product.md §5)
-            # One whose requests are rebuilt has no memory, or what asks for it is not passed on.
-            native = route.dialect == Dialect.RESPONSES and not route.quirks.rebuild
-            self.turn = await begin_turn(
-                self._services, self._routes, route, self._came, native=native
-            )
-            self._body = self.turn.body
+            tried = await _tried(incoming, preparer, trial, turn)
+            if tried is None:
+                raise
+            return cls(incoming, preparer, tried, found.quirks, trial)
+        question = cls(incoming, preparer, prepared, found.quirks)
+        if trial is not None and healing.begin(trial):
+            await question._do_without(trial)
+        return question
 
     async def _do_without(self, trial: Trial) -> None:
         """Put it without a lesson that is due, where that makes a difference."""
-        if not self._services.healing.begin(trial):
-            return
-        self._trial = trial
-        taught = self.route, self.bridge, self.call, self.turn, self._body
-        await self._begin_turn(trial.route)
-        if await self._is_put_on(trial.route, FailureKind.INVALID):
-            self._taught = taught
-            self._record.add_remark(f"tried anew: {trial.lesson.why}?")
-        else:
-            self.turn, self._body = taught[3:]
-            self._leave_trial()
-
-    async def _put_anew(self, trial: Trial) -> bool:
-        """Whether it is put, where a lesson that is due is all that declines it."""
-        healing, route = self._services.healing, trial.route
-        if not healing.begin(trial):
-            return False
-        self.bridge = self._new_bridge(route)
         try:
-            outgoing = await self._translated(self.bridge)
-            key = await self._services.keys.get(route.profile)
-        except (Rejected, NotJson):
-            healing.leave(trial)
-            return False
-        except Failed:
-            healing.leave(trial)
-            raise
-        self._trial, self.route = trial, route
-        self.call = self._new_call(route, self.bridge, outgoing, key)
-        self._record.add_remark(f"tried anew: {trial.lesson.why}?")
-        return True
+            turn = await self._preparer.turn(trial.route)
+            tried = await self._put_on(trial.route, turn, FailureKind.INVALID)
+            if tried is not None:
+                self._trial, self._before, self.prepared = trial, self.prepared, tried
+                self._record.add_remark(f"tried anew: {trial.lesson.why}?")
+        finally:
+            if self._trial is None:
+                self._services.healing.leave(trial)
 
     def _leave_trial(self) -> None:
         if self._trial is not None:
             self._services.healing.leave(self._trial)
-            self._trial = None
+            self._trial = self._before = None
+
+    # --- what refusals and answers say of it -----------------------------------------------------
+
+    async def judge(self, failure: Failure) -> None:
+        """It was refused: whether what mended it last has helped all the same, is learned."""
+        if self._healed:
+            await self._services.healing.judge(self._healed[-1], failure)
 
     async def answered(self) -> None:
         """The upstream takes it as it is: what was changed for that is learned, or unlearned."""
         healing = self._services.healing
         # It is billed: whatever becomes of the lesson, the client gets its answer.
         with self._services.recording.piece_of_work():
-            if self.healed is not None:
-                await healing.learn(self.healed)
+            if self._healed:
+                await healing.learn(self._healed[-1])
             elif self._trial is not None:
                 await healing.outgrown(self._trial)
         self._leave_trial()
 
     async def told(self) -> None:
         """The client has its answer; what it says of the upstream is learned."""
-        if self.turn is not None and self.turn.forgets:
+        turn, route = self.prepared.turn, self.prepared.route
+        if turn is not None and turn.forgets:
             forgets: dict[str, QuirkValue] = {"keeps_responses": False}
             remedy = Remedy("it says that it keeps no responses", forgets)
             with self._services.recording.piece_of_work():
-                await self._services.healing.learn(Healed(self.route, remedy, ""))
-
-    async def mend(self, error: ErrorAnswer, answer: UpstreamAnswer) -> bool:
-        """Put it as the upstream says that it wants it: only after a refusal, for which nobody is
-        billed, and while each refusal says something new. False leaves everything as it was. Raises
-        Failed where the upstream is not to be asked for it again."""
-        if self._rounds == _MOST_ROUNDS or self._is_strict or answer.status not in REFUSED:
-            return False
-        if self._trial is not None and self._taught is not None:
-            await self._services.healing.still_refused(self._trial)
-            self._leave_trial()
-            self.route, self.bridge, self.call, self.turn, self._body = self._taught
-            return True
-        bridge, healing = self.bridge, self._services.healing
-        for healed in healing.remedies(
-            error.failure, self.route, faithful=bridge.relays, ordered=bridge.ordered
-        ):
-            try:
-                mended = await self._is_put_on(healed.route, error.failure.kind)
-            except Declined as no:
-                await self._learn_to_decline(healed)
-                raise Failed(failures.rejected(no, self.route.profile.name)) from None
-            if mended:
-                self.healed = healed
-                self._rounds += 1
-                remedy = healed.remedy
-                self._healed_by += remedy.named
-                for change in self._healed_by:
-                    self.bridge.tally.losses.heal(change)
-                self._record.add_remark(f"asked again, since {remedy.cause}: {remedy}")
-                return True
-        return False
+                await self._services.healing.learn(Healed(route, remedy, ""))
 
     async def taught_by(self, failure: Failure) -> None:
         """Keep what an answer taught that was billed: it is not asked again for that."""
         healing = self._services.healing
         if failure.code == UNHEEDED:
             with self._services.recording.piece_of_work():
-                for healed in healing.remedies(failure, self.route, faithful=True):
+                for healed in healing.remedies(failure, self.prepared.route, faithful=True):
                     await healing.learn(healed)
 
-    async def shortened(self, failure: Failure) -> bool:
-        """Put a history that is to be summarised with less of it, where the window did not hold it:
-        an order to compact comes when the window is full. False leaves everything as it was."""
-        most = self.bridge.fewer_tokens(failure)
-        if most is None or self._shortenings == _MOST_SHORTENINGS or self._is_strict:
+    async def mend(self, error: ErrorAnswer, status: int) -> bool:
+        """Put it as the upstream, which refused it with `status`, says that it wants it: nobody is
+        billed for that, and only while each refusal says something new. False leaves everything as
+        it was. Raises Failed where the upstream is not to be asked for it again."""
+        if len(self._healed) == _MOST_ROUNDS or self.incoming.is_strict or status not in REFUSED:
             return False
-        self._shortenings += 1
-        self._most_tokens = most
-        outgoing = await self._translated(self.bridge)
-        if len(outgoing) >= len(self.call.body):
-            return False
-        self.call = replace(self.call, body=outgoing)
-        self._record.add_remark("asked again with less of the history, since the window is full")
-        return True
+        healing, now = self._services.healing, self.prepared
+        if self._trial is not None and self._before is not None:
+            await healing.still_refused(self._trial)
+            self.prepared = self._before
+            self._leave_trial()
+            return True
+        faithful, ordered = now.bridge.relays, now.bridge.ordered
+        for healed in healing.remedies(
+            error.failure, now.route, faithful=faithful, ordered=ordered
+        ):
+            try:
+                mended = await self._put_on(healed.route, now.turn, error.failure.kind)
+            except Declined as no:
+                await self._learn_to_decline(healed)
+                raise Failed(failures.rejected(no, now.route.profile.name)) from None
+            if mended is not None:
+                self.prepared = mended
+                self._healed.append(healed)
+                for change in (name for one in self._healed for name in one.remedy.named):
+                    mended.bridge.tally.losses.heal(change)
+                remedy = healed.remedy
+                self._record.add_remark(f"asked again, since {remedy.cause}: {remedy}")
+                return True
+        return False
 
     async def _learn_to_decline(self, healed: Healed) -> None:
         healing = self._services.healing
@@ -241,113 +184,73 @@ class Question:
             await healing.still_refused(self._trial)
             self._leave_trial()
 
-    async def _is_put_on(self, route: Route, kind: FailureKind) -> bool:
-        """Whether the question is now another one; the same would be refused again. Raises
-        Declined where it is not to be put at all."""
-        forgets = known_to_refuse(route.quirks.keeps_responses)
-        if forgets and self.turn is not None and await self.turn.recollected():
-            self._body = self.turn.body
-        mended, refused = self._new_bridge(route), self.call
+    async def _put_on(
+        self, route: Route, turn: ConversationTurn | None, kind: FailureKind
+    ) -> Prepared | None:
+        """It as `route` puts it, after a refusal of that kind; None where that is the same, which
+        would be refused again. Raises Failed, and Declined where it is not to be put at all."""
+        if turn is not None and known_to_refuse(route.quirks.keeps_responses):
+            await turn.recollected()
         try:
-            outgoing = await self._translated(mended)
+            mended = await self._preparer.prepared(route, turn, self._most_tokens)
         except Declined:
             raise
         except (Rejected, NotJson) as obstacle:
             # The client hears the upstream; what stood in the way of mending it is for the log.
             self._record.add_remark(f"not mended: {obstacle}")
+            return None
+        refused, call = self.prepared.call, mended.call
+        saved = len(refused.body) - len(call.body)
+        is_too_large = kind is FailureKind.TOO_LARGE and saved < _AN_IMAGE_BYTES
+        is_same = (call.body, call.headers) == (refused.body, refused.headers)
+        return None if is_same or is_too_large else mended
+
+    async def shortened(self, failure: Failure) -> bool:
+        """Put a history that is to be summarised with less of it, where the window did not hold it:
+        an order to compact comes when the window is full. False leaves everything as it was."""
+        now = self.prepared
+        most = now.bridge.fewer_tokens(failure)
+        if most is None or self._shortenings == _MOST_SHORTENINGS or self.incoming.is_strict:
             return False
-        call = self._new_call(route, mended, outgoing, refused.key)
-        saved = len(refused.body) - len(outgoing)
-        if (call.body, call.headers) == (refused.body, refused.headers) or (
-            kind is FailureKind.TOO_LARGE and saved < _AN_IMAGE_BYTES
-        ):
+        self._shortenings += 1
+        self._most_tokens = most
+        outgoing = await self._preparer.translated(now.bridge, now.body, most)
+        if len(outgoing) >= len(now.call.body):
             return False
-        self.route, self.bridge, self.call = route, mended, call
+        self.prepared = replace(now, call=replace(now.call, body=outgoing))
+        self._record.add_remark("asked again with less of the history, since the window is full")
         return True
 
-    def settle(self) -> None:
-        """Keep what the exchange taught."""
-        self._leave_trial()
-        bridge, counted = self.bridge, self.bridge.tally.usage.input_total
-        if not bridge.relays and bridge.input_estimate:
-            with self._services.recording.piece_of_work():
-                self._services.calibration.learn(
-                    self._record.profile, self.factor, bridge.input_estimate, counted
-                )
+    # --- what is kept of it ----------------------------------------------------------------------
 
     @property
     def as_put(self) -> Put:
         """What the watch over prompt caches is to know of it."""
-        strand = strand_named(self._request.headers)
-        return Put(self._body, self.call.body, self.route.quirks, self._own_quirks, strand)
+        now, strand = self.prepared, strand_named(self.incoming.request.headers)
+        return Put(now.body, now.call.body, now.route.quirks, self._own_quirks, strand)
 
-    def _new_bridge(self, route: Route) -> Bridge:
-        return Bridge(
-            self._client,
-            route.dialect,
-            route.quirks,
-            asked=self._asked,
-            model=route.model,
-            streams=route.streams(self._asked.stream),
-            new_id=answers.new_id,
-            created=int(time.time()),
-            request_id=self._record.request_id,
-            input_factor=self.factor,
-            thoughts=self._services.thoughts.of(route.profile.name),
-        )
-
-    def _new_call(
-        self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None
-    ) -> UpstreamRequest:
-        streams = route.streams(self._asked.stream)
-        query: dict[str, str] = {}
-        if self._request.query_string:
-            pairs = self._request.query.items()
-            query = headers.forwarded_query(pairs, route.dialect, faithful=bridge.relays)
-        return UpstreamRequest(
-            route.profile,
-            route.url,
-            headers.towards_upstream(
-                self._request.headers, route, faithful=bridge.relays, streams=streams, key=key
-            ),
-            outgoing,
-            query,
-            key,
-            streams,
-        )
-
-    @property
-    def _is_strict(self) -> bool:
-        return self._request.headers.get("x-gwproxy-strict") == "1"
-
-    def _refuse_losses(self) -> None:
-        losses = self.bridge.tally.losses
-        if len(losses) and self._is_strict:
-            lost = ", ".join(losses)
-            raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
-
-    async def _translated(self, bridge: Bridge) -> bytes:
-        """The body for the upstream. Raises Rejected and NotJson."""
-        limits, body = self._services.limits, self._body
-        addresses = await off_the_loop(lambda: bridge.image_addresses(body), body, limits)
-        images = await self._services.images.fetch(addresses) if addresses else NO_IMAGES
-        most = self._most_tokens
-        return await off_the_loop(lambda: bridge.request(body, images, most), body, limits)
+    def settle(self) -> None:
+        """Keep what the exchange taught of estimates, and let others try the lesson."""
+        self._leave_trial()
+        bridge, profile = self.prepared.bridge, self.prepared.route.profile.name
+        if not bridge.relays and bridge.input_estimate:
+            estimated, counted = bridge.input_estimate, bridge.tally.usage.input_total
+            with self._services.recording.piece_of_work():
+                self._services.calibration.learn(profile, self._preparer.factor, estimated, counted)
 
 
-async def begin_turn(
-    services: Services, routes: Routes, route: Route, body: bytes, *, native: bool
-) -> ConversationTurn:
-    """What a request of the Responses dialect has to do with earlier ones; `native` where the
-    upstream may know what we do not. Raises Failed and Rejected."""
-    conversations = services.conversations
-    setting = Setting(
-        conversations,
-        keeps=routes.config.store_responses and conversations.exists,
-        maker=route.profile.name,
-        native=native,
-        remembers=route.quirks.keeps_responses,
-        limits=services.limits,
-        new_id=answers.new_id,
-    )
-    return await ConversationTurn.begin(setting, body)
+async def _tried(
+    incoming: Incoming, preparer: Preparer, trial: Trial, turn: ConversationTurn | None
+) -> Prepared | None:
+    """The request without the lesson of `trial`, which then runs; None where it does not help."""
+    healing, tried = incoming.services.healing, None
+    if not healing.begin(trial):
+        return None
+    try:
+        with suppress(Rejected, NotJson):
+            tried = await preparer.prepared(trial.route, turn)
+            incoming.record.add_remark(f"tried anew: {trial.lesson.why}?")
+    finally:
+        if tried is None:
+            healing.leave(trial)
+    return tried

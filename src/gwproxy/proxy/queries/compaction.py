@@ -14,14 +14,11 @@ from typing import cast
 from aiohttp import web
 
 from gwproxy.proxy.exchange import failover
+from gwproxy.proxy.exchange.prepared import bridge_to
 from gwproxy.proxy.failures import Failed, rejected
-from gwproxy.proxy.inbound import body as inbound
-from gwproxy.proxy.inbound.endpoints import Address
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries import passthrough
 from gwproxy.proxy.queries.remote import UNKNOWN
-from gwproxy.proxy.record import ExchangeRecord
-from gwproxy.proxy.routing.route import Routes
-from gwproxy.proxy.services import Services
 from gwproxy.translate.bridge import RequestHead, request_head
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import known_to_refuse
@@ -30,27 +27,18 @@ from gwproxy.translate.wire.fields import Rejected
 from gwproxy.translate.wire.jsonio import NotJson
 
 
-async def answer(
-    services: Services,
-    routes: Routes,
-    address: Address,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.StreamResponse:
+async def answer(incoming: Incoming) -> web.StreamResponse:
     """Raises Failed; ConnectionError and CancelledError when the client has gone."""
-    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    body = await incoming.body()
     try:
         asked = RequestHead(request_head(body).model)
         order = compaction.as_request(body)
-        told = await _passed_on(services, routes, address.profile, asked, body, request, record)
+        told = await _passed_on(incoming, asked, body)
     except (Rejected, NotJson) as error:
         raise Failed(rejected(error)) from None
     if told is not None:
         return told
-    client = Dialect.RESPONSES
-    told = await failover.exchange(
-        services, routes, address.profile, request, client, record, order
-    )
+    told = await failover.exchange(incoming, order)
     if told.status == 200:
         whole = cast(web.Response, told)
         whole.body = compaction.as_compacted(cast(bytes, whole.body), body)
@@ -58,25 +46,17 @@ async def answer(
 
 
 async def _passed_on(
-    services: Services,
-    routes: Routes,
-    pinned: str,
-    asked: RequestHead,
-    body: bytes,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
+    incoming: Incoming, asked: RequestHead, body: bytes
 ) -> web.StreamResponse | None:
     """The upstream's own answer; None where it has no such route."""
-    route = services.healing.informed(routes.find(pinned, asked.model, Dialect.RESPONSES))
+    route, record = incoming.route(asked), incoming.record
     quirks = route.quirks
     if route.dialect != Dialect.RESPONSES or quirks.rebuild or known_to_refuse(quirks.compaction):
         return None
     record.model_asked = asked.model
     record.follow(route)
     record.generating = True
-    bridge = passthrough.bridge_to(route, asked, record)
+    bridge = bridge_to(route, incoming, asked, streams=False)
     sent = bridge.request(body)
     url = f"{route.url}/compact"
-    return await passthrough.passed_on(
-        services, bridge, route, url, sent, request, record, unless=UNKNOWN
-    )
+    return await passthrough.passed_on(incoming, bridge, route, url, sent, unless=UNKNOWN)

@@ -8,25 +8,21 @@ by what the upstream has counted so far. Claude Code sends about 25 of these at 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 from msgspec import Struct
 
-from gwproxy.proxy.exchange.question import begin_turn
+from gwproxy.proxy.exchange.prepared import begin_turn, bridge_to
 from gwproxy.proxy.failures import Failed, rejected
 from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.inbound import body as inbound
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word, plausible
-from gwproxy.proxy.record import ExchangeRecord
-from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.services import Services
+from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers
 from gwproxy.proxy.upstream.client import UpstreamRequest
-from gwproxy.translate.bridge import Bridge, RequestHead, request_head
-from gwproxy.translate.hub import Dialect
+from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.registry import FACTS
 from gwproxy.translate.wire import jsonio
@@ -44,75 +40,48 @@ class _Counted(Struct):
 _read_count = jsonio.decoder(_Counted)
 
 
-async def count(
-    services: Services,
-    routes: Routes,
-    pinned: str,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.Response:
+async def count(incoming: Incoming) -> web.Response:
     """The answer to a `count_tokens` request. Raises Failed for what is not JSON at all."""
-    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
-    try:
-        asked = request_head(body)
-    except Rejected as error:
-        raise Failed(rejected(error)) from None
-    route = services.healing.informed(routes.find(pinned, asked.model, Dialect.ANTHROPIC))
-    bridge = _bridge(services, route, Dialect.ANTHROPIC, asked, record)
-    head = answers.head(Dialect.ANTHROPIC, record.request_id)
-    head["x-gwproxy-route"] = headers.printable(route.header)
-    counted = await _Upstream(services, route, request.headers, bridge).count(body)
+    body = await incoming.body()
+    asked = incoming.asks(body)
+    route = incoming.route(asked)
+    bridge = _bridge(incoming, route, asked)
+    counted = await _Upstream(incoming, route, bridge).count(body)
+    head = incoming.head(route=route)
     if counted is None:
-        counted = await off_the_loop(lambda: _estimated(bridge, body), body, services.limits)
+        counted = await _estimated(incoming, bridge, body)
         head["x-gwproxy-loss"] = "synth:count"
     return answers.whole(jsonio.dumps({"input_tokens": counted}), head)
 
 
-async def count_input(
-    services: Services,
-    routes: Routes,
-    pinned: str,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.Response:
+async def count_input(incoming: Incoming) -> web.Response:
     """The answer to an `input_tokens` request of the Responses dialect, out of an estimate: of its
     providers none is known to have the route. Raises Failed."""
-    body = await inbound.read_body(request, routes.config.serve.max_body_bytes, services.limits)
+    body = await incoming.body()
+    asked = incoming.asks(body)
+    route = incoming.route(asked)
+    bridge = _bridge(incoming, route, asked)
     try:
-        asked = request_head(body)
-        route = routes.find(pinned, asked.model, Dialect.RESPONSES)
-        bridge = _bridge(services, route, Dialect.RESPONSES, asked, record)
-        turn = await begin_turn(services, routes, route, body, native=False)
+        turn = await begin_turn(incoming, route, body, native=False)
     except (NotJson, Rejected) as error:
         raise Failed(rejected(error)) from None
-    head = answers.head(Dialect.RESPONSES, record.request_id)
-    head["x-gwproxy-route"] = headers.printable(route.header)
-    head["x-gwproxy-loss"] = "synth:count"
-    counted = await off_the_loop(lambda: _estimated(bridge, turn.body), turn.body, services.limits)
+    head = incoming.head(route=route) | {"x-gwproxy-loss": "synth:count"}
+    counted = await _estimated(incoming, bridge, turn.body)
     told = {"object": "response.input_tokens", "input_tokens": counted}
     return answers.whole(jsonio.dumps(told), head)
 
 
-def _bridge(
-    services: Services, route: Route, client: Dialect, asked: RequestHead, record: ExchangeRecord
-) -> Bridge:
-    record.model_asked = asked.model
-    record.follow(route)
-    return Bridge(
-        client,
-        route.dialect,
-        route.quirks,
-        asked=asked,
-        model=route.model,
-        streams=False,
-        new_id=answers.new_id,
-        created=0,
-        request_id=record.request_id,
-        input_factor=services.calibration.factor(route.profile.name),
-    )
+def _bridge(incoming: Incoming, route: Route, asked: RequestHead) -> Bridge:
+    incoming.record.follow(route)
+    factor = incoming.services.calibration.factor(route.profile.name)
+    return bridge_to(route, incoming, asked, streams=False, factor=factor)
 
 
-def _estimated(bridge: Bridge, body: bytes) -> int:
+async def _estimated(incoming: Incoming, bridge: Bridge, body: bytes) -> int:
+    return await off_the_loop(lambda: _estimate(bridge, body), body, incoming.services.limits)
+
+
+def _estimate(bridge: Bridge, body: bytes) -> int:
     try:
         return bridge.estimate(body)
     except Rejected:
@@ -121,11 +90,10 @@ def _estimated(bridge: Bridge, body: bytes) -> int:
 
 
 class _Upstream(Struct, frozen=True):
-    """The upstream's own endpoint, asked with the headers of one `client` request."""
+    """The upstream's own endpoint, asked with the headers of one request."""
 
-    services: Services
+    incoming: Incoming
     route: Route
-    client: Mapping[str, str]
     bridge: Bridge
 
     async def count(self, body: bytes) -> int | None:
@@ -133,12 +101,12 @@ class _Upstream(Struct, frozen=True):
         wanted, url = self.route.quirks.count_tokens, self.route.profile.url("count_tokens")
         if wanted == "local" or url is None or not FACTS[self.route.dialect].counted:
             return None
-        counters, counter = self.services.counters, (url, self.route.model)
+        counters, counter = self.incoming.services.counters, (url, self.route.model)
         if wanted == "auto" and not await counters.has(counter, lambda: self._counts(url)):
             return None
         try:
             counting = await off_the_loop(
-                lambda: self.bridge.count_request(body), body, self.services.limits
+                lambda: self.bridge.count_request(body), body, self.incoming.services.limits
             )
             status, counted = await self._ask(url, counting)
         except (Failed, Rejected, NotJson, TimeoutError):
@@ -161,11 +129,15 @@ class _Upstream(Struct, frozen=True):
     async def _ask(self, url: str, outgoing: bytes) -> tuple[int, int | None]:
         """The status, and the count of an answer that is one. Raises Failed, NotJson and
         TimeoutError."""
-        services, route = self.services, self.route
+        services, route = self.incoming.services, self.route
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(route.profile)
             sent = headers.towards_upstream(
-                self.client, route, faithful=self.bridge.relays, streams=False, key=key
+                self.incoming.request.headers,
+                route,
+                faithful=self.bridge.relays,
+                streams=False,
+                key=key,
             )
             call = UpstreamRequest(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)

@@ -21,13 +21,11 @@ from gwproxy.profiles.redaction import redact
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.feed import Dropped, Watcher
-from gwproxy.proxy.inbound import answers
-from gwproxy.proxy.inbound.endpoints import Address
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, LedgerChoice, Line, Period, shape
 from gwproxy.proxy.routing.route import Routes
 from gwproxy.proxy.services import Services
-from gwproxy.translate.hub import Dialect
 from gwproxy.translate.wire import jsonio
 
 MOST_LISTED: Final = 1000
@@ -46,20 +44,13 @@ InForce = Callable[[], Routes]
 Send = Callable[[bytes], Awaitable[None]]
 
 
-async def answer(
-    services: Services,
-    routes: Routes,
-    address: Address,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.Response:
+async def answer(incoming: Incoming) -> web.Response:
     """The newest exchanges of the query, or the one of the path. Raises Failed."""
-    if address.request_id:
-        told: dict[str, Any] = {"exchange": await one(services, routes, address.request_id)}
-    else:
-        told = {"exchanges": await several(services, routes, choice_of(request.query))}
-    head = answers.head(Dialect(record.client_dialect), record.request_id)
-    return answers.whole(jsonio.dumps(told), head)
+    services, routes = incoming.services, incoming.routes
+    if request_id := incoming.address.request_id:
+        return incoming.answer({"exchange": await one(services, routes, request_id)})
+    choice = choice_of(incoming.request.query)
+    return incoming.answer({"exchanges": await several(services, routes, choice)})
 
 
 async def one(services: Services, routes: Routes, request_id: str) -> dict[str, Any]:
@@ -117,12 +108,10 @@ def as_it_is(services: Services, routes: Routes, record: ExchangeRecord) -> dict
     return shape(entry, record.phase)
 
 
-async def follow(
-    services: Services, in_force: InForce, request: web.BaseRequest, record: ExchangeRecord
-) -> web.StreamResponse:
+async def follow(incoming: Incoming, in_force: InForce) -> web.StreamResponse:
     """A stream of events for who has the local token."""
-    head = answers.head(Dialect(record.client_dialect), record.request_id)
-    return await stream(services, in_force, request, {**head, "cache-control": "no-store"})
+    head = {**incoming.head(), "cache-control": "no-store"}
+    return await stream(incoming.services, in_force, incoming.request, head)
 
 
 async def stream(

@@ -1,4 +1,4 @@
-"""The list of models, out of the profiles and without asking any upstream. Pure.
+"""The list of models, out of the profiles and without asking any upstream.
 
 One shape that both families of SDKs read: Anthropic's members and OpenAI's side by side.
 https://docs.anthropic.com/en/api/models-list
@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from aiohttp import web
+
 from gwproxy.profiles.profile import Profile
+from gwproxy.proxy import failures
+from gwproxy.proxy.failures import Failed
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.routing.route import Routes, strip_suffix
 
-ANTHROPIC_PAGE: Final = 20
+_ANTHROPIC_PAGE: Final = 20
 _LARGEST_PAGE: Final = 1000
 
 # No upstream is asked, so nobody knows when a model was made. Zero is what OpenAI-compatible
@@ -21,10 +26,27 @@ _LARGEST_PAGE: Final = 1000
 _CREATED: Final = 0
 _CREATED_AT: Final = "1970-01-01T00:00:00Z"
 
-NOTHING_FOR_CODEX: Final[Mapping[str, list[Any]]] = {"models": []}
+_NOTHING_FOR_CODEX: Final[Mapping[str, list[Any]]] = {"models": []}
 """Codex asks with its `client_version` where a command gives it the token, and prints errors when
 this member is missing (seen with 0.169.0). What would stand in it brings a prompt of its own for
 each model (openai/codex, `ModelInfo.base_instructions`): without one Codex uses its own."""
+
+
+async def answer(incoming: Incoming) -> web.Response:
+    """The list, a page of it, or the one model of the path. Raises Failed."""
+    request, address = incoming.request, incoming.address
+    found = listed(incoming.routes, address.profile)
+    if address.model:
+        model = find(found, address.model)
+        if model is None:
+            raise Failed(failures.unknown_model(address.model))
+        return incoming.answer(model)
+    # https://docs.anthropic.com/en/api/models-list: pages of 20; OpenAI's list has no pages.
+    by_default = _ANTHROPIC_PAGE if "anthropic-version" in request.headers else len(found)
+    told = page(found, request.query, default_limit=by_default)
+    if "client_version" in request.query:
+        told |= _NOTHING_FOR_CODEX
+    return incoming.answer(told)
 
 
 def listed(routes: Routes, pinned: str) -> list[dict[str, Any]]:

@@ -15,13 +15,13 @@ from typing import Final, Literal, cast
 from aiohttp import web
 from multidict import MultiDict
 
+from gwproxy.proxy.exchange.prepared import bridge_to
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries import passthrough
-from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.conversations.kept import Kept
-from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.services import Services
+from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.upstream import headers
 from gwproxy.proxy.upstream.client import UpstreamRequest
 from gwproxy.translate.bridge import CODECS, RequestHead
@@ -49,48 +49,49 @@ _QUERY: Final = frozenset(
 )
 
 
-def may_keep(services: Services, routes: Routes, address: Address, kept: Kept) -> bool:
+def may_keep(incoming: Incoming, kept: Kept) -> bool:
     """Whether what is `kept` here is the copy of what the profile's upstream keeps itself."""
-    route = routes.find(routes.profile(address.profile).name, "", Dialect.RESPONSES)
-    quirks = services.healing.informed(route).quirks
+    route = _route(incoming)
+    quirks = incoming.services.healing.informed(route).quirks
     return (
         kept.maker == route.profile.name
-        and not services.conversations.owns(kept.id)
+        and not incoming.services.conversations.owns(kept.id)
         and route.dialect == Dialect.RESPONSES
         and not quirks.rebuild
         and not known_to_refuse(quirks.keeps_responses)
     )
 
 
-async def ask(
-    services: Services,
-    routes: Routes,
-    address: Address,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.StreamResponse | None:
+def _route(incoming: Incoming) -> Route:
+    """That of the profile itself: no model is named, and no rule counts. Raises Failed."""
+    profile = incoming.routes.profile(incoming.address.profile)
+    return incoming.routes.find(profile.name, "", Dialect.RESPONSES)
+
+
+async def ask(incoming: Incoming) -> web.StreamResponse | None:
     """The answer of the profile's upstream, sent already when it is a stream; None where it knows
     no such response, or keeps none. Raises Failed."""
-    profile = routes.profile(address.profile)
-    route = routes.find(profile.name, "", Dialect.RESPONSES)
+    services, route = incoming.services, _route(incoming)
     # Of the vendors' routes this dialect's alone gives an answer again (product.md §5).
     if route.dialect != Dialect.RESPONSES or route.quirks.rebuild:
         return None
-    if not _RESPONSE_ID.fullmatch(address.response_id):
+    if not _RESPONSE_ID.fullmatch(incoming.address.response_id):
         return None
-    call = _call(route, address, request, await services.keys.get(profile))
+    key = await services.keys.get(route.profile)
+    call = _call(route, incoming.address, incoming.request, key)
     answer = await services.upstream.send(call)
     try:
         if answer.status in UNKNOWN:
             return None
-        record.follow(route)
+        incoming.record.follow(route)
         if not answer.ok:
             body = await answer.read_error(services.limits.error_body_bytes)
             failure = CODECS[route.dialect].parse_failure(answer.status, answer.headers, body)
-            raise Failed(services.keys.judged(profile, failure))
+            raise Failed(services.keys.judged(route.profile, failure))
         # The name that the client once asked for is not known any more: the answer has ours.
-        bridge = passthrough.bridge_to(route, RequestHead(route.model, stream=True), record)
-        return await passthrough.relay(services, bridge, route, answer, request, record)
+        asked = RequestHead(route.model, stream=True)
+        bridge = bridge_to(route, incoming, asked, streams=True)
+        return await passthrough.relay(incoming, bridge, route, answer)
     finally:
         answer.close()
 

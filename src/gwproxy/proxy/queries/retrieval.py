@@ -18,15 +18,12 @@ from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address, Endpoint
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries import remote
-from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.conversations.kept import Kept
 from gwproxy.proxy.records.conversations.store import Conversations, ConversationTooLong, Unknown
 from gwproxy.proxy.records.storage import StorageTrouble
-from gwproxy.proxy.routing.route import Routes
-from gwproxy.proxy.services import Services
 from gwproxy.translate.bridge import rejection
-from gwproxy.translate.hub import Dialect
 from gwproxy.translate.responses.kept import state
 from gwproxy.translate.responses.kept.replay import replay
 from gwproxy.translate.wire import jsonio
@@ -38,35 +35,29 @@ _ITEMS: Final = 20
 _MOST_ITEMS: Final = 100
 
 
-async def answer(
-    services: Services,
-    routes: Routes,
-    address: Address,
-    request: web.BaseRequest,
-    record: ExchangeRecord,
-) -> web.StreamResponse:
+async def answer(incoming: Incoming) -> web.StreamResponse:
     """The answer of one of these routes. Raises Failed."""
-    response_id = address.response_id
+    address, request = incoming.address, incoming.request
+    response_id, conversations = address.response_id, incoming.services.conversations
     try:
-        if not (routes.config.store_responses and services.conversations.exists):
+        if not (incoming.routes.config.store_responses and conversations.exists):
             raise Unknown(response_id)
-        kept = await services.conversations.find(response_id)
-        if remote.may_keep(services, routes, address, kept):
-            found = await remote.ask(services, routes, address, request, record)
+        kept = await conversations.find(response_id)
+        if remote.may_keep(incoming, kept):
+            found = await remote.ask(incoming)
             if found is not None:
                 if request.method == "DELETE":
-                    await services.conversations.forget(response_id)
+                    await conversations.forget(response_id)
                 return found
-        body, content_type = await _say(services.conversations, address, request)
+        body, content_type = await _say(conversations, address, request)
     except Unknown:
-        found = await remote.ask(services, routes, address, request, record)
+        found = await remote.ask(incoming)
         if found is None:
             raise Failed(failures.unknown_response(response_id)) from None
         return found
     except StorageTrouble as trouble:
         raise Failed(failures.unreadable_responses(str(trouble))) from None
-    head = answers.head(Dialect.RESPONSES, record.request_id, content_type)
-    return answers.whole(body, head)
+    return answers.whole(body, incoming.head(content_type))
 
 
 async def _say(

@@ -15,36 +15,31 @@ from aiohttp import web
 from gwproxy.profiles.profile import Profile
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
-from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.inbound.endpoints import Address
-from gwproxy.proxy.record import ExchangeRecord
+from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
 from gwproxy.proxy.upstream import headers
 from gwproxy.proxy.upstream.client import UpstreamRequest
-from gwproxy.translate.hub import Dialect
 from gwproxy.translate.wire import jsonio
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _LARGEST_ANSWER_BYTES: Final = 64 * 1024
 
 
-async def answer(
-    services: Services, routes: Routes, address: Address, record: ExchangeRecord
-) -> web.Response:
+async def answer(incoming: Incoming) -> web.Response:
     """The usage of one exchange. Raises Failed (404)."""
-    request_id = address.request_id
-    entry = await asyncio.to_thread(services.ledger.find, request_id)
+    request_id = incoming.address.request_id
+    entry = await asyncio.to_thread(incoming.services.ledger.find, request_id)
     found: dict[str, Any] | None
     if entry is not None:
-        record.profile = entry.profile
+        incoming.record.profile = entry.profile
         found = entry.usage_answer()
     else:
-        found = await _ask(services, routes, address)
+        found = await _ask(incoming.services, incoming.routes, incoming.address)
     if found is None:
         raise Failed(failures.unknown_request(request_id))
-    head = answers.head(Dialect(record.client_dialect), record.request_id)
-    return answers.whole(jsonio.dumps(found), head)
+    return incoming.answer(found)
 
 
 async def _ask(services: Services, routes: Routes, address: Address) -> dict[str, Any] | None:
