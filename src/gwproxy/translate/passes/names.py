@@ -114,7 +114,7 @@ class Names:
         "_letter_first",
         "_namespaces",
         "_natives",
-        "_request",
+        "_seed",
         "_turn_ids",
         "_upstream",
         "_used",
@@ -130,7 +130,7 @@ class Names:
         self._used: set[str] = set()
         self._turn_ids: dict[str, str] = {}
         self._natives: dict[str, str] = {}
-        self._request: Request | None = None
+        self._seed = ""  # of the ids of calls that come without one
 
     # --- the request -----------------------------------------------------------------------
 
@@ -155,7 +155,9 @@ class Names:
                 if choice.allowed is None
                 else tuple(self._choice_name(name, request) for name in choice.allowed),
             )
-        self._request = request
+        # Not the request itself: it takes six times its size for as long as the answer comes.
+        blocks = sum([len(turn.blocks) for turn in turns])
+        self._seed = f"{request.model}:{len(turns)}:{blocks}"
         return structs.replace(request, turns=turns, tools=tools, tool_choice=choice)
 
     def _may_stay(self, tools: tuple[Tool, ...]) -> bool:
@@ -274,7 +276,7 @@ class Names:
     def call_id(self, native: str, index: int) -> str:
         """The id the client gets: legal, and not yet used in the conversation or this answer."""
         if not native:
-            digest = hashlib.sha256(f"{self._seed()}:{index}".encode()).hexdigest()[:24]
+            digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
             native = f"call_{digest}"
         if self._keeps_ids:
             return native
@@ -287,12 +289,6 @@ class Names:
             carried = f"{stem}--{number}"
         self._used.add(carried)
         return carried
-
-    def _seed(self) -> str:
-        if self._request is None:
-            return ""
-        turns = self._request.turns
-        return f"{self._request.model}:{len(turns)}:{sum(len(turn.blocks) for turn in turns)}"
 
 
 @remembered
