@@ -23,7 +23,7 @@ from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret, Source
 from gwproxy.profiles.store import Config
 from gwproxy.proxy.log import LOGGER, ExchangeLine, JsonFormatter, fields_of
-from gwproxy.proxy.record import GONE, ExchangeRecord
+from gwproxy.proxy.record import GONE, ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.serving import Options, announced, running
 from support.gateway import KEY, QUICK, TOKEN, Start, chat, messages
 from support.raw import connected, free_port
@@ -35,6 +35,7 @@ from support.scripted import (
     chat_chunk,
     chat_stream,
     frames,
+    stream,
     whole,
 )
 
@@ -123,6 +124,35 @@ async def test_a_client_that_leaves_stops_the_provider(
     record = await journal.exchange()
     assert record.outcome == GONE
     assert len(upstream.visits) == 1
+
+
+async def test_a_client_that_leaves_after_the_last_event_was_answered(
+    start: Start, journal: Journal
+) -> None:
+    """Codex hangs up at `response.completed`, a moment before the provider ends its body."""
+
+    async def slow_to_end(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(chat_stream("hello"))
+        await visit.go_on.wait()
+        await visit.end_stream()
+
+    gateway, upstream = await start(slow_to_end, limits=replace(QUICK, leftover_s=30))
+    async with gateway.post("/v1/chat/completions", chat(stream=True)) as response:
+        await response.content.readuntil(b"[DONE]")
+        response.close()
+    record = await journal.exchange()
+    assert record.outcome == ExchangeOutcome(200)
+    assert record.usage.output == 3
+    visit = await upstream.visit()
+    visit.go_on.set()
+    pool = gateway.server.gateway._services.upstream
+    async with asyncio.timeout(10):
+        await asyncio.gather(*pool._reclaiming)
+    upstream.script = stream
+    async with gateway.post("/v1/chat/completions", chat(stream=True)) as response:
+        assert b"[DONE]" in await response.read()
+    assert upstream.connections == 1
 
 
 async def test_a_client_that_leaves_while_it_is_kept_alive(start: Start) -> None:

@@ -119,8 +119,8 @@ class Exchange:
         finally:
             client_stream.close()
             stream.leave()
-        if stream.told is None:
-            self._reclaim()
+            if (stream.over or stream.said_all) and stream.told is None:
+                self._reclaim()
         await self._question.told()
         return client_stream.response
 
@@ -182,9 +182,10 @@ class Exchange:
             out = await turn.heard(out, last=stream.over)
         if stream.over:
             await client_stream.finish(out)
-            self._record.end(ExchangeOutcome.of(200, stream.told))
         elif out:
             await client_stream.write(out)
+        if stream.over or stream.said_all:  # a client may hang up at the last event
+            self._record.end(ExchangeOutcome.of(200, stream.told))
 
     async def _heard_last(self, last: bytes) -> bytes:
         turn = self._question.prepared.turn
