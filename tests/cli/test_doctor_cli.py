@@ -70,6 +70,19 @@ def test_nothing_is_wrong(command: InProcess) -> None:
     assert people.stdout.splitlines()[0].startswith("ok      version: gwproxy ")
 
 
+def test_a_folder_whose_name_begins_like_the_home_is_another_one(
+    home: Path, command: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is to be pasted into an issue, and followed there."""
+    beside = home.with_name(f"{home.name}-s work")
+    monkeypatch.setenv("GWPROXY_HOME", str(beside))
+    words = [finding["words"] for finding in areas(command("doctor", "--json"))["files"]]
+    assert words[0] == f"config folder {beside} (made when it is needed)"
+    monkeypatch.setenv("GWPROXY_HOME", str(home / "gateway"))
+    words = [finding["words"] for finding in areas(command("doctor", "--json"))["files"]]
+    assert words[0] == "config folder ~/gateway (made when it is needed)"
+
+
 def test_a_broken_configuration_does_not_stop_it(command: InProcess, gwproxy_home: Path) -> None:
     (gwproxy_home / "config.toml").write_text("[profiles\n")
     ran = command("doctor", "--json")

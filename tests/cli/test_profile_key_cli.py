@@ -208,7 +208,7 @@ def test_a_key_is_rotated_moved_and_deleted(
 
     ran = command("profile", "key", "kimi", "--delete")
     assert ran.stderr.splitlines() == [
-        "kimi does not refer to the command any more",
+        "kimi takes no key from command pass any more",
         "the key of kimi is deleted from the keyring",
     ]
     assert config(gwproxy_home)["profiles"]["kimi"] == {"preset": "kimi-code"}
@@ -370,7 +370,7 @@ def test_a_reference_is_deleted_also_without_any_keyring(
 ) -> None:
     command("profile", "add", "kimi", "--preset", "kimi-code", "--key-env", "K")
     ran = command("profile", "key", "kimi", "--delete")
-    assert (ran.code, ran.stderr) == (0, "kimi does not refer to the env any more\n")
+    assert (ran.code, ran.stderr) == (0, "kimi takes no key from environment variable K any more\n")
     assert config(gwproxy_home)["profiles"]["kimi"] == {"preset": "kimi-code"}
 
 

@@ -105,7 +105,8 @@ def test_a_key_lives_in_the_keyring_from_add_to_delete(unlocked: SecretService) 
     assert deleted.stderr == "the key of kimi is deleted from the keyring\n"
     assert in_keyring(unlocked) == ""
     assert (
-        "no key: the keyring has none that it put there" in run(unlocked, "profile", "list").stdout
+        "no key: the keyring has none that kimi put there"
+        in run(unlocked, "profile", "list").stdout
     )
 
     assert run(unlocked, "profile", "key", "kimi", "--stdin", stdin=OTHER).code == 0

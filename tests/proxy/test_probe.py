@@ -247,7 +247,7 @@ async def test_the_wrong_key_is_told_without_being_billed(
 async def test_no_key_at_all(start_provider: StartProvider, check: Check) -> None:
     provider = await start_provider(DEMO)
     (verdict,) = await check(profile_of(provider), key=None)
-    assert verdict.words == "there is no key. none was stored"
+    assert verdict.words == "there is no key: none was stored"
     assert (verdict.kind, verdict.hint) == (FailureKind.AUTHENTICATION, "store one")
     assert not provider.requests
 

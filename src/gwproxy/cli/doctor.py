@@ -5,6 +5,7 @@ What it prints can be pasted into an issue: no key, no token, no prompt, and the
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def doctor(
 
 def _shareable(text: str) -> str:
     home = str(Path.home())
-    hidden = text.replace(home, "~") if len(home) > 1 else text
+    # Not the beginning of another name: /home/al is no part of /home/alice.
+    hidden = re.sub(rf"{re.escape(home)}(?![\w-]|\.\w)", "~", text) if len(home) > 1 else text
     return redact(hidden)
 
 

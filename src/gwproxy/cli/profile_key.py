@@ -358,7 +358,7 @@ def _delete(output: Output, profile: Profile, config: store.Config) -> None:
     name = profile.name
     if profile.key.kind in ("env", "command", "file"):
         _edit(name, _reference(name, {}))
-        output.talk(f"{name} does not refer to the {profile.key.kind} any more")
+        output.talk(f"{name} takes no key from {credentials.expected_source(profile)} any more")
         if profile.key.hosts is None:
             return  # it never put a key into the keyring
     # Asked for by name, an entry goes whoever wrote it.

@@ -93,7 +93,7 @@ async def _ask(config: Config) -> Mapping[str, str]:
     if health.get("name") != "gwproxy":
         raise GwproxyError(
             f"gwproxy does not run at {url}",
-            why="the page is one of the running gateway",
+            why="it is the running gateway that shows the page",
             hint="gwproxy serve",
         )
     return await holder.ask(url, "/v1/ui", local_token().reveal(), method="POST")

@@ -370,7 +370,7 @@ def _from_keyring(profile: Profile, keyring: Keyring, environ: Mapping[str, str]
     wanted = profile.key.variable
     looked = f"{wanted} is not set and " if wanted else ""
     if profile.key.hosts is None:
-        raise _no_key(profile, f"{looked}the keyring has none that it put there")
+        raise _no_key(profile, f"{looked}the keyring has none that {profile.name} put there")
     objection = key_hosts.objection(profile)
     if objection is not None:
         raise objection

@@ -98,7 +98,7 @@ class ProviderProbe:
         try:
             found = await self._keys.find(profile)
         except CredentialError as error:
-            words = ". ".join(part for part in (error.what, error.why) if part)
+            words = ": ".join(part for part in (error.what, error.why) if part)
             kind = FailureKind.AUTHENTICATION
             yield Verdict("key", Outcome.BAD, words, error.hint, kind=kind)
             return
