@@ -30,11 +30,11 @@ _GATHER_S: Final = 0.1
 
 
 class Dropped(Exception):
-    """This watcher was too slow, or the gateway stops."""
+    """Raised to a watcher that was too slow, and to all when the gateway stops."""
 
 
 class Watcher:
-    """One who watches; made by `Feed.watch`."""
+    """The changes that one page or terminal has not looked at; made by `Feed.watch`."""
 
     __slots__ = ("_dropped", "_feed", "_pending", "_wake")
 
@@ -45,7 +45,7 @@ class Watcher:
         self._dropped = False
 
     def notice(self, record: ExchangeRecord) -> None:
-        """Something of it has changed."""
+        """Remember that the exchange has changed."""
         if len(self._pending) >= _MOST_PENDING:
             self.drop()
         elif not self._dropped:
@@ -53,7 +53,7 @@ class Watcher:
             self._wake.set()
 
     def drop(self) -> None:
-        """Nothing more comes."""
+        """End it: its `changes` raise Dropped from now on."""
         self._dropped = True
         self._pending.clear()
         self._wake.set()
@@ -76,7 +76,7 @@ class Watcher:
 
 
 class Feed:
-    """`recording` watches over what is done with an exchange that has ended."""
+    """The exchanges that run, their sinks and watchers. `recording` guards what the sinks do."""
 
     def __init__(self, recording: Worker) -> None:
         self._recording = recording
@@ -87,20 +87,21 @@ class Feed:
         """Whether nobody is told anything any more."""
 
     def keep_with(self, *sinks: Sink) -> None:
-        """Each of them, in this order, hears of every exchange that has ended."""
+        """Set the sinks: each of them, in this order, gets every exchange that has ended."""
         self._sinks = sinks
 
     def began(self, record: ExchangeRecord) -> None:
+        """Add an exchange that has begun."""
         self._running[record.request_id] = record
 
     def changed(self, record: ExchangeRecord) -> None:
-        """It has come further, or goes another way."""
+        """Tell the watchers that the exchange has come further, or goes another way."""
         if self._watchers and record.is_exchange:
             for watcher in self._watchers:
                 watcher.notice(record)
 
     def ended(self, record: ExchangeRecord) -> None:
-        """The client has its answer, or has gone."""
+        """Give the exchange, which has ended, to the sinks and the watchers."""
         record.phase = "over"
         self._running.pop(record.request_id, None)
         for sink in self._sinks:
@@ -109,7 +110,7 @@ class Feed:
         self.changed(record)
 
     def running(self) -> list[ExchangeRecord]:
-        """Those that have not ended, the oldest first."""
+        """The exchanges that have not ended, the oldest first."""
         return [record for record in self._running.values() if record.is_exchange]
 
     @contextlib.contextmanager
@@ -127,7 +128,7 @@ class Feed:
                 self._watchers.remove(watcher)
 
     def close(self) -> None:
-        """Let those who watch go."""
+        """Drop all watchers, for good."""
         self.is_closed = True
         for watcher in self._watchers:
             watcher.drop()

@@ -84,7 +84,7 @@ class Live(Generic[T]):
         return self._value
 
     def written(self) -> None:
-        """We ourselves have just changed the file: the next look is a true one."""
+        """Have the next `get` look at the file, which we ourselves have just changed."""
         self._looked_s = -math.inf
 
     def look(self) -> T:

@@ -14,6 +14,7 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -160,36 +161,48 @@ async def running(options: Options) -> AsyncIterator[RunningGateway]:
         # Whoever lets other machines in does not let them see what is said.
         page = None if options.allow_remote else Site.at(host, port)
         gateway = Gateway(services, plan, token, page)
-        runner = web.ServerRunner(
-            Server(gateway.handle, options.limits),
-            # 60 s by default, for connections on which nothing runs any more.
-            shutdown_timeout=1.0,
-        )
-        await runner.setup()
-        site = web.SockSite(runner, listener, backlog=BACKLOG)
-        await site.start()
-        services.captures.prune()
-        services.conversations.prune()
-        follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
-        try:
-            with shortage_told(asyncio.get_running_loop()):
+        async with _answering(gateway, services, listener):
+            follower = asyncio.create_task(_follow(plan, options.limits.edit_look_s, following))
+            try:
                 yield RunningGateway(host, port, gateway, services.keys)
-        finally:
-            follower.cancel()
-            await site.stop()
-            services.keys.close()
-            await gateway.drain(options.limits.drain_s)
-            await runner.cleanup()
-            await services.cache_watch.settle()
-            # After the last stream: its row is to be in it.
-            await asyncio.to_thread(services.ledger.close)
-            await asyncio.to_thread(services.conversations.close)
-            await asyncio.to_thread(services.captures.close)
+            finally:
+                follower.cancel()
     finally:
         listener.close()
         if services is not None:
             await services.upstream.close()
             await services.images.close()
+
+
+@contextlib.asynccontextmanager
+async def _answering(
+    gateway: Gateway, services: Services, listener: socket.socket
+) -> AsyncIterator[None]:
+    """In the block, `gateway` answers what comes to `listener`; then what runs ends, and what is to
+    be kept of it is written."""
+    runner = web.ServerRunner(
+        Server(gateway.handle, services.limits),
+        # 60 s by default, for connections on which nothing runs any more.
+        shutdown_timeout=1.0,
+    )
+    await runner.setup()
+    site = web.SockSite(runner, listener, backlog=BACKLOG)
+    await site.start()
+    services.captures.prune()
+    services.conversations.prune()
+    try:
+        with shortage_told(asyncio.get_running_loop()):
+            yield
+    finally:
+        await site.stop()
+        services.keys.close()
+        await gateway.drain(services.limits.drain_s)
+        await runner.cleanup()
+        await services.cache_watch.settle()
+        # After the last stream: its row is to be in it.
+        await asyncio.to_thread(services.ledger.close)
+        await asyncio.to_thread(services.conversations.close)
+        await asyncio.to_thread(services.captures.close)
 
 
 def _services(options: Options, following: Worker, in_force: Callable[[], Config]) -> Services:

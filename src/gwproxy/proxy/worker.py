@@ -66,11 +66,12 @@ class Worker:
             return WorkerState(self._cannot, self._trouble, self._failed, self._last_failure)
 
     def piece_of_work(self) -> AbstractContextManager[None, bool]:
-        """What is raised inside goes no further, but for what ends the process or the task."""
+        """A context for one piece of it: what is raised inside goes no further, but for what ends
+        the process or the task."""
         return self._piece
 
     def suffer(self, why: Exception | str) -> None:
-        """The work cannot be done now."""
+        """Note that the work cannot be done now, and say so once."""
         words = words_of(why)
         with self._lock:
             began, self._trouble = not self._trouble, words
@@ -81,7 +82,7 @@ class Worker:
             _LOGGER.debug("%s", self._cannot, exc_info=why)
 
     def recover(self) -> None:
-        """The work is done."""
+        """Note that the work is done, and say so where it could not be."""
         if not (self._trouble or self._told_of_trouble):
             return
         with self._lock:
@@ -90,8 +91,8 @@ class Worker:
             _LOGGER.info("%s", self._again)
 
     def lose(self, why: Exception | str, name: str = "", count: int = 1) -> None:
-        """`count` pieces of work will never be done; a single one that has a `name` is told by it,
-        when the others go on."""
+        """Count `count` pieces of work that will never be done; a single one that has a `name` is
+        told by it, when the others go on."""
         words = words_of(why)
         with self._lock:
             self._failed += count

@@ -75,6 +75,7 @@ class Sessions:
         return (*now, *kept)
 
     def is_new(self, route: Route, session: str) -> bool:
+        """Whether nothing was asked on `route` in `session` before."""
         return bool(session) and _key(route, session) not in self._began
 
     def due(self, lessons: Iterable[Lesson], today: date) -> Lesson | None:
@@ -83,16 +84,17 @@ class Sessions:
         return next((one for one in untried if is_due(one, today)), None)
 
     def begin_trial(self, lesson: Lesson) -> bool:
-        """Whether nobody tries it already."""
+        """Begin to try `lesson`, and say whether nobody tries it already."""
         begun = learned.place(lesson) not in self._tried
         self._tried.add(learned.place(lesson))
         return begun
 
     def end_trial(self, lesson: Lesson) -> None:
+        """Let others try `lesson`."""
         self._tried.discard(learned.place(lesson))
 
     def outgrow(self, lesson: Lesson, route: Route, session: str) -> None:
-        """The host takes it now: `session` goes on without the lesson, those before it with it."""
+        """Let `session` go on without `lesson`, and those that began before with it."""
         self._outgrown.add(learned.place(lesson))
         began = self._began.get(_key(route, session), ())
         self._began[_key(route, session)] = tuple(one for one in began if one != lesson)

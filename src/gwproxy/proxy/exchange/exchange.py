@@ -41,8 +41,8 @@ _DENIALS: Final = frozenset({401, 402, 403})
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """The profile did not begin to work on the request, and `why`: another one may have it. The
-    client has no byte."""
+    """That another profile may have the request, and `why`: this one did not begin to work on it,
+    and the client has no byte."""
 
     why: str
 
@@ -166,8 +166,8 @@ class Exchange:
             chunk = await (self._leftover(answer) if stream.said_all else answer.read())
 
     async def _leftover(self, answer: UpstreamAnswer) -> bytes:
-        """What comes after an upstream's last event. Its body should end there: that it does not,
-        or breaks, is no trouble of the client's."""
+        """The next bytes after an upstream's last event; nothing where none come within a moment,
+        or the body breaks there, which is no trouble of the client's."""
         with contextlib.suppress(Failed, TimeoutError):
             async with asyncio.timeout(self._services.limits.leftover_s):
                 return await answer.read()
@@ -290,12 +290,12 @@ class Exchange:
         return begun, is_event_stream(begun, content_type, asked)
 
     def _reclaim(self) -> None:
-        """The last event is read: the connection may be used again once its body has ended."""
+        """Let the connection be used again once the body has ended, whose last event has come."""
         if self._answer is not None:
             self._services.upstream.reclaim(self._answer)
 
     async def _refusal(self, bridge: Bridge, answer: UpstreamAnswer) -> ErrorAnswer:
-        """What the upstream said instead of an answer."""
+        """The upstream's refusal as an answer of the client's dialect."""
         self._heard()
         body = await answer.read_error(self._services.limits.error_body_bytes)
         error = bridge.error(answer.status, answer.headers, body)
@@ -311,8 +311,8 @@ class Exchange:
         return bridge.render(failure)
 
     def _weigh(self, status: int, failure: Failure) -> None:
-        """What a refusal says of the profile. A complete 429, 503 or 529 means that no work was
-        begun; any other status may have been billed."""
+        """Note what a refusal says of the profile. A complete 429, 503 or 529 means that no work
+        was begun; any other status may have been billed."""
         profile, health = self._question.prepared.route.profile, self._services.health
         if status in _DENIALS or failure.kind is FailureKind.BILLING:
             health.denied(profile)
@@ -362,7 +362,7 @@ class Exchange:
         return head
 
     def _heard(self) -> None:
-        """The upstream's answer begins."""
+        """Note that the upstream's answer begins."""
         self._record.heard_s = self._record.elapsed_s()
         self._come_to("streaming")
 

@@ -89,15 +89,15 @@ class Healing:
         return Trial(_following(route, rest), lesson, session)
 
     def begin(self, trial: Trial) -> bool:
-        """Whether `trial` may begin; it is then to be left."""
+        """Begin `trial`, and say whether it may be: no other tries its lesson. `leave` it then."""
         return self._sessions.begin_trial(trial.lesson)
 
     def leave(self, trial: Trial) -> None:
-        """It is over, whatever came of it."""
+        """End `trial`, whatever came of it."""
         self._sessions.end_trial(trial.lesson)
 
     async def outgrown(self, trial: Trial) -> None:
-        """The host took it: the lesson is not followed any more by who begins now."""
+        """Drop the lesson of `trial`, which the host took: who begins now does without it."""
         lesson = trial.lesson
         LOGGER.info("%s (%s): %s no longer", lesson.profile, lesson.model, lesson.why)
         self._sessions.outgrow(lesson, trial.route, trial.session)
@@ -107,17 +107,17 @@ class Healing:
         await self._change(learned.drop, lesson)
 
     async def still_refused(self, trial: Trial) -> None:
-        """The host refused again: the lesson stays, and rests for longer."""
+        """Keep the lesson of `trial`, which the host refused again, and rest it for longer."""
         lesson = trial.lesson
         day = self._today().isoformat()
         await self._keep([replace(lesson, tried=day, trials=lesson.trials + 1)])
 
     def lessons(self, profile: Profile) -> tuple[Lesson, ...]:
-        """What the host of `profile` has taught, of all its models."""
+        """The lessons of the host of `profile`, for all its models."""
         return learned.in_force(self._lessons(), profile)
 
     async def forget(self, lesson: Lesson) -> None:
-        """A person does not want it any more. Raises ConfigError."""
+        """Drop `lesson`, which a person does not want any more. Raises ConfigError."""
         if self._file is None:
             self._own.pop(learned.place(lesson), None)
         else:
@@ -152,8 +152,8 @@ class Healing:
         )
 
     async def judge(self, healed: Healed, failure: Failure) -> None:
-        """The repetition was refused as well. When the upstream now complains of something else
-        that can be mended, the change has helped."""
+        """Learn `healed`, though it was refused as well with `failure`, if the upstream now
+        complains of something else that can be mended: the change has helped."""
         route, remedy = healed.route, healed.remedy
         if failure.message == healed.said or is_refused_again(remedy, failure, route.dialect):
             return
@@ -163,7 +163,7 @@ class Healing:
             await self.learn(healed)
 
     async def learn(self, healed: Healed) -> None:
-        """It helped: keep it, if it is the upstream that wants it so."""
+        """Keep `healed`, which has helped, as lessons, if it is the upstream that wants it so."""
         route, remedy = healed.route, healed.remedy
         LOGGER.warning("%s (%s): %s; %s", route.profile.name, route.model, remedy.cause, remedy)
         if not remedy.lasting or (remedy.guessed and self._is_new_guess(route, remedy)):
@@ -182,7 +182,7 @@ class Healing:
         )
 
     def _is_new_guess(self, route: Route, remedy: Remedy) -> bool:
-        """What only seems to have helped may have been chance: it has to be seen twice."""
+        """Whether it is seen for the first time: what only seems to have helped may be chance."""
         guess = (route.profile.name, route.model, (*remedy.omits, *remedy.changes))
         if guess in self._guesses:
             return False

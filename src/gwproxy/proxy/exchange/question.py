@@ -94,7 +94,7 @@ class Question:
         return question
 
     async def _do_without(self, trial: Trial) -> None:
-        """Put it without a lesson that is due, where that makes a difference."""
+        """Put it without the lesson of `trial`, where that makes a difference."""
         try:
             turn = await self._preparer.turn(trial.route)
             tried = await self._put_on(trial.route, turn, FailureKind.INVALID)
@@ -113,12 +113,12 @@ class Question:
     # --- what refusals and answers say of it -----------------------------------------------------
 
     async def judge(self, failure: Failure) -> None:
-        """It was refused: whether what mended it last has helped all the same, is learned."""
+        """Learn what mended it last if that has helped, though it was refused with `failure`."""
         if self._healed:
             await self._services.healing.judge(self._healed[-1], failure)
 
     async def answered(self) -> None:
-        """The upstream takes it as it is: what was changed for that is learned, or unlearned."""
+        """Learn what was changed for an upstream that takes it now, or drop the lesson tried."""
         healing = self._services.healing
         # It is billed: whatever becomes of the lesson, the client gets its answer.
         with self._services.recording.piece_of_work():
@@ -129,7 +129,7 @@ class Question:
         self._leave_trial()
 
     async def told(self) -> None:
-        """The client has its answer; what it says of the upstream is learned."""
+        """Learn from an answer that its client has whether the upstream keeps responses."""
         turn, route = self.prepared.turn, self.prepared.route
         if turn is not None and turn.forgets:
             forgets: dict[str, QuirkValue] = {"keeps_responses": False}
@@ -138,7 +138,7 @@ class Question:
                 await self._services.healing.learn(Healed(route, remedy, ""))
 
     async def taught_by(self, failure: Failure) -> None:
-        """Keep what an answer taught that was billed: it is not asked again for that."""
+        """Learn from a failure in an answer that was billed, which is not asked for again."""
         healing = self._services.healing
         if failure.code == UNHEEDED:
             with self._services.recording.piece_of_work():
@@ -146,9 +146,9 @@ class Question:
                     await healing.learn(healed)
 
     async def mend(self, error: ErrorAnswer, status: int) -> bool:
-        """Put it as the upstream, which refused it with `status`, says that it wants it: nobody is
-        billed for that, and only while each refusal says something new. False leaves everything as
-        it was. Raises Failed where the upstream is not to be asked for it again."""
+        """Whether it is now put as the upstream wants it, which refused it with `status`: nobody is
+        billed for that. Only while each refusal says something new; False leaves all as it was.
+        Raises Failed where the upstream is not to be asked for it again."""
         if len(self._healed) == _MOST_ROUNDS or self.incoming.is_strict or status not in REFUSED:
             return False
         healing, now = self._services.healing, self.prepared
@@ -206,8 +206,8 @@ class Question:
         return None if is_same or is_too_large else mended
 
     async def shortened(self, failure: Failure) -> bool:
-        """Put a history that is to be summarised with less of it, where the window did not hold it:
-        an order to compact comes when the window is full. False leaves everything as it was."""
+        """Whether it is now put with less of a history that is to be summarised, which the window
+        did not hold: an order to compact comes when it is full. False leaves all as it was."""
         now = self.prepared
         most = now.bridge.fewer_tokens(failure)
         if most is None or self._shortenings == _MOST_SHORTENINGS or self.incoming.is_strict:
@@ -230,7 +230,7 @@ class Question:
         return Put(now.body, now.call.body, now.route.quirks, self._own_quirks, strand)
 
     def settle(self) -> None:
-        """Keep what the exchange taught of estimates, and let others try the lesson."""
+        """End it: learn from the tokens that were counted, and let others try the lesson."""
         self._leave_trial()
         bridge, profile = self.prepared.bridge, self.prepared.route.profile.name
         if not bridge.relays and bridge.input_estimate:

@@ -15,7 +15,8 @@ _MOST_BODY_BYTES: Final = 16 * 1024
 
 
 class PageRefused(Exception):
-    """Answered with `status` and `{"error": words}`; `allowed` are the methods that it takes."""
+    """Raised for what is answered with `status` and `{"error": words}`; `allowed` are the methods
+    that it takes."""
 
     def __init__(self, status: int, words: str, allowed: tuple[str, ...] = ()) -> None:
         super().__init__(words)

@@ -45,7 +45,7 @@ class TooManyTries(Exception):
 
 
 class Grants:
-    """`clock` gives seconds that only ever get more."""
+    """The codes and secrets that are good now; `clock` gives seconds that only ever get more."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -94,10 +94,6 @@ class Grants:
         del self._secrets[found]
         self._secrets[found] = self._clock()
         return True
-
-    def known(self) -> Iterable[str]:
-        """All that must never be shown."""
-        return (*self._codes, *self._secrets)
 
     def _age(self) -> None:
         now_s = self._clock()

@@ -47,6 +47,7 @@ class GatewayProbe:
             yield await self.question(url, profile.model, credential, built_in=profile.is_built_in)
 
     async def alive(self) -> Verdict:
+        """Whether a gateway answers there, and of which version."""
         health = await holder.health(self._base_url)
         if health.get("name") != "gwproxy":
             what = "another program answers" if health else "no gateway answers"

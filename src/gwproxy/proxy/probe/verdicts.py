@@ -199,4 +199,5 @@ def means_no_route(verdict: Verdict) -> bool:
 
 
 def timed(verdict: Verdict, seconds: float, calls: int) -> Verdict:
+    """`verdict` with how long it took, and what it may cost."""
     return replace(verdict, seconds=seconds, calls=calls)

@@ -9,6 +9,8 @@ from gwproxy.translate.passes import tokens
 
 
 class Calibration:
+    """The factor of each profile that has been asked."""
+
     def __init__(self) -> None:
         self._factors: dict[str, float] = {}
 
@@ -17,7 +19,8 @@ class Calibration:
         return self._factors.get(profile, 1.0)
 
     def learn(self, profile: str, factor_used: float, estimated: int, actual: int | None) -> None:
-        """`estimated` was made with `factor_used`; `actual` is what the upstream counted."""
+        """Correct the factor by what the upstream counted, `actual`, in place of `estimated`, which
+        was made with `factor_used`."""
         if actual is not None:
             unscaled = round(estimated / factor_used)
             self._factors[profile] = tokens.calibrated(self.factor(profile), unscaled, actual)

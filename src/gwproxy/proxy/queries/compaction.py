@@ -28,7 +28,8 @@ from gwproxy.translate.wire.jsonio import NotJson
 
 
 async def answer(incoming: Incoming) -> web.StreamResponse:
-    """Raises Failed; ConnectionError and CancelledError when the client has gone."""
+    """The compacted conversation. Raises Failed; ConnectionError and CancelledError when the client
+    has gone."""
     body = await incoming.body()
     try:
         asked = RequestHead(request_head(body).model)

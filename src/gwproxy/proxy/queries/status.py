@@ -46,7 +46,7 @@ class News:
         self._before: Latest | None = None
 
     def add(self, record: ExchangeRecord) -> None:
-        """An exchange has ended."""
+        """Count an exchange that has ended."""
         if not record.generating:
             return
         entry = Entry.of(record, None)
@@ -110,7 +110,7 @@ class News:
 
 def told_by_file(path: Path) -> dict[str, Any]:
     """What the ledger's file tells where no gateway runs: the last errors and alarms, and by
-    profile the last answer. Raises Trouble."""
+    profile the last answer. Raises StorageTrouble."""
     found = latest(path, time.time(), _KEPT_ERRORS)
     return {
         "last_errors": [*map(_error, found.failed)],

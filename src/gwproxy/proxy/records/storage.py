@@ -201,7 +201,8 @@ def put_aside(path: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Whatever goes wrong with the file is a Trouble, and with a value an Unstorable."""
+    """A context in which whatever goes wrong with the file is raised as StorageTrouble, and with a
+    value as Unstorable."""
     try:
         yield
     except _OF_A_VALUE as error:
@@ -221,7 +222,7 @@ def explained() -> Iterator[None]:
 
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All that is done inside, or nothing. Raises StorageTrouble."""
+    """A context in which all is done, or nothing. Raises StorageTrouble."""
     with explained():
         connection.execute("BEGIN IMMEDIATE")
         try:

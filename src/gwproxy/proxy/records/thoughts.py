@@ -37,11 +37,11 @@ class ThoughtMemory:
         return len(self._entries)
 
     def of(self, profile: str) -> MutableMapping[str, Thoughts]:
-        """What is remembered of `profile`, by `translate.thoughts.key_of`."""
+        """What is remembered of `profile`, by call."""
         return _View(self, profile)
 
     def get(self, place: tuple[str, str]) -> Thoughts:
-        """Raises KeyError."""
+        """The thoughts before that call of that profile. Raises KeyError."""
         with self._lock:
             thoughts = self._entries[place]
             self._entries.move_to_end(place)
@@ -58,7 +58,7 @@ class ThoughtMemory:
                 self._drop(next(iter(self._entries)))
 
     def drop(self, place: tuple[str, str]) -> bool:
-        """Whether it was there."""
+        """Forget the thoughts before that call, and say whether there were any."""
         with self._lock:
             return self._drop(place)
 

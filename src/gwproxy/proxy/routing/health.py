@@ -43,7 +43,7 @@ class _Past:
 
 
 class ProfileHealth:
-    """`clock` gives seconds that only grow."""
+    """What has become of each profile's requests of late; `clock` gives seconds that only grow."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -51,39 +51,39 @@ class ProfileHealth:
         self._answered: set[str] = set()
 
     def unreached(self, profile: Profile) -> None:
-        """Nothing could be sent to it."""
+        """Note that nothing could be sent to `profile`."""
         past, now = self._past[profile.name], self._clock()
         past.failures.append(now)
         if len(past.failures) == _FAILURES and now - past.failures[0] <= _WINDOW_S:
             past.cool_until = now + _OUTAGE_S
 
     def refused(self, profile: Profile, retry_after_s: float | None) -> None:
-        """It was there, and had no time: 429, 503 or 529."""
+        """Note that `profile` had no time: 429, 503 or 529."""
         wait_s = _REFUSED_S if retry_after_s is None else min(retry_after_s, _LONGEST_REFUSED_S)
         past = self._past[profile.name]
         past.cool_until = max(past.cool_until, self._clock() + wait_s)
 
     def denied(self, profile: Profile) -> None:
-        """It does not take our key, or there is no money left: 401, 402 or 403."""
+        """Note that `profile` takes no key of ours, or has no money left: 401, 402 or 403."""
         past = self._past[profile.name]
         past.denied, past.denied_until = profile, self._clock() + _DENIED_S
 
     def answered(self, profile: Profile) -> None:
-        """All is well again."""
+        """Note that `profile` answers: what was before counts no more."""
         self._answered.add(profile.name)
         self._past.pop(profile.name, None)
 
     def has_answered(self, profile: Profile) -> bool:
-        """Whether it has ever answered since we run."""
+        """Whether `profile` has answered since we run."""
         return profile.name in self._answered
 
     def cooling_s(self, profile: Profile) -> float:
-        """How much longer to pass it over; 0 when there is no reason to."""
+        """For how many seconds more to pass `profile` over; 0 when there is no reason to."""
         past = self._past.get(profile.name)
         return 0.0 if past is None else max(0.0, past.cool_until - self._clock())
 
     def serves_as_fallback(self, profile: Profile) -> bool:
-        """Whether another profile's requests may go to it."""
+        """Whether another profile's requests may go to `profile`."""
         past = self._past.get(profile.name)
         if past is None or past.denied != profile:
             return True

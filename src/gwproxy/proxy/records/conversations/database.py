@@ -85,7 +85,7 @@ SELECT {_COLUMNS} FROM chain JOIN responses ON responses.id = chain.id ORDER BY 
 
 
 class ConversationsFile(storage.OpenFile):
-    """Every method raises Trouble."""
+    """The file of kept responses. Every method raises StorageTrouble."""
 
     @classmethod
     def open(cls, path: Path, tell: Callable[[StorageTrouble, Path], None]) -> ConversationsFile:
@@ -190,7 +190,7 @@ class ConversationsFile(storage.OpenFile):
         }
 
     def forget(self, response_id: str) -> bool:
-        """Whether there was one. A conversation that has no response left goes with it."""
+        """Delete a response, and say whether there was one. A conversation goes with its last."""
         with storage.transaction(self._connection):
             if not self._exists(response_id):
                 return False

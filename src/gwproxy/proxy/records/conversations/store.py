@@ -75,12 +75,13 @@ class Conversations:
         return self.exists and self._is_well()
 
     def own(self, response_id: str) -> None:
-        """The upstream that made it has not kept it: this memory alone has."""
+        """Note that the upstream which made that response has not kept it: we alone have."""
         self._own[response_id] = None
         while len(self._own) > _MOST_OWN:
             del self._own[next(iter(self._own))]
 
     def owns(self, response_id: str) -> bool:
+        """Whether that response is known to be kept here alone."""
         return response_id in self._own
 
     def _is_well(self) -> bool:
@@ -121,7 +122,7 @@ class Conversations:
         return await self._run(lambda database: database.knows(response_id))
 
     async def find(self, response_id: str) -> Kept:
-        """Raises Unknown and StorageTrouble."""
+        """The response of that id. Raises Unknown and StorageTrouble."""
         found = await self._run(lambda database: database.find(response_id))
         if found is None:
             raise Unknown(response_id)
@@ -137,7 +138,7 @@ class Conversations:
         return await self._run(lambda database: database.items(ids))
 
     async def forget(self, response_id: str) -> None:
-        """Raises Unknown and StorageTrouble."""
+        """Delete the response of that id. Raises Unknown and StorageTrouble."""
         if not await self._run(lambda database: database.forget(response_id)):
             raise Unknown(response_id)
 

@@ -1,9 +1,9 @@
 """One exchange of the Responses dialect: what its request leans on, what of its answer is kept.
 
-    turn = await Turn.begin(…, body)     the request as the upstream is to get it, `turn.body`
-    await turn.recollected()             …and where that turned out to keep nothing, made whole
-    await turn.heard(data)               every piece of a streamed answer
-    await turn.answered(body)            a whole one
+    turn = await ConversationTurn.begin(…, body)    `turn.body` is the request for the upstream
+    await turn.recollected()      …and where that turned out to keep nothing, made whole
+    await turn.heard(data)        every piece of a streamed answer
+    await turn.answered(body)     a whole one
 
 An upstream of this very dialect is believed to keep responses itself until it shows that it does
 not: its requests and answers pass as they are, and what is kept here is a copy for that case. Where
@@ -69,7 +69,8 @@ _NOTHING: Final = _Past((), MappingProxyType({}))
 
 
 class ConversationTurn:
-    """`body` is the request for the upstream; `forgets`: that has just shown to keep nothing."""
+    """One request and its answer in a conversation: `body` is the request for the upstream, and
+    `forgets` whether that has just shown to keep nothing."""
 
     def __init__(self, setting: Setting, body: bytes) -> None:
         self.body = body
@@ -87,7 +88,7 @@ class ConversationTurn:
 
     @classmethod
     async def begin(cls, setting: Setting, body: bytes) -> ConversationTurn:
-        """Raises Failed and fields.Rejected."""
+        """The turn that the request `body` begins. Raises Failed and fields.Rejected."""
         turn = cls(setting, body)
         wished = turn._wished = await turn._off_the_loop(lambda: state.stateful(body))
         if setting.native and wished.remote:

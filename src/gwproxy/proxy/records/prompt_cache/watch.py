@@ -57,7 +57,7 @@ class _Strand:
 
 
 class CacheWatch:
-    """`look` is a sink of the feed."""
+    """The last turns of each session, and the alarms about them; `look` is a sink of the feed."""
 
     def __init__(self) -> None:
         self._strands: OrderedDict[Hashable, _Strand] = OrderedDict()
@@ -70,6 +70,7 @@ class CacheWatch:
         )
 
     def tell_with(self, tell: Tell) -> None:
+        """Set who hears of alarms."""
         self._tell = tell
 
     @property
@@ -83,7 +84,7 @@ class CacheWatch:
         return list(self._standing.values())
 
     def look(self, record: ExchangeRecord) -> None:
-        """An exchange has ended. Never waits."""
+        """Compare an exchange that has ended with the turns before it, in a task. Never waits."""
         put, record.put = record.put, None
         usage = record.usage
         read = usage.cache_read
@@ -119,7 +120,7 @@ class CacheWatch:
             self._size -= sum(one.size for one in oldest.turns)
 
     def _forget(self, key: Hashable, strand: _Strand, turn: CachedTurn) -> None:
-        """Another one has taken its place."""
+        """Let go of `turn`, whose place another one has taken."""
         if self._strands.get(key) is strand and turn in strand.turns:
             strand.turns.remove(turn)
             self._size -= turn.size
