@@ -98,8 +98,7 @@ class Gateway:
         self.asked_to_stop = asyncio.Event()
         self._news = News()
         services.feed.keep_with(
-            *(self._clean, self._log, self._capture, self._news.add, self._enter_in_ledger),
-            services.cache_watch.look,
+            *(self._clean, self._log, self._capture, self._count, services.cache_watch.look)
         )
         services.cache_watch.tell_with(self._tell_of_cache)
         self._handlers: Mapping[Endpoint, Handler] = {
@@ -213,10 +212,16 @@ class Gateway:
         if record.tape is not None:
             self._services.captures.keep(record.tape, fields_of(record), self._secrets())
 
-    def _enter_in_ledger(self, record: ExchangeRecord) -> None:
+    def _count(self, record: ExchangeRecord) -> None:
         if record.is_exchange:
-            entry = Entry.of(record, self.routes.prices_of(record.profile))
-            self._services.ledger.add(entry, keep=record.generating)
+            entry = self._enter_in_ledger(record)
+            if record.generating:
+                self._news.add(entry)
+
+    def _enter_in_ledger(self, record: ExchangeRecord) -> Entry:
+        entry = Entry.of(record, self.routes.prices_of(record.profile))
+        self._services.ledger.add(entry, keep=record.generating)
+        return entry
 
     def _tell_of_cache(self, record: ExchangeRecord, alarm: CacheAlarm, is_first: bool) -> None:
         """A prompt cache broke, as it turned out a moment after the exchange."""

@@ -45,17 +45,14 @@ class News:
         self._last_answered: dict[str, Entry] = {}
         self._before: Latest | None = None
 
-    def add(self, record: ExchangeRecord) -> None:
+    def add(self, entry: Entry) -> None:
         """Count an exchange that has ended."""
-        if not record.generating:
-            return
-        entry = Entry.of(record, None)
         if entry.failed:
             self._failed += 1
             self._errors.append(entry)
         elif not entry.error_kind:
             self._answered += 1
-            self._last_answered[record.profile] = entry
+            self._last_answered[entry.profile] = entry
 
     async def report(self, config: Config, services: Services) -> dict[str, Any]:
         """The body of the answer."""
