@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 EVENTS: Final = 500
-PACED: Final = 200
-FEW: Final = 15
+PACED: Final = 100
+FEW: Final = 10
 """Events of a stream: all at once, an event each 10 ms, and of one whose first word matters."""
 LONGER: Final = (2000, 8000)
 NUMBER: Final = b"request 000000000000"

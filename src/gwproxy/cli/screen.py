@@ -27,6 +27,10 @@ _ERASE: Final = "\r\x1b[K"
 _MOST_WAITING: Final = 10_000
 """Lines that wait for a terminal that is stopped, or a pipe that nobody reads: a day of work."""
 
+_GATHERS_S: Final = 0.05
+"""How long a line waits for others: to wake the thread for each of a burst costs 0.15 ms, a third
+of what a small exchange takes, and no person sees the difference."""
+
 _LEAVES_WITHIN_S: Final = 2.0
 """At the end; who has stopped the terminal is not to keep the process."""
 
@@ -43,7 +47,7 @@ class Screen:
         self._footer = ""
         self._drawn = ""  # the footer that stands there
         self._writes = False
-        self._closing = False
+        self._closing = threading.Event()
         self._error: ValueError | None = None
         self._thread = threading.Thread(target=self._work, name="gwproxy-screen", daemon=True)
         self._thread.start()
@@ -102,7 +106,7 @@ class Screen:
             if self._begun:
                 self._waiting.append(self._begun)
                 self._begun = ""
-            self._closing = True
+            self._closing.set()
             self._changed.notify_all()
         self._thread.join(_LEAVES_WITHIN_S)
         return not self._thread.is_alive()
@@ -134,7 +138,9 @@ class Screen:
     def _next(self) -> str | None:
         """All that is to be written now; None at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._has_work() or self._closing)
+            self._changed.wait_for(lambda: self._has_work() or self._closing.is_set())
+        self._closing.wait(_GATHERS_S)
+        with self._changed:
             if not self._has_work():
                 return None
             lines = "".join(self._waiting)

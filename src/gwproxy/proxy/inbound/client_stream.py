@@ -69,7 +69,9 @@ class ClientStream:
         """Send `data` as one chunk. Waits while the client does not read; raises ConnectionError
         when it has gone."""
         self._last_write = self._loop.time()
-        response = self.response or await self._open()
+        response = self.response
+        if response is None:
+            response = await self._open()
         if self._copy is not None:
             self._copy(data)
         await response.write(data)
