@@ -180,7 +180,7 @@ PROXY: Mapping[str, Set[str]] = {
         "passthrough", "compaction", "exchanges", "retrieval", "remote",
     },
     "upstream": {
-        "__init__", "client", "pool", "headers", "keys", "hints", "images", "sniff",
+        "__init__", "client", "request", "pool", "headers", "keys", "hints", "images", "sniff",
         "surroundings",
     },
     "records": {"__init__", "storage", "captures", "said", "thoughts", "prices"},

@@ -16,7 +16,8 @@ import pytest
 from gwproxy.profiles.record import make_profile
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.upstream import pool
-from gwproxy.proxy.upstream.client import Upstream, UpstreamRequest
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.request import UpstreamRequest
 from gwproxy.proxy.upstream.surroundings import Surroundings, way_to
 from support.gateway import QUICK, StartGateway, TestGateway, chat
 from support.scripted import StartScripted, Visit, chat_answer, chat_stream

@@ -14,7 +14,7 @@ from gwproxy.proxy.records.conversations.turn import ConversationTurn, Setting
 from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.threads import off_the_loop
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamRequest
+from gwproxy.proxy.upstream.request import NO_QUERY, UpstreamRequest, request_to
 from gwproxy.translate.bridge import NO_IMAGES, Bridge, RequestHead, rejection
 from gwproxy.translate.hub import Dialect
 
@@ -62,8 +62,20 @@ class Preparer:
         if len(losses) and self._incoming.is_strict:
             lost = ", ".join(losses)
             raise Failed(rejection("", f"x-gwproxy-strict: this could not be carried: {lost}"))
-        key = await self._incoming.services.keys.get(route.profile)
-        return Prepared(route, turn, body, bridge, self._call(route, bridge, outgoing, key))
+        request, faithful, query = self._incoming.request, bridge.relays, NO_QUERY
+        if request.query_string:
+            pairs = request.query.items()
+            query = headers.forwarded_query(pairs, route.dialect, faithful=faithful)
+        call = request_to(
+            route,
+            outgoing,
+            await self._incoming.services.keys.get(route.profile),
+            client=request.headers,
+            faithful=faithful,
+            streams=streams,
+            query=query,
+        )
+        return Prepared(route, turn, body, bridge, call)
 
     async def translated(self, bridge: Bridge, body: bytes, most_tokens: int | None) -> bytes:
         """The body for the upstream; a history that is to be summarised has at most so many tokens.
@@ -73,20 +85,6 @@ class Preparer:
         if addresses:
             images = await self._incoming.services.images.fetch(addresses)
         return await off_the_loop(lambda: bridge.request(body, images, most_tokens), body, limits)
-
-    def _call(
-        self, route: Route, bridge: Bridge, outgoing: bytes, key: str | None
-    ) -> UpstreamRequest:
-        request, faithful = self._incoming.request, bridge.relays
-        streams = route.streams(self._asked.stream)
-        sent = headers.towards_upstream(
-            request.headers, route, faithful=faithful, streams=streams, key=key
-        )
-        query: dict[str, str] = {}
-        if request.query_string:
-            pairs = request.query.items()
-            query = headers.forwarded_query(pairs, route.dialect, faithful=faithful)
-        return UpstreamRequest(route.profile, route.url, sent, outgoing, query, key, streams)
 
 
 def bridge_to(

@@ -17,8 +17,8 @@ from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.addresses import other_bases
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word
 from gwproxy.proxy.routing.route import Route, Routes
-from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import Upstream, UpstreamAnswer, UpstreamRequest
+from gwproxy.proxy.upstream.client import Upstream, UpstreamAnswer
+from gwproxy.proxy.upstream.request import Method, request_to
 from gwproxy.proxy.upstream.sniff import is_event_stream
 from gwproxy.translate.bridge import CODECS, Bridge, request_head
 from gwproxy.translate.dialect_facts import Dialect
@@ -80,13 +80,10 @@ async def ask_free(
     url = way.profile.url(endpoint)
     if url is None:
         return None
-    sent = headers.towards_upstream({}, way.route, faithful=False, streams=False, key=way.key)
     patience_s = min(way.profile.first_byte_timeout_s, _FREE_PATIENCE_S)
-    profile = replace(way.profile, first_byte_timeout_s=patience_s)
-    method: Any = "GET" if body is None else "POST"
-    answer = await upstream.send(
-        UpstreamRequest(profile, url, sent, body or b"", {}, way.key, False, method)
-    )
+    route = replace(way.route, profile=replace(way.profile, first_byte_timeout_s=patience_s))
+    method: Method = "GET" if body is None else "POST"
+    answer = await upstream.send(request_to(route, body or b"", way.key, url=url, method=method))
     try:
         return None if answer.status in NO_ROUTE else await _read_ok(answer, way.dialect)
     finally:
@@ -126,12 +123,9 @@ async def ask_plain(
     """The answer's bytes, whether they are a stream, and when its pieces came (seconds from the
     question on)."""
     route = way.route
-    head = headers.towards_upstream({}, route, faithful=False, streams=streams, key=way.key)
     body = questions.plain(CODECS[route.dialect], route.model, route.quirks, streams=streams)
     started = time.monotonic()
-    answer = await upstream.send(
-        UpstreamRequest(route.profile, route.url, head, body, {}, way.key, streams)
-    )
+    answer = await upstream.send(request_to(route, body, way.key, streams=streams))
     parts: list[bytes] = []
     moments: list[float] = []
     try:
@@ -168,8 +162,7 @@ async def ask_translated(upstream: Upstream, way: Way, asked: dict[str, Any]) ->
         outgoing = bridge.request(request)
     except Rejected as error:
         raise Failed(rejected(error)) from error
-    head = headers.towards_upstream({}, route, faithful=bridge.relays, streams=streams, key=way.key)
-    call = UpstreamRequest(route.profile, route.url, head, outgoing, {}, way.key, streams)
+    call = request_to(route, outgoing, way.key, faithful=bridge.relays, streams=streams)
     answer = await upstream.send(call)
     try:
         body = await _read_ok(answer, route.dialect)

@@ -12,7 +12,8 @@ from gwproxy.proxy import holder
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.probe import questions
 from gwproxy.proxy.probe.verdicts import Outcome, Verdict, fault, timed
-from gwproxy.proxy.upstream.client import Upstream, UpstreamRequest
+from gwproxy.proxy.upstream.client import Upstream
+from gwproxy.proxy.upstream.request import UpstreamRequest
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import fold
 from gwproxy.translate.hub import Dialect, Failure, FailureKind

@@ -20,8 +20,7 @@ from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries.counters import NO_ROUTE, one_word, plausible
 from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.threads import off_the_loop
-from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamRequest
+from gwproxy.proxy.upstream.request import request_to
 from gwproxy.translate.bridge import Bridge, RequestHead
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.registry import FACTS
@@ -132,14 +131,14 @@ class _Upstream(Struct, frozen=True):
         services, route = self.incoming.services, self.route
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(route.profile)
-            sent = headers.towards_upstream(
-                self.incoming.request.headers,
+            call = request_to(
                 route,
+                outgoing,
+                key,
+                client=self.incoming.request.headers,
                 faithful=self.bridge.relays,
-                streams=False,
-                key=key,
+                url=url,
             )
-            call = UpstreamRequest(route.profile, url, sent, outgoing, {}, key, streams=False)
             answer = await services.upstream.send(call)
             try:
                 if not answer.ok:

@@ -21,7 +21,8 @@ from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.record import ExchangeOutcome
 from gwproxy.proxy.routing.route import Route
 from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamAnswer, UpstreamRequest
+from gwproxy.proxy.upstream.client import UpstreamAnswer
+from gwproxy.proxy.upstream.request import request_to
 from gwproxy.translate.bridge import Bridge
 from gwproxy.translate.relay import replace_model
 from gwproxy.translate.wire.fields import Rejected
@@ -61,10 +62,9 @@ async def passed_on(
     services, record = incoming.services, incoming.record
     key = await services.keys.get(route.profile)
     streams = record.streamed
-    sending = headers.towards_upstream(
-        incoming.request.headers, route, faithful=True, streams=streams, key=key
+    call = request_to(
+        route, body, key, client=incoming.request.headers, faithful=True, streams=streams, url=url
     )
-    call = UpstreamRequest(route.profile, url, sending, body, {}, key, streams)
     record.tally = bridge.tally
     with await services.concurrency.enter(route.profile, record.client):
         found = await services.upstream.send(call)

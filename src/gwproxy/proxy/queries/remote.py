@@ -10,7 +10,7 @@ https://platform.openai.com/docs/guides/background
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from aiohttp import web
 from multidict import MultiDict
@@ -22,8 +22,7 @@ from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.queries import passthrough
 from gwproxy.proxy.records.conversations.kept import Kept
 from gwproxy.proxy.routing.route import Route
-from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamRequest
+from gwproxy.proxy.upstream.request import Method, UpstreamRequest, request_to
 from gwproxy.translate.bridge import CODECS, RequestHead
 from gwproxy.translate.hub import Dialect
 from gwproxy.translate.quirks import known_to_refuse
@@ -100,14 +99,14 @@ def _call(
     route: Route, address: Address, request: web.BaseRequest, key: str | None
 ) -> UpstreamRequest:
     tail = address.endpoint.value.removeprefix(Endpoint.RESPONSE.value)
-    streams = request.query.get("stream", "").lower() == "true"
-    return UpstreamRequest(
-        route.profile,
-        f"{route.url}/{address.response_id}{tail}",
-        headers.towards_upstream(request.headers, route, faithful=True, streams=streams, key=key),
+    return request_to(
+        route,
         b"",
-        MultiDict((name, value) for name, value in request.query.items() if name in _QUERY),
         key,
-        streams,
-        method=cast(Literal["POST", "GET", "DELETE"], request.method),
+        client=request.headers,
+        faithful=True,
+        streams=request.query.get("stream", "").lower() == "true",
+        url=f"{route.url}/{address.response_id}{tail}",
+        query=MultiDict((name, value) for name, value in request.query.items() if name in _QUERY),
+        method=cast(Method, request.method),
     )

@@ -19,8 +19,7 @@ from gwproxy.proxy.inbound.endpoints import Address
 from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.routing.route import Route, Routes
 from gwproxy.proxy.services import Services
-from gwproxy.proxy.upstream import headers
-from gwproxy.proxy.upstream.client import UpstreamRequest
+from gwproxy.proxy.upstream.request import request_to
 from gwproxy.translate.wire import jsonio
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -55,8 +54,7 @@ async def _ask(services: Services, routes: Routes, address: Address) -> dict[str
     try:
         async with asyncio.timeout(services.limits.count_s):
             key = await services.keys.get(profile)
-            sent = headers.towards_upstream({}, route, faithful=False, streams=False, key=key)
-            call = UpstreamRequest(profile, url, sent, b"", {}, key, streams=False, method="GET")
+            call = request_to(route, b"", key, url=url, method="GET")
             answer = await services.upstream.send(call)
             try:
                 if not answer.ok:

@@ -14,7 +14,7 @@ import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import aiohttp
 from aiohttp import payload
@@ -23,13 +23,13 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gwproxy.profiles.endpoints import is_loopback
-from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.redaction import Masker
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.limits import Limits
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.upstream import pool
+from gwproxy.proxy.upstream.request import UpstreamRequest
 from gwproxy.proxy.upstream.surroundings import Surroundings
 from gwproxy.translate.hub import Failure
 
@@ -59,21 +59,6 @@ _NOTHING_SENT: Final = (
 # Repeated once; certificates are left out, they stay bad.
 _NEVER_CONNECTED: Final = (aiohttp.ClientConnectorError,)
 _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """One request upstream, ready to be sent. `key` is what `headers` bear, to be masked;
-    `streams` says that a stream is asked for. Only what costs nothing is a GET or a DELETE."""
-
-    profile: Profile
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    query: Mapping[str, str]
-    key: str | None
-    streams: bool
-    method: Literal["POST", "GET", "DELETE"] = "POST"
 
 
 class Upstream:
