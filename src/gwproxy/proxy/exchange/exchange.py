@@ -33,8 +33,6 @@ from gwproxy.translate.bridge import AnswerStream, Bridge, ErrorAnswer
 from gwproxy.translate.hub import Failure, FailureKind
 from gwproxy.translate.wire import sse
 
-_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
-
 _NO_TIME: Final = frozenset({429, 503, 529})
 _DENIALS: Final = frozenset({401, 402, 403})
 
@@ -356,7 +354,7 @@ class Exchange:
         return head
 
     def _stream_head(self) -> dict[str, str]:
-        head = self._head(_EVENT_STREAM)
+        head = self._head(answers.EVENT_STREAM)
         head["cache-control"] = "no-cache"
         head["x-accel-buffering"] = "no"  # nginx in between would hold events back
         return head

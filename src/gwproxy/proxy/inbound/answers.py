@@ -13,6 +13,7 @@ from gwproxy.translate.bridge import ErrorAnswer, render_failure
 from gwproxy.translate.hub import Dialect, Failure
 
 JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 
 
 def new_id(prefix: str) -> str:
@@ -31,13 +32,15 @@ def head(client: Dialect, request_id: str, content_type: str = JSON) -> dict[str
 
 
 def whole(body: bytes, head: Mapping[str, str], status: int = 200) -> web.Response:
+    """An answer in one piece."""
     return web.Response(status=status, body=body, headers=head)
 
 
 def error(answer: ErrorAnswer, head: Mapping[str, str]) -> web.Response:
+    """An error as the translation has put it."""
     return web.Response(status=answer.status, body=answer.body, headers={**head, **answer.headers})
 
 
 def refusal(client: Dialect, failure: Failure, request_id: str) -> web.Response:
-    """A refusal of the gateway itself."""
+    """An error of the gateway itself, in the dialect of `client`."""
     return error(render_failure(client, failure, request_id), head(client, request_id))

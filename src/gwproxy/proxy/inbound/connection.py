@@ -39,11 +39,12 @@ class Connection(web.RequestHandler):
             self._head_timer = self._loop.call_later(self._head_s, self.force_close)
 
     def begin_exchange(self) -> None:
-        """A head is complete; what comes now is its body, which has limits of its own."""
+        """Stop the clock of the head, which is complete: its body has limits of its own."""
         self._busy = True
         self._drop_timer()
 
     def end_exchange(self) -> None:
+        """Let the clock of the next head run once it begins."""
         self._busy = False
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -62,8 +63,8 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What could not be parsed as HTTP. Nothing is known of the caller; the Anthropic
-        envelope is one that both families of SDKs can read."""
+        """The answer to what could not be parsed as HTTP. Nothing is known of the caller; the
+        Anthropic envelope is one that both families of SDKs can read."""
         # Only the first line: the next ones quote the request, which may hold a token.
         words = (message or "malformed").splitlines()[0].rstrip(":")
         LOGGER.debug("a request could not be read: %s", words)
@@ -83,7 +84,8 @@ class Connection(web.RequestHandler):
 
 
 class Server(web.Server):
-    """Every default of aiohttp that would break this product, set by name."""
+    """Makes a Connection for each client: every default of aiohttp that would break this product is
+    set by name."""
 
     def __init__(self, handler: Handler, limits: Limits) -> None:
         super().__init__(

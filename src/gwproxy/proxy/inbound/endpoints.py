@@ -25,6 +25,8 @@ INSPECTOR: Final = "/ui"
 
 
 class Endpoint(StrEnum):
+    """What there is to be asked, by its path behind the version."""
+
     ANSWER = "(a dialect's own)"  # of a model
     COUNT_TOKENS = "/messages/count_tokens"
     RESPONSE = "/responses/{id}"
@@ -103,10 +105,9 @@ _VENDOR_ONLY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`profile` is the one pinned by the path, or ""; `answers` the dialect in which a model
-    answers there; `model` the id after `/models/`, `request_id` the one after `/usage/` or
-    `/exchanges/`,
-    `response_id` the one after `/responses/`."""
+    """What a path means. `profile` is the one that it pins, or ""; `answers` the dialect in which a
+    model answers there; `model` the id after `/models/`, `request_id` the one after `/usage/` or
+    `/exchanges/`, `response_id` the one after `/responses/`."""
 
     endpoint: Endpoint
     profile: str = ""

@@ -21,6 +21,7 @@ from gwproxy.profiles.redaction import redact
 from gwproxy.proxy import failures
 from gwproxy.proxy.failures import Failed
 from gwproxy.proxy.feed import Dropped, Watcher
+from gwproxy.proxy.inbound import answers
 from gwproxy.proxy.incoming import Incoming
 from gwproxy.proxy.record import ExchangeRecord
 from gwproxy.proxy.records.ledger import Entry, LedgerChoice, Line, Period, shape
@@ -29,8 +30,6 @@ from gwproxy.proxy.services import Services
 from gwproxy.translate.wire import jsonio
 
 MOST_LISTED: Final = 1000
-
-_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 
 _TICK_S: Final = 0.5
 """How often a person sees that an answer grows."""
@@ -123,7 +122,7 @@ async def stream(
 ) -> web.StreamResponse:
     """A stream of events until the client goes, is too slow, or the gateway stops. `shown` is what
     of an event may be seen; it raises Dropped where none is to be any more."""
-    response = web.StreamResponse(headers={**head, "content-type": _EVENT_STREAM})
+    response = web.StreamResponse(headers={**head, "content-type": answers.EVENT_STREAM})
 
     async def send(data: bytes) -> None:
         if data:

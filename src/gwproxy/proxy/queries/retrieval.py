@@ -28,8 +28,6 @@ from gwproxy.translate.responses.kept import state
 from gwproxy.translate.responses.kept.replay import replay
 from gwproxy.translate.wire import jsonio
 
-_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
-
 # The API's own page.
 _ITEMS: Final = 20
 _MOST_ITEMS: Final = 100
@@ -74,7 +72,7 @@ async def _say(
     if address.endpoint is Endpoint.CANCEL:
         raise Failed(failures.not_in_background())
     if request.query.get("stream", "").lower() == "true":
-        return replay(kept.response, _starting_after(request.query)), _EVENT_STREAM
+        return replay(kept.response, _starting_after(request.query)), answers.EVENT_STREAM
     return kept.response, answers.JSON
 
 

@@ -62,7 +62,7 @@ _PERMANENT: Final = (aiohttp.ClientConnectorCertificateError,)
 
 
 class Upstream:
-    """Made inside the running loop; `close` it."""
+    """The client of all upstreams, made inside the running loop; `close` it."""
 
     def __init__(self, limits: Limits, surroundings: Surroundings | None = None) -> None:
         self._limits = limits
@@ -91,7 +91,7 @@ class Upstream:
         await self._session.close()
 
     async def send(self, call: UpstreamRequest) -> UpstreamAnswer:
-        """Send `call` and wait for the head of the answer. Raises Failed."""
+        """The answer to `call`, as soon as its head is there. Raises Failed."""
         try:
             target = self._target(call.url)
         except ValueError as error:
@@ -232,6 +232,7 @@ class UpstreamAnswer:
 
     @property
     def ok(self) -> bool:
+        """Whether its status is one of the two hundreds."""
         return 200 <= self.status < 300
 
     @property
@@ -303,7 +304,8 @@ class UpstreamAnswer:
 
 
 def failure_of(error: BaseException, host: str, patience_s: float) -> Failure:
-    """What a foreign exception means. The order matters: aiohttp's classes inherit crosswise."""
+    """The failure that a foreign exception means. The order matters: aiohttp's classes inherit
+    crosswise."""
     match error:
         case aiohttp.ClientConnectorError() | aiohttp.ClientConnectorCertificateError():
             return _never_connected(error, host)

@@ -89,7 +89,8 @@ def _relayed(client: Mapping[str, str], facts: DialectFacts, *, faithful: bool) 
 
 
 def _is_claude(route: Route) -> bool:
-    """Real Claude checks its signatures, and keeps to the version that a client asks for."""
+    """Whether it is real Claude, which checks its signatures, and keeps to the version that a
+    client asks for."""
     return route.quirks.signed_thinking
 
 

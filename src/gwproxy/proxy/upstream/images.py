@@ -58,8 +58,8 @@ def is_public(address: Address) -> bool:
 
 
 class Images:
-    """Made inside the running loop; `close` it. What was fetched is kept for a while: each turn of
-    a conversation has its images again, and they should be the same ones."""
+    """Fetches images, made inside the running loop; `close` it. What was fetched is kept for a
+    while: each turn of a conversation has its images again, and they should be the same ones."""
 
     def __init__(self, limits: Limits, may_reach: Callable[[Address], bool] = is_public) -> None:
         self._limits = limits
@@ -107,7 +107,7 @@ class Images:
         return image
 
     async def _loaded(self, address: str) -> Fetched:
-        """Raises Failed."""
+        """The image at `address`, or why what lies there is none. Raises Failed."""
         most = self._limits.image_bytes
         data = bytearray()
         try:

@@ -43,7 +43,7 @@ class Keys:
         self._closed = False
 
     def close(self) -> None:
-        """Whoever waits for a key command is told that there is no key, at once."""
+        """Tell whoever waits for a key command that there is no key, at once."""
         self._closed = True
         self._end()
 
@@ -82,7 +82,8 @@ class Keys:
         return found if where == _asked(profile) else None
 
     def forget(self, profile: Profile) -> None:
-        """The upstream refused the key: the next request asks again, it may have been rotated."""
+        """Have the next request ask for the key again, which the upstream refused: it may be a new
+        one."""
         self._found.pop(profile.name, None)
 
     def judged(self, profile: Profile, failure: Failure) -> Failure:

@@ -16,8 +16,9 @@ _MARKUP_START: Final = b"<"
 
 
 def is_event_stream(begun: bytes, content_type: str, asked: bool) -> bool:
-    """`begun` is the first of the body that is not blank; empty when there was nothing at all.
-    `asked` is what the upstream was asked for, and decides when nothing else does."""
+    """Whether a body that begins so is a stream of events. `begun` is the first of it that is not
+    blank, empty when there was nothing at all; `asked` is what the upstream was asked for, and
+    decides when nothing else does."""
     first = begun.lstrip()[:1]
     media_type = content_type.partition(";")[0].strip().lower()
     if not first:

@@ -38,8 +38,9 @@ def way_to(peer: Any) -> str | None:
 
 
 class Surroundings:
-    """The clocks and the way are injected: `wall` counts while the machine sleeps, `awake` does not
-    (CLOCK_MONOTONIC on Linux, mach_absolute_time on macOS)."""
+    """Whether the machine has slept, and the way to a host. The clocks are injected: `wall` counts
+    while the machine sleeps, `awake` does not (CLOCK_MONOTONIC on Linux, mach_absolute_time on
+    macOS)."""
 
     def __init__(
         self,

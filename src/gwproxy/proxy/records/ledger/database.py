@@ -98,7 +98,7 @@ _EVICT: Final = "DELETE FROM exchanges WHERE rowid <= (SELECT max(rowid) FROM ex
 
 
 class LedgerFile(storage.OpenFile):
-    """Every method raises Trouble."""
+    """The ledger's file, opened. Every method raises StorageTrouble."""
 
     @classmethod
     def open(
@@ -116,7 +116,7 @@ class LedgerFile(storage.OpenFile):
         return None if connection is None else cls(connection, path)
 
     def insert(self, entries: Sequence[Entry]) -> None:
-        """All of them, or none; the oldest go where there are too many."""
+        """Write all of `entries`, or none; the oldest rows go where there are too many."""
         rows = [*map(structs.asdict, entries)]
         with storage.transaction(self._connection):
             self._connection.executemany(_INSERT, rows)
@@ -141,7 +141,7 @@ class LedgerFile(storage.OpenFile):
 
     @property
     def columns(self) -> frozenset[str]:
-        """Those that a file of its version has."""
+        """The columns that a file of its version has."""
         there = self.rows("SELECT name FROM pragma_table_info('exchanges')", {})
         return frozenset(name for (name,) in there)
 
@@ -153,7 +153,7 @@ class LedgerFile(storage.OpenFile):
 
 def stock(path: Path, before_s: float = math.inf) -> Stock:
     """The rows of exchanges that began before `before_s`, and the size of the file. Raises
-    Trouble."""
+    StorageTrouble."""
     database = LedgerFile.read(path)
     if database is None:
         return Stock()
@@ -167,8 +167,7 @@ def stock(path: Path, before_s: float = math.inf) -> Stock:
 
 def purge(path: Path, before_s: float = math.inf) -> int:
     """Delete the rows of exchanges that began before `before_s`; how many. Raises
-    StorageTrouble.
-    """
+    StorageTrouble."""
     if not path.exists():
         return 0
     connection = storage.open_file(path, _FILE, patience_s=_BUSY_S)

@@ -33,7 +33,7 @@ class Latest:
 
 def latest(path: Path, before_s: float, most: int) -> Latest:
     """What began before `before_s` (since 1970), of failures at the `most` so many. Raises
-    Trouble."""
+    StorageTrouble."""
     database = LedgerFile.read(path)
     if database is None:
         return Latest()

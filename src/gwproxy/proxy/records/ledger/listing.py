@@ -32,7 +32,7 @@ class LedgerChoice:
     before_ms: int | None = None
 
     def fits(self, entry: Entry) -> bool:
-        """Whether the exchange is of it."""
+        """Whether it has the exchange."""
         return (
             entry.started_ms >= self.since_ms
             and (self.before_ms is None or entry.started_ms < self.before_ms)
@@ -48,7 +48,7 @@ class LedgerChoice:
 
 
 def listed(path: Path, choice: LedgerChoice) -> list[Entry]:
-    """The exchanges in the file that fit, the newest first. Raises Trouble."""
+    """The exchanges in the file that fit, the newest first. Raises StorageTrouble."""
     database = LedgerFile.read(path)
     if database is None:
         return []

@@ -85,7 +85,7 @@ class Line:
 
 def report(path: Path, by: Grouping, period: Period) -> list[Line]:
     """One line for each group (and unit of cost, where there are several), in order. Raises
-    Trouble."""
+    StorageTrouble."""
     database = LedgerFile.read(path)
     if database is None:
         return []

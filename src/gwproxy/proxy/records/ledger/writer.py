@@ -137,6 +137,7 @@ class Ledger:
 
     @property
     def state(self) -> LedgerState:
+        """How recording goes now."""
         with self._changed:
             path = str(self._path) if self._path else ""
             worker = self.worker.state
