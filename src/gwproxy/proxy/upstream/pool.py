@@ -221,11 +221,15 @@ def _look_at(transport: asyncio.BaseTransport) -> Callable[[], object]:
     if plain is None or plain.fileno() < 0:
         return _nothing
     if sys.platform == "win32":
-        return lambda: select.select([plain.fileno()], [], [], 0)[0]
-    # `select` itself stops at descriptor 1023.
-    poll = select.poll()
-    poll.register(plain.fileno(), select.POLLIN)
-    return functools.partial(poll.poll, 0)
+
+        def look() -> object:
+            return select.select([plain.fileno()], [], [], 0)[0]
+
+    else:  # `select` itself stops at descriptor 1023.
+        poll = select.poll()
+        poll.register(plain.fileno(), select.POLLIN)
+        look = functools.partial(poll.poll, 0)
+    return look
 
 
 def _join(body: aiohttp.StreamReader) -> None:
