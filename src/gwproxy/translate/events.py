@@ -23,6 +23,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from gwproxy.translate.hub import (
+    UNTOLD,
     Block,
     Call,
     Failure,
@@ -124,7 +125,7 @@ class Fold:
         self._opened: list[Open] = []
         self._texts: list[list[str]] = []
         self._closed: dict[int, Close] = {}
-        self._usage = Usage()
+        self._usage = UNTOLD
         self._stop: Stop | None = None
         self._result: Reply | Failure | None = None
 

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from gwproxy.translate.codec import Codec, ReplyContext
 from gwproxy.translate.events import Event, Finish, Start, UsageUpdate
-from gwproxy.translate.hub import OutputFormat, Request, Stop, Usage
+from gwproxy.translate.hub import UNTOLD, OutputFormat, Request, Stop
 from gwproxy.translate.losses import Edited, Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.passes.names import Flattened, Names
@@ -45,7 +45,7 @@ class Tally:
         self.losses = Losses()
         self.edits: list[Edited] | None = None
         self.repaired: list[tuple[str, str]] = []
-        self.usage = Usage()
+        self.usage = UNTOLD
         self.stop: Stop | None = None
         self.model = ""
 

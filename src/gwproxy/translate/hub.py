@@ -355,21 +355,20 @@ class Usage(Struct, frozen=True):
 
     def merged(self, newer: Usage) -> Usage:
         """Field by field, the newer figure where it has one (streams send cumulative totals)."""
-        return Usage(
-            newer.fresh if newer.fresh is not None else self.fresh,
-            newer.cache_read if newer.cache_read is not None else self.cache_read,
-            newer.cache_write if newer.cache_write is not None else self.cache_write,
-            newer.cache_write_1h if newer.cache_write_1h is not None else self.cache_write_1h,
-            newer.output if newer.output is not None else self.output,
-            newer.reasoning if newer.reasoning is not None else self.reasoning,
-            newer.searches if newer.searches is not None else self.searches,
-        )
+        if self is UNTOLD:
+            return newer
+        pairs = zip(structs.astuple(self), structs.astuple(newer), strict=True)
+        return Usage(*[old if new is None else new for old, new in pairs])
 
     @property
     def input_total(self) -> int | None:
         """Everything that was read, cached or not; None when nothing is known."""
         known = [n for n in (self.fresh, self.cache_read, self.cache_write) if n is not None]
         return sum(known) if known else None
+
+
+UNTOLD: Final = Usage()
+"""What is known before an upstream has said anything."""
 
 
 class StopReason(StrEnum):
@@ -399,7 +398,7 @@ class Reply(Struct, frozen=True):
     model: str
     blocks: tuple[Block, ...]
     stop: Stop
-    usage: Usage = Usage()
+    usage: Usage = UNTOLD
     created: int | None = None
     half_call: bool = False
 

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from gwproxy.translate.anthropic import hosted
 from gwproxy.translate.anthropic.wire import (
+    ABSENT,
     AnyBlock,
     Base64Source,
     CacheControl,
@@ -99,7 +100,8 @@ def _read_block(block: AnyBlock, losses: Losses) -> Block:
 
 
 def _read_text(block: TextBlock, losses: Losses) -> Text:
-    if present(block.citations) and bytes(block.citations) != b"[]":
+    said = block.citations
+    if said is not ABSENT and present(said) and bytes(said) != b"[]":
         losses.drop("citations")
     mark = block.cache_control
     return Text(block.text) if mark is None else Text(block.text, cache(mark))
@@ -126,9 +128,11 @@ def _read_result(block: ToolResultBlock, losses: Losses) -> Result:
     if not isinstance(content, list):
         inner: tuple[Block, ...] = (Text(content),) if content else ()
     else:
-        inner = tuple(_unmarked(b) for b in read_content(list[AnyBlock](content), losses))
-        if mark is None:  # marks inside are moved to the result, the nearest that others can mark
-            mark = next((cache(b.cache_control) for b in content if b.cache_control), None)
+        inner = read_content(content, losses)  # type: ignore[arg-type]
+        marks = [b.cache_control for b in content if b.cache_control is not None]
+        if marks:  # are moved to the result, the nearest that others can mark
+            inner = tuple(map(_unmarked, inner))
+            mark = mark or cache(marks[0])
     return Result(block.tool_use_id, inner, bool(block.is_error), cache=mark)
 
 

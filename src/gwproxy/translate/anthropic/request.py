@@ -9,6 +9,7 @@ https://docs.claude.com/en/api/messages
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -148,8 +149,9 @@ def _is_order(safeguards: bytes) -> bool:
 
 
 def _request(fields: Body, losses: Losses) -> Request:
-    _refuse(fields)
-    _leave_out(fields, losses)
+    if _rare(fields) != _NOTHING_RARE:
+        _refuse(fields)
+        _leave_out(fields, losses)
     offered = tools.parse_tools(fields.tools, losses)
     turns, offered, spoken_effort = _turns(fields, offered, losses)
     choice = tools.parse_choice(fields.tool_choice)
@@ -217,6 +219,13 @@ _LEFT_OUT: Final = (
     "workspace_id",
     "betas",
 )
+
+
+_rare: Final = operator.attrgetter(
+    *("inference_geo", "billing_policy", "thread", "compaction", "mcp_servers", "speed"),
+    *("output_config", "thinking", *_LEFT_OUT),
+)
+_NOTHING_RARE: Final = _rare(Body(model="", messages=[]))
 
 
 def _leave_out(fields: Body, losses: Losses) -> None:

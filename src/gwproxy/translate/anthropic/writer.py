@@ -43,7 +43,7 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
 )
-from gwproxy.translate.hub import Dialect, Failure, Opaque, Stop, Usage
+from gwproxy.translate.hub import UNTOLD, Dialect, Failure, Opaque, Stop
 from gwproxy.translate.wire import arguments, jsonio, sse
 from gwproxy.translate.wire.growing import members_of
 
@@ -62,7 +62,7 @@ class Writer:
         self._prefix: bytes | None = None  # of the open block's deltas; None until it is begun
         self._held: list[str] | None = None  # what the client gets otherwise than as it comes
         self._characters = 0
-        self._usage = Usage()
+        self._usage = UNTOLD
         self._stop: Stop | None = None
 
     def write(self, events: Iterable[Event]) -> bytes:

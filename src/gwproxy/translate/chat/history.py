@@ -141,6 +141,8 @@ class _HistoryWriter:
         return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
     def _result_content(self, result: Result) -> str | list[dict[str, Any]]:
+        if len(result.blocks) == 1 and type(result.blocks[0]) is Text and not result.is_error:
+            return result.blocks[0].text  # nearly all
         lines = []
         parts: list[dict[str, Any]] = []
         for block in result.blocks:
@@ -165,6 +167,8 @@ class _HistoryWriter:
 
     def _user(self, turn: Turn) -> list[dict[str, Any]]:
         """The results first, each a message, then what else there is."""
+        if len(turn.blocks) == 1 and type(turn.blocks[0]) is Text:  # nearly all
+            return [{"role": "user", "content": turn.blocks[0].text}]
         messages: list[dict[str, Any]] = []
         parts: list[dict[str, Any]] = []
         for block in turn.blocks:

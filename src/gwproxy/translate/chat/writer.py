@@ -28,7 +28,7 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
 )
-from gwproxy.translate.hub import Failure, Stop, Usage
+from gwproxy.translate.hub import UNTOLD, Failure, Stop
 from gwproxy.translate.wire import jsonio, sse
 
 _REASONING: Final = b'{"reasoning_content":'
@@ -51,7 +51,7 @@ class Writer:
         self._first = True
         self._given: set[str] = set()  # kinds of prose that the client has some of
         self._calls = 0
-        self._usage = Usage()
+        self._usage = UNTOLD
 
     def write(self, events: Iterable[Event]) -> bytes:
         out = self._out

@@ -6,13 +6,17 @@ They move from request to request and are no part of what is cached.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final
 
 from msgspec import structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
-from gwproxy.translate.hub import Block, Cache, Request, Result, Tool, Turn
+from gwproxy.translate.hub import Block, Cache, Call, Media, Request, Result, Text, Tool, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+
+_BEARERS: Final = frozenset({Tool, Text, Media, Call, Result})
 
 
 def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
@@ -21,8 +25,8 @@ def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
         losses.drop("cache_control")
         unmarked = tuple(structs.replace(tool, cache=None) for tool in request.tools)
         request = structs.replace(request, tools=unmarked)
-    blocks = (block for turn in request.turns for block in turn.blocks)
-    given = list(_marks((*request.tools, *blocks)))
+    of_turns = [_marks(turn.blocks) for turn in request.turns]
+    given = [*_marks(request.tools), *chain.from_iterable(of_turns)]
     takes = quirks.allow(facts.marks)
     most = facts.most_marks if takes else 0
     if not given or most is None:
@@ -40,19 +44,20 @@ def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
         for tool in request.tools
     )
     turns = tuple(
-        turn if next(_marks(turn.blocks), None) is None else _turn_marked(turn, rest)
-        for turn in request.turns
+        _turn_marked(turn, rest) if marks else turn
+        for turn, marks in zip(request.turns, of_turns, strict=True)
     )
     return structs.replace(request, tools=tools, turns=turns)
 
 
-def _marks(bearers: Iterable[Tool | Block]) -> Iterator[Cache]:
+def _marks(bearers: Iterable[Tool | Block]) -> list[Cache]:
+    marks = []
     for bearer in bearers:
-        if isinstance(bearer, Result):
-            yield from _marks(bearer.blocks)
-        mark = getattr(bearer, "cache", None)
-        if mark is not None:
-            yield mark
+        if type(bearer) is Result:
+            marks += _marks(bearer.blocks)
+        if type(bearer) in _BEARERS and bearer.cache is not None:  # type: ignore[union-attr]
+            marks.append(bearer.cache)  # type: ignore[union-attr]
+    return marks
 
 
 def _kept(given: list[Cache], most: int, *, lasting: bool) -> list[Cache | None]:

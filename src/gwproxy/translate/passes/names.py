@@ -197,7 +197,7 @@ class Names:
     def _result(self, result: Result) -> Result:
         native = self._natives.get(result.call_id) or self._native_id(result.call_id)
         custom = result.custom and self._customs
-        refers = any(type(block) is ToolReference for block in result.blocks)
+        refers = ToolReference in map(type, result.blocks)
         if not refers and (native, custom) == (result.call_id, result.custom):
             return result
         blocks = tuple(
@@ -223,10 +223,10 @@ class Names:
         return native
 
     def _native_id(self, carried: str) -> str:
-        upstream = self._upstream
         if self._keeps_ids:
             return carried
-        return _fit_id(unescape_id(carried), upstream.id_length, upstream.plain_ids)
+        native = unescape_id(carried) if carried.startswith(MARK) else carried
+        return _fit_id(native, self._upstream.id_length, self._upstream.plain_ids)
 
     def _flat(self, name: str, namespace: str | None) -> str:
         if namespace is None or self._namespaces:

@@ -88,20 +88,24 @@ def _of_blocks(blocks: Sequence[Block], texts: list[str]) -> float:
     of short ones."""
     total = 0.0
     for block in blocks:
-        match block:
-            case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
-                pass
-            case Call(name=name, arguments=text):
-                texts.append(name)
-                total += _TURN_TOKENS
-            case Result(blocks=inner):
-                total += _TURN_TOKENS + _of_blocks(inner, texts)
-                continue
-            case Media():
-                total += _of_media(block)
-                continue
-            case ToolReference(name=text) | Opaque(native=text):
-                pass
+        if type(block) is Text:
+            text = block.text
+        elif type(block) is Call:
+            texts.append(block.name)
+            text = block.arguments
+            total += _TURN_TOKENS
+        elif type(block) is Result:
+            total += _TURN_TOKENS + _of_blocks(block.blocks, texts)
+            continue
+        else:
+            match block:
+                case Refusal(text=text) | Reasoning(text=text):
+                    pass
+                case ToolReference(name=text) | Opaque(native=text):
+                    pass
+                case Media():
+                    total += _of_media(block)
+                    continue
         if len(text) <= _SAMPLE:
             texts.append(text)
         else:

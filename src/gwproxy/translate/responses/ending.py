@@ -14,7 +14,7 @@ from msgspec import structs
 
 from gwproxy.translate.errors import complaints
 from gwproxy.translate.events import unreadable
-from gwproxy.translate.hub import Failure, Stop, StopReason, Usage
+from gwproxy.translate.hub import UNTOLD, Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses.frames import WireResponse
 from gwproxy.translate.wire.fields import count_of
 
@@ -68,7 +68,7 @@ def usage_of(wire: Any) -> Usage:
     """Cached tokens are a part of the input here; an upstream whose figures say otherwise counts
     them apart, and is believed."""
     if not isinstance(wire, dict):
-        return Usage()
+        return UNTOLD
     inputs = wire.get("input_tokens_details")
     outputs = wire.get("output_tokens_details")
     total = _count(wire, "input_tokens")
@@ -101,7 +101,7 @@ def _count(holder: Any, name: str) -> int | None:
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:
     """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
     figure at all is known of is null (unknown is not zero)."""
-    if structs.replace(usage, searches=None) == Usage():
+    if structs.replace(usage, searches=None) == UNTOLD:
         return None
     total = input_estimate if usage.input_total is None else usage.input_total
     output = usage.output or 0

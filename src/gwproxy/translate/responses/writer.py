@@ -30,7 +30,7 @@ from gwproxy.translate.events import (
     Start,
     UsageUpdate,
 )
-from gwproxy.translate.hub import Call, Dialect, Failure, Stop, StopReason, Usage
+from gwproxy.translate.hub import UNTOLD, Call, Dialect, Failure, Stop, StopReason
 from gwproxy.translate.responses import echo, failure, output
 from gwproxy.translate.responses.drafts import (
     Calling,
@@ -61,7 +61,7 @@ class Writer:
         self._draft: ResponseDraft | None = None
         self._half_calls = 0
         self._refused = False
-        self._usage = Usage()
+        self._usage = UNTOLD
         self._incomplete: str | None = None
 
     def write(self, events: Iterable[Event]) -> bytes:
