@@ -15,7 +15,7 @@ from gwproxy.cli.exchange_row import RowFormatter, RowLayout, coloured, of_anoth
 from gwproxy.proxy.log import ExchangeLine
 from gwproxy.proxy.record import GONE as CLIENT_GONE
 from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
-from support.exchanges import ANSWERED, LONG, LOSSES, REFUSED, USAGE, seen, tally
+from support.exchanges import ANSWERED, CUT, LONG, LOSSES, REFUSED, USAGE, seen, tally
 from support.golden import FIXTURES, agrees
 
 WIDTHS = (40, 60, 80, 100, 120, 160, 200)
@@ -53,6 +53,12 @@ def test_rows_beside_one_another(width: int | None) -> None:
     layout = RowLayout.fit(width)
     lines = [layout.head(), *(row(seen(record), layout) for record in PLENTY)]
     agrees(FIXTURES / "rows" / f"{width or 'piped'}.txt", "\n".join(lines) + "\n")
+
+
+def test_what_broke_off_is_not_called_by_the_status_that_it_began_with() -> None:
+    (line,) = shown(replace(ANSWERED, outcome=CUT), None)
+    assert line.split()[2] == "fail"
+    assert line.endswith(CUT.error)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

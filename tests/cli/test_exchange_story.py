@@ -14,7 +14,7 @@ from gwproxy.profiles.learned import Lesson
 from gwproxy.profiles.record import make_profile
 from gwproxy.proxy.record import ExchangeOutcome
 from gwproxy.translate.hub import Usage
-from support.exchanges import ANSWERED, REFUSED, seen, tally
+from support.exchanges import ANSWERED, CUT, REFUSED, seen, tally
 from support.golden import FIXTURES, agrees
 
 KIMI = make_profile("kimi", {"preset": "kimi-code"})
@@ -49,6 +49,11 @@ def told(exchange: dict[str, Any], width: int, sources: Sources = SOURCES) -> st
         lines += ["", section.title] if section.title else []
         lines += [hanging(line, section.indent, width) for line in section.lines]
     return "\n".join(lines) + "\n"
+
+
+def test_what_broke_off_had_begun() -> None:
+    ended = "how it ended         it failed when the answer had begun (200)\n"
+    assert ended in told(seen(replace(ANSWERED, outcome=CUT)), 80)
 
 
 ALARM = {

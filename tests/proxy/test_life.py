@@ -155,6 +155,22 @@ async def test_a_client_that_leaves_after_the_last_event_was_answered(
     assert upstream.connections == 1
 
 
+async def test_an_answer_that_breaks_off_is_a_warning_in_the_log(
+    start: Start, journal: Journal
+) -> None:
+    async def breaks_off(visit: Visit) -> None:
+        await visit.open_stream()
+        await visit.chunk(frames(chat_chunk({"role": "assistant", "content": "half"})))
+        visit.close()
+
+    gateway, _ = await start(breaks_off)
+    async with gateway.post("/v1/chat/completions", chat(stream=True)) as response:
+        await response.read()
+    assert (await journal.exchange()).outcome.status == 200
+    levels = [json.loads(line)["level"] for line in journal.text.splitlines() if '"path"' in line]
+    assert levels == ["warning"]
+
+
 async def test_a_client_that_leaves_while_it_is_kept_alive(start: Start) -> None:
     gateway, upstream = await start(
         before_the_head, limits=replace(QUICK, early_status_s=0.02, ping_gap_s=0.05)

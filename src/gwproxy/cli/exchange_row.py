@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from gwproxy.cli.drawing import hanging
-from gwproxy.cli.figures import money, share, short_number, short_span
+from gwproxy.cli.figures import failed_with, money, share, short_number, short_span
 from gwproxy.cli.screen import columns_of
 from gwproxy.plain import one_line
 from gwproxy.profiles.redaction import redact
@@ -298,7 +298,14 @@ def _span(milliseconds: int | None) -> str:
 
 def _code(exchange: Exchange) -> str:
     """The status, where there is one and it says something to a person."""
-    return {"running": "runs", "gone": "gone"}.get(exchange["state"], str(exchange["status"]))
+    match exchange["state"]:
+        case "running":
+            return "runs"
+        case "gone":
+            return "gone"
+        case "failed":
+            return failed_with(exchange["status"])
+    return str(exchange["status"])
 
 
 def _code_style(exchange: Exchange) -> str:

@@ -133,7 +133,8 @@ def _end(exchange: Exchange) -> str:
         case "gone":
             return "the tool went away before the answer was whole"
         case "failed":
-            return f"it failed ({exchange['status']})"
+            begun = "" if exchange["status"] >= 400 else " when the answer had begun"
+            return f"it failed{begun} ({exchange['status']})"
     return f"answered ({exchange['status']}), {how}"
 
 

@@ -51,3 +51,8 @@ def short_span(milliseconds: int) -> str:
         return f"{seconds // 60}m{seconds % 60:02}s"
     minutes = seconds // 60
     return f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def failed_with(status: int) -> str:
+    """The status of a failure, or `fail` where the answer had begun as a success."""
+    return str(status) if status >= 400 else "fail"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from gwproxy.cli.drawing import Table
+from gwproxy.cli.figures import failed_with
 from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
@@ -241,7 +242,9 @@ def _answer_lines(profiles: list[dict[str, Any]]) -> Iterator[str]:
 def _error_line(one: dict[str, Any]) -> str:
     way = f"{one['profile']}:{one['model']}"
     words = f"{one['error']}{_slowness(one)}"
-    return f"{_moment(one['at'])}  {one['status']}  {way}  {words}  {one['request_id']}"
+    return (
+        f"{_moment(one['at'])}  {failed_with(one['status'])}  {way}  {words}  {one['request_id']}"
+    )
 
 
 def _slowness(one: dict[str, Any]) -> str:

@@ -51,7 +51,6 @@ from gwproxy.proxy.queries import (
 )
 from gwproxy.proxy.queries.status import News
 from gwproxy.proxy.record import (
-    CLIENT_GONE,
     GONE,
     STOPPED,
     ExchangeOutcome,
@@ -201,12 +200,10 @@ class Gateway:
 
     @staticmethod
     def _log(record: ExchangeRecord) -> None:
-        status = record.outcome.status
-        refused = status >= 400 and status != CLIENT_GONE
         # Whoever looks does so again and again: it would hide the others.
         looks = record.path in OPEN or record.path.startswith(LOOKS)
         told = logging.DEBUG if looks else logging.INFO
-        LOGGER.log(logging.WARNING if refused else told, ExchangeLine(record))
+        LOGGER.log(logging.WARNING if record.outcome.failed else told, ExchangeLine(record))
 
     def _capture(self, record: ExchangeRecord) -> None:
         if record.tape is not None:

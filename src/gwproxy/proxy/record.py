@@ -45,6 +45,11 @@ class ExchangeOutcome:
             return cls(status)
         return cls(status, shortened(failure.message), failure.kind, failure.upstream_status)
 
+    @property
+    def failed(self) -> bool:
+        """Whether it went wrong. A client that goes away is nobody's failure."""
+        return self.status != CLIENT_GONE and (self.error_kind != "" or self.status >= 400)
+
 
 _RUNS: Final = ExchangeOutcome()
 GONE: Final = ExchangeOutcome(CLIENT_GONE, "the client went away", "client_gone")

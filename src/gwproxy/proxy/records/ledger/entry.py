@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from gwproxy.profiles.prices import Prices
-from gwproxy.proxy.record import CLIENT_GONE, ExchangeRecord
+from gwproxy.proxy.record import CLIENT_GONE, ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.records.prices import cost_of
 
 
@@ -60,8 +60,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether it went wrong. A client that goes away is nobody's failure."""
-        return self.status != CLIENT_GONE and (self.error_kind != "" or self.status >= 400)
+        """Whether it went wrong (`ExchangeOutcome.failed`)."""
+        return ExchangeOutcome(self.status, error_kind=self.error_kind).failed
 
     @property
     def codes(self) -> tuple[str, ...]:
