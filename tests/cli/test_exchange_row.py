@@ -17,17 +17,15 @@ from gwproxy.proxy.record import GONE as CLIENT_GONE
 from gwproxy.proxy.record import ExchangeOutcome, ExchangeRecord
 from support.exchanges import ANSWERED, CUT, LONG, LOSSES, REFUSED, USAGE, seen, tally
 from support.golden import FIXTURES, agrees
+from support.zones import zone
 
 WIDTHS = (40, 60, 80, 100, 120, 160, 200)
 
 
 @pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def utc() -> Iterator[None]:
+    with zone("UTC"):
+        yield
 
 
 def shown(record: ExchangeRecord, width: int | None) -> list[str]:

@@ -15,6 +15,7 @@ from gwproxy.proxy.records.ledger import Entry, LedgerFile
 from support.cli import InProcess
 from support.pictures import is_fresh, picture
 from support.raw import free_port
+from support.zones import zone
 
 
 def both_streams(*arguments: str, terminal: io.StringIO, patch: pytest.MonkeyPatch) -> str:
@@ -77,11 +78,8 @@ def morning(gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         entries.append(Entry(**usual | own | told))
     with closing(LedgerFile.open(gwproxy_home / "usage.db")) as database:
         database.insert(entries)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+    with zone("UTC"):
+        yield
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="sets the zone of POSIX")

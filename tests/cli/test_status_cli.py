@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -315,7 +314,7 @@ def served(gwproxy_home: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
 
 
 def test_stop_really_stops(command: InProcess, served: subprocess.Popen[str], port: int) -> None:

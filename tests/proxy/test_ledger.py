@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -41,6 +39,7 @@ from gwproxy.proxy.records.ledger.database import SCHEMA_VERSION, purge
 from support.background import until
 from support.cli import environment
 from support.exchanges import ANSWERED, CUT, REFUSED, tally
+from support.zones import zone
 
 
 def entry(number: int = 1, **more: Any) -> Entry:
@@ -513,7 +512,7 @@ def test_a_killed_process_loses_nothing_that_was_settled(path: Path, tmp_path: P
             assert process.stdout is not None
             for _ in range(3):
                 settled = int(process.stdout.readline())
-            process.send_signal(signal.SIGKILL)
+            process.kill()
     found = ids(path)
     assert len(found) == len(set(found)) >= settled
     assert {f"req_{number:04d}" for number in range(settled)} <= set(found)
@@ -593,16 +592,9 @@ def test_a_report_of_nothing_and_of_rubbish(path: Path) -> None:
     assert caught.value.damaged
 
 
-def test_days_are_those_of_the_person_also_when_the_clock_was_changed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_days_are_those_of_the_person_also_when_the_clock_was_changed() -> None:
     """In Berlin the night of 2026-03-29 had an hour less."""
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
+    with zone("Europe/Berlin"):
         noon_s = datetime(2026, 3, 30, 12).timestamp()
         begun = [datetime.fromtimestamp(days_back(days, noon_s)) for days in (1, 2, 3)]
-    finally:
-        monkeypatch.undo()
-        time.tzset()
     assert begun == [datetime(2026, 3, day) for day in (30, 29, 28)]

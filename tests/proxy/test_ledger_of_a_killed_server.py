@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -85,7 +83,7 @@ async def test_rows_equal_the_bill_through_kills(
             await recorded(path, settled)
             running = [asyncio.create_task(ask(session, url, number)) for number in range(REQUESTS)]
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             await process.wait()
             await asyncio.gather(*running)
     await provider.settled()
