@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from gwproxy.proxy import holder
 from gwproxy.proxy.records.ledger import Entry
 from gwproxy.proxy.serving import Options
 from support.background import Background
@@ -138,13 +139,16 @@ def test_folders_that_others_can_write(command: InProcess, gwproxy_home: Path) -
     assert {f["hint"] for f in areas(ran)["files"]} == {f"chmod go-w {gwproxy_home}"}
 
 
-def test_who_has_the_port(command: InProcess, background: Background, port: int) -> None:
+def test_who_has_the_port(
+    command: InProcess, background: Background, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add(command)
     gateway = background.gateway(Options(port=port))
     (finding,) = areas(command("doctor", "--json"))["port"]
     assert finding["level"] == "ok"
     assert finding["words"].endswith(f"runs at {gateway.url}")
     background.stop()
+    monkeypatch.setattr(holder, "_ASK_S", 0.1)  # whoever listens there never answers
     with socket.create_server(("127.0.0.1", port)):
         (finding,) = areas(command("doctor", "--json"))["port"]
         assert finding["level"] == "failed"

@@ -12,6 +12,7 @@ import pytest
 
 from gwproxy import paths
 from gwproxy.cli import service, service_log, service_unit
+from gwproxy.proxy import holder
 from support.cli import InProcess
 from support.profiles import KEY
 from support.raw import free_port
@@ -134,11 +135,12 @@ def test_a_second_install_puts_the_new_file_to_work(command: InProcess, said: Pa
 
 
 def test_a_port_that_somebody_holds_is_told_before_anything_is_written(
-    command: InProcess, said: Path, gwproxy_home: Path
+    command: InProcess, said: Path, gwproxy_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(holder, "_ASK_S", 0.1)  # whoever listens there never answers
     add(command)
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
         with (gwproxy_home / "config.toml").open("a") as config:
             config.write(f"[serve]\nport = {port}\n")
         ran = command("service", "install")
@@ -201,8 +203,8 @@ def test_a_profile_and_a_port_of_its_own(
     assert (ran.code, said.exists()) == (3, False)
     assert command("service", "install", "--port", "0").code == 2
     own = ("--profile", "up", "--port", str(free_port()))
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        taken = holder.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
         with (gwproxy_home / "config.toml").open("a") as config:
             config.write(f"[serve]\nport = {taken}\n")
         # It is its own port that must be free.

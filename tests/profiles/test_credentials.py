@@ -177,7 +177,10 @@ def test_a_command_that_talks_without_end_is_ended(output: str) -> None:
         resolve(profile(key_command=talks), environ={})
 
 
-def test_a_program_that_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_program_that_a_command_leaves_behind_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_command, "_LAST_WORDS_S", 0.3)
     left = "import sys, time; open(sys.argv[1], 'x').close(); time.sleep(60)"
     script = f"""
 import os, pathlib, subprocess, sys, time
