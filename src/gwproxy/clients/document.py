@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -134,6 +135,17 @@ def leaves(path: MemberPath, value: Value) -> Iterator[tuple[MemberPath, Value]]
             yield from leaves((*path, key), child)
     else:
         yield path, value
+
+
+def match_end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where what `pattern` matches at `at` ends; `at` where it matches nothing."""
+    match = pattern.match(text, at)
+    return match.end() if match else at
+
+
+def newline_of(text: str) -> str:
+    """The line end that `text` has."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def spliced(text: str, splices: Iterable[Splice]) -> str:

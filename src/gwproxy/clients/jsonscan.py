@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value
+from gwproxy.clients.document import MemberPath, Tree, Uneditable, Value, match_end
 
 # Deeper than any settings file a person wrote, and far from the interpreter's own limit.
 NESTING_LIMIT = 200
@@ -118,6 +118,7 @@ def items(text: str, start: int, path: MemberPath) -> tuple[Member, ...]:
 
 
 def uneditable(text: str, at: int, reason: str) -> Uneditable:
+    """The error at an offset, as its line and column."""
     before = text[:at].replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
     line_start = before.rfind("\n") + 1
     return Uneditable(reason, before.count("\n") + 1, len(before) - line_start + 1)
@@ -142,10 +143,11 @@ class _Scanner:
         return uneditable(self._text, at, reason)
 
     def _blank(self, at: int) -> int:
-        end = _end(_SPACE, self._text, at)
+        end = match_end(_SPACE, self._text, at)
         if self._text.startswith("/*", end):
             raise self._error(end, "this comment never ends")
-        if not self._grammar.loose and (strict := _end(self._strict_space, self._text, at)) != end:
+        strict = end if self._grammar.loose else match_end(self._strict_space, self._text, at)
+        if strict != end:
             is_comment = self._text[strict] == "/"
             raise self._error(strict, "a comment" if is_comment else "a blank that is no space")
         return end
@@ -279,11 +281,6 @@ class _Scanner:
         if number is None and word and word[0] in _WORDS:
             return JsonNode(at, word.end(), _WORDS[word[0]])
         raise self._error(at, "expected a value")
-
-
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at
 
 
 def _strict(text: str, start: int, levels: int) -> JsonNode | None:

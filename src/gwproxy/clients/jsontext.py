@@ -25,6 +25,8 @@ from gwproxy.clients.document import (
     Tree,
     Value,
     lookup,
+    match_end,
+    newline_of,
     proven,
     same,
     spliced,
@@ -135,13 +137,9 @@ def _nested(path: MemberPath, value: Value) -> Value:
 
 
 def _first_object(text: str, path: MemberPath, value: Value) -> str:
-    newline = _newline(text)
+    newline = newline_of(text)
     gap = newline if text.strip(" \t\r\n\ufeff") and not text.endswith(("\n", "\r")) else ""
     return text + gap + _pretty(_nested(path, value), "", _DEFAULT_UNIT, newline) + newline
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +156,11 @@ class JsonLayout:
         indented = _FIRST_INDENTED_LINE.search(text, root.start)
         one_line = bool(root.members) and not _LINE_END.search(text, root.start, root.end)
         return JsonLayout(
-            text, _newline(text), indented[1] if indented else _DEFAULT_UNIT, one_line
+            text, newline_of(text), indented[1] if indented else _DEFAULT_UNIT, one_line
         )
 
     def replace(self, member: Member, value: Value) -> list[Splice]:
+        """What puts `value` in the place of the member's own."""
         old = member.node
         is_object = isinstance(old.value, dict) and bool(old.value)
         was_flat = is_object and not self._breaks(old.start, old.end)
@@ -169,7 +168,7 @@ class JsonLayout:
         return [(old.start, old.end, text)]
 
     def insert(self, parent: JsonNode, key: str | None, value: Value) -> list[Splice]:
-        """Behind the last member of an object; without a key, behind the last item of a list."""
+        """What puts a member behind an object's last one; without a key, an item into a list."""
         if not parent.members:
             return self._insert_first(parent, key, value)
         last = parent.members[-1]
@@ -231,8 +230,7 @@ class JsonLayout:
 
     def _line_tail(self, at: int) -> int:
         """Behind the comments that follow on this line: they belong to the member before."""
-        match = _REST_OF_LINE.match(self.text, at)
-        return match.end() if match else at
+        return match_end(_REST_OF_LINE, self.text, at)
 
 
 def deletion(text: str, parent: JsonNode, member: Member) -> list[Splice]:

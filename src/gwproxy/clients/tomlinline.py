@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from gwproxy.clients.document import MemberPath, Splice, Value, spliced
+from gwproxy.clients.document import MemberPath, Splice, Value, match_end, spliced
 from gwproxy.clients.tomlscan import dotted_key, end_of_value
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -67,15 +67,15 @@ def remove(text: str, table: int, path: MemberPath) -> str:
 
 
 def _entries(text: str, table: int) -> Iterator[_Entry]:
-    at = _end(_BLANK, text, table + 1)
+    at = match_end(_BLANK, text, table + 1)
     while text[at] != "}":
         path, behind_key = dotted_key(text, at)
-        start = _end(_BLANK, text, _end(_BLANK, text, behind_key) + 1)
+        start = match_end(_BLANK, text, match_end(_BLANK, text, behind_key) + 1)
         end = end_of_value(text, start)
-        behind = _end(_BLANK, text, end)
+        behind = match_end(_BLANK, text, end)
         comma = behind if text[behind] == "," else None
         yield _Entry(path, at, (start, end), comma)
-        at = behind if comma is None else _end(_BLANK, text, comma + 1)
+        at = behind if comma is None else match_end(_BLANK, text, comma + 1)
 
 
 def _insertion(text: str, table: int, entries: list[_Entry], member: str) -> list[Splice]:
@@ -92,9 +92,9 @@ def _insertion(text: str, table: int, entries: list[_Entry], member: str) -> lis
         return [(last.comma + 1, last.comma + 1, f" {member},")]
     line = own_line[0] + member
     if last.comma is not None:
-        at = _end(_REST_OF_LINE, text, last.comma + 1)
+        at = match_end(_REST_OF_LINE, text, last.comma + 1)
         return [(at, at, f"{line},")]
-    at = _end(_REST_OF_LINE, text, last.value[1])
+    at = match_end(_REST_OF_LINE, text, last.value[1])
     return [(last.value[1], last.value[1], ","), (at, at, line)]
 
 
@@ -118,18 +118,13 @@ def _deletion(text: str, table: int, entries: list[_Entry], index: int) -> list[
     if (lead := _LEAD.search(text, table, start)) and line_end:
         # It has lines of its own: they go.
         return [*splices, (lead.start(), line_end.end() - len(line_end[0].lstrip(" \t")), "")]
-    return [*splices, (start, _end(_GAP, text, end), "")]
+    return [*splices, (start, match_end(_GAP, text, end), "")]
 
 
 def _before(table: int, entries: list[_Entry], index: int) -> int:
     """Where the text between an entry and the one before it, or the brace, begins."""
     comma = entries[index - 1].comma if index else None
     return table + 1 if comma is None else comma + 1
-
-
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at
 
 
 def key_text(name: str) -> str:

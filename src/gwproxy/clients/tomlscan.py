@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gwproxy.clients.document import MemberPath
+from gwproxy.clients.document import MemberPath, match_end
 
 _BLANK_LINE = re.compile(r"[ \t\ufeff]*(?:#[^\n]*)?(?:\n|\r\n|$)")
 _GAP = re.compile(r"[ \t\ufeff]*")
@@ -48,7 +48,8 @@ class Statement:
 
 
 def statements(text: str) -> list[Statement]:
-    """In the order of the text. Items of a `[[list]]` carry the list's name, without a number."""
+    """Every statement, in the order of the text. Items of a `[[list]]` carry the list's name,
+    without a number."""
     found: list[Statement] = []
     section: MemberPath = ()
     at = 0
@@ -61,33 +62,28 @@ def statements(text: str) -> list[Statement]:
         if header:
             section, name_end = dotted_key(text, header.end())
             content_end = text.index("]", name_end) + (2 if header[0].endswith("[[") else 1)
-            end = _end(_REST, text, content_end)
+            end = match_end(_REST, text, content_end)
             found.append(Statement(section, section, at, content_end, end, None))
         else:
             key, key_end = dotted_key(text, at)
-            value_start = _end(_GAP, text, key_end + 1)
+            value_start = match_end(_GAP, text, key_end + 1)
             value_end = end_of_value(text, value_start)
-            end = _end(_REST, text, value_end)
+            end = match_end(_REST, text, value_end)
             span = (value_start, value_end)
             found.append(Statement((*section, *key), section, at, value_end, end, span))
         at = end
     return found
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at
-
-
 def dotted_key(text: str, at: int) -> tuple[MemberPath, int]:
     """The parts of a dotted key, and the offset of what follows its white space."""
     parts: list[str] = []
     while True:
-        at = _end(_GAP, text, at)
+        at = match_end(_GAP, text, at)
         match = _BARE_KEY.match(text, at) or STRING.match(text, at)
         assert match is not None
         parts.append(_unquoted(match[0]))
-        at = _end(_GAP, text, match.end())
+        at = match_end(_GAP, text, match.end())
         if text[at] != ".":
             return tuple(parts), at
         at += 1
@@ -111,13 +107,13 @@ def end_of_value(text: str, at: int) -> int:
     while True:
         character = text[at]
         if character in "\"'":
-            at = _end(STRING, text, at)
+            at = match_end(STRING, text, at)
         elif character in "[{":
             depth, at = depth + 1, at + 1
         elif character in "]}":
             depth, at = depth - 1, at + 1
         else:
-            at = _end(_SCALAR, text, at)
+            at = match_end(_SCALAR, text, at)
         if depth == 0:
             return at
-        at = _end(_NESTED_BLANK, text, at)
+        at = match_end(_NESTED_BLANK, text, at)

@@ -28,6 +28,7 @@ from gwproxy.clients.document import (
     Uneditable,
     Value,
     lookup,
+    newline_of,
     proven,
     same,
     spliced,
@@ -154,7 +155,7 @@ def _without_implied(tree: Tree, now: Tree, path: MemberPath) -> Tree:
 
 def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) -> list[Splice]:
     table, key = path[:-1], path[-1]
-    newline = _newline(text)
+    newline = newline_of(text)
     # Behind the last key of this very table, wherever that was written.
     siblings = [each for each in found if each.value and each.path[:-1] == table]
     if siblings:
@@ -176,7 +177,7 @@ def _new_key(text: str, found: list[Statement], path: MemberPath, value: Value) 
 
 
 def _new_table(text: str, path: MemberPath, value: Tree) -> list[Splice]:
-    newline = _newline(text)
+    newline = newline_of(text)
     end = len(text)
     lines = [f"[{'.'.join(map(key_text, path))}]"]
     lines += [f"{key_text(key)} = {rendered(item)}" for key, item in value.items()]
@@ -185,7 +186,7 @@ def _new_table(text: str, path: MemberPath, value: Tree) -> list[Splice]:
 
 
 def _line_behind(text: str, statement: Statement, line: str) -> Splice:
-    newline = _newline(text)
+    newline = newline_of(text)
     if text[: statement.end].endswith("\n"):
         return (statement.end, statement.end, line + newline)
     return (statement.end, statement.end, newline + line)
@@ -220,7 +221,3 @@ def _without_statement(text: str, statement: Statement) -> Splice:
     if below and (above or not text[: statement.start].strip(_BOM)):
         return (statement.start, below.end(), "")
     return (statement.start, statement.end, "")
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
