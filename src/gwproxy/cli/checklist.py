@@ -23,6 +23,8 @@ _TABLE_COLUMNS: Final = 70
 
 
 class Checklist(Protocol):
+    """What shows each verdict as it comes."""
+
     def show(self, verdict: Verdict) -> None: ...
 
 

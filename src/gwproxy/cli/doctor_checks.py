@@ -50,7 +50,8 @@ Level = Literal["ok", "note", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`hint` is what mends it, one way on each line; "" where nothing needs mending."""
+    """What was found in one area. `hint` is what mends it, one way on each line; "" where nothing
+    needs mending."""
 
     area: str
     level: Level
@@ -59,7 +60,7 @@ class Finding:
 
 
 def findings() -> Iterator[Finding]:
-    """All of them, in the order in which a person would look."""
+    """What there is to say of every area, in the order in which a person would look."""
     yield from _versions()
     yield from _folders()
     config = None

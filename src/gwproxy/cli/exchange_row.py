@@ -250,7 +250,7 @@ def _notes(used: int, losses: tuple[str, ...], remark: str, layout: RowLayout) -
 
 
 def short_id(request_id: str) -> str:
-    """What a person types for it."""
+    """The beginning of an id without its prefix, which is enough to type for it."""
     return request_id.removeprefix("req_")[:_SHORT_ID]
 
 
@@ -277,7 +277,7 @@ def _texts(exchange: Exchange, layout: RowLayout) -> dict[str, str]:
 
 
 def moment(started_ms: int, layout: RowLayout) -> str:
-    """When it began, by the clock on the wall."""
+    """When an exchange began, in local time, with the day where `layout` wants it."""
     form = "%H:%M:%S"
     if layout.width is None:
         form = "%Y-%m-%d %H:%M:%S"
@@ -287,7 +287,7 @@ def moment(started_ms: int, layout: RowLayout) -> str:
 
 
 def of_another_day(exchanges: Iterable[Exchange]) -> bool:
-    """Whether one of them is not of today, so that the day belongs to the time."""
+    """Whether one of the exchanges is not of today, so that the day belongs to the time."""
     today = time.localtime()[:3]
     return any(time.localtime(one["started_ms"] / 1000)[:3] != today for one in exchanges)
 
@@ -332,7 +332,7 @@ def way(exchange: Exchange, how: str) -> str:
 
 
 def _trouble(exchange: Exchange, layout: RowLayout) -> Iterator[str]:
-    """Nothing of an exchange that was answered as it should be."""
+    """What went wrong, a line each; nothing of an exchange that was answered as it should be."""
     if exchange["upstream_status"] not in (None, exchange["status"]):
         yield f"the provider said {exchange['upstream_status']}"
     if exchange["error"]:

@@ -35,13 +35,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is in force now for the profile that it went to, and what its host has taught."""
+    """The profile that an exchange went to, as it is now, and the lessons of its host."""
 
     profile: Profile | None
     lessons: Sequence[Lesson] = ()
 
     def why(self, loss: str, exchange: Exchange) -> list[str]:
-        """Who wants it so: lessons, quirks with their origin; else why it usually is."""
+        """The reasons of a loss: lessons, quirks with their origin; else the usual one."""
         about = loss.partition(":")[2]
         name = about.removeprefix("omit=").partition("=")[0]
         behind = quirks_behind(loss)
@@ -92,7 +92,7 @@ def _path(pattern: str) -> str:
 def story(
     exchange: Exchange, sources: Sources, width: int | None, *, block: str = "█"
 ) -> list[Section]:
-    """All of it, for a terminal of `width`; bars are made of `block`."""
+    """The sections that explain an exchange, `width` wide; bars are made of `block`."""
     sections = [
         Section("", tuple(_head(exchange)), _NAME),
         Section("what went wrong", tuple(_trouble(exchange))),
@@ -240,7 +240,7 @@ def _tokens(exchange: Exchange) -> Iterator[str]:
 
 
 def data(exchange: Exchange, sources: Sources, *, captured: bool) -> dict[str, Any]:
-    """The same for a program."""
+    """What --json says of an exchange: its row, why each loss, and whether it is captured."""
     return {
         "exchange": dict(exchange),
         "why": {loss: sources.why(loss, exchange) for loss in exchange["losses"]},

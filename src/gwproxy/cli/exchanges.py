@@ -48,7 +48,8 @@ async def found(config: Config, choice: LedgerChoice) -> Found:
 
 
 async def told_by(url: str, choice: LedgerChoice) -> list[dict[str, Any]]:
-    """Those that the gateway at `url` has, the oldest first. Raises GwproxyError."""
+    """The exchanges of `choice` that the gateway at `url` has, the oldest first. Raises
+    GwproxyError."""
     from gwproxy.profiles.local_token import local_token
     from gwproxy.proxy import holder
 

@@ -79,7 +79,7 @@ NAMES: Final = ("captures", "responses", "usage", "lessons", "backups", "damaged
 
 
 def holdings() -> tuple[Holding, ...]:
-    """The table."""
+    """All that is kept, a row for each kind."""
     return (*_of_exchanges(), *_of_the_machine(), *_in_memory())
 
 
@@ -198,6 +198,7 @@ def size(count: int) -> str:
 
 
 def days(seconds: float) -> str:
+    """`30 days`."""
     return f"{round(seconds / _DAY_S)} days"
 
 

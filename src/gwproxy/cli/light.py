@@ -15,7 +15,7 @@ class _Light:
     """In the place of what typer makes to read the values of one parameter."""
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """What the command is given for what was typed."""
+        """The value that the command is given for what was typed."""
         many = param.multiple or param.nargs == -1
         kind = param.type_descriptor
         parser = kind.parameter_info.parser
@@ -30,6 +30,6 @@ class _Light:
 
 
 def spare(parameter: Any) -> None:
-    """Have `parameter` of a command read so."""
+    """Have what is typed for `parameter` read as text, without pydantic."""
     if hasattr(parameter, "_runtime_param") and hasattr(parameter, "get_runtime_param"):
         parameter._runtime_param = _Light()

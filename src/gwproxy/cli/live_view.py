@@ -48,7 +48,7 @@ class View:
     _busy: asyncio.Event = field(default_factory=asyncio.Event)
 
     def told(self, name: str, what: Any) -> None:
-        """An event of `queries.exchanges`."""
+        """Take in one event of `queries.exchanges`, and draw."""
         if name == "state":
             self._today = what["today"]
         elif name == "exchange" and what["state"] == "running":
@@ -64,14 +64,14 @@ class View:
         self.draw()
 
     def forget(self) -> None:
-        """Nobody tells anything any more."""
+        """Show nothing any more, as no gateway is there to tell of."""
         self._running.clear()
         self._today = None
         self._busy.clear()
         self.draw()
 
     def draw(self) -> None:
-        """The line as it is now."""
+        """Put the line on the screen as it is now."""
         now_s = self.clock()
         running = [
             (one.exchange, one.exchange["duration_ms"] + round((now_s - one.at_s) * 1000))
@@ -84,7 +84,7 @@ class View:
         self.screen.show(self.paint(line, "dim"))
 
     async def tick(self) -> None:
-        """Let time pass on the screen while something runs, without an end."""
+        """Draw once a second while something runs, without an end."""
         while True:
             await self._busy.wait()
             await asyncio.sleep(_TICK_S)
@@ -92,7 +92,7 @@ class View:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """It is drawn anew as time passes and when the terminal is resized."""
+        """Draw anew as time passes and when the terminal is resized, while the block runs."""
         ticking = asyncio.create_task(self.tick())
         loop = asyncio.get_running_loop()
         pending: list[asyncio.TimerHandle] = []

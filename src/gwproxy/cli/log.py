@@ -64,7 +64,7 @@ class ChoiceFlags:
     ] = None
 
     def choice(self) -> LedgerChoice:
-        """Raises UsageError."""
+        """What the ledger is asked for. Raises UsageError."""
         from gwproxy.proxy.records.ledger import LedgerChoice
 
         if self.limit is not None and self.limit < 1:
@@ -120,7 +120,7 @@ def log(
 
 
 def _since_ms(since: str) -> int:
-    """Raises UsageError."""
+    """When a span of time began, in milliseconds since 1970; 0 for "". Raises UsageError."""
     from gwproxy.cli.usage import moment_of, seconds_of
 
     if not since:

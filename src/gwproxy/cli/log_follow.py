@@ -32,7 +32,8 @@ _EARLIER_MS: Final = 3_600_000
 
 
 async def follow(output: Output, config: Config, choice: LedgerChoice) -> None:
-    """The last ones of `choice`, and then what comes, without an end. Raises GwproxyError."""
+    """Print the last exchanges of `choice`, and then those that come, without an end. Raises
+    GwproxyError."""
     with _view(output) as view, view.alive() if view else contextlib.nullcontext():
         priced = any(profile.prices is not None for profile in config.profiles.values())
         follower = _Follower(output, choice, view, priced=priced)
@@ -65,7 +66,7 @@ class _Follower:
         self._told: OrderedDict[str, None] = OrderedDict()
 
     async def begin(self, config: Config) -> None:
-        """The last ones."""
+        """Print the last exchanges."""
         got = await found(config, self._choice)
         self._dated = of_another_day(got.exchanges)
         if self._view is not None:
@@ -89,14 +90,14 @@ class _Follower:
             self._view.told(name, what)
 
     async def _catch_up(self, url: str) -> None:
-        """What has ended since we began and was told to nobody."""
+        """Print what has ended since we began, while no gateway told us."""
         missed = replace(self._choice, since_ms=self._began_ms - _EARLIER_MS, most=1000)
         for one in await told_by(url, missed):
             if one["started_ms"] + one["duration_ms"] >= self._began_ms:
                 self._row(one)
 
     def _row(self, exchange: dict[str, Any]) -> None:
-        """Once, when it has ended."""
+        """Print an exchange, once, when it has ended."""
         request_id = exchange["request_id"]
         if exchange["state"] == "running" or request_id in self._told or not self._fits(exchange):
             return

@@ -185,7 +185,7 @@ class Output:
             self.talk(f"{'then' if number else 'next'}: {command}")
 
     def talk_diff(self, text: str) -> None:
-        """The same for a person about to be asked, on stderr; --quiet silences it."""
+        """A difference on stderr, for a person about to be asked; --quiet silences it."""
         if not self.quiet:
             self._say(self._diff(harmless(text), sys.stderr))
 

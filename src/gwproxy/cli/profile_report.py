@@ -49,6 +49,7 @@ def profile_data(profile: Profile) -> dict[str, object]:
 
 
 def key_data(key: KeyStatus) -> dict[str, object]:
+    """Where a key is from, as --json shows it."""
     return {
         "kind": key.source.kind,
         "source": str(key.source),
@@ -65,6 +66,7 @@ def key_text(key: KeyStatus) -> str:
 
 
 def setting_rows(profile: Profile, key: KeyStatus) -> Iterator[tuple[str, str, str]]:
+    """Each setting with its value and who says so."""
     facts = facts_of(profile.model)
 
     def origin(name: str) -> str:
@@ -108,6 +110,7 @@ def _price_text(prices: Prices) -> str:
 
 
 def quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str, str]]:
+    """The same of each quirk; without `everything` of those that somebody has set."""
     values = quirk_values(profile)
     for name in (quirk.name for quirk in settable_quirks()):
         origin = quirk_origin(profile, name)
@@ -116,6 +119,7 @@ def quirk_rows(profile: Profile, *, everything: bool) -> Iterator[tuple[str, str
 
 
 def lesson_rows(lessons: Iterable[Lesson]) -> Iterator[tuple[str, str, str]]:
+    """The same of what a host has taught."""
     for lesson in lessons:
         origin = f"learned {lesson.day} for {lesson.model}: {lesson.why}"
         yield f"quirk.{lesson.quirk}", quirk_text(lesson.value), origin
@@ -129,6 +133,7 @@ def _key_origin(profile: Profile, key: KeyStatus) -> str:
 
 
 def quirk_text(value: QuirkValue | None) -> str:
+    """A value as it is typed; a person reads what None means."""
     if value is None:
         return "unknown (sent)"
     if isinstance(value, bool):

@@ -22,8 +22,8 @@ MOST_LOGS: Final = 20
 
 
 def start_log(file: Path | None, secrets: Callable[[], Iterable[str]]) -> tuple[RunTally, Path]:
-    """The child has the screen, so the log goes to `file`, or to one of our own. `secrets` are
-    hidden in it. Raises UsageError."""
+    """What counts the exchanges, and the file that the log goes to, as the child has the screen:
+    `file`, or one of our own. `secrets` are hidden in it. Raises UsageError."""
     from gwproxy.proxy.log import LOGGER, LineFormatter
 
     chosen = file or _own_file()

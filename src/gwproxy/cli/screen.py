@@ -74,8 +74,8 @@ class Screen:
         return columns_of(self._stream)
 
     def write(self, text: str) -> int:
-        """Whole lines, above the footer; the rest waits for its end. Raises ValueError once the
-        stream is closed."""
+        """Have whole lines written above the footer; the rest waits for its end. Raises ValueError
+        once the stream is closed."""
         with self._changed:
             if self._error is not None:
                 raise self._error

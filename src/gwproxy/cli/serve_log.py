@@ -33,7 +33,7 @@ class ServeLog:
 
     @contextmanager
     def started(self, *, json_lines: bool) -> Iterator[None]:
-        """For as long as the block runs the log goes where it should."""
+        """Have the log written to stderr for as long as the block runs."""
         from gwproxy.proxy.log import LOGGER
 
         with self._screen(json_lines=json_lines):
@@ -46,7 +46,7 @@ class ServeLog:
 
     @asynccontextmanager
     async def live(self, news: AsyncGenerator[tuple[str, Any]]) -> AsyncIterator[None]:
-        """What runs stands below all else, where somebody looks."""
+        """Show what runs below the log, where somebody looks, for as long as the block runs."""
         if self._view is None:
             yield
             return

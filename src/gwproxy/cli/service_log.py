@@ -49,7 +49,7 @@ class _Bounded:
 
 
 def _drop_older_half(descriptor: int, path: Path) -> None:
-    """In place: launchd, too, has the file open."""
+    """Keep the newer half, in place: launchd, too, has the file open."""
     with path.open("rb") as file:
         file.seek(-MOST_BYTES // 2, os.SEEK_END)
         file.readline()
@@ -59,7 +59,7 @@ def _drop_older_half(descriptor: int, path: Path) -> None:
 
 
 def empty(file: int | Path) -> None:
-    """Raises OSError."""
+    """Take all that is in `file` away. Raises OSError."""
     os.truncate(file, 0)
     if isinstance(file, int):
         os.lseek(file, 0, os.SEEK_SET)  # where it was not opened to append

@@ -83,19 +83,19 @@ class Examined:
 
     @property
     def state(self) -> str:
-        """In a word or two."""
+        """How the file is, in a word or two."""
         if self.standing is None:
             return "unreadable"
         return "stale" if self.reasons else self.standing.value
 
     @property
     def command(self) -> str:
-        """What sets this one up again."""
+        """The command that sets this file up again."""
         return f"gwproxy setup {self.claim.client}{scope_flag(self.claim.scope)}"
 
     @property
     def mending(self) -> str:
-        """What makes it right: for another profile, where its own is not to be had."""
+        """The command that makes it right: for another profile, where its own is not to be had."""
         return f"{self.command} --profile NAME" if self.trouble else "gwproxy setup --all"
 
 

@@ -222,7 +222,8 @@ def no_profile(asked: SetupInputs) -> ConfigError | None:
 
 
 def endpoint_of(asked: SetupInputs, scope: str) -> ToolEndpoint:
-    """What the client is to be pointed at. Raises ConfigError and CredentialError."""
+    """The address, secret and profile that the client is to be told. Raises ConfigError and
+    CredentialError."""
     config = store.load()
     profile = chosen_profile(config, asked.flags.profile)
     if asked.flags.direct:

@@ -88,7 +88,7 @@ def agreed(output: Output, plans: Iterable[SetupPlan], question: str, *, yes: bo
 
 
 def warn_if_rewritten(output: Output, plans: Sequence[SetupPlan]) -> None:
-    """A last look at what was written."""
+    """Warn of a file that another program has written over right after us."""
     if not plans:
         return
     time.sleep(_SETTLING_TIME_S)
@@ -101,8 +101,8 @@ def warn_if_rewritten(output: Output, plans: Sequence[SetupPlan]) -> None:
 
 
 def remind_of_removal(output: Output, profile: str, instead: str) -> None:
-    """Which tools were set up for a profile that is not there any more; `instead` are the flags
-    for another one."""
+    """Say which tools were set up for a profile that is not there any more; `instead` are the
+    flags for another one."""
     for target, claim in _claimed():
         if claim.profile == profile:
             output.talk(f"{target.file} was set up for {profile}")
@@ -122,7 +122,7 @@ def follow_rename(output: Output, old: str, new: str) -> None:
 
 
 def tell_who_stays(output: Output, default: str) -> None:
-    """Which tools keep another profile than the new default one, or what was written for it."""
+    """Say which tools keep another profile than the new default one, or what was written for it."""
     follows = False
     for target, claim in _claimed():
         if claim.profile in (default, ""):
@@ -163,6 +163,7 @@ def _setup_data(one: Examined) -> dict[str, object]:
 
 
 def list_data(clients: list[ClientStatus]) -> dict[str, object]:
+    """Each tool with the files that are set up, as --json shows it."""
     return {
         "clients": [
             {
@@ -177,7 +178,7 @@ def list_data(clients: list[ClientStatus]) -> dict[str, object]:
 
 
 def talk_found(output: Output, clients: list[ClientStatus]) -> None:
-    """What is not right any more, and what could be set up now."""
+    """Say what is not right any more, and what could be set up now."""
     stale = [one for each in clients for one in each.setups if one.reasons]
     for one in stale:
         output.talk(f"{one.target.file}: {'; '.join(one.reasons)}")
@@ -191,6 +192,7 @@ def talk_found(output: Output, clients: list[ClientStatus]) -> None:
 
 
 def list_table(clients: list[ClientStatus]) -> Table:
+    """A row for each file that is set up, and for each tool that is not."""
     rows: list[tuple[str, ...]] = []
     for each in clients:
         installed = "yes" if each.installed else "no"

@@ -16,7 +16,7 @@ from gwproxy.clients.undo import Flags
 
 
 def wisher(asked: SetupInputs, client: Client, endpoint: ToolEndpoint) -> Wisher:
-    """The wishes for a file that says this or that."""
+    """What makes the wishes for a file, given what it says."""
     theirs = client.beneath(asked.flags.scope or client.SCOPES[0], asked.places)
 
     def wished(tree: Tree) -> list[SetupWish]:

@@ -68,6 +68,7 @@ def status(
 
 
 async def _ask(config: Config) -> dict[str, Any]:
+    """What runs, as --json shows it: asked of the gateway, else read on this machine."""
     from gwproxy.cli.holdings import holdings
     from gwproxy.cli.running import find_gateway
     from gwproxy.profiles.local_token import local_token

@@ -84,7 +84,7 @@ def _read(by: Grouping, since_s: float, profile: str) -> list[Line]:
 
 
 def unreadable(path: Path, trouble: Exception) -> ConfigError:
-    """That the ledger cannot be read, and what to do."""
+    """The error of a ledger that cannot be read, with what to do."""
     return ConfigError(
         f"the usage ledger {path} cannot be read",
         why=str(trouble),

@@ -74,8 +74,8 @@ def preview_setup(target: Target, wishes: Wisher, profile: str) -> SetupPlan:
 
 
 def compare(target: Target, wishes: Wisher, profile: str) -> SetupPlan:
-    """The same for a file that is only looked at, and may be one that cannot be written. Raises
-    ConfigError."""
+    """What `apply_setup` would do with a file that is only looked at, and may be one that cannot be
+    written. Raises ConfigError."""
     return _setup(target, wishes, profile, to_write=False).plan
 
 

@@ -199,7 +199,7 @@ def notes(profile: Profile) -> list[str]:
 def launch(
     endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
 ) -> Launch:
-    """By a settings file of its own (`--settings`), which outranks those of user and project.
+    """A start by a settings file of its own (`--settings`), above those of user and project.
 
     The environment alone would not do: the `env` block of any settings file outranks it. A
     `--settings` among the arguments is taken into that file.

@@ -150,7 +150,7 @@ def notes(profile: Profile) -> list[str]:
 def launch(
     endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
 ) -> Launch:
-    """By overrides on the command line, with the token in a variable that they name.
+    """A start by overrides on the command line, with the token in a variable that they name.
 
     The provider has a name of its own: merged with a table from an earlier setup, two
     credentials would stand beside each other, and Codex refuses that.

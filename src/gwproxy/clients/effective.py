@@ -48,7 +48,7 @@ class Effective:
 
     @property
     def base_url(self) -> InForce:
-        """Where requests go."""
+        """The address that requests go to."""
         found = self.variables.get("ANTHROPIC_BASE_URL")
         return found if found and found.value else InForce(_OFFICIAL, "its default")
 

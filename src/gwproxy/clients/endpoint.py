@@ -51,7 +51,7 @@ class TokenCommand:
 
     @property
     def line(self) -> str:
-        """The same as the system's shell reads it back."""
+        """The words as one line, which the system's shell reads back."""
         if not self.windows:
             return shlex.join(self.with_environ)
         import subprocess  # for its quoting alone
@@ -132,7 +132,8 @@ def through_gateway(
     token_command: TokenCommand | None = None,
     token_file: Path | None = None,
 ) -> ToolEndpoint:
-    """The local gateway; `pinned` puts the profile into the address, for any but the default."""
+    """The endpoint that is the local gateway; `pinned` puts the profile into the address, for any
+    but the default."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(serve.host, serve.host)
     root = f"http://[{host}]:{serve.port}" if ":" in host else f"http://{host}:{serve.port}"
     if pinned:
@@ -161,7 +162,8 @@ def is_gateway(address: object) -> bool:
 
 
 def straight_to_provider(profile: Profile, key: Secret) -> ToolEndpoint:
-    """The provider itself. Raises ConfigError for one that no coding tool can use alone."""
+    """The endpoint that is the provider itself. Raises ConfigError for one that no coding tool can
+    use alone."""
     if profile.is_built_in:
         raise ConfigError("the demo provider lives inside gwproxy", hint="leave out --direct")
     if profile.stream == "never":

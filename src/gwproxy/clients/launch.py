@@ -29,7 +29,7 @@ class Launch:
 
 
 def launch_other(endpoint: ToolEndpoint, arguments: Sequence[str]) -> Launch:
-    """Any program on an Anthropic or OpenAI SDK.
+    """How to start any program on an Anthropic or OpenAI SDK.
 
     https://docs.anthropic.com/en/api/client-sdks, https://platform.openai.com/docs/libraries
     """

@@ -34,7 +34,7 @@ LOCK: Final = "setup"
 
 
 def claims() -> dict[Path, Claim]:
-    """What we hold, by the real path of each file. Raises ConfigError."""
+    """What we have changed in which file, by its real path. Raises ConfigError."""
     file = _ledger_file()
     try:
         document = json.loads(file.read_bytes())
@@ -74,6 +74,7 @@ def keep(real: Path, claim: Claim, base: bytes | None, formerly: Path | None = N
 
 
 def forget(real: Path) -> None:
+    """Drop the claim to a file, and the copy that its undo needed."""
     known = claims()
     if known.pop(real, None):
         _write(known)

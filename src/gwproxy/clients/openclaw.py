@@ -195,7 +195,7 @@ def notes(profile: Profile) -> list[str]:
 def launch(
     endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
 ) -> Launch:
-    """By a private copy of the configuration; what OpenClaw writes into it is not kept.
+    """A start by a private copy of the configuration; what OpenClaw writes into it is not kept.
 
     One of several files is included instead: a copy elsewhere would not find the others. Raises
     ConfigError.

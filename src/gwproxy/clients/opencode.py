@@ -210,7 +210,7 @@ def notes(profile: Profile) -> list[str]:
 def launch(
     endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
 ) -> Launch:
-    """By the inline configuration, which outranks every file."""
+    """A start by the inline configuration, which outranks every file."""
     return Launch(tuple(arguments), environment(endpoint))
 
 

@@ -97,7 +97,7 @@ def undone(form: TextFormat, text: str, base: str | None, members: Iterable[Clai
 
 
 def merged(old: Iterable[Claimed], new: Iterable[Claimed]) -> tuple[Claimed, ...]:
-    """Both claims as one, the values of the older kept as ours, in the order of units."""
+    """Two claims as one, the values of the older kept as ours, in the order of units."""
     known = {each.path: each for each in old}
     result = dict(known)
     for each in new:

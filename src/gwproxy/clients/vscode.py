@@ -124,5 +124,5 @@ def notes(profile: Profile) -> list[str]:
 def launch(
     endpoint: ToolEndpoint, arguments: Sequence[str], places: Places, scratch: Path
 ) -> Launch:
-    """As Claude Code itself: an editor is started by nobody but the person."""
+    """The start of Claude Code itself: an editor is started by nobody but the person."""
     return claude_code.launch(endpoint, arguments, places, scratch)

@@ -49,13 +49,13 @@ class ToolWay:
 
     @property
     def url(self) -> str:
-        """Where it asks. Users leave `/v1` out of an address, or put it where it is not wanted."""
+        """The address of its questions. Users leave `/v1` out, or put it where it is not wanted."""
         root = self.base.value.rstrip("/").removesuffix("/v1")
         return f"{root}/v1{FACTS[self.dialect].path.removeprefix('/v1')}"
 
 
 def claude_code_way(places: Places) -> ToolWay:
-    """Claude Code's; https://code.claude.com/docs/en/settings."""
+    """The way of Claude Code; https://code.claude.com/docs/en/settings."""
     now = claude_code_now(places)
     words = ""
     if found := now.web_proxy(now.base_url.value):
@@ -73,8 +73,8 @@ def claude_code_way(places: Places) -> ToolWay:
 
 
 def codex_way(places: Places) -> ToolWay:
-    """Codex's; https://developers.openai.com/codex/config-reference. A project's file may not
-    name a provider, an administrator's may."""
+    """The way of Codex; https://developers.openai.com/codex/config-reference. A project's file may
+    not name a provider, an administrator's may."""
     own = codex.target("user", places).file
     files = [own] if places.platform == "win32" else [own, codex.MANAGED]
     tree, unreadable = _merged(TOML, files, places)
@@ -114,7 +114,7 @@ def _codex_secret(table: Tree, file: Path, places: Places) -> tuple[dict[str, st
 
 
 def opencode_way(places: Places) -> ToolWay:
-    """OpenCode's; https://opencode.ai/docs/config."""
+    """The way of OpenCode; https://opencode.ai/docs/config."""
     tree, unreadable = _merged(opencode.READING.form, opencode.files(places), places)
     if inline := places.environ.get("OPENCODE_CONFIG_CONTENT"):
         tree = over(tree, _read(opencode.READING.form, inline) or {})
@@ -165,8 +165,8 @@ def _filled(text: str, places: Places) -> str:
 
 
 def openclaw_way(places: Places) -> ToolWay:
-    """OpenClaw's; https://docs.openclaw.ai/gateway/configuration. Files that it includes are not
-    read."""
+    """The way of OpenClaw; https://docs.openclaw.ai/gateway/configuration. Files that it includes
+    are not read."""
     file = openclaw.target("user", places).file
     tree, unreadable = _merged(JSON, [file], places)
     model = lookup(tree, ("agents", "defaults", "model"))

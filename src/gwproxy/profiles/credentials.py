@@ -145,8 +145,8 @@ def resolve_for_use(
 
 
 def settle() -> None:
-    """Do what has waited for a good moment: note what gwproxy 0.1.0 stored, delete what could not
-    be deleted. Says nothing where this is not the moment."""
+    """Note what gwproxy 0.1.0 stored in the keyring, and delete there what could not be deleted
+    before. Says nothing where that is still so."""
     with contextlib.suppress(ConfigError, KeyringError):
         config = load()
         if config.is_of_0_1_0:

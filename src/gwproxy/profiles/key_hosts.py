@@ -81,18 +81,18 @@ def adopt(document: MutableMapping[str, Any]) -> None:
 
 
 def give(document: MutableMapping[str, Any], name: str, hosts: Iterable[str]) -> None:
-    """The entry of `name` is its own, for `hosts` and no others."""
+    """Note that the entry of `name` is its own, for `hosts` and no others."""
     document.setdefault(SETTING, {})[name] = list(hosts)
 
 
 def leave(document: MutableMapping[str, Any], name: str) -> None:
-    """The entry of `name`, if there may be one, goes nowhere any more and waits to be deleted."""
+    """Note that the entry of `name`, if there may be one, goes nowhere and waits to be deleted."""
     if name in document.get(SETTING, {}):
         document[SETTING][name] = []
 
 
 def drop(document: MutableMapping[str, Any], name: str) -> None:
-    """The entry of `name` is deleted, if it is not in use again."""
+    """Note that the entry of `name` is deleted, if it is not in use again."""
     if document.get(SETTING, {}).get(name) == []:
         del document[SETTING][name]
 

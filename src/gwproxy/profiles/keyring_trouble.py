@@ -42,7 +42,7 @@ class KeyringTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides which way out works here."""
+    """What of this session decides where else a key can be kept."""
 
     platform: str = "linux"
     ssh: bool = False
@@ -63,7 +63,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """On whose behalf the keyring was asked.
+    """The profile for which the keyring was asked.
 
     `adding` is the beginning of the `profile add` command that was running, "" when the profile
     is there already.

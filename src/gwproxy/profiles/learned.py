@@ -94,7 +94,7 @@ def add(lessons: Iterable[Lesson]) -> None:
 
 
 def place(lesson: Lesson) -> tuple[str, str, str, QuirkValue]:
-    """What there can be one lesson of."""
+    """What `lesson` is about: there is one lesson of each."""
     own = lesson.value if lesson.quirk == "omit" else ""
     return lesson.profile, lesson.model, lesson.quirk, own
 
