@@ -29,41 +29,34 @@ class Failed(Exception):
 
 
 def forbidden(why: str) -> Failure:
-    return Failure(FailureKind.PERMISSION, f"gwproxy: {why}", 403, retryable=False)
+    return _final(FailureKind.PERMISSION, why, 403)
 
 
 def unauthenticated() -> Failure:
     # Claude Code repeats a 401 for minutes unless it is told not to.
-    return Failure(
+    return _final(
         FailureKind.AUTHENTICATION,
-        "gwproxy: this is not the local token (`gwproxy token` prints it; a provider's own key "
-        "does not belong here). Present it as `Authorization: Bearer …` or `x-api-key`",
+        "this is not the local token (`gwproxy token` prints it; a provider's own key does not "
+        "belong here). Present it as `Authorization: Bearer …` or `x-api-key`",
         401,
-        retryable=False,
     )
 
 
 def unknown_route(method: str, path: str) -> Failure:
-    return Failure(
-        FailureKind.NOT_FOUND,
-        f"gwproxy: there is no {method} {path}; try /v1/messages, /v1/chat/completions, "
-        "/v1/responses or /v1/models",
-        404,
-        code="unknown_url",
-        retryable=False,
+    words = (
+        f"there is no {method} {path}; try /v1/messages, /v1/chat/completions, /v1/responses or "
+        "/v1/models"
     )
+    return _final(FailureKind.NOT_FOUND, words, 404, code="unknown_url")
 
 
 def no_such_upstream_route(endpoint: str, profile: str) -> Failure:
     """A route of OpenAI's that is passed on, not translated."""
-    return Failure(
-        FailureKind.NOT_FOUND,
-        f"gwproxy: the profile {profile} has no OpenAI address, and {endpoint} cannot be "
-        "translated; ask for PROFILE/MODEL of a profile that has one",
-        404,
-        code="unknown_url",
-        retryable=False,
+    words = (
+        f"the profile {profile} has no OpenAI address, and {endpoint} cannot be translated; ask "
+        "for PROFILE/MODEL of a profile that has one"
     )
+    return _final(FailureKind.NOT_FOUND, words, 404, code="unknown_url")
 
 
 def wrong_method(method: str, allowed: str) -> Failure:
@@ -75,23 +68,16 @@ def wrong_method(method: str, allowed: str) -> Failure:
 def no_websocket() -> Failure:
     """Codex dials `/v1/responses` first: at a 426 it goes on over HTTP at once and in silence, at
     any other status after five to seven dials (openai/codex#43353)."""
-    return Failure(
-        FailureKind.INVALID,
-        "gwproxy: there is no WebSocket here; send the request as an HTTP POST",
-        426,
-        retryable=False,
-    )
+    words = "there is no WebSocket here; send the request as an HTTP POST"
+    return _final(FailureKind.INVALID, words, 426)
 
 
 def no_inspector() -> Failure:
-    return Failure(
-        FailureKind.NOT_FOUND,
-        "gwproxy: the inspector is not there for a server that other machines can reach "
-        "(--allow-remote); start it without, and reach it from elsewhere through ssh -L",
-        404,
-        code="no_inspector",
-        retryable=False,
+    words = (
+        "the inspector is not there for a server that other machines can reach (--allow-remote); "
+        "start it without, and reach it from elsewhere through ssh -L"
     )
+    return _final(FailureKind.NOT_FOUND, words, 404, code="no_inspector")
 
 
 def not_offered(path: str) -> Failure:
@@ -109,26 +95,20 @@ def not_offered(path: str) -> Failure:
 
 
 def too_large(limit_bytes: int) -> Failure:
-    return Failure(
-        FailureKind.TOO_LARGE,
-        f"gwproxy: the request is larger than {limit_bytes} bytes; "
-        "serve.max_body_bytes in config.toml sets the limit",
-        413,
-        retryable=False,
+    words = (
+        f"the request is larger than {limit_bytes} bytes; serve.max_body_bytes in config.toml sets "
+        "the limit"
     )
+    return _final(FailureKind.TOO_LARGE, words, 413)
 
 
 def unknown_encoding(encoding: str, known: str) -> Failure:
-    return Failure(
-        FailureKind.INVALID,
-        f"gwproxy: Content-Encoding {encoding!r} is not understood; use {known} or none",
-        415,
-        retryable=False,
-    )
+    words = f"Content-Encoding {encoding!r} is not understood; use {known} or none"
+    return _final(FailureKind.INVALID, words, 415)
 
 
 def malformed_body(why: str) -> Failure:
-    return Failure(FailureKind.INVALID, f"gwproxy: {why}", 400, retryable=False)
+    return _final(FailureKind.INVALID, why, 400)
 
 
 def slow_body(seconds: float) -> Failure:
@@ -161,37 +141,29 @@ def internal() -> Failure:
 
 def unconfigured(what: str, hint: str) -> Failure:
     """A trouble that only the person at this machine can mend: waiting does not."""
-    words = f"gwproxy: {what}" + (f" ({hint})" if hint else "")
-    return Failure(FailureKind.INTERNAL, words, 503, retryable=False)
+    return _final(FailureKind.INTERNAL, what + (f" ({hint})" if hint else ""), 503)
 
 
 def from_error(error: GwproxyError) -> Failure:
     """An error for people, of config.toml or of a key, as an answer."""
-    return unconfigured(". ".join(part for part in (error.what, error.why) if part), error.hint)
+    return unconfigured(_what_and_why(error), error.hint)
 
 
 def unknown_profile(error: GwproxyError) -> Failure:
-    words = ". ".join(part for part in (error.what, error.why) if part)
-    return Failure(FailureKind.NOT_FOUND, f"gwproxy: {words}", 404, retryable=False)
+    return _final(FailureKind.NOT_FOUND, _what_and_why(error), 404)
 
 
 def unknown_request(request_id: str) -> Failure:
-    return Failure(
-        FailureKind.NOT_FOUND,
-        f"gwproxy: nothing is known of the request {request_id[:100]!r}; its id is the "
-        "x-gwproxy-request-id of its answer",
-        404,
-        retryable=False,
+    words = (
+        f"nothing is known of the request {request_id[:100]!r}; its id is the x-gwproxy-request-id "
+        "of its answer"
     )
+    return _final(FailureKind.NOT_FOUND, words, 404)
 
 
 def bad_query(name: str, said: str) -> Failure:
-    return Failure(
-        FailureKind.INVALID,
-        f"gwproxy: {name} in the query must be a whole number, not {said[:40]!r}",
-        400,
-        retryable=False,
-    )
+    words = f"{name} in the query must be a whole number, not {said[:40]!r}"
+    return _final(FailureKind.INVALID, words, 400)
 
 
 def unknown_previous_response(response_id: str) -> Failure:
@@ -207,14 +179,11 @@ def unknown_previous_response(response_id: str) -> Failure:
 
 
 def conversation_too_long() -> Failure:
-    return Failure(
-        FailureKind.INVALID,
-        "gwproxy: the conversation behind previous_response_id is too long to be read again; "
-        "begin a new one, or send the input that matters",
-        400,
-        param="previous_response_id",
-        retryable=False,
+    words = (
+        "the conversation behind previous_response_id is too long to be read again; begin a new "
+        "one, or send the input that matters"
     )
+    return _final(FailureKind.INVALID, words, 400, param="previous_response_id")
 
 
 def unreadable_responses(why: str) -> Failure:
@@ -241,12 +210,8 @@ def not_in_background() -> Failure:
 
 
 def unknown_model(model: str) -> Failure:
-    return Failure(
-        FailureKind.NOT_FOUND,
-        f"gwproxy: no profile lists the model {model[:100]!r}; GET /v1/models lists them all",
-        404,
-        retryable=False,
-    )
+    words = f"no profile lists the model {model[:100]!r}; GET /v1/models lists them all"
+    return _final(FailureKind.NOT_FOUND, words, 404)
 
 
 def unreachable(host: str, why: str) -> Failure:
@@ -297,3 +262,14 @@ def rejected(error: Rejected | NotJson, profile: str = "") -> Failure:
     if isinstance(error, Rejected):
         return rejection(error.field, error.why)
     return rejection("", str(error))
+
+
+def _final(
+    kind: FailureKind, words: str, status: int, *, code: str | None = None, param: str | None = None
+) -> Failure:
+    """One of our own that comes again however often the same is asked."""
+    return Failure(kind, f"gwproxy: {words}", status, code=code, param=param, retryable=False)
+
+
+def _what_and_why(error: GwproxyError) -> str:
+    return ". ".join(part for part in (error.what, error.why) if part)
