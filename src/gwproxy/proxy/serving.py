@@ -321,7 +321,8 @@ def announced(server: RunningGateway) -> Iterator[None]:
     try:
         paths.write_private_file(path, content)
     except ConfigError as error:
-        _report_unannounced(error)
+        words = "%s: %s; `gwproxy status` will not see this server"
+        LOGGER.warning(words, error.what, error.why)
     try:
         yield
     finally:
@@ -338,10 +339,6 @@ def _another_is_announced() -> bool:
     except (OSError, jsonio.NotJson, KeyError, TypeError):
         return False
     return isinstance(pid, int) and pid != os.getpid() and holder.is_running(pid)
-
-
-def _report_unannounced(error: ConfigError) -> None:
-    LOGGER.warning("%s: %s; `gwproxy status` will not see this server", error.what, error.why)
 
 
 async def wait_for_signal(asked: asyncio.Event) -> None:

@@ -112,7 +112,10 @@ class Exchange:
                 failure = stream.failure or failures.internal()
                 return error or bridge.render(failure)
             if error is not None:
-                await client_stream.finish(await self._heard_last(stream.fail(error.failure)))
+                last = stream.fail(error.failure)
+                if (turn := self._question.prepared.turn) is not None:
+                    last = await turn.heard(last, last=True)
+                await client_stream.finish(last)
                 self._record.end(ExchangeOutcome.of(200, error.failure))
         finally:
             client_stream.close()
@@ -184,10 +187,6 @@ class Exchange:
             await client_stream.write(out)
         if stream.over or stream.said_all:  # a client may hang up at the last event
             self._record.end(ExchangeOutcome.of(200, stream.told))
-
-    async def _heard_last(self, last: bytes) -> bytes:
-        turn = self._question.prepared.turn
-        return last if turn is None else await turn.heard(last, last=True)
 
     # --- towards the client: a whole answer ------------------------------------------------------
 

@@ -114,7 +114,8 @@ class Healing:
 
     def lessons(self, profile: Profile) -> tuple[Lesson, ...]:
         """The lessons of the host of `profile`, for all its models."""
-        return learned.in_force(self._lessons(), profile)
+        known = self._file.get() if self._file is not None else tuple(self._own.values())
+        return learned.in_force(known, profile)
 
     async def forget(self, lesson: Lesson) -> None:
         """Drop `lesson`, which a person does not want any more. Raises ConfigError."""
@@ -125,9 +126,6 @@ class Healing:
 
     def _of(self, route: Route) -> list[Lesson]:
         return [one for one in self.lessons(route.profile) if one.model == route.model]
-
-    def _lessons(self) -> tuple[Lesson, ...]:
-        return self._file.get() if self._file is not None else tuple(self._own.values())
 
     def remedies(
         self, failure: Failure, route: Route, *, faithful: bool, ordered: bool = False

@@ -28,7 +28,6 @@ from gwproxy.profiles.quirks import (
     quirk_values,
     settable_quirks,
 )
-from gwproxy.profiles.store import Config
 from gwproxy.proxy.inspector.asking import PageRefused, members_of, number_of, only
 from gwproxy.proxy.log import LOGGER
 from gwproxy.proxy.queries import exchanges
@@ -106,7 +105,7 @@ class Views:
 
     async def _profiles(self, request: web.BaseRequest) -> dict[str, Any]:
         config, captures = self._routes().config, self._services.captures
-        told = await self._status(config)
+        told = await self._news.report(config, self._services)
         known = {one["name"]: one for one in told["profiles"]}
         return {
             "version": __version__,
@@ -118,9 +117,6 @@ class Views:
                 self._profile(profile, known[profile.name]) for profile in config.profiles.values()
             ],
         }
-
-    async def _status(self, config: Config) -> dict[str, Any]:
-        return await self._news.report(config, self._services)
 
     def _profile(self, profile: Profile, status: Mapping[str, Any]) -> dict[str, Any]:
         key, answered = status["key"] or {}, status["last_answered"] or {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -40,7 +40,6 @@ _READS_WITHIN_S: Final = 10.0
 """Who has not read for that long is dropped: the bytes would pile up here."""
 
 InForce = Callable[[], Routes]
-Send = Callable[[bytes], Awaitable[None]]
 
 
 async def answer(incoming: Incoming) -> web.Response:
@@ -132,15 +131,12 @@ async def stream(
     with services.feed.watch() as watcher:
         await response.prepare(request)
         try:
-            await _tell(services, in_force, watcher, send)
+            async for several in news(services, in_force, watcher):
+                events = b"".join(_event(name, told) for name, told in several)
+                await send(events or b":\n\n")
         except (Dropped, TimeoutError):
             await _last_word(response)
     return response
-
-
-async def _tell(services: Services, in_force: InForce, watcher: Watcher, send: Send) -> None:
-    async for several in news(services, in_force, watcher):
-        await send(b"".join(_event(name, told) for name, told in several) or b":\n\n")
 
 
 async def news(

@@ -143,7 +143,7 @@ class Routes:
                 return pinned, explicit
             return pinned, mapped(self.profile(pinned), requested)
         prefix, slash, rest = requested.partition("/")
-        if slash and rest and self._knows(prefix):
+        if slash and rest and prefix in self.config.profiles:
             # Whoever spells the profile out means this very model.
             return prefix, rest
         for rule in self.config.routes:
@@ -159,9 +159,6 @@ class Routes:
         except ConfigError as error:
             failure = failures.unknown_profile(error) if name else failures.from_error(error)
             raise Failed(failure) from error
-
-    def _knows(self, name: str) -> bool:
-        return name in self.config.profiles
 
     def quirks_of(self, profile: Profile, model: str) -> Quirks:
         """The quirks of the profile and the model as the translation wants them."""

@@ -72,7 +72,9 @@ class Conversations:
     @property
     def accepting(self) -> bool:
         """Whether what is asked to be kept now most likely will be."""
-        return self.exists and self._is_well()
+        troubled_at = self._troubled_at
+        is_well = troubled_at is None or time.monotonic() - troubled_at >= self._pause_s
+        return self.exists and is_well
 
     def own(self, response_id: str) -> None:
         """Note that the upstream which made that response has not kept it: we alone have."""
@@ -83,9 +85,6 @@ class Conversations:
     def owns(self, response_id: str) -> bool:
         """Whether that response is known to be kept here alone."""
         return response_id in self._own
-
-    def _is_well(self) -> bool:
-        return self._troubled_at is None or time.monotonic() - self._troubled_at >= self._pause_s
 
     async def keep(self, kept: Kept) -> bool:
         """Whether it was kept. Never raises, and never takes long."""
