@@ -7,13 +7,11 @@ a quiet one. All of it takes three minutes; the columns are measured in turns, t
 rounds counts. `watched` is a gateway of which a page of the inspector follows what happens.
 
 burst     CPU of a request, all events at once, 16 connections; then the most memory
-paced     CPU of an event, one each 10 ms on each of 16 connections
+paced     CPU of an event, one each 10 ms on each of 16 connections; then of more
 delay     what is added to the first word, and to each event
 lag       how late an event of 16 paced streams comes, alone and beside requests of 10 MB
-session   the last turns of one session of 800 turns with tools, each with one turn more
-size      a request of 20 KB to 8 MB
-events    a stream of 500 to 8000 events, all at once
-streams   16 to 500 streams at once, paced
+growth    the last turns of one session of 800 turns with tools, each with one turn more; a request
+          of 20 KB to 8 MB; a stream of 500 to 8000 events, all at once
 start     from a command to its end or first answer, and the memory of a gateway that idles
 
 W1 Messages stream → Chat stream        W2 Messages stream → Messages stream, relayed
@@ -33,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
@@ -47,7 +45,7 @@ COLUMNS: Final = ("direct", "nginx", "relay", "gateway", "watched")
 TURNS: Final = 800
 LAST: Final = 40
 SIZES: Final = (20_000, 200_000, 2_000_000, 8_000_000)
-STREAMS: Final = (16, 100, 500)
+STREAMS: Final = (100, 500)
 LARGE: Final = 10_000_000
 STREAMED: Final = ("W1", "W2", "W4")
 STARTS: Final = 5
@@ -94,6 +92,10 @@ def scaled(figures: dict[str, float], by: float) -> dict[str, float]:
     return {name: figure * by for name, figure in figures.items()}
 
 
+def chosen(asked: Any, names: Iterable[str]) -> list[str]:
+    return [name for name in names if not asked.only or name in asked.only]
+
+
 # --- what is measured ----------------------------------------------------------------------------
 
 
@@ -101,7 +103,7 @@ def burst(asked: Any) -> None:
     title("CPU ms a request, 16 connections")
     with Servers(watched=True) as servers:
         ways = servers.those("nginx", "relay", "gateway", "watched")
-        for name in asked.only or WORKLOADS:
+        for name in chosen(asked, WORKLOADS):
             workload = WORKLOADS[name]
             body = workload.body()
             count = 50 if len(body) > 1_000_000 else 150
@@ -111,25 +113,29 @@ def burst(asked: Any) -> None:
 
 
 def paced(asked: Any) -> None:
-    title("CPU µs an event, 16 paced streams")
+    title("CPU µs an event, one each 10 ms")
     with Servers(paced=True) as servers:
         ways = servers.those("nginx", "relay", "gateway")
-        for name in asked.only or STREAMED:
-            of_streams(ways, name, WORKLOADS[name], 16, asked.rounds)
+        for name in chosen(asked, STREAMED):
+            of_streams(ways, f"{name}, 16 streams", WORKLOADS[name], 16, asked.rounds)
+        for streams in () if asked.only else STREAMS:
+            of_streams(ways, f"W1, {streams} streams", WORKLOADS["W1"], streams, 1)
 
 
 def of_streams(ways: list[Way], what: str, workload: Workload, streams: int, rounds: int) -> None:
-    body = workload.body()
-    spent = cpu_s(
-        ways, workload, partial(distinct, body, streams), streams, events=PACED, rounds=rounds
+    """A stream less what a short one costs: the events alone, without their request."""
+    ask = partial(distinct, workload.body(), streams)
+    short, long = (
+        cpu_s(ways, workload, ask, streams, events=events, rounds=rounds) for events in (FEW, PACED)
     )
-    row(what, scaled(spent, 1e6 / streams / PACED))
+    count = streams * (PACED - FEW)
+    row(what, {name: (spent - short[name]) * 1e6 / count for name, spent in long.items()})
 
 
 def delay(asked: Any) -> None:
     title("ms, direct, then added to it: p50")
     with Servers(paced=True) as servers:
-        for name in asked.only or STREAMED:
+        for name in chosen(asked, STREAMED):
             times = {way.name: Times() for way in servers.ways}
             for _ in range(asked.rounds):
                 for way in servers.ways:
@@ -182,63 +188,24 @@ def beside(way: Way, size: int) -> Iterator[None]:
         large.close()
 
 
-def growth(asked: Any, what: str, ask: Callable[[list[Way]], None], *, paced: bool = False) -> None:
-    title(what)
-    with Servers(paced=paced) as servers:
-        ask(servers.those("nginx", "relay", "gateway"))
-
-
-def of_session(asked: Any) -> None:
-    bodies = [session(TURNS - 4 * (LAST - n)) for n in range(LAST)]
-
-    def ask(ways: list[Way]) -> None:
-        spent = cpu_s(ways, WORKLOADS["W3"], lambda: iter(bodies), 1, rounds=asked.rounds)
-        row(f"turn N+1, {len(bodies[-1]) // 1000} KB", scaled(spent, 1000 / LAST))
-
-    growth(asked, "CPU ms a request, one connection", ask)
-
-
-def of_size(asked: Any) -> None:
-    def ask(ways: list[Way]) -> None:
+def growth(asked: Any) -> None:
+    with Servers() as servers:
+        ways = servers.those("nginx", "relay", "gateway")
+        title("CPU ms a request, one connection")
+        turns = [session(TURNS - 4 * (LAST - n)) for n in range(LAST)]
+        spent = cpu_s(ways, WORKLOADS["W3"], lambda: iter(turns), 1, rounds=asked.rounds)
+        row(f"turn N+1, {len(turns[-1]) // 1000} KB", scaled(spent, 1000 / LAST))
         for size in SIZES:
             body = request("anthropic", size, stream=False, with_tools=False)
             count = min(50, max(5, 20_000_000 // size))
-            spent = cpu_s(
-                ways,
-                WORKLOADS["W3"],
-                partial(distinct, body, count),
-                1,
-                rounds=asked.rounds,
-            )
+            bodies = partial(distinct, body, count)
+            spent = cpu_s(ways, WORKLOADS["W3"], bodies, 1, rounds=asked.rounds)
             row(f"{size // 1000} KB", scaled(spent, 1000 / count))
-
-    growth(asked, "CPU ms a request, one connection", ask)
-
-
-def of_events(asked: Any) -> None:
-    body = WORKLOADS["W1"].body()
-
-    def ask(ways: list[Way]) -> None:
+        title("CPU µs an event, all at once")
+        bodies = partial(distinct, WORKLOADS["W1"].body(), 10)
         for events in (EVENTS, *LONGER):
-            spent = cpu_s(
-                ways,
-                WORKLOADS["W1"],
-                partial(distinct, body, 10),
-                1,
-                events=events,
-                rounds=asked.rounds,
-            )
+            spent = cpu_s(ways, WORKLOADS["W1"], bodies, 1, events=events, rounds=asked.rounds)
             row(f"{events} events", scaled(spent, 1e6 / 10 / events))
-
-    growth(asked, "CPU µs an event, all at once", ask)
-
-
-def of_many_streams(asked: Any) -> None:
-    def ask(ways: list[Way]) -> None:
-        for streams in STREAMS:
-            of_streams(ways, f"{streams} streams", WORKLOADS["W1"], streams, 1)
-
-    growth(asked, "CPU µs an event, paced", ask, paced=True)
 
 
 def start(asked: Any) -> None:
@@ -286,10 +253,7 @@ KINDS: Final = {
     "paced": paced,
     "delay": delay,
     "lag": lag,
-    "session": of_session,
-    "size": of_size,
-    "events": of_events,
-    "streams": of_many_streams,
+    "growth": growth,
     "start": start,
 }
 
