@@ -76,7 +76,7 @@ came, text, and bytes that go."""
 _ONE_BLOCK_BYTES: Final = 32 * 1024**2
 """What is larger than this alone goes back to the kernel at once; glibc knows no more."""
 
-_GIVES_WAY_S: Final = 0.0002
+_GIVES_WAY_S: Final = 0.0002 if sys.platform != "win32" else 0.001  # there a wait is 1 ms, or none
 """How soon a thread gives Python's lock to another that waits for it. It is 5 ms by default, and a
 loop beside a thread that works on a long body waits for it at each read and write: while sessions
 of 2.2 MB were translated, half of the events of other streams came more than 13 ms late."""
