@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from gwproxy.profiles.prices import Prices
+from gwproxy.proxy.queries.status import told_by_file
 from gwproxy.proxy.record import GONE, ExchangeRecord
 from gwproxy.proxy.records import storage
 from gwproxy.proxy.records.ledger import (
@@ -351,6 +352,13 @@ def test_the_last_failures_and_the_last_answer_of_each_profile(
     assert found.answered == (rows[1], rows[3])
     assert latest(path, before_s, 9).failed == (rows[2], rows[5], rows[6])
     assert latest(path, 0, 9) == Latest()
+
+
+def test_status_shows_the_second_that_the_log_shows(path: Path) -> None:
+    with closing(LedgerFile.open(path)) as file:
+        file.insert([entry(900, duration_ms=50, status=500, error_kind="internal")])
+    (error,) = told_by_file(path)["last_errors"]
+    assert error["at"] == 1_700_000_000
 
 
 def test_a_client_that_left_is_nobodys_failure(path: Path) -> None:

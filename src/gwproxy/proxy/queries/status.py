@@ -116,13 +116,14 @@ def told_by_file(path: Path) -> dict[str, Any]:
     }
 
 
-def _ended_at_s(entry: Entry) -> float:
-    return (entry.started_ms + entry.duration_ms) / 1000
+def _ended_at_s(entry: Entry) -> int:
+    """By a clock, which shows no second that has not come: the log has the beginning."""
+    return (entry.started_ms + entry.duration_ms) // 1000
 
 
 def _error(entry: Entry) -> dict[str, Any]:
     return {
-        "at": round(_ended_at_s(entry)),
+        "at": _ended_at_s(entry),
         "request_id": entry.request_id,
         "client": entry.client,
         "profile": entry.profile,
@@ -139,7 +140,7 @@ def _answer(entry: Entry) -> dict[str, Any]:
     """One that went well."""
     first_ms = entry.first_byte_ms
     return {
-        "at": round(_ended_at_s(entry)),
+        "at": _ended_at_s(entry),
         "request_id": entry.request_id,
         "client": entry.client,
         "model": entry.model_used,
@@ -159,8 +160,8 @@ def _times(entry: Entry) -> dict[str, Any]:
 def _alarm(entry: Entry) -> dict[str, Any]:
     told = jsonio.loads(entry.cache_alarm)
     return {
-        "at": round(_ended_at_s(entry)),
-        "since": round(_ended_at_s(entry)),
+        "at": _ended_at_s(entry),
+        "since": _ended_at_s(entry),
         "request_id": entry.request_id,
         "client": entry.client,
         "session": entry.session or None,

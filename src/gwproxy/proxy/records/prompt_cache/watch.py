@@ -159,7 +159,7 @@ class CacheWatch:
         turn.expected = max(turn.expected, min(before.expected, turn.total))
         is_first = alarm.changed_by not in strand.told
         strand.told.add(alarm.changed_by)
-        at = round(record.started_ms / 1000 + record.duration_s)
+        at = int(record.started_ms / 1000 + record.duration_s)
         known = self._standing.pop(key, {"over": True})
         if known["over"]:
             known = {"since": at, "turns": 0, "lost_tokens": 0}
