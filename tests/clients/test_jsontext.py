@@ -23,8 +23,6 @@ from gwproxy.clients.document import (
 )
 from gwproxy.clients.jsonscan import NESTING_LIMIT, scan
 from gwproxy.clients.jsontext import JSON_WITH_COMMENTS, STRICT_JSON
-from support.golden import FIXTURES
-from support.mutated import mutated
 
 
 @given(documents())
@@ -325,21 +323,3 @@ def test_only_the_objects_on_the_way_are_taken_apart() -> None:
     assert root.value == {"models": {"m": {"limit": 1}}, "env": {"A": {"b": 1}}, "x": {}}
     found = {each.key: each.node.members is not None for each in root.members or ()}
     assert found == {"models": False, "env": True, "x": True}
-
-
-PEOPLES = [path.read_bytes() for path in sorted((FIXTURES / "settings").glob("*/*.json*"))]
-
-
-@settings(deadline=None)
-@given(mutated(PEOPLES), paths, new_values)
-def test_a_damaged_file_is_edited_or_refused(file: bytes, path: MemberPath, value: Value) -> None:
-    """With words for the person who has to look at it; an edit that went wrong is no edit."""
-    text = file.decode("utf-8", "replace")
-    try:
-        tree = jsontext.read(text)
-        edited = jsontext.assign(text, path, value)
-        assert same(lookup(jsontext.read(edited), path), value)
-        assert lookup(jsontext.read(jsontext.remove(edited, path)), path) is ABSENT
-        assert same(jsontext.read(text), tree)
-    except Uneditable as error:
-        assert str(error)

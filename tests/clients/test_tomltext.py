@@ -18,8 +18,6 @@ from gwproxy.clients.document import (
     with_value,
     without,
 )
-from support.golden import FIXTURES
-from support.mutated import mutated
 
 # tomllib decides what is a document; about one draw in three repeats a name and is none.
 thorough = settings(
@@ -220,21 +218,3 @@ def test_a_parent_that_is_no_table_is_named_where_it_stands(text: str) -> None:
 def test_what_python_cannot_read_is_refused_with_words(value: str) -> None:
     with pytest.raises(Uneditable):
         tomltext.assign(f"a = 1\nb = {value}\n", ("a",), 2)
-
-
-PEOPLES = [path.read_bytes() for path in sorted((FIXTURES / "settings").glob("*/*.toml"))]
-
-
-@settings(deadline=None)
-@given(mutated(PEOPLES), paths, new_values)
-def test_a_damaged_file_is_edited_or_refused(file: bytes, path: MemberPath, value: Value) -> None:
-    """With words for the person who has to look at it; an edit that went wrong is no edit."""
-    text = file.decode("utf-8", "replace")
-    try:
-        tree = tomltext.read(text)
-        edited = tomltext.assign(text, path, value)
-        assert same(lookup(tomltext.read(edited), path), value)
-        assert lookup(tomltext.read(tomltext.remove(edited, path)), path) is ABSENT
-        assert same(tomltext.read(text), tree)
-    except Uneditable as error:
-        assert str(error)

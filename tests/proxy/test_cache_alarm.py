@@ -15,7 +15,14 @@ import pytest
 
 from gwproxy.proxy.records.prompt_cache import turn, watch
 from gwproxy.proxy.records.prompt_cache.turn import Put
-from gwproxy.simulator import CLAUDE_GATEWAY, DEMO, PlayedAnswer, PlayedQuestion, PlayedRefusal
+from gwproxy.simulator import (
+    CLAUDE_GATEWAY,
+    DEMO,
+    PlayedAnswer,
+    PlayedQuestion,
+    PlayedRefusal,
+    RunningSimulator,
+)
 from gwproxy.translate.dialect_facts import ATTRIBUTION
 from support.agents import Agent, ClaudeCode
 from support.background import until
@@ -89,6 +96,16 @@ async def alarm_of(gateway: TestGateway, request_id: str) -> dict[str, Any]:
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if "prompt cache" in r.getMessage()]
+
+
+@pytest.fixture
+async def claude(
+    start_gateway: StartGateway, start_provider: StartProvider
+) -> tuple[RunningSimulator, TestGateway]:
+    """A provider whose cache has to be marked, and a gateway before it."""
+    provider = await start_provider(CLAUDE_GATEWAY, plain, key=KEY)
+    record = {"preset": "claude-gateway", "anthropic_url": provider.anthropic_url}
+    return provider, await start_gateway({"p": record})
 
 
 # What the tool sends first and then, and what of it parts; `chat` has its prompt as a turn.
@@ -176,13 +193,8 @@ async def standing_in(gateway: TestGateway) -> list[dict[str, Any]]:
         return found
 
 
-async def test_the_attribution_block_changes(
-    start_gateway: StartGateway, start_provider: StartProvider
-) -> None:
-    provider = await start_provider(CLAUDE_GATEWAY, plain, key=KEY)
-    gateway = await start_gateway(
-        {"p": {"preset": "claude-gateway", "anthropic_url": provider.anthropic_url}}
-    )
+async def test_the_attribution_block_changes(claude: tuple[RunningSimulator, TestGateway]) -> None:
+    _, gateway = claude
 
     def system(number: int) -> list[Any]:
         notice = {"type": "text", "text": f"{ATTRIBUTION} cch={number};"}
@@ -193,11 +205,8 @@ async def test_the_attribution_block_changes(
     assert (alarm["changed_by"], alarm["parts_at"]) == ("the attribution block", "system[0].text")
 
 
-async def test_a_lesson_changes(start_gateway: StartGateway, start_provider: StartProvider) -> None:
-    provider = await start_provider(CLAUDE_GATEWAY, plain, key=KEY)
-    gateway = await start_gateway(
-        {"p": {"preset": "claude-gateway", "anthropic_url": provider.anthropic_url}}
-    )
+async def test_a_lesson_changes(claude: tuple[RunningSimulator, TestGateway]) -> None:
+    provider, gateway = claude
     tools = [{"name": "Read", "input_schema": {"type": "object"}, "strict": True}]
     await ask(gateway, asked("one", tools=tools))
     words = "tools.0.strict: Extra inputs are not permitted"
@@ -246,13 +255,8 @@ async def test_our_own_translation_changes(
     assert (alarm["changed_by"], alarm["parts_at"]) == ("gwproxy", "messages[0].content")
 
 
-async def test_the_provider_forgets(
-    start_gateway: StartGateway, start_provider: StartProvider
-) -> None:
-    provider = await start_provider(CLAUDE_GATEWAY, plain)
-    gateway = await start_gateway(
-        {"p": {"anthropic_url": provider.anthropic_url, "model": "claude-sonnet-4-6"}}
-    )
+async def test_the_provider_forgets(claude: tuple[RunningSimulator, TestGateway]) -> None:
+    provider, gateway = claude
     await ask(gateway, asked("one"))
     provider.forgets_prompts()
     alarm = await alarm_of(gateway, await ask(gateway, asked("one", "two")))
@@ -280,12 +284,9 @@ async def test_the_row_keeps_it(
 
 
 async def test_a_watcher_hears_of_it_although_the_exchange_was_over(
-    start_gateway: StartGateway, start_provider: StartProvider
+    claude: tuple[RunningSimulator, TestGateway],
 ) -> None:
-    provider = await start_provider(CLAUDE_GATEWAY, plain)
-    gateway = await start_gateway(
-        {"p": {"anthropic_url": provider.anthropic_url, "model": "claude-sonnet-4-6"}}
-    )
+    provider, gateway = claude
     await ask(gateway, asked("one"))
     provider.forgets_prompts()
     async with asyncio.timeout(10), gateway.get("/v1/events") as response:

@@ -6,8 +6,9 @@ compared complete, member by member.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import anthropic
 import openai
@@ -25,6 +26,8 @@ from gwproxy.simulator import (
 )
 from simulator.asking import CITY_SCHEMA, TWO_CITIES
 from support.provider import StartProvider
+
+Ask: TypeAlias = Callable[[RunningSimulator, list[Any], bool], Awaitable[Any]]
 
 STREAMING = replace(KIMI_K25, chat_disorders=frozenset())
 EVERY_DIALECT = [DEMO, STREAMING]
@@ -58,6 +61,15 @@ def name_of(manners: Manners) -> str:
     return manners.name
 
 
+async def judged(ask: Ask, sides: Sequence[RunningSimulator], history: list[Any]) -> Any:
+    """The whole answer of one, to which the SDK has put together the stream of the other."""
+    whole_side, stream_side = sides
+    whole = await ask(whole_side, history, False)
+    streamed = await ask(stream_side, history, True)
+    assert bare(streamed) == bare(whole)
+    return whole
+
+
 async def message(provider: RunningSimulator, history: list[Any], streamed: bool) -> Any:
     request: dict[str, Any] = {
         "model": provider.manners.models[0],
@@ -76,12 +88,10 @@ async def message(provider: RunningSimulator, history: list[Any], streamed: bool
 async def test_anthropic_streams_accumulate_to_the_whole_message(
     start_provider: StartProvider, manners: Manners
 ) -> None:
-    whole_side, stream_side = await start_provider(manners), await start_provider(manners)
+    sides = [await start_provider(manners) for _ in range(2)]
     history: list[Any] = [{"role": "user", "content": TWO_CITIES}]
 
-    whole = await message(whole_side, history, streamed=False)
-    streamed = await message(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(message, sides, history)
     assert whole.stop_reason == "tool_use"
     assert [b.type for b in whole.content] == ["thinking", "text", "tool_use", "tool_use"]
     assert [b.input for b in whole.content[2:]] == [{"city": "Paris"}, {"city": "Tokyo"}]
@@ -94,9 +104,7 @@ async def test_anthropic_streams_accumulate_to_the_whole_message(
         {"role": "assistant", "content": [b.to_dict() for b in whole.content]},
         {"role": "user", "content": results},
     ]
-    whole = await message(whole_side, history, streamed=False)
-    streamed = await message(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(message, sides, history)
     assert whole.stop_reason == "end_turn"
     assert "sunny in Paris" in whole.content[-1].text
     assert "sunny in Tokyo" in whole.content[-1].text
@@ -121,12 +129,10 @@ async def completion(provider: RunningSimulator, history: list[Any], streamed: b
 async def test_chat_streams_accumulate_to_the_whole_completion(
     start_provider: StartProvider, manners: Manners
 ) -> None:
-    whole_side, stream_side = await start_provider(manners), await start_provider(manners)
+    sides = [await start_provider(manners) for _ in range(2)]
     history: list[Any] = [{"role": "user", "content": TWO_CITIES}]
 
-    whole = await completion(whole_side, history, streamed=False)
-    streamed = await completion(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(completion, sides, history)
     said = whole.choices[0].message
     assert whole.choices[0].finish_reason == "tool_calls"
     assert said.reasoning_content
@@ -140,9 +146,7 @@ async def test_chat_streams_accumulate_to_the_whole_completion(
         {"role": "tool", "tool_call_id": call.id, "content": f"rain, {call.function.arguments}"}
         for call in said.tool_calls
     ]
-    whole = await completion(whole_side, history, streamed=False)
-    streamed = await completion(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(completion, sides, history)
     assert whole.choices[0].finish_reason == "stop"
     assert 'rain, {"city":"Tokyo"}' in whole.choices[0].message.content
 
@@ -167,12 +171,10 @@ async def response(provider: RunningSimulator, history: list[Any], streamed: boo
 async def test_responses_streams_accumulate_to_the_whole_response(
     start_provider: StartProvider, manners: Manners
 ) -> None:
-    whole_side, stream_side = await start_provider(manners), await start_provider(manners)
+    sides = [await start_provider(manners) for _ in range(2)]
     history: list[Any] = [{"role": "user", "content": TWO_CITIES}]
 
-    whole = await response(whole_side, history, streamed=False)
-    streamed = await response(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(response, sides, history)
     kinds = [item.type for item in whole.output]
     assert kinds == ["reasoning", "message", "function_call", "function_call"]
 
@@ -181,9 +183,7 @@ async def test_responses_streams_accumulate_to_the_whole_response(
         {"type": "function_call_output", "call_id": item.call_id, "output": "fog"}
         for item in whole.output[2:]
     ]
-    whole = await response(whole_side, history, streamed=False)
-    streamed = await response(stream_side, history, streamed=True)
-    assert bare(streamed) == bare(whole)
+    whole = await judged(response, sides, history)
     assert whole.output_text == "The tool says: fog | fog"
 
 
