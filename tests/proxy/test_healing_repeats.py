@@ -33,16 +33,11 @@ from gwproxy.simulator.conversation import PlayedAnswer
 from gwproxy.translate.hub import Dialect, Failure, FailureKind
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, StartGateway, TestGateway, chat, messages
-from support.provider import StartProvider
+from support.provider import StartProvider, record
 
 FIXED = replace(DEMO, rules=frozenset({Rule.SAMPLING}))
 SAMPLING = PlayedRefusal(400, "invalid temperature: only 1 is allowed for this model")
 MISSING = "thinking is enabled but reasoning_content is missing in assistant tool call message"
-
-
-def record(provider: RunningSimulator, **more: Any) -> dict[str, Any]:
-    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
-    return {"preset": "custom", "model": "demo-1", **urls, **more}
 
 
 async def ask(gateway: TestGateway, body: Any = None, **headers: str) -> tuple[int, str, bytes]:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from gwproxy.proxy.upstream.images import Images, is_public
-from gwproxy.simulator import DEMO, KIMI_CODE, KIMI_K25, Rule, RunningSimulator, strictly
+from gwproxy.simulator import DEMO, KIMI_CODE, KIMI_K25, Rule, strictly
 from support.conversations import PNG
 from support.gateway import KEY, QUICK, TOKEN, StartGateway, TestGateway, messages
-from support.provider import StartProvider
+from support.provider import StartProvider, record
 from support.scripted import ScriptedUpstream, StartScripted, Visit
 
 PICTURE = base64.b64decode(PNG)
@@ -253,11 +253,6 @@ async def answered(
     async with gateway.post(path, body) as response:
         lost = response.headers.get("x-gwproxy-loss", "")
         return response.status, lost, await response.json()
-
-
-def record(provider: RunningSimulator, preset: str, **more: Any) -> dict[str, Any]:
-    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
-    return {"preset": preset, **urls, **more}
 
 
 async def test_the_strictest_kimi_gets_the_image_itself(

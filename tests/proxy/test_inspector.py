@@ -240,8 +240,7 @@ async def test_a_rebound_name_is_refused_also_with_its_own_origin(
         {"up": {"openai_url": upstream.url, "model": "m"}},
         serve=ServeSettings(allowed_hosts=("gateway.lan",)),
     )
-    page = Page(gateway)
-    await page.enter()
+    page = await Page.let_in(gateway)
     name = host.format(port=gateway.server.port)
     assert refused(await page.get(path, {"Host": name}))
     assert refused(await page.get(path, {"Host": name, "Origin": f"http://{name}"}))

@@ -18,9 +18,7 @@ from support.scripted import Visit, stream
 
 @pytest.fixture
 async def inside(gateway: TestGateway) -> Page:
-    page = Page(gateway)
-    await page.enter()
-    return page
+    return await Page.let_in(gateway)
 
 
 async def test_a_page_sees_an_exchange_while_it_runs(start: Start) -> None:
@@ -29,8 +27,7 @@ async def test_a_page_sees_an_exchange_while_it_runs(start: Start) -> None:
         await stream(visit)
 
     gateway, upstream = await start(script)
-    page = Page(gateway)
-    await page.enter()
+    page = await Page.let_in(gateway)
     async with asyncio.timeout(20), page.follow() as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         assert {name: response.headers[name] for name in HEADERS} == HEADERS
@@ -60,8 +57,7 @@ async def test_no_key_and_no_token_is_in_an_event(start: Start) -> None:
         await visit.answer(f'{{"error": {{"message": "{KEY} {TOKEN}"}}}}'.encode(), status=400)
 
     gateway, _ = await start(script)
-    page = Page(gateway)
-    await page.enter()
+    page = await Page.let_in(gateway)
     async with asyncio.timeout(20), page.follow() as response:
         heard = b""
         odd = {"user-agent": f"tool-{TOKEN}", "x-session-id": KEY}

@@ -30,12 +30,6 @@ USED = {
 PRICES = {"input": 3.0, "output": 15.0, "cache_read": 1.0}
 
 
-async def let_in(gateway: TestGateway) -> Page:
-    page = Page(gateway)
-    await page.enter()
-    return page
-
-
 async def asked(gateway: TestGateway, text: str = "hi", **more: Any) -> str:
     """One exchange, whatever comes of it; its id."""
     async with gateway.post("/v1/chat/completions", chat(text, **more)) as response:
@@ -77,7 +71,7 @@ async def test_usage_in_the_groups_of_the_ledger(
     upstream = await start_scripted(answers)
     record = {"openai_url": upstream.url, "model": "m", "prices": PRICES}
     gateway = await start_gateway({"up": record}, options={"ledger": tmp_path / "usage.db"})
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     assert (await page.get(f"/ui/api/usage{query}")).json == {"lines": [], "left_out": 0}
     for _ in range(2):
         await asked(gateway)
@@ -111,7 +105,7 @@ async def test_of_too_many_groups_the_largest_are_shown_in_their_order(
         async with gateway.post("/v1/chat/completions", chat(), headers=odd) as response:
             assert response.status == 200
     await asyncio.to_thread(gateway.server.gateway._services.ledger.close)
-    told = (await (await let_in(gateway)).get("/ui/api/usage?by=session")).json
+    told = (await (await Page.let_in(gateway)).get("/ui/api/usage?by=session")).json
     assert [line["group"] for line in told["lines"]] == ["a", "c"]
     assert told["left_out"] == 1
 
@@ -120,7 +114,7 @@ async def test_of_too_many_groups_the_largest_are_shown_in_their_order(
     "query", ["by=hour", "by=", "days=0", "days=-1", "days=x", "days=1e9", "days=99999999999999999"]
 )
 async def test_what_usage_cannot_be_asked_for(gateway: TestGateway, query: str) -> None:
-    answer = await (await let_in(gateway)).get(f"/ui/api/usage?{query}")
+    answer = await (await Page.let_in(gateway)).get(f"/ui/api/usage?{query}")
     assert (answer.status, [*answer.json]) == (400, ["error"])
 
 
@@ -136,7 +130,7 @@ async def test_profiles_with_where_the_key_came_from_and_who_says_which_quirk(
         "kimi": {"preset": "kimi-code", "fallback": ["up"]},
     }
     gateway = await start_gateway(records)
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     before = (await page.get("/ui/api/profiles")).json
     assert (before["version"], before["default"]) == (__version__, "up")
     up, kimi = before["profiles"]
@@ -174,7 +168,7 @@ async def test_a_lesson_is_shown_and_forgotten_alone(
     learned.add(LESSONS)
     record = {"openai_url": upstream.url, "model": "m"}
     gateway = await start_gateway({"up": record}, options={"learns": True})
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
 
     async def shown() -> list[dict[str, Any]]:
         (profile,) = (await page.get("/ui/api/profiles")).json["profiles"]
@@ -204,14 +198,14 @@ async def test_a_lesson_is_shown_and_forgotten_alone(
 
 @pytest.mark.parametrize("body", [[], "x", {}, {"profile": "up"}, {"profile": "up", "id": 1}])
 async def test_an_order_that_cannot_be_read_is_refused(gateway: TestGateway, body: Any) -> None:
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     assert (await page.post("/ui/api/lessons/forget", body)).status == 400
     assert (await page.post("/ui/api/capture", body)).status == 400
     assert (await page.post("/ui/api/capture", {"on": "yes"})).status == 400
 
 
 async def test_nothing_is_changed_by_a_get(gateway: TestGateway) -> None:
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     for path in ("/ui/api/lessons/forget", "/ui/api/capture", "/ui/api/enter"):
         answer = await page.get(path)
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
@@ -219,7 +213,7 @@ async def test_nothing_is_changed_by_a_get(gateway: TestGateway) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD"])
 async def test_all_else_can_only_be_read(gateway: TestGateway, method: str) -> None:
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     for path in ("exchanges", "exchanges/req_1", "exchanges/req_1/capture", "events", "usage"):
         head = {**SAME_ORIGIN, "Origin": page.origin, "x-gwproxy-page": page.secret}
         answer = await page.ask(method, f"/ui/api/{path}", head)
@@ -239,7 +233,7 @@ async def test_capturing_is_switched_for_this_run_and_shows_four_panes(
     upstream = await start_scripted(answers)
     record = {"anthropic_url": upstream.url, "openai_url": upstream.url, "model": "up-model"}
     gateway = await start_gateway({"up": record}, options={"captures": tmp_path / "kept"})
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
 
     async def state() -> tuple[bool, bool]:
         told = (await page.get("/ui/api/profiles")).json
@@ -282,7 +276,7 @@ async def test_what_config_toml_says_is_switched_off_as_well(
         serve=ServeSettings(capture=True),
         options={"captures": tmp_path / "kept"},
     )
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     assert (await page.get("/ui/api/profiles")).json["captures"] is True
     await page.post("/ui/api/capture", {"on": False})
     request_id = await asked(gateway)
@@ -292,7 +286,7 @@ async def test_what_config_toml_says_is_switched_off_as_well(
 
 
 async def test_a_server_without_a_place_for_captures_says_so(gateway: TestGateway) -> None:
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     assert (await page.get("/ui/api/profiles")).json["can_capture"] is False
     assert (await page.post("/ui/api/capture", {"on": True})).status == 409
 
@@ -308,7 +302,7 @@ async def test_only_an_id_leads_to_a_capture(
     )
     (tmp_path / "usage.json").write_text("{}")
     await asked(gateway)
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     assert (await page.get(f"/ui/api/exchanges/{request_id}/capture")).status == 404
 
 
@@ -323,7 +317,7 @@ async def test_exchanges_are_those_of_the_route_for_the_local_token(
 
     upstream = await start_scripted(script)
     gateway = await start_gateway({"up": {"openai_url": upstream.url, "model": "m"}})
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     ids = [await asked(gateway, text) for text in ("yes", "no", "yes")]
     for query in ("", "?limit=2", "?errors=1", "?profile=nobody", "?since_ms=1"):
         async with gateway.get(f"/v1/exchanges{query}") as response:
@@ -353,7 +347,7 @@ async def test_no_key_and_no_token_reaches_the_page(
         serve=ServeSettings(capture=True),
         options={"captures": tmp_path / "kept", "ledger": tmp_path / "usage.db", "learns": True},
     )
-    page = await let_in(gateway)
+    page = await Page.let_in(gateway)
     escaped = KEY.replace("-", "\\u002d")
     request_id = await asked(gateway, f"{KEY} {TOKEN} {escaped}", user=f"Bearer {KEY}")
     capture = f"/ui/api/exchanges/{request_id}/capture"

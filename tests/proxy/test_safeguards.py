@@ -15,16 +15,11 @@ from gwproxy.profiles import learned
 from gwproxy.profiles.learned import Lesson
 from gwproxy.simulator import DEMO, KIMI_CODE, PlayedRefusal, RunningSimulator, Streaming
 from support.gateway import KEY, StartGateway, TestGateway, messages
-from support.provider import StartProvider
+from support.provider import StartProvider, record
 
 ORDER = [{"type": "dangerous_tool_use", "classifier_context": {"v": 1}}]
 BETA = "dangerous-tool-use-2026-09-03"
 REFUSED = PlayedRefusal(422, "safeguards: Extra inputs are not permitted")
-
-
-def record(provider: RunningSimulator, **more: Any) -> dict[str, Any]:
-    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
-    return {"preset": "custom", "model": "demo-1", **urls, **more}
 
 
 async def ask(

@@ -56,6 +56,13 @@ class Page:
         assert told == {"code": told["code"], "url": f"{self.origin}/ui/"}
         return str(told["code"])
 
+    @classmethod
+    async def let_in(cls, gateway: TestGateway) -> Page:
+        """One that has swapped a code for the secret."""
+        page = cls(gateway)
+        await page.enter()
+        return page
+
     async def enter(self) -> RawAnswer:
         """Swap a code for the secret, which it then shows."""
         answer = await self.swap(await self.code())

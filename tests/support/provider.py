@@ -13,7 +13,7 @@ the test: it would have proved nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pytest
 
@@ -33,6 +33,13 @@ _DIALECT_OF: Final[Mapping[PlayedKind | None, DialectName]] = {
 def seen(recorded: Recorded) -> PlayedQuestion:
     """A request for an answer, in the simulator's neutral form."""
     return DIALECTS[_DIALECT_OF[recorded.kind]].view(recorded.body)
+
+
+def record(provider: RunningSimulator, preset: str = "custom", **more: Any) -> dict[str, Any]:
+    """A profile for it, as config.toml has one."""
+    urls = {"anthropic_url": provider.anthropic_url, "openai_url": provider.openai_url}
+    model = {"model": "demo-1"} if preset == "custom" else {}
+    return {"preset": preset, **model, **urls, **more}
 
 
 @pytest.fixture
