@@ -7,12 +7,12 @@
     client stream, upstream stream    bridge.stream(): feed(chunk) … finish()
     client stream, upstream whole     bridge.stream(): whole(body)
     client whole,  upstream stream    bridge.collect(): feed(chunk) … finish() -> bytes | Failure
-    upstream said no                  bridge.error(status, headers, body) -> ErrorAnswer
+    upstream answered an error        bridge.error(status, headers, body) -> ErrorAnswer
 
 No sockets, no clock, no `await`: the shell feeds bytes, sends what comes out, and calls `ping()`
 on silence and `fail()` on trouble. With the same dialect on both sides the request's bytes pass
 but for edits (`Bridge.relays`, settled by `request`), and mostly the answer's, too
-(`Bridge.faithful`), behind the same doors.
+(`Bridge.faithful`), by the same methods.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NO_IMAGES: Final[Mapping[str, Fetched]] = MappingProxyType({})
 
 AnswerStream: TypeAlias = StreamBridge | FaithfulStream
 
-# What clients know by status and type, which third parties choose at will.
+# Kinds that clients know by status and error type, which third parties choose at will.
 _ACTED_UPON: Final = frozenset({FailureKind.BILLING, FailureKind.OVERLOADED})
 
 
@@ -55,7 +55,7 @@ _TOO_MANY: Final = 429
 
 
 class RequestHead(Struct, frozen=True):
-    """What routing needs to know of a request, read without understanding the rest."""
+    """The model and the stream flag of a request: what routing needs, read without the rest."""
 
     model: str = ""
     stream: bool = False
@@ -70,7 +70,7 @@ _head: Final = Shape(_Head)
 
 
 def request_head(body: bytes) -> RequestHead:
-    """The model and the wish for a stream. Raises fields.Malformed."""
+    """The head of a request's `body`. Raises fields.Malformed."""
     if not body:
         raise Malformed("", "the body is empty; it must be a JSON object")
     head = _head.read(body, Losses())
@@ -78,7 +78,8 @@ def request_head(body: bytes) -> RequestHead:
 
 
 class ErrorAnswer(Struct, frozen=True):
-    """An error as the client gets it. `headers` hold `retry-after`, `x-should-retry` and such."""
+    """The HTTP error that a client gets. `headers` hold `retry-after`, `x-should-retry` and
+    such."""
 
     status: int
     headers: dict[str, str]
@@ -87,11 +88,12 @@ class ErrorAnswer(Struct, frozen=True):
 
 
 class Bridge:
-    """Translates one exchange; its `tally` is for the log and the ledger.
+    """The translation of one exchange; its `tally` is for the log and the ledger.
 
     `model` is the upstream's name for the model, `streams` whether the upstream is asked to
-    stream. `input_factor` calibrates the token estimate. `thoughts` remembers the reasoning before
-    calls, for clients that lose it. Ids and time come from the shell. `codecs` are the dialects.
+    stream. `input_factor` calibrates the token estimate. `thoughts` keeps the reasoning before
+    tool calls, for clients that lose it. Ids and time come from the shell. `codecs` are the
+    dialects.
     """
 
     __slots__ = ("_expected", "_outgoing", "tally")
@@ -142,28 +144,28 @@ class Bridge:
 
     @property
     def faithful(self) -> bool:
-        """Whether the bytes of the answer pass as they are."""
+        """Whether the answer's bytes are relayed, not translated."""
         return self._expected.faithful
 
     @property
     def ordered(self) -> bool:
-        """Whether the upstream was told to compact a conversation itself."""
+        """Whether the request has the upstream compact the conversation itself."""
         return self._expected.ordered
 
     @property
     def relays(self) -> bool:
-        """Whether the request goes up as it came, but for edits."""
+        """Whether the request's bytes are relayed, but for edits, and not translated."""
         return self._expected.relays
 
     @property
     def input_estimate(self) -> int:
-        """The tokens of a translated request, as we count them."""
+        """Estimated input tokens of a translated request; 0 for a relayed one."""
         return self._expected.context.input_estimate
 
     # --- towards the upstream ----------------------------------------------------------------
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
-        """Addresses of images that `request` wants fetched. Raises as `request` does."""
+        """URLs of images that `request` needs fetched. Raises as `request` does."""
         return self._outgoing.image_addresses(body)
 
     def request(
@@ -172,46 +174,48 @@ class Bridge:
         images: Mapping[str, Fetched] = NO_IMAGES,
         most_tokens: int | None = None,
     ) -> bytes:
-        """The body for the upstream; a history that is to be summarised is at most so long. Raises
-        fields.Rejected and jsonio.NotJson."""
+        """The body for the upstream, with `images` by URL; at most `most_tokens` of a history that
+        is to be summarised. Raises fields.Rejected and jsonio.NotJson."""
         outgoing, self._expected = self._outgoing.request(body, images, self.tally, most_tokens)
         return outgoing
 
     def fewer_tokens(self, failure: Failure) -> int | None:
-        """How much of the history to have summarised after the upstream's window did not hold it;
-        None where no summary is asked for, or something else went wrong."""
+        """The `most_tokens` to try next, after a summary's history did not fit the upstream's
+        window; None where no summary is asked for, or `failure` is another one."""
         expected = self._expected
         if failure.kind is not FailureKind.CONTEXT or not expected.summarises:
             return None
         return compaction.fewer_tokens(expected.context.input_estimate, failure)
 
     def count_request(self, body: bytes) -> bytes:
-        """A body for the upstream's `count_tokens` route. Raises as `request` does."""
+        """The body for the upstream's `count_tokens` route. Raises as `request` does."""
         outgoing, self._expected = self._outgoing.count_request(body, self.tally)
         return outgoing
 
     def estimate(self, body: bytes) -> int:
-        """A local token count of a `count_tokens` body. Raises as `request` does."""
+        """Estimated input tokens of a `count_tokens` body. Raises as `request` does."""
         return self._outgoing.estimate(body, self.tally)
 
     # --- towards the client ------------------------------------------------------------------
 
     def reply(self, body: bytes) -> bytes | Failure:
-        """A whole answer for a client that wants one."""
+        """The client's whole answer out of the upstream's."""
         if self.faithful:
             return relay.whole(self._expected, self.tally, body)
         return self.collect().whole(body)
 
     def stream(self) -> AnswerStream:
+        """The client's stream, to be fed from the upstream's."""
         if self.faithful:
             return FaithfulStream(self._expected, self.tally)
         return StreamBridge(self._expected, self.tally)
 
     def collect(self) -> Collector:
+        """The client's whole answer, to be fed from the upstream's stream."""
         return Collector(self._expected, self.tally)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> ErrorAnswer:
-        """The upstream's refusal in the client's dialect; verbatim where both speak the same and
+        """The upstream's error in the client's dialect; verbatim where both speak the same one and
         the client can act on it."""
         client, upstream = self._expected.client, self._expected.upstream
         lower = {name.lower(): value for name, value in headers.items()}
@@ -223,27 +227,29 @@ class Bridge:
         return answer
 
     def _speaks_for_itself(self, failure: Failure, status: int, answer: ErrorAnswer) -> bool:
-        """Whether the upstream's own words make a client compact, stop or wait. Kimi's hosts speak
-        a dialect without its words ("exceeded model token limit", MoonshotAI/kimi-cli#2011); a
-        relayed request is answered by somebody who knows them, but for the window."""
-        told = complaints.read(answer.body)
+        """Whether the upstream's own error body makes a client compact, stop or wait. Kimi's hosts
+        use error messages that no client of their dialect knows ("exceeded model token limit",
+        MoonshotAI/kimi-cli#2011); the host of a relayed request knows its client's, but for a full
+        context window."""
+        ours = complaints.read(answer.body)
         if failure.kind is FailureKind.CONTEXT:
-            words = (told.message, told.code) == (failure.message, failure.code)
-            return words and status < 500
+            same = (ours.message, ours.code) == (failure.message, failure.code)
+            return same and status < 500
         if failure.kind is FailureKind.AUTHENTICATION:
             return False
         if failure.kind is FailureKind.BILLING and status == _TOO_MANY:
-            # Who does not know its label waits, and Codex 0.169 then shows no words at all.
-            return self.relays and told.type in (failure.raw_type, failure.code)
+            # A client that does not know the label waits, and Codex 0.169 then shows no message.
+            return self.relays and ours.type in (failure.raw_type, failure.code)
         return self.relays or failure.kind not in _ACTED_UPON
 
     def render(self, failure: Failure) -> ErrorAnswer:
+        """A failure of this exchange as the client's HTTP error."""
         expected = self._expected
         return _error_answer(expected.client, failure, expected.context.request_id)
 
 
 def render_failure(client: Dialect, failure: Failure, request_id: str) -> ErrorAnswer:
-    """A failure as an answer of `client`'s dialect, with the headers its SDK acts upon."""
+    """`failure` as an HTTP error of `client`'s dialect, with the headers its SDK acts upon."""
     return _error_answer(CODECS[client], failure, request_id)
 
 
@@ -260,7 +266,7 @@ def _error_answer(client: Codec, failure: Failure, request_id: str) -> ErrorAnsw
 
 
 def rejection(field: str, why: str) -> Failure:
-    """A request that cannot be served as it is: a 400 that names the field."""
+    """The failure of a request that cannot be served as it is: a 400 that names `field`."""
     return Failure(
         FailureKind.INVALID,
         f"{field}: {why}" if field else why,

@@ -1,22 +1,22 @@
-"""What a dialect is, as data and functions. Every dialect's folder has these files, and each says
-the same thing in each; further ones are its own.
+"""The interface of a dialect, as data and functions. Every dialect's folder has these files, with
+the same contents in each; further ones are its own.
 
     wire         what a client sends, as Structs
-    blocks       pieces of content <-> hub blocks, for history and answers alike
+    blocks       content blocks <-> hub blocks, for history and answers alike
     history      the turns of a conversation
-    tools        the tools on offer, and the choice among them
-    settings     thinking, sampling, limits, format
+    tools        tools and tool choice
+    settings     thinking, sampling, limits, output format
     request      parse(body, losses) -> Request              raises fields.Rejected
                  render(request, quirks, losses) -> bytes    raises fields.Rejected
     frames       what an upstream sends, typed and tolerant
-    assembly     its pieces put together, as events
+    assembly     an answer's frames -> events
     reader       Reader(quirks).feed(chunk) / .finish() / .whole(body) -> list[Event]
     writer       Writer(context).write(events) -> bytes, .ping() -> bytes
-    ending       how an answer ends, both ways: reason to stop and usage
+    ending       stop reason and usage, both ways
     reply        build(reply, context) -> bytes              the folded answer as a whole body
     remade       unfold(body, context) -> bytes             a whole answer as a stream, and back:
                  Folding().feed(chunk) / .finish(model) -> bytes     raises jsonio.NotJson
-    sealed       open_seals(body, quirks, losses) -> bytes  our envelopes in a relayed history
+    sealed       open_seals(body, quirks, losses) -> bytes  our seals in a relayed history
     failure      render(failure, request_id) -> (status, body)
     relay        Tap(quirks).read(frames) / .finish() -> list[Event]
 
@@ -30,10 +30,10 @@ end a failed stream like a finished one. A call is closed by its Close alone, no
 end, for clients run what is closed. `ping()` is legal at any time, also before Start, and then
 opens the stream; the Start that comes later is swallowed.
 
-*Taps* are readers of what passes by: of an answer whose bytes are relayed they give Start,
-UsageUpdate, Finish, End, and Fail where the upstream itself told of it; and its blocks from where
-something sealed was said on, if clients of the dialect lose such things. What they cannot
-understand is none of their business.
+*Taps* read a stream whose bytes are relayed: they give Start, UsageUpdate, Finish, End, and Fail
+where the upstream itself sent an error; and its blocks from the first signed reasoning on, if
+clients of the dialect lose such. What they cannot understand they pass over, for the client gets it
+all the same.
 
 Failures are read by `errors.complaints`, for upstreams relay each other's errors. Dialects never
 import each other.
@@ -60,7 +60,7 @@ from gwproxy.translate.wire.sse import Decoder, Frame
 
 
 class Reader(Protocol):
-    """Of a stream, by `feed` and `finish`, or of the one body that `whole` gets."""
+    """Events out of a stream (`feed`, then `finish`), or out of one whole body (`whole`)."""
 
     def feed(self, chunk: bytes) -> list[Event]: ...
 
@@ -70,9 +70,10 @@ class Reader(Protocol):
 
 
 class Tap(Protocol):
-    """`read` gets the frames that `decoder` made of what was fed to it; `over` says whether the
-    answer has ended, well or in a failure that it told of; `closing` is what must come before an
-    error of ours; `thinks_in` is the member in which thoughts came, if that is worth keeping."""
+    """Events out of a relayed stream. `read` takes the frames that `decoder` made of the bytes fed
+    to it; `over` says whether the answer has ended, well or in an error of its own; `closing` gives
+    the bytes that must come before an error of ours; `thinks_in` is the member in which reasoning
+    came, if that is worth keeping."""
 
     decoder: Decoder
 
@@ -90,13 +91,15 @@ class Tap(Protocol):
 
 
 class Folding(Protocol):
+    """A stream's bytes folded into the whole answer of the same dialect."""
+
     def feed(self, chunk: bytes) -> None: ...
 
     def finish(self, model: str) -> bytes: ...
 
 
 class Restoring(Protocol):
-    """`feed` takes whole events of a stream, `whole` an answer that is none."""
+    """An answer with the client's own tools again: `feed` takes whole events, `whole` a body."""
 
     def feed(self, events: bytes) -> bytes: ...
 
@@ -104,15 +107,17 @@ class Restoring(Protocol):
 
 
 class Writer(Protocol):
+    """The bytes of a stream in the client's dialect."""
+
     def write(self, events: Iterable[Event]) -> bytes: ...
 
     def ping(self) -> bytes: ...
 
 
 class Summaries(Struct, frozen=True):
-    """How a client orders a summary of its conversation: `ordered` says whether a body does,
-    `sealed(text, new_id)` is the block in which it takes one, and `is_in` says whether there is one
-    in an answer, or in its events. The first raises fields.Malformed."""
+    """How a client asks for a summary of its conversation: `ordered` says whether a body does,
+    `sealed(text, new_id)` is the block in which it takes one, and `is_in` says whether an answer,
+    or its events, hold one. The first raises fields.Malformed."""
 
     ordered: Callable[[bytes], bool]
     sealed: Callable[[str, Callable[[str], str]], Opaque]
@@ -121,21 +126,21 @@ class Summaries(Struct, frozen=True):
 
 class Codec(Struct, frozen=True):
     """One dialect's folder as a value, `codec()` of its `__init__`: all that `bridge` knows of it,
-    its `facts`, how it spells the `outputs` of tools and its `settings`, and its functions.
+    its `facts`, where tool `outputs` and `settings` stand in its bodies, and its functions.
 
     `plain_question(question, limit, quirks)` is the shortest body that asks it, without the model.
-    `parse_countable` reads the body of a request that only counts tokens, where the dialect has
-    such a request and its body is not quite the other's. `unfold` and `folding` change the form of
-    an answer between equals and keep members that nobody knows; without them such an answer goes
-    through the hub. `flatten` makes functions of a relayed request's other tools, where the
-    upstream refuses them, and `restoring` gives the answer's calls back as the client knows them.
-    `put_back` gives a relayed history what its client has lost of thoughts, which the dialect's tap
-    then tells of, too, and their words the name that they came under. `take_format` takes the
-    wanted format out of a relayed body, and `instruct` adds one more instruction at the end of its
-    leading ones. `refuse_orders` raises fields.Declined for what a relayed body orders that its
-    upstream does not do, or an answer that is translated cannot bring. `promises` says whether a
-    body that is no answer yet is a promise of one, and `summaries` how a summary of a conversation
-    is ordered, where the dialect knows such a thing.
+    `parse_countable` reads a `count_tokens` body, where the dialect has that route and its body
+    differs from a request's. `unfold` and `folding` turn an answer between equals from a whole body
+    into a stream and back, and keep unknown members; without them such an answer goes through the
+    hub. `flatten` makes functions of a relayed request's other tools, where the upstream refuses
+    them, and `restoring` turns the answer's calls back into the client's.
+    `put_back` adds to a relayed history the reasoning that its client has lost, under the member in
+    which it came; the dialect's tap then reads reasoning, too. `take_format` takes the output
+    format out of a relayed body, and `instruct` appends one to its leading instructions.
+    `refuse_orders` raises fields.Declined for what a relayed body asks that its upstream does not
+    do, or a translated answer cannot hold. `promises` says whether a body without an answer is one
+    that comes later (a background response), and `summaries` how a summary of a conversation is
+    asked for, where the dialect knows such a thing.
     """
 
     facts: DialectFacts
@@ -164,20 +169,20 @@ class Codec(Struct, frozen=True):
     summaries: Summaries | None = None
 
     def read(self, body: bytes, losses: Losses) -> Request:
-        """A request that is not to be put to anybody: also one without all that an answer needs, or
-        with orders that nobody here carries out. Raises fields.Rejected and jsonio.NotJson."""
+        """A request that is only to be read, so it may lack what an answer needs, or ask what is
+        not served here. Raises fields.Rejected and jsonio.NotJson."""
         return (self.parse_countable or self.parse_request)(body, losses)
 
 
 class ReplyContext(Struct, frozen=True, kw_only=True):
-    """What an answer must be told of its request.
+    """What a writer must know of the request that it answers.
 
     `model` is the name the client asked for and reads back. `new_id("msg_")` gives a fresh id
     with that prefix. `created` is Unix seconds. `input_estimate` stands in the first stream event
     until the upstream's own figure comes. `show_reasoning` False keeps reasoning text out of sight
     (it still travels in the seal). `include_usage` is a Chat client's wish for the usage chunk;
     `legacy_functions` says that it declared `functions` and waits for one `function_call`.
-    `answer_tool` is the upstream's tool whose call is the text of the answer; `echo` is raw JSON
+    `answer_tool` is the tool whose call holds the text of the answer; `echo` is raw JSON
     that a Responses answer repeats. `request_id` goes into error bodies. `relayed` are the last
     of the upstream's own events that the client has got, for an error behind them."""
 

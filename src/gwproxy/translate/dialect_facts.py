@@ -1,4 +1,4 @@
-"""A dialect's name, and what is true of it as data: all that the rooms ask which do not speak it.
+"""A dialect's name and its facts as data: all that the rooms outside its folder need of it.
 
 Light on purpose: the profiles read it at every start of the command line.
 """
@@ -26,7 +26,7 @@ Dialect.CHAT = Dialect("chat")
 Dialect.RESPONSES = Dialect("responses")
 
 Base = Literal["anthropic_url", "openai_url"]
-"""The setting of a profile that says where a dialect is spoken."""
+"""The profile setting that holds a dialect's base URL."""
 
 ATTRIBUTION: Final = "x-anthropic-billing-header:"
 """How Claude Code's first system block begins; its text changes from request to request and would
@@ -50,14 +50,16 @@ Condition = Literal[
     "strict_tools",
     "tool_extras",
 ]
-"""When an upstream takes a thing of its dialect: the quirk that says so, where it is one's."""
+"""When an upstream takes a feature of its dialect: never, always, or as the quirk of that name
+says.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectFacts:
-    """What is true of one dialect, whoever speaks it; `FACTS` in the `__init__` of its folder.
+    """The facts of one dialect, alike for all hosts; `FACTS` in the `__init__` of its folder.
 
-    Where it is spoken: `paths` below `base` by the name of the endpoint, the one that gives answers
+    Routes: `paths` below `base` by the name of the endpoint, the one that gives answers
     first; `prefixes` under which hosts offer it; `auth`, how the vendor takes a key (`x-api-key` or
     `bearer`). Upstreams are tried by `preference`, the least first, after a client's own dialect.
 
@@ -72,21 +74,21 @@ class DialectFacts:
     Turns: with `strict_turns` a conversation begins with the user's, calls end the model's,
     instructions in between stand right before the model's, and one that ends with the model's is
     continued; `continues`, whether that can be asked for. `pairs_by_place`, whether results are
-    told by their place and not by the call's id.
+    matched by their place and not by the call's id.
 
     Content: `native`, blocks of its own; `sound`, `file_ids` of images, `text_documents`,
     `addressed_documents` (by URL or file id) and `pdf_only`, documents of no other type;
-    `tool_media`, whether they may stand in what a tool gave back.
+    `tool_media`, whether they may stand in a tool result.
 
-    Thoughts that go back: `signatures`, whether a signature without words is one;
-    `reasoning_items`, whether they are items of the server's own, each followed by what it led to.
+    Reasoning in a history: `signatures`, whether a signature without text counts as reasoning;
+    `reasoning_items`, whether it is an item of the server's own, followed by what it led to.
 
     Tools: `deferred`, to be loaded later; `searches`, a web search that upstreams run themselves,
     and `replays_searches`, whether they take those of others back in a history; `allowed_tools`, a
     choice among some of them; `strict`.
 
-    Prompt cache: it holds a beginning of what the members `prompt` say, in this order, the turns
-    last, as long as those that `steers` stay what they are. `marks` after a block, `most_marks` in
+    Prompt cache: its prefix is made of the members `prompt`, in this order, the turns last, and
+    holds as long as the members `steers` stay what they are. `marks` after a block, `most_marks` in
     a request, None without a limit, and `lasting_marks`, for an hour, and `tool_marks`, after a
     tool; `cache_key`, the name of a conversation.
 
@@ -102,7 +104,7 @@ class DialectFacts:
     `plain_json`, whether JSON can be asked for without a schema; `tiers` of service, `tier_names`,
     what it calls those of others, and `other_tier`, what it takes for the rest. `counted` are the
     fields that its `count_tokens` route takes. `stream_usage`: the `stream_options` without which a
-    stream tells no usage.
+    stream holds no usage.
 
     Its clients: `begins_answers`, whether a last turn of the model's is meant to be continued;
     `sets_marks`, whether they set the marks of the prompt cache themselves, as far as they want
@@ -172,10 +174,10 @@ class DialectFacts:
 
     @property
     def endpoint(self) -> str:
-        """The name of the endpoint that gives answers."""
+        """The name of the endpoint that answers requests: the first of `paths`."""
         return next(iter(self.paths))
 
     @property
     def path(self) -> str:
-        """What is added to the base for an answer."""
+        """The path of that endpoint below the base URL."""
         return self.paths[self.endpoint]

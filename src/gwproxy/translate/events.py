@@ -66,7 +66,7 @@ class Open(Struct, frozen=True):
 
 
 class Delta(Struct, frozen=True, gc=False):
-    """More of block `index`: text, reasoning text, or a piece of a call's raw arguments."""
+    """A piece of block `index`: of its text, its reasoning text, or a call's raw arguments."""
 
     index: int
     text: str
@@ -88,23 +88,27 @@ class UsageUpdate(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
+    """The answer has finished, for the reason `stop`."""
+
     stop: Stop
 
 
 class End(Struct, frozen=True):
-    """The upstream said that it was done, and all blocks are closed."""
+    """The stream ended as it should, with all blocks closed."""
 
 
 class Fail(Struct, frozen=True):
+    """The stream ended in an error."""
+
     failure: Failure
 
 
 class Ping(Struct, frozen=True):
-    """The upstream is alive and has nothing to say."""
+    """A keepalive of the upstream's, without content."""
 
 
 class Lost(Struct, frozen=True):
-    """The answer holds something that the hub has no place for, such as citations."""
+    """A part of the answer that the hub has no place for, such as citations."""
 
     what: str
 
@@ -117,8 +121,8 @@ class GrammarError(AssertionError):
 
 
 class Fold:
-    """Collects a stream into a Reply; block by block, so that it can be fed as it arrives. A call
-    without a Close was cut short, and is left out."""
+    """The Reply of a stream, collected event by event as they arrive. A call without a Close was
+    cut short, and is left out."""
 
     def __init__(self) -> None:
         self._start = Start()
@@ -178,7 +182,7 @@ class Fold:
         raise GrammarError(f"{opened}: an opaque block without its native form")
 
     def result(self) -> Reply | Failure:
-        """The answer; a stream that did not end is a failure, whatever came before."""
+        """The answer, or its failure; a stream that did not end is one, whatever came before."""
         if self._result is None:
             return truncated()
         return self._result
@@ -196,7 +200,7 @@ def fold(events: Iterable[Event]) -> Reply | Failure:
 
 
 def paced(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events, texts cut into readable pieces: for a stream out of a whole answer."""
+    """`events` with their texts cut into small deltas, for a stream out of a whole answer."""
     calls: set[int] = set()
     for event in events:
         if isinstance(event, Open) and event.kind == "call":
@@ -230,17 +234,17 @@ def _joins(before: str, after: str) -> bool:
 
 
 def truncated(detail: str = "") -> Failure:
-    """The upstream's stream stopped before it was done."""
+    """The failure (502) of a stream that stopped before its end."""
     words = "the upstream's answer was cut off before it was complete"
     return Failure(FailureKind.UPSTREAM, f"{words} ({detail})" if detail else words, 502)
 
 
 class Unreadable(ValueError):
-    """The pieces that an upstream sent do not make an answer; `str()` says why."""
+    """What an upstream sent makes no answer; `str()` says why."""
 
 
 def unreadable(detail: str) -> Failure:
-    """The upstream sent something that is not its dialect."""
+    """The failure (502) of an answer that is not of the upstream's dialect."""
     return Failure(
         FailureKind.UPSTREAM, f"the upstream's answer could not be understood: {detail}", 502
     )

@@ -1,7 +1,7 @@
-"""What a request says of its answer, and what the exchange came to: data for both ways.
+"""What is known of an answer from its request, and the tally of an exchange.
 
-`outgoing` settles an `Expected` when it has put the request into words; the streams and collectors
-read it. The `Tally` fills as request and answer pass.
+`outgoing` makes an `Expected` when it has rendered the request; the streams and collectors read it.
+The `Tally` fills as request and answer pass.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def reads_words(upstream: Codec, quirks: Quirks) -> bool:
-    """Whether the text of an answer is searched for what does not belong there."""
+    """Whether the text of an answer is searched for leaked tool calls or `<think>` tags."""
     return quirks.leaked_tools or (quirks.inline_think and upstream.facts.think_tags)
 
 
 class Tally:
-    """What the log and the ledger read of one exchange: what was lost and repaired on the way up,
-    and the answer's usage, reason to stop and model as the upstream told them. `edits` are those of
-    the body where somebody has put a list there to see them."""
+    """What the log and the ledger read of one exchange: the losses and repairs of the request, and
+    the answer's usage, stop reason and model as the upstream gave them. `edits` are those of the
+    body, kept only where somebody has put a list there."""
 
     __slots__ = ("edits", "losses", "model", "repaired", "stop", "usage")
 
@@ -50,7 +50,7 @@ class Tally:
         self.model = ""
 
     def edited(self, why: str, before: bytes, after: bytes, *paths: str) -> bytes:
-        """`after`, with what it has otherwise than `before` at `paths` noted as edits."""
+        """`after`; where it differs from `before` at `paths`, that is noted in `edits`."""
         if self.edits is not None and after is not before:
             for path in map(splice.path_of, paths):
                 was, now = (dict(splice.found(body, path)) for body in (before, after))
@@ -72,16 +72,16 @@ class Tally:
 
 
 class Expected(Struct, frozen=True, kw_only=True):
-    """All that an answer is read and told by.
+    """What is known of an answer before it comes, for reading it and writing it to the client.
 
-    `relays` is whether the request goes up as it came, but for edits; `relayed` is then what came.
-    `faithful` is whether the answer's bytes pass as they come, too, but for the calls of tools that
-    were `flattened` on the way up. `names` maps its calls, `stops` are the sequences looked for
+    `relays`: the request's bytes pass, but for edits; `relayed` is then the client's body.
+    `faithful`: the answer's bytes pass, too, but for the calls of tools that were `flattened` in
+    the request. `names` maps tool names and call ids, `stops` are the stop sequences looked for
     here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
-    stand in the text. `told_format` is what the prompt alone asks for. `thoughts` remembers what
-    was thought before calls, at `place`; None where nothing is to be remembered.
-    `input_factor` calibrates estimates of tokens. With `summarises` its text is a summary, which
-    the client gets sealed; with `ordered` the upstream is to give one itself.
+    stand in the text. `told_format` is the output format that the prompt alone asks for. `thoughts`
+    keeps the reasoning before calls, at `place`; None where nothing is to be kept.
+    `input_factor` calibrates estimates of tokens. With `summarises` the answer's text is a summary,
+    which the client gets sealed; with `ordered` the upstream is to give one itself.
     """
 
     client: Codec
@@ -104,8 +104,8 @@ class Expected(Struct, frozen=True, kw_only=True):
     ordered: bool = False
 
     def of(self, request: Request) -> Expected:
-        """The same for a translated answer, with what `request` says of it: a Chat client's wish
-        for usage, the fields that a Responses answer repeats."""
+        """A copy for a translated answer, with what `request` asks of it: a Chat client's usage
+        chunk, the fields that a Responses answer repeats."""
         context = structs.replace(
             self.context,
             input_estimate=self.calibrated(request.estimate or tokens.estimate(request)),
@@ -118,19 +118,20 @@ class Expected(Struct, frozen=True, kw_only=True):
 
     @property
     def is_told_raw(self) -> bool:
-        """Whether an answer between equals may keep its bytes, whatever its form becomes: nobody
-        looks for calls or thoughts in its text, or makes it fit."""
+        """Whether an answer between equals keeps its members as they are when it is turned from a
+        stream into a body or back: nothing looks for calls or reasoning in its text, or makes it
+        fit a format."""
         reads = reads_words(self.upstream, self.quirks) or self.told_format is not None
         return bool(self.relayed) and not reads
 
     def restored(self, body: bytes) -> bytes:
-        """A whole answer between equals with its calls as the client knows them."""
+        """A whole answer between equals with the calls of flattened tools as the client's own."""
         if self.flattened is None or self.upstream.restoring is None:
             return body
         return self.upstream.restoring(self.flattened).whole(body)
 
     def translated(self) -> Expected:
-        """The same for an answer that is translated, though its request may have been relayed."""
+        """A copy for an answer that is translated, though its request may have been relayed."""
         if not self.relayed:
             return self
         names, leaks = Names(self.upstream.facts, self.quirks, keeps_ids=True), self.leaks
@@ -139,14 +140,14 @@ class Expected(Struct, frozen=True, kw_only=True):
         try:
             request = self.client.read(self.relayed, Losses())
         except (Rejected, jsonio.NotJson):  # the upstream took it; the answer does without
-            told = structs.replace(self, relays=False, faithful=False)
+            expected = structs.replace(self, relays=False, faithful=False)
         else:
-            told = self.of(request)
+            expected = self.of(request)
             if self.quirks.leaked_tools:
                 leaks = frozenset(tool.name for tool in request.tools if tool.kind == "function")
         hears = self.thoughts is not None and self.upstream.put_back is not None
         return structs.replace(
-            told,
+            expected,
             relayed=b"",
             names=names,
             leaks=leaks,
@@ -156,11 +157,12 @@ class Expected(Struct, frozen=True, kw_only=True):
 
     @property
     def spoken_at(self) -> RecallPlace:
-        """Where the answer stands to a request that was relayed, which nobody has read."""
+        """Where in the conversation the answer to a relayed request stands, for `thoughts`."""
         try:
             return place_of(self.client.parse_request(self.relayed, Losses()))
         except (Rejected, jsonio.NotJson):
             return NOWHERE
 
     def calibrated(self, estimate: int) -> int:
+        """`estimate` times `input_factor`, at least 1 token."""
         return max(1, round(estimate * self.input_factor))

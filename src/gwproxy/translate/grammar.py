@@ -20,7 +20,8 @@ from gwproxy.translate.events import (
 
 
 class Grammar:
-    """Checks a stream event by event. With `sequential`, one block may be open at a time."""
+    """A checker of one stream, event by event. With `sequential`, one block may be open at a
+    time."""
 
     def __init__(self, *, sequential: bool = False) -> None:
         self._sequential = sequential

@@ -1,4 +1,4 @@
-"""Neutral values: what all three dialects can say, in none of their words.
+"""The neutral request and answer, as values: what all three dialects have in common.
 
 Every request is parsed into a `Request` and rendered out of one; every answer is a `Reply`,
 which is *defined* as the fold of its event stream (`events.fold`). Wire dictionaries never
@@ -50,8 +50,8 @@ class Seal(Struct, frozen=True):
 
 
 class Text(Struct, frozen=True):
-    """`apart` keeps it from being run together with the texts beside it, as parts of one text are:
-    it stands for something else."""
+    """A text block. With `apart` it stands in place of another kind of block, and is not joined
+    with its neighbours as the parts of one text are."""
 
     text: str
     cache: Cache | None = None
@@ -59,7 +59,7 @@ class Text(Struct, frozen=True):
 
 
 class Refusal(Struct, frozen=True):
-    """The model declined, in words."""
+    """The model's refusal, as text."""
 
     text: str
 
@@ -82,7 +82,7 @@ class Media(Struct, frozen=True):
 
 
 class Reasoning(Struct, frozen=True):
-    """One thinking block, one reasoning item, one `reasoning_content`.
+    """One reasoning block: a `thinking` block, a reasoning item, a `reasoning_content`.
 
     `hidden` blocks have no text for the client (redacted thinking). `foreign_signature` is a
     signature that we did not make and whose family is unknown; it goes back to an Anthropic
@@ -96,25 +96,26 @@ class Reasoning(Struct, frozen=True):
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it says whose it is; what does not is a copy of the words."""
+        """Whether it names its maker, by a seal or a signature; else it is a copy of the text."""
         return self.seal is not None or bool(self.foreign_signature)
 
     @property
     def is_state(self) -> bool:
-        """Whether it is no thought, but what a maker keeps of one in the calls that it led to."""
+        """Whether it has no text, only the state that a host puts beside a message (`members`)."""
         return not self.text and self.seal is not None and self.seal.kind == "members"
 
     def is_state_of(self, family: str) -> bool:
+        """Whether it is such a state of `family`'s."""
         return self.is_state and self.seal is not None and self.seal.family == family
 
     @property
     def is_signed(self) -> bool:
-        """Whether its maker wants more of it back than the words."""
+        """Whether its maker wants more of it back than the text: a signature or ciphertext."""
         return bool(self.foreign_signature) or (self.seal is not None and self.seal.kind != "text")
 
 
 class Call(Struct, frozen=True):
-    """The model asks the client to run a tool. `arguments` is JSON text, for `custom` free text."""
+    """A tool call. `arguments` is JSON text, for `custom` free text."""
 
     id: str
     name: str
@@ -125,7 +126,7 @@ class Call(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """What the client's tool gave back. `blocks` holds Text, Media, ToolReference or Opaque."""
+    """A tool result. `blocks` holds Text, Media, ToolReference or Opaque."""
 
     call_id: str
     blocks: tuple[Block, ...] = ()
@@ -135,22 +136,22 @@ class Result(Struct, frozen=True):
 
 
 class ToolReference(Struct, frozen=True):
-    """Claude Code's tool search found this deferred tool (`tool_reference` in a tool result)."""
+    """A deferred tool that Claude Code's tool search found (`tool_reference` in a tool result)."""
 
     name: str
 
 
 class Page(Struct, frozen=True):
-    """A page that a search found."""
+    """A page that a web search found."""
 
     url: str
     title: str | None = None
 
 
 class Search(Struct, frozen=True):
-    """A web search that an upstream ran itself. `id` as its dialect has it; `asked` is what was
-    looked for, or with `opens` the address of the page that was read. `done` says that what came of
-    it is in this block: the `pages` found, or the `error` (Anthropic's codes)."""
+    """A web search that an upstream ran itself. `id` is of its dialect; `asked` is the query, or
+    with `opens` the URL of the page that was read. With `done` this block holds the result: the
+    `pages` found, or the `error` (Anthropic's codes)."""
 
     id: str
     asked: str
@@ -161,10 +162,10 @@ class Search(Struct, frozen=True):
 
 
 class Opaque(Struct, frozen=True):
-    """A block that only `dialect` knows, as its raw JSON text; `text` says the same in words, for
-    upstreams that do not know it, and `search` is the web search that it tells of. `taken` is when
-    an upstream of its dialect takes it, where that is not as of the others
-    (`DialectFacts.native`); `needed`, why a conversation without it is refused."""
+    """A block that only `dialect` knows, as its raw JSON text. `text` is a plain-text version for
+    other upstreams, and `search` the web search that it holds. `taken` is when an upstream of its
+    dialect takes it, where `DialectFacts.native` does not say so; `needed`, why a conversation
+    without it is refused."""
 
     dialect: Dialect
     type: str
@@ -181,14 +182,14 @@ Block: TypeAlias = Text | Refusal | Media | Reasoning | Call | Result | ToolRefe
 
 
 class Turn(Struct, frozen=True):
-    """One message. A `system` turn may stand anywhere; only the leading ones are the prompt."""
+    """One message. A `system` turn may stand anywhere; the leading ones are the system prompt."""
 
     role: Literal["system", "user", "assistant"]
     blocks: tuple[Block, ...]
 
 
 WEB_SEARCH: Final = "web_search"
-"""The name of the one tool that two vendors run on their own servers."""
+"""The name of the tool that two vendors run on their own servers."""
 
 
 class UserLocation(Struct, frozen=True):
@@ -201,13 +202,13 @@ class UserLocation(Struct, frozen=True):
 
     @property
     def known(self) -> dict[str, str]:
-        """What is known of it, by those names."""
+        """Its members that are set, by name."""
         return {name: value for name, value in structs.asdict(self).items() if value}
 
 
 class WebSearch(Struct, frozen=True):
-    """What a client says of the upstream's own web search. `unsaid` are members that other dialects
-    have no word for; with `cached` it must not look at the web itself."""
+    """A client's settings of the upstream's own web search. `unsaid` names members that other
+    dialects do not have; with `cached` it must not look at the web itself."""
 
     allowed: tuple[str, ...] = ()
     location: UserLocation = UserLocation()
@@ -220,8 +221,8 @@ class Tool(Struct, frozen=True):
     """A tool the client offers.
 
     `kind`: `function` (JSON Schema `schema`, raw text), `custom` (free text, optionally bound to a
-    `grammar` = (syntax, definition)) or `hosted` (run by the upstream; `native` is its raw JSON
-    in `native_dialect`, and `search` what a web search is told). `deferred` tools are not shown to
+    `grammar` = (syntax, definition)) or `hosted` (run by the upstream; `native` is its raw JSON in
+    `native_dialect`, and `search` the settings of a web search). `deferred` tools are not shown to
     the model until it finds them by search (Anthropic `defer_loading`). `namespace` is a Responses
     tool namespace, and `namespace_description` what it is for.
     """
@@ -242,7 +243,7 @@ class Tool(Struct, frozen=True):
 
 
 class ToolChoice(Struct, frozen=True):
-    """`mode` `tool` forces `name`; `allowed` narrows the choice; `parallel` None = unsaid."""
+    """A tool choice. `tool` forces `name`; `allowed` narrows it; `parallel` None = unsaid."""
 
     mode: Literal["auto", "any", "none", "tool"] = "auto"
     name: str | None = None
@@ -255,7 +256,7 @@ EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 class Thinking(Struct, frozen=True):
-    """What the client asks of reasoning.
+    """The client's thinking settings.
 
     `mode`: None unsaid, `off`, `on` (the upstream decides how much, or `effort` does), `budget`
     (`budget_tokens`). `effort` is one of `EFFORTS`.
@@ -271,7 +272,7 @@ class Thinking(Struct, frozen=True):
 
 
 class OutputFormat(Struct, frozen=True):
-    """Structured output. `schema` is raw JSON text, None for plain `json_object`."""
+    """The output format. `schema` is raw JSON text, None for plain `json_object`."""
 
     kind: Literal["json_schema", "json_object"]
     schema: str | None = None
@@ -290,7 +291,7 @@ class Sampling(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True):
-    """Who asks: `user` as the client named them; `session` stable over one conversation."""
+    """The end user: `user` as the client named them; `session` stable over one conversation."""
 
     user: str | None = None
     session: str | None = None
@@ -299,7 +300,7 @@ class Identity(Struct, frozen=True):
 
 class Request(Struct, frozen=True):
     """One request for one answer. `model` is what the client asked for until the bridge maps it.
-    With `summarises` the answer that is wanted is a summary of all this, sealed for the client."""
+    With `summarises` the answer is to be a summary of the conversation, sealed for the client."""
 
     model: str
     turns: tuple[Turn, ...]
@@ -318,17 +319,17 @@ class Request(Struct, frozen=True):
     verbosity: str | None = None
     estimate: int | None = None  # input tokens as the bridge has counted them
     answer_tool: str | None = None  # the upstream's tool whose call the client reads as text
-    told_format: OutputFormat | None = None  # that the prompt alone asks for
+    told_format: OutputFormat | None = None  # a format that the prompt alone asks for
     summarises: bool = False
     echo: str | None = None  # Responses clients: raw JSON of the fields the answer must repeat
-    client: DialectFacts | None = None  # whose habits the client has, as the bridge knows it
+    client: DialectFacts | None = None  # the dialect of the client, set by the bridge
 
 
 # --- answers ---------------------------------------------------------------------------------
 
 
 MOST_TOKENS: Final = 1_000_000_000
-"""A hundred times the largest context window that a model is sold with (ten million, Llama 4)."""
+"""A hundred times the largest context window that is sold (ten million tokens, Llama 4)."""
 
 
 class Usage(Struct, frozen=True):
@@ -336,8 +337,8 @@ class Usage(Struct, frozen=True):
 
     None means the upstream did not say, which is not zero. `reasoning` is a part of `output`.
     `searches` are web searches that it ran, which vendors bill apart.
-    A figure that no model can have counted, negative or above `MOST_TOKENS`, says nothing either:
-    believed, it would spoil every sum that it gets into.
+    A figure that cannot be true, negative or above `MOST_TOKENS`, becomes None: it would spoil
+    every sum that it gets into.
     """
 
     fresh: int | None = None
@@ -354,7 +355,7 @@ class Usage(Struct, frozen=True):
                 structs.force_setattr(self, self.__struct_fields__[place], None)
 
     def merged(self, newer: Usage) -> Usage:
-        """Field by field, the newer figure where it has one (streams send cumulative totals)."""
+        """Both figures in one: `newer`'s where it has one (streams send cumulative totals)."""
         if self is UNTOLD:
             return newer
         pairs = zip(structs.astuple(self), structs.astuple(newer), strict=True)
@@ -362,7 +363,7 @@ class Usage(Struct, frozen=True):
 
     @property
     def input_total(self) -> int | None:
-        """Everything that was read, cached or not; None when nothing is known."""
+        """Input tokens in all, cached or not; None when none is known."""
         known = [n for n in (self.fresh, self.cache_read, self.cache_write) if n is not None]
         return sum(known) if known else None
 
@@ -382,7 +383,7 @@ class StopReason(StrEnum):
 
 
 class Stop(Struct, frozen=True):
-    """Why generation ended. `raw` is the upstream's own word, kept for the log."""
+    """The stop reason of an answer. `raw` is the upstream's own value, for the log."""
 
     reason: StopReason
     raw: str | None = None
@@ -391,7 +392,7 @@ class Stop(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """A complete answer: the fold of its event stream. With `half_call` it ended within a call,
+    """A whole answer: the fold of its event stream. With `half_call` it ended within a tool call,
     which was left out."""
 
     id: str
@@ -421,13 +422,13 @@ class FailureKind(StrEnum):
 
 
 UNHEEDED: Final = "order_not_heeded"
-"""The code of an answer that was given as if its order had not been there."""
+"""The error code of an answer without the summary that the request asked for."""
 
 
 class Failure(Struct, frozen=True):
-    """An API failure as a value: whole answer or the end of a stream.
+    """An API error as a value, of a whole answer or at the end of a stream.
 
-    `message` is in the upstream's own words wherever it spoke. `status` is the HTTP status for
+    `message` is the upstream's own wherever it sent one. `status` is the HTTP status for
     the client, `raw_type`/`code`/`param` the upstream's own labels. `context_tokens` and
     `context_limit` hold the figures of a CONTEXT failure where the upstream named them.
     `retryable` None = as the client's SDK judges by status; False stops it at once.

@@ -1,4 +1,4 @@
-"""What a loss means, in words: for the log, for `gwproxy translate` and `gwproxy explain`.
+"""Sentences for loss codes: for the log, for `gwproxy translate` and `gwproxy explain`.
 
 A loss is a code and what it is about (`translate.losses`): `drop:top_k`, `clamp:max_tokens=1`.
 """
@@ -22,7 +22,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "heal": "changed after the provider had refused the request, which was then asked again",
     }
 )
-"""For each code what became of the thing behind the colon."""
+"""By code, what was done with the member behind the colon."""
 
 _SHORT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "thinking": "the model thinks in its own way",
     }
 )
-"""Why, for the members that are lost most often; the last word of a path is looked up too."""
+"""By member, why it is usually lost; the last step of a path is looked up too."""
 
 _SAMPLING: Final = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "n")
 _QUIRKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -77,11 +77,11 @@ _QUIRKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "tool_reference": ("tool_references",),
     }
 )
-"""Which quirks may be why, for what a quirk decides about."""
+"""By member, the quirks that may be the reason of its loss."""
 
 
 def quirks_behind(loss: str) -> tuple[str, ...]:
-    """The names of the quirks that may be why; whether they are, their values tell."""
+    """The names of the quirks that may be the reason; whether they are, their values say."""
     code, _, about = loss.partition(":")
     if code == "heal":
         return (about.partition("=")[0],)
@@ -89,7 +89,8 @@ def quirks_behind(loss: str) -> tuple[str, ...]:
 
 
 def in_words(loss: str) -> str:
-    """`top_k was left out` for `drop:top_k`; a code that is not known here stays as it is."""
+    """`loss` as a sentence: `top_k was left out` for `drop:top_k`; an unknown code stays as it
+    is."""
     code, colon, about = loss.partition(":")
     if not colon or code not in _SHORT:
         return loss
@@ -100,14 +101,14 @@ def in_words(loss: str) -> str:
 
 
 def reason(loss: str) -> str:
-    """Why a thing is usually lost; "" where it depends."""
+    """Why the member of `loss` is usually lost, a clause; "" where it depends."""
     name = loss.partition(":")[2].partition("=")[0]
     return _REASONS.get(name) or _REASONS.get(name.rpartition(".")[2], "")
 
 
 def gist(losses: tuple[str, ...], *, codes: bool = False) -> str:
-    """All of them in one short clause: `left out: top_k, user; max_tokens went as 1`; with `codes`
-    the code of each beside it, for `gwproxy explain`."""
+    """`losses` in one short line: `left out: top_k, user; max_tokens went as 1`; with `codes` each
+    with its code, for `gwproxy explain`."""
     dropped = [loss.partition(":")[2] for loss in losses if loss.startswith("drop:")]
     parts = [f"left out{' (drop)' if codes else ''}: {', '.join(dropped)}"] if dropped else []
     for loss in losses:
@@ -119,7 +120,9 @@ def gist(losses: tuple[str, ...], *, codes: bool = False) -> str:
 
 
 def gist_by_number(losses: tuple[str, ...]) -> str:
-    """The same where there is no room: `2 left out`, `1 changed`, or of both `3 not as sent`."""
+    """`losses` as a count, where there is no room: `2 left out`, `1 changed`, of both `3 not as
+    sent`.
+    """
     if not losses:
         return ""
     dropped = sum(loss.startswith("drop:") for loss in losses)

@@ -1,4 +1,4 @@
-"""What a translation could not carry, said aloud.
+"""The losses of a translation: what it left out or changed, as codes for log and header.
 
 One collector per exchange. Request-side losses are all known before the first byte goes out, so
 they fit the `x-gwproxy-loss` header of streams too.
@@ -23,8 +23,8 @@ MAX_HEADER_BYTES: Final = 1000
 
 
 class Edited(Struct, frozen=True):
-    """One edit of a body, for people: `path` has `now` that JSON text, or is gone where it is None.
-    `why` says what asks for it: `omit=tools[].strict`."""
+    """One edit of a body, for people to read: the JSON text `now` that stands at `path`, None where
+    it was taken out. `why` is the reason: `omit=tools[].strict`."""
 
     path: str
     now: str | None
@@ -36,8 +36,8 @@ class Edited(Struct, frozen=True):
 
 
 class Losses:
-    """Ordered, without repetitions. Codes: drop, clamp, raise, emu, synth, reorder, rename, heal;
-    `translate.loss_words` says them in words."""
+    """The losses of one request, in order, without repetitions. Codes: drop, clamp, raise, emu,
+    synth, reorder, rename, heal; `translate.loss_words` has a sentence for each."""
 
     __slots__ = ("_entries",)
 
@@ -45,33 +45,35 @@ class Losses:
         self._entries: dict[str, None] = {}
 
     def drop(self, field: str) -> None:
-        """`field` was left out; the answer's kind does not change by it."""
+        """Note that `field` was left out; the kind of the answer does not change by it."""
         self._entries[f"drop:{field}"] = None
 
     def clamp(self, field: str, value: object) -> None:
-        """`field` went as `value`, the nearest the upstream takes."""
+        """Note that `field` was sent as `value`, the nearest that the upstream takes."""
         self._entries[f"clamp:{field}={value}"] = None
 
     def lift(self, field: str, value: object) -> None:
-        """`field` went as `value`, which is more than was asked for."""
+        """Note that `field` was raised to `value`."""
         self._entries[f"raise:{field}={value}"] = None
 
     def emulate(self, field: str) -> None:
-        """The gateway does the work of `field` itself."""
+        """Note that the gateway does the work of `field` itself."""
         self._entries[f"emu:{field}"] = None
 
     def synthesize(self, field: str) -> None:
-        """`field` was missing and has been made up, because the upstream demands one."""
+        """Note that a missing `field` was made up, because the upstream demands one."""
         self._entries[f"synth:{field}"] = None
 
     def reorder(self, field: str) -> None:
+        """Note that `field` was put in the order that the upstream demands."""
         self._entries[f"reorder:{field}"] = None
 
     def rename(self, field: str) -> None:
+        """Note that `field` was sent under another name."""
         self._entries[f"rename:{field}"] = None
 
     def heal(self, change: str) -> None:
-        """The upstream refused the request and was asked once more, with its quirks changed."""
+        """Note that the request was sent again after a refusal, with this change of quirks."""
         self._entries[f"heal:{change}"] = None
 
     def also(self, codes: Iterable[str]) -> None:
@@ -79,7 +81,7 @@ class Losses:
         self._entries.update(dict.fromkeys(codes))
 
     def back_to(self, count: int) -> None:
-        """What came after the first `count` entries was not lost after all."""
+        """Keep the first `count` entries only: the later losses did not happen."""
         self._entries = dict.fromkeys(list(self._entries)[:count])
 
     def __iter__(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Taking out of a body what an upstream is known to refuse, on the bytes as they are.
+"""Edits that take out of a body what an upstream is known to refuse; all other bytes stay.
 
 What may go is declared in `omittable`. A relayed body is edited as it came, a rendered one after
 its last pass.
@@ -17,15 +17,16 @@ from gwproxy.translate.wire.splice import Change, Edit, edited, found, path_of, 
 
 
 def edits(patterns: Iterable[str]) -> tuple[Edit, ...]:
-    """The edits that take out what `patterns` name, with what belongs to it. Raises ValueError."""
+    """The edits that take out the members of `patterns`, and their `together` rows. Raises
+    ValueError."""
     return tuple(_edit(one, row) for text in patterns for one, row in _members(check(text)))
 
 
 def without(
     body: bytes, patterns: Iterable[str], losses: Losses, shown: list[Edited] | None = None
 ) -> bytes:
-    """`body` less what `patterns` name; each member that was there is a loss, and each edit is
-    among those `shown`. Raises NotJson and ValueError."""
+    """`body` without the members of `patterns`; each that was there is added to `losses`, each edit
+    to `shown`. Raises NotJson and ValueError."""
     for text in patterns:
         for one, row in _members(check(text)):
             if not _may_hold(body, one):
@@ -49,20 +50,21 @@ def _shown(body: bytes, edit: Edit, pattern: Pattern, why: str) -> Iterator[Edit
         now = edit.change(value)
         if now == value:
             continue
-        if pattern.element:  # the rest of the list is no news
+        if pattern.element:  # the list as a whole says nothing of the edit
             yield Edited(pattern.text, None, why)
         else:
             yield Edited.of(path, now, why)
 
 
 def _may_hold(body: bytes, pattern: Pattern) -> bool:
-    """Nearly no body has what its host refuses, and a search for the name costs next to nothing."""
+    """Whether the member's name is in `body` at all: a cheap search, and nearly never so."""
     names = [step for step in path_of(pattern.path) if isinstance(step, str)]
     return f'"{names[-1]}"'.encode() in body
 
 
 def _members(pattern: Pattern) -> Iterator[tuple[Pattern, Omittable]]:
-    """What goes by `pattern`. Where a row allows a family, the pattern says which of it goes."""
+    """The members that `pattern` takes out, each with its row. A row may stand for a family of
+    patterns; `pattern` is then the one of it."""
     for row in rows_of(pattern):
         own = bool(pattern.path) and allows(row, pattern.text)
         yield (pattern if own else check(row.pattern)), row
@@ -84,14 +86,15 @@ def _replacing(old: str, new: str) -> Change:
 
 
 def _less_elements(member: str, wanted: str) -> Change:
-    """Not the last element: a list that was offered is not to become none."""
+    """A change of a list: without the elements whose `member` is `wanted`. A list of these alone
+    stays, for an empty one is another request."""
 
     def change(value: bytes) -> bytes:
         inner = path_of(member)
 
         def gone(element: bytes) -> bytes | None:
-            said = [text for _, text in found(element, inner)]
-            return None if said and _is(said[-1], wanted) else element
+            values = [text for _, text in found(element, inner)]
+            return None if values and _is(values[-1], wanted) else element
 
         rest = edited(value, [Edit((None,), gone)])
         return rest if next(found(rest, (None,)), None) is not None else value

@@ -1,4 +1,4 @@
-"""What may be left out of a request to please an upstream, and the words that name it.
+"""The members that may be left out of a request for an upstream, and the patterns that name them.
 
 A pattern says what goes:
 
@@ -8,7 +8,7 @@ A pattern says what goes:
     messages[].content[].image_url.detail=original>high   the nearest older value instead
     anthropic-beta:context-management-2025-06-27  one value of that header
 
-The list is closed. Not on it stands what says which answer is wanted, of which kind and under whose
+The list is closed. It lacks what decides which answer is wanted, of which kind and under whose
 rules: model, messages, instructions, tools as a whole and the choice among them, output formats,
 stop sequences, limits, `n`, logprobs, safeguards, the `store: false` of Responses, `inference_geo`,
 `previous_response_id`, thinking that was switched off. Of a member that may go in most
@@ -30,10 +30,10 @@ BETA_HEADER: Final = "anthropic-beta"
 
 @dataclass(frozen=True, slots=True)
 class Omittable:
-    """One member that may go, and who saw a host refuse it. `together`: rows of the same word go
-    with each other. `betas`: the values of `anthropic-beta`, less their dates, that it needs. It
-    stays where it holds `kept_with`, is `kept_as`, or has a string that begins `kept_for`, a
-    form."""
+    """One member that may be left out, and the source that saw a host refuse it. Rows with the same
+    `together` are left out as one. `betas`: the values of `anthropic-beta`, less their dates, that
+    it needs. It stays where it holds the member `kept_with`, is one of `kept_as` (JSON text), or
+    has a string that begins with a match of `kept_for`."""
 
     pattern: str
     source: str
@@ -46,7 +46,8 @@ class Omittable:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern, read. Of `element`, `value` and `instead` only those are there that it uses."""
+    """A parsed pattern. Of `element`, `value` and `instead` those that it does not use are
+    empty."""
 
     text: str
     path: str
@@ -62,7 +63,7 @@ _PATTERN: Final = re.compile(
 _BETA: Final = re.compile(BETA_HEADER + r":(?P<name>[\w.-]+)")
 _DATE: Final = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
 
-# An order that is carried out or refused, and what a client cannot be without.
+# The one changes what the answer is; without the other the client is not let in.
 _KEPT_BETAS: Final = ("dangerous-tool-use", "oauth")
 
 _MESSAGES: Final = "https://docs.claude.com/en/api/messages"
@@ -176,7 +177,7 @@ _CHAT_ROWS: Final = (
             "messages[].name",
         )
     ),
-    # Here `false` is the default, so that it goes without saying; of Responses it is not.
+    # In Chat `false` is the default, so `store` may be left out; in Responses it is not.
     Omittable("store", _CHAT),
     Omittable("reasoning_effort", _CHAT, kept_as=('"none"',)),
     Omittable("reasoning_effort=max>high", "liliMozi/openhanako#2092"),
@@ -199,7 +200,7 @@ _RESPONSES_ROWS: Final = (
     *(
         Omittable(member, _RESPONSES)
         for member in (
-            "max_tool_calls",  # how often the host's own tools may run: what an answer costs
+            "max_tool_calls",  # how often hosted tools may run: what an answer costs
             "text.verbosity",
             "reasoning.summary",
             "reasoning.generate_summary",
@@ -238,7 +239,7 @@ ROWS: Final = tuple(row for rows in OMITTABLE.values() for row in rows)
 
 _NAME: Final = re.compile(r"[^.\[\]/\s\"'`]+")
 _HUMP: Final = re.compile("(?<=[a-z])[A-Z]")
-# How validators of unions call the branch that they took: pydantic by the type's tag or its class.
+# Steps that validators put into a path for the branch of a union: pydantic the tag or the class.
 _TAG: Final = re.compile(
     r"custom|function|ephemeral|text|image|image_url|input_text|input_image|output_text|document"
     r"|thinking|redacted_thinking|tool_use|tool_result|server_tool_use|tool_reference|message"
@@ -247,7 +248,7 @@ _TAG: Final = re.compile(
 
 
 def check(pattern: str) -> Pattern:
-    """`pattern`, read. Raises ValueError when it is none, or names what cannot be left out."""
+    """The parsed `pattern`. Raises ValueError when it is none, or names what cannot be left out."""
     beta = _BETA.fullmatch(pattern)
     if beta is not None:
         if _DATE.sub("", beta["name"]) in _KEPT_BETAS:
@@ -263,7 +264,8 @@ def check(pattern: str) -> Pattern:
 
 
 def rows_of(pattern: Pattern) -> tuple[Omittable, ...]:
-    """The rows that `pattern` takes along: its own, those that go with it, a beta's members."""
+    """The rows that `pattern` leaves out: its own and their `together` rows, or a beta's
+    members."""
     if not pattern.path:
         return governed(pattern.value)
     own = [row for row in ROWS if allows(row, pattern.text)]
@@ -275,13 +277,13 @@ def rows_of(pattern: Pattern) -> tuple[Omittable, ...]:
 
 
 def governed(beta: str) -> tuple[Omittable, ...]:
-    """The members that may only stand in a request with `beta`."""
+    """The rows of the members that need `beta`."""
     stem = _DATE.sub("", beta)
     return tuple(row for row in ROWS if stem in row.betas)
 
 
 def left_out(patterns: Iterable[str]) -> frozenset[str]:
-    """The patterns of all members that `patterns` take out. Raises ValueError."""
+    """The patterns of all members that `patterns` leave out. Raises ValueError."""
     read = [check(pattern) for pattern in patterns]
     return frozenset(
         [one.text for one in read if one.path]
@@ -290,8 +292,8 @@ def left_out(patterns: Iterable[str]) -> frozenset[str]:
 
 
 def betas(header_value: str, patterns: Iterable[str]) -> str:
-    """The value of `anthropic-beta` less what `patterns` name, and less those betas whose members
-    they all take out; as it came where that is none. Raises ValueError."""
+    """The value of `anthropic-beta` without the betas that `patterns` name or whose members they
+    all leave out; unchanged where there are none. Raises ValueError."""
     patterns = tuple(patterns)
     if not patterns:
         return header_value
@@ -302,8 +304,7 @@ def betas(header_value: str, patterns: Iterable[str]) -> str:
 
 
 def betas_gone(patterns: Iterable[str]) -> tuple[str, ...]:
-    """The betas that `patterns` take out of a request, by name, or less its date. Raises
-    ValueError."""
+    """The betas that `patterns` leave out, by name, or by name less its date. Raises ValueError."""
     patterns = tuple(patterns)
     gone = left_out(patterns)
     named = [check(pattern).value for pattern in patterns if pattern.startswith(BETA_HEADER)]
@@ -317,8 +318,8 @@ def _is_gone(beta: str, patterns: tuple[str, ...], gone: frozenset[str]) -> bool
 
 
 def pattern_of(dialect: Dialect, path: str, value: str | None = None) -> str | None:
-    """The pattern that a refusal of `path`, and of `value` there, earns; None when that is nothing
-    that may be left out. Paths as validators write them: `tools.0.custom.strict`, `tools[1].type`,
+    """The pattern that leaves out `path`, or its refused `value`; None when that may not be left
+    out. `path` is as validators write it: `tools.0.custom.strict`, `tools[1].type`,
     `body.metadata`, a member's bare name."""
     if path.lower() == BETA_HEADER:
         pattern = f"{BETA_HEADER}:{value}"
@@ -340,12 +341,12 @@ def pattern_of(dialect: Dialect, path: str, value: str | None = None) -> str | N
 
 
 def is_of(dialect: Dialect, pattern: str) -> bool:
-    """Whether a body of this dialect may have what `pattern` names."""
+    """Whether `pattern` names a member of this dialect."""
     return any(allows(row, pattern) for row in OMITTABLE.get(dialect, ()))
 
 
 def _earned(row: Omittable, value: str | None) -> str | None:
-    """The pattern of `row`, for the value that was refused."""
+    """The pattern of `row` for the refused `value`; None where the row is of other values."""
     match = re.fullmatch(r"(?P<list>[^=]+)\[(?P<member>\w+)=(?P<is>.+)\]", row.pattern)
     if match is not None:
         if value is None or not re.fullmatch(match["is"], value):
@@ -364,7 +365,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def allows(row: Omittable, pattern: str) -> bool:
-    """Whether `row` lets `pattern` go: it is its own, or one of the family that it describes."""
+    """Whether `pattern` is of `row`: its own, or one of the family that it describes."""
     if row.pattern == pattern:
         return True
     head, opened, rest = row.pattern.partition("[type=")
@@ -380,7 +381,7 @@ def _steps(row: Omittable) -> list[str]:
 
 
 def _leads_to(names: list[str], row: Omittable) -> bool:
-    """Whether `names` are the steps to `row`, but for the tags of unions in between."""
+    """Whether `names` are the steps of `row`'s path, but for union tags in between."""
     steps = _steps(row)
     if "[type=" in row.pattern and names[-1:] == ["type"]:
         names = names[:-1]
@@ -396,5 +397,6 @@ def _leads_to(names: list[str], row: Omittable) -> bool:
 
 
 def _ends_in(names: list[str], row: Omittable) -> bool:
-    """Whether a parser that names no path can mean `row`: serde says "unknown field `strict`"."""
+    """Whether `names` is the bare name of `row`'s last step: serde says "unknown field
+    `strict`"."""
     return len(names) == 1 and len(steps := _steps(row)) > 1 and names[0] == steps[-1]

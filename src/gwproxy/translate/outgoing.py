@@ -1,7 +1,7 @@
-"""A request on its way up: parsed, passed through the repairs and rendered; or relayed, with the
+"""The upstream's body out of the client's: parsed, repaired and rendered; or relayed, with the
 model's name spliced in.
 
-What it says of its answer is an `Expected`, beside the body for the upstream.
+With the body comes an `Expected`: what is known of the answer.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.beside import set_beside
 from gwproxy.translate.wire.fields import Rejected
 
-# Nearly no request has one; a body with a conversation about addresses has them escaped.
+# Nearly no request has an image by URL; in texts about URLs the quotes are escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
-# Where formats stand, and the instructions that tell of them.
+# Where output formats stand, and the instructions that take their place.
 _OF_FORMATS: Final = (
     *("output_config", "output_format", "response_format", "text"),
     *("system", "messages[]", "instructions"),
@@ -49,9 +49,9 @@ _OF_FORMATS: Final = (
 
 
 class Outgoing(Struct, frozen=True):
-    """One exchange's way up. `unread` is what its answer is expected to be before the request is
-    read, `model` the upstream's name for the model, `streams` whether it is asked to stream,
-    `remade` whether that is not what the client asks.
+    """The request side of one exchange. `unread` is what is known of its answer before the request
+    is read, `model` the upstream's name for the model, `streams` whether it is asked to stream,
+    `remade` whether the client asks otherwise.
 
     Whatever takes a body raises fields.Rejected and jsonio.NotJson.
     """
@@ -62,7 +62,7 @@ class Outgoing(Struct, frozen=True):
     remade: bool
 
     def image_addresses(self, body: bytes) -> tuple[str, ...]:
-        """Addresses of images that `request` wants fetched."""
+        """URLs of images that `request` needs fetched."""
         if self.unread.relays and not self._is_beyond_edits(body):
             return ()
         return self._addresses(body)
@@ -80,8 +80,8 @@ class Outgoing(Struct, frozen=True):
         tally: Tally,
         most_tokens: int | None = None,
     ) -> tuple[bytes, Expected]:
-        """The body for the upstream, and what to expect of its answer. A history that is to be
-        summarised is at most so long."""
+        """The body for the upstream, and what is known of its answer. At most `most_tokens` of a
+        history that is to be summarised are sent."""
         if self.unread.relays and not self._summarises(body) and not self._is_beyond_edits(body):
             self._refuse_orders(body)
             return self._relayed(body, tally)
@@ -97,12 +97,14 @@ class Outgoing(Struct, frozen=True):
         return self._rendered(request, tally)
 
     def _summarises(self, body: bytes) -> bool:
-        """Whether an order that the upstream is known not to carry out is carried out here."""
+        """Whether `body` asks for a summary that the upstream cannot give, so that it is made
+        here."""
         summaries = self.unread.client.summaries
         refused = known_to_refuse(self.unread.quirks.compaction)
         return refused and summaries is not None and summaries.ordered(body)
 
     def _is_beyond_edits(self, body: bytes) -> bool:
+        """Whether the body has to be rebuilt, or has images to be fetched."""
         upstream = self.unread.upstream
         settings = upstream.settings
         if settings is None:
@@ -113,11 +115,12 @@ class Outgoing(Struct, frozen=True):
             return True
         try:
             return bool(self._addresses(body))
-        except Rejected:  # the upstream is to say what it thinks of it
+        except Rejected:  # the upstream answers the error
             return False
 
     def count_request(self, body: bytes, tally: Tally) -> tuple[bytes, Expected]:
-        """A body for the upstream's `count_tokens` route, which takes no other fields."""
+        """The body for the upstream's `count_tokens` route, with its fields only
+        (`facts.counted`)."""
         if self.unread.relays:
             return self._relayed(body, tally)
         rendered, expected = self._rendered(self._countable(body, tally), tally)
@@ -126,7 +129,7 @@ class Outgoing(Struct, frozen=True):
         return jsonio.dumps({k: v for k, v in fields.items() if k in counted}), expected
 
     def estimate(self, body: bytes, tally: Tally) -> int:
-        """A local token count of a `count_tokens` body."""
+        """Estimated input tokens of a `count_tokens` body."""
         return self.unread.calibrated(tokens.estimate(self._countable(body, tally)))
 
     def _countable(self, body: bytes, tally: Tally) -> Request:
@@ -167,9 +170,9 @@ class Outgoing(Struct, frozen=True):
             flat, flattened = unread.upstream.flatten(outgoing, quirks, names, tally.losses)
             why = "a host that takes functions only"
             outgoing = tally.edited(why, outgoing, flat, "tools[]", "tool_choice", "input[]")
-        told, wanted = self._with_format_in_words(outgoing, tally.losses)
+        instructed, wanted = self._with_format_in_words(outgoing, tally.losses)
         why = "a host that knows no format of an answer, or not this one"
-        outgoing = tally.edited(why, outgoing, told, *_OF_FORMATS)
+        outgoing = tally.edited(why, outgoing, instructed, *_OF_FORMATS)
         facts = unread.upstream.facts
         outgoing = self._settled(outgoing, tally)
         spelled = respelled(outgoing, facts, quirks, tally.losses)
@@ -189,22 +192,22 @@ class Outgoing(Struct, frozen=True):
     def _with_format_in_words(
         self, body: bytes, losses: Losses
     ) -> tuple[bytes, OutputFormat | None]:
-        """A relayed `body` that asks for its format in words, and that format, where the host takes
-        none."""
+        """A relayed `body` that asks for its output format in the prompt, where the host takes
+        none; and that format, else None."""
         upstream = self.unread.upstream
         if self.unread.quirks.json_schema == "native" or not upstream.take_format:
             return body, None
         try:
             rest, wanted = upstream.take_format(body)
         except (Rejected, jsonio.NotJson):
-            return body, None  # the upstream is to say what it thinks of it
+            return body, None  # the upstream answers the error
         if wanted is None or upstream.instruct is None:
             return body, None
         losses.emulate("response_format")
         return upstream.instruct(rest, in_words(wanted)), wanted
 
     def _with_thoughts(self, body: bytes) -> bytes:
-        """A relayed `body` with what we remember of its answers and its client has lost."""
+        """A relayed `body` with the reasoning that its client has lost put back from memory."""
         upstream, memory = self.unread.upstream, self.unread.thoughts
         if not memory or upstream.put_back is None:
             return body
@@ -214,13 +217,13 @@ class Outgoing(Struct, frozen=True):
         return upstream.put_back(body, answers, name, self.unread.quirks)
 
     def _lost(self, body: bytes, memory: Mapping[str, Thoughts]) -> list[Turn | None]:
-        """The answers in `body` as they were, None for those of which nothing is lost."""
+        """The assistant turns of `body` as they were, None for those of which nothing is lost."""
         if not is_more_than_name(memory):
             return []
         try:
             request = self.unread.client.read(body, Losses())
         except (Rejected, jsonio.NotJson):
-            return []  # the upstream is to say what it thinks of it
+            return []  # the upstream answers the error
         again = recalled(request, memory)
         if again is request:
             return []
@@ -234,7 +237,7 @@ class Outgoing(Struct, frozen=True):
         upstream = self.unread.upstream
         if upstream.settings is None:
             return body
-        told = settled(
+        fitted = settled(
             body,
             upstream.settings,
             upstream.parse_request,
@@ -242,10 +245,10 @@ class Outgoing(Struct, frozen=True):
             self.unread.quirks,
             tally.losses,
         )
-        told = tailored(told, upstream.settings, self.unread.quirks, tally.losses)
+        fitted = tailored(fitted, upstream.settings, self.unread.quirks, tally.losses)
         why = "a host that takes no such thinking, effort, sampling, choice or schema"
         paths = ("thinking", "output_config", "reasoning", "reasoning_effort", "tool_choice")
-        return tally.edited(why, body, told, *paths, "tools[]", upstream.settings.turns, *FIXED)
+        return tally.edited(why, body, fitted, *paths, "tools[]", upstream.settings.turns, *FIXED)
 
     def _rendered(self, request: Request, tally: Tally) -> tuple[bytes, Expected]:
         expected, losses = self.unread.of(request), tally.losses
@@ -290,7 +293,7 @@ class Outgoing(Struct, frozen=True):
 
     def _matches(self, stops: tuple[str, ...]) -> bool:
         """Whether stop sequences are looked for here: some upstreams know none, some take few, and
-        some do not tell which one it was to a client that asks."""
+        some do not name the one that matched to a client that wants it."""
         upstream, quirks = self.unread.upstream.facts, self.unread.quirks
         if not takes_stops(stops, upstream, quirks):
             return True
@@ -298,5 +301,5 @@ class Outgoing(Struct, frozen=True):
 
 
 def _estimated(request: Request) -> Request:
-    """The request with its input tokens counted: once, before a pass has changed it."""
+    """`request` with its input tokens estimated: once, before a pass has changed it."""
     return structs.replace(request, estimate=tokens.estimate(request))

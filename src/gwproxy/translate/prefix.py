@@ -1,5 +1,5 @@
-"""Where the prompt of a request parts from that of the request before it: what a provider's cache
-holds is the beginning that both have in common.
+"""Where the prompt of a request differs first from that of the request before it: a provider's
+prompt cache holds the prefix that both have in common.
 
 Two bodies of one dialect are compared as a cache reads them (`DialectFacts.prompt`), not as their
 members happen to be written: tools, instructions, turns. The marks of the cache, which move from
@@ -23,11 +23,11 @@ from gwproxy.translate.wire.splice import Path, parts, text_of
 
 _NOTICE: Final = ATTRIBUTION.encode()
 _NOTICE_WITHIN: Final = 120
-"""Bytes of a block: what tells of it further behind is somebody's prompt."""
+"""The bytes of a block in which the notice is looked for: further behind it is in a prompt."""
 
 _MARKS: Final = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _OF_THE_SERVER: Final = frozenset({"id", "status"})
-"""Of an item, not of a block or call in it: the model does not see them."""
+"""Members of an item, not of a block or call in it, that the model does not see."""
 
 _TEXTS: Final = ("text", "input_text", "output_text")
 _INSTRUCTING: Final = ("system", "developer")
@@ -38,8 +38,8 @@ _TOOLS: Final = ("functions", "tools")
 _DEFERRED: Final = re.compile(rb'"defer_loading"\s*:\s*true')
 
 _DEEPEST: Final = 5
-"""Steps of a path that is told: `messages[3].content[1].input`. What follows are names that stand
-in the arguments of a call, and those are words of a prompt."""
+"""The most steps of a path that are shown: `messages[3].content[1].input`. What follows are names
+in the arguments of a call, and so part of the prompt, which is private."""
 
 Span = tuple[int, int]
 
@@ -52,9 +52,9 @@ _head: Final = jsonio.decoder(_Head)
 
 
 class Parting(Struct, frozen=True):
-    """`path` leads to the first value of the newer body that is another one, `byte` is the first of
-    its bytes that is. `kept` is the share of the older prompt that stands before it. It may be in
-    the `notice` of a tool to its own provider, in one of the `turns`, or in a setting."""
+    """The first difference of two prompts: the `path` in the newer body, the index of its first
+    differing `byte`, and `kept`, the share of the older prompt before it (0 to 1). It may be in the
+    `notice` of a tool to its own provider, in one of the turns (`in_turns`), or in a setting."""
 
     path: str
     byte: int
@@ -64,9 +64,9 @@ class Parting(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """`parting` is None where the newer prompt begins with the whole older one. `continues`: it is
-    the same conversation, and no shorter. `added` blocks came to it; with `asks_anew` a person's
-    new question is among them."""
+    """The comparison of two prompts. `parting` is their first difference, None where the newer one
+    begins with the whole older one. `continues`: it is the same conversation, and no shorter.
+    `added` blocks are new; with `asks_anew` a person's question is among them."""
 
     parting: Parting | None
     continues: bool
@@ -75,8 +75,8 @@ class Compared(Struct, frozen=True):
 
 
 def compared(old: bytes, new: bytes, facts: DialectFacts, *, past_notice: bool = False) -> Compared:
-    """What became of the prompt of `old` in `new`, a later body of the same dialect; `past_notice`
-    as if no tool gave notice of itself. Raises NotJson."""
+    """The prompt of `new` compared with that of `old`, a former body of the same dialect; with
+    `past_notice` without the tool's notice to its provider. Raises NotJson."""
     try:
         before, after = _Prompt(old, facts, past_notice), _Prompt(new, facts, past_notice)
         turns = facts.prompt[-1]
@@ -90,7 +90,7 @@ def compared(old: bytes, new: bytes, facts: DialectFacts, *, past_notice: bool =
 
 
 def common(a: bytes, b: bytes) -> int:
-    """How many bytes `a` and `b` begin with in common: by halves, each of them compared at once."""
+    """The length of the common prefix of `a` and `b`, by bisection."""
     same, most = 0, min(len(a), len(b))
     if a[:most] == b[:most]:
         return most
@@ -104,7 +104,7 @@ def common(a: bytes, b: bytes) -> int:
 
 
 class _Prompt:
-    """A body by its members, and those by their pieces: tools, blocks, turns."""
+    """The places of a body's members, and of their elements: tools, blocks, turns."""
 
     def __init__(self, body: bytes, facts: DialectFacts, past_notice: bool) -> None:
         self.body = body
@@ -114,8 +114,8 @@ class _Prompt:
         self.bytes = sum(end - begin for begin, end in map(self.span, facts.prompt)) or 1
 
     def span(self, name: str) -> Span:
-        """Where the member's value stands; where it is not there, or null, an empty one at the end
-        of the body."""
+        """The span of the member's value; an empty one at the end of the body where it is not
+        there, or null."""
         begin, end = self._members.get(name, (0, 0))
         there = end > begin and self.body[begin:end] != b"null"
         return (begin, end) if there else (len(self.body), len(self.body))
@@ -124,7 +124,7 @@ class _Prompt:
         return self.body[span[0] : span[1]]
 
     def pieces(self, name: str) -> list[Span]:
-        """The elements of a list; anything else is its own only piece."""
+        """The spans of the elements of a list; of anything else its own, as the only one."""
         begin, end = self.span(name)
         if begin == end:
             return []
@@ -138,11 +138,12 @@ class _Prompt:
         return found
 
     def number(self, name: str, piece: Span) -> int:
-        """Which element of the list it is, those counted that are no piece."""
+        """The index of `piece` in the list, with those counted that `pieces` leaves out."""
         begin, end = self.span(name)
         return sum(b < piece[0] for _, b, _ in parts(self.body, begin, end))
 
     def is_notice(self, span: Span) -> bool:
+        """Whether the block at `span` is a tool's notice to its own provider."""
         return self.body.find(_NOTICE, span[0], min(span[1], span[0] + _NOTICE_WITHIN)) >= 0
 
 
@@ -169,7 +170,7 @@ def _parting(before: _Prompt, after: _Prompt, facts: DialectFacts) -> Parting | 
 def _in_member(
     before: _Prompt, after: _Prompt, name: str, kept: int, *, may_grow: bool
 ) -> Parting | None:
-    """Where the pieces of a member part; those that are only more are no difference at its end."""
+    """The first difference in a member; with `may_grow`, further elements at its end are none."""
     was, now = before.pieces(name), after.pieces(name)
     begin = before.span(name)[0]
     opening, end = after.span(name)
@@ -195,7 +196,7 @@ def _in_member(
 
 
 def _exactly(before: _Prompt, old: Span, after: _Prompt, new: Span) -> tuple[Path, int]:
-    """The steps within a piece to what is another there, as far as they lead, and the byte."""
+    """The steps within an element to its first difference, as far as they lead, and the byte."""
     if new[0] == new[1]:
         return (), new[0]
     way = _way(_bare(_value(before.text(old))), _bare(_value(after.text(new))))
@@ -215,8 +216,9 @@ def _step(body: bytes, span: Span, step: str | int | None) -> Span | None:
 
 
 def _continues(before: _Prompt, after: _Prompt, turns: str) -> bool:
-    """Whether most of what was said before stands where it stood. Who offers no tools any more asks
-    for a summary of it (Codex 0.169, at /compact), and goes on where it was."""
+    """Whether at least half of the older turns stand where they stood, instructions aside. A
+    request that offers no tools any more asks for a summary (Codex 0.169, at /compact): that is
+    False."""
     was, now = before.pieces(turns), after.pieces(turns)
     if not was or len(now) < len(was) or (_offers(before) and not _offers(after)):
         return False
@@ -230,11 +232,12 @@ def _continues(before: _Prompt, after: _Prompt, turns: str) -> bool:
 
 
 def _offers(prompt: _Prompt) -> bool:
+    """Whether the request has tools."""
     return any(prompt.pieces(name) for name in _TOOLS)
 
 
 def _news(before: _Prompt, after: _Prompt, turns: str) -> tuple[int, bool]:
-    """How many blocks there are more, and whether a question is one of them."""
+    """The number of new blocks, and whether a person's question is one of them."""
     was, now = before.pieces(turns), after.pieces(turns)
     added, asks_anew = 0, False
     for number in range(max(0, len(was) - 1), len(now)):
@@ -266,7 +269,7 @@ def _role(text: bytes) -> object:
 
 
 def _same(old: bytes, new: bytes, *, may_grow: bool) -> bool:
-    """Whether a model reads the same; of the last turn, whether it has only got longer."""
+    """Whether the model reads the same in both; with `may_grow`, whether it only got longer."""
     if old == new:
         return True
     was, now = _bare(_value(old)), _bare(_value(new))
@@ -281,7 +284,7 @@ def _same(old: bytes, new: bytes, *, may_grow: bool) -> bool:
 
 
 def _bare(value: Any, *, inner: bool = False) -> Any:
-    """What of a piece the model reads."""
+    """`value` with only what the model reads of it."""
     if isinstance(value, list):
         return [_bare(one, inner=True) for one in value]
     if isinstance(value, str) and not inner:
@@ -298,7 +301,7 @@ def _bare(value: Any, *, inner: bool = False) -> Any:
 
 
 def _way(old: Any, new: Any) -> Path:
-    """The steps to the first value that is another one."""
+    """The path to the first value that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name, value in new.items():
             if name not in old:

@@ -1,4 +1,4 @@
-"""Quirks: how one upstream wants to be spoken to, as named flags.
+"""Quirks: what one upstream takes and refuses, as named flags.
 
 Each is declared once, with the values it can have, what it means for people and the source that
 this rests on: vendor pages or public threads (owner/repository#number). Passes, renderers
@@ -7,7 +7,7 @@ upstream has and to understand what a person types. Nothing anywhere asks for a 
 model's name.
 
 Where nobody knows whether an upstream takes something, the quirk's value is None, and it is sent:
-a refusal teaches better than a guess (`known_to_refuse`, `Quirks.decided`).
+its refusal, if any, is remembered (`known_to_refuse`, `Quirks.decided`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ QuirkValue: TypeAlias = bool | int | str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a quirk means and who says so. `setting` names the profile setting that it follows,
-    where there is one; such a quirk is not set by hand."""
+    """The meaning of a quirk, for people, and its source. `setting` names the profile setting that
+    it follows, where there is one; such a quirk is not set by hand."""
 
     meaning: str
     source: str
@@ -39,8 +39,8 @@ _OPENAI_CHAT: Final = "https://platform.openai.com/docs/api-reference/chat/creat
 # A dataclass: `profile --help` reads this, and is not to wait for the hot path's decoder.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quirks:
-    """The defaults suit an unknown, reasonably modern upstream. Of the values of a choice the
-    first is the default."""
+    """The quirks of one upstream; the defaults suit an unknown, reasonably modern one. Of the
+    values of a choice the first is the default."""
 
     family: Annotated[
         str,
@@ -389,22 +389,22 @@ class Quirks:
     ] = False
 
     def allow(self, when: Condition) -> bool:
-        """Whether a thing is taken under this condition."""
+        """Whether a feature is taken under the condition `when`."""
         if when in ("never", "always"):
             return when == "always"
         value = getattr(self, when)
         return when not in _EXTRAS if value is None else value not in (False, "none")
 
     def decided(self, *, own: bool) -> Quirks:
-        """The same for one exchange, where nobody knows of extras: what a client says in the
-        upstream's own dialect (`own`) goes as it came, and nothing that it cannot have meant is put
-        into another one."""
+        """A copy for one exchange, with a value for each extra that is None: True where the client
+        speaks the upstream's dialect (`own`) and its extras go as they came, False where they would
+        be put into another one."""
         return _decided(self, own=own)
 
 
 @functools.lru_cache(maxsize=64)
 def _decided(quirks: Quirks, *, own: bool) -> Quirks:
-    """Kept: profiles are few, and a copy of so many fields costs more than to look it up."""
+    """`Quirks.decided`, cached: profiles are few, and a copy of so many fields costs time."""
     unknown = {name: own for name in _EXTRAS if getattr(quirks, name) is None}
     return replace(quirks, **cast(Any, unknown)) if unknown else quirks
 
@@ -413,5 +413,5 @@ _EXTRAS: Final = ("adaptive_thinking", "tool_extras", "tool_references", "cache_
 
 
 def known_to_refuse(capability: bool | None) -> bool:
-    """Whether an upstream is known not to take what the quirk is about."""
+    """Whether `capability` is False, and not only unknown (None)."""
     return capability is False

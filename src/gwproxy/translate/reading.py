@@ -1,4 +1,4 @@
-"""What the readers of all dialects do alike, and their taps.
+"""The bases of all dialects' readers and taps.
 
 A reader says what it does with one frame (`_on_frame`), with a whole body, and when a stream may
 end without its terminator.
@@ -14,7 +14,7 @@ from gwproxy.translate.wire import sse
 
 
 class Reading:
-    """An upstream's stream, in any chunking → what `_on_frame` puts into `out` of its frames."""
+    """A reader: chunks of an upstream's stream → the events that `_on_frame` puts into `out`."""
 
     def __init__(self, out: list[Event]) -> None:
         self.decoder = sse.Decoder()
@@ -32,7 +32,7 @@ class Reading:
         return self._take()
 
     def finish(self) -> list[Event]:
-        """The upstream has closed the stream."""
+        """The last events, after the upstream has closed the stream."""
         cut = self.decoder.unfinished
         self._on_frames(frame for frame in self.decoder.finish() if not sse.is_torn(frame[1]))
         if not self._over:
@@ -45,14 +45,14 @@ class Reading:
     def _on_frames(self, frames: Iterable[sse.Frame]) -> None:
         for name, data in frames:
             if self._over:
-                return  # some upstreams go on talking after their last event
+                return  # some upstreams send more after their last event
             self._on_frame(name, data)
 
     def _on_frame(self, name: bytes, data: bytes) -> None:
         raise NotImplementedError
 
     def _may_end(self) -> bool:
-        """Whether the answer is whole where its stream ends without a terminator."""
+        """Whether an answer is whole whose stream ends without a terminator."""
         return False
 
     def _end(self) -> None:
@@ -64,7 +64,7 @@ class Reading:
         return out
 
     def _give_up(self, why: Failure) -> None:
-        """What came is no answer, or none that we understand."""
+        """Fail: the stream is no answer, or none that can be read."""
         self._fail(why)
 
     def _fail(self, what: Failure) -> None:
@@ -74,11 +74,11 @@ class Reading:
 
 
 class Tapping(Reading):
-    """What makes a reader, named after it among the bases, the tap of a relayed stream."""
+    """The base that makes the reader named after it the tap of a relayed stream."""
 
     @property
     def thinks_in(self) -> str:
-        """The member in which thoughts came, where there are several for it."""
+        """The member in which reasoning came, in a dialect with several; else ""."""
         return ""
 
     @property
@@ -90,8 +90,8 @@ class Tapping(Reading):
         return self._take()
 
     def closing(self) -> bytes:
-        """Nothing need be closed before an error."""
+        """The bytes that must come before an error: none."""
         return b""
 
     def _give_up(self, why: Failure) -> None:
-        """The client gets it all the same, and may understand it."""
+        """Nothing: the client gets the bytes all the same, and may understand them."""

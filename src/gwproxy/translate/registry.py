@@ -1,4 +1,4 @@
-"""The dialects that are spoken here: a line for each, and nowhere else a list of them."""
+"""The list of dialects: a line for each, and nowhere else."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ DIALECTS: Final = tuple(FACTS)
 
 
 def codecs() -> Mapping[Dialect, Codec]:
-    """Every dialect with its functions, which are loaded for it."""
+    """Every dialect's codec, by name; their folders are imported for it."""
     return MappingProxyType({facts.name: codec() for facts, codec in _FOLDERS})

@@ -1,4 +1,4 @@
-"""The same dialect on both sides: bytes as they came, except the model's name.
+"""Relayed bodies and streams between equal dialects: bytes as they came, but for the model's name.
 
 A body is never parsed and printed again: Anthropic binds thinking signatures to bytes, and fields
 that we do not know must live (router-for-me/CLIProxyAPI#2172). The name is spliced into the text.
@@ -26,7 +26,7 @@ from gwproxy.translate.wire import jsonio, splice, sse
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _MODEL_FIRST: Final = re.compile(rb'\s*\{\s*"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 _MODEL_ANYWHERE: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-# A terminator at the end of what has come; SDKs stop reading there.
+# `[DONE]` at the end of the events that have come; SDKs stop reading there.
 _DONE: Final = re.compile(rb"(?:\A|(?<=[\r\n]))data: ?\[DONE\][ \r\n]*\Z")
 
 _LINE_ENDS: Final = b"\r\n"
@@ -50,8 +50,8 @@ def replace_model(body: bytes, model: str) -> bytes:
 
 
 def with_stream(body: bytes, *, streams: bool, usage: str) -> bytes:
-    """`body` asking for a stream or for none; `usage` are the `stream_options` that a stream needs
-    to tell its usage. Raises jsonio.NotJson."""
+    """`body` asking for a stream or for none; `usage` are the `stream_options` without which a
+    stream holds no usage. Raises jsonio.NotJson."""
     if not streams:
         # Where no stream is asked for its options are a 400, too.
         return splice.edited(body, [splice.omit("stream"), splice.omit("stream_options")])
@@ -61,7 +61,8 @@ def with_stream(body: bytes, *, streams: bool, usage: str) -> bytes:
 
 
 def _model_spans(body: bytes) -> list[tuple[int, int]]:
-    """Where the names stand: a member that comes twice is read as its last by most, not by all."""
+    """The spans of all top-level `model` values: of a repeated member most parsers read the last,
+    not all."""
     first = _MODEL_FIRST.match(body)
     if first is not None and body.find(b'"model"', first.end()) < 0:
         return [first.span(1)]
@@ -81,7 +82,8 @@ def _model_spans(body: bytes) -> list[tuple[int, int]]:
 
 
 class ModelSplicer:
-    """Renames the model in a relayed stream: learns the upstream's name from its first event.
+    """The change of the model's name in a relayed stream; its first event gives the upstream's
+    name.
 
     In every dialect the name stands as a JSON member; inside texts and arguments its quotes are
     escaped, so a plain search cannot hit those.
@@ -106,12 +108,13 @@ class ModelSplicer:
 
 
 def without_done(events: bytes) -> bytes:
-    """`events` less the `[DONE]` at their end, for an answer that has not finished."""
+    """`events` without the `[DONE]` at their end, for an answer that has not finished."""
     return _DONE.sub(b"", events)
 
 
 def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
-    """A whole answer as it came, but for the model's name; a failure where it is none."""
+    """The whole answer `body` with the client's name of the model; its failure where it holds
+    one."""
     asked, codec = expected.context.model, expected.upstream
     events = codec.reader(expected.quirks).whole(body)
     hearing = _Hearing(expected)
@@ -135,12 +138,12 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
         return body
     try:
         return replace_model(body, asked)
-    except jsonio.NotJson:  # a model that is no text was read as one
+    except jsonio.NotJson:  # a model that is no string was read as one
         return splice.with_member(body, "model", jsonio.text(asked))
 
 
 class _Hearing:
-    """Keeps what is sealed in an answer that passes by, for a client that may lose it."""
+    """The recorder of signed reasoning in a relayed answer, for a client that may lose it."""
 
     def __init__(self, expected: Expected) -> None:
         self._expected = expected
@@ -158,7 +161,7 @@ class _Hearing:
         self._listener.feed(self._sequencer.feed(events))
 
     def named(self, name: str) -> None:
-        """Its thoughts came under this name."""
+        """Keep `name`, the member in which the answer's reasoning came."""
         if self._expected.thoughts is not None and self._expected.upstream.put_back is not None:
             usual = self._expected.quirks.reasoning_field
             keep_name(self._expected.thoughts, name, usual)
@@ -172,7 +175,7 @@ def _has_summary(expected: Expected, answer: bytes) -> bool:
 class FaithfulStream:
     """The upstream's own bytes, event by event, with the model's name as the client asked for it.
 
-    `failure` is one that is ours to tell, `told` one that stands in the upstream's own bytes too.
+    `failure` is one that we wrote into it, `told` that or one in the upstream's own bytes.
     """
 
     __slots__ = (
@@ -208,7 +211,7 @@ class FaithfulStream:
         self.told: Failure | None = None
 
     def feed(self, chunk: bytes) -> bytes:
-        """The events that are whole. Raises sse.TooLong."""
+        """The events that are whole by now, for the client. Raises sse.TooLong."""
         if frames := self._decoder.feed(chunk):
             self._note(self._tap.read(frames))
         events = self._decoder.whole
@@ -217,7 +220,7 @@ class FaithfulStream:
         return self._tell(not_heeded()) if self._is_unheeded(events) else self._told(events)
 
     def finish(self) -> bytes:
-        """The upstream's stream has ended. Of an event that it cut the client gets nothing."""
+        """The last events, after the upstream's stream has ended; without one that was cut."""
         closing = self._tap.closing()  # before it reads of a block that the client never sees
         last = self._tap.finish()
         self._note(last)
@@ -230,13 +233,14 @@ class FaithfulStream:
         return self._tell(not_heeded()) if self._is_unheeded(rest) else self._told(rest)
 
     def _is_unheeded(self, events: bytes) -> bool:
-        """Whether it has ended well with these, and without the summary that was ordered."""
+        """Whether the stream has ended well with `events`, without the summary that was asked
+        for."""
         if self._awaits and _has_summary(self._expected, events):
             self._awaits = False
         return self._awaits and self.said_all and self.told is None
 
     def _told(self, events: bytes) -> bytes:
-        """`events` with the client's names of the model, and of its tools."""
+        """`events` with the client's name of the model, and its own tools."""
         if self._restoring is not None:
             events = self._restoring.feed(events)
         events = self._splicer.splice(events)
@@ -245,7 +249,7 @@ class FaithfulStream:
         return events
 
     def whole(self, body: bytes) -> bytes:
-        """JSON in answer to a stream request: the one case in which even equals are translated."""
+        """The stream out of a JSON body: the one case in which even equals are translated."""
         self.over = True
         translated = StreamBridge(self._expected, self._tally)
         out = translated.whole(body)
@@ -253,7 +257,7 @@ class FaithfulStream:
         return out
 
     def fail(self, failure: Failure) -> bytes:
-        """An error event after the upstream's own."""
+        """An error event, to come after the upstream's events."""
         return self._tap.closing() + self._tell(failure)
 
     def _tell(self, failure: Failure) -> bytes:
@@ -267,7 +271,7 @@ class FaithfulStream:
         return b"" if self.over else sse.comment("ping")
 
     def leave(self) -> None:
-        """Nothing more comes of it; its usage was noted as it came."""
+        """The client has gone: nothing to do, for usage was noted as it came."""
 
     def _note(self, events: list[Event]) -> None:
         self._hearing.feed(events)

@@ -1,5 +1,5 @@
-"""How a body is spelled, as edits on its bytes: the role of instructions, text as one string, the
-name of the limit, what stands for the signature of a call that another host's model made.
+"""Edits on a body for hosts of one dialect that differ: the role of instructions, text as one
+string, the name of the token limit, a placeholder for the signature of another model's call.
 
 A relayed body is edited as it came, a rendered one after its last pass; every byte outside the
 edits stays. The members are called alike in all dialects.
@@ -37,8 +37,8 @@ _MISFITS: Final = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
 def respelled(body: bytes, facts: DialectFacts, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` of the dialect of `facts`, spelled as `quirks` say that the host takes it. Raises
-    NotJson."""
+    """`body`, of the dialect of `facts`, with the roles, names and forms that its host takes by
+    `quirks`. Raises NotJson."""
     wanted = quirks.max_tokens_field
     if wanted in facts.limit_names:
         for name in facts.limit_names:
@@ -62,41 +62,43 @@ class _Speller:
         self._later = False
 
     def message(self, text: bytes) -> bytes:
-        """One message or item, in their order."""
+        """The bytes of one message or item, edited; called in their order."""
         later, self._later = self._later, True
         try:
-            told = _message(text)
+            message = _message(text)
         except _MISFITS:
             return text
-        if told.role in _INSTRUCTS:
-            text = self._instructions(text, told, later=later)
-        if self._quirks.text_parts == "plain" and bytes(told.content)[:1] == b"[":
+        if message.role in _INSTRUCTS:
+            text = self._instructions(text, message, later=later)
+        if self._quirks.text_parts == "plain" and bytes(message.content)[:1] == b"[":
             text = edited(text, [Edit(("content",), self._joined)])
-        if self._quirks.call_signature and told.role == "assistant":
+        if self._quirks.call_signature and message.role == "assistant":
             text = edited(text, [Edit(("tool_calls", 0), self._signed)])
         return text
 
     def _signed(self, call: bytes) -> bytes:
-        """The first call of an answer, with a signature; of parallel calls it alone has one."""
+        """The first call of an answer with a placeholder signature; of parallel calls it alone has
+        one."""
         if has(call, ("extra_content",)):
             return call
         self._losses.synthesize("messages.thinking")
         signed = {"google": {"thought_signature": self._quirks.call_signature}}
         return with_member(call, "extra_content", jsonio.dumps(signed))
 
-    def _instructions(self, text: bytes, told: _Message, *, later: bool) -> bytes:
+    def _instructions(self, text: bytes, message: _Message, *, later: bool) -> bytes:
         role = self._quirks.system_role
         if later and self._quirks.mid_system == "wrap":
             self._losses.emulate("messages.system")
-            path = ("content",) if bytes(told.content)[:1] == b'"' else ("content", None, "text")
+            is_text = bytes(message.content)[:1] == b'"'
+            path = ("content",) if is_text else ("content", None, "text")
             return edited(text, [put("role", b'"user"'), Edit(path, _reminding)])
-        if role is not None and role != told.role:
+        if role is not None and role != message.role:
             self._losses.rename("messages.role")
             return edited(text, [put("role", jsonio.text(role))])
         return text
 
     def _joined(self, content: bytes) -> bytes:
-        """A list of texts as one string; with anything else in it, as it came."""
+        """A list of text blocks as one JSON string; with anything else in it, as it came."""
         try:
             parts = _parts(content)
             kinds = {get_string(jsonio.loads(bytes(part["type"])), "type") for part in parts}

@@ -1,7 +1,7 @@
-"""Thinking, effort, sampling and a forced tool as a host takes them, as edits on a relayed body.
+"""Edits of a relayed body's thinking, effort, sampling and forced tool, for hosts that refuse them.
 
-What is wanted is decided where it is for a request that is rendered, in `passes/effort.py`, on a
-request that has these members alone; every byte outside of them stays.
+The decision is that of a rendered request (`passes/effort.py`), made on a request of these members
+alone; every byte outside of them stays.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ from gwproxy.translate.wire.splice import Edit, edited, found, path_of
 
 Parse: TypeAlias = Callable[[bytes, Losses], Request]
 
-_THINKS_UNTOLD: Final = EFFORTS[1:]
+_ANY_EFFORT: Final = EFFORTS[1:]
 
 
 class ToolPaths(Struct, frozen=True):
-    """Where a tool has its name, its schema and its description, and a body the schema that the
-    answer is to have."""
+    """The paths of a tool's name, schema and description, and of a body's output schema."""
 
     name: str
     schema: str
@@ -45,12 +44,11 @@ class ToolPaths(Struct, frozen=True):
 
 
 class SettledSettings(Struct, frozen=True):
-    """How a dialect spells what is settled here: the members that say it (`read`), the one that
-    holds the conversation (`turns`), the paths of efforts, those within a `tool`. `think` writes
-    thinking into a body, `choose` a choice that names no tool; `lacks_thoughts` says whether a
-    call of the running tool loop lacks those that thinking by a budget asks for there. `fill_in`
-    puts the placeholder on calls without thoughts, `name_references` says in words what a tool
-    search found."""
+    """Where and how a dialect writes these settings: the members they stand in (`read`), that of
+    the conversation (`turns`), the paths of efforts, and those within a `tool`. `think` writes
+    thinking into a body, `choose` a tool choice that names no tool; `lacks_thoughts` says whether a
+    call of the running tool loop lacks the thinking block that a budget demands. `fill_in` puts the
+    placeholder on calls without reasoning, `name_references` turns tool references into text."""
 
     turns: str
     read: tuple[str, ...]
@@ -71,8 +69,8 @@ def settled(
     quirks: Quirks,
     losses: Losses,
 ) -> bytes:
-    """`body` with what `quirks` say that its host refuses there said otherwise; the same object
-    where that is nothing. `parse` is the dialect's own. Raises NotJson."""
+    """`body` with the settings that its host refuses by `quirks` replaced by what it takes; the
+    same object where there are none. `parse` is the dialect's own. Raises NotJson."""
     adapts = known_to_refuse(quirks.adaptive_thinking) and facts.thinking == "budget"
     forces = quirks.forced_tools != "allow" or not quirks.named_tool
     always = quirks.thinking_always and (b'"disabled"' in body or b'"none"' in body)
@@ -119,8 +117,8 @@ def _without_sampling(body: bytes, losses: Losses) -> bytes:
         losses.drop(name)
         return None
 
-    said = [name for name in FIXED if f'"{name}"'.encode() in body]
-    return edited(body, [Edit((name,), partial(rest, name)) for name in said])
+    names = [name for name in FIXED if f'"{name}"'.encode() in body]
+    return edited(body, [Edit((name,), partial(rest, name)) for name in names])
 
 
 def _with_wishes(
@@ -132,29 +130,30 @@ def _with_wishes(
     losses: Losses,
 ) -> bytes:
     asked = _asked(body, settings, parse, facts, quirks)
-    if asked is None:  # what nobody here understands is the upstream's affair
+    if asked is None:  # the upstream answers the error
         return body
-    told = replace(quirks.decided(own=True), efforts=quirks.efforts or _THINKS_UNTOLD)
-    wanted = force_tools(asked, facts, told, losses)
-    if wanted.thinking.mode == "on" and not told.adaptive_thinking and facts.thinking == "budget":
-        wanted = set_budget(set_thinking(wanted, facts, told, losses), facts, told, losses)
-    unsaid = told.thinking_always and wanted.thinking.mode == "off"
-    if unsaid or told.thinking_switch == "none":
-        wanted = set_thinking(wanted, facts, told, losses)
+    known = replace(quirks.decided(own=True), efforts=quirks.efforts or _ANY_EFFORT)
+    wanted = force_tools(asked, facts, known, losses)
+    if wanted.thinking.mode == "on" and not known.adaptive_thinking and facts.thinking == "budget":
+        wanted = set_budget(set_thinking(wanted, facts, known, losses), facts, known, losses)
+    unsaid = known.thinking_always and wanted.thinking.mode == "off"
+    if unsaid or known.thinking_switch == "none":
+        wanted = set_thinking(wanted, facts, known, losses)
     body = _with_choice(body, settings, asked, wanted)
     if wanted.thinking == asked.thinking:
         return body
-    after = settings.think(body, wanted.thinking, told)
-    if told.signed_thinking and settings.lacks_thoughts(after):
+    after = settings.think(body, wanted.thinking, known)
+    if known.signed_thinking and settings.lacks_thoughts(after):
         # "Expected `thinking`, but found `tool_use`" (farion1231/cc-switch)
         losses.drop("thinking")
-        after = settings.think(body, switched_off(wanted.thinking, facts, told), told)
+        after = settings.think(body, switched_off(wanted.thinking, facts, known), known)
     return after
 
 
 def _asked(
     body: bytes, settings: SettledSettings, parse: Parse, facts: DialectFacts, quirks: Quirks
 ) -> Request | None:
+    """The settings of `body` as a request; None where they cannot be read."""
     try:
         limit = quirks.max_output if facts.needs_limit else None
         return parse(_only(body, settings, limit), Losses())
@@ -163,8 +162,8 @@ def _asked(
 
 
 def _only(body: bytes, settings: SettledSettings, limit: int | None) -> bytes:
-    """`body` with the members alone that are settled, and something said. One that only counts
-    tokens has no `limit`."""
+    """A body of the settings of `body` alone and one dummy turn. A `limit` of None is left out, as
+    in one that only counts tokens."""
     start = {"model": "", settings.turns: [{"role": "user", "content": "."}]}
     known = {name: Raw(value) for name in settings.read for _, value in found(body, (name,))}
     return jsonio.dumps(start | ({} if limit is None else {"max_tokens": limit}) | known)
@@ -187,7 +186,7 @@ def _with_choice(body: bytes, settings: SettledSettings, asked: Request, wanted:
 
 
 def _alone(body: bytes, settings: SettledSettings, name: str) -> bytes:
-    """The tool of that name as the only one, where there is one."""
+    """`body` with the tool `name` alone, where there is one."""
     path = path_of(settings.tool.name)
 
     def is_it(tool: bytes) -> bool:
@@ -199,20 +198,21 @@ def _alone(body: bytes, settings: SettledSettings, name: str) -> bytes:
 
 
 def _and_asked(body: bytes, settings: SettledSettings, words: str) -> bytes:
-    said = jsonio.dumps({"role": "user", "content": words})
+    """`body` with one more user turn of `words`."""
+    asked = jsonio.dumps({"role": "user", "content": words})
 
     def longer(turns: bytes) -> bytes:
         if turns[:1] != b"[":
-            return b'[{"role":"user","content":' + turns + b"}," + said + b"]"
+            return b'[{"role":"user","content":' + turns + b"}," + asked + b"]"
         rest = turns[:-1].rstrip()
-        return rest + (b"" if rest == b"[" else b",") + said + b"]"
+        return rest + (b"" if rest == b"[" else b",") + asked + b"]"
 
     return edited(body, [Edit((settings.turns,), longer)])
 
 
 def _string(value: bytes) -> str:
     try:
-        said = jsonio.loads(value)
+        read = jsonio.loads(value)
     except jsonio.NotJson:
         return ""
-    return said if isinstance(said, str) else ""
+    return read if isinstance(read, str) else ""

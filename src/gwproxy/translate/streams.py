@@ -1,8 +1,8 @@
-"""A translated answer, streamed or whole, out of what the upstream sends.
+"""A translated answer, streamed or whole, out of the upstream's.
 
 `StreamBridge` gives the client's stream, `Collector` its whole answer; between reader and client
-stands the `Pipe`. They hold what is true of one answer only; what is known of the exchange stands
-in its `Expected`.
+stands the `Pipe`. They hold the state of one answer; what its request says of it stands in
+`Expected`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from gwproxy.translate.wire import jsonio, sse
 
 
 class Pipe:
-    """Sequencer, then leaked calls, then ids and names, then stop sequences, then the format that
-    only words asked for, then summaries; and what the log keeps. `live`: the client reads it as it
-    comes."""
+    """All stages of an answer in one: sequencer, leaked calls, ids and names, stop sequences, a
+    format asked for in the prompt, summaries; and the tally. `live`: the client gets a stream."""
 
     __slots__ = (
         "_fitted",
@@ -94,7 +93,7 @@ def _summary_of(expected: Expected) -> Summary | Awaited | None:
 
 
 class StreamBridge:
-    """A stream for the client, out of a stream or a whole answer of the upstream.
+    """The client's stream, out of a stream or a whole answer of the upstream.
 
     `over` is True once nothing more will be sent; the shell may then drop the upstream. Before
     the shell has sent anything, `failure` may still become an answer with an honest status.
@@ -130,35 +129,36 @@ class StreamBridge:
         return self._send(self._reader.feed(chunk))
 
     def finish(self) -> bytes:
-        """The upstream's stream has ended; without its terminator this is a failure."""
+        """The last bytes, after the upstream's stream has ended; without its terminator an
+        error."""
         out = self._send(self._reader.finish())
         return out if self.over else out + self.fail(truncated())
 
     def whole(self, body: bytes) -> bytes:
-        """The upstream answered with one JSON body."""
+        """The whole stream out of the upstream's one JSON body."""
         lost = len(self._losses)
-        told = self._send(list(paced(self._reader.whole(body))))
+        translated = self._send(list(paced(self._reader.whole(body))))
         if self._unfold is None or self.failure is not None:
-            return told
+            return translated
         try:
             raw = self._unfold(self._expected.restored(body), self._expected.context)
         except jsonio.NotJson:
-            return told
+            return translated
         self._losses.back_to(lost)
         return raw
 
     def fail(self, failure: Failure) -> bytes:
-        """Trouble on the way: the error in the client's words."""
+        """`failure` as an error event of the client's dialect."""
         return self._send([Fail(failure)])
 
     def ping(self) -> bytes:
         if self.over:
             return b""
-        # A comment and no event: what is told raw brings its own first event.
+        # A comment and no event: an unfolded body brings its own first event.
         return self._writer.ping() if self._unfold is None else sse.comment("ping")
 
     def leave(self) -> None:
-        """Nothing more comes of it; its usage was noted as it came."""
+        """The client has gone: nothing to do, for usage was noted as it came."""
 
     def _send(self, events: list[Event]) -> bytes:
         if self.over:
@@ -167,7 +167,7 @@ class StreamBridge:
 
 
 class Collector:
-    """A whole answer for the client, out of a stream or a whole answer of the upstream."""
+    """The client's whole answer, out of a stream or a whole answer of the upstream."""
 
     __slots__ = ("_expected", "_folding", "_losses", "_lost", "_pipe", "_raw", "_reader")
 
@@ -195,14 +195,14 @@ class Collector:
         if self._raw is None or isinstance(built, Failure):
             return built
         try:
-            told = self._expected.restored(self._raw.finish(self._expected.context.model))
+            folded = self._expected.restored(self._raw.finish(self._expected.context.model))
         except jsonio.NotJson:  # half a call, which a whole answer is not to hold
             return built
         self._losses.back_to(self._lost)
-        return told
+        return folded
 
     def whole(self, body: bytes) -> bytes | Failure:
-        """The upstream answered with one JSON body."""
+        """The answer out of the upstream's one JSON body."""
         self._add(self._reader.whole(body))
         return self._built()
 

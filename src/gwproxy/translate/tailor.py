@@ -1,8 +1,8 @@
-"""Tools of a relayed request as their host takes them: schemas as edits, each by itself; and what
-no edit can say, so that the one request has to be rebuilt.
+"""Edits of a relayed request's tools for their host, and the check for what no edit can do, so that
+the request has to be rebuilt.
 
-A schema that was made an object of, a name that was changed and a stop sequence that is looked for
-here come back in the answer, which is then no more the upstream's own.
+A schema that was wrapped in an object, a name that was changed and a stop sequence that is looked
+for here change the answer too, which can then not be relayed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _STOPS: Final = (("stop",), ("stop", None), ("stop_sequences", None))
 
 
 def tailored(body: bytes, settings: SettledSettings, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` with the schemas that its host takes, and what a search found in words where it takes
-    no references; the same object where all is taken as it is. Raises NotJson."""
+    """`body` with the schemas that its host takes, and tool references as text where it takes none;
+    the same object where nothing is to be changed. Raises NotJson."""
     if known_to_refuse(quirks.tool_references) and b'"tool_reference"' in body:
         named = body if settings.name_references is None else settings.name_references(body)
         if named is not body:
@@ -56,8 +56,8 @@ def has_to_be_rebuilt(
     *,
     flattens: bool = False,
 ) -> bool:
-    """Whether no edit makes of `body` what its host is known to take. A dialect that `flattens`
-    sees to hosted tools by itself. Raises NotJson."""
+    """Whether no edit makes `body` one that its host is known to take. A dialect that `flattens`
+    handles hosted tools by itself. Raises NotJson."""
     if _limits_stops(quirks) and b'"stop' in body:
         stops = tuple(s for path in _STOPS for _, value in found(body, path) if (s := _text(value)))
         if stops and not takes_stops(stops, facts, quirks):
@@ -70,7 +70,7 @@ def has_to_be_rebuilt(
     )
     fitted = quirks.tool_names != "open" or quirks.schema != "open" or bool(quirks.max_tools)
     if not (hosted or extras or fitted):
-        return False  # nobody has to look for the tools behind megabytes of messages
+        return False  # no search for the tools behind megabytes of messages
     tools = [text for _, text in found(body, _TOOLS)]
     if hosted and any(map(_is_hosted, tools)):
         return True
@@ -129,7 +129,7 @@ def _with(text: bytes, above: Path, name: str, value: bytes) -> bytes:
 
 
 def _read(text: bytes, settings: SettledSettings) -> Tool | None:
-    """The function that a tool is, as far as its schema asks for."""
+    """The function tool in `text` by its name, description and schema; None where it has none."""
     for name in _texts(text, settings.tool.name):
         for _, schema in found(text, path_of(settings.tool.schema)):
             if schema[:1] == b"{":

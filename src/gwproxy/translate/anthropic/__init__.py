@@ -2,9 +2,9 @@
 
 `codec` says what each file is for; three more are this dialect's own:
 
-    marks     which blocks the prompt cache is to remember
-    schemas   JSON Schemas that this dialect's strict tools and formats take
-    hosted    tools that run at the upstream, and what came of them, in words
+    marks     the cache mark of a request whose client sets none
+    schemas   JSON Schemas as this dialect takes them, for tools and structured answers
+    hosted    blocks of tools that Anthropic's servers run: searches, and text for other dialects
 
 https://docs.claude.com/en/api/messages
 """
@@ -88,7 +88,7 @@ FACTS: Final = DialectFacts(
 
 
 def codec() -> Codec:
-    """All of it, for whoever speaks it."""
+    """The codec of this dialect: its facts, functions and classes."""
     from gwproxy.translate.anthropic import (
         failure,
         reader,

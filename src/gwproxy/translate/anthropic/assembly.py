@@ -1,7 +1,7 @@
-"""An upstream's content blocks, in whatever order their pieces come → hub events.
+"""Turns an upstream's content blocks, in whatever order their deltas come, into hub events.
 
-Blocks of the hub open when there is something in them. An upstream's own numbers serve only to
-tell which block a piece belongs to: they may have gaps, interleave, and be used again.
+A block of the hub opens when there is something in it. An upstream's own indexes only say which
+block a delta belongs to: they may have gaps, interleave, and be used again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.growing import members_of
 from gwproxy.translate.wire.shapes import present
 
-# What came of a block's start.
+# The kinds of the upstream's blocks; `native` are all that are not spelled out here.
 _Kind: TypeAlias = Literal["text", "reasoning", "redacted", "call", "native"]
 _PROSE: Final = ("text", "reasoning")
 
 
 class _Block:
-    """One of the upstream's blocks. `index` is the hub's, -1 until something was in it."""
+    """One open block of the upstream. `index` is the hub's, -1 until something was in it."""
 
     __slots__ = ("given", "index", "input", "kind", "native", "parts", "sealed", "torn")
 
@@ -37,11 +37,11 @@ class _Block:
         self.given = False
         self.native = b""
         self.parts: list[str] = []
-        self.torn = ""  # half of a character, whose other half is yet to come
+        self.torn = ""  # half of a surrogate pair, whose other half may come in the next delta
 
 
 class Blocks:
-    """The blocks that are open, and the events they have made so far (`out`)."""
+    """The open blocks of one answer, and the hub events made of them so far (`out`)."""
 
     def __init__(self, quirks: Quirks) -> None:
         self.out: list[Event] = []
@@ -52,7 +52,7 @@ class Blocks:
         self._asked: dict[str, Search] = {}
 
     def open(self, position: int, raw: Raw) -> None:
-        """A block's start, with whatever it already holds. Raises Unreadable."""
+        """Takes a block's start, with whatever it already holds. Raises Unreadable."""
         if position in self._open:
             raise Unreadable(f"content block {position} began twice")
         try:
@@ -84,7 +84,7 @@ class Blocks:
                 self._put(position, "native").native = bytes(raw)
 
     def prose(self, position: int, kind: Literal["text", "reasoning"], text: str) -> None:
-        """More text or thought. Raises Unreadable inside a call."""
+        """Takes a delta of text or thinking. Raises Unreadable inside a tool call."""
         block = self._open.get(position)
         if block is None or block.kind != kind:
             block = self._switched(position, block, kind)
@@ -93,7 +93,7 @@ class Blocks:
         self._give(block, text)
 
     def input(self, position: int, text: str) -> None:
-        """More of a call's arguments. Raises Unreadable where there is no call."""
+        """Takes a delta of a tool call's arguments. Raises Unreadable where there is no call."""
         block = self._open.get(position)
         if block is None or block.kind not in ("call", "native"):
             raise Unreadable(f"tool input for content block {position}, which is no call")
@@ -111,12 +111,13 @@ class Blocks:
         self.out.append(Delta(block.index, text))
 
     def seal(self, position: int, signature: str) -> None:
+        """Takes a thinking block's signature."""
         block = self._open.get(position)
         if block is not None and block.kind == "reasoning":
             block.sealed = signature
 
     def close(self, position: int) -> None:
-        """A block's end; of one that is not open, nothing. Raises Unreadable."""
+        """Takes a block's end; that of a block that is not open is ignored. Raises Unreadable."""
         block = self._open.pop(position, None)
         if block is None:
             return
@@ -135,7 +136,7 @@ class Blocks:
             self._close_thought(block)
 
     def close_all(self) -> None:
-        """Raises Unreadable."""
+        """Ends all open blocks. Raises Unreadable."""
         for position in sorted(self._open):
             self.close(position)
 
@@ -155,8 +156,8 @@ class Blocks:
     def _switched(
         self, position: int, block: _Block | None, kind: Literal["text", "reasoning"]
     ) -> _Block:
-        """A thought in a text block, or a piece before its start (BerriAI/litellm#33224): the old
-        block ends and one of the right kind begins."""
+        """A new block of the right `kind`, for thinking in a text block, or a delta before its
+        block's start (BerriAI/litellm#33224); the old block ends. Raises Unreadable."""
         if block is not None and block.kind not in _PROSE:
             raise Unreadable(f"{kind} in a block of kind {block.kind}")
         self.close(position)

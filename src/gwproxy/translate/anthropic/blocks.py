@@ -1,7 +1,7 @@
-"""Messages content blocks <-> hub blocks, for history and answers alike.
+"""Messages content blocks from and to hub blocks, for history and answers alike.
 
-`read_*` turns wire into hub, `write_*` hub into wire. Which of the blocks an upstream may see is
-decided here; in what order, in `history`.
+`read_*` turns wire into hub, `write_*` hub into wire. Which blocks an upstream may get is decided
+here; in what order, in `history`.
 
 https://docs.claude.com/en/api/messages
 """
@@ -58,7 +58,7 @@ from gwproxy.translate.wire.shapes import arguments_of, present
 
 
 def read_content(content: str | list[AnyBlock] | None, losses: Losses) -> tuple[Block, ...]:
-    """A message's content; a string is one text block."""
+    """A message's content as hub blocks; a string is one text block."""
     if content is None or isinstance(content, str):
         return (Text(content),) if content else ()
     blocks: list[Block] = []
@@ -78,7 +78,7 @@ def read_content(content: str | list[AnyBlock] | None, losses: Losses) -> tuple[
 def _read_block(block: AnyBlock, losses: Losses) -> Block:
     match block:
         case ToolUseBlock(id=identity, name=name):
-            printed = bytes(block.input).startswith(b'"')  # as the other dialects have it
+            printed = bytes(block.input).startswith(b'"')  # a string, as in the other dialects
             text = arguments_of(block.input, "input") if printed else jsonio.raw(block.input)
             return Call(identity, name, text, cache=cache(block.cache_control))
         case ToolResultBlock():
@@ -114,8 +114,9 @@ def cache(mark: CacheControl | None) -> Cache | None:
 
 
 def _read_thinking(text: str, signature: str | None) -> Reasoning:
-    """Our seal gives back the text that the client was not to see; a signature that is not ours
-    stays what it is. Claude Code returns blocks with an empty signature, and with none."""
+    """A thinking block as hub reasoning: an envelope of ours is opened, and gives back text that
+    the client was not to see; another signature stays as it is. Claude Code returns blocks with an
+    empty signature, and with none."""
     opened = seal.unwrap(signature) if signature else None
     if opened is None:
         return Reasoning(text, foreign_signature=signature or None)
@@ -130,7 +131,7 @@ def _read_result(block: ToolResultBlock, losses: Losses) -> Result:
     else:
         inner = read_content(content, losses)  # type: ignore[arg-type]
         marks = [b.cache_control for b in content if b.cache_control is not None]
-        if marks:  # are moved to the result, the nearest that others can mark
+        if marks:  # they are moved to the result, where other dialects have one
             inner = tuple(map(_unmarked, inner))
             mark = mark or cache(marks[0])
     return Result(block.tool_use_id, inner, bool(block.is_error), cache=mark)
@@ -186,10 +187,10 @@ def _read_search_result(block: SearchResultBlock, losses: Losses) -> Text:
 
 
 def write_block(block: Block, quirks: Quirks, losses: Losses) -> KnownBlock | Raw | None:
-    """A block as this upstream takes it, or None where nothing of it may go there.
+    """A hub block as this upstream takes it, or None where it must not be sent there.
 
-    Every mark is kept here; how many of them an upstream takes is seen to at the end of the whole
-    request. Raises Unsupported for what must not be left out in silence.
+    Every cache mark is kept; how many an upstream takes is decided in `passes/marks.py`. Raises
+    Unsupported for what must not be left out in silence.
     """
     match block:
         case Text(text=text):
@@ -216,7 +217,7 @@ def write_block(block: Block, quirks: Quirks, losses: Losses) -> KnownBlock | Ra
 
 
 def write_mark(mark: Cache | None) -> CacheControl | None:
-    # Five minutes are what a mark means anyway, and not every host knows `ttl`.
+    # Without `ttl` a mark lasts five minutes anyway, and not every host knows the member.
     return None if mark is None else CacheControl("1h" if mark.ttl == "1h" else None)
 
 
@@ -230,7 +231,8 @@ def _write_call(call: Call) -> ToolUseBlock:
 
 
 def _write_result(result: Result, quirks: Quirks, losses: Losses) -> ToolResultBlock:
-    """`content` is always there: Kimi Code answers an opaque 400 where it is left out."""
+    """A tool_result block. `content` is always there: Kimi Code answers 400 where it is left
+    out."""
     content: str | list[ResultContent]
     match result.blocks:
         case (Text(text=text),):
@@ -249,9 +251,9 @@ def _write_result(result: Result, quirks: Quirks, losses: Losses) -> ToolResultB
 def write_reasoning(
     block: Reasoning, quirks: Quirks
 ) -> ThinkingBlock | RedactedThinkingBlock | None:
-    """A thought goes back only to who can read it. Real Claude checks signatures, so there it must
-    be its own or one that we did not make; others take plain text and never look
-    (farion1231/cc-switch#3377). A sealed thought of another family is not sent on."""
+    """A thinking block for this upstream, or None where it cannot use it. Real Claude checks
+    signatures, so there it must be its own or one that we did not make; others take plain text and
+    never look (farion1231/cc-switch#3377). Another family's sealed reasoning is not sent."""
     own = block.seal if block.seal is not None and block.seal.family == quirks.family else None
     if block.hidden:
         if own is not None and own.kind == "redacted":
@@ -295,14 +297,15 @@ def _document_source(document: Media) -> Base64Source | UrlSource | FileSource |
             return Base64Source(document.media_type or "application/pdf", document.data)
 
 
-# --- sealed thoughts, as a client carries them ---------------------------------------------------
+# --- sealed reasoning, as a client carries it ----------------------------------------------------
 
 
 def carried_signature(
     text: str, sealed: Seal | None, foreign: str | None, family: str, *, hide_text: bool
 ) -> str:
-    """The `signature` that a client gets: never empty, for OpenCode and OpenClaw drop a thought
-    whose signature is. `hide_text` puts the text inside, for a client that is not to see it."""
+    """The `signature` that a client gets: never empty, as OpenCode and OpenClaw drop thinking
+    blocks with an empty one. `hide_text` puts the text inside, for a client that is not to see
+    it."""
     if sealed is None and foreign is not None:
         return foreign
     kept = text if hide_text and text else None
@@ -310,7 +313,7 @@ def carried_signature(
 
 
 def carried_redaction(sealed: Seal | None, foreign: str | None, family: str) -> str:
-    """The `data` of a redacted thought that a client gets."""
+    """The `data` of the redacted_thinking block that a client gets."""
     if sealed is None and foreign is not None:
         return foreign
     return seal.wrap(sealed if sealed is not None else Seal(family, "redacted", ""))

@@ -1,4 +1,4 @@
-"""How a Messages answer ends: stop reasons and token counts, both ways.
+"""Stop reasons and usage of a Messages answer, from and to the hub.
 
 This dialect counts disjointly, as the hub does: `input_tokens` are those that came from no cache.
 
@@ -27,12 +27,12 @@ _REASONS: Final = {
     "pause_turn": StopReason.PAUSE,
 }
 _WORDS: Final = {reason: word for word, reason in _REASONS.items()}
-# For an answer whose upstream told no figure: the client's context meter needs one.
+# For an answer without usage: the client's context meter needs a figure.
 _CHARACTERS_PER_TOKEN: Final = 4
 
 
 class StopDetails(Struct):
-    """Only what other dialects can say too."""
+    """The members of `stop_details` that other dialects can say too."""
 
     explanation: str | None = None
 
@@ -41,8 +41,8 @@ _details: Final = jsonio.decoder(StopDetails)
 
 
 def stop_of(word: str | None, sequence: str | None, details: Raw, *, calls: bool) -> Stop:
-    """The hub's reason. Some servers say `end_turn` although they called tools; without a word, or
-    with an unknown one, the content decides."""
+    """The hub's stop reason. Some servers say `end_turn` although they called tools; without a stop
+    reason, or with an unknown one, `calls` decides."""
     reason = _REASONS.get(word or "", StopReason.END)
     if reason in (StopReason.END, StopReason.TOOL_USE):
         reason = StopReason.TOOL_USE if calls else StopReason.END
@@ -51,7 +51,7 @@ def stop_of(word: str | None, sequence: str | None, details: Raw, *, calls: bool
         try:
             explanation = _details(bytes(details)).explanation
         except jsonio.NotJson:
-            explanation = None  # somebody's own details; the reason stands without them
+            explanation = None  # a host's own details; the reason stands without them
     return Stop(reason, word, sequence, explanation)
 
 
@@ -95,7 +95,7 @@ class Figures(Struct):
 
 
 def usage_of(raw: Raw) -> Usage | None:
-    """None where there is no usage, or none that can be read: a figure is no reason to fail."""
+    """The hub's usage; None where there is none, or none that can be read: that is no failure."""
     if not present(raw):
         return None
     figures = lenient(jsonio.loads(bytes(raw)), Figures)
@@ -116,8 +116,8 @@ def usage_of(raw: Raw) -> Usage | None:
 
 
 def usage_object(usage: Usage, input_estimate: int, output_estimate: int) -> dict[str, Any]:
-    """Complete and cumulative: clients take the last one as it is, and fail on a null. Cache
-    figures that are not known are left out, for unknown is not zero."""
+    """The `usage` member for a client, complete and cumulative: clients take the last one as it is,
+    and fail on a null. Unknown cache figures are left out, for unknown is not zero."""
     total_known = usage.input_total is not None
     fresh = usage.fresh if usage.fresh is not None else (0 if total_known else input_estimate)
     members: dict[str, Any] = {"input_tokens": fresh}
@@ -142,11 +142,12 @@ def usage_object(usage: Usage, input_estimate: int, output_estimate: int) -> dic
 
 
 def output_estimate(characters: int) -> int:
+    """Roughly how many tokens so many characters are."""
     return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 def characters_of(blocks: Iterable[Block]) -> int:
-    """What a whole answer says, counted as its stream would be."""
+    """The number of characters in an answer's blocks, as its stream would be counted."""
     total = 0
     for block in blocks:
         if isinstance(block, Text | Refusal | Reasoning):

@@ -1,7 +1,7 @@
 """The error envelope of Messages: `{"type":"error","error":{"type","message"},"request_id"}`.
 
-Reading is common to all dialects, for upstreams relay each other's errors (`complaints`). Claude
-Code acts on the exact words of some messages, so those are written here and nowhere else.
+Errors are read in `errors/complaints.py`, for upstreams relay each other's. Claude Code acts on the
+exact words of some messages, so those are written here and nowhere else.
 
 https://docs.claude.com/en/api/errors
 """
@@ -32,8 +32,8 @@ _TYPES: Final[Mapping[FailureKind, str]] = {
     FailureKind.UNSUPPORTED: "not_supported",
 }
 
-# Of a provider that refuses our key, which is no 401 (`complaints`). Claude Code repeats a 400 of
-# any other type five times, each time without another of its features (seen with 2.1.330).
+# The type where a provider refuses our key, which is no 401 (`complaints`). Claude Code repeats a
+# 400 of any other type five times, each time without another feature (seen with 2.1.330).
 _KEY_OF_OURS: Final = "billing_error"
 # These words have it show "Please run /login" in place of all others, whatever the status is (seen
 # with 2.1.330): Anthropic's own for a wrong key.
@@ -41,7 +41,7 @@ _LOGIN_WORDS: Final = re.compile("x-api-key", re.IGNORECASE)
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
-    """Status and body."""
+    """HTTP status and body of the failure."""
     # The SDKs and Claude Code know overload by this status of its own.
     status = 529 if failure.kind is FailureKind.OVERLOADED else failure.status
     return status, jsonio.dumps(error_object(failure, request_id))
@@ -61,7 +61,7 @@ def error_object(failure: Failure, request_id: str) -> dict[str, Any]:
 
 
 def _overflow(failure: Failure) -> str:
-    """The words on which Claude Code compacts, or lowers `max_tokens` and tries again."""
+    """The message on which Claude Code compacts, or lowers `max_tokens` and tries again."""
     tokens, limit = failure.context_tokens, failure.context_limit
     output = failure.context_output_tokens
     if tokens is None or limit is None:

@@ -1,4 +1,4 @@
-"""Stream events: as upstreams send them, any member missing, and as clients get them.
+"""Stream events of Messages: as upstreams send them, any member missing, and as clients get them.
 
 One Struct for all events and one for all deltas, so that an event costs one decode whatever it is.
 
@@ -18,7 +18,7 @@ from gwproxy.translate.wire.lenient import lenient
 
 
 class Piece(Struct):
-    """The `delta` of a block or of the message."""
+    """The `delta` of a content block or of the message, all of its kinds in one."""
 
     text: str | None = None
     partial_json: str | None = None
@@ -31,7 +31,7 @@ class Piece(Struct):
 
 
 class Frame(Struct):
-    """Any event."""
+    """One stream event of any type."""
 
     type: str = ""
     index: int | None = None
@@ -43,7 +43,7 @@ class Frame(Struct):
 
 
 class Head(Struct):
-    """A content block at its start, or whole."""
+    """A content block, at its start or whole."""
 
     type: str = ""
     id: str | None = None
@@ -57,7 +57,7 @@ class Head(Struct):
 
 
 class Answer(Struct):
-    """A message at its start, or whole."""
+    """A message, at its start or whole."""
 
     id: str | None = None
     type: str | None = None
@@ -76,7 +76,7 @@ decode_answer: Final = jsonio.decoder(Answer)
 
 
 def decode_frame(data: bytes) -> Frame:
-    """One event. Raises jsonio.NotJson."""
+    """The stream event in `data`. Raises jsonio.NotJson."""
     try:
         return _typed.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -104,7 +104,7 @@ DELTA_END: Final = b"}}\n\n"
 
 
 def encode(name: str, **members: Any) -> bytes:
-    """One event; the SDKs skip those without the `event:` line."""
+    """The bytes of one event; the SDKs skip those without the `event:` line."""
     return sse.encode(name, jsonio.dumps({"type": name, **members}))
 
 
@@ -116,7 +116,7 @@ def block_start(index: int, block: bytes) -> bytes:
 
 
 def delta_prefix(index: int, head: bytes) -> bytes:
-    """A delta up to its text; `head` is the delta's own beginning."""
+    """The bytes of a delta event up to its text; `head` is the beginning of the delta itself."""
     return (
         b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,'
         b'"delta":%b' % (index, head)

@@ -1,10 +1,9 @@
-"""A conversation as the Messages API has it.
+"""The turns of a hub request as a system prompt and messages.
 
-    system text, then [user, assistant, user, assistant …], the first of them a user's
+    system prompt, then [user, assistant, user, assistant …], the first of them a user's
 
-A repaired request says all that is to be said, in its order (`passes/history.py`); here turns of
-one role that follow each other become one message. A longer conversation keeps the shorter one's
-bytes.
+The passes have put the turns in order (`passes/history.py`); here neighbours of one role become one
+message. A longer conversation keeps the shorter one's bytes.
 
 https://docs.claude.com/en/api/messages
 """
@@ -21,7 +20,7 @@ from gwproxy.translate.quirks import Quirks
 
 
 def system_text(request: Request, quirks: Quirks, losses: Losses) -> list[TextBlock]:
-    """The prompt: the leading system turns, block by block."""
+    """The system prompt: the text blocks of the leading system turns."""
     written: list[TextBlock] = []
     for turn in _leading(request.turns):
         for block in turn.blocks:
@@ -37,7 +36,7 @@ def _leading(turns: Sequence[Turn]) -> Sequence[Turn]:
 
 
 def messages(request: Request, quirks: Quirks, losses: Losses) -> list[Draft]:
-    """The conversation after the prompt. Raises Unsupported for content that cannot be sent."""
+    """The messages after the system prompt. Raises Unsupported for content that cannot be sent."""
     drafts: list[Draft] = []
     for turn in request.turns[len(_leading(request.turns)) :]:
         written = (write_block(block, quirks, losses) for block in turn.blocks)
@@ -51,8 +50,8 @@ def messages(request: Request, quirks: Quirks, losses: Losses) -> list[Draft]:
 
 
 def _trim_prefill(drafts: list[Draft]) -> None:
-    """Begun by an assistant, the last message is what the model continues: "final assistant content
-    cannot end with trailing whitespace"."""
+    """Trims the end of a last assistant message, which the model continues: "final assistant
+    content cannot end with trailing whitespace"."""
     last = drafts[-1].blocks[-1] if drafts and drafts[-1].role == "assistant" else None
     if isinstance(last, TextBlock):
         last.text = last.text.rstrip()

@@ -1,8 +1,8 @@
-"""Blocks that only this dialect has, in words that any model can read.
+"""Blocks that only this dialect has, and the text that stands for them elsewhere.
 
-Searches, code runs and MCP calls that Anthropic's own servers made stand in the history of a
-conversation that began there. To an upstream without those tools they are what they say: the
-query, the pages found, the output. Elsewhere they travel as they came (`Opaque`).
+Searches, code runs and MCP calls of Anthropic's own servers are in the history of a conversation
+that began there. An upstream without those tools gets them as text: the query, the pages found, the
+output. Elsewhere they travel as they came (`Opaque`).
 
 https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
 """
@@ -19,8 +19,8 @@ from gwproxy.translate.wire import jsonio
 
 
 def opaque(block: bytes, asked: MutableMapping[str, Search]) -> Opaque:
-    """A block of its raw text, which must be a JSON object. `asked` are the searches that began
-    before it in the same message, by their ids; it is added to them where it is one."""
+    """The hub's block for a block's raw JSON, which must be an object. `asked` holds the searches
+    begun earlier in the same message, by id; a search is added to it."""
     native = jsonio.one_line(block)
     value: dict[str, Any] = jsonio.loads(native)
     kind = value.get("type")
@@ -32,8 +32,9 @@ def opaque(block: bytes, asked: MutableMapping[str, Search]) -> Opaque:
 
 
 def _search(kind: str, value: dict[str, Any], asked: MutableMapping[str, Search]) -> Search | None:
-    """What other dialects can say too of a web search, or of a page read that another dialect's
-    upstream reported as one. Pages that Anthropic's own tool has fetched have words."""
+    """The web search in a block, as other dialects can say it too, also a page read that another
+    dialect reported as a search; None for others. A page that Anthropic's own tool fetched has its
+    text."""
     if kind == "server_tool_use":
         tool, given, name = str(value.get("name")), value.get("input"), value.get("id")
         if tool not in _MEMBERS or not isinstance(given, dict) or not isinstance(name, str):
@@ -63,15 +64,15 @@ def _page(value: Any) -> Page | None:
 
 
 def item_id(tool_use_id: str) -> str:
-    """A search's id as all dialects have it: its own part, under the prefix of Responses."""
+    """A search's id in the hub: its own part with the prefix of Responses."""
     own = tool_use_id.removeprefix(_ID)
     return own if own.startswith(_FOREIGN) else _FOREIGN + own
 
 
 def written(search: Search) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A whole search of another dialect as a call of a server's tool and its result.
+    """The server_tool_use block and the result block of a whole search of another dialect.
 
-    `encrypted_content` is there for the types; who made none cannot be given any back.
+    `encrypted_content` is there because the types demand it; no other upstream has any.
     """
     legal = "".join(c for c in search.id if c.isascii() and (c.isalnum() or c == "_"))
     name = _ID + legal
@@ -96,7 +97,7 @@ def _result(page: Page) -> dict[str, Any]:
     return {**found, "encrypted_content": "", "page_age": None}
 
 
-# What the server's tools are told, by their names.
+# The input member of each server tool that is read.
 _MEMBERS: Final = {"web_search": "query", "web_fetch": "url"}
 _RESULTS: Final = ("web_search_tool_result", "web_fetch_tool_result")
 _ID: Final = "srvtoolu_"
@@ -108,7 +109,7 @@ _COMPACTED: Final = (
 
 
 def _in_words(kind: str, value: dict[str, Any]) -> str | None:
-    """None for blocks that are orders to the server and say nothing to a model."""
+    """The text that stands for a block at other upstreams; None for orders to the server."""
     if kind in ("server_tool_use", "mcp_tool_use"):
         return f"[{value.get('name', 'tool')} {_asked(value.get('input'))}]"
     if kind.endswith("_tool_result"):
@@ -126,7 +127,7 @@ def _asked(given: Any) -> str:
 
 
 def _lines(content: Any) -> list[str]:
-    """What a result holds, one line a thing: a page, an output, an error."""
+    """The lines of a tool result: one for each page, output or error."""
     if isinstance(content, str):
         return [content]
     if isinstance(content, list):

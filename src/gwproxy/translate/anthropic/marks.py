@@ -1,4 +1,4 @@
-"""The prompt-cache mark of a request that is ready but for them.
+"""The cache mark of a request whose client sets none.
 
 https://docs.claude.com/en/docs/build-with-claude/prompt-caching
 """
@@ -18,8 +18,9 @@ def automatic(
     request: Request,
     quirks: Quirks,
 ) -> CacheControl | None:
-    """The mark for the whole request, where a client that knows no marks expects caching all the
-    same; hosts that know only those after a block get one on the last."""
+    """The request's own `cache_control`, for clients that set no marks and expect caching; None
+    where there are marks. Hosts that know only marks on blocks get one on the last block
+    instead."""
     marks_itself = request.client is not None and request.client.sets_marks
     if marks_itself or not quirks.cache_marks:
         return None

@@ -1,9 +1,8 @@
-"""An upstream's Messages stream, and a whole answer as the stream it would have been → hub events.
+"""Reads an upstream's Messages stream, or whole answer, as hub events.
 
-Blocks open when there is something in them, by the upstream's own index, with gaps,
-interleaved, or with a delta of another kind than their start announced. A reason to stop prepares
-the end, `message_stop` or the end of the stream is the end. Without a reason and without
-`message_stop`, or inside an event, the answer was cut off, and that is a failure.
+Blocks may have indexes with gaps, interleave, or get deltas of another kind than their start
+announced. After a stop reason, `message_stop` or the end of the stream is the end. A stream that
+ends without both, or inside an event, was cut off, and that is a failure.
 
 https://docs.claude.com/en/docs/build-with-claude/streaming
 """
@@ -39,7 +38,7 @@ from gwproxy.translate.wire.shapes import present
 
 
 class Reader(Reading):
-    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+    """Gives events that satisfy the grammar, of a stream in any chunking and disorder."""
 
     def __init__(self, quirks: Quirks) -> None:
         self._blocks = Blocks(quirks)
@@ -48,11 +47,11 @@ class Reader(Reading):
         self._stop_word: str | None = None
         self._stop_sequence: str | None = None
         self._stop_details = ABSENT
-        self._begun = Answer()  # what the message held at its start
-        self._told = 0  # of its blocks, those that are told or come as events
+        self._begun = Answer()  # the message as `message_start` held it
+        self._told = 0  # how many of its blocks were given, or come as events of their own
 
     def whole(self, body: bytes) -> list[Event]:
-        """A body that is no stream, as the stream it would have been."""
+        """The events of a whole answer, as its stream would have given them."""
         try:
             self._on_whole(decode_answer(body), body)
         except jsonio.NotJson as error:
@@ -69,14 +68,14 @@ class Reader(Reading):
             else:
                 self._on_other(frame, name)
         except jsonio.NotJson as error:
-            # Nothing, and `[DONE]`, are somebody's keep-alive and terminator.
+            # Empty data and `[DONE]` are some hosts' keep-alive and terminator.
             if data.strip() and not data.startswith(b"[DONE]"):
                 self._give_up(unreadable(f"{complaints.read(data).message[:80]!r} ({error})"))
         except Unreadable as error:
             self._give_up(unreadable(str(error)))
 
     def _on_other(self, frame: Frame, name: bytes) -> None:
-        """Every event but the deltas; one that nobody knows says nothing."""
+        """Reads every event but deltas; unknown ones are ignored."""
         kind = frame.type or name.decode("utf-8", "replace")
         handler = _HANDLERS.get(kind)
         if handler is not None:
@@ -90,7 +89,7 @@ class Reader(Reading):
         try:
             self._begin(decode_answer(bytes(frame.message) or b"{}"))
         except jsonio.NotJson:
-            self._begin(Answer())  # we do not know its id and figures, that is all
+            self._begin(Answer())  # only its id and usage are lost
 
     def _on_content_block_start(self, frame: Frame) -> None:
         self._ensure_begun()
@@ -159,8 +158,8 @@ class Reader(Reading):
         self._note_usage(answer.usage)
 
     def _tell_begun(self, until: int) -> None:
-        """Blocks before `until` that the start held whole: those that no event brings again
-        (programmatic tool calling: vercel/ai's recorded answers). Raises Unreadable."""
+        """Gives the blocks before `until` that `message_start` held whole, and no event brings
+        again (programmatic tool calling: vercel/ai's recorded answers). Raises Unreadable."""
         content = self._begun.content or ()
         for position in range(self._told, min(until, len(content))):
             self._blocks.open(position, content[position])
@@ -178,8 +177,8 @@ class Reader(Reading):
             self._stop_details = details
 
     def _note_usage(self, raw: Raw) -> None:
-        """Totals do not shrink to nothing: a host whose last event has zeros for the input that it
-        told in the first one has forgotten it."""
+        """Gives the usage in an event. Zeros for input that was counted before are ignored: some
+        hosts send them in their last event."""
         usage = usage_of(raw)
         if usage is None:
             return

@@ -1,7 +1,6 @@
-"""What the relay must know of a Messages stream whose bytes it passes on.
+"""Reads usage, model, stop reason and end of a Messages stream whose bytes are relayed.
 
-It is the reader with its eyes shut to what the blocks hold: usage, model, reason to stop and end
-are read by the same code as in a translated answer.
+It is the reader without the contents of blocks: the same code reads a translated answer.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _CLOSED_BEFORE_AN_ERROR: Final = ("text", "thinking")
 
 
 class Tap(Tapping, Reader):
-    """The events of a relayed stream, less its blocks."""
+    """Gives the hub events of a relayed stream, without its content blocks."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
@@ -32,16 +31,16 @@ class Tap(Tapping, Reader):
         self._out = self._blocks.out
 
     def closing(self) -> bytes:
-        """What ends the open blocks before an error; a call stays open, for clients run it."""
+        """The bytes that end open blocks before an error; a call stays open, as clients run it."""
         kinds = self._blocks.kinds
         return b"".join(block_stop(n) for n in kinds if kinds[n] in _CLOSED_BEFORE_AN_ERROR)
 
     def _on_content_block_delta(self, frame: Frame) -> None:
-        """Text, and arguments, of which the client makes what it can."""
+        """Ignores the deltas of content blocks."""
 
 
 class _Outline(Blocks):
-    """Which blocks are open, and whether one of them all was a call."""
+    """The kinds of the open blocks by index, and whether any block was a tool call (`called`)."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)

@@ -1,7 +1,6 @@
-"""An answer between equals that changes its form: a whole one laid out as the stream that it would
-have been, and a stream put together.
+"""A relayed answer in its other form: a whole one as a stream, a stream as a whole one.
 
-Not by way of the hub, for members stay that nobody here knows: `container`, `safeguard_results`,
+Not by way of the hub, so that unknown members stay: `container`, `safeguard_results`,
 `context_management` with its `applied_edits`.
 
 https://docs.claude.com/en/docs/build-with-claude/streaming
@@ -27,7 +26,7 @@ from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.growing import elements_of, members_of
 
 _LATE: Final = ("stop_reason", "stop_sequence", "stop_details", "container", "safeguard_results")
-"""What a stream tells in the `delta` of its end; beside that stand usage and applied edits."""
+"""The members in the `delta` of `message_delta`; beside it stand usage and applied edits."""
 
 _SPOKEN: Final = ("text", "thinking", "signature")
 
@@ -69,8 +68,8 @@ def _unfolded(index: int, block: dict[str, Raw]) -> Iterator[bytes]:
 
 
 class Folding:
-    """A stream's events as they come → the whole answer. What is no event says nothing; whether the
-    answer is whole is the reader's to judge."""
+    """Collects a stream's events into a whole answer. What is no event is ignored; whether the
+    answer is complete, the reader says."""
 
     def __init__(self) -> None:
         self._decoder = sse.Decoder()
@@ -80,11 +79,12 @@ class Folding:
         self._inputs: dict[int, list[str]] = {}
 
     def feed(self, chunk: bytes) -> None:
+        """Takes a piece of the stream."""
         for _, data in self._decoder.feed(chunk):
             self._add(data)
 
     def finish(self, model: str) -> bytes:
-        """The whole answer. Raises jsonio.NotJson where the input of a call is none."""
+        """The whole answer's body. Raises jsonio.NotJson where a call's input is no JSON."""
         for _, data in self._decoder.finish():
             self._add(data)
         for index, parts in self._inputs.items():

@@ -1,4 +1,4 @@
-"""A whole Messages answer, both ways.
+"""A whole Messages answer for a client, built of the hub's reply.
 
 https://docs.claude.com/en/api/messages
 """
@@ -33,7 +33,7 @@ from gwproxy.translate.wire import arguments, jsonio
 
 
 def build(reply: Reply, context: ReplyContext) -> bytes:
-    """The folded answer as a whole body: what the client would have put together of its stream."""
+    """The body of a whole answer: what a client would have collected from its stream."""
     content = [written for block in reply.blocks for written in _write(block, context)]
     estimate = output_estimate(characters_of(reply.blocks))
     return jsonio.dumps(

@@ -1,8 +1,8 @@
-"""A Messages request <-> hub request.
+"""Parses a Messages request into the hub's, and renders one.
 
 The common path is what Claude Code and the SDKs send: known members only, decoded at once. Anything
-else is read block by block. Members that do not change what the answer is are named losses; those
-that would (another kind of answer, a place where data may be kept, money) are refused by name.
+else is read block by block. Unsupported members are losses where the answer stays what it is; those
+that change it (its kind, where data may be kept, the bill) are refused by name.
 
 https://docs.claude.com/en/api/messages
 """
@@ -51,8 +51,8 @@ from gwproxy.translate.wire.fields import Declined, Malformed, Unsupported, opti
 from gwproxy.translate.wire.shapes import Shape, present, text_only
 from gwproxy.translate.wire.splice import found
 
-# Claude Code checks by requests of its own after a 400 that names the member; an order that is
-# dropped or a verdict that is made up would have it run what nobody has judged.
+# After a 400 that names the member, Claude Code checks tool calls by requests of its own. Were the
+# order dropped, or a verdict made up, it would run calls that nobody has judged.
 _UNJUDGED: Final = "tool calls are not judged here, so they have to be checked by the client itself"
 
 
@@ -61,7 +61,7 @@ class Metadata(Wire):
 
 
 class _Fields(Wire, kw_only=True):
-    """All members but the messages, in the order in which they are sent."""
+    """All members of a body but the messages, in the order in which they are sent."""
 
     model: str
     max_tokens: int | float | None = None
@@ -122,7 +122,7 @@ _loose_message: Final = Shape(_LooseMessage)
 
 
 def parse(body: bytes, losses: Losses) -> Request:
-    """Raises Malformed and Unsupported, which name the field."""
+    """The hub request in a body. Raises Malformed and Unsupported, which name the field."""
     fields = _decode(body, losses)
     if fields.max_tokens is None:
         raise Malformed("max_tokens", "Field required")
@@ -134,7 +134,7 @@ def parse(body: bytes, losses: Losses) -> Request:
 
 
 def parse_countable(body: bytes, losses: Losses) -> Request:
-    """The body of `count_tokens`: the same, without a limit for the answer, or with nothing yet."""
+    """The same for a body of `count_tokens`, which needs no `max_tokens` and no messages."""
     return _request(_decode(body, losses), losses)
 
 
@@ -195,7 +195,7 @@ def _decode_message(raw: Raw, path: str, losses: Losses) -> Message:
 
 
 def _refuse(fields: Body) -> None:
-    """What would be another answer, in another place or on another bill."""
+    """Raises Unsupported for another kind of answer, place where data is kept, or bill."""
     if present(fields.container) and b'"skills"' in bytes(fields.container):
         raise Unsupported("container.skills", "skills run on Anthropic's servers only")
     if present(fields.inference_geo):
@@ -253,7 +253,7 @@ def _limit(wanted: int | float | None) -> int | None:
 def _turns(
     fields: Body, offered: tuple[Tool, ...], losses: Losses
 ) -> tuple[tuple[Turn, ...], tuple[Tool, ...], str | None]:
-    """The turns; the tools as the conversation has changed them; the effort it last asked for."""
+    """The turns; the tools, as the conversation has changed them; the effort it last asked for."""
     turns: list[Turn] = []
     effort = None
     prompt = _prompt(fields.system, losses)
@@ -277,7 +277,7 @@ def _turns(
 
 
 def _is_heard(messages: Sequence[Message], index: int) -> bool:
-    """Whether the user says something behind it."""
+    """Whether a user message follows."""
     return any(message.role == "user" for message in messages[index + 1 :])
 
 
@@ -312,7 +312,7 @@ def _prompt(system: str | list[TextBlock] | None, losses: Losses) -> tuple[Block
 
 
 def _mark_last(turns: tuple[Turn, ...], mark: CacheControl) -> tuple[Turn, ...]:
-    """Automatic caching: the mark belongs on the last block that can bear one."""
+    """The turns with the request's own cache mark on the last block that can have one."""
     for position in reversed(range(len(turns))):
         content = turns[position].blocks
         if content and isinstance(content[-1], Text | Media | Call | Result):
@@ -359,8 +359,8 @@ _context_management: Final = jsonio.decoder(_ContextManagement)
 
 
 def _kept_turns(raw: Raw, losses: Losses) -> int | None:
-    """`clear_thinking` is done here, on the history; the other edits run on the server only. One of
-    them is an order: its answer is a block that the client keeps in place of its history."""
+    """How many earlier turns keep their thinking, None for all. Other edits run on the server only:
+    they are losses, but one to compact, which replaces the client's history, is Unsupported."""
     if not present(raw):
         return None
     try:
@@ -401,7 +401,7 @@ _claude_code_user: Final = jsonio.decoder(_ClaudeCodeUser)
 
 
 def _identity(metadata: Metadata | None) -> Identity:
-    """Claude Code names its session inside `user_id`: as JSON today, after `_session_` before."""
+    """User and session: Claude Code has its own in `user_id`, as JSON, or after `_session_`."""
     user = metadata.user_id if metadata is not None else None
     if user is None:
         return Identity()
@@ -418,8 +418,8 @@ def _identity(metadata: Metadata | None) -> Identity:
 
 
 def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
-    """The body for an Anthropic upstream: what every server of this dialect takes, and of the rest
-    what `quirks` says that this one takes. Raises Unsupported."""
+    """The body for an Anthropic upstream: what every server of this dialect takes, and what
+    `quirks` says that this one takes. Raises Unsupported."""
     offered = tools.write_tools(request.tools, losses, extras=bool(quirks.tool_extras))
     system = history.system_text(request, quirks, losses)
     conversation = history.messages(request, quirks, losses)

@@ -1,4 +1,4 @@
-"""JSON Schema as the Messages API takes it: for tool input, and for structured answers.
+"""JSON Schemas as the Messages API takes them: for tool input, and for structured answers.
 
 https://docs.claude.com/en/docs/build-with-claude/structured-outputs
 """
@@ -96,12 +96,12 @@ _UNSUPPORTED: Final = frozenset(
     }
 )
 
-_BY_NAME: Final = ("properties", "$defs", "definitions")  # schemas under names of any sort
+_BY_NAME: Final = ("properties", "$defs", "definitions")  # they hold schemas under free names
 
 
 def answer_schema(schema: str) -> str:
-    """A schema written for OpenAI's structured outputs: objects are closed, `oneOf` becomes
-    `anyOf`, and what cannot be enforced is said in the description."""
+    """A schema of OpenAI's structured outputs as this API takes it: objects are closed, `oneOf`
+    becomes `anyOf`, and unsupported keywords go into the description."""
     return jsonio.dumps(_closed(jsonio.loads(schema))).decode()
 
 

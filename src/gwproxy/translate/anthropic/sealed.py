@@ -1,7 +1,8 @@
-"""Our envelopes in a relayed history: opened for their owner, taken away for anybody else.
+"""Opens our envelopes in a relayed history for the upstream that made the reasoning, and takes away
+those of others.
 
-A maker would take them for a bad signature. Every other byte stays: the thoughts beside them are
-bound to theirs.
+An upstream would take an envelope for a bad signature. Every other byte stays: signatures of the
+other thinking blocks cover them.
 
 https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 """
@@ -44,7 +45,7 @@ _redacted: Final = jsonio.decoder(RedactedThinkingBlock)
 
 
 def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` without an envelope of ours. Raises jsonio.NotJson."""
+    """`body` with our envelopes opened or taken away. Raises jsonio.NotJson."""
     taken = Losses()
 
     def block(text: bytes) -> bytes | None:
@@ -82,8 +83,8 @@ def _reopened(block: ThinkingBlock | RedactedThinkingBlock, quirks: Quirks) -> b
 
 
 def asks_for_thoughts(body: bytes) -> bool:
-    """Whether a call of the running tool loop stands without the thinking that manual thinking
-    asks for there."""
+    """Whether a tool call of the running loop lacks the thinking block that Anthropic demands there
+    while thinking is enabled with a budget."""
     kinds = [_string(text) for _, text in found(body, path_of("thinking.type"))]
     if kinds != ["enabled"]:
         return False

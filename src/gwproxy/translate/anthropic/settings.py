@@ -1,5 +1,4 @@
-"""How a request is to be answered: thinking, effort, sampling, format. Hub -> wire, a function for
-each member.
+"""Thinking, effort, sampling and format of a request: rendered, and edited in relayed bodies.
 
 https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 """
@@ -66,6 +65,7 @@ class OutputConfig(Wire):
 
 
 def thinking(wish: Thinking, quirks: Quirks) -> ThinkingConfig | None:
+    """The `thinking` member, None where the client did not ask."""
     if wish.mode is None:
         return None
     if wish.mode == "off":
@@ -79,7 +79,8 @@ def thinking(wish: Thinking, quirks: Quirks) -> ThinkingConfig | None:
 
 
 def with_thinking(body: bytes, wish: Thinking, quirks: Quirks) -> bytes:
-    """`body` that says it so; what else stands in the members that say it stays."""
+    """`body` with this thinking and effort; other members of `thinking` and `output_config`
+    stay."""
     config = thinking(wish, quirks)
     if wish.effort is None:
         for place in ("", "messages[]."):
@@ -99,7 +100,7 @@ def with_thinking(body: bytes, wish: Thinking, quirks: Quirks) -> bytes:
 
 
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
-    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    """`body` with the `tool_choice` of this mode and without a tool's name."""
     word = jsonio.text(choice.mode)
     return edited(body, [put("tool_choice.type", word), omit("tool_choice.name")])
 
@@ -113,7 +114,7 @@ _part: Final = jsonio.decoder(_Part)
 
 
 def name_references(body: bytes) -> bytes:
-    """`body` that says in words, at the end of each result, which tools a search found."""
+    """`body` with the tool_reference blocks of each result as one text at its end."""
     return edited(body, [Edit(("messages", None, "content", None, "content"), _in_words)])
 
 
@@ -122,12 +123,12 @@ def _in_words(parts: bytes) -> bytes:
 
     def part(text: bytes) -> bytes | None:
         try:
-            told = _part(text)
+            read = _part(text)
         except jsonio.NotJson:
             return text
-        if told.type != "tool_reference":
+        if read.type != "tool_reference":
             return text
-        names.append(told.tool_name)
+        names.append(read.tool_name)
         return None
 
     rest = edited(parts, [Edit((None,), part)])
@@ -148,11 +149,12 @@ SETTINGS: Final = SettledSettings(
     asks_for_thoughts,
     name_references=name_references,
 )
-"""How they are spelled in a body."""
+"""How these members are spelled, for edits of relayed bodies."""
 
 
 def output_format(request: Request) -> Format | None:
-    """An Anthropic client's schema follows this API's rules already and goes as it is."""
+    """The `output_config.format` member, None without a schema. An Anthropic client's schema
+    follows this API's rules already and stays as it is."""
     wanted = request.output_format
     if wanted is None or wanted.schema is None:
         return None
@@ -166,8 +168,8 @@ _format: Final = Shape(Format)
 
 
 def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
-    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
-    Malformed."""
+    """A relayed `body` without its output format, and that format or None. Raises jsonio.NotJson
+    and Malformed."""
     said = [text for path in _FORMATS for _, text in found(body, path_of(path)) if text != b"null"]
     if not said:
         return body, None
@@ -177,7 +179,7 @@ def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
 
 
 def instruct(body: bytes, words: str) -> bytes:
-    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    """A relayed `body` with `words` at the end of its system prompt. Raises jsonio.NotJson."""
     system = next((text for _, text in found(body, ("system",))), b"null")
     if system[:1] == b'"':
         return edited(body, [put("system", jsonio.text(f"{jsonio.loads(system)}\n\n{words}"))])

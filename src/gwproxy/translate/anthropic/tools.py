@@ -1,8 +1,8 @@
-"""Messages tools and tool choice <-> hub.
+"""Tools and tool choice of Messages, from and to the hub.
 
-Three sorts of tools stand in one list: functions of the client (`input_schema`), tools whose schema
-Anthropic's models were trained on and which the client runs (`bash_20250124` …: to anybody else
-they are functions with that schema), and tools that Anthropic's servers run.
+One list holds three sorts: functions of the client (`input_schema`), tools whose schema Anthropic's
+models were trained on and which the client runs (`bash_20250124` …: for other upstreams they are
+functions with that schema), and tools that Anthropic's servers run.
 
 https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
 """
@@ -35,7 +35,7 @@ from gwproxy.translate.wire.shapes import Shape, present
 
 
 class Definition(Wire):
-    """A function of the client; also what is rendered for any tool that has a schema."""
+    """A function tool; what is rendered for any tool that has a schema."""
 
     name: str
     description: str | None = None
@@ -56,7 +56,7 @@ class Choice(Wire):
 
 
 class _Typed(Struct):
-    """The head of any tool, whatever its sort."""
+    """The members that tools of all sorts have."""
 
     type: str | None = None
     name: str | None = None
@@ -66,7 +66,7 @@ class _Typed(Struct):
 
 
 class _SearchTool(Struct):
-    """https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool"""
+    # https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool
 
     max_uses: int | None = None
     allowed_domains: list[str] | None = None
@@ -86,7 +86,8 @@ _list: Final = Shape(list[Raw])
 
 
 def _schema(required: str, **properties: str) -> str:
-    """JSON text of an object schema; a property is a JSON type, or the values it can have."""
+    """The JSON text of an object schema; `properties` maps names to a JSON type, or to values
+    separated by `|`."""
     members = {
         name: {"type": "string", "enum": words.split("|")}
         if "|" in words
@@ -167,7 +168,7 @@ _KNOWN: Final[tuple[tuple[str | tuple[str, ...], str, str], ...]] = (
 
 
 def parse_tools(raw: Raw, losses: Losses) -> tuple[Tool, ...]:
-    """Raises Malformed with the tool's place."""
+    """The hub's tools. Raises Malformed, which names the tool's path."""
     if not present(raw):
         return ()
     parsed, lost = _parsed(bytes(raw))
@@ -190,7 +191,7 @@ def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:
         function = None
     if function is not None and function.type in (None, "custom"):
         return _parse_function(function, path, losses)
-    # What else a server's tool holds goes along in `native`: nothing of it is lost here.
+    # The other members of a server's tool stay in `native`: nothing is lost here.
     kind = _typed.read(raw, Losses(), path)
     if kind.type in (None, "custom"):
         return _parse_function(_definition.read(raw, losses, path), path, losses)
@@ -221,7 +222,7 @@ def _read_search(raw: Raw, path: str) -> WebSearch:
 
 
 def _write_search(search: WebSearch) -> Raw:
-    """The oldest version of the tool, which every host has that has one."""
+    """The web search tool in its oldest version, which every host has that has any."""
     tool: dict[str, Any] = {"type": f"{_SEARCH}250305", "name": WEB_SEARCH}
     if search.max_uses is not None:
         tool["max_uses"] = search.max_uses
@@ -268,7 +269,7 @@ class _Referred(Struct):
 
 
 class _Change(Struct):
-    """https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool"""
+    # https://docs.claude.com/en/docs/agents-and-tools/tool-use/tool-search-tool
 
     type: str
     tool: _Referred
@@ -280,7 +281,8 @@ _change: Final = jsonio.decoder(_Change)
 def changed(
     content: tuple[Block, ...], offered: tuple[Tool, ...], losses: Losses
 ) -> tuple[tuple[Block, ...], tuple[Tool, ...]]:
-    """A system turn less its `tool_addition` and `tool_removal` blocks, and the tools after them.
+    """A system turn without its `tool_addition` and `tool_removal` blocks, and the tools after
+    them.
 
     Other dialects have one list of tools for the whole conversation: its last state.
     """
@@ -313,6 +315,7 @@ def _after(block: Opaque, offered: tuple[Tool, ...], losses: Losses) -> tuple[To
 
 
 def parse_choice(choice: Choice | None) -> ToolChoice | None:
+    """The hub's tool choice. Raises Malformed."""
     if choice is None:
         return None
     if choice.type == "tool" and not choice.name:
@@ -329,7 +332,7 @@ def parse_choice(choice: Choice | None) -> ToolChoice | None:
 
 
 def write_tools(tools: tuple[Tool, ...], losses: Losses, *, extras: bool) -> Raw:
-    """The list of tools; with `extras` those of Anthropic's own sorts as the client wrote them."""
+    """The `tools` member; with `extras` Anthropic's own sorts of tools as the client wrote them."""
     if not tools:
         return ABSENT
     written, lost = _written(tools, extras)
@@ -364,7 +367,8 @@ def _write_function(tool: Tool, losses: Losses) -> Definition:
 
 
 def write_choice(choice: ToolChoice | None) -> Choice | None:
-    """None where the default says it all. Only for requests with tools: without, it is a 400."""
+    """The `tool_choice` member, None where the client set none. It is a 400 in a request without
+    tools."""
     if choice is None:
         return None
     serial = choice.parallel is False and choice.mode != "none"

@@ -1,9 +1,9 @@
-"""The Messages wire: one Struct a shape, for requests and answers, both ways.
+"""The content blocks and messages of the Messages API, as Structs.
 
-A body that holds nothing else is decoded into these at once, and what is rendered is made of
-them. A block of a type that is not spelled out here is kept as it came (`NativeBlock`). Members
-that say nothing to any other dialect are not declared: where a client sends them they are a named
-loss. Must not know the hub.
+A body that holds nothing else is decoded into these at once, and what is rendered is made of them.
+A block of a type that is not declared here is kept as it came (`NativeBlock`). Members that no
+other dialect can say are not declared: where a client sends them they are a loss. Must not know the
+hub.
 
 https://docs.claude.com/en/api/messages
 """
@@ -29,7 +29,7 @@ _elements: Final = msgspec.json.Decoder(list[Raw])
 
 
 class Wire(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """What all shapes of this dialect have in common."""
+    """The base of all shapes of this dialect."""
 
 
 class CacheControl(Wire, tag="ephemeral"):
@@ -120,7 +120,7 @@ class ToolResultBlock(Wire, tag="tool_result"):
 
 
 class NativeBlock(Struct):
-    """A block of a type that is not spelled out here, as it came. Never on the wire itself."""
+    """A block of a type that is not declared here, as raw JSON. Never on the wire itself."""
 
     type: str
     native: Raw
@@ -138,7 +138,7 @@ KnownBlock: TypeAlias = (
     | ToolResultBlock
 )
 AnyBlock: TypeAlias = KnownBlock | NativeBlock
-# What can bear a cache mark; a thought cannot.
+# The blocks that can have a cache mark; thinking blocks cannot.
 Markable: TypeAlias = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock
 
 _SHAPES: Final[dict[str, Shape[KnownBlock]]] = {
@@ -157,11 +157,11 @@ _SHAPES: Final[dict[str, Shape[KnownBlock]]] = {
 }
 
 
-# --- one block at a time, for bodies that hold more than the Structs know -----------------------
+# --- one block at a time, for bodies with unknown members ---------------------------------------
 
 
 def decode_content(raw: Raw, path: str, losses: Losses) -> str | list[AnyBlock]:
-    """A message's content, block by block. Raises Malformed with the block's place."""
+    """A message's content, read block by block. Raises Malformed, which names the block's path."""
     data = bytes(raw)
     if not data.lstrip().startswith(b"["):
         return _content_string(data, path)
@@ -179,7 +179,7 @@ def _content_string(data: bytes, path: str) -> str:
 
 
 def decode_block(raw: Raw, path: str, losses: Losses) -> AnyBlock:
-    """One block; of a type that is not known, as it is."""
+    """One block, of an unknown type as a NativeBlock. Raises Malformed."""
     try:
         members = _members.decode(raw)
     except msgspec.ValidationError:
@@ -199,7 +199,7 @@ def decode_block(raw: Raw, path: str, losses: Losses) -> AnyBlock:
 
 
 def _in_result(block: AnyBlock) -> ResultContent:
-    if isinstance(block, NativeBlock):  # browser_state and its like: what it says, as it says it
+    if isinstance(block, NativeBlock):  # browser_state and the like: as their JSON text
         return TextBlock(jsonio.raw(block.native))
     if isinstance(block, ThinkingBlock | RedactedThinkingBlock | ToolUseBlock | ToolResultBlock):
         return TextBlock(jsonio.dumps(block).decode())
@@ -214,7 +214,7 @@ class Effort(Wire):
 
 
 class Message(Wire):
-    """`clear_at` and `output_config` are a system message's."""
+    """One message; `clear_at` and `output_config` are for system messages."""
 
     role: Literal["user", "assistant", "system"]
     content: str | list[KnownBlock] | None = None
@@ -223,7 +223,7 @@ class Message(Wire):
 
 
 class Draft(Struct, rename={"blocks": "content"}):
-    """A message to be sent. Native blocks stand in it as they are."""
+    """A message to be sent; native blocks are in it as raw JSON."""
 
     role: Literal["user", "assistant", "system"]
     blocks: list[KnownBlock | Raw]

@@ -1,8 +1,8 @@
-"""Hub events → a client's Messages events.
+"""Writes hub events as a Messages stream for a client.
 
-One `message_start` with an estimate of the input, then blocks one after another, numbered
-without gaps; a thought's one signature just before its stop, never empty; tool input as
-`input_json_delta` only; complete figures in `message_delta`. After an error nothing, above all no
+One `message_start` with an estimate of the input, then blocks one after another, numbered without
+gaps; one signature just before the stop of a thinking block, never empty; tool input as
+`input_json_delta` only; complete usage in `message_delta`. Nothing after an error, above all no
 `message_stop`.
 
 https://docs.claude.com/en/docs/build-with-claude/streaming
@@ -49,7 +49,7 @@ from gwproxy.translate.wire.growing import members_of
 
 
 class Writer:
-    """A sequential stream → what Claude Code and the official SDKs accept."""
+    """Gives the bytes of a sequential stream as Claude Code and the official SDKs accept them."""
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
@@ -60,12 +60,13 @@ class Writer:
         self._index = -1
         self._kind: BlockKind | None = None
         self._prefix: bytes | None = None  # of the open block's deltas; None until it is begun
-        self._held: list[str] | None = None  # what the client gets otherwise than as it comes
+        self._held: list[str] | None = None  # deltas that are held back until the block's end
         self._characters = 0
         self._usage = UNTOLD
         self._stop: Stop | None = None
 
     def write(self, events: Iterable[Event]) -> bytes:
+        """The bytes for these events."""
         out = self._out
         for event in events:
             if self._over:
@@ -82,12 +83,13 @@ class Writer:
                 self._usage = self._usage.merged(event.usage)  # type: ignore[union-attr]
             else:
                 self._other(event)
-        # Only now, so that figures which came along with the start stand in it.
+        # Only now, so that usage which came along with the start is in it.
         if self._begun is not None and not self._over:
             self._ensure_start()
         return self._take()
 
     def ping(self) -> bytes:
+        """The bytes of a ping, or of `message_start` where none was sent; none after the end."""
         if not self._over:
             self._ping()
         return self._take()
@@ -175,7 +177,7 @@ class Writer:
             self._write_native(event.native)
 
     def _delta(self, text: str) -> None:
-        """Text that is held back, or begins its block."""
+        """Writes a delta that is held back, or that begins its block."""
         if self._prefix is None:
             if not text:
                 return
@@ -197,7 +199,8 @@ class Writer:
         self._held = self._kind = None
 
     def _close_reasoning(self, event: Close, text: str) -> None:
-        """The one signature of the thought. A thought without words and without a seal was none."""
+        """Writes the signature of a thinking block; an empty block without a signature is left
+        out."""
         sealed, foreign = event.seal, event.foreign_signature
         if event.hidden and self._prefix is None:
             data = carried_redaction(sealed, foreign, self._context.family)
@@ -214,7 +217,7 @@ class Writer:
         self._out += (prefix, jsonio.text(signature), DELTA_END)
 
     def _write_native(self, native: Opaque) -> None:
-        """A server tool's input must come as deltas, like any tool's."""
+        """Writes a block of a server's tool; its input comes as a delta, like any tool's."""
         if native.dialect is Dialect.ANTHROPIC:
             self._write_whole(members_of(native.native))
         elif native.search is not None and native.search.done:

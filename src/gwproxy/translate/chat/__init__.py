@@ -1,9 +1,10 @@
 """OpenAI Chat Completions: what most hosts and the OpenAI SDKs speak.
 
-`codec` says what each file is for; two more are this dialect's own:
+`codec` says what each file is for; three more are this dialect's own:
 
-    calls     tool calls as their deltas come, one after another or all at once
+    calls     tool calls, put together from their deltas in whatever order
     think     reasoning that a model left in the text, as `<think>…</think>`
+    thoughts  what a host wants back with its reasoning: names, details, signatures
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -62,7 +63,7 @@ FACTS: Final = DialectFacts(
 
 
 def codec() -> Codec:
-    """All of it, for whoever speaks it."""
+    """The codec of this dialect: its facts, functions and classes."""
     from gwproxy.translate.chat import (
         failure,
         reader,

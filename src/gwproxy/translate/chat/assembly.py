@@ -1,10 +1,10 @@
-"""An upstream's words and call pieces, in whatever order they come → hub events.
+"""Turns an upstream's deltas of text, reasoning and tool calls, in whatever order, into hub events.
 
 At most one block of prose (text, reasoning, refusal) is open at a time; another kind, or a call,
 closes it. A call opens when its arguments begin, or when something else does: until then its name
-may still grow. What its maker wants back with it is a thought without words, before it or, where
-that came too late, at the end. Calls stay open to the end, for Chat never says that one has ended,
-and arguments that parse are no end.
+may still grow. What the host wants back with a call becomes a reasoning block without text, before
+the call or, where it came too late, at the end. Calls stay open to the end, for Chat never says
+that one has ended, and arguments that parse are no end.
 """
 
 from __future__ import annotations
@@ -25,32 +25,34 @@ Prose: TypeAlias = Literal["text", "reasoning", "refusal"]
 
 
 class Assembly:
-    """The blocks of one answer, and the events they have made so far (`out`)."""
+    """The blocks of one answer, and the hub events made of them so far (`out`)."""
 
     def __init__(self, quirks: Quirks) -> None:
         self.out: list[Event] = []
         self.refused = False
         self._family = quirks.family
         self._usual_field = quirks.reasoning_field
-        self._field = ""  # in which the open thought came
+        self._field = ""  # the member in which the open reasoning came
         self._beside = Beside()
         self._think = Splitter() if quirks.inline_think else None
         self._opened = 0
         self._prose: Prose | None = None
         self._block = 0
-        self._torn = ""  # the first half of a character whose second half is yet to come
+        self._torn = ""  # half of a surrogate pair, whose other half may come in the next delta
         self._calls = Calls()
 
     @property
     def empty(self) -> bool:
+        """Whether nothing has come so far."""
         return not self._opened and not self._calls.all
 
     @property
     def called(self) -> bool:
-        """Whether the client has a tool to run."""
+        """Whether the answer has a tool call."""
         return any(call.block is not None for call in self._calls.all)
 
     def text(self, text: str) -> None:
+        """Takes a delta of the content."""
         if self._think is None:
             if self._prose == "text" and not self._torn and text.isascii():
                 self.out.append(Delta(self._block, text))  # as nearly always
@@ -61,6 +63,7 @@ class Assembly:
             self.prose(kind, piece)
 
     def prose(self, kind: Prose, text: str) -> None:
+        """Takes a delta of this kind."""
         if self._prose != kind:
             self._close_prose()
             self._open_named_calls()
@@ -75,8 +78,8 @@ class Assembly:
         self.out.append(Delta(self._block, text))
 
     def think(self, text: str, field: str = "") -> None:
-        """Words of a thought, and the member in which they came; none where they stand in what is
-        beside them."""
+        """Takes a delta of reasoning; `field` is the member in which it came, "" for text that
+        stands in the details or the content."""
         if text:
             if self._prose != "reasoning" or field != self._field:
                 self._close_prose()
@@ -84,7 +87,7 @@ class Assembly:
             self.prose("reasoning", text)
 
     def beside(self, words: Words) -> None:
-        """What its maker wants back beside the content, and the content."""
+        """Takes what the host wants back with its reasoning, and the content of the same delta."""
         self._beside.add(words.reasoning_details, words.extra_content)
         if words.content and is_thought(words.extra_content):
             self.think(words.content)
@@ -92,7 +95,7 @@ class Assembly:
             self.text(words.content)
 
     def calls(self, pieces: Sequence[CallPiece]) -> None:
-        """Raises Unreadable when a call's arguments have no end."""
+        """Takes the deltas of tool calls. Raises Unreadable when a call's arguments have no end."""
         alone = len(pieces) == 1
         for position, piece in enumerate(pieces):
             call, text = self._calls.take(piece, position, alone)
@@ -107,7 +110,7 @@ class Assembly:
                 raise Unreadable("tool arguments without end")
 
     def close(self) -> None:
-        """The answer is complete. Raises Unreadable when one of its calls never got a name."""
+        """Ends all blocks. Raises Unreadable when one of the calls never got a name."""
         if self._think is not None:
             for kind, piece in self._think.finish():
                 self.prose(kind, piece)
@@ -145,7 +148,7 @@ class Assembly:
         return Seal(self._family, "text", "" if field == self._usual_field else field)
 
     def _tell_beside(self) -> None:
-        """A thought without words, of what stands beside those of others."""
+        """Gives a reasoning block without text for what is still to go back to the host."""
         if self._beside:
             self._close_prose()
         if self._beside:
@@ -156,7 +159,8 @@ class Assembly:
         self.out += (Open(block, "reasoning"), Close(block, beside.seal(self._family, call=call)))
 
     def _open_named_calls(self) -> None:
-        """Calls without arguments so far: what comes next must not overtake them."""
+        """Opens the calls that have no arguments so far, so that what comes next stays behind
+        them."""
         for call in self._calls.all:
             if call.block is None and call.name:
                 self._open_call(call)

@@ -1,7 +1,7 @@
-"""Chat's content parts and texts <-> hub blocks, for history and answers alike.
+"""Chat's content parts from and to hub blocks, for history and answers alike.
 
-What is said here once: how several texts become one string, how reasoning and its seals travel
-next to each other, what a data URL holds. Must not know messages, requests or streams.
+Decided here: how several texts become one string, and how reasoning and its seals travel next to
+each other. Must not know messages, requests or streams.
 
 https://platform.openai.com/docs/api-reference/chat/create (content parts)
 """
@@ -30,15 +30,15 @@ from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
-# Between texts that another block held apart, and between two reasoning blocks: what a reader
-# would put there. Directly adjacent texts are one text.
+# Stands between texts that another block separated, and between two reasoning blocks. Directly
+# adjacent texts are one text.
 GAP: Final = "\n\n"
 
 # --- parts -> blocks -------------------------------------------------------------------------
 
 
 def parse_content(content: str | Sequence[Part | ThinkingPart] | None, path: str) -> list[Block]:
-    """The blocks of a message's `content`; empty texts are none. Raises Malformed."""
+    """The hub blocks of a message's `content`, without empty texts. Raises Malformed."""
     if not content:
         return []
     if isinstance(content, str):
@@ -75,7 +75,8 @@ def _parse_part(part: Part | ThinkingPart, path: str) -> Block:
 
 
 def _cache(mark: Mark | None) -> Cache | None:
-    """Hours are Anthropic's long mark, anything shorter is its default of five minutes."""
+    """The hub's cache mark: a `ttl` of hours is "1h", anything shorter the default of five
+    minutes."""
     if mark is None:
         return None
     return Cache("1h") if mark.ttl is not None and mark.ttl != "5m" else Cache()
@@ -105,8 +106,8 @@ def text_part(text: str) -> dict[str, Any]:
 
 
 def render_parts(block: Block) -> list[dict[str, Any]]:
-    """A block as content of a user message, what is said about a document before it. Raises
-    Unsupported for what is no part of a message."""
+    """A block as content parts of a user message; a document's context comes before it. Raises
+    Unsupported for a block that no message can have."""
     if type(block) is Text:  # nearly all
         return [text_part(block.text)]
     context = block.context if isinstance(block, Media) else None
@@ -132,7 +133,7 @@ def _render_part(block: Block) -> dict[str, Any]:
 
 
 def render_call(call: Call, *, mended: bool) -> dict[str, Any]:
-    """A tool call of a message. Upstreams get the arguments of functions as an object (`mended`),
+    """A member of `tool_calls`. Upstreams get arguments that are one JSON object (`mended`),
     clients as the model wrote them."""
     if call.custom:
         custom = {"name": call.name, "input": call.arguments}
@@ -146,7 +147,8 @@ def render_call(call: Call, *, mended: bool) -> dict[str, Any]:
 
 
 def joined(blocks: Iterable[Block], *kinds: type[Text | Refusal | Reasoning]) -> str:
-    """The texts of the blocks of `kinds` as one: adjacent ones directly, others with a gap."""
+    """The texts of the blocks of `kinds` as one: adjacent ones directly, others with GAP
+    between."""
     text = ""
     gap = False
     for block in blocks:
@@ -163,10 +165,10 @@ def joined(blocks: Iterable[Block], *kinds: type[Text | Refusal | Reasoning]) ->
 
 
 def carried_seal(reasoning: Seal | None, text: str, *, shown: bool, first: bool) -> str:
-    """What a client carries back for one reasoning block, or nothing.
+    """The envelope that a client carries for one reasoning block, or "".
 
-    The text goes inside where the client does not see it, and for every block but the `first` that
-    has any, so that `parse_reasoning` can tell where in the one visible string each block begins.
+    The text goes inside where the client does not see it, and for every block but the `first` with
+    text, so that `parse_reasoning` can find where in the one visible string each block begins.
     """
     if reasoning is None or (reasoning.kind == "text" and shown and not reasoning.data):
         return ""
@@ -176,8 +178,8 @@ def carried_seal(reasoning: Seal | None, text: str, *, shown: bool, first: bool)
 
 
 def parse_reasoning(visible: str, carried: str) -> list[Reasoning]:
-    """The reasoning blocks of an assistant message. Seals stand one after the other, as SDKs
-    concatenate what arrives in several deltas; what is not ours counts as none."""
+    """The reasoning blocks of an assistant message, of its visible reasoning and the envelopes that
+    it carries. Those are concatenated, as SDKs do with deltas; what is not ours is ignored."""
     if not carried:
         return [Reasoning(visible)] if visible else []
     opened = [

@@ -1,10 +1,10 @@
-"""Puts tool calls together out of an upstream's fragments.
+"""Puts tool calls together from an upstream's deltas.
 
 Chat names a call by its `index`, gives `id` and name once and then pieces of arguments, and never
-says that a call has ended. What servers do instead: no index, no id, an id on every fragment, a
-name that comes late or in pieces or again and again, one index for all calls, a whole call in one
-fragment (openai/openai-python#3246, agno-agi/agno#8880, pipecat-ai/pipecat#4987). Whether a
-fragment goes on with a call or begins another is decided here, and nowhere else.
+says that a call has ended. What servers do instead: no index, no id, an id on every delta, a name
+that comes late or in pieces or again and again, one index for all calls, a whole call in one delta
+(openai/openai-python#3246, agno-agi/agno#8880, pipecat-ai/pipecat#4987). Whether a delta continues
+a call or begins another is decided here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from gwproxy.translate.chat.frames import ABSENT, CallPiece, Custom, Function
 from gwproxy.translate.chat.thoughts import Beside
 from gwproxy.translate.wire import jsonio, sse
 
-# A model that has lost its way prints blanks for ever (farion1231/cc-switch stops at 500);
-# no arguments need this many between two tokens.
+# A model in a loop prints blanks for ever (farion1231/cc-switch stops at 500); no arguments need
+# this many between two tokens.
 MAX_BLANKS: Final = 4000
 # As many characters as one event may have bytes.
 MAX_ARGUMENTS: Final = sse.MAX_EVENT_BYTES
 
 
 class OpenCall:
-    """One call. `block` is its number once the client knows of it; until then `texts` wait."""
+    """One tool call. `block` is its index in the hub once it was opened; until then `texts`
+    wait."""
 
     __slots__ = (
         "beside",
@@ -47,16 +48,17 @@ class OpenCall:
         self.texts: list[str] = []
         self.size = 0
         self.blanks = 0
-        self.torn = ""  # half of a character that waits for its other half
+        self.torn = ""  # half of a surrogate pair, whose other half may come in the next delta
         self.beside = Beside()
 
     def take_name(self, name: str) -> None:
-        """A name may come in pieces, or whole each time, but not after the arguments began."""
+        """Adds to the name, which may come in pieces, or whole each time; ignored after
+        arguments."""
         if not self.texts or not self.name:
             self.name = name if name.startswith(self.name) else self.name + name
 
     def take_arguments(self, text: str) -> str:
-        """Gives `text` back."""
+        """Adds `text` to the arguments; returns it."""
         if text:
             self.texts.append(text)
             self.size += len(text)
@@ -64,7 +66,7 @@ class OpenCall:
         return text
 
     def tell(self, text: str) -> str:
-        """`text`, with what was torn off before it and less half a character at its end."""
+        """`text` after the half of a surrogate pair that was held back, without one at its end."""
         text, self.torn = jsonio.join_halves(self.torn + text)
         return text
 
@@ -81,7 +83,7 @@ class OpenCall:
 
 
 class Calls:
-    """All calls of one answer, in the order in which they began."""
+    """All tool calls of one answer, in the order in which they began."""
 
     __slots__ = ("_by_id", "_by_index", "_last", "all")
 
@@ -92,8 +94,8 @@ class Calls:
         self._last: OpenCall | None = None
 
     def take(self, piece: CallPiece, position: int, alone: bool) -> tuple[OpenCall, str]:
-        """The call that `piece` belongs to, and its new arguments. `position` is the piece's
-        place in its list, which stands in for a missing index unless it is `alone` there."""
+        """The call that `piece` belongs to, and its new arguments. `position` is the piece's place
+        in its list, which replaces a missing index unless it is `alone` there."""
         function = piece.function
         if function is not None and not function.name and not piece.id and piece.index is not None:
             known = self._by_index.get(piece.index)
@@ -146,7 +148,7 @@ def _arguments(source: Function | Custom | None) -> str:
 
 
 def _begins_another(call: OpenCall, wire_id: str | None, name: str | None) -> bool:
-    """Whether a piece with this id and name, found at `call`'s place, is another call after all."""
+    """Whether a delta with this id and name, in the place of `call`, begins another call."""
     if wire_id and call.id:
         # Some servers make up a fresh id for every fragment; a new call has a name, or follows
         # one that is whole.

@@ -1,4 +1,4 @@
-"""How a Chat answer ends: finish reasons and token counts, both ways.
+"""Finish reasons and usage of a Chat answer, from and to the hub.
 
 Chat counts inclusively (`prompt_tokens` holds the cached ones), the hub disjointly; mixing the two
 up is the commonest bug of translators (vllm-project/vllm#40912, BerriAI/litellm#28354).
@@ -37,7 +37,7 @@ _REASONS: Final = {
     "safety": StopReason.REFUSAL,
     "sensitive": StopReason.REFUSAL,  # Zhipu
 }
-# Generation did not end, it broke: DeepSeek, Zhipu, vLLM and others say so in `finish_reason`.
+# Failures in place of a finish reason, as DeepSeek, Zhipu, vLLM and others send them.
 _BREAKS: Final = {
     "error": FailureKind.UPSTREAM,
     "network_error": FailureKind.UPSTREAM,
@@ -57,7 +57,7 @@ _WORDS: Final = {
 
 
 def broken_off(word: str) -> Failure | None:
-    """The failure that an upstream put into `finish_reason`, if it is one."""
+    """The failure that an upstream put into `finish_reason`, None for a true reason."""
     kind = _BREAKS.get(_plain(word))
     if kind is None:
         return None
@@ -66,8 +66,8 @@ def broken_off(word: str) -> Failure | None:
 
 
 def stop_of(word: str | None, sequence: str | int | None, *, calls: bool, refused: bool) -> Stop:
-    """The hub's reason. Many servers say `stop` although they called tools; `length` stays
-    `length`, for the last call may be half. Without a word, or with an unknown one, the content
+    """The hub's stop reason. Many servers say `stop` although they called tools; `length` stays, as
+    the last call may be half. Without a finish reason, or with an unknown one, the content
     decides."""
     reason = _REASONS.get(_plain(word or ""), StopReason.END)
     if reason in (StopReason.END, StopReason.TOOL_USE):
@@ -87,8 +87,9 @@ def _plain(word: str) -> str:
 
 
 def finish_word(stop: Stop, *, calls: bool, refused: bool, legacy: bool) -> str:
-    """`finish_reason`. `legacy` clients declared `functions` and wait for `function_call`. A model
-    that declined in words has simply stopped; `content_filter` is for an answer cut off."""
+    """The `finish_reason` for a client. `legacy` clients declared `functions` and wait for
+    `function_call`. A model that `refused` in words has stopped; `content_filter` is for an answer
+    that was cut off."""
     reason = stop.reason
     if reason is StopReason.TOOL_USE or (reason is StopReason.END and calls):
         return "function_call" if legacy else "tool_calls"
@@ -98,8 +99,8 @@ def finish_word(stop: Stop, *, calls: bool, refused: bool, legacy: bool) -> str:
 
 
 def usage_of(figures: Figures) -> Usage:
-    """Disjoint counts. Where more was cached than there was prompt, the upstream counts
-    additively, and its prompt figure is already the fresh part."""
+    """The hub's usage, in disjoint counts. Where more was cached than there was prompt, the
+    upstream counts disjointly too, and its prompt figure is the fresh part."""
     details = figures.prompt_tokens_details
     cached = figures.cached_tokens
     written = None
@@ -123,7 +124,7 @@ def usage_of(figures: Figures) -> Usage:
 
 
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:
-    """`usage`, or None where the upstream gave no figure at all (unknown is not zero)."""
+    """The `usage` member, or None where the upstream gave no figure (unknown is not zero)."""
     if usage.input_total is None and usage.output is None:
         return None
     prompt = usage.input_total if usage.input_total is not None else input_estimate

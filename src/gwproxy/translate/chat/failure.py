@@ -1,6 +1,6 @@
 """Chat errors: the envelope `{"error":{"message","type","param","code"}}`, alone or in a stream.
 
-Reading is common to all dialects, for upstreams relay each other's errors (`complaints`).
+Errors are read in `errors/complaints.py`, for upstreams relay each other's.
 
 https://platform.openai.com/docs/guides/error-codes
 """
@@ -14,12 +14,12 @@ from gwproxy.translate.hub import Failure
 from gwproxy.translate.wire import jsonio
 
 _PROMPT_FIELD: Final = "messages"
-# Where servers without OpenAI's envelope put what they have to say.
+# Where servers without OpenAI's envelope put their errors.
 _ERROR_MEMBERS: Final = ("error", "message", "msg", "detail", "error_msg", "code")
 
 
 def is_error(body: bytes) -> bool:
-    """Whether a body or event without `choices` is somebody's error, in any envelope."""
+    """Whether a body or event without `choices` is an error, in any envelope."""
     try:
         value = jsonio.loads(body)
     except jsonio.NotJson:
@@ -30,11 +30,11 @@ def is_error(body: bytes) -> bool:
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
-    """Status and body. The request id goes into the `x-request-id` header, not into the body:
-    OpenAI's errors have no place for it."""
+    """HTTP status and body of the failure. The request id goes into the `x-request-id` header, as
+    OpenAI's errors have no member for it."""
     return status_of(failure), envelope(failure)
 
 
 def envelope(failure: Failure) -> bytes:
-    """An error body, which is also the data of a stream's last frame."""
+    """An error body; it is also the data of a failed stream's last event."""
     return jsonio.dumps({"error": error_object(failure, _PROMPT_FIELD)})

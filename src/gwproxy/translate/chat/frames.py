@@ -1,4 +1,4 @@
-"""What a Chat upstream sends back, typed: one chunk of a stream, or a whole body.
+"""What a Chat upstream answers, as Structs: one chunk of a stream, or a whole body.
 
 The typed decoder takes what the specification allows, in about a microsecond. What upstreams send
 beside it (parts instead of a string, arguments as an object, numbers as text, halves of an emoji)
@@ -31,7 +31,7 @@ class CompletionDetails(Struct, gc=False):
 
 
 class Figures(Struct, gc=False):
-    """`usage`. Moonshot has `cached_tokens` at the top, DeepSeek `prompt_cache_hit_tokens`."""
+    """The `usage` member; Moonshot has `cached_tokens` here, DeepSeek `prompt_cache_hit_tokens`."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -52,6 +52,8 @@ class Custom(Struct, gc=False):
 
 
 class CallPiece(Struct, gc=False):
+    """A delta of a tool call, or a whole one."""
+
     index: int | None = None
     id: str | None = None
     function: Function | None = None
@@ -60,8 +62,8 @@ class CallPiece(Struct, gc=False):
 
 
 class Words(Struct, gc=False):
-    """A `delta`, or the `message` of a whole answer. Reasoning has three names in the wild, and
-    `thinking_parts` is what `tolerant` has found in the content."""
+    """A `delta`, or the `message` of a whole answer. Hosts have three names for reasoning;
+    `thinking_parts` is reasoning that `tolerant` found in the content."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -77,7 +79,7 @@ class Words(Struct, gc=False):
 
 
 class Choice(Struct, gc=False):
-    """`stop_reason` is vLLM's: the stop sequence that matched. `usage` here is Moonshot's place."""
+    """One choice; `stop_reason` is vLLM's (the stop sequence that matched), `usage` Moonshot's."""
 
     index: int | None = None
     delta: Words | None = None
@@ -92,6 +94,8 @@ class Groq(Struct, gc=False):
 
 
 class Chunk(Struct, gc=False):
+    """One chunk of a stream, or a whole answer."""
+
     id: str | None = None
     created: int | None = None
     model: str | None = None
@@ -101,13 +105,13 @@ class Chunk(Struct, gc=False):
     x_groq: Groq | None = None
 
 
-# Raises one of MISFITS where the data have another shape, or are no JSON at all.
+# The chunk in `data`; raises one of MISFITS for another shape, or where it is no JSON.
 typed: Final = msgspec.json.Decoder(Chunk).decode
 MISFITS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def tolerant(data: bytes) -> Chunk:
-    """One chunk out of whatever shape. Raises jsonio.NotJson."""
+    """The chunk in `data`, whatever the shapes of its members. Raises jsonio.NotJson."""
     value = jsonio.loads_torn(data)
     if b'"thinking"' in data and isinstance(value, dict):
         choices = value.get("choices")
@@ -121,7 +125,7 @@ def tolerant(data: bytes) -> Chunk:
 
 
 def _part_thinking(words: Any) -> None:
-    """Takes the thinking out of content that is a list of parts, as Magistral's is
+    """Moves thinking parts out of content that is a list, as Magistral's is
     (https://docs.mistral.ai/capabilities/reasoning/)."""
     content = words.get("content") if isinstance(words, dict) else None
     if not isinstance(content, list):

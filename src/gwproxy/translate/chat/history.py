@@ -1,8 +1,8 @@
-"""The hub's turns → Chat's messages.
+"""The messages of a Chat request from and to the hub's turns.
 
-A repaired request says all that is to be said, in its order (`passes/history.py`): each turn is one
-message, with one more for each result. What a message looks like never depends on anything behind
-it, so that a longer history has the bytes of the shorter one as its prefix, and prompt caches hold.
+The passes have put the turns in order (`passes/history.py`): each turn is one message, and each
+tool result one more. A message never depends on what follows it, so that a longer history has the
+bytes of the shorter one as its prefix, and prompt caches hold.
 
 https://platform.openai.com/docs/api-reference/chat/create (messages)
 """
@@ -57,7 +57,7 @@ def _leading_systems(turns: Sequence[Turn]) -> int:
 def render_messages(
     turns: tuple[Turn, ...], quirks: Quirks, losses: Losses
 ) -> list[dict[str, Any]]:
-    """Raises Unsupported for content that no message can hold."""
+    """The `messages` member. Raises Unsupported for content that no message can have."""
     leading = _leading_systems(turns)
     messages = _leading_messages(turns[:leading], quirks)
     writer = _HistoryWriter(quirks, losses)
@@ -67,7 +67,7 @@ def render_messages(
 
 
 def _leading_messages(turns: Sequence[Turn], quirks: Quirks) -> list[dict[str, Any]]:
-    """The prompt. Hosts that refuse later instructions take one such message only."""
+    """The system messages at the beginning; one only, for hosts that refuse later ones."""
     if quirks.mid_system == "wrap":
         turns = [Turn("system", tuple(block for turn in turns for block in turn.blocks))]
     return [
@@ -166,7 +166,7 @@ class _HistoryWriter:
     # --- user
 
     def _user(self, turn: Turn) -> list[dict[str, Any]]:
-        """The results first, each a message, then what else there is."""
+        """A message for each tool result, then one for the rest of the turn."""
         if len(turn.blocks) == 1 and type(turn.blocks[0]) is Text:  # nearly all
             return [{"role": "user", "content": turn.blocks[0].text}]
         messages: list[dict[str, Any]] = []
@@ -188,7 +188,7 @@ class _HistoryWriter:
 
 
 def parse_messages(messages: Sequence[Message], losses: Losses) -> tuple[Turn, ...]:
-    """Raises Malformed and Unsupported."""
+    """The hub's turns. Raises Malformed and Unsupported."""
     reader = _HistoryReader(losses)
     for index, message in enumerate(messages):
         reader.read(message, f"messages[{index}]")

@@ -1,8 +1,7 @@
-"""An upstream's Chat stream, and a whole answer as the stream it would have been → hub events.
+"""Reads an upstream's Chat stream, or whole answer, as hub events.
 
-A finish reason only prepares the end, since usage, and more of everything, may follow;
-`[DONE]` or the end of the stream is the end. Without a finish reason and without `[DONE]`, or
-inside an event, the answer was cut off, and that is a failure.
+After a finish reason usage and other deltas may follow; `[DONE]` or the end of the stream is the
+end. A stream that ends without both, or inside an event, was cut off, and that is a failure.
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 """
@@ -41,7 +40,7 @@ from gwproxy.translate.wire import jsonio
 
 
 class Reader(Reading):
-    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+    """Gives events that satisfy the grammar, of a stream in any chunking and disorder."""
 
     def __init__(self, quirks: Quirks) -> None:
         self._blocks = Assembly(quirks)
@@ -50,7 +49,7 @@ class Reader(Reading):
         self._sequence: str | int | None = None
 
     def whole(self, body: bytes) -> list[Event]:
-        """A body that is no stream, as the stream it would have been."""
+        """The events of a whole answer, as its stream would have given them."""
         self._on_frames([(b"", body)])
         if not self._over:
             self._end()
@@ -65,10 +64,10 @@ class Reader(Reading):
             self._give_up(unreadable(str(error)))
 
     def _on_misfit(self, data: bytes) -> None:
-        """The terminator, a chunk of another shape, or what is not JSON."""
+        """Reads `[DONE]`, a chunk of another shape, or what is no JSON."""
         if data.startswith(b"[DONE]"):
             self._end()
-        elif data.strip():  # `data:` with nothing is somebody's keep-alive
+        elif data.strip():  # empty data is some hosts' keep-alive
             try:
                 self._on_chunk(tolerant(data), data)
             except jsonio.NotJson:
@@ -85,7 +84,7 @@ class Reader(Reading):
                 continue  # a second answer was never asked for
             if choice.delta is not None:
                 self._on_words(choice.delta)
-            # The whole message: all of the answer, or what its deltas have said already.
+            # A whole message is the answer, or, after deltas, a repetition of it.
             if choice.message is not None and self._blocks.empty:
                 self._on_words(choice.message)
             if choice.finish_reason:
@@ -98,7 +97,7 @@ class Reader(Reading):
             self._on_usage(chunk.x_groq.usage)
 
     def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
-        """The start, an error in any of its shapes, or something without a choice."""
+        """The choices of the first chunk, or of one that is an error or has none."""
         if chunk.error:  # null, "" and {} are none
             self._fail(complaints.told({"error": chunk.error}))
             return []

@@ -1,8 +1,7 @@
-"""What the relay must know of a Chat stream whose bytes it passes on.
+"""Reads usage, model, finish reason and end of a Chat stream whose bytes are relayed.
 
-It is the reader with its eyes shut to the words: usage, model, finish reason and end are read by
-the same code as in a translated answer. It opens them where the host says something that it wants
-back and a client may lose (`thoughts`): from there on the tap tells of the blocks, too.
+It is the reader without the contents of blocks: the same code reads a translated answer. Once a
+host sends something that it wants back and a client may lose (`thoughts`), the blocks are read too.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.reading import Tapping
 from gwproxy.translate.wire import sieve, sse
 
-# The members whose strings the outline does not look into, with something in them.
+# Matches a member whose string the tap does not read, up to the string's first character.
 _WORDS: Final = re.compile(
     rb'"(?:content|reasoning_content|reasoning|reasoning_text|arguments)": ?"(?!")'
 )
@@ -28,7 +27,7 @@ _EXTRA: Final = b'"extra_content"'
 
 
 class Tap(Tapping, Reader):
-    """The events of a relayed stream, less its blocks."""
+    """Gives the hub events of a relayed stream; of its content blocks only after `thoughts`."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
@@ -40,6 +39,7 @@ class Tap(Tapping, Reader):
 
     @property
     def thinks_in(self) -> str:
+        """The member in which reasoning came, or ""."""
         return self._blocks.thinks_in
 
     def _sifted(self, events: bytes) -> bytes:
@@ -53,8 +53,8 @@ class Tap(Tapping, Reader):
         return kept
 
     def _is_dull(self, data: bytes) -> bool:
-        """Whether the event is JSON that does no more than to begin the answer and say or call
-        something: what it does so need not be done twice."""
+        """Whether the event is JSON that only begins the answer and has content or calls: a repeat
+        of it would change nothing."""
         alone = Tap(self._quirks)
         events = alone.read([(b"", data)])
         begun = len(events) == 1 and isinstance(events[0], Start)
@@ -62,7 +62,7 @@ class Tap(Tapping, Reader):
 
 
 class _Outline(Assembly):
-    """Whether something was said, called or refused; what, from when it `hears` on."""
+    """Whether there was content, a call or a refusal; the blocks too, once `hears` is set."""
 
     hears = False
     thinks_in = ""
@@ -113,7 +113,7 @@ class _Outline(Assembly):
             self._listen(super().close)
 
     def _listen(self, method: Callable[..., None], *arguments: object) -> None:
-        """What cannot be understood is the client's affair."""
+        """Calls `method`; blocks that cannot be read are not read any more, the client may."""
         try:
             method(*arguments)
         except Unreadable:

@@ -1,8 +1,7 @@
-"""An answer between equals that changes its form: a whole one laid out as the stream that it would
-have been, and a stream put together.
+"""A relayed answer in its other form: a whole one as a stream, a stream as a whole one.
 
-Not by way of the hub, for members stay that nobody here knows, of the answer, its choices,
-messages, calls and usage: `citations`, `reasoning_details`, `extra_content`, `stop_reason`.
+Not by way of the hub, so that unknown members stay, of the answer, its choices, messages, calls and
+usage: `citations`, `reasoning_details`, `extra_content`, `stop_reason`.
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 """
@@ -24,14 +23,14 @@ from gwproxy.translate.wire.fields import count_of
 from gwproxy.translate.wire.growing import Growing, elements_of, members_of, says
 
 _SPOKEN: Final = ("reasoning_content", "reasoning", "reasoning_text", "content", "refusal")
-# Of the answer as a whole, and said again by every chunk.
+# Members of the answer that every chunk repeats.
 _REPEATED: Final = ("id", "created", "system_fingerprint", "service_tier")
 _piece: Final = msgspec.json.Decoder(CallPiece).decode
 
 
 def unfold(body: bytes, context: ReplyContext) -> bytes:
-    """The whole answer `body` as a stream. Raises jsonio.NotJson for what cannot be one as it is:
-    no answer at all, or half a call."""
+    """The whole answer `body` as a stream. Raises jsonio.NotJson where it is no answer, or has half
+    a call."""
     answer = members_of(jsonio.one_line(body))
     usage = answer.pop("usage", None)
     choices = elements_of(bytes(answer.pop("choices", b"")))
@@ -78,7 +77,8 @@ def _deltas(message: dict[str, Raw]) -> Iterator[dict[str, Any]]:
 
 
 def _called(index: int, call: dict[str, Raw]) -> Iterator[dict[str, Any]]:
-    """A function's call by and by; one of a free-form tool in one piece, as accumulators want."""
+    """The deltas of a call: of a function in pieces, of a free-form tool in one, as SDKs want
+    it."""
     place: dict[str, Any] = {"index": index}
     if "function" not in call:
         yield {"tool_calls": [{**call, **place}]}
@@ -92,15 +92,15 @@ def _called(index: int, call: dict[str, Raw]) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: Raw | None) -> str:
-    """Arguments as text; some servers forget to print the object."""
+    """Arguments as text; some servers send them as an object."""
     if value is None or bytes(value)[:1] != b'"':
         return jsonio.raw(value or b"")
     return str(jsonio.loads(bytes(value)))
 
 
 class Folding:
-    """A stream's chunks as they come → the whole answer. What is no chunk says nothing; whether the
-    answer is whole is the reader's to judge."""
+    """Collects a stream's chunks into a whole answer. What is no chunk is ignored; whether the
+    answer is complete, the reader says."""
 
     def __init__(self) -> None:
         self._decoder = sse.Decoder()
@@ -108,11 +108,12 @@ class Folding:
         self._choices: dict[int, _Choice] = {}
 
     def feed(self, chunk: bytes) -> None:
+        """Takes a piece of the stream."""
         for _, data in self._decoder.feed(chunk):
             self._add(data)
 
     def finish(self, model: str) -> bytes:
-        """The whole answer. Raises jsonio.NotJson where its calls do not come together."""
+        """The whole answer's body. Raises jsonio.NotJson where its calls are not complete."""
         for _, data in self._decoder.finish():
             self._add(data)
         choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
@@ -137,13 +138,13 @@ class Folding:
 
 
 class _Choice:
-    """One answer of several. `strange`: it cannot be put together member by member."""
+    """One choice of a whole answer; `_strange`: its chunks cannot be put together."""
 
     def __init__(self) -> None:
         self._members = Growing(joins=False)
         self._message = Growing()
         self._calls = Calls()
-        self._extras: dict[int, Growing] = {}  # by the call's identity, what nobody knows of it
+        self._extras: dict[int, Growing] = {}  # the unknown members of each call, by its identity
         self._strange = False
 
     def add(self, choice: dict[str, Raw]) -> None:

@@ -1,4 +1,4 @@
-"""Whole Chat answers: a body laid out as the stream it would have been, and back.
+"""A whole Chat answer for a client, built of the hub's reply.
 
 https://platform.openai.com/docs/api-reference/chat/object
 """

@@ -1,8 +1,8 @@
-"""Whole Chat requests, both ways.
+"""Parses a Chat request into the hub's, and renders one.
 
 `parse` takes everything that OpenAI documents and what other Chat servers' clients send beside it.
 A member that asks for another kind of answer (several, log probabilities, sound) is refused by
-name; one that only tunes what nobody else has a knob for is a named loss.
+name; a setting that other dialects do not have is a loss.
 
 `render` writes what nearly every Chat server takes, and the rest only where the upstream's quirks
 say that it does: strict hosts answer 400 to a member that they do not know (decolua/9router#1442).
@@ -48,7 +48,7 @@ _body: Final = Shape(Body)
 
 
 def parse(body: bytes, losses: Losses) -> Request:
-    """Raises Malformed and Unsupported, each naming the member by its JSON path."""
+    """The hub request in a body. Raises Malformed and Unsupported, which name the field."""
     return _request(_body.read(text_only(body), losses), losses)
 
 
@@ -88,7 +88,7 @@ def _request(body: Body, losses: Losses) -> Request:
 
 
 def _refuse(body: Body) -> None:
-    """Members whose loss would give another kind of answer than was asked for."""
+    """Raises Unsupported for members that ask for another kind of answer."""
     if body.n is not None and body.n != 1:
         raise Unsupported("n", "only one answer at a time can be translated; send n requests")
     if body.logprobs:
@@ -146,7 +146,7 @@ def _tools(body: Body, losses: Losses) -> tuple[tuple[Tool, ...], ToolChoice | N
 
 
 def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
-    """The body for an upstream. Raises Unsupported for what it cannot be asked.
+    """The body for a Chat upstream. Raises Unsupported.
 
     The same request gives the same bytes, and one with a longer history begins its `messages` with
     the same bytes: providers cache prompts by their beginning.
@@ -181,7 +181,8 @@ def _messages(request: Request, quirks: Quirks, losses: Losses) -> list[dict[str
 
 
 def _render_tools(choice: ToolChoice | None, tools: tuple[Tool, ...]) -> dict[str, Any]:
-    """Nothing at all without tools: a choice among none is a 400 at OpenAI."""
+    """The members `tools` and `tool_choice`, neither without tools: OpenAI answers 400 to a choice
+    among none."""
     listed, search = render_tools(tools)
     members: dict[str, Any] = {} if search is None else {WEB_SEARCH_OPTIONS: search}
     if listed is None:

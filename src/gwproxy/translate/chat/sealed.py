@@ -1,8 +1,6 @@
-"""Sealed thoughts in a history that is relayed: our envelopes taken out of the messages that bear
-them, and what a client has lost put back.
+"""Opens our envelopes in a relayed history, and puts back what a client has lost of the reasoning.
 
-A Chat host takes thoughts as words, and beside them what it made itself; an envelope says nothing
-to any.
+A Chat host takes reasoning as text, and beside it what it made itself; it cannot read an envelope.
 
 https://platform.openai.com/docs/api-reference/chat/create (messages)
 """
@@ -34,7 +32,7 @@ class _Head(Struct):
 
 
 class _Told(_Head):
-    """What an assistant's message has of thoughts, and whether it has anything else."""
+    """The reasoning of an assistant message, and whether it has anything else (`says_more`)."""
 
     reasoning_seal: str | None = None
     reasoning_content: str | None = None
@@ -55,7 +53,7 @@ _told: Final = jsonio.decoder(_Told)
 
 
 def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` without an envelope of ours. Raises jsonio.NotJson."""
+    """`body` with our envelopes opened and taken out. Raises jsonio.NotJson."""
 
     def message(text: bytes) -> bytes | None:
         told = _told(text) if seal.is_in(text) else _Told()
@@ -80,15 +78,16 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
 
 
 def put_back(body: bytes, answers: Sequence[Turn | None], name: str, quirks: Quirks) -> bytes:
-    """`body` with what the nth of its assistant's messages has lost of its thoughts, where there is
-    an nth of `answers`; their words have this `name`, if one is given. Raises jsonio.NotJson."""
+    """`body` with the reasoning details that its assistant messages have lost, the nth of them out
+    of the nth of `answers`; reasoning is renamed to `name`, where one is given. Raises
+    jsonio.NotJson."""
     left = iter(answers)
 
     def message(text: bytes) -> bytes:
         if _head(text).role != "assistant":
             return text
         for other in _NAMES:
-            # OpenCode says `reasoning_content` whatever it has heard.
+            # OpenCode sends `reasoning_content` whatever name it received.
             if name in _NAMES and other != name and has(text, (other,)):
                 text = text if has(text, (name,)) else renamed(text, other, name)
         answer = next(left, None)
@@ -98,7 +97,7 @@ def put_back(body: bytes, answers: Sequence[Turn | None], name: str, quirks: Qui
 
 
 def _with_beside(text: bytes, thoughts: Returned) -> bytes:
-    """The message with what stands beside its words and on its calls, unless it does already."""
+    """The message with the reasoning details that it and its calls lack."""
     text = _with_members(text, thoughts.of_call(None))
     for (_, number), _call in found(text, ("tool_calls", None)):
         if isinstance(number, int) and (members := thoughts.of_call(number)):

@@ -1,9 +1,10 @@
-"""How much a model is to think, both ways: the one wish for which every Chat server has a name.
+"""Thinking, sampling and identity of a Chat request: parsed, rendered, and edited in relayed
+bodies.
 
-OpenAI says `reasoning_effort`, Moonshot, DeepSeek and Zhipu a `thinking` object, OpenRouter
-`reasoning`, Qwen `enable_thinking`, vLLM an argument of the chat template. All are read; towards an
-upstream exactly one is written (Moonshot: "cannot specify both 'thinking' and 'reasoning_effort'",
-HKUDS/nanobot#3939).
+Every Chat server has its own member for thinking. OpenAI says `reasoning_effort`, Moonshot,
+DeepSeek and Zhipu a `thinking` object, OpenRouter `reasoning`, Qwen `enable_thinking`, vLLM an
+argument of the chat template. All are read; towards an upstream exactly one is written (Moonshot:
+"cannot specify both 'thinking' and 'reasoning_effort'", HKUDS/nanobot#3939).
 
 https://platform.openai.com/docs/guides/reasoning,
 https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model, https://openrouter.ai/docs
@@ -28,7 +29,7 @@ from gwproxy.translate.wire.splice import Edit, edited, omit, put, with_member
 
 
 def parse_wish(wish: Wish) -> Thinking:
-    """Raises Malformed for an effort that does not exist."""
+    """The hub's thinking. Raises Malformed for an unknown effort."""
     knobs = wish.reasoning or Knobs()
     switch = wish.thinking
     effort = wish.reasoning_effort or knobs.effort or (switch.effort if switch else None)
@@ -51,7 +52,7 @@ def parse_wish(wish: Wish) -> Thinking:
 
 
 def _wanted(wish: Wish, knobs: Knobs) -> bool | None:
-    """Thinking switched on or off in so many words."""
+    """Whether thinking is switched on or off, None where no member says so."""
     if wish.thinking is not None:
         return wish.thinking.type != "disabled"
     template = wish.chat_template_kwargs or TemplateArguments()
@@ -63,7 +64,7 @@ def _wanted(wish: Wish, knobs: Knobs) -> bool | None:
 
 
 def render_thinking(thinking: Thinking, quirks: Quirks) -> dict[str, Any]:
-    """The one member that says it, or none."""
+    """The one member for thinking that this upstream takes, or none."""
     if quirks.thinking_switch == "thinking":
         if thinking.mode is None:
             return {}
@@ -82,7 +83,7 @@ _SAID_BY: Final = (
 
 
 def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
-    """`body` that says it by that one member."""
+    """`body` with that one member for thinking, and without the others."""
     members = render_thinking(thinking, quirks)
     body = edited(body, [omit(path) for path in _SAID_BY if path not in members])
     for name, value in members.items():
@@ -101,18 +102,18 @@ _spoken: Final = jsonio.decoder(_Spoken)
 
 
 def fill_in(body: bytes, quirks: Quirks) -> bytes:
-    """`body` with the placeholder on every call that lost its thoughts."""
+    """`body` with the placeholder for reasoning in every message with calls that has none."""
     placeholder = quirks.reasoning_placeholder
     word = jsonio.text(placeholder)
 
     def message(text: bytes) -> bytes:
         try:
-            told = _spoken(text)
+            read = _spoken(text)
         except jsonio.NotJson:
             return text
-        thoughts = told.reasoning_content or told.reasoning or ""
-        is_read = bool(thoughts.strip()) or thoughts == placeholder
-        if told.role != "assistant" or not told.tool_calls or is_read:
+        reasoning = read.reasoning_content or read.reasoning or ""
+        is_there = bool(reasoning.strip()) or reasoning == placeholder
+        if read.role != "assistant" or not read.tool_calls or is_there:
             return text
         return with_member(text, quirks.reasoning_field, word)
 
@@ -120,7 +121,7 @@ def fill_in(body: bytes, quirks: Quirks) -> bytes:
 
 
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
-    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    """`body` with the `tool_choice` of this mode and without a tool's name."""
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
@@ -145,7 +146,7 @@ SETTINGS: Final = SettledSettings(
     with_choice,
     fill_in=fill_in,
 )
-"""How they are spelled in a body."""
+"""How these members are spelled, for edits of relayed bodies."""
 
 
 # OpenAI's limit for `user` and `safety_identifier`.

@@ -1,6 +1,6 @@
 """`<think>…</think>` at the head of an answer's text, split off while it streams.
 
-Some servers leave a model's thoughts in the text. Only an answer that *begins* with the tag is
+Some servers leave a model's reasoning in the text. Only an answer that *begins* with the tag is
 split: later on the tag may be what the answer is about.
 """
 
@@ -15,7 +15,7 @@ _CLOSE: Final = "</think>"
 
 
 class Splitter:
-    """Text in any fragments → fragments, each reasoning or text. Tags may come cut in two."""
+    """Splits text that comes in fragments into reasoning and text; a tag may be cut in two."""
 
     __slots__ = ("_held", "_state")
 
@@ -62,7 +62,7 @@ class Splitter:
             out.append(("reasoning", thought))
 
     def finish(self) -> list[tuple[Kind, str]]:
-        """What was held back, now that nothing more comes."""
+        """The end of the text: what was held back."""
         held, self._held = self._held, ""
         if not held:
             return []

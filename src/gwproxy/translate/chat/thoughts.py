@@ -1,16 +1,16 @@
-"""What a Chat host wants back of its thoughts: their words under the name that it gave them, and
-what stands beside them, which it alone can read.
+"""What a Chat host wants back with its reasoning: the text in the member in which it came, and
+members that it alone can read.
 
-    Gemini      `extra_content` of a call, of the first of several, or of words without a call:
+    Gemini      `extra_content` of a call, of the first of several, or of content without a call:
                 https://ai.google.dev/gemini-api/docs/thought-signatures
     OpenRouter  `reasoning_details`, encrypted, as a summary, or as text with a signature:
                 https://openrouter.ai/docs/use-cases/reasoning-tokens
-    Magistral   words that are parts of the content:
+    Magistral   thinking parts in the content:
                 https://docs.mistral.ai/capabilities/reasoning/
 
-An answer's `Beside` becomes a seal of the kind `members`, JSON that returns to the place where it
-stood; where it holds null the words belong. What a client carries is not trusted: only these names
-are taken from it.
+The members of an answer become a seal of the kind `members`: JSON that goes back to the place where
+they stood, with null for the member that held the text. What a client carries is not trusted: only
+these names are taken from it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gwproxy.translate.wire.growing import Growing, elements_of, members_of, say
 DETAILS: Final = "reasoning_details"
 EXTRA: Final = "extra_content"
 PARTS: Final = "content"
-"""The name under which words came that were parts of the content."""
+"""The member in which reasoning came that was a part of the content."""
 
 _FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", PARTS)
 _NOTHING: Final = b"null"
@@ -57,7 +57,7 @@ _extra: Final = jsonio.decoder(_Extra)
 
 
 def words_of(details: Raw) -> str:
-    """What details say in words, for hosts that say it nowhere else."""
+    """The text in `reasoning_details`, for hosts that send it nowhere else."""
     try:
         return "".join(one.text or one.summary or "" for one in _details(bytes(details)))
     except jsonio.NotJson:
@@ -65,7 +65,7 @@ def words_of(details: Raw) -> str:
 
 
 def is_thought(extra: Raw) -> bool:
-    """Whether the content beside it is a thought, which Gemini tells when it is asked for them."""
+    """Whether `extra_content` marks the content beside it as reasoning, as Gemini does."""
     try:
         google = _extra(bytes(extra)).google
     except jsonio.NotJson:
@@ -74,7 +74,8 @@ def is_thought(extra: Raw) -> bool:
 
 
 class Beside:
-    """What stands beside an answer's words, or on one of its calls, as it comes."""
+    """The `reasoning_details` and `extra_content` of an answer, or of one of its calls, as they
+    come."""
 
     __slots__ = ("_details", "_extra")
 
@@ -86,7 +87,7 @@ class Beside:
         return self._details is not None or self._extra is not None
 
     def add(self, details: Raw = ABSENT, extra: Raw = ABSENT) -> None:
-        """More of it; what is no JSON of the right form says nothing."""
+        """Adds deltas of both; what is no JSON of the right form is ignored."""
         try:
             if says(details) and elements_of(bytes(details)):
                 self._details = self._details or Growing()
@@ -98,8 +99,8 @@ class Beside:
             return
 
     def seal(self, family: str, *, field: str = "", call: int | None = None) -> Seal:
-        """All that has come, sealed: with the name of the words that belong to it, and the place of
-        its call. Then nothing is left."""
+        """All that has come as a seal, with the member that held the text (`field`) and the number
+        of its call; nothing is left after it."""
         members: dict[str, Any] = {field: None} if field else {}
         if self._details is not None:
             members[DETAILS] = self._details.value
@@ -114,8 +115,8 @@ class Beside:
 
 
 class Returned:
-    """The thoughts of one assistant's turn as its maker gets them back: `members` of the message,
-    `parts` that its content begins with, and for the answer's nth call what `of_call` gives."""
+    """The reasoning of one assistant turn as its host gets it back: `members` of the message,
+    `parts` at the beginning of its content, and the members of its nth call (`of_call`)."""
 
     def __init__(self, blocks: Iterable[Block], quirks: Quirks) -> None:
         self.parts: list[dict[str, Any]] = []
@@ -144,7 +145,7 @@ class Returned:
             self._words[field] = block.text if said is None else said + GAP + block.text
 
     def _unsealed(self, made: Seal) -> str:
-        """Takes what `made` holds; gives the name of the words beside it."""
+        """Adds the members in a seal; returns the member that held the text, "" for none."""
         try:
             members = members_of(made.data)
         except jsonio.NotJson:
@@ -157,8 +158,10 @@ class Returned:
 
     @property
     def members(self) -> dict[str, Any]:
+        """The members of the message."""
         return {**self._words, **self.of_call(None)}
 
     def of_call(self, number: int | None) -> dict[str, Any]:
+        """The members of the answer's call with this number; None: those beside its text."""
         beside = self._beside.get(None if number is None else str(number))
         return {} if beside is None else beside.value

@@ -1,4 +1,4 @@
-"""Chat's tools, the choice among them and the format of the answer, both ways.
+"""Tools, tool choice and answer format of Chat, from and to the hub.
 
 https://platform.openai.com/docs/api-reference/chat/create (tools, tool_choice, response_format)
 """
@@ -94,7 +94,7 @@ def parse_function(function: FunctionDefinition) -> Tool:
 
 
 def parse_web_search(options: Raw) -> Tool:
-    """`web_search_options`: a hosted tool that Chat writes outside of `tools`."""
+    """The hosted tool that `web_search_options` ask for, outside of `tools`."""
     wish = _search.read(options, Losses(), WEB_SEARCH_OPTIONS)
     location = None if wish.user_location is None else wish.user_location.approximate
     search = WebSearch(
@@ -167,15 +167,16 @@ _INSTRUCTS: Final = ("system", "developer")
 
 
 def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
-    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
-    Malformed."""
+    """A relayed `body` without its answer format, and that format or None. Raises jsonio.NotJson
+    and Malformed."""
     said = [text for _, text in found(body, ("response_format",)) if text != b"null"]
     wanted = parse_format(_format.read(Raw(said[0]), Losses(), "format")) if said else None
     return (body, None) if wanted is None else (edited(body, [omit("response_format")]), wanted)
 
 
 def instruct(body: bytes, words: str) -> bytes:
-    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    """A relayed `body` with a system message of `words` behind its first ones. Raises
+    jsonio.NotJson."""
     roles = [_message(text).role for _, text in found(body, ("messages", None))]
     count = next((n for n, role in enumerate(roles) if role not in _INSTRUCTS), len(roles))
     role = roles[count - 1] if count else _INSTRUCTS[0]
@@ -194,7 +195,7 @@ def render_format(wanted: OutputFormat) -> dict[str, Any]:
     if wanted.kind == "json_object" or wanted.schema is None:
         return {"type": "json_object"}
     name = _ILLEGAL_IN_NAME.sub("_", wanted.name or "response")[:_LONGEST_NAME]
-    # Who gives no name has no word for strictness either: Anthropic's format always binds.
+    # A format without a name is Anthropic's, which is always strict.
     strict = True if wanted.strict is None and wanted.name is None else wanted.strict
     schema: dict[str, Any] = {"name": name}
     if wanted.description is not None:

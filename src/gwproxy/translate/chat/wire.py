@@ -1,4 +1,4 @@
-"""The shapes of a Chat request, as Structs: what a client sends.
+"""The shapes of a Chat request, as a client sends it.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -13,7 +13,7 @@ from gwproxy.translate.hub import UserLocation
 
 
 class Mark(Struct, forbid_unknown_fields=True):
-    """`prompt_cache_breakpoint`, or the `cache_control` that some Chat clients send instead."""
+    """A cache mark: `prompt_cache_breakpoint`, or the `cache_control` of some Chat clients."""
 
     mode: str | None = None
     type: str | None = None
@@ -64,7 +64,7 @@ class RefusalPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="ref
 
 
 class ThinkingPart(Struct, forbid_unknown_fields=True, tag_field="type", tag="thinking"):
-    """Magistral's: https://docs.mistral.ai/capabilities/reasoning/"""
+    """Magistral's thinking part: https://docs.mistral.ai/capabilities/reasoning/"""
 
     thinking: str | list[TextPart]
     closed: bool | None = None
@@ -197,7 +197,7 @@ class _Location(Struct):
 
 
 class SearchWish(Struct):
-    """`web_search_options`."""
+    """The member `web_search_options`."""
 
     search_context_size: str | None = None
     user_location: _Location | None = None
@@ -221,7 +221,7 @@ class ResponseFormat(Struct, forbid_unknown_fields=True):
 
 
 class Switch(Struct):
-    """`thinking`."""
+    """The member `thinking`."""
 
     type: str
     budget_tokens: int | None = None
@@ -229,7 +229,7 @@ class Switch(Struct):
 
 
 class Knobs(Struct):
-    """`reasoning`, as OpenRouter has it."""
+    """The member `reasoning`, as OpenRouter has it."""
 
     effort: str | None = None
     max_tokens: int | None = None
@@ -238,14 +238,14 @@ class Knobs(Struct):
 
 
 class TemplateArguments(Struct, forbid_unknown_fields=True):
-    """`chat_template_kwargs`, as far as they are about thinking."""
+    """The member `chat_template_kwargs`, as far as it is about thinking."""
 
     enable_thinking: bool | None = None
     thinking: bool | None = None
 
 
 class Wish(Struct, kw_only=True):
-    """The members of a request body that speak of thinking."""
+    """The members of a request that are about thinking."""
 
     reasoning_effort: str | None = None
     thinking: Switch | None = None
@@ -261,7 +261,7 @@ class StreamOptions(Struct, forbid_unknown_fields=True):
 
 
 class Body(Wish, forbid_unknown_fields=True):
-    """A request. What is Raw is read by whether it is there at all."""
+    """A request body; of members that are Raw only their presence counts."""
 
     model: str
     messages: list[Message]

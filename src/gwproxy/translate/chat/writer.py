@@ -1,4 +1,4 @@
-"""Hub events → a client's Chat chunks.
+"""Writes hub events as Chat chunks for a client.
 
 One role, one id, one model, one finish reason; a call's id, type and name exactly once
 (clients concatenate what is repeated); usage in a last chunk of its own, if it was asked for;
@@ -35,7 +35,7 @@ _REASONING: Final = b'{"reasoning_content":'
 
 
 class Writer:
-    """A sequential stream of events → the chunks of a client."""
+    """Gives the bytes of a sequential stream as OpenAI's SDKs accept them."""
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
@@ -49,11 +49,12 @@ class Writer:
         self._held: list[str] = []
         self._gap = False
         self._first = True
-        self._given: set[str] = set()  # kinds of prose that the client has some of
+        self._given: set[str] = set()  # kinds of prose that went out
         self._calls = 0
         self._usage = UNTOLD
 
     def write(self, events: Iterable[Event]) -> bytes:
+        """The bytes for these events."""
         out = self._out
         for event in events:
             if type(event) is not Delta:
@@ -69,7 +70,7 @@ class Writer:
         return data
 
     def ping(self) -> bytes:
-        """A comment: OpenAI's SDKs stumble over an event with empty data."""
+        """The bytes of a comment: OpenAI's SDKs fail at an event with empty data."""
         return sse.comment("ping")
 
     def _write(self, event: Event) -> None:
@@ -115,7 +116,7 @@ class Writer:
             self._chunk(b'{"role":"assistant","content":%b}' % content)
 
     def _stream_as(self, before: bytes, after: bytes) -> None:
-        """Deltas of the open block go out at once from now on, between these bytes."""
+        """Has deltas of the open block go out at once from now on, between these bytes."""
         self._prefix = self._head + before
         self._suffix = after + self._tail
 
@@ -133,8 +134,8 @@ class Writer:
     def _open_call(self, event: Open) -> None:
         name, legacy = jsonio.text(event.name), self._context.legacy_functions
         if event.custom or (legacy and self._calls):
-            # OpenAI's accumulators take a free-form call only in one piece, and a client of
-            # `functions` knows of one call only: these deltas are kept.
+            # OpenAI's SDKs take a free-form call only in one piece, and a client of `functions`
+            # knows of one call only: these deltas are held back.
             pass
         elif legacy:
             self._chunk(b'{"function_call":{"name":%b,"arguments":""}}' % name)
@@ -151,7 +152,8 @@ class Writer:
         self._calls += 1
 
     def _delta(self, text: str) -> None:
-        """The first words of a block, or such as the client gets only at its end, or never."""
+        """Writes the first delta of a block, or holds back one that goes out at its end, or
+        never."""
         kind, shown = self._open_block.kind, self._context.show_reasoning
         if kind == "text":
             self._begin(b'{"content":', text if self._first or not self._gap else GAP + text)

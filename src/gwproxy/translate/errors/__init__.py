@@ -1,10 +1,11 @@
-"""A refusal, read and mended: tables with a source for each row, and what they are asked by.
+"""A refusal, read and mended: tables with a source for each row, and what reads them.
 
-failure_words   words of a full window, an empty account, a busy server
-complaints      an error's body → a Failure, whatever its shape
-reports         the complaints of one message, each by itself
-grammars        which members a refusal names, by the grammar of its writer
-refusals        known refusals and the quirks that spare them
-healing         what to change before a request is asked again
-openai_error    the error object that two dialects share
+failure_words    words for a full context window, an empty account, a busy server
+complaints       the Failure that an error body of any shape means
+reports          the complaints in one message, one by one
+grammars         which members a refusal names, by the grammar of its validator
+rules, remedies  what a row of the tables of refusals is, and the quirk changes it may hold
+refusals         known refusals and the quirk changes that avoid them; refused_* are parts of it
+healing          what to change before a request is asked again
+openai_error     the error object that two dialects share
 """

@@ -1,4 +1,4 @@
-"""What an upstream says when it refuses, whatever envelope and whoever's words.
+"""Reads an upstream's error, whatever its envelope and whoever wrote it, as a Failure.
 
 Servers that speak one dialect relay the errors of another: an Anthropic route answers in OpenAI's
 types, a Chat route nests an Anthropic body as a JSON string, a CDN answers with a web page. So all
@@ -113,7 +113,7 @@ _STATUS_BY_KIND: Final[Mapping[FailureKind, int]] = {
 }
 
 UPSTREAM_STATUS: Final = "x-gwproxy-upstream-status"
-"""The header of what the upstream itself refused with."""
+"""The header that holds the upstream's own status."""
 
 # Statuses of one meaning, whatever the upstream chose: a 429 for an empty account makes agents
 # retry for minutes, a 413 for a long prompt keeps them from compacting. A refusal of the key that
@@ -133,7 +133,7 @@ _WAIT_UNITS_S: Final = {"ms": 0.001, "m": 60.0, "min": 60.0}
 
 
 class Complaint(Struct, frozen=True):
-    """What an error body says. `message` is empty when there are no words in it at all."""
+    """The message, type, code and figures in an error body. `message` may be empty."""
 
     message: str
     type: str | None = None
@@ -144,19 +144,19 @@ class Complaint(Struct, frozen=True):
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """The failure that an HTTP answer means. `headers` are lower-case; `status` may also be a
-    success, when the body is an error all the same."""
+    """The Failure that an HTTP answer means. Names of `headers` are lower-case; `status` may be a
+    success around an error body."""
     return judge(status, headers, read(body))
 
 
 def told(error: object) -> Failure:
-    """The failure that an error means which stands in a stream, or in an answer: an event, flat or
-    nested, or the error of a failed response."""
+    """The Failure that an error without a status means: an error event of a stream, flat or nested,
+    or the error of a failed response."""
     return judge(0, {}, read_value(error))
 
 
 def read(body: bytes) -> Complaint:
-    """The complaint in `body`, which may be any dialect's JSON, somebody's own, text or HTML."""
+    """The complaint in `body`: JSON of any dialect or none, text, or HTML."""
     try:
         value = jsonio.loads(body)
     except jsonio.NotJson:
@@ -186,7 +186,7 @@ def read_value(value: object, depth: int = 0) -> Complaint:
 
 
 def _first(errors: object) -> object:
-    """Cloudflare and GraphQL hosts tell their errors in a list."""
+    """The first of a list of errors, as Cloudflare and GraphQL hosts send them, or None."""
     return errors[0] if isinstance(errors, list) and errors else None
 
 
@@ -246,7 +246,7 @@ def _words(message: object) -> str:
 
 
 def _label(value: object) -> str | None:
-    """A type or code; new-api relays `<nil>` where there was none."""
+    """A type or code as text, None where there is none; new-api relays `<nil>` for that."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value)
@@ -264,7 +264,8 @@ def _excerpt(body: bytes) -> str:
 
 
 def judge(status: int, headers: Mapping[str, str], complaint: Complaint) -> Failure:
-    """The failure that `complaint` means; `status` below 400 says that there was none."""
+    """The Failure that `complaint` means; `status` below 400 means that there was no error
+    status."""
     if status < 400 and complaint.code is not None and re.fullmatch("[45][0-9]{2}", complaint.code):
         status = int(complaint.code)  # `200 OK` around `{"code": 429, …}`
     kind = _kind(status, complaint)
@@ -310,7 +311,7 @@ def _kind(status: int, complaint: Complaint) -> FailureKind:
 
 
 def _figures(complaint: Complaint) -> tuple[int | None, int | None, int | None]:
-    """Input tokens, wanted output tokens and the limit, as far as the words name them."""
+    """Input tokens, requested output tokens and the limit, each None where it is not named."""
     if complaint.context_limit is not None:
         return complaint.context_tokens, None, complaint.context_limit
     found = figures_in(complaint.message)

@@ -1,7 +1,7 @@
-"""Words by which an upstream says that a window is full, an account empty or a server busy.
+"""A table of the words for a full context window, an empty account or a busy server.
 
-A table: each row with an example of the words, and their source. Clients act upon these kinds
-(they compact, stop, wait), and no status or type tells them reliably.
+Each row has an example of the words, and their source. Clients act upon these kinds of failure
+(they compact, stop, wait), and no status or type shows them reliably.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PI_LIST: Final = "badlogic/pi-mono packages/ai/src/utils/overflow.ts"
 
 
 class KindRule(Struct, frozen=True):
-    """`words` mean `kind`; `example` is a text that has them, `source` says whose they are."""
+    """One row: `words` mean `kind`; `example` is a message with them, `source` says whose it is."""
 
     kind: FailureKind
     words: re.Pattern[str]
@@ -29,23 +29,22 @@ class KindRule(Struct, frozen=True):
 
 
 def kind_in(message: str, kind: FailureKind) -> bool:
-    """Whether `message` says `kind` in words that are known."""
+    """Whether `message` has known words for `kind`."""
     if kind is FailureKind.CONTEXT and _NOT_FULL.search(message):
         return False
     return any(rule.kind is kind and rule.words.search(message) for rule in KIND_RULES)
 
 
 def is_overflow(message: str, status: int) -> bool:
-    """Whether the upstream says that the window is full. Some say it as a server's error, where
-    the words may as well be part of a request that is quoted: there they count outside of quotes,
-    or with the figures that belong to them."""
+    """Whether `message` says that the context window is full. In a server's error (5xx) the words
+    may be part of a quoted request: there they count outside of quotes, or with their figures."""
     if status < 500:
         return kind_in(message, FailureKind.CONTEXT)
     return kind_in(_QUOTED.sub("", message), FailureKind.CONTEXT) or bool(figures_in(message))
 
 
 def figures_in(message: str) -> dict[str, int]:
-    """`input`, `output` and `limit` of a full window, as far as `message` names them."""
+    """`input`, `output` and `limit` in tokens, as far as `message` names them."""
     for words, _ in FIGURES:
         if found := words.search(message):
             return {

@@ -1,9 +1,9 @@
-"""Which members of a request a refusal names, read by the grammar of whoever wrote it.
+"""Which members of a request a refusal names, read by the grammar of the validator that wrote it.
 
 Hosts differ in their sentences; the parsers and validators behind them are few, and each has one
-way to say where it stumbled and over what. A table: a form, an example of it with what it names,
-and its source. A form is read at the beginning of a complaint and nowhere else: a moderation's
-words may quote anything, also a prompt that talks of refusals.
+way to say what it refuses, and where. A table: a form, an example of it with what it names, and its
+source. A form is read at the beginning of a complaint and nowhere else: a moderation's words may
+quote anything, also a prompt that talks of refusals.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from gwproxy.translate.wire.splice import Path
 
 
 class RefusedPath(Struct, frozen=True):
-    """A member by its path, as the host has it (its validators put the names of variants between
-    the steps), and the `value` that it does not take, where the words tell. With `header` it is
-    one value of that header."""
+    """A refused member: its path as the host writes it (validators put names of variants between
+    the steps), and the `value` that is refused, where it is named. With `header` it is one value of
+    that header."""
 
     path: Path
     value: str | None = None
@@ -31,8 +31,8 @@ class RefusedPath(Struct, frozen=True):
 
 
 class RefusalGrammar(Struct, frozen=True):
-    """`form` of one complaint, whose groups are `path`, or `at` with `names` below it, and `value`,
-    `header`. `example` names `named`. `writer` is for people: whose grammar it is."""
+    """One row: `form` matches a complaint; its groups are `path`, or `at` with `names` below it,
+    and `value`, `header`. `example` is one that names `named`, `writer` is whose grammar it is."""
 
     writer: str
     form: re.Pattern[str]
@@ -42,7 +42,7 @@ class RefusalGrammar(Struct, frozen=True):
 
 
 class RefusalReading(Struct, frozen=True):
-    """What a refusal names, and whose grammar said so."""
+    """The members that a refusal names, and whose grammar was read."""
 
     writer: str
     named: tuple[RefusedPath, ...]
@@ -349,8 +349,8 @@ _LONGEST_MENTION: Final = 200
 
 
 def read(message: str, param: str | None = None) -> RefusalReading | None:
-    """What `message` names, None when no grammar reads it. `param` is where the host says that a
-    value without a place stands."""
+    """The members that `message` names, None where no grammar reads it. `param` is the path that a
+    host gives beside the message."""
     text = message.strip()
     if (issues := _issues(text)) is not None:
         return issues
@@ -389,8 +389,8 @@ def _named(match: re.Match[str]) -> Iterator[RefusedPath]:
 
 
 def _bare_value(complaint: str, param: str | None) -> RefusalReading | None:
-    """OpenAI says the place beside the words (https://platform.openai.com/docs/guides/error-codes):
-    `Invalid value: 'original'. Supported values are: …`."""
+    """The refused value of OpenAI's `Invalid value: 'original'. Supported values are: …`, whose
+    path is in `param` (https://platform.openai.com/docs/guides/error-codes)."""
     if not param or re.fullmatch(PATH, param) is None:
         return None
     if _BARE_NAME.fullmatch(complaint):
@@ -405,7 +405,7 @@ def _steps(path: str) -> Path:
 
 
 def _issues(text: str) -> RefusalReading | None:
-    """Zod's and Ajv's own lists of issues as JSON, which servers send on as their message
+    """The members in zod's and Ajv's own lists of issues, which servers send on as JSON messages
     (https://zod.dev/error-formatting, https://ajv.js.org/api.html#error-objects)."""
     if not text.startswith("[") or not ('"path"' in text or '"instancePath"' in text):
         return None
@@ -437,7 +437,8 @@ def _of_issue(issue: Mapping[str, object]) -> Iterator[RefusedPath]:
 
 
 def mentioned(message: str) -> tuple[str, ...]:
-    """The members that a short refusal speaks of without any grammar: what may be tried once."""
+    """The members that a short refusal mentions without any grammar; leaving one out may be
+    tried."""
     if len(message) > _LONGEST_MENTION or _OF_CONTENT.search(message):
         return ()
     if not _REFUSES.search(message):

@@ -1,10 +1,9 @@
-"""What to change when an upstream refuses a request for the way it was spoken to.
+"""What to change when an upstream refuses a request for its form.
 
-A refusal is read by the grammar of its writer (`grammars`) or known by its words (`refusals`), and
-answered by a change of `Quirks`: members left out, flags and values, data like the quirks
-themselves. Nothing here touches a request. The edits and repair passes do what the changed quirks
-say, for one repetition and, where the host and not the one request is the reason, for all requests
-that follow.
+A refusal is read by the grammar of its validator (`grammars`) or known by its words (`refusals`),
+and answered by a change of `Quirks`: members to omit, flags and values. Nothing here touches a
+request. Edits and passes then do what the changed quirks say, for one repetition and, where the
+host and not the one request is the reason, for all requests that follow.
 """
 
 from __future__ import annotations
@@ -38,16 +37,16 @@ from gwproxy.translate.quirks import Quirks, QuirkValue
 _STATUSES: Final[Mapping[FailureKind, frozenset[int]]] = {
     FailureKind.INVALID: frozenset({400, 422}),
     FailureKind.TOO_LARGE: frozenset({413}),
-    # An earlier response that is not there; of other things nothing is known that could help.
+    # An earlier response that is not there; nothing else that is missing can be helped.
     FailureKind.NOT_FOUND: frozenset({404}),
 }
 REFUSED: Final = frozenset().union(*_STATUSES.values())
 
 
 class Remedy(Struct, frozen=True):
-    """`cause` in a few words for people, `omits` what is left out from now on, `changes` of quirks
-    by the flag's name. `lasting`: it is the host that wants it so; else the one request was at
-    fault. `guessed`: no grammar said so, the words only name what is left out."""
+    """What to change: `changes` of quirks by name, `omits` the patterns to leave out; `cause` is
+    for people. `lasting`: the host wants it for every request; else the one request was at fault.
+    `guessed`: no grammar was read, the message only mentions what is left out."""
 
     cause: str
     changes: dict[str, QuirkValue] = field(default_factory=dict)
@@ -69,8 +68,8 @@ class Remedy(Struct, frozen=True):
 
 
 class _Way(Struct, frozen=True):
-    """How the refused body was made: its dialect, the quirks that are `edited` into relayed bytes,
-    and whether it was relayed (`faithful`)."""
+    """How the refused body was made: its dialect, the quirks that are followed by edits on relayed
+    bytes, and whether it was relayed (`faithful`)."""
 
     upstream: Dialect
     edited: frozenset[str]
@@ -89,11 +88,11 @@ def flag_text(value: QuirkValue) -> str:
 def heal(
     failure: Failure, quirks: Quirks, *, upstream: Dialect, faithful: bool, ordered: bool = False
 ) -> Iterator[Remedy]:
-    """What to change before asking again, the mildest first; nothing where nothing is known that
+    """What to change before sending the request again, the mildest first; none where nothing known
     could help.
 
-    `faithful`: the body was relayed as it came, so that the quirks had no part in it but for what
-    they leave out. `ordered`: it ended with an order to compact.
+    `faithful`: the body was relayed, so that of the quirks only those counted that edit it.
+    `ordered`: it ended with an order to compact.
     """
     if failure.code == UNHEEDED:
         yield Remedy("an order to compact is not heeded", {"compaction": False})
@@ -133,7 +132,7 @@ def is_refused_again(remedy: Remedy, failure: Failure, upstream: Dialect) -> boo
 
 
 def _less(reading: RefusalReading, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
-    """Every member of the message that may go, at once."""
+    """Leaves out every member that the refusal names and that may be left out, at once."""
     earned = (_pattern(named, upstream) for named in reading.named)
     new = [pattern for pattern in earned if pattern is not None and pattern not in quirks.omit]
     if new:
@@ -142,7 +141,7 @@ def _less(reading: RefusalReading, quirks: Quirks, upstream: Dialect) -> Iterato
 
 
 def _flatter(reading: RefusalReading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
-    """Tools of a kind that is refused, as functions, and items, in words."""
+    """Has tools of a refused kind sent as functions, and items as text."""
     for named in reading.named:
         if named.path[:1] in ((), ("tools",), ("tool_choice",), ("input",)) and not named.header:
             steps = steps_of_kind(named.value)
@@ -152,7 +151,7 @@ def _flatter(reading: RefusalReading, quirks: Quirks, way: _Way) -> Iterator[Rem
 
 
 def _instead(reading: RefusalReading, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
-    """What spares a member that may not just go; in the end the rebuilding, for this request."""
+    """Avoids members that may not just be left out; as the last resort rebuilds this request."""
     for named in reading.named:
         beta = named.value if named.header else None
         changes = _next_step(steps_of_member(named.path, beta or ""), quirks, way)
@@ -203,13 +202,13 @@ def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
 def _next_step(
     steps: Steps, quirks: Quirks, way: _Way, relayed: int = 0
 ) -> dict[str, QuirkValue] | None:
-    """The changes of the first step after those in force. In a relayed request, which begins with
-    that number, only those were that are edits on its bytes, so that of the others the last is
-    still to be tried."""
+    """The changes of the first step after those in force; None where no step is left. A relayed
+    request begins with step `relayed`; in it only quirks were in force that are edits on its bytes,
+    so that of the others the last step is still to be tried."""
     names = frozenset(name for step in steps for name in step)
     kinds = bool(names & OF_KINDS)
     if kinds and not way.edited >= OF_KINDS:
-        return None  # of other dialects nobody is sent such a thing
+        return None  # other dialects have no such kinds
     by_edit = kinds or (bool(names) and names <= way.edited)
     reached = [number for number, step in enumerate(steps) if _is_in_force(step, quirks)]
     if way.faithful and not by_edit:

@@ -36,13 +36,13 @@ _FIXED_CODES: Final = frozenset(
 
 
 def status_of(failure: Failure) -> int:
-    """529 is Anthropic's own, and no OpenAI SDK knows it."""
+    """The HTTP status for an OpenAI client: 503 for 529, which is Anthropic's own."""
     return 503 if failure.status == 529 else failure.status
 
 
 def error_object(failure: Failure, prompt_field: str) -> dict[str, Any]:
-    """The inside of the envelope. `prompt_field` is where the prompt stands in the request: what
-    is to be blamed when it is too long."""
+    """The value of `error` in the envelope. `prompt_field` is the member that holds the prompt,
+    named as `param` when it is too long."""
     kind, code = _LABELS[failure.kind]
     if failure.kind is FailureKind.TIMEOUT and failure.status == 408:
         kind, code = "timeout", "request_timeout"

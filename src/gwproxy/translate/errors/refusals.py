@@ -1,8 +1,8 @@
-"""The refusals that are known, and what each asks to be changed.
+"""The table of known refusals, and the quirk changes that avoid each.
 
-A table: the words, an example of them, their source, and the remedy as changes of quirks.
-Hosts differ only in words; what to do about them (`healing`) asks for no host's name. Sources are
-vendor pages or public threads (owner/repository#number).
+Each row has the words, an example of them, their source, and the remedy. Hosts differ only in
+words; what to do about them (`healing`) asks for no host's name. Sources are vendor pages or public
+threads (owner/repository#number).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The refusals of an effort, and what each asks to be changed: rows of the table of `refusals`."""
+"""Rows of the table of `refusals`: an effort is refused."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The refusals of the format that an answer is to have, and what each asks to be changed: rows of
-the table of `refusals`.
+"""Rows of the table of `refusals`: the format that an answer is to have is refused.
 
 Two causes look alike. A host that does not know the format is asked in the prompt from then on; one
 that knows it and does not take this schema, for this request alone. (MFJS, a schema dialect that

@@ -1,6 +1,4 @@
-"""The refusals of a kind of tool, of item or of block, and what each asks to be changed: rows of
-the table of `refusals`.
-"""
+"""Rows of the table of `refusals`: a kind of tool, of item or of content block is refused."""
 
 from __future__ import annotations
 
@@ -96,7 +94,7 @@ KINDS_OF_ITEMS: Final = (
 )
 
 IN_OUTPUTS: Final = (
-    # They go behind it. A host that takes no pictures at all then says so in other words.
+    # They are moved behind it. A host that takes no images at all then says so in other words.
     *rules(
         "images in what a tool gave back are refused",
         off("tool_media"),
@@ -117,4 +115,4 @@ IN_OUTPUTS: Final = (
         },
     ),
 )
-"""Pictures and files in what a tool gave back."""
+"""Images and files in tool results."""

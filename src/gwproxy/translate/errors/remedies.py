@@ -1,5 +1,5 @@
-"""What spares a refusal, as changes of quirks: fixed ones, those of a field's name, and those that
-hold a value out of the refusal's words.
+"""The changes of quirks that avoid a refusal: fixed ones, those for a member by its name, and those
+with a value out of the refusal's words.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ Changes: TypeAlias = Mapping[str, QuirkValue]
 Steps: TypeAlias = tuple[Changes, ...]
 
 _NOTHING: Final[Changes] = MappingProxyType({})
-# What to do when the hub already sends the thing in no form: let it render what was relayed.
+# A rendered request never has what is refused: let a relayed one be rendered.
 REBUILD: Final[Steps] = (_NOTHING,)
 
 
 def off(*names: str) -> Steps:
+    """The one step that sets these quirks to False."""
     return (dict.fromkeys(names, False),)
 
 
 def steps_of_efforts(listed: str) -> Steps:
+    """The step that allows only the efforts named in `listed`; none where it names none."""
     efforts = tuple(word for word in re.findall(r"[a-z]+", listed.lower()) if word in EFFORTS)
     return ({"efforts": efforts},) if efforts else ()
 
 
 def steps_of_number(quirk: str) -> Callable[[str], Steps]:
+    """Makes, of a number in a refusal, the step that sets `quirk` to it."""
     return lambda number: ({quirk: int(number)},)
 
 
@@ -124,11 +127,12 @@ _KINDS: Final[Mapping[str, str]] = {
     },
 }
 KINDS: Final = "|".join(sorted(_KINDS, key=len, reverse=True))
-"""The same, as a form."""
+"""The same names as a regular expression."""
 
 
 def steps_of_kind(kind: str | None) -> Steps:
-    """What spares a tool of this type, where it can be a function, or an item, where words can."""
+    """The step that sends a tool of this type as a function, or an item as text; none for
+    others."""
     quirk = _KINDS.get(kind or "")
     return off(quirk) if quirk is not None else ()
 
@@ -138,8 +142,8 @@ _PLACE: Final = re.compile(r"(tools|input)(?:[.\[].*)?", re.DOTALL)
 
 
 def steps_unsaid(message: str, param: str | None) -> Steps:
-    """What may spare a refusal that says where it stumbled and over nothing: `Invalid input` at
-    `tools.1` or `input` (agent0ai/agent-zero#1724, CommandCodeAI/command-code#893)."""
+    """Steps that may avoid a refusal that names a place and no reason: `Invalid input` at `tools.1`
+    or `input` (agent0ai/agent-zero#1724, CommandCodeAI/command-code#893)."""
     place = _PLACE.fullmatch(param or "")
     if place is None or not _SAYS_NOTHING.fullmatch(message.strip()):
         return ()
@@ -153,13 +157,13 @@ _IN_MESSAGES: Final = frozenset({"reasoning_content"})
 
 
 def is_of_schema(path: Path) -> bool:
-    """Whether `path` leads into a schema of the client's: another one may be taken."""
+    """Whether `path` leads into a client's schema; another schema may be accepted."""
     return "schema" in path
 
 
 def steps_of_member(path: Path, beta: str = "") -> Steps:
-    """What spares a refusal of the member at `path` that may not just be left out: by its innermost
-    name that is known; or of the beta that such a member comes with."""
+    """Steps that avoid a member which may not just be left out, by the innermost known name in
+    `path`, or by the beta that comes with such a member."""
     if beta.startswith("dangerous-tool-use"):
         return _MEMBERS["safeguards"]
     if path[-1:] == ("effort",):  # beside it in `output_config` is the format

@@ -1,4 +1,4 @@
-"""What a row of the tables of refusals is: words, their source, and the changes that spare them."""
+"""What a row of the tables of refusals is: words, their source, and the changes that avoid it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from gwproxy.translate.hub import FailureKind
 
 
 class RefusalRule(Struct, frozen=True):
-    """`words` of a refusal of this `kind`, and the changes that spare it: `omits` are left out, or
-    else `steps` are taken from the mildest on, or made of what the words capture. A step that is in
-    force already did not help; the next one may; a relayed request begins with number `relayed`,
-    for what is its client's own is not told from what is not. `example` is a text that has the
-    words, `source` says whose they are. `lasting`: the host wants it so, or the quirks that it
-    wants; else the one request was at fault. `cause` is for people."""
+    """One row: `words` of a refusal of this `kind`, and the changes that avoid it.
+
+    `omits` are members to leave out. `steps` are tried from the mildest on, or made of what the
+    words capture; a step in force already did not help, so the next one is tried. A relayed request
+    begins with step number `relayed`, as in it the client's own blocks cannot be told from others.
+    `lasting`: whether, or for which quirks, the host wants it for every request; else the one
+    request was at fault. `example` is a message with the words, `source` says whose they are,
+    `cause` is for people.
+    """
 
     cause: str
     words: re.Pattern[str]
@@ -30,7 +33,7 @@ class RefusalRule(Struct, frozen=True):
     omits: tuple[str, ...] = ()
 
     def lasts(self, changes: Changes) -> bool:
-        """Whether what helped is kept for later requests."""
+        """Whether `changes`, if they helped, are kept for later requests."""
         if isinstance(self.lasting, tuple):
             return changes.keys() <= set(self.lasting)
         return self.lasting and changes != {"rebuild": True}
@@ -47,7 +50,7 @@ def rules(
     relayed: int = 0,
     omits: tuple[str, ...] = (),
 ) -> Iterator[RefusalRule]:
-    """One rule for each way to word the same refusal."""
+    """One rule for each wording of the same refusal; `examples` maps words to an example."""
     for words, example in examples.items():
         pattern = re.compile(words, re.IGNORECASE | re.DOTALL)
         yield RefusalRule(cause, pattern, steps, example, source, lasting, kind, relayed, omits)

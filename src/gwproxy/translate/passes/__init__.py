@@ -1,26 +1,32 @@
-"""Named passes over a hub request, chosen by an upstream's quirks.
+"""Passes: the steps that repair a hub request for an upstream, as its quirks say.
 
-Each pass is pure and idempotent: it mends what one upstream or another refuses, gives the same
-object back when there is nothing to mend, and names what it changed. They know the dialect of the
-upstream, never its provider or model. Renderers spell what comes out of here and decide nothing.
+Each pass is pure and idempotent: it repairs what some upstreams refuse, gives the same object back
+when there is nothing to repair, and names what it changed as losses. Passes know the dialect of the
+upstream, never its provider or model. Renderers write what comes out of here and decide nothing.
 
-    media.py      images and documents
-    native.py     blocks of one dialect alone
-    format.py     structured output, by a tool or in words
-    tools.py      tools as many and as the upstream takes them
-    schema/       tool schemas in Moonshot's JSON Schema dialect
-    history.py    nothing empty, every call followed by its result
-    thinking.py   reasoning that goes back
-    effort.py     thinking and effort now, and forced tools
-    limits.py     the length of the answer
-    sampling.py   sampling and stop sequences
-    omit.py       what has no place at all
-    marks.py      where a prompt cache ends
-    content.py    which of that there is at all
+    media.py       images and documents
+    native.py      blocks that only one dialect has
+    format.py      structured output by a tool, or by an instruction
+    tools.py       the list of tools and the tool choice
+    schema/        tool schemas in Moonshot's JSON Schema dialect
+    history.py     no empty turns, every tool call followed by its result
+    thinking.py    which reasoning of earlier turns is sent back
+    effort.py      thinking and effort of this turn, and forced tools
+    limits.py      the output limit
+    sampling.py    sampling and stop sequences
+    omit.py        members that the upstream does not have
+    marks.py       cache marks
+    content.py     what a request contains, so that passes can be skipped
+
+    names.py       call ids, tool names and kinds, mapped and mapped back
+    recall.py      the reasoning that clients lose, kept and put back
+    compaction.py  the request for a summary in place of an answer
+    tokens.py      a local estimate of tokens
+    cache_key.py   the name of a conversation for the prompt cache
 
 `PASSES` is their order: tools and their choice before the history, which may get one more turn
-by them; a budget of thoughts after the limit that it is a part of, and sampling after whether the
-model thinks. What others must do stands beside them: `compaction.summarising` (a summary in place
+by them; the thinking budget after the output limit that it is a part of, and sampling after whether
+the model thinks. Functions for others are beside them: `compaction.summarising` (a summary in place
 of an answer), `media.pending_urls` and `media.with_media` (images to fetch), `tools.wrapped_tools`
 (arguments to unwrap), `sampling.takes_stops` (stop sequences to match).
 """
@@ -55,8 +61,8 @@ Apply: TypeAlias = Callable[[Request, DialectFacts, Quirks, Losses], Request]
 
 
 class Pass(Struct, frozen=True):
-    """`name` for people, `why` what it spares them. `about` what of a request it is: without any of
-    that it has nothing to do. Of those that look for themselves nothing is said."""
+    """One pass: `name` and `why` are for people, `about` is the content that it may change; a
+    request without any of that content skips it. Passes with an empty `about` always run."""
 
     name: str
     apply: Apply
@@ -130,8 +136,7 @@ def repair(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 def repair_steps(
     request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 ) -> Iterator[tuple[Pass, Request]]:
-    """The same, step by step: each pass that changed something with what came out of it. Those that
-    are about nothing that is there are not entered."""
+    """Each pass that changed something, with the request after it. Raises fields.Rejected."""
     content: set[Content] | None = None
     for one in PASSES:
         if one.about:

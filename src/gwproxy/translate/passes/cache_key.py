@@ -1,5 +1,5 @@
-"""The name by which a host finds the prompt cache of a conversation again: a key that changes from
-turn to turn costs the cache (https://platform.openai.com/docs/guides/prompt-caching).
+"""The `prompt_cache_key` of a conversation; one that changes from turn to turn costs the cache
+(https://platform.openai.com/docs/guides/prompt-caching).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _CHARACTERS: Final = 32
 
 
 def cache_key(request: Request) -> str:
-    """What the client calls it, or a digest of what stays the same from one turn to the next."""
+    """The client's own key, or a digest of its session or of what stays the same in every turn."""
     identity = request.identity
     return identity.cache_key or digest(identity.session or _opening(request))[:_CHARACTERS]
 
@@ -24,5 +24,5 @@ def _opening(request: Request) -> str:
 
 
 def digest(text: str) -> str:
-    """Letters and digits that stand for `text` and do not tell it."""
+    """The SHA-256 of `text` in hexadecimal digits."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

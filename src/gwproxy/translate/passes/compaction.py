@@ -1,10 +1,10 @@
-"""A request for a summary of all that was said, for hosts that know no such order.
+"""The request for a summary of the conversation, for hosts that know no order to compact.
 
-The history goes in words alone: hosts that are offered no tools may refuse calls and results (AWS
+The history is sent as text alone: hosts that get no tools may refuse calls and results (AWS
 Bedrock: "The toolConfig field must be defined when using toolUse and toolResult content blocks"),
-and the model is not to go on with them. The order comes when the window is full, so there is room
-to be made for the summary: the oldest that tools gave back goes first, then what they were called
-with, then the oldest turns.
+and the model is not to go on with them. The order comes when the window is full, so room is made
+for the summary: the oldest tool results go first, then the arguments of the oldest calls, then the
+oldest turns.
 """
 
 from __future__ import annotations
@@ -46,25 +46,25 @@ figures and error messages that still matter, word for word;
 Where a summary of an earlier part stands above, take over all of it that still counts."""
 
 _ROOM: Final = 8_192
-"""Tokens for the summary and the thoughts before it; a small window gives a quarter of itself."""
+"""Tokens for the summary and the reasoning before it; of a small window, a quarter of it."""
 
 _ESTIMATE_MARGIN: Final = 1.1
-"""What an estimate may be short of the upstream's own count."""
+"""How far an estimate may be below the upstream's own count."""
 
 _LESS: Final = 0.7
-"""How much of a history is sent after a refusal that tells no figures."""
+"""The part of a history that is sent after a refusal without figures."""
 
 _OUTPUT_GONE: Final = "[left out: it did not fit]"
 _TURNS_GONE: Final = "[The beginning of the conversation is left out: it did not fit.]"
 
 
 def most_tokens(quirks: Quirks) -> int:
-    """The tokens that the window has for a history that is to be summarised."""
+    """The tokens that a history to be summarised may have."""
     return int((quirks.context_window - _room(quirks.context_window)) / _ESTIMATE_MARGIN)
 
 
 def fewer_tokens(sent: int, failure: Failure) -> int:
-    """How many to send after the window did not hold `sent` of them, both as we count."""
+    """The tokens to send after a refusal of `sent` tokens, both by our estimate."""
     needed, limit = failure.context_tokens, failure.context_limit
     if not needed or not limit or limit >= needed:
         return int(sent * _LESS)
@@ -76,7 +76,7 @@ def _room(window: int) -> int:
 
 
 def summarising(request: Request, most: float, losses: Losses) -> Request:
-    """The request for a summary of at most so many tokens, where that can be."""
+    """The request for a summary, of at most `most` tokens where that is possible."""
     losses.emulate("compaction")
     turns = list(request.turns)
     total: float = tokens.estimate(structs.replace(request, tools=(), output_format=None))
@@ -95,7 +95,7 @@ def summarising(request: Request, most: float, losses: Losses) -> Request:
 def _without(
     kind: type[Result] | type[Call], turns: list[Turn], total: float, most: float, losses: Losses
 ) -> float:
-    """What is left of `total` once the oldest blocks of a kind have gone, as many as must."""
+    """The tokens left after the oldest blocks of `kind` were emptied, as many as necessary."""
     for place, turn in enumerate(turns):
         if total <= most:
             break
@@ -122,7 +122,7 @@ def _emptied(block: Block) -> Block:
 
 
 def _shortened(turns: list[Turn], total: float, most: float, losses: Losses) -> list[Turn]:
-    """The turns less the oldest, as many as must go; instructions and the last one stay."""
+    """The turns without the oldest, as many as necessary; instructions and the last one stay."""
     gone = 0
     for place, turn in enumerate(turns[:-1]):
         if total <= most:
@@ -138,7 +138,7 @@ def _shortened(turns: list[Turn], total: float, most: float, losses: Losses) -> 
 
 
 def _in_words(turn: Turn, names: dict[str, str], losses: Losses) -> Turn:
-    """A turn without calls, results and thoughts: they are said, or left out."""
+    """A turn with its calls and results as text, and without reasoning."""
     said: list[Block] = []
     for block in turn.blocks:
         match block:

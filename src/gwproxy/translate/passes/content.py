@@ -1,7 +1,7 @@
-"""What there is in a request, found in one walk, so that a pass that it does not concern need not
-look for itself.
+"""What a request contains, found in one walk, so that passes about other content are skipped.
 
-A long session has thousands of blocks, and thirty passes: most of them mend what is not there.
+A long session has thousands of blocks, and there are thirty passes, most of which have nothing to
+repair.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from gwproxy.translate.remembered import remembered
 
 
 class Content(Enum):
-    """`STRICT` are tools that say whether they are, `REPEATED` such of one name. `BLANK` is text
-    without a letter, a turn without a block, and an answer of thoughts alone; `LATE_SYSTEM` an
-    instruction behind the leading ones; `MARK` where a prompt cache ends."""
+    """A kind of content. `STRICT` is a tool with a `strict` flag, `REPEATED` one whose name an
+    earlier tool has. `BLANK` is blank text, a turn without blocks, or an answer of reasoning alone;
+    `LATE_SYSTEM` a system turn behind the leading ones; `MARK` a cache mark."""
 
     MEDIA = auto()
     REASONING = auto()
@@ -59,7 +59,7 @@ _OF_TYPES: Final = (
 
 
 def content_of(request: Request) -> set[Content]:
-    """All that is anywhere in `request`, also in what tools gave back."""
+    """The kinds of content anywhere in `request`, also in tool results."""
     blocks = [block for turn in request.turns for block in turn.blocks]
     types = set(map(type, blocks))
     if Result in types:
@@ -106,7 +106,7 @@ def _has_blank(turns: tuple[Turn, ...], blocks: list[Block]) -> bool:
     if "" in texts or any(map(str.isspace, texts)):
         return True
     for turn in turns:
-        # An answer that begins with a thought may have nothing behind it.
+        # It may have reasoning alone.
         if not turn.blocks or (type(turn.blocks[-1]) is Reasoning and turn.role == "assistant"):
             return True
     return False

@@ -1,7 +1,7 @@
-"""Whether the model thinks now, how hard, and what a forced tool has to do with it.
+"""Passes for thinking and effort of this turn, and for forced tools, which may exclude thinking.
 
 One rule for each question: `nearest_effort` for an effort that the host does not know,
-`can_switch_off` for a host that is told not to think. Renderers spell what comes out of here.
+`can_switch_off` for thinking that is to be switched off.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from gwproxy.translate.hub import EFFORTS, Request, Text, Thinking, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 
-# What budget of thinking tokens is how much effort, at most.
+# The largest thinking budget, in tokens, of each effort.
 _EFFORT_OF_BUDGET: Final = ((4096, "low"), (16_384, "medium"), (65_535, "high"))
-# An effort as a budget of tokens where a host knows only budgets. Vendors publish no table; these
-# are the steps at which their own clients draw the line
+# The budget in tokens of each effort, where a host knows only budgets. Vendors publish no table;
+# these are the steps of their own clients
 # (https://docs.claude.com/en/docs/build-with-claude/extended-thinking).
 _BUDGETS: Final = {
     "minimal": 1_024,
@@ -40,7 +40,7 @@ _CALL_ANY: Final = "Answer by calling one of the tools."
 
 
 def effort_of(thinking: Thinking) -> str | None:
-    """The effort asked for, in so many words or by a budget; None when the upstream decides."""
+    """The effort asked for, by name or by a budget; None where the upstream decides."""
     if thinking.mode == "off":
         return "none"
     if thinking.effort is not None or thinking.budget_tokens is None:
@@ -55,10 +55,10 @@ def nearest_effort(effort: str, quirks: Quirks) -> str | None:
     Kimi's own clients ask K3, which takes low, high and max, for high when medium is wanted and for
     max when xhigh is (liliMozi/openhanako#2092).
 
-    Where nobody knows which are taken, it is those that every host with efforts has known so far.
+    Where nobody knows which are taken, those are assumed that every host with efforts has known.
 
-    `none` is never a substitute for thinking, and an upstream that cannot be told not to think
-    gets its least effort.
+    `none` is never chosen for another effort, and an upstream that cannot switch thinking off gets
+    its least effort.
     """
     if quirks.thinking_switch != "effort":
         return None
@@ -78,14 +78,14 @@ def _rank(effort: str) -> int:
 
 
 def can_switch_off(facts: DialectFacts, quirks: Quirks) -> bool:
-    """Whether the host can be told not to think: by its `thinking` object, or by an effort."""
+    """Whether thinking can be switched off: by a `thinking` object, or by an effort of none."""
     if quirks.thinking_always or quirks.thinking_switch == "none":
         return False
     return _has_object(facts, quirks) or nearest_effort("none", quirks) == "none"
 
 
 def _has_object(facts: DialectFacts, quirks: Quirks) -> bool:
-    """Whether the host takes a `thinking` object."""
+    """Whether the host has a `thinking` object."""
     by_switch = facts.thinking == "switch" and quirks.thinking_switch == "thinking"
     return by_switch or facts.thinking == "budget"
 
@@ -94,30 +94,30 @@ def _has_object(facts: DialectFacts, quirks: Quirks) -> bool:
 
 
 def force_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """A forced tool call and thinking do not go together at some hosts: the forced call wins, for
-    it is the client's explicit choice, and most requests carry thinking by habit.
+    """Switches thinking off for a forced tool call where a host refuses both: the forced call is
+    the client's explicit choice, and most requests have thinking by habit.
 
     "tool_choice 'required' is incompatible with thinking enabled" (can1357/oh-my-pi#1077),
     "Thinking may not be enabled when tool_choice forces tool use" (can1357/oh-my-pi#341). A model
-    that cannot stop thinking is offered the forced tool alone, and asked for it in words. Real
-    Claude thinks only when it is asked to; others may think unasked (deepseek-ai/DeepSeek-V3#1376).
+    whose thinking cannot be switched off gets the forced tool alone, and an instruction to call it.
+    Real Claude thinks only when asked; others may think unasked (deepseek-ai/DeepSeek-V3#1376).
     """
     request = _alone(request, quirks, losses)
     choice = request.tool_choice
     if quirks.forced_tools == "allow" or choice is None or choice.mode not in ("any", "tool"):
         return request
-    # Not what the client said, but what the host will be told.
-    told = set_thinking(request, facts, quirks, Losses()).thinking
-    asked = told.mode in ("on", "budget")
+    # Not as the client asked, but as the host will get it.
+    sent = set_thinking(request, facts, quirks, Losses()).thinking
+    asked = sent.mode in ("on", "budget")
     stops = can_switch_off(facts, quirks)
-    if (quirks.signed_thinking and not asked) or (stops and told.mode == "off"):
+    if (quirks.signed_thinking and not asked) or (stops and sent.mode == "off"):
         return request
     if quirks.forced_tools == "no_thinking" and stops:
         if asked:
             losses.drop("thinking")
         else:
             losses.emulate("tool_choice")
-        return structs.replace(request, thinking=switched_off(told, facts, quirks))
+        return structs.replace(request, thinking=switched_off(sent, facts, quirks))
     losses.emulate("tool_choice")
     words, tools = _CALL_ANY, request.tools
     if choice.mode == "tool":
@@ -133,7 +133,7 @@ def force_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 
 
 def _alone(request: Request, quirks: Quirks, losses: Losses) -> Request:
-    """A tool that is forced by name, as the only one of which any must be called."""
+    """The request with a tool forced by name as its only tool, for hosts that cannot name it."""
     choice = request.tool_choice
     if quirks.named_tool or choice is None or choice.mode != "tool":
         return request
@@ -147,7 +147,7 @@ def _alone(request: Request, quirks: Quirks, losses: Losses) -> Request:
 
 
 def set_thinking(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Thinking and effort in the one form that the host has for them.
+    """Puts thinking and effort into the one form that the host has for them.
 
     Hosts refuse both at once ("cannot specify both 'thinking' and 'reasoning_effort'",
     HKUDS/nanobot#3939) and efforts they do not know (liliMozi/openhanako#2092).
@@ -175,7 +175,7 @@ def set_thinking(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
 
 
 def _as_off(thinking: Thinking) -> Thinking:
-    """An effort of none is thinking switched off."""
+    """The thinking with an effort of none as mode "off"."""
     if thinking.effort != "none" or thinking.mode == "off":
         return thinking
     return structs.replace(thinking, mode="off", budget_tokens=None)
@@ -186,7 +186,7 @@ def _unsaid(thinking: Thinking) -> Thinking:
 
 
 def switched_off(wanted: Thinking, facts: DialectFacts, quirks: Quirks) -> Thinking:
-    """Thinking off as the host is told so, or as little of it as it can be told."""
+    """Thinking switched off in the host's form, or its least thinking where that is impossible."""
     if quirks.thinking_always:
         return _unsaid(wanted)
     if _has_object(facts, quirks):
@@ -202,8 +202,8 @@ def switched_off(wanted: Thinking, facts: DialectFacts, quirks: Quirks) -> Think
 
 
 def _for_budget(wanted: Thinking, quirks: Quirks) -> Thinking:
-    """`set_budget` makes a budget of an effort where thinking is not adaptive. An effort alone is
-    how much to spend on the answer, with thoughts or without."""
+    """The effort for a host with budgets: the nearest where thinking is adaptive; else kept for
+    `set_budget` only where thinking is on, as an effort alone is about the answer as a whole."""
     effort = wanted.effort
     if quirks.adaptive_thinking:
         effort = effort and nearest_effort(effort, quirks)
@@ -231,9 +231,9 @@ def _name_losses(asked: Thinking, got: Thinking, losses: Losses) -> None:
 
 
 def set_budget(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Thinking as a budget below the output limit, where there is no other word for it; without
-    room for the least budget there is no thinking. A budget that the client set is taken to be
-    weighed against its limit; ours leaves room for an answer."""
+    """Sets a thinking budget below the output limit, where a host needs one; without room for the
+    least budget thinking is switched off. A client's budget stays if it is legal; ours leaves room
+    for an answer."""
     thinking = request.thinking
     by_budget = thinking.mode == "budget" or (
         thinking.mode == "on" and not quirks.adaptive_thinking

@@ -1,9 +1,9 @@
-"""Structured output by other means, for an upstream that has no member for it.
+"""The pass for structured output at an upstream that has no member for it.
 
-A schema becomes the parameters of one tool, whose call the client reads as the text of the answer
-(`Request.answer_tool`), or it is said in words at the end of the prompt, where it stays for as long
-as the client asks for the same: a prompt cache keeps what stands before and behind it. What a model
-makes of words is then made to fit (`Request.told_format`, `stages.fitted`).
+A schema becomes the parameters of a tool, whose arguments the client gets as the text of the answer
+(`Request.answer_tool`), or an instruction at the end of the system prompt, where it stays the same
+in every turn, so that prompt caches hold. An answer to an instruction is then reduced to its JSON
+(`Request.told_format`, `stages.fitted`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ _FITTING: Final = " It must match this JSON Schema:\n"
 
 
 def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """The wanted format as the upstream can be asked for it. To come before whatever looks at
-    tools and at the choice among them. A tool's parameters are an object, so any other schema goes
-    in words."""
+    """Asks for the wanted format by a tool or an instruction. It comes before the passes about
+    tools. A tool's parameters are an object, so any other schema becomes an instruction."""
     wanted = request.output_format
     if wanted is None:
         return request
@@ -44,7 +43,7 @@ def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
 
 
 def in_words(wanted: OutputFormat) -> str:
-    """The same as an instruction."""
+    """The format as an instruction to the model."""
     schema = wanted.schema
     if schema is None:
         return _ALONE.format("object")
@@ -58,8 +57,8 @@ def _is_of_object(schema: str) -> bool:
 
 
 def _by_tool(request: Request, wanted: OutputFormat, schema: str) -> Request:
-    """One more tool, the only one that may be called where there is no other to call. A tool that
-    the client forces by its name comes before the answer."""
+    """The request with a tool for the answer, which is forced where the client's tools need not be
+    called; one that the client forces by name stays forced."""
     known = {tool.name for tool in request.tools}
     name, number = ANSWER_TOOL, 2
     while name in known:
@@ -76,7 +75,7 @@ def _by_tool(request: Request, wanted: OutputFormat, schema: str) -> Request:
 
 
 def _instructed(request: Request, words: str) -> Request:
-    """One more instruction at the end of the leading ones."""
+    """The request with a system turn of `words` behind its leading ones."""
     turns = request.turns
     count = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
     line = Turn("system", (Text(words),))

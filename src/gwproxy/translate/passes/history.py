@@ -1,13 +1,14 @@
-"""A history that every upstream takes: nothing empty, every call followed by its result.
+"""Passes for a history that every upstream takes: no empty turns, every call followed by its
+result.
 
-Interrupted sessions, compaction and careless clients leave turns that agents never notice and
+Interrupted sessions, compaction and careless clients leave turns that agents do not notice and
 hosts refuse: "the message at position N with role 'assistant' must not be empty"
 (MoonshotAI/kimi-code#1985), "text content is empty" (MoonshotAI/kimi-cli#1663), "tool_call_ids did
 not have response messages" (lidge-jun/opencodex#4726).
 
-What is decided about a turn depends only on the turns before it and on those up to the next answer
-of the model that says anything, which are all there when a request is made. So the repaired history
-of one request begins the repaired history of the next, and prompt caches hold.
+The repair of a turn depends only on the turns before it and on those up to the next answer of the
+model with content, which are all there when a request is made. So the repaired history of one
+request begins the repaired history of the next, and prompt caches hold.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 
 
 def drop_blank(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """No blank text, no assistant turn without text or call, no user turn without content."""
+    """Drops blank text, and assistant turns without text or call; fills empty user turns."""
     turns: list[Turn] = []
     for turn in request.turns:
         blocks = _without_blank(turn.blocks)
@@ -72,7 +73,7 @@ def _without_blank(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 
 def _has_blank(block: Block) -> bool:
-    """Whether it is blank text, or a result that holds some."""
+    """Whether a block is blank text, or a result with some."""
     kind = type(block)
     if kind is Text or kind is Refusal:
         return not block.text or block.text.isspace()  # type: ignore[union-attr]
@@ -91,8 +92,9 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
 
 
 def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Something to answer. Where turns are strict the first is a user's, and to end with the
-    model's is to have it continued, which not every client means. Raises Unsupported."""
+    """Adds user turns so that a history begins with one and has something to answer, where turns
+    are strict: a last assistant turn would be continued, which not every client means. Raises
+    Unsupported."""
     turns = request.turns
     first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
     strict = facts.strict_turns
@@ -109,8 +111,8 @@ def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 
 
 def wrap_system(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Instructions in mid-conversation as a reminder in a user turn, where the host takes none or
-    not at this place. Never moved to the beginning: order and cache would be lost."""
+    """Turns a system turn in mid-conversation into a reminder in a user turn, where the host takes
+    none there. It is never moved to the beginning: order and cache would be lost."""
     turns: list[Turn] = []
     leading = True
     for position, turn in enumerate(request.turns):
@@ -127,8 +129,8 @@ def wrap_system(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 
 
 def _may_stand(before: Turn, following: Sequence[Turn]) -> bool:
-    """A system message of the Messages API follows a user's, and is the last or followed by an
-    assistant's (https://docs.claude.com/en/api/messages)."""
+    """Whether the Messages API takes a system message here: behind a user's, as the last or before
+    an assistant's (https://docs.claude.com/en/api/messages)."""
     after = next((turn.role for turn in following if turn.role != "system"), None)
     return before.role != "assistant" and after != "user"
 
@@ -138,8 +140,8 @@ def _reminding(block: Block) -> Block:
 
 
 def reminder(text: str) -> str:
-    """Instructions in a user's message: as Claude Code wraps its own reminders, which stay as they
-    are."""
+    """Instructions as text of a user message, wrapped as Claude Code's own reminders, which stay as
+    they are."""
     bare = text.strip()
     if bare.startswith("<system-reminder>") and bare.endswith("</system-reminder>"):
         return text
@@ -147,13 +149,13 @@ def reminder(text: str) -> str:
 
 
 def answer_calls(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Every call followed at once by one result, every result behind its call.
+    """Puts exactly one result directly behind each call, in the calls' order, by which some hosts
+    pair them.
 
-    Results are looked for up to the next assistant turn; one that comes later, or answers nothing,
-    becomes text where it stands. A call that has none gets one that says so: no host takes it
-    without. Several of one call become one, for Codex reports progress so (`notify`), and whichever
-    were left out might be the one that counts. They come in the order of the calls, since some
-    hosts pair them by place.
+    Results are looked for up to the next assistant turn; one that comes later, or answers no call,
+    becomes text in its place. A call without a result gets one that says so, as no host takes it
+    without. Several results of one call become one: Codex reports progress so (`notify`), and any
+    of them might be the one that counts.
     """
     if _is_settled(request.turns):
         return request
@@ -176,8 +178,8 @@ def answer_calls(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
 
 
 def _is_settled(turns: tuple[Turn, ...]) -> bool:
-    """Whether calls and results follow each other as they should, in the calls' order; False where
-    a closer look is needed. Nearly all requests end here."""
+    """Whether calls and results are in order already, as in nearly all requests; False where a
+    closer look is needed."""
     waiting: list[str] = []
     for turn in turns:
         if turn.role == "assistant":
@@ -195,7 +197,8 @@ def _is_settled(turns: tuple[Turn, ...]) -> bool:
 
 
 def _joined(turns: tuple[Turn, ...], losses: Losses) -> tuple[Turn, ...]:
-    """Assistant turns that follow one with calls are the same answer: its results come behind."""
+    """The turns with assistant turns that follow one with calls joined to it, so that the results
+    come behind both."""
     out: list[Turn] = []
     for turn in turns:
         before = out[-1] if out else None
@@ -234,7 +237,7 @@ def _answered(calls: list[Call], span: tuple[Turn, ...], losses: Losses) -> Iter
 
 
 def _in_order(calls: list[Call], span: tuple[Turn, ...]) -> bool:
-    """Whether the first turn begins with one result for each call, and no other is anywhere."""
+    """Whether the first turn begins with one result for each call, and there are no others."""
     count = len(calls)
     if not span or span[0].role != "user":
         return False
@@ -248,7 +251,7 @@ def _in_order(calls: list[Call], span: tuple[Turn, ...]) -> bool:
 
 
 class _Results:
-    """Sorts the results of one span to their calls."""
+    """Assigns the results between two answers to their calls."""
 
     def __init__(self, calls: list[Call], losses: Losses) -> None:
         self._calls = calls
@@ -258,7 +261,7 @@ class _Results:
         self._turns = 0
 
     def take(self, turn: Turn) -> tuple[Block, ...]:
-        """Takes the turn's results; gives what is left of it."""
+        """Takes the turn's results; returns its other blocks."""
         self._turns += 1
         others: list[Block] = []
         for block in turn.blocks:
@@ -276,7 +279,8 @@ class _Results:
         return tuple(others)
 
     def _merge(self, result: Result) -> bool:
-        """A further result of an answered call (openai/codex's `notify`) becomes part of it."""
+        """Adds a further result to an answered call's (openai/codex's `notify`); False for no such
+        call."""
         for index, known in enumerate(self._taken):
             if known.call_id == result.call_id:
                 if known.blocks != result.blocks:
@@ -289,7 +293,7 @@ class _Results:
         return False
 
     def complete(self) -> tuple[Block, ...]:
-        """One result for each call, in the calls' order, those that are missing made up."""
+        """One result for each call, in the calls' order; missing ones are made up."""
         out: list[Result] = []
         for call in self._calls:
             ids = [result.call_id for result in self._taken]
@@ -320,7 +324,7 @@ def as_text(result: Result) -> list[Block]:
 
 
 def calls_last(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Calls behind all else in an assistant turn, where words behind them are refused
+    """Moves calls to the end of assistant turns, where hosts refuse text behind them
     (BerriAI/litellm#24361)."""
     if not facts.strict_turns:
         return request
@@ -341,7 +345,7 @@ def _with_calls_last(turn: Turn, losses: Losses) -> Turn:
 
 
 def distinct_ids(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """No call id twice, where the upstream pairs calls and results by id alone.
+    """Renames repeated call ids, where the upstream pairs calls and results by id alone.
 
     Kimi counts anew in each answer (`functions.ls:0`). Where they are paired by place the ids stay
     as the model was trained to see them, unless one answer repeats its own.

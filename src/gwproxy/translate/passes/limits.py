@@ -1,8 +1,8 @@
-"""How long the answer may be.
+"""Passes for the output limit.
 
-An answer of nothing but "length", because the thoughts used up a small limit
-(https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model); input and output together beyond
-the window, which is an error and not clamped (https://platform.kimi.ai/docs/api/errors).
+Reasoning uses up a small limit, and the answer is empty
+(https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model); input and output limit together
+beyond the window are an error (https://platform.kimi.ai/docs/api/errors).
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import tokens
 from gwproxy.translate.quirks import Quirks
 
-# What an estimate may be short of the upstream's own count.
+# How far an estimate may be below the upstream's own count.
 _ESTIMATE_MARGIN: Final = 1.1
-# With less room than this the prompt does not fit, and the client is to hear so and compact.
+# With less room than this the prompt does not fit: the upstream refuses it, and the client
+# compacts.
 _LEAST_ROOM: Final = 1_024
 
 
 def fit_output(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """An output limit that thoughts do not use up, and none beyond what dialect and model take.
+    """Raises an output limit that reasoning would use up; lowers one that dialect or model refuse.
 
-    The least limit is a probe for a sign of life, and is not raised for thoughts.
+    The least limit is a client's check that the host is alive, and is not raised.
     """
     limit = request.max_tokens
     if limit is None:
@@ -45,7 +46,7 @@ def fit_output(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
 
 
 def fit_window(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """An output limit that fits into the window beside the input."""
+    """Lowers an output limit that does not fit into the window beside the input."""
     limit = request.max_tokens
     if limit is None or limit <= _LEAST_ROOM:
         return request

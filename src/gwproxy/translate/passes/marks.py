@@ -1,6 +1,6 @@
-"""The marks of a prompt cache, as many and as lasting as the host takes.
+"""The pass for cache marks: as many, and with the lifetimes, that the host takes.
 
-They move from request to request and are no part of what is cached.
+Marks move from request to request and are no part of what is cached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BEARERS: Final = frozenset({Tool, Text, Media, Call, Result})
 
 
 def fit_marks(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """The last marks, those that last before the others, as the API demands."""
+    """Keeps the last marks, with those of an hour before the others, as the API demands."""
     if not facts.tool_marks and any(tool.cache is not None for tool in request.tools):
         losses.drop("cache_control")
         unmarked = tuple(structs.replace(tool, cache=None) for tool in request.tools)

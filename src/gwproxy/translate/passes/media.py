@@ -1,11 +1,11 @@
-"""Images and documents, as the upstream can take them.
+"""Passes for images and documents, as the upstream can take them.
 
-What a person shows and the model cannot take is refused by name: left out in silence it would
-make the model invent. What a tool gave back, and what was answered already, is replaced by a line
-that says so: the history is sent again with each request, and a refusal would end the session for
-good (a model was changed, an address has expired).
+What a user sends and the model cannot take is refused by name: a model would make up what is left
+out. What is in tool results or was answered already is replaced by a line that says so: the history
+is sent again with each request, and a refusal would end the session for good (a model was changed,
+an address has expired).
 
-Images by address are fetched by the shell, which asks `pending_urls` and hands the bytes to
+Images by URL are fetched by the shell, which asks `pending_urls` and hands the bytes to
 `with_media`; nothing here opens a connection.
 """
 
@@ -44,7 +44,8 @@ _SIGNATURES: Final = (
 
 
 def fit_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Every image and document as the upstream takes it. Raises Unsupported."""
+    """Replaces or refuses images and documents that the upstream does not take. Raises
+    Unsupported."""
 
     def fitted(media: Media, is_new: bool) -> Block:
         media = _with_true_type(media)
@@ -64,7 +65,7 @@ def fit_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
 
 
 def _refusal(media: Media, model: str, facts: DialectFacts, quirks: Quirks) -> tuple[str, str]:
-    """Why the upstream cannot have it, and the setting by which it would get it; "" when it can.
+    """Why the upstream cannot take it, and the setting that would send it; "" for each it can.
 
     "could not process image" and "does not support PDF input" are what Claude Code acts upon: it
     takes the block out and asks again, and tells the model how to read the file instead
@@ -124,8 +125,8 @@ def _note(media: Media, why: str) -> str:
 
 
 def _with_true_type(media: Media) -> Media:
-    """The type that the data has: a wrong one is a 400 at Anthropic's, and clients guess by file
-    name."""
+    """The image with the type that its data has: clients guess by file name, and Anthropic answers
+    400 to a wrong one."""
     if media.kind != "image" or media.source != "base64":
         return media
     actual = sniffed(media.data) or media.media_type
@@ -133,7 +134,7 @@ def _with_true_type(media: Media) -> Media:
 
 
 def sniffed(data: str) -> str | None:
-    """The MIME type that base64 data begins like; None for others than images and PDF."""
+    """The MIME type by the first bytes of base64 data; None for others than images and PDF."""
     try:
         head = base64.b64decode(data[:_HEAD_CHARACTERS])
     except (binascii.Error, ValueError):
@@ -144,7 +145,7 @@ def sniffed(data: str) -> str | None:
 
 
 def pending_urls(request: Request, quirks: Quirks) -> tuple[str, ...]:
-    """Addresses of images that must be fetched for this upstream, each once, in order."""
+    """The URLs of images that must be fetched for this upstream, each once, in order."""
     if quirks.image_urls or not quirks.vision:
         return ()
     urls = (
@@ -156,7 +157,7 @@ def pending_urls(request: Request, quirks: Quirks) -> tuple[str, ...]:
 
 
 class Fetched(Struct, frozen=True):
-    """What lies at an image's address: its data in base64, or `why` it cannot be had."""
+    """An image fetched from its URL: its data in base64, or `why` it could not be fetched."""
 
     media_type: str = ""
     data: str = ""
@@ -164,7 +165,7 @@ class Fetched(Struct, frozen=True):
 
 
 def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses) -> Request:
-    """The request with images in place of their addresses. Raises Unsupported."""
+    """The request with fetched images in place of their URLs. Raises Unsupported."""
 
     def filled(media: Media, is_new: bool) -> Block:
         image = fetched.get(media.data) if media.kind == "image" and media.source == "url" else None
@@ -184,7 +185,7 @@ def with_media(request: Request, fetched: Mapping[str, Fetched], losses: Losses)
 
 
 def _shortened(address: str) -> str:
-    """Without what may be secret: the query of signed addresses, a name and password."""
+    """A URL without its query, name and password, which may be secret."""
     return _USER_INFO.sub("//", address.partition("?")[0])[:_LONGEST_ADDRESS]
 
 
@@ -198,9 +199,9 @@ def _media(request: Request) -> Iterator[Media]:
 
 
 def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Request:
-    """The request with `change(media, is_new)` made to each Media; the same request when that
-    gives each one back. New is what a person shows and the model has not answered yet; what stands
-    beside a tool's result is the tool's (a PDF that an older Claude Code has read,
+    """The request with `change(media, is_new)` for each Media; the same request where that changes
+    nothing. New is what a user sent and the model has not answered yet; what is in a turn with tool
+    results counts as the tool's (a PDF that an older Claude Code has read,
     Alishahryar1/free-claude-code#357)."""
     if next(_media(request), None) is None:
         return request
@@ -216,7 +217,8 @@ def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Reques
 
 
 def set_beside(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """What tools showed, behind the results of its turn where it cannot stand in them."""
+    """Moves images out of tool results, behind the results of their turn, where a host takes text
+    alone in them."""
     inside = facts.tool_media if quirks.tool_media is None else quirks.tool_media
     if inside or not any(map(_shows, request.turns)):
         return request
@@ -254,8 +256,8 @@ def _beside(turn: Turn) -> Turn:
 
 
 def first_new(request: Request) -> int:
-    """The first turn that the model has not answered yet; an answer that the client has begun, as
-    the last turn, is none."""
+    """The index of the first turn that the model has not answered; a last assistant turn, which the
+    client has begun, is no answer."""
     answers = (n for n, turn in enumerate(request.turns[:-1], 1) if turn.role == "assistant")
     return max(answers, default=0)
 

@@ -1,10 +1,10 @@
-"""Reversible mapping of call ids, tool names and tool kinds, per exchange.
+"""Maps call ids, tool names and tool kinds of an exchange, and maps them back in its answer.
 
-What one side's grammar refuses the other side's model was trained to see, so nothing is replaced
-for good: `functions.ls:0` reaches an Anthropic client as `gwx_functions-2Els-3A0` and is itself
-again in the next request. The mapping needs no memory: it is rebuilt from the request.
+One side refuses what the other side's model was trained to see, so the mapping is reversible:
+`functions.ls:0` reaches an Anthropic client as `gwx_functions-2Els-3A0` and is itself again in the
+next request. The mapping needs no memory: it is rebuilt from the request.
 
-How long ids and names may be stands among the facts of each dialect; Moonshot wants a letter first.
+The facts of each dialect say how long ids and names may be; Moonshot wants a letter first.
 Replacing illegal characters by `_` collides and loses the id style that Kimi was trained on
 (BerriAI/litellm#21114); storing data in ids made one of 1324 characters (openai/codex#14355).
 """
@@ -40,7 +40,8 @@ _INPUT_SCHEMA: Final = (
 
 
 def escape_id(native: str) -> str:
-    """A legal id stays as it is; others, and those that look escaped, become `gwx_…`."""
+    """The id for a client: a legal one unchanged; others, and those that look escaped, as
+    `gwx_…`."""
     if _LEGAL_ID.match(native) and not native.startswith(MARK):
         return native
     return MARK + "".join(
@@ -50,7 +51,7 @@ def escape_id(native: str) -> str:
 
 
 def unescape_id(carried: str) -> str:
-    """The upstream's own id again; ids that are not ours stay as they are."""
+    """The upstream's own id; ids that are not escaped stay as they are."""
     if not carried.startswith(MARK):
         return carried
     body = _REPEAT.sub("", carried[len(MARK) :])
@@ -87,7 +88,7 @@ def fit_name(name: str, limit: int, letter_first: bool) -> str:
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the client calls a tool that the upstream knows by another name."""
+    """A tool as the client knows it, which the upstream knows by another name."""
 
     name: str
     namespace: str | None = None
@@ -95,9 +96,9 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Flattened(msgspec.Struct, frozen=True):
-    """What of a relayed request was made functions: `names` knows whose calls come back under
-    another name or kind, `typed` are the tools whose calls are items of a type of their own, and
-    `repeated` the members of the answer that repeat the request, as the client said them."""
+    """The tools of a relayed request that became functions: `names` maps their calls back, `typed`
+    are those whose calls are items of a type of their own, and `repeated` the members of the answer
+    that repeat the request, as the client sent them."""
 
     names: Names
     typed: frozenset[str]
@@ -105,7 +106,7 @@ class Flattened(msgspec.Struct, frozen=True):
 
 
 class Names:
-    """Maps one exchange: `inward` the request, `call_id` and `known` what comes back."""
+    """The mapping of one exchange: `inward` maps the request, `call_id` and `known` the answer."""
 
     __slots__ = (
         "_customs",
@@ -125,7 +126,7 @@ class Names:
         self._letter_first = quirks.tool_names == "letter_first"
         self._customs = upstream.custom_tools and not known_to_refuse(quirks.custom_tools)
         self._namespaces = upstream.namespaces and not known_to_refuse(quirks.namespaces)
-        self._keeps_ids = keeps_ids  # nobody maps them back in a request that is relayed
+        self._keeps_ids = keeps_ids  # in a relayed request they cannot be mapped back
         self._known: dict[str, Known] = {}
         self._used: set[str] = set()
         self._turn_ids: dict[str, str] = {}
@@ -135,8 +136,8 @@ class Names:
     # --- the request -----------------------------------------------------------------------
 
     def inward(self, request: Request, losses: Losses) -> Request:
-        """The request as the upstream may read it: its own ids, names it accepts, only functions
-        where it knows no free-form tools and no namespaces."""
+        """The request for the upstream: with its own ids, legal names, and functions where it has
+        no free-form tools or namespaces."""
         turns = tuple(
             [
                 turn if _NAMED.isdisjoint(map(type, turn.blocks)) else self._turn(turn)
@@ -177,7 +178,7 @@ class Names:
         return self._result(block) if type(block) is Result else block
 
     def called(self, call: Call) -> Call:
-        """A call of the history as the upstream may read it."""
+        """A call of the history for the upstream."""
         self._used.add(call.id)
         flatten = call.custom and not self._customs
         native = self._native_call_id(call.id)
@@ -207,9 +208,9 @@ class Names:
         return structs.replace(result, call_id=native, blocks=blocks, custom=custom)
 
     def _native_call_id(self, carried: str) -> str:
-        """Ids may come back from turn to turn, as Kimi's do, but within one they tell calls apart:
-        where an upstream gave two calls the same one, the second keeps its number. What a client
-        says twice itself is left to the passes, which know the results (`distinct_ids`)."""
+        """The upstream's id of a call. Turns may repeat ids, as Kimi's do, but within one turn they
+        must differ: where an upstream gave two calls one id, the second keeps its number. Ids that
+        a client repeats itself are left to `history.distinct_ids`, which knows the results."""
         native = self._native_id(carried)
         if self._keeps_ids:
             return native
@@ -243,7 +244,7 @@ class Names:
         return self._fit(name)
 
     def offered(self, tool: Tool, losses: Losses) -> Tool:
-        """A tool as the upstream may be offered it."""
+        """A tool for the upstream."""
         if tool.kind == "hosted":
             return tool
         name = self._fit(self._flat(tool.name, tool.namespace))
@@ -270,11 +271,12 @@ class Names:
     # --- the answer ------------------------------------------------------------------------
 
     def known(self, name: str) -> Known | None:
-        """The client's view of a call's tool, when it differs from the upstream's."""
+        """The tool of a call as the client knows it; None where the upstream knows it the same."""
         return self._known.get(name)
 
     def call_id(self, native: str, index: int) -> str:
-        """The id the client gets: legal, and not yet used in the conversation or this answer."""
+        """The id of a call for the client: legal, and not used before in conversation and
+        answer."""
         if not native:
             digest = hashlib.sha256(f"{self._seed}:{index}".encode()).hexdigest()[:24]
             native = f"call_{digest}"
@@ -310,8 +312,8 @@ def _force_escape(native: str) -> str:
 
 
 def _describe(tool: Tool, *, plain: bool, custom: bool) -> str | None:
-    """What an upstream must be told in words: the namespace, where it knows none (`plain`), and how
-    a text goes in."""
+    """The tool's description with that of its namespace, where the upstream has none (`plain`), and
+    for a free-form tool how to give its text."""
     about = tool.namespace_description if plain else None
     parts = [part for part in (about, tool.description) if part]
     if custom:

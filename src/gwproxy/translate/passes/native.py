@@ -1,10 +1,9 @@
-"""Blocks that one dialect alone knows: as they came, in words, or not at all.
+"""The pass for blocks that only one dialect has: they stay, become text, or are left out.
 
-A host of their own dialect that has not the tools they belong to refuses them like any other host.
-What a person shows now and nobody can say in words is refused by name, as pictures are (`media`):
-left out, it would make the model invent it. What was answered already, or belongs to such a tool,
-is left out, since a refusal would end the session for good; but for a history that nobody here can
-open, since a model without it would be another one's.
+A host of their dialect without the tools that they belong to refuses them like any other host. What
+a user sends now and no text can say is refused by name, as images are (`media`): a model would make
+it up. What was answered already, or belongs to such a tool, is left out, as a refusal would end the
+session for good; but a compacted history that nobody here can open is always refused.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from gwproxy.translate.wire.fields import Unsupported
 
 
 def fit_native(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """No `Opaque` but those that the upstream takes. Raises Unsupported."""
+    """Replaces or refuses opaque blocks that the upstream does not take. Raises Unsupported."""
     if not any(_holds_native(block) for turn in request.turns for block in turn.blocks):
         return request
     fitting = _Fitting(facts, quirks, losses)
@@ -60,7 +59,7 @@ class _Fitting:
         return structs.replace(turn, blocks=tuple(blocks))
 
     def _result(self, result: Result) -> Result:
-        """What a tool gave back is data: where no words say it, its JSON does."""
+        """A tool result with its opaque blocks as text, or as JSON where they have none."""
         blocks = tuple(
             self._worded(block, block.native if block.text is None else block.text)
             if isinstance(block, Opaque) and not self._is_taken(block)
@@ -90,8 +89,8 @@ class _Fitting:
         return own and self._quirks.allow(block.taken or self._upstream.native)
 
     def _is_replayed(self, block: Opaque) -> bool:
-        """A search of another dialect: what it asked stands in the block that says what it found,
-        too."""
+        """Whether a block is a search of another dialect that the upstream takes; the block with
+        its results has the query too."""
         facts = self._upstream
         takes = facts.replays_searches and self._quirks.allow(facts.native)
         return takes and block.search is not None

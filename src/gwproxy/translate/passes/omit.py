@@ -1,4 +1,4 @@
-"""What an upstream has no member for and no other can stand in for."""
+"""Passes that leave out members which an upstream does not have and nothing can replace."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gwproxy.translate.hub import Request
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 
-# Where there are no tiers, these ask for nothing.
+# At a host without tiers, these ask for nothing.
 _NO_TIER: Final = ("auto", "default")
 
 
 def fit_tier(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """The service tier by the upstream's name for it."""
+    """Renames the service tier to the upstream's name for it, or drops it."""
     wanted = request.service_tier
     if wanted is None:
         return request
@@ -32,7 +32,7 @@ def fit_tier(request: Request, facts: DialectFacts, quirks: Quirks, losses: Loss
 
 
 def fit_verbosity(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """How wordy the answer is to be, where that can be said."""
+    """Drops the verbosity where the dialect has no member for it."""
     if request.verbosity is None or facts.verbosity:
         return request
     losses.drop("verbosity")
@@ -40,7 +40,7 @@ def fit_verbosity(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 
 
 def fit_strict(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Strict tools for who knows the word."""
+    """Drops `strict` of tools where the host does not know it."""
     if quirks.allow(facts.strict) or all(tool.strict is None for tool in request.tools):
         return request
     if any(tool.strict for tool in request.tools):
@@ -50,7 +50,7 @@ def fit_strict(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
 
 
 def fit_parallel(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """The flag against parallel calls for who knows it."""
+    """Drops the flag against parallel calls where the host does not know it."""
     choice = request.tool_choice
     if quirks.parallel_flag or choice is None or choice.parallel is None:
         return request
@@ -60,8 +60,8 @@ def fit_parallel(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
 
 
 def fit_identity(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """What the host may know of who asks. Claude Code's user is a JSON text with its session, which
-    many refuse by a pattern (anthropics/claude-code#56643)."""
+    """Drops the user's id or the cache key where the host does not take it. Claude Code's user is a
+    JSON text with its session, which many refuse by a pattern (anthropics/claude-code#56643)."""
     given = identity = request.identity
     if identity.cache_key is not None and not quirks.allow(facts.cache_key):
         losses.drop("prompt_cache_key")

@@ -1,19 +1,18 @@
-"""The reasoning that clients lose: what to remember of an answer, and where it goes.
+"""Keeps the reasoning of answers, and puts it back into requests of clients that lost it.
 
-Hosts that think want the reasoning of a call back with it, and those that sign it want their
-signature, too. Agents lose it on the way (history converted between formats, a resumed session), or
-send back its bare words: OpenCode, OpenClaw and the AI SDK do. What an answer thought is kept under
-each of its calls, or under what it said, and put back where a later request has none of it, or the
-words alone. The memory is handed in as a mapping; how long it lasts and how large it grows is its
-own affair.
+Hosts want the reasoning of a call back with it, and those that sign it want their signature, too.
+Agents lose it (history converted between formats, a resumed session), or send back its text alone:
+OpenCode, OpenClaw and the AI SDK do. The reasoning of an answer is kept under each of its calls, or
+under its text, and put back where a later request has none of it, or the text alone. The memory is
+a mapping that the shell hands in, with limits of its own.
 
-A call is known by its id, of which some clients keep only letters and digits (openclaw/openclaw),
-and by its arguments and session besides: Kimi counts its ids from zero in each conversation
-(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md). Words are known by the
-place at which they were said: a history that only grows gets the same thoughts back, turn by turn,
-whatever is said later. Where a client has cut its history, and it has the same call or the same
-"OK." twice, the words thought must tell which is which; where they do not, nothing is put back, for
-a signature in the wrong place is a refusal.
+The key of a call is its id, of which some clients keep only letters and digits (openclaw/openclaw),
+with its arguments and session: Kimi counts its ids from zero in each conversation
+(https://github.com/MoonshotAI/Kimi-K2/blob/main/docs/tool_call_guidance.md). The key of a text is
+the text and its place: a history that only grows gets the same reasoning back, turn by turn. Where
+a client has cut its history, and it has the same call or the same "OK." twice, the client's copy of
+the reasoning's text must show which is which; otherwise nothing is put back, for a signature in the
+wrong place is a refusal.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Thoughts: TypeAlias = tuple[Reasoning, ...]
 
 
 class RecallPlace(NamedTuple):
-    """Where in which conversation an answer stands: behind so many of the model's answers."""
+    """The place of an answer: its conversation, and how many answers were before it."""
 
     session: str
     answers: int = 0
@@ -49,18 +48,19 @@ _AMBIGUOUS: Final[Thoughts] = ()
 
 
 def key_of(session: str, call_id: str, arguments: str) -> str:
-    """Under what the thoughts before a call are kept, all three as the client has them."""
+    """The key of the reasoning before a call; all three arguments as the client has them."""
     return f"{_SEPARATORS.sub('', call_id)}:{_digest(session, _canonical(arguments))}"
 
 
 def _keys_of_words(place: RecallPlace, said: str) -> tuple[str, str]:
-    """Under what the thoughts of an answer without a call are kept: where it was said, anywhere."""
+    """The two keys of the reasoning of an answer without a call: in its place, and anywhere."""
     anywhere = f"said:{_digest(place.session, _run_together(said).encode('utf-8', 'replace'))}"
     return f"{anywhere}:{place.answers}", anywhere
 
 
 def _run_together(text: str) -> str:
-    """Clients trim words, and join those of several blocks with blanks of their own."""
+    """The text without blanks: clients trim it, and join several blocks with blanks of their
+    own."""
     return "".join(text.split())
 
 
@@ -71,7 +71,7 @@ def _digest(session: str, rest: bytes) -> str:
 
 
 def _canonical(arguments: str) -> bytes:
-    """The same for arguments that a client has printed anew; free text stays what it is."""
+    """The arguments in one form, whoever printed the JSON; free-form text as it is."""
     try:
         value: Any = jsonio.loads(arguments or "{}")
         return msgspec.json.encode(value, order="sorted")
@@ -80,8 +80,8 @@ def _canonical(arguments: str) -> bytes:
 
 
 def session_of(request: Request) -> str:
-    """What the client calls the conversation, or else how it begins: two agents that look at the
-    same file first must not get each other's thoughts."""
+    """The client's name of the conversation, or else a digest of how it begins: two agents that
+    read the same file first must not get each other's reasoning."""
     identity = request.identity
     named = identity.session or identity.cache_key
     if named:
@@ -92,7 +92,7 @@ def session_of(request: Request) -> str:
 
 
 def place_of(request: Request) -> RecallPlace:
-    """Where the answer to `request` stands."""
+    """The place of the answer to `request`."""
     roles = [turn.role for turn in request.turns]
     return RecallPlace(session_of(request), roles.count("assistant"))
 
@@ -107,8 +107,8 @@ def keep(
     said: str,
     thoughts: Thoughts,
 ) -> None:
-    """Remembers the `thoughts` of an answer that made `calls` (ids and arguments) or `said` this.
-    Without a call only a seal is worth it: the words come back by themselves, or are not missed."""
+    """Keeps the reasoning of an answer under its `calls` (ids and arguments), or under its text
+    `said` if a signature is among it: text alone comes back by itself, or is not missed."""
     keys = [key_of(place.session, call_id, arguments) for call_id, arguments in calls]
     if not keys and any(thought.is_signed for thought in thoughts):
         keys = [*_keys_of_words(place, said)]
@@ -117,8 +117,8 @@ def keep(
         if known is not None and known != thoughts:
             for one in (known, thoughts):
                 by_words = _with_words(key, _words(one))
-                told = memory.get(by_words, one)
-                memory[by_words] = one if told == one else _AMBIGUOUS
+                kept = memory.get(by_words, one)
+                memory[by_words] = one if kept == one else _AMBIGUOUS
         memory[key] = thoughts
 
 
@@ -131,7 +131,8 @@ def _words(thoughts: Iterable[Reasoning]) -> str:
 
 
 def keep_name(memory: MutableMapping[str, Thoughts], name: str, usual: str) -> None:
-    """Remembers under which `name` a host says its thoughts, where that is not the `usual` one."""
+    """Keeps the `name` of the member in which a host sends reasoning, unless it is the `usual`
+    one."""
     if name != usual:
         memory[_NAME] = (Reasoning("", Seal("", "text", name)),)
     elif _NAME in memory:
@@ -142,17 +143,17 @@ def keep_name(memory: MutableMapping[str, Thoughts], name: str, usual: str) -> N
 
 
 def name_in(memory: Mapping[str, Thoughts]) -> str:
-    """The name that was kept, or nothing."""
+    """The name that was kept, or ""."""
     return next((one.seal.data for one in memory.get(_NAME, ()) if one.seal is not None), "")
 
 
 def is_more_than_name(memory: Mapping[str, Thoughts]) -> bool:
-    """Whether any thoughts are remembered."""
+    """Whether any reasoning is kept."""
     return len(memory) > 1 or (bool(memory) and _NAME not in memory)
 
 
 def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
-    """`request` with remembered thoughts on assistant turns that have none, or bare copies."""
+    """`request` with kept reasoning on assistant turns that have none, or its text alone."""
     if not memory:
         return request  # hashing every call of a long history for nothing costs a millisecond
     session, answers = session_of(request), 0
@@ -173,7 +174,7 @@ def recalled(request: Request, memory: Mapping[str, Thoughts]) -> Request:
 
 
 def _keys(turn: Turn, place: RecallPlace) -> Iterator[str]:
-    """Of the turn's calls, or else of its words; none where the client kept what is sealed."""
+    """The keys of the turn's calls, or else of its text; none where the client kept a seal."""
     copies = [block for block in turn.blocks if type(block) is Reasoning]
     if turn.role != "assistant" or any(copy.is_sealed for copy in copies):
         return
@@ -204,6 +205,6 @@ def _recalled(
 
 
 def _is_wanted(turn: Turn, thoughts: Thoughts) -> bool:
-    """Whether an answer that comes back without its thoughts must have them: with its calls, or
-    where they are no more than the state of its words."""
+    """Whether an answer that comes back without its reasoning needs it: it has calls, or the
+    reasoning is a state without text."""
     return any(type(block) is Call for block in turn.blocks) or any(t.is_state for t in thoughts)

@@ -1,4 +1,4 @@
-"""Sampling and stop sequences, as dialect and model take them.
+"""Passes for sampling and stop sequences, as dialect and model take them.
 
 "invalid temperature: only 1 is allowed for this model" (anomalyco/opencode#10811).
 """
@@ -24,12 +24,12 @@ FIXED: Final = (
     "presence_penalty",
     "seed",
 )
-"""What a model that fixes its sampling does not take."""
+"""The members that a model with fixed sampling does not take."""
 
 
 def fit_sampling(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Leaves out what the model fixes. What is out of range is clamped and never rescaled: 0.7
-    must stay 0.7."""
+    """Drops what the model fixes, and clamps what is out of range; nothing is rescaled: 0.7 must
+    stay 0.7."""
     given = request.sampling
     if given == Sampling():
         return request
@@ -54,7 +54,7 @@ def _in_range(given: Sampling, facts: DialectFacts, quirks: Quirks, losses: Loss
 
 
 def asks_nothing(name: str, value: object) -> bool:
-    """Whether that value of a member of `FIXED` may as well not be said."""
+    """Whether a value of a member of `FIXED` is the default, so that leaving it out is no loss."""
     return value is None or bool(value == getattr(_NEUTRAL, name))
 
 
@@ -67,10 +67,9 @@ def _without(given: Sampling, names: tuple[str, ...], losses: Losses) -> Samplin
 
 
 def limit_stops(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Stop sequences the upstream takes: no blank ones, no more and no longer ones than it knows.
+    """Drops blank stop sequences, and those that are too many or too long for the upstream.
 
-    What is left out here is gone; who can match them in the answer takes them off before
-    (`takes_stops`).
+    A caller that can match them in the answer takes them off before (`takes_stops`).
     """
     kept = tuple(stop for stop in request.stop if _takes_stop(stop, quirks))
     kept = kept[: _most_stops(facts, quirks)]
@@ -81,15 +80,15 @@ def limit_stops(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 
 
 def takes_stops(stops: tuple[str, ...], facts: DialectFacts, quirks: Quirks) -> bool:
-    """Whether the upstream can be given all of these."""
+    """Whether the upstream takes all of these stop sequences."""
     most = _most_stops(facts, quirks)
     few = most is None or len(stops) <= most
     return few and all(_takes_stop(stop, quirks) for stop in stops)
 
 
 def _most_stops(facts: DialectFacts, quirks: Quirks) -> int | None:
-    """How many, None without a limit: as many as is known of the upstream, else as its dialect's
-    inventor takes."""
+    """How many stop sequences are taken, None without a limit: by the upstream where it is known,
+    else by its dialect's vendor."""
     if not quirks.stop_sequences or facts.most_stops == 0:
         return 0
     return quirks.max_stops or facts.most_stops

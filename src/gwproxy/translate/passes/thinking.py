@@ -1,7 +1,7 @@
-"""Reasoning of earlier turns: which of it goes back.
+"""Passes for the reasoning of earlier turns: which of it is sent back.
 
-Genuine reasoning is always preferred; it is never invented unless a host's quirks hold a
-placeholder, which is data learned from that host's own error ("thinking is enabled but
+Genuine reasoning is always preferred; none is made up unless a host's quirks have a placeholder,
+which is learned from that host's own error ("thinking is enabled but
 reasoning_content is missing in assistant tool call message", anomalyco/opencode#10996). Moonshot
 asked for the opposite as the rule (farion1231/cc-switch c82624761).
 """
@@ -20,7 +20,7 @@ from gwproxy.translate.quirks import Quirks
 
 
 def keep_turns(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Leaves out reasoning that the client asked to forget (`Thinking.keep_turns`).
+    """Drops reasoning of turns that the client asked to forget (`Thinking.keep_turns`).
 
     Hosts that demand reasoning on every tool-call turn get it there all the same.
     """
@@ -44,8 +44,8 @@ def keep_turns(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
 
 
 def _first_kept(turns: Sequence[Turn], keep: int) -> int:
-    """The turn from which on thoughts are kept: that of the last `keep` + 1 things which the user
-    said. What tools gave back is no new word of the user's, nor is what Claude Code adds to it
+    """The index of the first turn whose reasoning is kept: the user's last message but `keep`. A
+    turn with tool results is no message of the user, nor is what Claude Code adds to it
     (reminders)."""
     said = [
         index
@@ -60,7 +60,7 @@ def _has_call(turn: Turn) -> bool:
 
 
 def _forgotten(turn: Turn, quirks: Quirks) -> Turn:
-    """The turn less its thoughts; the state of its calls stays, without which Gemini takes none."""
+    """The turn without its reasoning; the state of its calls stays, as Gemini demands it."""
     if turn.role != "assistant" or not any(type(block) is Reasoning for block in turn.blocks):
         return turn
     blocks = tuple(
@@ -70,7 +70,7 @@ def _forgotten(turn: Turn, quirks: Quirks) -> Turn:
 
 
 def replay(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Sends back the reasoning that the host takes (`reasoning_in`, `signed_thinking`)."""
+    """Drops reasoning that the host does not take (`reasoning_in`, `signed_thinking`)."""
     turns = []
     for turn in request.turns:
         if turn.role == "assistant":
@@ -108,8 +108,8 @@ def _replayed(turn: Turn, facts: DialectFacts, quirks: Quirks) -> Turn:
 
 
 def _led_on(turn: Turn) -> Turn:
-    """The turn less the thoughts that led to nothing: a reasoning item "provided without its
-    required following item" is a 400 at OpenAI's."""
+    """The turn without reasoning that nothing follows: a reasoning item "provided without its
+    required following item" is a 400 at OpenAI."""
     said = [at for at, block in enumerate(turn.blocks) if isinstance(block, Text | Refusal | Call)]
     last = said[-1] if said else -1
     if not any(type(block) is Reasoning for block in turn.blocks[last + 1 :]):
@@ -128,7 +128,7 @@ def _is_own(block: Reasoning, quirks: Quirks) -> bool:
 
 
 def _loop_lacks(request: Request) -> bool:
-    """Whether a call of the running tool loop stands without the thinking that led to it."""
+    """Whether the first call of the running tool loop lacks the reasoning before it."""
     for turn in request.turns[_first_kept(request.turns, 0) :]:
         if turn.role == "assistant" and _has_call(turn):
             return type(turn.blocks[0]) is not Reasoning
@@ -138,7 +138,7 @@ def _loop_lacks(request: Request) -> bool:
 def fill_reasoning(
     request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 ) -> Request:
-    """Puts the placeholder, where the quirks have one, on tool-call turns that lost theirs."""
+    """Puts the quirks' placeholder on turns with calls that have no reasoning."""
     placeholder = quirks.reasoning_placeholder
     off = request.thinking.mode == "off" or quirks.reasoning_in == "none"
     if not placeholder or off or quirks.signed_thinking or facts.reasoning_items:
@@ -158,7 +158,7 @@ def fill_reasoning(
 
 
 def _reads_any(turn: Turn, facts: DialectFacts, quirks: Quirks) -> bool:
-    """Whether the host finds a thought there: words, or a signature."""
+    """Whether the host finds reasoning in a turn: text, or a signature."""
     for block in turn.blocks:
         if type(block) is not Reasoning or block.hidden:
             continue

@@ -1,8 +1,8 @@
 """A local estimate of input tokens, for `count_tokens` and the first stream event.
 
-It reads no tokenizer files. Kimi's, OpenAI's and Anthropic's tokenizers all land near four ASCII
-characters a token on prose and code and near one CJK character a token; what remains is learned:
-the shell hands in the ratio between the upstream's own figures and ours (`calibrated`).
+It needs no tokenizer files. Kimi's, OpenAI's and Anthropic's tokenizers all have about four ASCII
+characters a token in prose and code, and about one CJK character; the rest is learned: the shell
+keeps the ratio between the upstream's own figures and ours (`calibrated`).
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from gwproxy.translate.hub import (
 from gwproxy.translate.remembered import remembered
 
 _ASCII_PER_TOKEN: Final = 3.7
-# A request body as it came, JSON marks and all, where nobody parses it.
+# Of a raw request body, JSON included, which is not parsed.
 BYTES_PER_TOKEN: Final = 4.2
-# Characters looked at to learn how much of a long text is not ASCII.
+# How many characters of a long text are read to see how much of it is not ASCII.
 _SAMPLE: Final = 1024
 _TURN_TOKENS: Final = 4
 _TOOL_TOKENS: Final = 8
 _PIXELS_PER_TOKEN: Final = 750  # Anthropic's vision guide
 _UNKNOWN_IMAGE_TOKENS: Final = 1600  # what the same guide gives for the largest useful image
 _DOCUMENT_BYTES_PER_TOKEN: Final = 12
-# Figures from upstreams outside this range are no tokenizer's: a cache bug, or another unit.
+# Ratios outside this range are no tokenizer's, but a cache bug or another unit.
 _CALIBRATION_RANGE: Final = (0.4, 2.5)
 _CALIBRATION_WEIGHT: Final = 0.2
 
 
 def of_text(text: str) -> float:
-    """Tokens of `text`; not rounded, so that many small texts add up."""
+    """The tokens of `text`, estimated; not rounded, so that many small texts add up."""
     size = len(text)
     if text.isascii():
         return size / _ASCII_PER_TOKEN
@@ -55,7 +55,7 @@ def of_text(text: str) -> float:
 
 
 def estimate(request: Request) -> int:
-    """Input tokens of the whole request: turns, tools, schemas, images."""
+    """The input tokens of the whole request, estimated: turns, tools, schemas, images."""
     total = 3.0 + _TURN_TOKENS * len(request.turns)
     texts: list[str] = []
     for turn in request.turns:
@@ -78,7 +78,7 @@ def _of_tools(tools: tuple[Tool, ...]) -> float:
 
 
 def of_block(block: Block) -> float:
-    """Tokens of one block; not rounded."""
+    """The tokens of one block, estimated and not rounded."""
     texts: list[str] = []
     return _of_blocks((block,), texts) + of_text("".join(texts))
 
@@ -127,7 +127,8 @@ def _of_media(media: Media) -> float:
 
 
 def image_size(data: str) -> tuple[int, int] | None:
-    """Width and height in pixels of a base64 PNG, GIF or JPEG, from its head."""
+    """The width and height in pixels of a PNG, GIF or JPEG in base64; None where its head does not
+    show them."""
     try:
         head = base64.b64decode(data[:32_768][: len(data[:32_768]) // 4 * 4])
     except (binascii.Error, ValueError):
@@ -153,7 +154,7 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
 
 
 def calibrated(factor: float, estimated: int, actual: int) -> float:
-    """The next factor by which to multiply estimates, after an upstream said `actual`."""
+    """The next factor for estimates, after an upstream counted `actual` tokens."""
     if estimated <= 0 or actual <= 0:
         return factor
     low, high = _CALIBRATION_RANGE

@@ -1,8 +1,8 @@
-"""The tools a request offers, as many and as the upstream takes them.
+"""Passes for the list of tools and the tool choice.
 
-Order is kept and what is left out depends on the conversation's past alone, so that the same
-session offers the same list: tools stand before everything else in a model's prompt, and a changed
-list is a lost cache.
+Order is kept, and what is left out depends on the conversation's past alone, so that a session
+always has the same list: tools are the beginning of a model's prompt, and a changed list is a lost
+cache.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from gwproxy.translate.passes.schema import EMPTY, normalise, parameters, wrap_a
 from gwproxy.translate.quirks import Quirks, known_to_refuse
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
-# Claude Code keeps its tool search switched on with a deferred tool of this name, which nobody may
-# call ("Reserved placeholder"); without the search it would only tempt a model.
+# A deferred tool by which Claude Code keeps its tool search switched on ("Reserved placeholder"); a
+# model must not call it.
 _PLACEHOLDER: Final = "DeferredToolPlaceholder"
 # Moonshot's own tools, `$web_search`: declared without a schema and run by the upstream.
 _BUILTIN_MARK: Final = "$"
 
 
 def drop_repeated(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Each tool once: two MCP servers may offer one of the same name. Calls would be told apart by
-    nobody, and "tools: Tool names must be unique." is a 400."""
+    """Drops repeated tools: two MCP servers may have one of the same name, and "tools: Tool names
+    must be unique." is a 400."""
     kept: dict[tuple[str | None, str], Tool] = {}
     for tool in request.tools:
         place = tool.namespace, tool.name
@@ -52,8 +52,8 @@ def drop_repeated(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 
 
 def drop_hosted(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Tools that somebody else's servers would run. One that the request is all about is refused
-    by name; among others it is left out, so that an agent still works. Raises Unsupported."""
+    """Drops hosted tools that the upstream cannot run, so that an agent still works; one that is
+    forced, or the only tool, is refused by name. Raises Unsupported."""
     request = _searching(request, facts, losses)
     lost = [tool for tool in request.tools if _is_lost(tool, facts, quirks)]
     if not lost:
@@ -80,13 +80,13 @@ def _is_lost(tool: Tool, facts: DialectFacts, quirks: Quirks) -> bool:
 
 
 def _is_searched(tool: Tool, facts: DialectFacts) -> bool:
-    """Whether the upstream's own web search can stand for `tool`. One that is to look at no more
-    than a cache is a promise that not every dialect can give."""
+    """Whether the upstream's own web search can replace `tool`. A search of cached pages only is a
+    promise that not every dialect can give."""
     return facts.searches and tool.search is not None and not tool.search.cached
 
 
 def _searching(request: Request, facts: DialectFacts, losses: Losses) -> Request:
-    """A web search of another dialect under the name that all have for it."""
+    """The request with web searches of other dialects under their common name."""
     foreign = [
         tool
         for tool in request.tools
@@ -108,7 +108,7 @@ def _searching(request: Request, facts: DialectFacts, losses: Losses) -> Request
 
 
 def narrow_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Only the tools that may be called (`ToolChoice.allowed`), where the choice cannot say so."""
+    """Drops tools that may not be called (`ToolChoice.allowed`), where the choice cannot say so."""
     choice = request.tool_choice
     if choice is None or choice.allowed is None or facts.allowed_tools:
         return request
@@ -118,11 +118,11 @@ def narrow_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
 
 
 def show_deferred(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Deferred tools for an upstream that cannot load them later: declared from the first.
+    """Declares deferred tools at once, for an upstream that cannot load them later.
 
     Claude Code lists a deferred tool only once its search has found it, so its list grows by what
-    the model asked for; a client that lists all of them from the first gets one list for the
-    whole session, which a cache can keep. The placeholder is never shown.
+    the model asked for; a client that lists all of them at once gets one list for the whole
+    session, which a cache can keep. The placeholder is always dropped.
     """
     if quirks.allow(facts.deferred) or not any(tool.deferred for tool in request.tools):
         return request
@@ -141,7 +141,7 @@ def show_deferred(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 def name_references(
     request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
 ) -> Request:
-    """What a tool search found, in words: "unsupported content type in ContentBlockParamUnion:
+    """Turns tool references into text: "unsupported content type in ContentBlockParamUnion:
     tool_reference" (MoonshotAI/Kimi-K2#118). The tools themselves are declared by now."""
     if quirks.tool_references or not any(
         type(inner) is ToolReference
@@ -156,7 +156,7 @@ def name_references(
 
 
 def found_words(names: Sequence[str]) -> str:
-    """What a tool search found, for a host that knows no references."""
+    """The text for the tools that a tool search found."""
     return f"Found, and ready to be called: {', '.join(names)}."
 
 
@@ -179,8 +179,8 @@ def _without_references(block: Block) -> Block:
 
 
 def limit_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """No more tools than the upstream takes: those that the conversation uses, those that are not
-    deferred, then the first ones."""
+    """Drops tools beyond the upstream's limit; kept are those that the conversation uses, then
+    those that are not deferred, then the first ones."""
     most = quirks.max_tools
     if not most or len(request.tools) <= most:
         return request
@@ -202,7 +202,7 @@ def limit_tools(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 
 
 def _used(request: Request) -> set[str]:
-    """Tools that were called or found, and the one that is to be called."""
+    """The names of tools that were called or found, and of the one that is to be called."""
     names = set()
     for turn in request.turns:
         for block in turn.blocks:
@@ -218,7 +218,8 @@ def _used(request: Request) -> set[str]:
 
 
 def settle_choice(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """No choice among no tools, nor of one that is not there: a 400 at most hosts."""
+    """Drops a choice without tools, a 400 at most hosts. Raises Malformed for a choice of a tool
+    that is not there."""
     choice = request.tool_choice
     if choice is None:
         return request
@@ -232,10 +233,10 @@ def settle_choice(request: Request, facts: DialectFacts, quirks: Quirks, losses:
 
 
 def fit_schemas(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
-    """Tool schemas, and the schema of the answer, in Moonshot's JSON Schema dialect.
+    """Rewrites tool schemas, and the schema of the answer, into Moonshot's JSON Schema dialect.
 
-    Arguments in the history of a tool whose schema had to be wrapped are wrapped like it; the
-    bridge takes those of the answer out again (`wrapped_tools`).
+    Arguments in the history of a tool whose schema had to be wrapped are wrapped too; those of the
+    answer are unwrapped again (`wrapped_tools`).
     """
     if quirks.schema == "open":
         return request
@@ -255,8 +256,8 @@ def fit_schemas(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
 
 
 def fit_schema(tool: Tool, quirks: Quirks, losses: Losses) -> tuple[Tool, str | None]:
-    """`tool` with the schema that the host takes, and the property in which its arguments then
-    stand, where they do."""
+    """`tool` with the schema that the host takes, and the property that its arguments are wrapped
+    in, or None."""
     if quirks.schema == "open" or tool.kind != "function" or tool.name.startswith(_BUILTIN_MARK):
         return tool, None
     if quirks.schema == "words":
@@ -269,7 +270,8 @@ def fit_schema(tool: Tool, quirks: Quirks, losses: Losses) -> tuple[Tool, str | 
 
 
 def _described(tool: Tool, losses: Losses) -> Tool:
-    """The last resort for a host that refuses even the plainest schema, without saying whose."""
+    """The tool with its schema in its description: the last resort for a host that refuses even the
+    plainest schema, without naming the tool."""
     if tool.schema == EMPTY:
         return tool
     losses.emulate(f"tools.{tool.name[:40]}.schema")
@@ -301,7 +303,7 @@ def _with_answer_schema(request: Request, quirks: Quirks, losses: Losses) -> Req
 
 
 def fit_answer_schema(schema: str, quirks: Quirks, losses: Losses) -> str:
-    """The schema of an answer as the host takes it."""
+    """The schema of an answer in the form that the host takes."""
     if quirks.schema in ("open", "words") or quirks.json_schema != "native":
         return schema
     fitted = normalise(schema, plain=quirks.schema == "moonshot_plain")
@@ -311,11 +313,8 @@ def fit_answer_schema(schema: str, quirks: Quirks, losses: Losses) -> str:
 
 
 def wrapped_tools(request: Request, quirks: Quirks) -> dict[str, str]:
-    """Tools whose arguments come back inside one property, by name: that property's name.
-
-    To be asked before the repair, of the tools as the client declared them. Nearly always empty:
-    only a schema that is no object's is wrapped.
-    """
+    """The property that the arguments are wrapped in, by the name of the tool; nearly always empty,
+    as only a schema of no object is wrapped. To be asked before the passes run."""
     if quirks.schema == "open":
         return {}
     fitted = ((tool.name, fit_schema(tool, quirks, Losses())[1]) for tool in request.tools)

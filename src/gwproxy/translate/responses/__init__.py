@@ -2,15 +2,15 @@
 
 `codec` says what each file is for; the others are this dialect's own:
 
-    items     single items of an input <-> hub blocks
-    hosted    items that only this dialect has
-    output    the response object and its items, as a client gets them
-    drafts    items that grow in a stream
-    compaction  the order for a summary, and the item that bears one
-    flat      a request for hosts that take functions only, and
-    restored  its answer with the calls as the client knows them
-    echo      what of the request is repeated in the answer
-    kept/     what a server is expected to remember of an answer
+    items       single items from and to hub blocks
+    hosted      items that only this dialect has, and the text that stands for them
+    output      the response object and its items, as a client gets them
+    drafts      items of a client's stream that are not done yet
+    compaction  the order to compact a conversation, and the item that answers it
+    flat        a relayed request for hosts that take function tools only, and
+    restored    its answer with the client's own kinds of calls
+    echo        the members of the request that the answer repeats
+    kept/       what a server is expected to remember of an answer
 
 https://platform.openai.com/docs/api-reference/responses
 """
@@ -62,7 +62,7 @@ FACTS: Final = DialectFacts(
 
 
 def codec() -> Codec:
-    """All of it, for whoever speaks it."""
+    """The codec of this dialect: its facts, functions and classes."""
     from gwproxy.translate.codec import Codec
     from gwproxy.translate.responses import (
         compaction,

@@ -1,15 +1,15 @@
-"""Puts an upstream's items together, in whatever order and completeness their events come.
+"""Turns an upstream's output items, in whatever order and completeness, into hub events.
 
-Which item is meant: an event may give its `output_index`, the item's id, a call's `call_id`. It is
-about the item that agrees in one of these keys and contradicts it in none (some hosts give parallel
-calls one id). Where there is none, ids are what cannot be trusted, for some hosts make up fresh
-ones on the way (OpenRouter, vllm-project/vllm#56285): it is about the open item of its kind at its
-index. But an announcement that contradicts an item that was announced is another item (some hosts
-count all as 0). Without any key, it is about the open item of its kind. The response object at the
-end holds every item once: under its keys whatever its index, else at its place.
+Which item is meant: an event may have an `output_index`, the item's id, a call's `call_id`. It is
+about the item that has one of these keys and differs in none (some hosts give parallel calls one
+id). Where there is none, the ids cannot be trusted, as some hosts make up fresh ones in every event
+(OpenRouter, vllm-project/vllm#56285): it is about the open item of its kind at its index. But an
+`output_item.added` that differs from an item that was added is another item (some hosts count all
+as 0). Without any key, it is about the open item of its kind. The response object at the end has
+every item once: found by its keys whatever its index, else by its place.
 
-A block opens with its first content, a call with its name. What an item holds when it is done, and
-its deltas did not, is handed in later; nothing is given twice.
+A block opens with its first content, a call with its name. What a done item has, and its deltas had
+not, is given then; nothing is given twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CALLS: Final[Mapping[str, bool]] = {"function_call": False, "custom_tool_call": 
 
 
 class Part:
-    """A block as it comes: what has been given of it so far."""
+    """One hub block of an item; `pieces` are its deltas so far."""
 
     __slots__ = ("block", "closed", "pieces", "torn")
 
@@ -40,11 +40,11 @@ class Part:
         self.block = block
         self.closed = False
         self.pieces: list[str] = []
-        self.torn = ""  # the first half of a character whose second half is yet to come
+        self.torn = ""  # half of a surrogate pair, whose other half may come in the next delta
 
 
 class Item:
-    """`parts` are by content index; all items but messages have one."""
+    """One output item; `parts` are by content index, and all items but messages have one."""
 
     __slots__ = (
         "announced",
@@ -69,18 +69,18 @@ class Item:
         self.announced = False
         self.raw = Raw()  # as it was announced
         self.done = False
-        self.held = ""  # arguments of a call whose name is yet to come
-        self.channel = ""  # of reasoning: thoughts or their summary, whichever came first
+        self.held = ""  # arguments of a call that has no name yet
+        self.channel = ""  # of reasoning: the text or its summary, whichever came first
         self.section = 0
 
     def learn(self, head: Head) -> None:
-        """The item tells of itself, the first time or again."""
+        """Takes the head of the item, the first time or again."""
         self.head = head
         self.id = head.id or self.id
         self.call_id = head.call_id or self.call_id
 
     def agrees(self, index: int | None, head: Head) -> bool:
-        """Whether one key is the same, and none another."""
+        """Whether the item has one of these keys, and differs in none."""
         keys = ((self.index, index), (self.id, head.id), (self.call_id, head.call_id))
         known = [
             mine == theirs for mine, theirs in keys if mine not in _NO_KEY and theirs not in _NO_KEY
@@ -96,7 +96,8 @@ _NO_KEY: Final = (None, "")
 
 
 class Assembly:
-    """Items → events in `out`. Raises Malformed for items that cannot be understood."""
+    """The items of one answer, and the hub events made of them so far (`out`). Raises Malformed for
+    items that cannot be read."""
 
     __slots__ = (
         "_blocks",
@@ -118,14 +119,16 @@ class Assembly:
         self._family = family
         self._blocks = 0
         self._items: list[Item] = []
-        self._latest: Item | None = None  # whose delta came last, under these keys
+        self._latest: Item | None = None  # the item of the latest delta, with its keys
         self._keys: tuple[int | None, str | None, str] = (None, None, "")
 
     @property
     def empty(self) -> bool:
+        """Whether nothing has come so far."""
         return not self._items
 
     def announce(self, index: int | None, head: Head, raw: Raw) -> None:
+        """Takes an item that was added, with whatever it already holds."""
         item = self._find(index, head)
         if item is None or item.done or (item.announced and not item.agrees(index, head)):
             item = self._add(index, head)
@@ -139,7 +142,7 @@ class Assembly:
             self._open_call(item)
 
     def _tell_announced(self, item: Item) -> None:
-        """What an item said when it was announced, before a call opens behind it."""
+        """Gives the text that an item had when it was added, before a call opens behind it."""
         if item.done or item.parts or item.head.type not in ("message", "reasoning"):
             return
         for position, block in enumerate(items.read_answer(item.head.type, item.raw, self._family)):
@@ -147,13 +150,14 @@ class Assembly:
                 self._give(self._open(item, position, block), text)
 
     def complete(self, index: int | None, raw: Raw) -> None:
-        """The whole item has come: hand in what its deltas did not hold, and close it."""
+        """Takes a done item: gives what its deltas did not have, and closes it."""
         head = head_shape.read(raw, Losses(), "item")
         self._latest = None
         self._fill(self._find(index, head) or self._add(index, head), head, raw)
 
     def repeat(self, output: Sequence[Raw]) -> None:
-        """The response object holds all items once more, or for the first time."""
+        """Takes the items of the response object, which may repeat items or be their first
+        mention."""
         left = list(enumerate(self._items))
         for place, raw in enumerate(output):
             head = head_shape.read(raw, Losses(), "output")
@@ -177,7 +181,7 @@ class Assembly:
         self._close(item)
 
     def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
-        """More of a message's part, or all of it in the event that ends it."""
+        """Takes a delta of a message's part, or all of it (`whole`) in the event that ends it."""
         if not (frame.delta or whole):
             return
         item = self._meant(frame, "message")
@@ -192,8 +196,8 @@ class Assembly:
             self._give_rest(part, whole)
 
     def think(self, frame: Frame, channel: str, section: int) -> None:
-        """Thoughts or a summary of them: an upstream that sends both would say things twice. The
-        event that ends a section holds all of it."""
+        """Takes a delta of reasoning text or of its summary, whichever came first: an upstream that
+        sends both would say things twice. The event that ends a section has all of it."""
         if not (frame.delta or frame.text):
             return
         item = self._meant(frame, "reasoning")
@@ -213,7 +217,8 @@ class Assembly:
         self._give(part, frame.delta or frame.text or "")
 
     def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
-        """More of a call's arguments, or all of them in the event that ends them."""
+        """Takes a delta of a call's arguments, or all of them (`whole`) in the event that ends
+        them."""
         item = self._meant(frame, kind)
         if item.done:
             return
@@ -226,22 +231,23 @@ class Assembly:
             self._give_rest(part, whole)
 
     def close(self) -> None:
-        """Nothing more will come for any item; what was announced whole, and never again, is it."""
+        """Closes all items; one that was only added, and held its content then, is taken as
+        done."""
         for item in self._items:
             if item.announced and not item.done and self._came_whole(item):
                 self._fill(item, item.head, item.raw)
             self._close(item)
 
     def _came_whole(self, item: Item) -> bool:
-        """Whether its announcement is all that is known of an item. The seal of a thought without
-        words is not believed: the vendor's grows until the item is done."""
+        """Whether an item was whole when it was added. The seal of reasoning without text does not
+        count: the vendor's changes until the item is done."""
         blocks = items.read_answer(item.head.type, item.raw, self._family)
         announced = "".join(map(_text_of, blocks))
         given = "".join(piece for part in item.parts.values() for piece in part.pieces)
         return given in ("", announced) and bool(announced or item.head.type != "reasoning")
 
     def _meant(self, frame: Frame, kind: str) -> Item:
-        """The item that a delta belongs to, even when nobody announced it."""
+        """The item that a delta belongs to; a new one where none was added."""
         item, index, name = self._latest, frame.output_index, frame.item_id
         if item is None or name != self._keys[1] or index != self._keys[0] or kind != self._keys[2]:
             head = Head(kind, name)
@@ -321,7 +327,7 @@ class Assembly:
 
 
 def _repeated(left: list[tuple[int, Item]], place: int, head: Head) -> Item | None:
-    """Takes the item that `head` repeats out of those that are `left`."""
+    """The item that `head` repeats, taken out of `left`; None for a new one."""
     by_trust: tuple[Callable[[int, Item], bool], ...] = (
         lambda _order, item: item.agrees(place, head),
         lambda _order, item: item.agrees(None, head),
@@ -361,7 +367,7 @@ def _text_of(block: Block) -> str:
 
 
 def _is_empty(block: Block) -> bool:
-    """Nothing for anybody: no text, and nothing sealed that must come back."""
+    """Whether a block has neither text nor sealed reasoning."""
     match block:
         case Text(text="") | Refusal(text=""):
             return True

@@ -1,6 +1,6 @@
-"""Content parts <-> hub blocks: the elements of a message's `content` and of a tool's output.
+"""Content parts of messages and tool outputs from and to hub blocks.
 
-The same for history and answers, the user's side and the model's. Must not know items or turns.
+The same for history and answers. Must not know items or turns.
 
 https://platform.openai.com/docs/api-reference/responses/object
 https://www.openresponses.org/specification
@@ -31,11 +31,11 @@ from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
-# There is no flag for a failed tool in this dialect: the words carry it.
+# This dialect has no flag for a failed tool: the text says it.
 TOOL_ERROR: Final = "[tool error] "
 SUMMARY_JOINT: Final = "\n\n"
 # The vendor's ciphertext is a Fernet token: version 0x80 and a time, in base64
-# (https://github.com/fernet/spec). With other models Codex puts plain words in its place
+# (https://github.com/fernet/spec). With other models Codex puts plain text in its place
 # (openai/codex#33551).
 _CIPHERTEXT: Final = re.compile(r"gAAAA[\w-]{40,}={0,2}")
 _UNREADABLE: Final = "[encrypted for another model: it cannot be read here]"
@@ -45,7 +45,7 @@ _UNREADABLE: Final = "[encrypted for another model: it cannot be read here]"
 
 
 def parse_content(content: Content, path: str, losses: Losses) -> tuple[Block, ...]:
-    """A message's content or a tool's output: a string, or parts. Raises Malformed."""
+    """The hub blocks of a message's content or a tool's output. Raises Malformed."""
     if not content:
         return ()
     if isinstance(content, str):
@@ -74,12 +74,12 @@ def _parse_part(part: Part, path: str, losses: Losses) -> Block:
 
 
 def in_clear(sealed: str) -> str:
-    """What an `encrypted_content` between agents says, or that it says nothing here."""
+    """The text of an `encrypted_content` between agents, or that it cannot be read here."""
     return _UNREADABLE if is_ciphertext(sealed) else sealed
 
 
 def is_ciphertext(sealed: str) -> bool:
-    """Whether it looks like the vendor's own."""
+    """Whether an `encrypted_content` looks like OpenAI's own ciphertext."""
     return _CIPHERTEXT.fullmatch(sealed) is not None
 
 
@@ -121,7 +121,7 @@ def _parse_file(part: InputFile, path: str) -> Media:
 def render_part(block: Block, field: str) -> dict[str, Any]:
     """A block of a user's or developer's message, or of a tool's output, as a content part.
 
-    Raises Unsupported for what this upstream cannot read: left out in silence, it would be made up.
+    Raises Unsupported for a block that no message can have: a model would make up what is left out.
     """
     match block:
         case Text(text=text, cache=cache):
@@ -163,7 +163,7 @@ def _render_media(media: Media, field: str) -> dict[str, Any]:
 
 
 def render_output(result: Result, field: str) -> str | list[dict[str, Any]]:
-    """What a tool gave back: one string wherever that says it all."""
+    """The `output` of a tool result: a string where it is one text, else content parts."""
     blocks = list(result.blocks)
     if result.is_error:
         first = blocks[0] if blocks and isinstance(blocks[0], Text) else Text("")

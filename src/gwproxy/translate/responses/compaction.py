@@ -1,9 +1,9 @@
-"""The order to compact a conversation, and the item that stands in its place afterwards.
+"""The order to compact a conversation, and the item that replaces the conversation afterwards.
 
-A client ends its input with `compaction_trigger`, or posts to `/responses/compact`, and takes
-nothing but one `compaction` item for an answer: it throws its history away for it. The vendor's
-bears ciphertext. Ours bears a summary in an envelope (`wire/seal.py`), which any upstream may read
-when it comes back.
+A client ends its input with `compaction_trigger`, or posts to `/responses/compact`, and accepts
+only one `compaction` item as the answer: it throws its history away for it. The vendor's item holds
+ciphertext. Ours holds a summary in an envelope (`wire/seal.py`), which any upstream may read when
+it comes back.
 
 https://platform.openai.com/docs/guides/conversation-state, openai/codex#22809
 """
@@ -31,9 +31,9 @@ KINDS: Final = frozenset({"compaction", "compaction_summary", "context_compactio
 # Quotes inside texts are escaped.
 _GIVEN: Final = re.compile(rb'"type"\s*:\s*"compaction(?:_summary)?"')
 _ORDER: Final = b'{"type":"compaction_trigger"}'
-# Codex keeps the user's words itself and wants them as they were; an SDK sends them on.
+# Codex keeps the user's messages itself and wants them unchanged; an SDK sends them on.
 _KEPT_ROLES: Final = frozenset({"user", "developer", "system"})
-# What only a request for an answer has, so that it cannot be part of the order.
+# Members of a request for an answer that are no part of the order.
 _ANSWERED: Final = frozenset({"input", "stream", "stream_options", "background", "store"})
 _THEIRS: Final = "this conversation was compacted on OpenAI's servers"
 
@@ -71,7 +71,7 @@ def is_ordered(body: bytes) -> bool:
 
 
 def ends_input(given: Raw) -> bool:
-    """The same of the input alone."""
+    """Whether an `input` ends with the order. Raises fields.Malformed."""
     text = bytes(given)
     if not text.startswith(b"[") or TRIGGER.encode() not in text:
         return False
@@ -89,21 +89,21 @@ def as_request(body: bytes) -> bytes:
 
 
 def as_compacted(answer: bytes, order: bytes) -> bytes:
-    """What `/responses/compact` gives: the messages of the user in `order`, which asked for it, and
-    the compaction item of the `answer` to it. Raises fields.Malformed.
+    """The body that `/responses/compact` answers: the messages in `order`, the request for it, and
+    the compaction item of `answer`. Raises fields.Malformed.
 
     https://platform.openai.com/docs/api-reference/responses/compact
     """
-    told = _answer.read(answer, Losses())
+    response = _answer.read(answer, Losses())
     given = _items(_order.read(order, Losses()).input)
     kept = [raw for number, raw in enumerate(given) if _is_kept(raw, number)]
     return jsonio.dumps(
         {
-            "id": told.id,
+            "id": response.id,
             "object": "response.compaction",
-            "created_at": told.created_at,
-            "output": [*kept, *(told.output or ())],
-            "usage": told.usage,
+            "created_at": response.created_at,
+            "output": [*kept, *(response.output or ())],
+            "usage": response.usage,
         }
     )
 
@@ -123,14 +123,14 @@ def _is_kept(raw: Raw, number: int) -> bool:
 
 
 def item(summary: str, new_id: Callable[[str], str]) -> Opaque:
-    """The item that bears `summary` for the client."""
+    """The compaction item with `summary` in our envelope."""
     sealed = seal.wrap_summary(summary)
     native = {"id": new_id("cmp_"), "type": "compaction", "encrypted_content": sealed}
     return Opaque(Dialect.RESPONSES, "compaction", jsonio.dumps(native).decode())
 
 
 def is_in(answer: bytes) -> bool:
-    """Whether such an item, whoever made it, is in an answer or in events of one."""
+    """Whether a compaction item, anybody's, is in an answer or in events of one."""
     return _GIVEN.search(answer) is not None
 
 
@@ -138,8 +138,8 @@ SUMMARIES: Final = Summaries(is_ordered, item, is_in)
 
 
 def turn_of(kind: str, raw: Raw, path: str) -> Turn | None:
-    """The item in a request: the summary in words where it is ours; else what only its maker can
-    open. Nothing of one that bears nothing. Raises fields.Malformed."""
+    """The turn for a compaction item in a request: the summary as text where it is ours, else an
+    opaque block for its maker; None where it is empty. Raises fields.Malformed."""
     carried = _head.read(raw, Losses(), path).encrypted_content
     if not carried:
         return None
@@ -156,8 +156,8 @@ def turn_of(kind: str, raw: Raw, path: str) -> Turn | None:
 
 
 def opened(carried: str, path: str = "input") -> str | None:
-    """What an envelope of ours says, in words for a model; None for what is another's. Raises
-    fields.Malformed for one that is broken."""
+    """The summary in our envelope, as text for a model; None for another's. Raises fields.Malformed
+    where the envelope is broken."""
     if not carried.startswith(seal.SUMMARY_MARK):
         return None
     summary = seal.unwrap_summary(carried)

@@ -1,7 +1,7 @@
-"""Items of a client's stream while they grow: each prints the events of its own life.
+"""Items of a client's stream that are not done yet: each writes its own events.
 
-A draft announces itself, says how its deltas go out, and when it is settled prints its `.done`
-events and gives the finished item for the response object. It knows its place and nothing of
+A draft writes its `added` event, says how its deltas are written, and when it is settled writes its
+`done` events and gives the finished item for the response object. It knows its index and nothing of
 sequence numbers, other items, or the response.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
@@ -17,13 +17,13 @@ from gwproxy.translate.hub import Call, Reasoning, Search
 from gwproxy.translate.responses import hosted, output
 from gwproxy.translate.wire import jsonio
 
-# Takes an event's type, and its members after type and number.
+# Writes an event, given its type, and its members after type and sequence number.
 Emit: TypeAlias = Callable[[bytes, bytes], None]
 
 
 class LiveDraft(NamedTuple):
-    """How a delta goes out at once: what stands before its number, between number and text, and
-    after the text."""
+    """The bytes of a delta event: before its sequence number, between number and text, and after
+    the text."""
 
     before: bytes
     between: bytes
@@ -31,8 +31,9 @@ class LiveDraft(NamedTuple):
 
 
 class ResponseDraft:
-    """`pieces` are the open text so far, as insides of JSON strings; `live` is None while deltas
-    cannot go out at once; `close` is the hub's Close once it has come."""
+    """One item that is not done. `pieces` are the open text so far, as insides of JSON strings;
+    `live` is None while deltas cannot go out at once; `close` is the hub's Close once it has
+    come."""
 
     def __init__(self, emit: Emit, index: int, item_id: str) -> None:
         self._emit = emit
@@ -44,10 +45,10 @@ class ResponseDraft:
         self.close: Close | None = None
 
     def hold(self, text: bytes) -> None:
-        """A delta that came while `live` was None; its piece is already kept."""
+        """Takes a delta that came while `live` was None; its piece is already kept."""
 
     def settle(self, status: str) -> bytes:
-        """Prints what is still owed; the finished item."""
+        """The finished item, after its `done` events were written."""
         item = self._finished(status)
         self._emit(
             b"response.output_item.done", b'"output_index":%d,"item":%b' % (self._index, item)
@@ -74,7 +75,7 @@ class ResponseDraft:
 
 
 class Message(ResponseDraft):
-    """Texts that follow one another are one part; a refusal is another part of the message."""
+    """A message item: neighbouring texts are one part; a refusal is another part."""
 
     def __init__(self, emit: Emit, index: int, item_id: str) -> None:
         super().__init__(emit, index, item_id)
@@ -83,7 +84,7 @@ class Message(ResponseDraft):
         self._announce(output.message_item(item_id, "in_progress", []))
 
     def speak(self, kind: str) -> None:
-        """More text, or more of a refusal, is to come."""
+        """Begins a part for text or a refusal, unless one of this kind is open."""
         self.close = None
         if self._kind == kind:
             return
@@ -120,8 +121,9 @@ class Message(ResponseDraft):
 
 
 class Thoughts(ResponseDraft):
-    """Shown as a summary: both the published API and the Open Responses specification name those
-    events alike, and Codex reads them. The part begins with the first words, if there are any."""
+    """A reasoning item, whose text is written as a summary: the published API and the Open
+    Responses specification have those events, and Codex reads them. A part begins with the first
+    text."""
 
     def __init__(self, emit: Emit, index: int, item_id: str, *, shown: bool, family: str) -> None:
         super().__init__(emit, index, item_id)
@@ -157,7 +159,7 @@ class Thoughts(ResponseDraft):
 
 
 class Calling(ResponseDraft):
-    """A function's call, or a free-form tool's."""
+    """A call of a function or a free-form tool."""
 
     def __init__(self, emit: Emit, index: int, item_id: str, call: Call) -> None:
         super().__init__(emit, index, item_id)
@@ -175,7 +177,7 @@ class Calling(ResponseDraft):
 
 
 class TypedCalling(ResponseDraft):
-    """A call of a tool with an item type of its own: that has no deltas, so it comes whole."""
+    """A call of a tool with an item type of its own, which has no deltas: it is written whole."""
 
     def __init__(
         self, emit: Emit, index: int, item_id: str, call: Call, typed: frozenset[str]
@@ -193,7 +195,7 @@ class TypedCalling(ResponseDraft):
 
 
 class Searching(ResponseDraft):
-    """A web search of another dialect, whole: with the events that tell of its progress."""
+    """A whole web search of another dialect, with the events of its progress."""
 
     def __init__(self, emit: Emit, index: int, search: Search) -> None:
         super().__init__(emit, index, search.id)
@@ -207,7 +209,7 @@ class Searching(ResponseDraft):
 
 
 class Native(ResponseDraft):
-    """An item of this very dialect, as it came."""
+    """An item of this dialect, as it came."""
 
     def __init__(self, emit: Emit, index: int, item: bytes) -> None:
         super().__init__(emit, index, "")

@@ -1,7 +1,7 @@
-"""The fields of a request that its answer repeats.
+"""The members of a request that its answer repeats.
 
-Clients built on the published types read every one of these keys from the response object, present
-or not in what they sent.
+Clients built on the published types read every one of these keys from the response object, whether
+they sent it or not.
 
 https://platform.openai.com/docs/api-reference/responses/object
 https://www.openresponses.org/specification
@@ -20,7 +20,7 @@ from gwproxy.translate.responses.tools import TYPED
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.shapes import Shape, present
 
-# Every key is always present; these are the API's own values where the client said nothing.
+# Every key is always there; these are the API's own values for what the client did not send.
 _ECHOED: Final[Mapping[str, bytes]] = {
     "access_programs": b"null",
     "background": b"false",
@@ -52,9 +52,9 @@ _ECHOED: Final[Mapping[str, bytes]] = {
     "truncation": b'"disabled"',
     "user": b"null",
 }
-# What is true of them the shell knows, not the request, and tells in `record`.
+# The shell knows their true values, not the request, and sets them in `kept/record.py`.
 _STATE: Final = frozenset({"store", "previous_response_id"})
-# Members that the published types require of what is echoed, where the request may leave them out.
+# Members inside of these that the published types require, and a request may leave out.
 _NESTED: Final[Mapping[str, Mapping[str, Any]]] = {
     "reasoning": {"effort": None, "summary": None},
     "text": {"format": {"type": "text"}},
@@ -72,7 +72,7 @@ _list: Final = Shape(list[Raw])
 
 
 def of(body: bytes) -> str:
-    """The fields of a request that its answer repeats, as one JSON object. Raises Malformed."""
+    """The members of a request that its answer repeats, as one JSON object. Raises Malformed."""
     fields = _members.read(body, Losses())
     kept: dict[str, Any] = {}
     for name, raw in fields.items():
@@ -104,7 +104,7 @@ _echoed_tools: Final = Shape(_EchoedTools)
 
 
 def typed_tools(context: ReplyContext) -> frozenset[str]:
-    """The client-run tools that the client declared in a type of their own."""
+    """The names of client-run tools that the client declared in a type of their own."""
     if context.echo is None:
         return frozenset()
     declared = _echoed_tools.read(context.echo.encode(), Losses()).tools

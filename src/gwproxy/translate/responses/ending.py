@@ -1,4 +1,4 @@
-"""How a Responses answer ends: status, reason to stop and token counts, both ways.
+"""Status, stop reason and usage of a Responses answer, from and to the hub.
 
 This dialect counts inclusively (`input_tokens` hold the cached ones), the hub disjointly.
 
@@ -18,7 +18,7 @@ from gwproxy.translate.hub import UNTOLD, Failure, Stop, StopReason, Usage
 from gwproxy.translate.responses.frames import WireResponse
 from gwproxy.translate.wire.fields import count_of
 
-# The statuses of an answer that is done, to its end or to a limit, and of one that is to come.
+# The statuses of an answer that is done, to its end or to a limit, and of one that is not.
 FINISHED: Final = frozenset({"completed", "incomplete"})
 PENDING: Final = frozenset({"queued", "in_progress"})
 _STOPS: Final[Mapping[str, StopReason]] = {
@@ -34,8 +34,8 @@ _INCOMPLETE: Final[Mapping[StopReason, str]] = {
 
 
 def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
-    """The failure that a response object tells of, wherever it stands. One that has `ended`, since
-    it is a whole body or a stream's last event, must be done besides."""
+    """The failure in a response object, None where there is none. One that has `ended` (a whole
+    body, or a stream's last event) fails too if it is not done."""
     status = response.status
     if response.error or status == "failed":  # {} and "" are no error
         return complaints.told(response.error or {"message": "the response failed"})
@@ -45,7 +45,7 @@ def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
 
 
 def stop_of(response: WireResponse, *, calls: bool, refused: bool) -> Stop:
-    """`status` says whether the answer is whole, its items what the client has to do next."""
+    """The hub's stop reason: by `status`, and for a completed answer by its items."""
     if response.status == "incomplete":
         details = response.incomplete_details
         reason = None if details is None else details.reason
@@ -56,8 +56,8 @@ def stop_of(response: WireResponse, *, calls: bool, refused: bool) -> Stop:
 
 
 def incomplete_reason(stop: Stop, *, refused: bool) -> str | None:
-    """Why the answer is incomplete; None when it is complete. A model that declined in its own
-    words (`refused`) has completed its answer; one that was cut off by a filter has not."""
+    """The reason in `incomplete_details`; None for a complete answer. A model that declined in its
+    own words (`refused`) has completed its answer; one that was cut off by a filter has not."""
     declined = stop.explanation is None and stop.raw != "content_filter"
     if refused and declined and stop.reason is StopReason.REFUSAL:
         return None
@@ -65,8 +65,8 @@ def incomplete_reason(stop: Stop, *, refused: bool) -> str | None:
 
 
 def usage_of(wire: Any) -> Usage:
-    """Cached tokens are a part of the input here; an upstream whose figures say otherwise counts
-    them apart, and is believed."""
+    """The hub's usage, in disjoint counts. Cached tokens are part of the input here; an upstream
+    whose figures contradict that counts them disjointly."""
     if not isinstance(wire, dict):
         return UNTOLD
     inputs = wire.get("input_tokens_details")
@@ -89,7 +89,7 @@ def usage_of(wire: Any) -> Usage:
 
 
 def searches_of(tool_usage: Any) -> int | None:
-    """The web searches that were run, where the upstream counts them itself."""
+    """The number of web searches, None where the upstream does not count them."""
     searching = tool_usage.get("web_search") if isinstance(tool_usage, dict) else None
     return _count(searching, "num_requests")
 
@@ -99,8 +99,8 @@ def _count(holder: Any, name: str) -> int | None:
 
 
 def usage_object(usage: Usage, input_estimate: int) -> dict[str, Any] | None:
-    """Input tokens include the cached ones here. Codex needs every detail to be a number; what no
-    figure at all is known of is null (unknown is not zero)."""
+    """The `usage` member, or None where no figure is known (unknown is not zero). Codex needs every
+    detail to be a number."""
     if structs.replace(usage, searches=None) == UNTOLD:
         return None
     total = input_estimate if usage.input_total is None else usage.input_total

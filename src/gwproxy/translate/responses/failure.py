@@ -1,6 +1,6 @@
 """Responses errors: the envelope of an HTTP answer, the last events of a failed stream.
 
-Reading is common to all dialects, for upstreams relay each other's errors (`complaints`).
+Errors are read in `errors/complaints.py`, for upstreams relay each other's.
 
 https://platform.openai.com/docs/guides/error-codes
 https://platform.openai.com/docs/api-reference/responses-streaming/error
@@ -62,13 +62,13 @@ _SAYS_WHEN: Final = re.compile(r"try again in", re.IGNORECASE)
 
 
 def render(failure: Failure, request_id: str) -> tuple[int, bytes]:
-    """Status and body. The request id goes into the `x-request-id` header, not into the body:
-    OpenAI's errors have no place for it."""
+    """HTTP status and body of the failure. The request id goes into the `x-request-id` header, as
+    OpenAI's errors have no member for it."""
     return status_of(failure), jsonio.dumps({"error": _error_object(failure)})
 
 
 def _error_object(failure: Failure) -> dict[str, Any]:
-    """What other dialects call `messages` has another name here, and other places in it."""
+    """The error object; a path in `messages`, which are `input` here, is shortened to that name."""
     blamed = failure.param or ""
     if _MESSAGES.fullmatch(blamed):
         why = failure.message.removeprefix(f"{blamed}: ")
@@ -84,7 +84,8 @@ def response_error(failure: Failure) -> dict[str, Any]:
 
 
 def _timed(failure: Failure) -> str:
-    """A stream has no `retry-after` header: Codex reads the wait out of these words."""
+    """The message with the wait in it: a stream has no `retry-after`, and Codex reads these
+    words."""
     wait = failure.retry_after_s
     if wait is None or _SAYS_WHEN.search(failure.message):
         return failure.message
@@ -92,8 +93,8 @@ def _timed(failure: Failure) -> str:
 
 
 def event_members(failure: Failure) -> dict[str, Any]:
-    """The members of an `error` event besides type and number, flat and nested: the openai SDK
-    raises on the nested shape and swallows the other, which is the published one
+    """The members of an `error` event besides type and number, flat and nested: the flat shape is
+    the published one, and the openai SDK raises only for the nested one
     (openai/openai-dotnet#881)."""
     error = response_error(failure)
     nested = {**_error_object(failure), **error}

@@ -1,10 +1,10 @@
-"""A relayed request for a host that takes function tools and plain items only: its other tools
-made functions, its newer items messages, by edits on the bytes, so that every other byte stays.
+"""Rewrites a relayed request for a host that takes function tools and plain items only, by edits on
+its bytes: other tools become functions, newer items messages; every other byte stays.
 
-Free-form tools become functions of one text, tools of a namespace bear its name before theirs, and
-those that a client runs under a type of their own have a known schema (`tools.TYPED`). The choice
-among them, and their calls and outputs in the history, follow. What agents tell each other is said
-in words. Which kinds go, the quirks say; `restored.py` gives the answer's calls back.
+Free-form tools become functions of one text, tools of a namespace get its name before theirs, and
+those that a client runs under a type of their own have a known schema (`tools.TYPED`). The tool
+choice, and calls and outputs in the history, follow. Messages between agents become text. The
+quirks say which kinds are rewritten; `restored.py` turns the answer's calls back.
 
 https://platform.openai.com/docs/api-reference/responses/create (tools, tool_choice, input)
 """
@@ -44,8 +44,9 @@ _head: Final = Shape(_Head)
 def flatten(
     body: bytes, quirks: Quirks, names: Names, losses: Losses
 ) -> tuple[bytes, Flattened | None]:
-    """`body` with functions in place of the tools that the quirks refuse, and messages in place of
-    items; None where it had none. `names` learns what they are called. Raises jsonio.NotJson."""
+    """`body` with functions and messages in place of the tools and items that the quirks refuse,
+    and what is needed to read its answer, None where nothing changed. `names` learns the functions'
+    names. Raises jsonio.NotJson."""
     flat = _Flattening(quirks, names, losses)
     if not (flat.refused or flat.moves or flat.drops or flat.words):
         return body, None
@@ -66,9 +67,9 @@ def flatten(
 
 
 class _Flattening:
-    """The edits of one request. `refused` are the types of tools that go, `moves` whether tools of
-    the input go to the others, `drops` whether the vendor's own tools go, `words` whether what
-    agents say is said in messages."""
+    """The edits of one request. `refused` are the types of tools that become functions; `moves`:
+    tools in the input are moved to `tools`; `drops`: the vendor's own tools are left out; `words`:
+    items of agents become messages."""
 
     def __init__(self, quirks: Quirks, names: Names, losses: Losses) -> None:
         self.names = names
@@ -91,8 +92,8 @@ class _Flattening:
         self._forced = ""
 
     def look_at(self, body: bytes) -> None:
-        """What must be known before the first edit: a host's own tool stays where it is all that
-        there is to call, for the host to refuse."""
+        """Reads what must be known before the first edit: where a request has only the host's own
+        tools, they stay, for the host to refuse."""
         kinds = [_read(raw).type or "" for _, raw in found(body, ("tools", None))]
         if all(map(self._is_hosted, kinds)):
             self.drops = False
@@ -106,7 +107,7 @@ class _Flattening:
     # --- tools ---------------------------------------------------------------------------------
 
     def tool(self, text: bytes) -> bytes | None:
-        """What stands in place of one tool: itself, functions, or nothing."""
+        """The text that replaces one tool: itself, functions, or None to leave it out."""
         raw = Raw(text)
         try:
             kind = tools.kind_shape.read(raw, Losses(), "tools")
@@ -139,7 +140,7 @@ class _Flattening:
         return None
 
     def with_found(self, body: bytes) -> bytes:
-        """`body` with the tools that its input brought among the others, each once."""
+        """`body` with the tools that were moved out of its input among the others, each once."""
         if not self._moved:
             return body
         there = {_read(raw).name for _, raw in found(body, ("tools", None))}
@@ -152,7 +153,7 @@ class _Flattening:
     # --- the choice ----------------------------------------------------------------------------
 
     def choice(self, text: bytes) -> bytes:
-        """The choice of a tool by what it is called now."""
+        """The `tool_choice` with the new names of tools."""
         if _read(text).type == "allowed_tools":
             return edited(text, [Edit(("tools", None), self._named)])
         return self._named(text)
@@ -167,11 +168,11 @@ class _Flattening:
     # --- the history ---------------------------------------------------------------------------
 
     def item(self, text: bytes) -> bytes | None:
-        """What stands in place of one item of the input."""
+        """The text that replaces one item of the input, None to leave it out."""
         try:
             head = _head.read(text, Losses(), "input")
             return self._item(head, text)
-        except Malformed:  # the upstream is to judge it
+        except Malformed:  # the upstream may judge it
             return text
 
     def _item(self, head: _Head, text: bytes) -> bytes | None:
@@ -231,7 +232,8 @@ class _Flattening:
         )
 
     def _call(self, head: _Head, text: bytes) -> bytes:
-        """Without the id of another kind of item, which a host may check by its beginning."""
+        """The function_call item of a call; an id of another kind of item is left out, as a host
+        may check its prefix."""
         call = items.parse_call(items.call_shape.read(Raw(text), Losses(), "input"), "input")
         item = items.render_call(self.names.called(call))
         if _is_id(head.id):
@@ -242,7 +244,8 @@ class _Flattening:
 
 
 def _read(text: bytes) -> _Head:
-    """Nothing of what is no such object: the upstream is to judge it."""
+    """The head of a tool or item; an empty one where it has another shape, which the upstream may
+    judge."""
     try:
         return _head.read(text, Losses())
     except Malformed:

@@ -1,4 +1,4 @@
-"""What a Responses upstream sends in its stream, typed: one event, an item's head, the response.
+"""What a Responses upstream answers, as Structs: one event, an item's head, the response object.
 
 The typed decoder takes what the specification allows, in about half a microsecond. What it refuses
 (halves of an emoji, members of another type) is read leniently into the same Struct.
@@ -19,7 +19,7 @@ from gwproxy.translate.wire.shapes import Shape
 
 
 class Frame(Struct, gc=False):
-    """One event. `delta`, `text`, `arguments`, `input` and `refusal` are what their event says."""
+    """One stream event of any type."""
 
     type: str = ""
     item_id: str | None = None
@@ -38,7 +38,7 @@ class Frame(Struct, gc=False):
 
 
 class Head(Struct):
-    """What an item says of itself before it has content."""
+    """The members by which an item is known."""
 
     type: str = ""
     id: str | None = None
@@ -52,7 +52,7 @@ class Details(Struct):
 
 
 class WireResponse(Struct):
-    """What is read of a response object."""
+    """The members of a response object that are read."""
 
     id: str | None = None
     model: str | None = None
@@ -72,7 +72,7 @@ _typed: Final = msgspec.json.Decoder(Frame).decode
 
 
 def decode(data: bytes) -> Frame:
-    """One event. Raises jsonio.NotJson."""
+    """The stream event in `data`. Raises jsonio.NotJson."""
     try:
         return _typed(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,7 +1,7 @@
-"""The items of a request's `input` <-> turns.
+"""The items of a request's `input` from and to the hub's turns.
 
-What the model said in one go (reasoning, messages, calls) is one assistant turn; what its tools
-gave back is one user turn; messages of the user and the developer stay what they are.
+Neighbouring items of the model (reasoning, messages, calls) are one assistant turn; neighbouring
+tool outputs are one user turn; each message of the user or developer is a turn.
 
 https://platform.openai.com/docs/api-reference/responses/create (input)
 """
@@ -37,7 +37,7 @@ from gwproxy.translate.wire.shapes import Shape
 _OWN: Final = Dialect.RESPONSES
 _CALLS: Final = frozenset({"function_call", "custom_tool_call", *tools.TYPED_CALLS})
 _TOOL_BRINGERS: Final = frozenset({"additional_tools", "tool_search_output"})
-# Read elsewhere, or orders to the vendor's server: the conversation is the same without them.
+# Left out of the turns: they are read elsewhere, or are orders to the vendor's server.
 _DROPPED: Final = frozenset({"additional_tools", compaction.TRIGGER, "configuration_update"})
 _KNOWN: Final = frozenset({"", "message", "reasoning", "item_reference", *_DROPPED})
 
@@ -59,7 +59,7 @@ _added: Final = Shape(_AddedTools)
 
 
 def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
-    """The turns of `input`, and the tools that items brought into the conversation.
+    """The hub's turns of `input`, and the tools that items brought into the conversation.
 
     Raises fields.Rejected.
     """
@@ -84,7 +84,10 @@ def parse(given: Raw, losses: Losses) -> tuple[list[Turn], list[Tool]]:
 
 
 def _kind_unsaid(peeked: _Peek, path: str) -> str:
-    """Two kinds of item need no `type`: https://platform.openai.com/docs/api-reference/responses"""
+    """The type of an item without `type`, which two kinds need not have. Raises Malformed.
+
+    https://platform.openai.com/docs/api-reference/responses
+    """
     if peeked.role is not None:
         return "message"
     if peeked.id is not None:
@@ -136,12 +139,13 @@ def _parse_item(kind: str, raw: Raw, path: str, losses: Losses) -> Turn | None:
 
 
 def is_of_agents(kind: str) -> bool:
-    """Whether an item is one of newer clients, which carry words and nothing else that matters."""
+    """Whether an item is of a newer kind, of clients with agents, of which only the text
+    matters."""
     return kind not in _KNOWN | compaction.KINDS and not hosted.is_hosted(kind)
 
 
 def is_ours(kind: str, raw: Raw) -> bool:
-    """Tool search may also run on the vendor's servers; then there is no `call_id`."""
+    """Whether the client runs the tool: a tool search on the vendor's servers has no `call_id`."""
     return not kind.startswith("tool_search_") or bool(jsonio.loads(bytes(raw)).get("call_id"))
 
 
@@ -163,7 +167,8 @@ def _parse_message(item: wire.MessageItem, path: str, losses: Losses) -> Turn | 
 
 
 def render(turns: Sequence[Turn], quirks: Quirks, losses: Losses) -> list[dict[str, Any] | Raw]:
-    """Items in the order of a repaired request (`passes/history.py`). Raises fields.Rejected."""
+    """The items of `input`. The passes have put the turns in order (`passes/history.py`). Raises
+    fields.Rejected."""
     writer = _Writer(quirks, losses)
     for index, turn in enumerate(turns):
         if turn.role == "assistant":
@@ -181,7 +186,7 @@ class _Writer:
         self._free_form: set[str] = set()
 
     def answer(self, turn: Turn) -> None:
-        """What the model said."""
+        """Adds the items of an assistant turn."""
         for block in turn.blocks:
             match block:
                 case Reasoning():
@@ -204,7 +209,7 @@ class _Writer:
             self._losses.drop("messages.thinking")
 
     def told(self, turn: Turn, field: str) -> None:
-        """What tools gave back, and a message of the user or developer."""
+        """Adds the items of another turn: tool outputs, and a message of the user or developer."""
         role = "developer" if turn.role == "system" else "user"
         parts: list[dict[str, Any]] | None = None
         for block in turn.blocks:
@@ -220,7 +225,7 @@ class _Writer:
                 parts += self._parts(block, field)
 
     def _output(self, result: Result, field: str) -> dict[str, Any]:
-        """Of the kind of its call, which other dialects' clients do not name."""
+        """A tool output of the same kind as its call, which the hub's result does not say."""
         kind = "custom_tool_call" if result.call_id in self._free_form else "function_call"
         output = blocks.render_output(result, field)
         return {"type": f"{kind}_output", "call_id": result.call_id, "output": output}

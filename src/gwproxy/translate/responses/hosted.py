@@ -1,9 +1,9 @@
-"""Items that only this dialect has, in words that any model can read.
+"""Items that only this dialect has, and the text that stands for them elsewhere.
 
-Searches, code runs and MCP calls that the vendor's own servers made stand in the history of a
-conversation that began there; what one agent of Codex tells another, what it remembers and thinks,
-are items of their own, too. To an upstream that does not know them they are what they say: the
-query, the code, the output, the task. Elsewhere they travel as they came (`Opaque`).
+Searches, code runs and MCP calls of the vendor's own servers are in the history of a conversation
+that began there; messages, memories and reasoning of Codex's agents are items of their own, too. An
+upstream that does not know them gets them as text: the query, the code, the output, the task.
+Elsewhere they travel as they came (`Opaque`).
 
 https://platform.openai.com/docs/guides/tools
 """
@@ -26,21 +26,21 @@ _Role: TypeAlias = Literal["system", "user", "assistant"]
 _ROLES: Final[Mapping[str, _Role]] = MappingProxyType(
     {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 )
-# What follows the name of a tool: its call, output, list of tools, and leave to call it.
+# How the types of hosted tools' items end: calls, outputs, lists of tools, approvals.
 _OF_TOOLS: Final = ("_call", "_output", "_list_tools", "_request", "_response", "program")
-# Where an item of any kind has its words. Its other members are ids, states and files.
+# The members of an item of any kind that hold text; the others are ids, states and files.
 _SAYING: Final = ("text", "content", "summary", "message")
 
 
 def turn_of(kind: str, raw: Raw) -> Turn:
-    """An item of the input as a turn of whoever said it."""
+    """The turn for an item of the input that only this dialect has."""
     block = opaque(kind, raw)
     return Turn(_role_of(kind, jsonio.loads(block.native), says=block.text is not None), (block,))
 
 
 def _role_of(kind: str, item: dict[str, Any], *, says: bool) -> _Role:
-    """As the item says, else as its kind does: an answer to the model, something of the model's
-    own, or what it is told."""
+    """The role of an item's turn: its own `role`, else "user" for outputs and messages to the
+    model, "assistant" for the rest."""
     said = _ROLES.get(str(item.get("role")))
     if said is not None:
         return said
@@ -50,7 +50,7 @@ def _role_of(kind: str, item: dict[str, Any], *, says: bool) -> _Role:
 
 
 def opaque(kind: str, raw: Raw) -> Opaque:
-    """An item of its raw text, which must be a JSON object."""
+    """The hub's block for an item's raw JSON, which must be an object."""
     native = jsonio.one_line(raw)
     item = jsonio.loads(native)
     words = _in_words(kind, item)
@@ -59,12 +59,12 @@ def opaque(kind: str, raw: Raw) -> Opaque:
 
 
 def is_hosted(kind: str) -> bool:
-    """Whether the kind is one of the vendor's tools' (the others are of newer clients)."""
+    """Whether items of this type are of the vendor's tools; the others are of newer clients."""
     return kind.endswith(_OF_TOOLS)
 
 
 def _search(kind: str, item: dict[str, Any]) -> Search | None:
-    """What other dialects can say too of a web search."""
+    """The web search in an item, as other dialects can say it too; None for other items."""
     action = item.get("action") if kind == "web_search_call" else None
     if not isinstance(action, dict):
         return None
@@ -89,7 +89,7 @@ def _search(kind: str, item: dict[str, Any]) -> Search | None:
 
 
 def written(search: Search, status: str = "") -> dict[str, Any]:
-    """A whole search of another dialect as an item; `status` while it is not done."""
+    """The web_search_call item of a search of another dialect; `status` is for one not done yet."""
     if search.opens:
         action: dict[str, Any] = {"type": "open_page", "url": search.asked}
     else:
@@ -102,7 +102,7 @@ def written(search: Search, status: str = "") -> dict[str, Any]:
 
 
 def _in_words(kind: str, item: dict[str, Any]) -> str | None:
-    """None for items that say nothing to a model, or that nobody else can read."""
+    """The text that stands for an item at other upstreams; None where it has none."""
     match kind:
         case "web_search_call":
             action = item.get("action")
@@ -128,7 +128,7 @@ def _in_words(kind: str, item: dict[str, Any]) -> str | None:
 
 
 def _told(item: dict[str, Any]) -> str | None:
-    """What an agent tells another, and who it is, which Codex mostly says in the words, too."""
+    """The text of an agent's message, with its author unless the text names it, as Codex's does."""
     said = "\n".join(_said(item))
     author = item.get("author")
     if said and isinstance(author, str) and author not in said:
@@ -137,7 +137,7 @@ def _told(item: dict[str, Any]) -> str | None:
 
 
 def _said(held: Any) -> list[str]:
-    """The words of an item or a part, one text each."""
+    """The texts in an item or a part."""
     if isinstance(held, str):
         return [held.rstrip("\n")] if held.strip() else []
     if isinstance(held, list):
@@ -155,7 +155,7 @@ def _asked(holder: Any, names: tuple[str, ...]) -> str:
 
 
 def _lines(content: Any) -> list[str]:
-    """What a tool gave back, one line a thing."""
+    """The lines of a tool's output: one for each file, text or log."""
     if isinstance(content, str):
         return [content]
     if isinstance(content, list):

@@ -1,7 +1,7 @@
-"""Single items <-> hub blocks: calls, what tools gave back, reasoning; in history and answers.
+"""Single items from and to hub blocks: calls, tool outputs, reasoning; in history and answers.
 
-An *item* is one element of `input` or `output`. What a client sends is read strictly; what is new
-in an upstream's item is no matter.
+An *item* is one element of `input` or `output`. A client's items are read strictly; unknown members
+of an upstream's are ignored.
 
 https://platform.openai.com/docs/api-reference/responses/object
 https://www.openresponses.org/specification
@@ -40,7 +40,8 @@ SUMMARY_JOINT: Final = "\n\n"
 
 
 def parse_call(item: CallItem, path: str) -> Call:
-    """A `function_call`, `custom_tool_call`, or the call item of a typed tool."""
+    """The tool call in a `function_call`, `custom_tool_call`, or a typed tool's item. Raises
+    Malformed."""
     call_id = _call_id(item.call_id, item, path)
     typed = TYPED_CALLS.get(item.type or "")
     if typed is not None:
@@ -73,14 +74,15 @@ def _typed_arguments(typed: TypedTool, item: CallItem, path: str) -> str:
 
 
 def parse_result(item: OutputItem, path: str, losses: Losses) -> Result:
-    """What the client's tool gave back."""
+    """The tool result in an output item. Raises Malformed."""
     call_id = _call_id(item.call_id, item, path)
     blocks = parse_content(item.output, f"{path}.output", losses)
     return Result(call_id, blocks, custom=item.type == "custom_tool_call_output")
 
 
 def parse_typed_result(item: TypedOutputItem, path: str) -> Result:
-    """What came back from a typed tool: its words, or its JSON as it is."""
+    """The tool result in a typed tool's output item: its text, or its JSON as text. Raises
+    Malformed."""
     call_id = _call_id(item.call_id, item, path)
     raw = item.tools if item.type == "tool_search_output" else item.output
     if not present(raw):
@@ -91,10 +93,10 @@ def parse_typed_result(item: TypedOutputItem, path: str) -> Result:
 
 
 def parse_reasoning(item: ReasoningItem) -> Reasoning:
-    """A reasoning item of the history: opened where the seal is ours, else text alone.
+    """The reasoning in an item of the history; an envelope of ours is opened.
 
-    Ciphertext without our mark was made by somebody we cannot name: it keeps an empty family, so
-    that no renderer sends it anywhere (a foreign one is a 400: Wei-Shaw/sub2api#4986).
+    Other ciphertext is of an unknown maker: its seal gets an empty family, so that no renderer
+    sends it anywhere (a foreign one is a 400: Wei-Shaw/sub2api#4986).
     """
     text = _thoughts(item)
     if not item.encrypted_content:
@@ -107,7 +109,7 @@ def parse_reasoning(item: ReasoningItem) -> Reasoning:
 
 
 def read_reasoning(item: ReasoningItem, family: str) -> Reasoning:
-    """A reasoning item of an upstream's answer, sealed for its `family`."""
+    """The reasoning in an item of an upstream's answer, with a seal of that `family`."""
     if item.encrypted_content:
         sealed = Seal(family, "encrypted", item.encrypted_content, item.id)
     else:
@@ -116,7 +118,7 @@ def read_reasoning(item: ReasoningItem, family: str) -> Reasoning:
 
 
 def _thoughts(item: ReasoningItem) -> str:
-    """The thoughts themselves where the model shows them, else their summary."""
+    """The reasoning text where the model shows it, else its summary."""
     for thoughts in (item.content, item.summary):
         texts = [thought.text for thought in thoughts or ()]
         if any(texts):
@@ -132,8 +134,8 @@ reasoning_shape: Final = Shape(ReasoningItem)
 
 
 def read_answer(kind: str, raw: Raw, family: str) -> tuple[Block, ...]:
-    """One item of an upstream's `output`: a block for each content part of a message, else one
-    block. What is new in it is not for us to judge. Raises Malformed."""
+    """The hub blocks of an item of an upstream's `output`: one for each content part of a message,
+    else a single one. Unknown members are ignored. Raises Malformed."""
     unknown = Losses()
     if kind == "message":
         parts = _said_shape.read(raw, unknown, "output").content or ()
@@ -150,7 +152,7 @@ said_part: Final = Shape(SaidPart)
 
 
 def is_annotated(kind: str, raw: Raw) -> bool:
-    """Whether a message says where its words are from, which no block can hold."""
+    """Whether a message has citations, which no hub block can hold."""
     if kind != "message":
         return False
     parts = _said_shape.read(raw, Losses(), "output").content or ()
@@ -168,7 +170,7 @@ def _read_part(raw: Raw) -> Block:
 
 
 def render_call(call: Call) -> dict[str, Any]:
-    """A call of the history. Without `id`: an item id that the upstream did not make is a 400."""
+    """The item of a tool call, without `id`: one that the upstream did not make is a 400."""
     kind, member = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
     item: dict[str, Any] = {"type": kind, "call_id": call.id, "name": call.name}
     if call.namespace is not None:
@@ -177,7 +179,8 @@ def render_call(call: Call) -> dict[str, Any]:
 
 
 def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:
-    """Only what this `family` made: sealed as it sealed it, or plain under the id it gave."""
+    """The item of reasoning that this `family` made: with its ciphertext, or as text under the id
+    it gave; None for another's."""
     made = block.seal
     if made is None or made.family != family or made.item_id is None or made.kind == "members":
         return None

@@ -1,7 +1,7 @@
-"""The response object and the items in it, as a client gets them.
+"""The response object and its items, as a client gets them.
 
-Printed here for whole bodies and for the stream alike, so that the two cannot drift apart: an item
-has one identity in its events and in the object that ends them (vllm-project/vllm#56285).
+Written here for whole bodies and for streams alike, so that the two cannot differ: an item has one
+id in its events and in the final object (vllm-project/vllm#56285).
 
 https://platform.openai.com/docs/api-reference/responses/object
 https://www.openresponses.org/specification
@@ -33,7 +33,7 @@ _SEARCHES: Final = (
 
 
 class Response:
-    """The response object of one answer; what stays the same in it is printed once."""
+    """Renders the response object of one answer; what stays the same in it is printed once."""
 
     __slots__ = ("_created", "_estimate", "_head", "_tail", "id")
 
@@ -77,7 +77,7 @@ class Response:
 
 
 def output_text(text: bytes) -> dict[str, Any]:
-    """`text` is a JSON string, quotes included; so are all the texts below."""
+    """A part with text. `text` is a JSON string, quotes included; so are all the texts below."""
     return {"type": "output_text", "text": Raw(text), "annotations": [], "logprobs": []}
 
 
@@ -102,7 +102,7 @@ def message_item(item_id: str, status: str, parts: list[dict[str, Any]]) -> byte
 
 
 def reasoning_item(item_id: str, status: str, text: bytes | None, sealed: str | None) -> bytes:
-    """`text` is None when the client is not to see any."""
+    """A reasoning item; `text` is None where the client is not to see any."""
     return jsonio.dumps(
         {
             "id": item_id,
@@ -117,8 +117,9 @@ def reasoning_item(item_id: str, status: str, text: bytes | None, sealed: str | 
 def call_item(
     item_id: str, status: str, call: Call, arguments: bytes, typed: frozenset[str] = frozenset()
 ) -> bytes:
-    """`arguments` are the call's, which `call` itself need not hold, except for the tools that are
-    `typed`: their calls go in the item type that the client waits for, if they are objects."""
+    """The item of a tool call. `arguments` are a JSON string; a call of a `typed` tool, whose
+    `call` must hold its arguments, gets the item type that the client waits for, if they are an
+    object."""
     if is_typed(call, typed):
         payload = _payload(call)
         if payload is not None:
@@ -138,10 +139,12 @@ def call_item(
 
 
 def is_typed(call: Call, typed: frozenset[str]) -> bool:
+    """Whether a call is of a tool with an item type of its own."""
     return call.name in typed and not call.custom and call.namespace is None
 
 
 def call_prefix(call: Call, typed: frozenset[str]) -> str:
+    """How the id of a call's item begins."""
     if call.custom:
         return "ctc_"
     return TYPED[call.name].id_prefix if is_typed(call, typed) else "fc_"
@@ -166,11 +169,11 @@ def _typed_item(item_id: str, status: str, call: Call, payload: dict[str, Any]) 
 
 
 def sealed_for_client(reasoning: Reasoning, family: str) -> str | None:
-    """The `encrypted_content` in which a client carries reasoning back to us.
+    """The `encrypted_content` in which a client carries reasoning back to us, None for none.
 
-    The text goes inside where only the client's copy keeps it (plain thoughts) or where its maker
-    checks it byte for byte (a signature), or wants it in another place. `family` is whose it is
-    when the block does not say.
+    The text goes inside where nothing else keeps it (plain reasoning), or where its maker checks it
+    byte for byte (a signature) or wants it in another member. `family` is the maker of a block
+    without a seal.
     """
     made = reasoning.seal
     if made is None and reasoning.foreign_signature:

@@ -1,8 +1,8 @@
-"""An upstream's Responses stream, and a whole answer as the stream it would have been → hub events.
+"""Reads an upstream's Responses stream, or whole answer, as hub events.
 
-`output_item.done` has the last word on an item, and the response object of the terminal
-event on the answer. Only the terminal event ends an answer; `[DONE]` or the end of the stream
-without one is a failure.
+`output_item.done` is the final form of an item, and the response object of the terminal event that
+of the answer. Only the terminal event ends an answer; `[DONE]` or the end of the stream without one
+is a failure.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 https://www.openresponses.org/specification
@@ -42,7 +42,7 @@ from gwproxy.translate.wire.shapes import present
 
 
 class Reader(Reading):
-    """An upstream's stream, in any chunking and disorder → events that satisfy the grammar."""
+    """Gives events that satisfy the grammar, of a stream in any chunking and disorder."""
 
     def __init__(self, quirks: Quirks) -> None:
         self._answer = Assembly(quirks.family)
@@ -50,7 +50,7 @@ class Reader(Reading):
         self._begun = WireResponse()  # the response as its first event held it
 
     def whole(self, body: bytes) -> list[Event]:
-        """A body that is no stream, as the stream it would have been: its last event alone."""
+        """The events of a whole answer, which is read like a terminal event."""
         try:
             self._conclude(response_shape.read(body, Losses()), body)
         except Malformed as error:
@@ -78,11 +78,11 @@ class Reader(Reading):
     def _on_other(self, data: bytes) -> None:
         if data.startswith(b"[DONE]"):
             self._give_up(truncated())
-        elif data.strip():  # `data:` with nothing is somebody's keep-alive
+        elif data.strip():  # empty data is some hosts' keep-alive
             self._give_up(unreadable(f"{complaints.read(data).message!r} is not JSON"))
 
     def _on_response(self, frame: Frame) -> None:
-        """`response.created`, `.queued` or `.in_progress`: each may be the first."""
+        """Reads `response.created`, `.queued` or `.in_progress`, each of which may be the first."""
         response = _response(frame)
         trouble = trouble_of(response, ended=False)
         if trouble is not None:
@@ -117,7 +117,7 @@ class Reader(Reading):
         self._answer.say(frame, _REFUSAL, frame.refusal)
 
     def _on_part(self, frame: Frame) -> None:
-        """A part at its beginning or end, with whatever it already holds."""
+        """Reads a part at its beginning or end, with whatever it holds."""
         if not present(frame.part):
             return
         part = said_part.read(frame.part, Losses(), "part")
@@ -151,7 +151,7 @@ class Reader(Reading):
         self._conclude(response, bytes(frame.response))
 
     def _conclude(self, response: WireResponse, raw: bytes) -> None:
-        """The last word on the answer, and often all of it."""
+        """Reads the final response object, which may be all of the answer."""
         trouble = trouble_of(response, ended=True) or self._nothing(response, raw)
         if trouble is not None:
             self._fail(trouble)
@@ -170,7 +170,8 @@ class Reader(Reading):
         self._over = True
 
     def _nothing(self, response: WireResponse, raw: bytes) -> Failure | None:
-        """An object without output, before which nothing came, is somebody's own error."""
+        """The failure of an object without output where nothing came before it: a host's own
+        error."""
         told = response.output is not None or self._begun.output or not self._answer.empty
         if told or response.status == "incomplete":
             return None
@@ -184,7 +185,7 @@ _TEXT: Final = Text("")
 _REFUSAL: Final = Refusal("")
 _NOTHING: Final = WireResponse()
 
-# Progress of hosted tools and all that is new is no news for anybody: their items come whole.
+# Progress of hosted tools, and unknown events, are ignored: their items come whole.
 _HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
     "response.created": Reader._on_response,
     "response.queued": Reader._on_response,

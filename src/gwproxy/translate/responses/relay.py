@@ -1,8 +1,7 @@
-"""What the relay must know of a Responses stream whose bytes it passes on.
+"""Reads usage, model, status and end of a Responses stream whose bytes are relayed.
 
-It is the reader with its eyes shut to what the items say: usage, model, status and end are read by
-the same code as in a translated answer. Items are not closed before an error, since the events that
-end one repeat all that it said.
+It is the reader without the contents of items: the same code reads a translated answer. Items are
+not closed before an error, as the events that end an item repeat all of it.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _DULL: Final = tuple(
 
 
 class Tap(Tapping, Reader):
-    """The events of a relayed stream, less its items."""
+    """Gives the hub events of a relayed stream, without its items."""
 
     def __init__(self, quirks: Quirks) -> None:
         super().__init__(quirks)
@@ -47,7 +46,7 @@ class Tap(Tapping, Reader):
 
 
 class _Outline(Assembly):
-    """Whether an item was a call or a refusal, and which were searches."""
+    """Whether there was a call or a refusal, and the ids of the searches."""
 
     __slots__ = ()
 

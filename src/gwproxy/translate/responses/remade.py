@@ -1,8 +1,7 @@
-"""An answer between equals that changes its form: a whole one laid out as the stream that it would
-have been, and a stream put together.
+"""A relayed answer in its other form: a whole one as a stream, a stream as a whole one.
 
-Not by way of the hub, for members stay that nobody here knows, of the response, its items, their
-parts and usage; items stay under the ids that the upstream gave them.
+Not by way of the hub, so that unknown members stay, of the response, its items, their parts and
+usage; items keep the ids that the upstream gave them.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -20,7 +19,7 @@ from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.growing import elements_of, members_of, says
 
 _LOGGED: Final[dict[str, Any]] = {"logprobs": []}
-# Of a part that streams: the member that holds its words, its events, what else they bear.
+# For each kind of part: the member with its text, its events, their other members.
 _PARTS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "output_text": ("text", "response.output_text", _LOGGED),
     "refusal": ("refusal", "response.refusal", {}),
@@ -46,8 +45,8 @@ _TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "resp
 
 
 def unfold(body: bytes, context: ReplyContext) -> bytes:
-    """The whole answer `body` as a stream. Raises jsonio.NotJson for what cannot be one as it is:
-    no answer at all, or half a call."""
+    """The whole answer `body` as a stream. Raises jsonio.NotJson where it is no answer, or has half
+    a call."""
     response: dict[str, Any] = {**members_of(jsonio.one_line(body)), "model": context.model}
     items = [members_of(bytes(item)) for item in elements_of(bytes(response.get("output", b"")))]
     out = _Events()
@@ -109,8 +108,8 @@ class _Events:
 
 
 def _argued(item: dict[str, Raw], kind: str, member: str) -> str:
-    """What a call says. Half of one has no place in a stream as an item that is done: Codex would
-    run it."""
+    """The arguments of a call. Raises jsonio.NotJson for half a call: in a stream its item would be
+    done, and Codex would run it."""
     said = _string(item.get(member))
     if _string(item.get("status")) == "incomplete":
         raise jsonio.NotJson("half a call")
@@ -128,8 +127,8 @@ def _string(raw: Any) -> str:
 
 
 class Folding:
-    """A stream's events as they come → the whole answer, which is what its last event holds. What
-    is no event says nothing; whether the answer is whole is the reader's to judge."""
+    """Collects a stream's events into a whole answer, which its last event holds. What is no event
+    is ignored; whether the answer is complete, the reader says."""
 
     def __init__(self) -> None:
         self._decoder = sse.Decoder()
@@ -138,11 +137,12 @@ class Folding:
         self._announced = 0
 
     def feed(self, chunk: bytes) -> None:
+        """Takes a piece of the stream."""
         for name, data in self._decoder.feed(chunk):
             self._add(name, data)
 
     def finish(self, model: str) -> bytes:
-        """The whole answer. Raises jsonio.NotJson where its items did not come whole."""
+        """The whole answer's body. Raises jsonio.NotJson where an item was not done."""
         for name, data in self._decoder.finish():
             self._add(name, data)
         answer: dict[str, Any] = {**self._response, "model": model}

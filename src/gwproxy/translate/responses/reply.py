@@ -1,4 +1,4 @@
-"""A whole Responses answer <-> hub.
+"""A whole Responses answer for a client, built of the hub's reply.
 
 https://platform.openai.com/docs/api-reference/responses/object
 """
@@ -32,7 +32,7 @@ from gwproxy.translate.wire.fields import Malformed
 
 
 def build(reply: Reply, context: ReplyContext) -> bytes:
-    """The folded answer as a whole body: what the stream's last event would hold."""
+    """The body of a whole answer: what the last event of its stream would hold."""
     response = output.Response(context, reply.id, reply.created)
     refused = any(isinstance(block, Refusal) for block in reply.blocks)
     reason = incomplete_reason(reply.stop, refused=refused)
@@ -48,7 +48,7 @@ def build(reply: Reply, context: ReplyContext) -> bytes:
 
 
 def _grouped(reply: Reply) -> Iterator[list[Block]]:
-    """Texts and refusals that follow one another are one message; other blocks stand alone."""
+    """The blocks of each item: neighbouring texts and refusals are one message."""
     blocks: list[Block] = list(reply.blocks)
     if reply.stop.reason is StopReason.REFUSAL and reply.stop.explanation is not None:
         blocks.append(Refusal(reply.stop.explanation))
@@ -108,7 +108,7 @@ def _parts(group: list[Block]) -> list[dict[str, Any]]:
 
 
 def promises(body: bytes) -> bool:
-    """Whether the answer is made in the background: the client fetches it by its id.
+    """Whether the answer is being made in the background, to be fetched by its id.
 
     https://platform.openai.com/docs/guides/background
     """

@@ -1,8 +1,8 @@
-"""A Responses request <-> hub request.
+"""Parses a Responses request into the hub's, and renders one.
 
-Parsing reads what Codex, OpenCode, OpenClaw and the SDKs send, in any legal order of items; what it
-cannot carry is a named loss, what would change the kind of answer a `Rejected` that names the
-field. State is not kept here, see `kept/state.py`.
+Parsing reads what Codex, OpenCode, OpenClaw and the SDKs send, in any legal order of items. An
+unsupported member is a loss, or is refused by name where the answer would be of another kind
+without it. State is not kept here, see `kept/state.py`.
 
 https://platform.openai.com/docs/api-reference/responses/create
 https://www.openresponses.org/specification
@@ -53,12 +53,12 @@ _REFUSED: Final[Mapping[str, str]] = {
     "top_logprobs": "this upstream gives no log probabilities",
 }
 
-# What a search has found, which clients of other dialects are told.
+# The pages that a search has found, which other dialects' clients get.
 _SOURCES: Final = "web_search_call.action.sources"
-# What no other dialect has; the answer repeats the last two, so nonsense in them is a 400.
+# Members that no other dialect has. The answer repeats metadata, so a wrong type in it is a 400.
 _LOST: Final = ("client_metadata", "metadata")
 
-# They come in any case; everything else that can be included is a hosted tool's.
+# It is always included; everything else that can be is of hosted tools.
 _SEALED_THOUGHTS: Final = "reasoning.encrypted_content"
 
 _body: Final = Shape(Body)
@@ -69,7 +69,7 @@ _fields: Final = Shape(dict[str, Raw])
 
 
 def parse(body: bytes, losses: Losses) -> Request:
-    """Raises fields.Rejected."""
+    """The hub request in a body. Raises fields.Rejected."""
     wire = _body.read(text_only(body), losses)
     _refuse(wire)
     if not present(wire.input):
@@ -81,7 +81,8 @@ def parse(body: bytes, losses: Losses) -> Request:
 
 
 def parse_countable(body: bytes, losses: Losses) -> Request:
-    """The body of a request that only counts tokens: anything may be left out of it.
+    """The hub request in a body of `input_tokens`, which may leave out anything. Raises
+    fields.Rejected.
 
     https://platform.openai.com/docs/api-reference/responses/input-tokens
     """
@@ -125,7 +126,8 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
 
 
 def _limited(offered: list[Tool], most: int, losses: Losses) -> list[Tool]:
-    """The tools with `max_tool_calls` as the limit of the one that another dialect may have too."""
+    """The tools with `max_tool_calls` as the limit of the web search, the hosted tool that other
+    dialects have too."""
     if all(tool.search is None for tool in offered):
         losses.drop("max_tool_calls")
     return [
@@ -168,9 +170,9 @@ def _lose(wire: Body, losses: Losses) -> None:
 
 
 def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
-    """`input` is the last field, so that a longer history has the shorter one's bytes before it.
+    """The body for a Responses upstream. Raises fields.Rejected.
 
-    Raises fields.Rejected.
+    `input` is the last member, so that a longer history begins with the shorter one's bytes.
     """
     system, turns = _leading_instructions(request.turns, quirks)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
@@ -201,7 +203,8 @@ def _leading_instructions(
 
 
 def _render_tools(request: Request) -> dict[str, Any]:
-    """Without tools a choice is a 400, so it goes with them."""
+    """The members `tools` and `tool_choice`, neither without tools: a choice among none is a
+    400."""
     wire = tools.rendered(request.tools)
     if wire is None:
         return {}

@@ -1,8 +1,8 @@
-"""A relayed answer with its calls as the client knows them, where `flat.py` made functions of its
-tools: free-form calls, calls under their namespace, calls in an item type of their own.
+"""Turns the calls of a relayed answer back into the client's own kinds, where `flat.py` made
+functions of its tools: free-form calls, calls in a namespace, calls in an item type of their own.
 
-What is about no such call keeps its bytes. A free-form call that was cut inside its text is no call
-(Codex runs what is done): it stays without its `.done` events and leaves the answer incomplete.
+Everything else keeps its bytes. A free-form call that was cut inside its text gets no `done` events
+(Codex runs what is done), and the answer becomes incomplete.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -65,21 +65,21 @@ class _Growing:
 
 
 class Restored:
-    """One answer."""
+    """Turns the calls of one answer back."""
 
     def __init__(self, flattened: Flattened) -> None:
         self._flat = flattened
         self._growing: dict[object, _Growing] = {}
         self._half = False
-        self._shift = 0  # events told so far that did not come, less those that are not told
+        self._shift = 0  # how many more events went out than came in
 
     def whole(self, body: bytes) -> bytes:
-        """A whole answer."""
+        """The body of a whole answer with its calls turned back."""
         body = self._restated(body, ())
         return self._cut_short(body, ()) if self._half else body
 
     def feed(self, events: bytes) -> bytes:
-        """Whole events of a stream."""
+        """The bytes of whole events of a stream with their calls turned back."""
         if not self._shift and not any(word in events for word in _OF_INTEREST):
             return events
         return b"".join(self._told(event) for event in _EVENT_END.split(events) if event)
@@ -110,7 +110,7 @@ class Restored:
         return lambda number: b"%d" % (int(number) + further) if number.isdigit() else number
 
     def _on(self, kind: str, event: _Event, data: bytes) -> list[bytes]:
-        """The data of the events that stand for one."""
+        """The data of the events that replace one event."""
         match kind:
             case "response.output_item.added":
                 return self._added(event, data)
@@ -196,7 +196,7 @@ class Restored:
         return self._flat.names.known(item.name), item.name in self._flat.typed
 
     def _item(self, text: bytes, *, begun: bool = False) -> bytes | None:
-        """An item of the answer; None for a call that has no end, unless it has only `begun`."""
+        """The item for the client; None for a call that was cut, unless it has only `begun`."""
         try:
             item = _item.read(text, Losses(), "item")
         except Malformed:
@@ -229,7 +229,7 @@ class Restored:
         return output.call_item(item.id or "", item.status, call, made, self._flat.typed)
 
     def _restated(self, data: bytes, place: tuple[str, ...]) -> bytes:
-        """The response object at `place` with the client's own items and words in it."""
+        """The response object at `place` with the client's own items, tools and tool choice."""
         edits = [Edit((*place, "output", None), self._item)]
         for name, said in self._flat.repeated:
             edits.append(Edit((*place, name), lambda _value, said=said: said))  # type: ignore[misc]
@@ -253,7 +253,7 @@ def _incomplete(kind: bytes) -> bytes:
 
 
 def _text_of(arguments: Any) -> str | None:
-    """The free-form text in a function's arguments; None where it has no end."""
+    """The free-form text in a function's arguments; None where it was cut."""
     unwrapper = Unwrapper()
     text = unwrapper.feed(str(arguments or ""))
     return None if unwrapper.end == "half" else text + unwrapper.close()
@@ -272,5 +272,5 @@ def _delta_of(data: bytes, member: str, text: str) -> bytes:
 
 
 def _renamed(data: bytes, member: bytes, name: bytes) -> bytes:
-    """`data` with its one `member` called `name`: quotes inside texts are escaped."""
+    """`data` with its one `member` renamed to `name` (quotes inside texts are escaped)."""
     return data.replace(b'"%b"' % member, b'"%b"' % name, 1)

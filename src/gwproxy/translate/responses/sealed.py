@@ -1,7 +1,7 @@
-"""Our envelopes in an input that is relayed: thoughts are opened for their owner and taken away for
-anybody else, summaries are said.
+"""Opens our envelopes in a relayed input: reasoning for the upstream that made it, summaries as
+text; other upstreams' reasoning is taken away.
 
-A maker would take them for ciphertext of its own that it cannot read: a 400
+An upstream would take an envelope for ciphertext of its own that it cannot read: a 400
 (Wei-Shaw/sub2api#4986). Every other item stays as it came.
 
 https://platform.openai.com/docs/guides/reasoning
@@ -32,7 +32,8 @@ _head: Final = jsonio.decoder(_Head)
 
 
 def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
-    """`body` without an envelope of ours. Raises fields.Malformed and jsonio.NotJson."""
+    """`body` with our envelopes opened or taken away. Raises fields.Malformed and
+    jsonio.NotJson."""
 
     def item(text: bytes) -> bytes | None:
         head = _head(text) if seal.is_in(text) else _Head()
@@ -50,7 +51,7 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
 
 
 def _said(text: bytes, carried: str) -> bytes:
-    """A summary of ours as a message: its maker is whoever summarised, and no upstream."""
+    """The message item for our summary; another compaction item unchanged."""
     summary = compaction.opened(carried)
     if summary is None:
         return text

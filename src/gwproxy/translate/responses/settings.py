@@ -1,4 +1,5 @@
-"""A Responses request's settings, both ways: limits, thinking, format, identity.
+"""Limits, thinking, format and identity of a Responses request: parsed, rendered, and edited in
+relayed bodies.
 
 https://platform.openai.com/docs/api-reference/responses/create
 """
@@ -30,7 +31,7 @@ from gwproxy.translate.wire.splice import (
     with_member,
 )
 
-# Longer identifiers are a 400.
+# A longer identifier is a 400.
 _MAX_IDENTITY_CHARACTERS: Final = 64
 
 
@@ -44,7 +45,7 @@ def parse_identity(wire: Body) -> Identity:
 
 
 def parse_thinking(reasoning: _Reasoning, losses: Losses) -> Thinking:
-    """Without `summary` the API shows no thoughts: `show` is never left unsaid here."""
+    """The hub's thinking; without `summary` the API shows no reasoning, so `show` is always set."""
     if reasoning.mode not in (None, "standard"):
         losses.drop("reasoning.mode")
     off = reasoning.effort == "none"
@@ -71,7 +72,7 @@ _format: Final = Shape(Format)
 
 
 def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
-    """A relayed `body` without the format that it wants, and that one. Raises jsonio.NotJson and
+    """A relayed `body` without its text format, and that format or None. Raises jsonio.NotJson and
     Malformed."""
     said = [text for _, text in found(body, ("text", "format")) if text != b"null"]
     wanted = parse_format(_format.read(Raw(said[0]), Losses(), "format")) if said else None
@@ -81,7 +82,7 @@ def take_format(body: bytes) -> tuple[bytes, OutputFormat | None]:
 
 
 def instruct(body: bytes, words: str) -> bytes:
-    """A relayed `body` with one more instruction. Raises jsonio.NotJson."""
+    """A relayed `body` with `words` at the end of its instructions. Raises jsonio.NotJson."""
     said = [text for _, text in found(body, ("instructions",)) if text[:1] == b'"']
     before = f"{jsonio.loads(said[0])}\n\n" if said else ""
     return with_member(body, "instructions", jsonio.text(before + words))
@@ -109,7 +110,7 @@ def render_reasoning(thinking: Thinking) -> dict[str, Any]:
 
 
 def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
-    """`body` that says it so; what else stands in `reasoning` stays."""
+    """`body` with this effort; other members of `reasoning` stay."""
     if thinking.effort is None:
         return less(body, "reasoning.effort")
     effort = jsonio.text(thinking.effort)
@@ -119,7 +120,7 @@ def with_thinking(body: bytes, thinking: Thinking, quirks: Quirks) -> bytes:
 
 
 def with_choice(body: bytes, choice: ToolChoice) -> bytes:
-    """`body` that leaves it to the model which tool it calls, and, of `any`, whether."""
+    """`body` with the `tool_choice` of this mode and without a tool's name."""
     return edited(body, [put("tool_choice", b'"required"' if choice.mode == "any" else b'"auto"')])
 
 
@@ -131,7 +132,7 @@ SETTINGS: Final = SettledSettings(
     with_thinking,
     with_choice,
 )
-"""How they are spelled in a body."""
+"""How these members are spelled, for edits of relayed bodies."""
 
 
 def render_text(request: Request) -> dict[str, Any]:

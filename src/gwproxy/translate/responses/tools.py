@@ -1,9 +1,9 @@
-"""Tools and the choice among them, both ways; and the tools that have a shape of their own here.
+"""Tools and tool choice of Responses, from and to the hub.
 
-Four of those are run by the client (`local_shell`, `shell`, `apply_patch`, `tool_search` with
-client execution). A model needs no training to call them as functions, so towards the upstream
-they are functions with a known schema (`TYPED`), and a call comes back to the client in the item
-type that it waits for. What only the vendor's servers can run stays `hosted`, verbatim.
+Four tools with a type of their own are run by the client (`local_shell`, `shell`, `apply_patch`,
+`tool_search` with client execution). Upstreams get them as functions with a known schema (`TYPED`),
+and the client gets calls in the item type that it waits for. What only the vendor's servers can run
+stays `hosted`, verbatim.
 
 https://platform.openai.com/docs/api-reference/responses/create (tools, tool_choice)
 """
@@ -138,7 +138,7 @@ class _Typed(Struct, forbid_unknown_fields=True):
 
 
 class Kind(Struct):
-    """What says who runs a tool."""
+    """The members of a tool that say who runs it."""
 
     type: str
     environment: Any = None
@@ -150,7 +150,7 @@ class _Filters(Struct):
 
 
 class _SearchTool(Struct):
-    """https://platform.openai.com/docs/guides/tools-web-search"""
+    # https://platform.openai.com/docs/guides/tools-web-search
 
     filters: _Filters | None = None
     user_location: UserLocation | None = None
@@ -201,7 +201,7 @@ def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
 
 
 def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
-    """Raises fields.Malformed."""
+    """The hub's tools. Raises fields.Malformed."""
     tools: list[Tool] = []
     for index, raw in enumerate(raw_tools):
         tools += _parse_tool(raw, f"{path}[{index}]", losses)
@@ -248,7 +248,7 @@ def _write_search(search: WebSearch) -> dict[str, Any]:
 
 
 def runs_here(kind: Kind) -> bool:
-    """Whether the client runs it, and waits for its calls in a type of their own."""
+    """Whether the client runs a tool with a type of its own."""
     if kind.type not in TYPED:
         return False
     if kind.type == "tool_search":
@@ -282,7 +282,8 @@ def _parse_grammar(form: Format | None, path: str) -> tuple[str, str] | None:
 
 
 def parse_choice(raw: Raw, parallel: bool | None, losses: Losses) -> ToolChoice | None:
-    """`tool_choice` in all its forms, with `parallel_tool_calls` beside it."""
+    """The hub's tool choice, of `tool_choice` in any form and `parallel_tool_calls`. Raises
+    fields.Malformed."""
     if not present(raw):
         return None if parallel is None else ToolChoice(parallel=parallel)
     if bytes(raw) in _PLAIN_CHOICES:
@@ -306,7 +307,7 @@ _PLAIN_CHOICES: Final[Mapping[bytes, Literal["auto", "none", "any"]]] = {
 
 
 def _choice_name(tool: _Choice | _Allowed, path: str) -> str:
-    """A hosted or typed tool has no name but its type."""
+    """The name of a chosen tool; of a hosted or typed one, its type. Raises fields.Malformed."""
     if tool.type not in ("function", "custom"):
         return tool.type
     if tool.name is None:
@@ -324,7 +325,7 @@ def rendered(tools: tuple[Tool, ...]) -> Raw | None:
 
 
 def render(tools: Iterable[Tool]) -> list[Any]:
-    """Tools of one namespace stand together, where the first of them stood."""
+    """The `tools` member; tools of one namespace are together, in the place of the first."""
     out: list[Any] = []
     namespaces: dict[str, list[dict[str, Any]]] = {}
     for tool in tools:
@@ -357,8 +358,8 @@ def _render_offered(tool: Tool) -> dict[str, Any]:
             wire["format"] = {"type": "grammar", "syntax": syntax, "definition": definition}
     else:
         wire["parameters"] = Raw(tool.schema.encode())
-        # Never left out: the API tries strict mode when it is unsaid, and most schemas that were
-        # not written for it are a 400 there.
+        # Never left out: the API's default is strict mode, in which most schemas that were not
+        # written for it are a 400.
         wire["strict"] = bool(tool.strict)
     if tool.deferred:
         wire["defer_loading"] = True
@@ -366,7 +367,7 @@ def _render_offered(tool: Tool) -> dict[str, Any]:
 
 
 def render_choice(choice: ToolChoice, tools: Mapping[str, Tool]) -> Any:
-    """`tool_choice` for an upstream that is offered `tools`."""
+    """The `tool_choice` member for an upstream that gets `tools`."""
     if choice.allowed is not None:
         mode = "required" if choice.mode == "any" else "auto"
         allowed = [_named(name, tools) for name in choice.allowed]

@@ -1,4 +1,4 @@
-"""The shapes of a Responses request, as Structs: what a client sends.
+"""The shapes of a Responses request, as a client sends it.
 
 https://platform.openai.com/docs/api-reference/responses/create
 """
@@ -56,7 +56,7 @@ class InputAudio(Struct, forbid_unknown_fields=True, tag_field="type", tag="inpu
 
 
 class SealedText(Struct, forbid_unknown_fields=True, tag_field="type", tag="encrypted_content"):
-    """Codex's own, between agents: plain words where a model made them that cannot encrypt."""
+    """Codex's part between agents; it is plain text where the model cannot encrypt."""
 
     encrypted_content: str
 
@@ -70,7 +70,7 @@ Content: TypeAlias = str | list[Part] | None
 
 
 class Item(Struct, forbid_unknown_fields=True):
-    """What every item may bear and nobody needs on another wire."""
+    """The members that every item may have."""
 
     type: str | None = None
     id: str | None = None
@@ -84,8 +84,8 @@ class MessageItem(Item):
 
 
 class CallItem(Item):
-    """A call that the client runs; typed tools keep what the model chose in `action`,
-    `operation` or `arguments`."""
+    """A tool call; typed tools have the model's arguments in `action`, `operation` or
+    `arguments`."""
 
     call_id: str | None = None
     name: str | None = None
@@ -129,7 +129,7 @@ class Said(Struct):
 
 
 class SaidPart(Struct):
-    """`text` or `refusal`; a part of another kind has neither for us."""
+    """A content part of an upstream's message; only `text` and `refusal` are read."""
 
     type: str = ""
     text: str | None = None
@@ -170,7 +170,7 @@ class _CacheOptions(Struct, forbid_unknown_fields=True):
 
 
 class Body(Struct, forbid_unknown_fields=True):
-    """The fields that are read here; every other one is a named loss."""
+    """A request body; every member that is not declared is a loss."""
 
     model: str
     input: Raw = Raw()
@@ -197,7 +197,7 @@ class Body(Struct, forbid_unknown_fields=True):
     client_metadata: dict[str, Any] | None = None
     image: _Image | None = None
     prompt_cache_options: _CacheOptions | None = None
-    # What is stored the answer itself tells; nothing here pads frames.
+    # Not used here: the answer says what is stored, and no event is padded.
     store: bool | None = None
     stream_options: Any = None
     # Refused where they ask for something

@@ -1,11 +1,11 @@
-"""Hub events → a client's Responses events.
+"""Writes hub events as a Responses stream for a client.
 
 `sequence_number` counts every event, relayed ones too, `output_index` every item. A message stays
-open while texts and refusals follow one another. The `.done` events of an item wait for the event
+open while texts and refusals follow one another. The `done` events of an item wait for the event
 after its Close: only then is it known whether the answer was cut there, and what was cut is
-`incomplete`. A failed stream ends in `error` and `response.failed`; a call that was open is then
-never `.done`, for Codex runs what is. Nothing follows the terminal event: the vendor's own streams
-end with it, and clients that read every event as JSON stumble over a `[DONE]`.
+`incomplete`. A failed stream ends in `error` and `response.failed`; a call that was open then gets
+no `done`, as Codex runs what is done. Nothing follows the terminal event: the vendor's own streams
+end with it, and clients that read every event as JSON fail at a `[DONE]`.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 https://www.openresponses.org/specification
@@ -48,7 +48,7 @@ _NUMBER: Final = re.compile(rb'"sequence_number": ?(\d+)')
 
 
 class Writer:
-    """A sequential stream of events → the events of a client."""
+    """Gives the bytes of a sequential stream as Codex and the OpenAI SDKs accept them."""
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
@@ -65,6 +65,7 @@ class Writer:
         self._incomplete: str | None = None
 
     def write(self, events: Iterable[Event]) -> bytes:
+        """The bytes for these events."""
         out = self._out
         for event in events:
             if type(event) is not Delta:
@@ -76,7 +77,7 @@ class Writer:
         return data
 
     def ping(self) -> bytes:
-        """A comment: OpenAI's SDKs stumble over an event with empty data."""
+        """The bytes of a comment: OpenAI's SDKs fail at an event with empty data."""
         return sse.comment("ping")
 
     def _write(self, event: Event) -> None:
@@ -166,7 +167,7 @@ class Writer:
             self._draft.close = event
 
     def _settle(self, status: str) -> None:
-        """The item that is open, or was closed last, gets its `.done` events."""
+        """Writes the `done` events of the item that is open, or was closed last."""
         draft, self._draft = self._draft, None
         if draft is not None:
             self._items.append(draft.settle(status))
@@ -176,8 +177,9 @@ class Writer:
         return len(self._items) + self._half_calls
 
     def _leave_half_call(self) -> None:
-        """A call that was cut short stays without its `.done` events: Codex runs a call as soon as
-        its item is done, also one of status `incomplete` in an incomplete response (0.171)."""
+        """Drops an open call, which was cut short, without its `done` events: Codex runs a call as
+        soon as its item is done, even one of status `incomplete` in an incomplete response
+        (0.171)."""
         draft = self._draft
         if isinstance(draft, Calling | TypedCalling) and draft.close is None:
             self._draft = None

@@ -1,10 +1,9 @@
-"""The last stage before a client's writer: calls get the client's ids, names and kinds, and
+"""The last stage before a client's writer: tool calls get the client's ids, names and kinds, and
 arguments that parse; what the client's dialect has no place for becomes a loss.
 
-Works on a sequential stream, so one call's state is all it holds. A call that was cut short gets no
+It works on a sequential stream, so it holds one call's state. A call that was cut short gets no
 Close: Claude Code and Codex run a call as soon as it was closed, whatever follows, so a stream
-leaves it open and a whole answer leaves it out. The answer ends with it, and never like a complete
-one.
+leaves it open and a whole answer leaves it out. The answer ends there, and not as a complete one.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.schema import ValueUnwrapper
 from gwproxy.translate.wire.arguments import FreeText, Guard, Unguarded, Unwrapper
 
-# What a model says that has called all that it meant to; any other word may have cut it off.
+# The stop reasons of a model that finished its calls; any other may have cut one off.
 _MEANT: Final = (StopReason.TOOL_USE, StopReason.END)
-# What no client takes for the end of a whole call.
+# Stop reasons that no client takes for the end of a whole call.
 _CUT: Final = (StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL, StopReason.REFUSAL)
 
 _NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
@@ -33,10 +32,10 @@ _BLOCKS: Final = frozenset({Open, Delta, Close})
 
 
 class Outward:
-    """Upstream's calls → the client's. Arguments that a client wants raw stay as the model wrote
-    them. `wrapped` are the tools whose arguments stand in one property
-    (`passes.tools.wrapped_tools`); `answer_tool` is the one by whose arguments the upstream answers
-    (`passes.format`), which the client reads as text."""
+    """Turns the upstream's tool calls into the client's. Arguments that a client wants raw stay as
+    the model wrote them. `wrapped` maps tools whose arguments stand in one property to its name
+    (`passes.tools.wrapped_tools`); the arguments of `answer_tool` are the answer's text
+    (`passes.format`)."""
 
     __slots__ = (
         "_answer_tool",
@@ -70,7 +69,7 @@ class Outward:
         self._half = self._failed = self._called = self._answered = False
         self._index: int | None = None
         self._call: FreeText | Guard | Unguarded | Unwrapper | ValueUnwrapper | None = None
-        self._closing: list[Event] = []  # of a call that only what follows shows to be whole
+        self._closing: list[Event] = []  # of a call that only the stop reason can show to be whole
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
         out: list[Event] = []
@@ -98,7 +97,7 @@ class Outward:
         native = event.native
         foreign = native is not None and native.dialect != self._client.name
         if native is not None and foreign and not (native.search and self._client.searches):
-            self._losses.drop(native.type)  # writers pass over it
+            self._losses.drop(native.type)  # writers leave it out
         return event
 
     def _open_call(self, event: Open) -> Open:
@@ -155,8 +154,8 @@ class Outward:
             out += (*self._closed(), event)
 
     def _cut_short(self, stop: Stop) -> Finish | Fail:
-        """The end of an answer with half a call: a client that takes it for a whole one would run
-        what the model never meant."""
+        """The event that ends an answer with half a call: a client that took it for a whole one
+        would run what the model never meant."""
         self._losses.drop("half_call")
         if stop.raw is None:  # the upstream gave no reason to end, so it did not mean to
             self._failed = True

@@ -1,15 +1,15 @@
-"""The words of an answer as the JSON that was asked for in the prompt alone.
+"""Reduces an answer's text to the JSON that was asked for in the prompt alone.
 
-Models put it into a fence or explain it, and SDKs parse what they get: `messages.parse()` raises
-for a fence. Where the words hold exactly one JSON value, what stands around it is taken off; where
-they hold none or more, they stay as they are, and that is a loss. A value that the schema does not
-allow goes out all the same, and what of the schema it breaks is named.
+Models put it into a code fence or explain it, and SDKs parse what they get: `messages.parse()`
+raises for a fence. Where the text has exactly one JSON value, the rest is removed; where it has
+none or several, it stays as it is, and that is a loss. A value that the schema does not allow goes
+out all the same, and the loss names what it breaks.
 
-Whether there is a second value only the end shows, so the words wait for it. But for an answer
-whose first word is the value, or the fence before it: that one is told live, and only what follows
-it waits. The fence before it has then gone for good, should a second value come.
+Only the end shows whether there is a second value, so the text is held back until then, except in a
+live answer that begins with its value, or with a fence before it: the value is then streamed, and
+only what follows it is held back. (The fence is then gone, should a second value come.)
 
-Words beside tool calls are no answer yet: there only those that begin with their value are fitted.
+Text beside tool calls is no final answer: it is reduced only if it begins with its value.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _FORMAT: Final = "response_format"
 
 
 class FittedAnswer:
-    """Sequential events → the same, with the words as the JSON that is `wanted`. `live`: the
-    client reads them as they come."""
+    """Gives sequential events with their text reduced to the JSON that is `wanted`. `live`: the
+    client reads a stream."""
 
     __slots__ = (
         "_extent",
@@ -58,13 +58,13 @@ class FittedAnswer:
     def __init__(self, wanted: OutputFormat, losses: Losses, *, live: bool) -> None:
         self._wanted = wanted
         self._losses = losses
-        self._undecided = live  # whether the first words may still begin with their value
+        self._undecided = live  # whether the text may still turn out to begin with its value
         self._off = False
-        self._words: dict[int, list[str]] = {}  # that are held, by their block
-        self._held: list[_OfBlock] = []  # from the first words on
-        self._extent: Extent | None = None  # of the value that is told live
-        self._told: list[str] = []  # what has been told of it
-        self._places: dict[int, int] = {}  # of blocks, as the client counts them
+        self._words: dict[int, list[str]] = {}  # the text that is held back, by block
+        self._held: list[_OfBlock] = []  # the events held back, from the first text on
+        self._extent: Extent | None = None  # of the value that is being streamed
+        self._told: list[str] = []  # the part of it that went out
+        self._places: dict[int, int] = {}  # the client's index of each block
         self._next = 0
 
     def feed(self, events: Iterable[Event]) -> list[Event]:
@@ -90,7 +90,7 @@ class FittedAnswer:
     def _take(self, event: _OfBlock, out: list[Event]) -> None:
         if isinstance(event, Open) and event.kind == "text":
             self._words[event.index] = []
-        if not self._words:  # thoughts before the first words are shown as they come
+        if not self._words:  # reasoning before the first text goes out as it comes
             self._give(event, out)
         elif self._extent is not None:
             if isinstance(event, Delta):
@@ -106,7 +106,7 @@ class FittedAnswer:
                     self._decide(event.index, out)
 
     def _decide(self, index: int, out: list[Event]) -> None:
-        """Whether the first words begin with their value, once that shows."""
+        """Begins to stream the value as soon as the text is seen to begin with it."""
         text = "".join(self._words[index])
         first = len(self._words) == 1
         head = HEAD.match(text) if first else None
@@ -140,7 +140,7 @@ class FittedAnswer:
             self._let_go(out)
 
     def _settle(self, out: list[Event]) -> None:
-        """No more words come."""
+        """Gives what was held back, reduced where it has exactly one value."""
         words = {index: "".join(parts) for index, parts in self._words.items()}
         if self._told:
             value = "".join(self._told)
@@ -194,7 +194,8 @@ class FittedAnswer:
 
 
 def _kept_of(text: str) -> str | None:
-    """The value in `text`, with the blanks before it that a value told live would have, too."""
+    """The value in `text`, with the blanks before it, which a streamed value would have too; None
+    where there is no single value."""
     value = value_in(text)
     if value is None:
         return None

@@ -1,12 +1,12 @@
-"""Tool calls that a model wrote into its words, because its server did not take them out.
+"""Tool calls in a model's text, which its server should have parsed out, made into calls.
 
     <|tool_calls_section_begin|><|tool_call_begin|>functions.ls:0<|tool_call_argument_begin|>{}
     <|tool_call_end|><|tool_calls_section_end|>
 
-Kimi's own markup, seen in text and in thoughts (NousResearch/hermes-agent#24534,
+Kimi's own markup, seen in text and in reasoning (NousResearch/hermes-agent#24534,
 vllm-project/vllm#31207). Only a whole call of a tool that was offered, with arguments that parse,
-becomes a call; everything else stays the text that it is, for the answer may be about markup.
-They come last. A server that makes a call itself has taken its calls out, and gets no second ones.
+becomes a call; everything else stays text, for the answer may be about markup. The calls come last.
+A server that sends a call of its own has parsed them out; then nothing is searched any more.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ _LONGEST_REGION: Final = 4 * 1024 * 1024
 
 
 class LeakedCalls:
-    """Sequential events → the same, with leaked calls of the tools called `names` as calls."""
+    """Gives sequential events with calls in the text, of the tools called `names`, as tool
+    calls."""
 
     __slots__ = (
         "_begun",
@@ -63,8 +64,8 @@ class LeakedCalls:
         self._off = not names
         self._next = 0
         self._index = 0
-        self._open: Open | None = None  # the block of words that is searched
-        self._begun = False  # whether the client has its Open
+        self._open: Open | None = None  # the block of text that is searched
+        self._begun = False  # whether its Open went out
         self._blank = ""  # white space before the first word
         self._held = ""  # what may become a mark, or the end of the region
         self._region: list[str] | None = None
@@ -143,7 +144,7 @@ class LeakedCalls:
             text = text[mark.end() :]
 
     def _read_region(self, text: str, out: list[Event]) -> str:
-        """Takes `text` up to the end of the region; gives what stands behind it."""
+        """Takes `text` up to the end of the region; the rest of it is returned."""
         assert self._region is not None
         end = _REGIONS[self._region[0]]
         before = len(self._held)
@@ -172,7 +173,7 @@ class LeakedCalls:
             self._calls += calls
 
     def _calls_in(self, region: str) -> list[tuple[str, str, str]] | None:
-        """Id, name and arguments of each call; None when it is not calls and nothing else."""
+        """Id, name and arguments of each call; None where the region has anything but calls."""
         begin = _BEGIN.match(region)
         assert begin is not None
         if begin[0] != _CALL_BEGIN:
@@ -216,7 +217,7 @@ class LeakedCalls:
 
 
 def _mark_in_part(text: str) -> int:
-    """How many characters at the end of `text` may begin a mark."""
+    """The number of characters at the end of `text` that may begin a mark."""
     start = text.rfind("<")
     return len(text) - start if start >= 0 and text[start:] in _MARKS_IN_PART else 0
 
@@ -227,7 +228,7 @@ def _name(call_id: str) -> str:
 
 
 def _called(event: Finish) -> Finish:
-    """ "stop" is what such a server says of an answer that it saw no call in."""
+    """The event with the stop reason of a tool call: the server saw none and said "stop"."""
     if event.stop.reason is not StopReason.END:
         return event
     return Finish(structs.replace(event.stop, reason=StopReason.TOOL_USE))

@@ -1,4 +1,4 @@
-"""Hears what an answer thought (`passes.recall` puts it back)."""
+"""Keeps an answer's reasoning, which `passes.recall` puts back into later requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gwproxy.translate.passes.recall import RecallPlace, Thoughts, keep
 
 
 class Listener:
-    """Hears an answer on its way to the client and, when it ends well, keeps the thoughts that led
-    to its calls or words."""
+    """Reads an answer's events and, when it ends well, keeps the reasoning that led to its tool
+    calls or its text in `memory`."""
 
     __slots__ = ("_calls", "_memory", "_opened", "_pieces", "_place", "_said", "_thoughts")
 
@@ -25,15 +25,15 @@ class Listener:
         self._calls: list[tuple[str, str]] = []
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Events of a sequential stream."""
+        """Reads events of a sequential stream."""
         for event in events:
             kind = type(event)
             if kind is Delta:
                 if self._opened is not None:
                     self._pieces.append(event.text)  # type: ignore[union-attr]
             elif kind is Open:
-                heard = event.kind in ("reasoning", "call", "text")  # type: ignore[union-attr]
-                self._opened = event if heard else None  # type: ignore[assignment]
+                read = event.kind in ("reasoning", "call", "text")  # type: ignore[union-attr]
+                self._opened = event if read else None  # type: ignore[assignment]
             elif kind is Close:
                 self._close(event)  # type: ignore[arg-type]
             elif kind is End and self._thoughts:

@@ -1,4 +1,4 @@
-"""Makes interleaved blocks follow one another.
+"""Puts interleaved content blocks one after another.
 
 Chat upstreams may send the deltas of parallel tool calls in turns; Anthropic and Responses clients
 accept one open block at a time (a delta for another one is "Content block not found", or crossed
@@ -27,7 +27,7 @@ class _Waiting:
 
 
 class Sequencer:
-    """Events with several blocks open → the same events with one block open at a time."""
+    """Reorders events so that one block is open at a time; too much waiting ends in a Fail."""
 
     __slots__ = ("_failed", "_live", "_size", "_waiting")
 

@@ -1,9 +1,9 @@
 """Matches stop sequences locally, for clients that must be told which one it was.
 
-Chat upstreams stop without naming the string; an Anthropic client reads `stop_sequence`. So the
-text channel alone (never thoughts, never tool arguments) is searched here, the characters that
-might begin a match are held back, and on a match the answer ends: the shell sees that the stream
-is over and stops the upstream.
+Chat upstreams stop without naming the string; an Anthropic client reads `stop_sequence`. So text
+(not reasoning, not tool arguments) is searched here, the characters that might begin a match are
+held back, and on a match the answer ends: the shell sees that the stream is over and stops the
+upstream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gwproxy.translate.hub import Stop, StopReason
 
 
 class StopMatcher:
-    """Sequential events → the same, cut before the first of `sequences`."""
+    """Gives sequential events up to the first of `sequences`, which ends the answer."""
 
     __slots__ = ("_held", "_longest", "_over", "_sequences", "_text")
 

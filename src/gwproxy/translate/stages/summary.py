@@ -1,8 +1,8 @@
-"""The answer to a request for a summary, sealed in the one block that the client waits for.
+"""The answer to an order to compact the conversation: a summary sealed in one block, or a failure.
 
-A client throws its history away for what it gets here. So an answer that is empty, was cut short or
-declined is a failure, and never a block; of thoughts and calls it gets none. An upstream that was
-ordered to give such a block itself, and did not, has failed as well.
+A client throws its history away for it. So an answer that is empty, cut short or declined is a
+failure; reasoning and tool calls are left out. An upstream that was ordered to give such a block
+itself, and did not, has failed as well.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _CUT: Final = frozenset({StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL})
 
 
 class Awaited:
-    """Sequential events → the same, failed where they end without the block that was ordered."""
+    """Gives sequential events, with a Fail at the end if the block that was ordered did not come;
+    `is_in` says of an opaque block's JSON whether it is that block."""
 
     __slots__ = ("_has_come", "_is_in")
 
@@ -45,8 +46,8 @@ class Awaited:
 
 
 def not_heeded() -> Failure:
-    """The failure of an answer that was given as if there had been no order. To be asked again: by
-    then it is known, and the order is carried out here, unless a person has said otherwise."""
+    """The failure of an upstream that ignored an order to compact. It is worth asking again: the
+    order is then carried out here, unless the quirk was set by hand."""
     words = (
         "the provider answered as if it had not been told to compact the conversation; ask again, "
         "and gwproxy has the model write a summary, unless quirk.compaction=true was set by hand "
@@ -56,7 +57,7 @@ def not_heeded() -> Failure:
 
 
 class Summary:
-    """Sequential events → the same with one block, `sealed` of all the text."""
+    """Gives an answer of one block, made by `sealed` of all the text, or a Fail."""
 
     __slots__ = ("_declined", "_sealed", "_stop", "_text", "_texts")
 
@@ -114,5 +115,5 @@ class Summary:
 
 
 def _refused(why: str) -> Failure:
-    """Of a kind that is not tried again by itself: the same would come of it, and be billed."""
+    """A failure that no client retries by itself: it would fail again, and be billed again."""
     return Failure(FailureKind.INVALID, why, 400, retryable=False)

@@ -2,8 +2,8 @@
 
 A client parses the concatenated arguments as one JSON object and fails, or runs the wrong thing,
 when they are not. `Guard` lets the legal prefix through at once and withholds what is not JSON.
-`Unwrapper` takes `{"input": "…"}` apart while it
-streams, for free-form tools that a plain upstream knows as functions.
+`Unwrapper` takes `{"input": "…"}` apart while it streams, for free-form tools that a plain upstream
+knows as functions.
 
 Both hold only one call's state, and neither raises: models produce anything.
 """
@@ -44,7 +44,7 @@ _MAX_BLANKS: Final = 2000
 
 
 class Guard:
-    """Passes one JSON object through; `feed` and `close` give what the client may read.
+    """The arguments of one call as one JSON object: `feed` and `close` give what the client gets.
 
     Raw control characters inside strings are escaped, what follows the object is cut, and the rest
     is withheld from the first character that no JSON object could have there. A call that was cut
@@ -129,7 +129,7 @@ class Guard:
         return "".join(parts)
 
     def _accept(self, char: str) -> bool:
-        """Takes one character, or leaves the state as it was."""
+        """Whether `char` may stand here; the state stays as it was where it may not."""
         if self._mode == "done":
             return False
         before = self._mode, self._escape, self._literal
@@ -224,15 +224,17 @@ class Guard:
 
     @property
     def end(self) -> ArgumentsEnd:
-        """The beginning of an object and no more is "half". An empty one is "unknown": Messages
-        hosts have it for a call that was cut before its first argument, too."""
+        """Whether the arguments are whole: "half" is the beginning of an object; "unknown" is an
+        empty one, which Messages hosts also send for a call that was cut before its first
+        argument."""
         if self.complete and self.whole_members:
             return "whole"
         begun = self._mode not in ("start", "other", "done")
         return "half" if begun and not self._broken else "unknown"
 
     def close(self) -> str:
-        """What is still owed: arguments that are no object come here, as the object they meant."""
+        """The rest of the arguments: those that are no object come here, as the object they
+        mean."""
         if self._mode == "start":
             return "{}"
         if self._mode != "other":
@@ -252,8 +254,8 @@ class Guard:
 
 
 def as_object(arguments: str) -> str:
-    """Arguments as one JSON object, where nothing else may stand: of broken ones, the members that
-    are whole (what the vendors' own accumulators give). Those of one object are untouched."""
+    """`arguments` as one JSON object: unchanged where they are one; of broken ones the members that
+    are whole (what the vendors' own accumulators give)."""
     try:
         _object.decode(arguments)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -286,7 +288,7 @@ def _is_literal(text: str) -> bool:
 
 
 class Unguarded:
-    """Passes everything through, for clients that parse arguments on their own."""
+    """Arguments as they come, for clients that parse them on their own."""
 
     __slots__ = ("_parts",)
 
@@ -306,7 +308,7 @@ class Unguarded:
 
 
 class FreeText:
-    """Passes a free-form tool's text through, which nothing in it says to be whole."""
+    """A free-form tool's text as it comes; nothing in it says whether it is whole."""
 
     __slots__ = ()
 
@@ -320,14 +322,14 @@ class FreeText:
 
 
 def end_of(text: str) -> ArgumentsEnd:
-    """How arguments end that are expected to be one JSON object."""
+    """Whether `text`, which should be one JSON object, is whole, half or unknown (`Guard.end`)."""
     guard = Guard()
     guard.feed(text)
     return guard.end
 
 
 class Unwrapper:
-    """`{"input":"text"}` in any fragments → the text, as it comes.
+    """The text inside `{"input":"text"}`, given as its fragments come.
 
     A model that answers with another shape loses nothing: the whole arguments are given at close.
     """
@@ -381,7 +383,7 @@ class Unwrapper:
         return "" if self._state in ("text", "done") else self._other()
 
     def _other(self) -> str:
-        """Another key, or no object at all: the one string in it, else the raw text."""
+        """The one string in arguments of another shape, else their raw text."""
         try:
             value = jsonio.loads(self._buffer)
         except jsonio.NotJson:

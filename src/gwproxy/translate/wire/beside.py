@@ -1,8 +1,8 @@
-"""What a tool showed, moved out of what it gave back and behind it, by edits on a relayed body.
+"""Images and files moved out of tool results, into a user message behind them, in a relayed body.
 
-Some hosts take text alone there (ggml-org/llama.cpp#23890). In its place stands a line that says
-where it is; every other byte stays. For a request that is rendered, `passes/media.py` does the
-same.
+Some hosts take text alone in a tool result (ggml-org/llama.cpp#23890). In the image's place stands
+a line that says where it is; every other byte stays. For a request that is rendered,
+`passes/media.py` does the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from gwproxy.translate.wire.splice import Edit, Path, edited, found
 
 
 class Outputs(Struct, frozen=True):
-    """How a dialect spells what tools gave back: elements of the list at `path` whose `member` is
-    one of `kinds`. `parts` and `call` are members of theirs, `shown` the types of parts that go,
-    `text` that of words, and `message` what holds the parts behind them."""
+    """How a dialect spells tool results: elements of the list at `path` whose `member` is one of
+    `kinds`. Their member `parts` holds the content, `call` the id of the call; `shown` are the
+    types of content that are moved, `text` is the type of text, `message` the user message for
+    them."""
 
     path: Path
     member: str
@@ -30,18 +31,18 @@ class Outputs(Struct, frozen=True):
 
 
 def label(number: int, call_id: str) -> str:
-    """What stands before a picture behind the results, and, less its end, in its place."""
+    """The line before an image that was moved behind its tool result."""
     return f"[media {number} of tool result {call_id}]"
 
 
 def place(number: int, call_id: str) -> str:
-    """What stands in a picture's place."""
+    """The line in the place of an image that was moved."""
     return f"{label(number, call_id)[:-1]}: next user message]"
 
 
 def set_beside(body: bytes, outputs: Outputs) -> bytes:
-    """`body` with what tools showed behind what they gave back; the same object where they showed
-    nothing. Raises jsonio.NotJson."""
+    """`body` with the images of tool results moved behind them; the same object where there are
+    none. Raises jsonio.NotJson."""
     return edited(body, [Edit(outputs.path, lambda value: _moved(value, outputs))])
 
 

@@ -1,4 +1,4 @@
-"""Pictures and documents inside a body: `data:TYPE;base64,DATA`, both ways, and bare base64."""
+"""Images and documents inside a body: `data:TYPE;base64,DATA`, both ways, and bare base64."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PDF_IN_BASE64: Final = "JVBERi0"
 
 
 def data_url(media: Media) -> str:
-    """What a medium with its own data is as a URL."""
+    """The data URL of an image or document that holds its own data."""
     default = "image/png" if media.kind == "image" else _PDF
     return f"data:{media.media_type or default};base64,{media.data}"
 
 
 def split_data_url(url: str, path: str) -> tuple[str | None, str]:
-    """The type that a data URL declares, if any, and its base64. Raises Malformed."""
+    """The media type that a data URL declares, or None, and its base64. Raises Malformed."""
     head, comma, data = url.removeprefix("data:").partition(",")
     if not comma or not head.endswith(";base64"):
         raise Malformed(path, "expected a base64 data URL")

@@ -1,14 +1,15 @@
-"""JSON among words, as models write it that were asked for JSON alone: in a fence, after "Here it
-is:", before an explanation.
+"""Finds a JSON value in a text, as models write it that were asked for JSON alone: in a code fence,
+after "Here it is:", before an explanation.
 
-    value_in(text)       the only value that a text holds
-    HEAD, may_become     how a text begins whose first word is the value
-    opens_value(text)    whether another begins there
-    Extent               where a value ends that comes in pieces
+    value_in(text)       the only value in a text
+    HEAD                 matches the beginning of a text that begins with its value
+    may_become(text)     whether such a beginning may still come of it
+    opens_value(text)    whether a value begins anywhere in it
+    Extent               finds the end of a value that comes in pieces
 
-A value among words is an object or a list; a number there is a word. What begins like a value and
-is none (cut, misspelt) makes the whole text one that holds none: a part of it is no answer. Must
-not know any dialect.
+A value in a text is an object or a list; a number is a word. A text in which something begins like
+a value and is none (cut, misspelt) has no value: a part of it is no answer. Must not know any
+dialect.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _OPENING: Final = re.compile(_OPENS)
 HEAD: Final = re.compile(rf"\s*(?P<fence>```\w*\s*)?(?={_OPENS})")
 _BEFORE_VALUE: Final = re.compile(r"\s*(?:`{1,2}|(?:```\w*\s*)?(?:\{\s*|\[\s*[a-z]{0,5}\s*)?)")
 _LONGEST_HEAD: Final = 200
-"""Characters before a value that is told as it comes; models that loop write blanks without end."""
+"""Characters before a value that is streamed; models that loop write blanks without end."""
 
 _FENCED: Final = re.compile(r"\s*```\w*\s*(?P<inside>.*?)\s*```\s*", re.DOTALL)
 _OUTSIDE: Final = re.compile(r'["{}\[\]]')
@@ -49,12 +50,12 @@ def value_in(text: str) -> str | None:
 
 
 def opens_value(text: str) -> bool:
-    """Whether a value begins anywhere among the words of `text`."""
+    """Whether a value begins anywhere in `text`."""
     return _OPENING.search(text) is not None
 
 
 def may_become(text: str) -> bool:
-    """Whether what comes after `text` decides whether it begins with its value."""
+    """Whether more text may show that `text` begins with its value."""
     return len(text) < _LONGEST_HEAD and _BEFORE_VALUE.fullmatch(text) is not None
 
 
@@ -67,8 +68,8 @@ def is_json(text: str) -> bool:
 
 
 class Extent:
-    """The end of one object or list, found by its brackets. `feed` takes its text piece by piece,
-    from `at` on, and gives the place behind its last character, once that has come."""
+    """Finds the end of one object or list by its brackets. `feed` takes its text piece by piece,
+    from `at` on, and gives the index behind its last character, or None while that has not come."""
 
     __slots__ = ("_depth", "_escaped", "_quoted")
 

@@ -13,7 +13,8 @@ from typing import Any
 
 
 class Rejected(Exception):
-    """`field` is a JSON path such as `messages[3].content`; `why` completes `field: why`."""
+    """A request is refused; `field` is a JSON path such as `messages[3].content`, `why` the
+    reason."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}" if field else why)
@@ -22,11 +23,12 @@ class Rejected(Exception):
 
 
 class Malformed(Rejected):
-    pass
+    """The field is not what its dialect says."""
 
 
 class Unsupported(Rejected):
-    """`quirk` is the setting that would have it sent, as `profile set` takes it, "" without one."""
+    """The upstream cannot do it. `quirk` is the setting that would send it all the same, as
+    `profile set` takes it, or ""."""
 
     def __init__(self, field: str, why: str, quirk: str = "") -> None:
         super().__init__(field, why)
@@ -34,7 +36,7 @@ class Unsupported(Rejected):
 
 
 class Declined(Unsupported):
-    """An order that clients give where they can be told no: they then do it themselves."""
+    """The upstream does not carry out an order that the client carries out itself once refused."""
 
 
 def kind_of(value: object) -> str:
@@ -56,20 +58,22 @@ def kind_of(value: object) -> str:
 
 
 def get_object(value: Any, path: str) -> dict[str, Any]:
+    """`value`, if it is a JSON object. Raises Malformed."""
     if isinstance(value, dict):
         return value
     raise Malformed(path, f"expected object, got {kind_of(value)}")
 
 
 def get_string(value: Any, path: str) -> str:
+    """`value`, if it is text. Raises Malformed."""
     if isinstance(value, str):
         return value
     raise Malformed(path, f"expected string, got {kind_of(value)}")
 
 
 def count_of(value: Any) -> int | None:
-    """A whole number of at most 64 bits, also one that is written as text or with a point; true and
-    false are none."""
+    """`value` as a whole number of at most 64 bits, also where it is text or `5.0`; None for
+    anything else, also for true and false."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
@@ -78,7 +82,8 @@ def count_of(value: Any) -> int | None:
 
 
 def optional_int(value: Any, path: str) -> int | None:
-    """Whole numbers; `5.0` counts as one, as JSON Schema has it."""
+    """`value` as a whole number, None for null; `5.0` is one, as JSON Schema has it. Raises
+    Malformed."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):

@@ -1,8 +1,8 @@
-"""JSON whose members come in pieces, put together without knowing them: strings are joined, lists
-go on (an element that names its `index` with the one that has it), the members of objects grow each
-for itself, and of all else the last word counts.
+"""Adds up the deltas of a stream without knowing their members: strings are joined, lists extended
+(elements with the same `index` are one), objects merged member by member; of anything else the last
+value counts.
 
-So OpenAI's accumulators do with the deltas of a stream, members that they do not know included
+OpenAI's SDKs add up deltas so, members that they do not know included
 (https://github.com/openai/openai-python, `accumulate_delta`). Values stay as they are printed.
 """
 
@@ -18,7 +18,7 @@ members_of: Final = jsonio.decoder(dict[str, Raw])
 elements_of: Final = jsonio.decoder(list[Raw])
 
 _SAY_NOTHING: Final = (b"", b"null", b'""')
-# They name a thing, however often they are repeated.
+# Names and numbers: repeated, never in pieces.
 _NAMES: Final = frozenset({"id", "type", "role", "name", "object", "index", "format"})
 
 
@@ -28,7 +28,7 @@ def says(raw: Raw | None) -> bool:
 
 
 class Growing:
-    """One value. `joins`: its strings are pieces of one; else the last of them counts."""
+    """One value that deltas add up to. Without `joins` the last of its strings counts."""
 
     __slots__ = ("_elements", "_joins", "_members", "_pieces", "_placed", "_plain")
 
@@ -37,11 +37,11 @@ class Growing:
         self._plain: Raw | None = None
         self._pieces: list[str] = []
         self._elements: list[Growing] | None = None
-        self._placed: dict[tuple[bytes, ...], Growing] = {}  # those of them that come in pieces
+        self._placed: dict[tuple[bytes, ...], Growing] = {}  # those with an `index`
         self._members: dict[str, Growing] | None = None
 
     def add(self, raw: Raw) -> None:
-        """More of it. Raises jsonio.NotJson."""
+        """Adds one delta. Raises jsonio.NotJson."""
         text = bytes(raw)
         match text[:1]:
             case b"{":
@@ -63,7 +63,7 @@ class Growing:
                     self._plain = raw
 
     def _element(self, raw: Raw) -> Growing:
-        """The element that `raw` is a piece of, or a new one."""
+        """The list element that `raw` is a delta of, or a new one."""
         assert self._elements is not None
         place = _place(members_of(bytes(raw))) if bytes(raw)[:1] == b"{" else None
         if place is not None and place in self._placed:
@@ -76,7 +76,7 @@ class Growing:
 
     @property
     def value(self) -> Any:
-        """What has come so far, fit for `jsonio.dumps`."""
+        """The sum of all deltas so far, fit for `jsonio.dumps`."""
         if self._members is not None:
             return {name: member.value for name, member in self._members.items()}
         if self._elements is not None:
@@ -85,7 +85,8 @@ class Growing:
 
 
 def _place(element: dict[str, Raw]) -> tuple[bytes, ...] | None:
-    """Where an element of a list belongs that comes in pieces: each says it again."""
+    """The `index` and type by which a delta of a list's element says which element it belongs to;
+    None without an `index`."""
     if not says(element.get("index")):
         return None
     return tuple(bytes(element.get(name) or b"") for name in ("index", "type"))

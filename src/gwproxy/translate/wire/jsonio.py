@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def _as_text(value: object) -> str:
-    """A value of a kind of str, such as a `Dialect`, which msgspec would refuse."""
+    """The text of a subclass of str, such as a `Dialect`, which msgspec would refuse."""
     if isinstance(value, str):
         return str(value)
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
@@ -83,8 +83,9 @@ def is_object(data: bytes | str) -> bool:
 
 
 def loads_torn(data: bytes) -> Any:
-    """Like `loads`, but lone surrogates stay: a model's emoji may come in halves, one in each of
-    two stream events, and `mend` can join them only if both are still there. Raises NotJson."""
+    """The value, as of `loads`, but lone surrogates stay: a model's emoji may come in halves, one
+    in each of two stream events, and `mend` can join them only if both are still there. Raises
+    NotJson."""
     try:
         return json.loads(data)
     except _STDLIB_ERRORS as error:
@@ -92,7 +93,8 @@ def loads_torn(data: bytes) -> Any:
 
 
 def dumps(value: object) -> bytes:
-    """Compact UTF-8; keys in the order given; the same value gives the same bytes."""
+    """`value` as JSON: compact UTF-8, keys in the order given, the same bytes for the same
+    value."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
@@ -108,14 +110,14 @@ def text(value: str) -> bytes:
 
 
 def mend(value: str) -> str:
-    """Join surrogate pairs that came apart, and replace those that stay alone by U+FFFD."""
+    """`value` with surrogate halves joined to pairs; those that stay alone become U+FFFD."""
     if _LONE_SURROGATE.search(value) is None:
         return value
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def join_halves(text: str) -> tuple[str, str]:
-    """`text` with its surrogate pairs joined, and the first half of a pair that it ends with."""
+    """`text` with surrogate halves joined to pairs, and the first half that it ends with, or ""."""
     if text.isascii():
         return text, ""
     half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""

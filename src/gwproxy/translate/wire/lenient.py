@@ -1,8 +1,8 @@
-"""What upstreams send, into Structs: each member as far as it can be understood, the others left
-out. Requests are read strictly instead (`shapes`).
+"""Reads what upstreams send into Structs: each member as far as it can be understood, the others
+are left out. Requests are read strictly instead (`shapes`).
 
 Hosts write text as a list of parts, numbers as text, a list of one without its brackets, arguments
-as an object that they forgot to print, and emoji in halves. Must not know any dialect.
+as an object instead of text, and emoji in halves. Must not know any dialect.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def read(data: bytes, kind: type[S]) -> S:
 
 
 def lenient(value: Any, kind: type[S]) -> S | None:
-    """A decoded object as a `kind`, None where it is none. Members that are missing, null or of a
-    type that says nothing have their default."""
+    """A decoded object as a `kind`, None where it is no object. Members that are missing, null or
+    of a type that cannot be read have their default."""
     if not isinstance(value, dict):
         return None
     members = {}
@@ -78,7 +78,8 @@ def _as(value: Any, option: Any) -> Any:
 
 
 def text_of(value: Any) -> str | None:
-    """Text as text; a list of content parts as their texts, joined."""
+    """`value` as text: a list of content parts as their texts, joined, a number as it is printed;
+    None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

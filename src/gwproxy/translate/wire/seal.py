@@ -1,4 +1,4 @@
-"""The carrier of sealed reasoning, and of summaries, through a client that cannot name them.
+"""Envelopes that carry an upstream's sealed reasoning, and summaries, through a client.
 
 A client returns a thinking block's `signature` (or a reasoning item's `encrypted_content`) as it
 got it and never reads it. There we put who made the reasoning and what its maker wants back: an
@@ -82,7 +82,7 @@ def _packed(data: bytes) -> str:
 
 
 def is_in(body: bytes) -> bool:
-    """Whether a JSON text carries an envelope."""
+    """Whether an envelope of ours is anywhere in a JSON text."""
     begun = b'"gw1.' in body or b'"gwc1:' in body
     return begun and _CARRIED.search(body) is not None
 
@@ -109,7 +109,7 @@ def unwrap_summary(carried: str) -> str | None:
 
 
 def _unpacked(payload: str, most_bytes: int) -> bytes:
-    """Raises ValueError and zlib.error."""
+    """The bytes in an envelope's payload. Raises ValueError and zlib.error."""
     deflated = payload.startswith("z")
     payload = payload.removeprefix("z")
     data = base64.b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True)

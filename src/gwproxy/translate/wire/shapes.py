@@ -1,9 +1,9 @@
-"""Request bodies into Structs: unknown members are a loss, wrong ones a 400 with their JSON path.
+"""Reads request bodies into Structs: unknown members are a loss, wrong ones a 400 with their path.
 
 The Structs of a shape are declared with `forbid_unknown_fields=True`: a body that holds only known
 members is decoded at once. Only when that fails is the body walked, member by member and on raw
 text, so that numbers in schemas and arguments are not re-printed: unknown members are left out and
-named as losses, and what is still wrong is told with its place. Must not know any dialect.
+named as losses, and what is still wrong is named with its path. Must not know any dialect.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def present(raw: Raw) -> bool:
 
 
 def raw_of(value: Any) -> Raw:
-    """A decoded value as such a member; null is none."""
+    """A decoded value as raw JSON; the empty `Raw` for null."""
     return Raw() if value is None else Raw(jsonio.dumps(value))
 
 
@@ -72,7 +72,7 @@ def text_only(body: bytes) -> bytes:
 
 
 class Shape(Generic[T]):
-    """Reads one kind of body, or of a body's raw part."""
+    """Reads one kind of body, or of a raw part of a body."""
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
@@ -119,7 +119,7 @@ def _join(prefix: str, path: str) -> str:
 
 
 def _without_unknown(data: bytes, annotation: Any, path: str, losses: Losses) -> bytes:
-    """`data` less the members that no Struct of `annotation` has, each named as a loss."""
+    """`data` without the members that no Struct of `annotation` has; each of them is a loss."""
     structs, element = _alternatives(annotation)
     first = data.lstrip()[:1]
     if first == b"{" and structs:
@@ -163,7 +163,7 @@ def _by_tag(members: dict[str, Raw], structs: list[type[Struct]]) -> type[Struct
 
 
 def _alternatives(annotation: Any) -> tuple[list[type[Struct]], Any]:
-    """The Structs among the alternatives of `annotation`, and what its list holds."""
+    """The Structs among the alternatives of `annotation`, and its list's element type or None."""
     structs: list[type[Struct]] = []
     element = None
     for option in flatten(annotation):
@@ -175,7 +175,7 @@ def _alternatives(annotation: Any) -> tuple[list[type[Struct]], Any]:
 
 
 def flatten(annotation: Any) -> list[Any]:
-    """The alternatives of a type."""
+    """The alternatives of a union, nested ones included; of another type, itself."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [leaf for option in get_args(annotation) for leaf in flatten(option)]
     return [annotation]

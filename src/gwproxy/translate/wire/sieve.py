@@ -1,11 +1,11 @@
-"""What of a read is worth a look, for those who watch a stream whose bytes are passed on.
+"""Sieves: which events of a relayed stream have to be read at all.
 
 Nearly all events of an answer carry a piece of text and nothing that anybody asks of a relayed
-stream. A sieve takes bytes of whole events, each ended by an empty line, and gives those that may
-say more, in their order; it may keep too much, never too little. It looks at many events at once:
-taking a read apart event by event costs more than all that is then learned of it.
+stream. A sieve takes the bytes of whole events, each ended by an empty line, and gives the bytes of
+those that may say more, in their order; it may keep too much, never too little. It looks at many
+events at once: parsing each would cost more than all that is learned of them.
 
-Premises: an event names no member twice, and one that is not JSON tells nothing. Must not know any
+Premises: an event names no member twice, and one that is not JSON says nothing. Must not know any
 dialect.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 _END: Final = b"\n\n"
-# A mixed read is judged in parts of this size, so that what is dull of it is passed over together.
+# A mixed read is judged in parts of this size, so that dull events are still passed over together.
 _PART_BYTES: Final = 4096
 # Beyond this, counting quotes is faster than looking at the texts.
 _MANY_BYTES: Final = 1024
@@ -30,7 +30,8 @@ _TRIES: Final = 8
 
 
 class Beginnings:
-    """Passes over events that begin with one of `dull`, which must hold all that counts of them."""
+    """A sieve that passes over events that begin with one of `dull`, which has to show that the
+    rest of the event does not count."""
 
     __slots__ = ("_dull", "_lines", "_seam", "_usual")
 
@@ -50,7 +51,7 @@ class Beginnings:
         return b"".join(map(self._split, kept))
 
     def _all_dull(self, events: bytes) -> bool:
-        """Whether all begin as usual: then each has the line ends of a seam, and there are no
+        """Whether all events begin as usual: then the line ends are those of the seams, and no
         others."""
         if not events.startswith(self._usual):
             if not events.startswith(self._dull):
@@ -66,7 +67,7 @@ class Beginnings:
 
 
 class Repeats:
-    """Passes over events that differ from one before them in the letters of one string alone.
+    """A sieve that passes over events that differ from an earlier one in one string's text alone.
 
     `member` matches the name, and the opening quote, of a member whose string decides nothing.
     `is_dull(data)` says of an event whether it is JSON, and another like it would change nothing;
@@ -111,8 +112,8 @@ class Repeats:
         )
 
     def _split(self, events: bytes) -> bytes:
-        """Whatever stands between two seams is a text, or holds whole events beside the ends of
-        two."""
+        """The events without the repeats. What stands between two seams is one repeat's text, or
+        the end of one event, whole events, and the beginning of another."""
         before, after = self._before, self._after
         pieces = events.split(self._seam)
         if len(pieces) == 1:
@@ -130,7 +131,7 @@ class Repeats:
         return b""
 
     def _learn(self, kept: bytes) -> int:
-        """Where an event of those that are `kept` ends of which more are now passed over."""
+        """Takes one event of `kept` as the pattern of repeats; gives where it ends, 0 for none."""
         found = self._member.search(kept)
         if found is None:
             return 0

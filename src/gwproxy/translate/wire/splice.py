@@ -1,12 +1,12 @@
-"""Edits by path on the bytes of a JSON body: what no edit leads to stays as it was, byte for byte.
+"""Edits a JSON body by path on its bytes: what no path leads to stays as it was, byte for byte.
 
 A path is what a refusal or a person writes: `model`, `tools[].strict`,
 `messages[2].content[].cache_control.ttl`; `[]` stands for every element. A member that comes twice
 is edited in both places, since readers differ in which of them they believe.
 
 A relayed body may be large and an edit is small, so values are stepped over, not built, and only
-those levels are entered that a path leads through. A value is taken at its word; whether all of it
-is JSON is the upstream's affair.
+those levels are entered that a path leads through. Whether the rest is JSON is the upstream's
+affair.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _elements: Final = msgspec.json.Decoder(list[Raw])
 
 
 class Edit(Struct, frozen=True):
-    """`change` for every value that `path` leads to."""
+    """One edit: `change` is called for every value that `path` leads to."""
 
     path: Path
     change: Change
 
 
 class _Slot(Struct):
-    """Where a member or an element stands: from `begin` (a member's name) over `value` to `end`."""
+    """The place of a member or element: `begin` (of a member, its name), `value` and `end`."""
 
     step: str | int
     begin: int
@@ -73,7 +73,7 @@ def path_of(text: str) -> Path:
 
 
 def text_of(path: Path) -> str:
-    """A path as it is written."""
+    """A path in its written form, the reverse of `path_of`."""
     text = ""
     for step in path:
         if isinstance(step, str):
@@ -94,7 +94,7 @@ def put(path: str, text: bytes) -> Edit:
 
 
 def unless_empty(value: bytes) -> bytes | None:
-    """The change that takes an object out of which an edit before has left nothing."""
+    """The change that takes an object out that an earlier edit has left empty."""
     return value if value.strip(b"{} \r\n\t") else None
 
 
@@ -122,14 +122,15 @@ def with_member(body: bytes, name: str, text: bytes) -> bytes:
 
 
 def less(body: bytes, path: str) -> bytes:
-    """`body` less what `path` leads to, and less what held nothing else. Raises NotJson."""
+    """`body` without what `path` leads to, nor the object that this leaves empty. Raises
+    NotJson."""
     rest = edited(body, [omit(path)])
     return body if rest is body else without_shells(rest, path_of(path))
 
 
 def without_shells(body: bytes, path: Path) -> bytes:
-    """`body` less the empty objects out of which `path` led, but for elements of a list: an empty
-    `output_config` is one all the same. Raises NotJson."""
+    """`body` without the object that `path` leads into, where it is empty and no element of a list:
+    an empty `output_config` is still one. Raises NotJson."""
     if len(path) < 2 or not isinstance(path[-2], str):
         return body
     return edited(body, [Edit(path[:-1], unless_empty)])
@@ -147,8 +148,8 @@ def renamed(body: bytes, name: str, new: str) -> bytes:
 
 
 def parts(body: bytes, begin: int = 0, end: int | None = None) -> list[tuple[Step, int, int]]:
-    """The members of the object that begins there, or the elements of the array, each by its name
-    or number, with where its value begins and ends; of anything else nothing. Raises NotJson."""
+    """Name or number, begin and end of each value in the object or array at `begin`; of anything
+    else an empty list. Raises NotJson."""
     begin = _after_blanks(body, begin)
     step = "" if body[begin : begin + 1] == b"{" else None
     slots = _slots(body, begin, len(body) if end is None else end, step)
@@ -156,7 +157,7 @@ def parts(body: bytes, begin: int = 0, end: int | None = None) -> list[tuple[Ste
 
 
 def found(body: bytes, path: Path) -> Iterator[tuple[Path, bytes]]:
-    """Every value that `path` leads to, each with the steps to it. Raises NotJson."""
+    """The steps to, and the text of, every value that `path` leads to. Raises NotJson."""
     return _found(body, _after_blanks(body, 0), len(body), path, ())
 
 
@@ -179,7 +180,7 @@ def _found(
 def _spans(
     body: bytes, begin: int, end: int, path: Path, change: Change
 ) -> Iterator[tuple[int, int, bytes]]:
-    """What of `body` is to be replaced by what, in order."""
+    """The replacements that an edit makes: from, to, new text."""
     slots = _slots(body, begin, end, path[0])
     wanted = [slot for slot in slots if path[0] is None or slot.step == path[0]]
     if len(path) > 1:
@@ -222,8 +223,8 @@ def _spliced(body: bytes, spans: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def _slots(body: bytes, begin: int, end: int, step: Step) -> list[_Slot]:
-    """The members of the object at `begin`, or the elements of the array there, by what `step` asks
-    for; of anything else, nothing. `end` is where its text ends, or the whole body."""
+    """The members of the object at `begin`, or the elements of the array, whichever `step` asks
+    for; an empty list where the other stands. `end` is where its text ends, or the whole body."""
     in_object = isinstance(step, str)
     if body[begin : begin + 1] != (b"{" if in_object else b"["):
         return []
@@ -237,8 +238,8 @@ def _slots(body: bytes, begin: int, end: int, step: Step) -> list[_Slot]:
 
 
 def _lengths(text: memoryview, *, in_object: bool) -> list[int] | None:
-    """How long the text of each value is, by the decoder that steps over values at a gigabyte a
-    second; None where it does not read them."""
+    """The length of each value's text, by msgspec, which steps over values at a gigabyte a second;
+    None where it cannot read them."""
     try:
         values = _members.decode(text).values() if in_object else _elements.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -35,9 +35,9 @@ class TooLong(ValueError):
 
 
 class Decoder:
-    """Bytes in any chunking → frames that carry data. `whole` are the bytes of the events of the
-    latest feed, every byte as it came, with what carries no data. Of events whose lines end in LF
-    only those that `sieve` gives are looked into, as long as there is one."""
+    """Turns bytes in any chunking into frames that carry data. `whole` has the bytes of the events
+    that the latest `feed` completed, as they came, also of those without data. With a `sieve`, of
+    events whose lines end in LF only those that it gives are read."""
 
     __slots__ = ("_parts", "_size", "_started", "_tail", "sieve", "whole")
 
@@ -72,7 +72,7 @@ class Decoder:
         return _parsed(_BLANK.split(rest if self._started else rest.removeprefix(_BOM)))
 
     def _cut(self, chunk: bytes) -> bytes:
-        """The events completed by `chunk`, with what was held of the first. Raises TooLong."""
+        """The bytes of the events that `chunk` completes. Raises TooLong."""
         seam = self._tail + chunk if self._parts else chunk
         end = seam.rfind(b"\n\n") + 2 if b"\r" not in seam else _last_end(seam)
         if end < 2:
@@ -101,8 +101,8 @@ class Decoder:
 
 
 def _last_end(seam: bytes) -> int:
-    """Where the last event of `seam` ends, or nought. A CR that it ends with may be half of CRLF:
-    the next byte decides, unless there was a blank line before it."""
+    """The index behind the last event in `seam`, 0 without one. A CR at its end may be half of
+    CRLF: the next byte decides, unless there was a blank line before it."""
     if seam.endswith(b"\r") and not seam.endswith(b"\r\r"):
         seam = seam[:-1]
     end = 0
@@ -117,7 +117,7 @@ def _parsed(events: Iterable[bytes]) -> list[Frame]:
 
 def _usual(events: bytes) -> list[Frame] | None:
     """The frames of events that all have one `data:` line, or all an `event:` line before it; None
-    for any other. So a read is taken apart in a few steps, however many events came with it."""
+    for any others. So a read is split in a few steps, however many events came with it."""
     if events.startswith(b"data: "):
         data = events[6:].split(b"\n\ndata: ")
         # Each seam has two line ends: no more means that none is inside an event.
@@ -145,8 +145,8 @@ def _parse(block: bytes) -> Frame | None:
 
 
 def encode(name: str, data: bytes) -> bytes:
-    """One frame; `name` empty for dialects without `event:` lines. `data` is JSON, in which an
-    upstream's own may be printed over many lines."""
+    """The bytes of one event; `name` is empty for dialects without `event:` lines. `data` is JSON,
+    which an upstream may have printed over many lines."""
     if b"\n" in data or b"\r" in data:
         data = jsonio.one_line(data).encode()
     if name:
@@ -155,13 +155,13 @@ def encode(name: str, data: bytes) -> bytes:
 
 
 def comment(words: str) -> bytes:
-    """A line that every client ignores: the keep-alive of the OpenAI dialects."""
+    """A comment, which every client ignores: the keep-alive of the OpenAI dialects."""
     return b": %b\n\n" % words.encode()
 
 
 def is_torn(data: bytes) -> bool:
-    """Whether the data of a last event, which nothing ended, is JSON that the end of the stream cut
-    off: of such an answer, what counts is what came before."""
+    """Whether the data of the last event is JSON that the end of the stream cut off; what counts is
+    then what came before."""
     try:
         jsonio.loads_torn(data)
     except jsonio.NotJson:

@@ -1,17 +1,17 @@
-"""Tool schemas in Moonshot's JSON Schema dialect, and arguments back from them.
+"""Rewrites tool schemas into Moonshot's JSON Schema dialect, and maps arguments back.
 
-    normalise(text) -> text        any schema; the same string when the dialect takes it
+    normalise(text) -> text        any schema; the same string where it is legal already
     parameters(text) -> Parameters a tool's schema: an object at the root
     wrap_arguments, unwrap_arguments, ValueUnwrapper
                                    for the rare tool whose schema had to go into a property
-    misfit(value, text)            what of any schema a value breaks
+    misfit(value, text)            the first keyword of a schema that a value does not satisfy
 
 Rules and limits are the public validator's, https://github.com/MoonshotAI/walle, at the level its
 page calls what the server needs ("strict"), and stricter wherever a host is known to have refused
-more. Kept pure and remembered by content: the tools of a session are looked at once.
+more. Results are cached by content: the tools of a session are rewritten once.
 
-How it goes: `references` gathers every definition at the root, `shapes` rewrites schema by schema
-(`values`: types, enums, ranges; `combine`: allOf, oneOf, anyOf), `siblings` settles words beside
+The steps: `references` moves every definition to the root, `shapes` rewrites schema by schema
+(`values`: types, enums, ranges; `combine`: allOf, oneOf, anyOf), `siblings` settles keywords beside
 references, `endings` lets recursion end, `size` keeps the limits, `roots` makes an object of it.
 """
 

@@ -1,9 +1,9 @@
-"""Whether a value fits a JSON Schema, for answers whose host does not see to it.
+"""Checks a value against a JSON Schema, for answers whose host does not enforce it.
 
-Judged are types, enumerations, members, elements, combinations and limits, as JSON Schema 2020-12
-has them and the drafts before it: https://json-schema.org/draft/2020-12/json-schema-validation.
-Not judged, and so never a misfit: patterns (the client's own, which may take for ever, in another
-language of expressions than ours), formats, references to other documents, what no draft knows.
+Checked are types, enumerations, members, elements, combinations and limits, as in JSON Schema
+2020-12 and the drafts before it: https://json-schema.org/draft/2020-12/json-schema-validation. Not
+checked: patterns (the client's own, which may take for ever, in another regular expression language
+than ours), formats, references to other documents, unknown keywords.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_PAIRS: Final = 100_000
 
 
 def misfit(value: Any, schema: str) -> str | None:
-    """The first keyword of `schema` that `value` does not satisfy, by its path there, such as
+    """The path of the first keyword of `schema` that `value` does not satisfy, such as
     `properties.title.type`; None where it fits, or the schema cannot be read."""
     try:
         root = jsonio.loads(schema)
@@ -45,7 +45,7 @@ def misfit(value: Any, schema: str) -> str | None:
 
 
 def _limit(kinds: type | tuple[type, ...], keeps: Callable[[Any, Any], bool]) -> _Keyword:
-    """Of numbers that is their value, of all else its length."""
+    """A check of a number's value, or of the length of anything else."""
 
     def satisfied(value: Any, said: Any) -> bool:
         if not isinstance(value, kinds) or isinstance(value, bool) or isinstance(said, bool):
@@ -57,7 +57,7 @@ def _limit(kinds: type | tuple[type, ...], keeps: Callable[[Any, Any], bool]) ->
 
 
 def _same(one: Any, other: Any) -> bool:
-    """1 is 1.0, and is not true."""
+    """Whether two values are equal in JSON: 1 is 1.0, and is not true."""
     return bool(one == other) and jsonio.dumps(one)[:1] == jsonio.dumps(other)[:1]
 
 
@@ -70,7 +70,7 @@ def _enumerated(value: Any, said: Any) -> bool:
 
 
 def _multiple(value: Any, said: Any) -> bool:
-    whole = isinstance(value, int) and isinstance(said, int)  # of floats nobody can tell
+    whole = isinstance(value, int) and isinstance(said, int)  # floats are not exact
     return not whole or isinstance(value, bool) or value % said == 0
 
 
@@ -112,7 +112,7 @@ def _satisfied(keyword: str, value: Any, said: Any) -> bool:
     judged = _SIMPLE.get(keyword)
     try:
         return judged is None or judged(value, said)
-    except (TypeError, ZeroDivisionError):  # no schema says that
+    except (TypeError, ZeroDivisionError):  # a keyword with a value of the wrong type
         return True
 
 
@@ -120,7 +120,7 @@ def _satisfied(keyword: str, value: Any, said: Any) -> bool:
 
 
 class _TooMuch(Exception):
-    """It would take too long to tell."""
+    """The check would take too long."""
 
 
 class _Judge:
@@ -149,7 +149,7 @@ class _Judge:
         return self._of_choices(value, node, path, steps + 1)
 
     def _inner(self, value: Any, node: Schema) -> Iterator[tuple[Any, Any, _Path]]:
-        """What else must fit: a value, its schema and the path to that."""
+        """The values and schemas inside that must fit too, each with its path."""
         if isinstance(reference := node.get("$ref"), str):
             yield value, resolve(reference, self._root, self._definitions), ("$ref",)
         for index, schema in enumerate(_listed(node, "allOf")):
@@ -193,7 +193,7 @@ def _members(value: Schema, node: Schema) -> Iterator[tuple[Any, Any, _Path]]:
 
 
 def _elements(value: list[Any], node: Schema) -> Iterator[tuple[Any, Any, _Path]]:
-    """Older drafts list the first elements' schemas under `items`."""
+    """The elements with their schemas and paths; older drafts list the first schemas in `items`."""
     items, leading, rest = node.get("items"), "prefixItems", "items"
     if isinstance(items, list):
         leading, rest = "items", "additionalItems"

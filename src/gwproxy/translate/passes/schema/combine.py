@@ -1,6 +1,6 @@
-"""`allOf`, `oneOf`, and `anyOf` beside other keywords: what the dialect says with `anyOf` alone.
+"""Rewrites `allOf`, `oneOf`, and `anyOf` beside other keywords, which the dialect does not have.
 
-Whatever the original accepts stays sayable: where exactness is impossible the result is wider.
+The result accepts whatever the original accepts; where exactness is impossible it accepts more.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _UPPER_BOUNDS: Final = frozenset(
 def combined(node: Schema, inline: Inline, *, plain: bool) -> Schema:
     """`node` with at most one of `$ref`, `anyOf` and a type of its own.
 
-    `allOf` and `oneOf` that stand beside a type and refer to nothing stay, unless `plain`: the
-    validator passes over them and the model reads them.
+    `allOf` and `oneOf` beside a type, without references, stay unless `plain`: the validator
+    ignores them and the model reads them.
     """
     for key in ("allOf", "oneOf"):
         if key in node and not _may_stay(node, key, plain=plain):
@@ -79,7 +79,7 @@ def _all_of(node: Schema, inline: Inline) -> Schema:
 
 
 def _conjoined(node: Schema, part: Schema, inline: Inline) -> Schema:
-    """Both at once; references are copied in, those to oneself are given up."""
+    """One schema for both; references are replaced by copies, circular ones left out."""
     sides = []
     for side in (node, part):
         if "$ref" in side:
@@ -127,7 +127,7 @@ def _any_of(node: Schema, inline: Inline) -> Schema:
 
 
 def _shaped(branch: Any, shape: Schema, inline: Inline) -> Any:
-    """A branch that says itself what its parent said of all of them."""
+    """A branch with its parent's keywords in it."""
     if branch is True or branch == {}:
         return shape
     if not isinstance(branch, dict):
@@ -139,7 +139,7 @@ def _shaped(branch: Any, shape: Schema, inline: Inline) -> Any:
 
 
 def told_choices(branches: list[Schema]) -> str:
-    """Alternatives that differ in what they require, in words."""
+    """A note on alternatives that differ only in what they require."""
     choices = [
         ", ".join(str(name) for name in branch["required"])
         for branch in branches
@@ -149,7 +149,7 @@ def told_choices(branches: list[Schema]) -> str:
 
 
 def merged(first: Schema, second: Schema) -> Schema:
-    """What satisfies both, or more."""
+    """One schema that accepts what both accept, or more."""
     out = dict(first)
     for key, theirs in second.items():
         if key not in out:
@@ -219,7 +219,7 @@ def _both_enums(mine: Any, theirs: Any) -> Any:
 
 
 def _equal(mine: Any, theirs: Any) -> bool:
-    """JSON's equality: 1 is 1.0 and not true."""
+    """Whether two values are equal in JSON: 1 is 1.0, and is not true."""
     return bool(mine == theirs) and isinstance(mine, bool) == isinstance(theirs, bool)
 
 

@@ -1,8 +1,7 @@
-"""Recursion that can end: "detected infinite recursion without termination condition".
+"""Lets recursion end: "detected infinite recursion without termination condition".
 
-The validator's own notion of an end, which is generous: a value of a plain type ends, so does a
-list without items, an object without required properties, and an object *one* of whose required
-properties ends. Since one way out is enough everywhere, it is a search for a reachable end.
+What ends is the validator's rule, which is generous: a value of a plain type, a list without items,
+an object without required properties, and an object *one* of whose required properties ends.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from gwproxy.translate.passes.schema.vocabulary import ANYTHING, Schema, types_o
 
 
 def ended(root: Schema, definitions: dict[str, Any]) -> tuple[Schema, dict[str, Any]]:
-    """The same schemas when the root can end; otherwise properties that never end are no longer
-    required, and what still turns in a circle may be anything."""
+    """The same schemas where the root can end; otherwise properties that never end are not
+    required, and references that still are circular become anything."""
     if _ends(root, root, definitions):
         return root, definitions
     for give_up in (False, True):

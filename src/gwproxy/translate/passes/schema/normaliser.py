@@ -1,8 +1,7 @@
-"""One tool schema in Moonshot's JSON Schema dialect: text in, text out.
+"""Rewrites a schema into Moonshot's JSON Schema dialect, text in and text out.
 
-A schema that the dialect takes keeps its bytes: nothing below acts on it, and what nothing has
-acted on is not printed again. Everything else is made legal with as little change as possible,
-and always so that what the author accepted can still be said.
+A legal schema keeps its bytes. Any other is made legal with as little change as possible, and still
+accepts what its author accepted.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ _MOST_COPIES: Final = 200
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def normalise(text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_LIMITS) -> str:
-    """`text` as the dialect has it; the same string when it is legal already.
+    """The schema `text` in the dialect; the same string where it is legal already.
 
-    `plain` leaves only what the validator's strictest level knows and says the rest in
+    `plain` leaves only what the validator's strictest level knows and puts the rest into
     descriptions: for a host that refuses what the documented level takes. Text that is no JSON
     object gives a schema of an object without properties.
     """
@@ -49,7 +48,7 @@ def normalise(text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_
 
 
 def normalised(node: Schema, *, plain: bool, limits: SchemaLimits = DEFAULT_LIMITS) -> Schema:
-    """The same for a parsed schema."""
+    """The parsed schema `node` in the dialect."""
     node = _unpacked(node)
     if not node:
         return node
@@ -60,7 +59,7 @@ def normalised(node: Schema, *, plain: bool, limits: SchemaLimits = DEFAULT_LIMI
 
 
 def _unpacked(node: Schema) -> Schema:
-    """The parameters of a whole tool that was declared in the place of its schema."""
+    """The schema; the parameters where a whole tool was declared in its place."""
     function = node.get("function")
     if node.get("type") == "function" and isinstance(function, dict):
         parameters = function.get("parameters")
@@ -107,7 +106,7 @@ def _copier(root: Schema, definitions: dict[str, Any]) -> Any:
 
 
 def _placed(whole: Schema, original: Schema) -> Schema:
-    """The definitions where the author put them: equal schemas have equal bytes."""
+    """The schema with its keywords in the author's order, so that an equal one has equal bytes."""
     if original.get("$defs") == {}:
         whole.setdefault("$defs", {})
     if "$defs" not in whole or "$defs" not in original:

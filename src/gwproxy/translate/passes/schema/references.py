@@ -1,7 +1,7 @@
-"""`$ref`: every reference becomes `#` or `#/$defs/NAME`, and every definition stands at the root.
+"""Rewrites every `$ref` to `#` or `#/$defs/NAME`, and moves every definition to the root.
 
-Draft 7 `definitions`, definitions inside subschemas, references into the middle of a schema,
-anchors and identifiers all end up there. What cannot be found (another document) is left out.
+Draft 7 `definitions`, definitions inside subschemas, targets in the middle of a schema, anchors and
+identifiers all go there. A reference whose target is not found (another document) is left out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ILLEGAL_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def gather(root: Schema, *, keep_paths: bool) -> tuple[Schema, dict[str, Any]]:
-    """The root without its definitions, and these by name, references rewritten in both.
+    """The root without its definitions, and these by name, both with their references rewritten.
 
-    `keep_paths`: a reference such as `#/$defs/A/properties/b` stays; otherwise what it points to
-    gets a definition of its own, because rewriting `A` may move it.
+    `keep_paths`: a reference such as `#/$defs/A/properties/b` stays; otherwise its target gets a
+    definition of its own, because rewriting `A` may move it.
     """
     return _Gatherer(root, keep_paths).gathered()
 
@@ -108,13 +108,13 @@ class _Gatherer:
 
 
 def is_name(name: str) -> bool:
-    """Whether a definition may be called so: the validator splits references at each `/`."""
+    """Whether a definition may have this name: the validator splits references at each `/`."""
     return bool(name) and "/" not in name and not is_mistaken(name)
 
 
 def is_mistaken(name: str) -> bool:
     """Whether the validator takes a name for its own notation of a branch, `anyOf{0}`, and then
-    does not find what stands below it ("invalid path")."""
+    does not find what is below it ("invalid path")."""
     return "{" in name and "}" in name
 
 
@@ -142,7 +142,7 @@ def _walk(node: Any, path: tuple[str, ...]) -> tuple[bool, Any]:
 
 
 def resolve(reference: str, root: Schema, definitions: dict[str, Any]) -> Any:
-    """What a rewritten reference points to; None when there is nothing."""
+    """The target of a rewritten reference; None where there is none."""
     if reference == "#":
         return root
     found, target = _walk(definitions, tuple(reference.removeprefix(PREFIX).split("/")))
@@ -166,7 +166,7 @@ def subschemas(node: Any) -> Iterator[Schema]:
 
 
 def children(node: Schema) -> Iterator[Any]:
-    """The schemas that stand directly inside a schema."""
+    """The schemas directly inside a schema."""
     for key, value in node.items():
         if key in MAPS_OF_SCHEMAS and isinstance(value, dict):
             yield from value.values()
@@ -179,7 +179,7 @@ def children(node: Schema) -> Iterator[Any]:
 
 
 def changed(node: Schema, change: Callable[[Any], Any]) -> Schema:
-    """A schema with `change` made to each schema that stands directly inside it."""
+    """A schema with `change` applied to each schema directly inside it."""
     out: Schema = {}
     for key, value in node.items():
         if (key in MAPS_OF_SCHEMAS or key in DEFINITIONS) and isinstance(value, dict):
@@ -195,7 +195,7 @@ def changed(node: Schema, change: Callable[[Any], Any]) -> Schema:
 
 
 def mapped(node: Any, references: dict[str, str]) -> Any:
-    """A schema with its references replaced as the table says."""
+    """A schema with its references replaced by those in the table."""
     if not isinstance(node, dict):
         return node
     out = changed(node, lambda inner: mapped(inner, references))

@@ -1,7 +1,7 @@
-"""The schema of a whole tool: an object at the root, whatever the author declared there.
+"""Makes an object of a tool's schema, whatever its root is.
 
 "tools.function.parameters.type is required and must be "object"". A union of objects becomes one
-object; anything else goes into one property, and the arguments come back out of it.
+object; anything else goes into one property, and the arguments are taken out of it again.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _members: Final = jsonio.decoder(dict[str, msgspec.Raw])
 
 
 class Parameters(Struct, frozen=True):
-    """A tool's schema as the upstream gets it. `wrapped` names the one property that holds the
-    arguments, when what the author declared is no object; None nearly always."""
+    """A tool's schema for the upstream. `wrapped` is the property that holds the arguments, where
+    the author's schema is no object; None nearly always."""
 
     schema: str
     wrapped: str | None = None
@@ -50,7 +50,7 @@ class Parameters(Struct, frozen=True):
 def parameters(
     text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_LIMITS
 ) -> Parameters:
-    """`text` as a tool may declare it. The schema of an object that the dialect takes keeps its
+    """The schema `text` as a tool's parameters in the dialect; that of a legal object keeps its
     bytes (`normalise`)."""
     legal = normalise(text, plain=plain, limits=limits)
     root = jsonio.loads(legal)
@@ -85,7 +85,8 @@ def _with_definitions(root: Schema, definitions: dict[str, Any]) -> Schema:
 
 
 def _followed(node: Schema, root: Schema, definitions: dict[str, Any]) -> Schema:
-    """What a reference stands for, with the words beside it."""
+    """The target of a reference, with the annotations beside the reference; other schemas as they
+    are."""
     seen: set[str] = set()
     while isinstance(reference := node.get("$ref"), str) and reference not in seen:
         seen.add(reference)
@@ -97,7 +98,7 @@ def _followed(node: Schema, root: Schema, definitions: dict[str, Any]) -> Schema
 
 
 def _branches(root: Schema) -> Iterator[Schema]:
-    """Alternatives of a union; null is none, since arguments are always given."""
+    """The alternatives of a union without null, since arguments are always given."""
     for branch in root.get("anyOf") or ():
         if "anyOf" in branch:
             yield from _branches(branch)
@@ -107,7 +108,7 @@ def _branches(root: Schema) -> Iterator[Schema]:
 
 def _wrapped(root: Schema, definitions: dict[str, Any]) -> Schema:
     if "#" in references_in({**root, "$defs": definitions}):
-        # What referred to the root now means what is inside the wrapper.
+        # References to the root have to lead to what is inside the wrapper now.
         name = _WHOLE
         while name in definitions:
             name += "_"
@@ -122,15 +123,15 @@ def _wrapped(root: Schema, definitions: dict[str, Any]) -> Schema:
 
 
 def wrap_arguments(arguments: str, wrapper: str) -> str:
-    """Arguments of the author's schema as those of the wrapped one, for calls in the history.
-    Those of a client that keeps every argument in an object are wrapped already."""
+    """Arguments of the author's schema in the wrapper, for calls in the history; wrapped ones,
+    which a client that wants objects has kept, unchanged."""
     if unwrap_arguments(arguments, wrapper) != arguments:
         return arguments
     return "{" + jsonio.dumps(wrapper).decode() + ":" + (arguments.strip() or "null") + "}"
 
 
 def unwrap_arguments(arguments: str, wrapper: str) -> str:
-    """The author's arguments out of those a model gave; others than wrapped ones stay."""
+    """The arguments inside the wrapper; others unchanged."""
     try:
         members = _members(arguments)
     except jsonio.NotJson:
@@ -140,8 +141,8 @@ def unwrap_arguments(arguments: str, wrapper: str) -> str:
 
 
 class ValueUnwrapper:
-    """`unwrap_arguments` for a stream: nothing comes before the end, since only the whole shows
-    whether the model kept to the wrapper."""
+    """`unwrap_arguments` for a stream; everything comes at the end, which shows whether the model
+    used the wrapper."""
 
     __slots__ = ("_pieces", "_wrapper")
 

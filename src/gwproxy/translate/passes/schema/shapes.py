@@ -1,7 +1,8 @@
-"""One schema, and all that stands inside it, in the words of the dialect.
+"""Rewrites one schema, and all schemas inside it, into the dialect.
 
-Every rule acts only on what the validator refuses, so that a legal schema comes out as it went in.
-References are rewritten before (`references`) and judged against their targets afterwards.
+Every rule changes only what the validator refuses, so that a legal schema stays as it is.
+References are rewritten before (`references`), and keywords beside them settled afterwards
+(`siblings`).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from gwproxy.translate.passes.schema.vocabulary import (
 )
 from gwproxy.translate.wire import jsonio
 
-# Where references are legal, or become so. In other keywords the validator follows them all the
-# same, and refuses them.
+# The keywords in which references are legal, or become so. In others the validator follows them all
+# the same, and refuses them.
 _FOLLOWED: Final = (
     STRUCTURAL | ROOT_ONLY | {"allOf", "oneOf", "patternProperties", "prefixItems"}
 ) - {"enum"}
@@ -38,8 +39,8 @@ _LONGEST_NOTE: Final = 200
 
 
 class Rewriter:
-    """Rewrites the schemas of one tool. `inline` gives copies of definitions; `plain` takes out
-    even what only the validator's strictest level refuses, and says it in the description."""
+    """Rewrites the schemas of one tool. `inline` gives copies of definitions; `plain` also takes
+    out what only the validator's strictest level refuses, and puts it into the description."""
 
     def __init__(self, inline: Inline, limits: SchemaLimits, *, plain: bool) -> None:
         self._inline = inline
@@ -53,7 +54,7 @@ class Rewriter:
         if not isinstance(node, dict) or not node:
             return {"type": list(ANYTHING)}
         node = combined(self._tidied(node, root=root), self._inline, plain=self._plain)
-        node = self._tidied(node, root=root)  # what came in from other schemas, too
+        node = self._tidied(node, root=root)  # again, for what came from other schemas
         if "$ref" in node:
             return self._plained(node)
         if "anyOf" in node:
@@ -91,7 +92,7 @@ class Rewriter:
         return {**out, "enum": [value]}
 
     def _plained(self, node: Schema) -> Schema:
-        """In the plain grade, without the keywords that only the strictest level refuses."""
+        """The schema; if `plain`, without the keywords that only the strictest level refuses."""
         if not self._plain:
             return node
         alone = "anyOf" in node or "$ref" in node
@@ -178,7 +179,7 @@ class Rewriter:
 
     def _tuple(self, node: Schema, leading: Any, rest: Any) -> Schema:
         """A list with a schema for each place, as a list of any of them. `rest` is the schema of
-        further items; unsaid (None) means that the author thought of none."""
+        further items, None where the author gave none."""
         places = leading if isinstance(leading, list) else []
         schemas: list[Schema] = []
         for place in [*places, rest] if isinstance(rest, dict) and rest else places:
@@ -234,10 +235,10 @@ class Rewriter:
         return {**node, "additionalProperties": False if inner is None else inner}
 
     def _patterns(self, node: Schema) -> Schema:
-        """Properties by the pattern of their names: schemas for all further properties.
+        """The schemas of `patternProperties` as `additionalProperties`.
 
-        The decoder would hold the model to `additionalProperties` alone and so refuse the very
-        names that the patterns allow.
+        The decoder enforces `additionalProperties` alone and so would refuse the very names that
+        the patterns allow.
         """
         patterns = node["patternProperties"]
         node = _without(node, "patternProperties")
@@ -261,7 +262,7 @@ class Rewriter:
 
 
 def _bare(node: Schema) -> Schema:
-    """Its types and words alone, where the validator cannot find its way to more."""
+    """The types and annotations of a schema alone, where the validator cannot find more."""
     if STRUCTURAL.isdisjoint(node.keys() - {"type"}) or set(node) <= {"type", "description"}:
         return node
     kinds = _types_in([node])
@@ -297,7 +298,7 @@ def _required(node: Schema) -> Schema:
 
 
 def _hidden(node: Schema, hidden: Schema) -> Schema:
-    """Properties whose names the dialect reserves: allowed as further ones, told in words."""
+    """The schema with a note on properties with reserved names, which stay allowed."""
     if not hidden:
         return node
     told = [

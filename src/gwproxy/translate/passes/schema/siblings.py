@@ -1,5 +1,5 @@
-"""Words beside a reference: "conflicting keywords found after $ref expansion: description"
-(MoonshotAI/kimi-cli#2061), and definitions that the validator cannot hold.
+"""Settles keywords beside a reference: "conflicting keywords found after $ref expansion:
+description" (MoonshotAI/kimi-cli#2061), and definitions that the validator refuses.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gwproxy.translate.passes.schema.vocabulary import (
 
 
 def settled(root: Schema, definitions: dict[str, Any]) -> tuple[Schema, dict[str, Any]]:
-    """References whose neighbours their targets do not have as well, and definitions in which no
-    name has a slash: "$defs property name 'a/b' cannot contain '/' character"."""
+    """The root and definitions without keywords beside a reference that its target has too, and
+    without slashes in names: "$defs property name 'a/b' cannot contain '/' character"."""
     slashed = [name for name, schema in definitions.items() if _has_slash(schema)]
     if slashed:
         settler = _Settler(root, definitions, frozenset(slashed))
@@ -74,12 +74,12 @@ class _Settler:
         words = {key: node[key] for key in clashing & ANNOTATIONS}
         if not words or root:
             return kept
-        # A union of one has room for words of its own.
+        # A union of one branch may have annotations of its own.
         del kept["$ref"]
         return {"anyOf": [{"$ref": reference}], **kept, **words}
 
     def _said_behind(self, reference: str) -> set[str]:
-        """Keywords that the validator finds when it follows the reference."""
+        """The keywords that the validator finds when it follows the reference."""
         said: set[str] = set()
         seen: set[str] = set()
         while reference not in seen:
@@ -103,7 +103,7 @@ def _has_slash(node: Any) -> bool:
 
 
 def _unslashed(node: Any) -> Any:
-    """Without the keys that have slashes; what they described may still be given."""
+    """A schema without keys that have slashes; the properties stay allowed."""
     if isinstance(node, list):
         return [_unslashed(value) for value in node]
     if not isinstance(node, dict):

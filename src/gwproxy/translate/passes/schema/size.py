@@ -1,7 +1,7 @@
-"""Limits of one schema: depth, properties, bytes; and simplification where they are passed.
+"""Simplifies a schema that is beyond the limits of depth, properties or bytes.
 
-Words go first, the deepest structure next: an object without its properties still takes whatever
-the author meant by them.
+Annotations go first, the deepest structure next: an object without its properties still accepts
+them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from gwproxy.translate.wire import jsonio
 _DESCRIPTION_LENGTHS: Final = (400, 100, 0)
 # Structure is cut at these depths, one after the other.
 _DEPTHS: Final = (20, 12, 8, 6, 4, 3, 2, 1, 0)
-# Schemas visited while depth is counted. Real tools need some hundreds; definitions that refer
-# to one another criss-cross have more ways through them than anybody can follow.
+# Schemas visited while depth is counted. Real tools need some hundreds; definitions that refer to
+# one another have too many ways through them to follow.
 _MOST_STEPS: Final = 20_000
 _TOO_DEEP: Final = 1_000_000
 # The vendor counts bytes as Go writes JSON, which spends six on each of these.
@@ -39,7 +39,7 @@ _WORDS: Final = frozenset({"description", "title", "default"})
 
 
 def fitted(root: Schema, definitions: dict[str, Any], limits: SchemaLimits) -> Schema:
-    """The whole schema, definitions included, simplified as far as the limits ask for."""
+    """The whole schema, definitions included, simplified as far as the limits demand."""
     whole = assembled(root, definitions)
     if _fits(whole, limits):
         return whole
@@ -65,7 +65,7 @@ def fitted(root: Schema, definitions: dict[str, Any], limits: SchemaLimits) -> S
 
 
 def assembled(root: Schema, definitions: dict[str, Any]) -> Schema:
-    """The root with its definitions in their place."""
+    """The root with its definitions under `$defs`."""
     if not definitions:
         return {key: value for key, value in root.items() if key != "$defs"}
     return {**root, "$defs": definitions}
@@ -101,10 +101,11 @@ def _depth(whole: Schema) -> int:
 
 
 class _Depths:
-    """Objects within objects; a reference counts as deep as what it refers to, once on each way.
+    """Counts how deep objects are nested; a reference counts as deep as its target, once on each
+    way.
 
-    Definitions that refer to each other are followed along every way, which is the validator's
-    count; beyond `_MOST_STEPS` they count as too deep.
+    Definitions that refer to each other are followed on every way, as the validator does; beyond
+    `_MOST_STEPS` they count as too deep.
     """
 
     def __init__(self, root: Schema, definitions: dict[str, Any]) -> None:
@@ -148,7 +149,7 @@ def _nested(node: Any) -> Iterator[tuple[Any, int]]:
 
 
 def _terse(node: Any, length: int) -> Any:
-    """Without remarks that shape nothing, descriptions cut to `length` characters."""
+    """A schema without keywords that restrict nothing, descriptions cut to `length` characters."""
     if not isinstance(node, dict):
         return node
     out = {key: value for key, value in node.items() if key in SUPPORTED and key not in _WORDS}
@@ -159,7 +160,7 @@ def _terse(node: Any, length: int) -> Any:
 
 
 class _Pruner:
-    """Cuts what lies deeper than `depth` objects."""
+    """Cuts what is nested deeper than `depth` objects."""
 
     def __init__(self, root: Schema, definitions: dict[str, Any], depth: int) -> None:
         self._root = root

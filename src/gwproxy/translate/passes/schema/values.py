@@ -1,6 +1,6 @@
-"""Types, enums and ranges: what a schema says of single values.
+"""Rewrites types, enums and ranges of a schema.
 
-Pure functions from a schema to a schema; what is already right stays as it is.
+Functions from a schema to a schema; what is legal already stays the same object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gwproxy.translate.passes.schema.vocabulary import (
 )
 from gwproxy.translate.wire import jsonio
 
-# What of a long enum is told in words when it cannot be declared.
+# How many values of an enum that cannot be declared are named in the description.
 _TOLD_VALUES: Final = 12
 # More bare types than this stay one list in one branch.
 _MOST_BRANCHES: Final = 3
@@ -47,14 +47,15 @@ def type_of(value: Any) -> str:
 
 
 def fits(value: Any, kind: str) -> bool:
+    """Whether a JSON value is of this JSON Schema type."""
     actual = type_of(value)
     return actual == kind or (actual == "integer" and kind == "number")
 
 
 def typed(node: Schema) -> Schema:
-    """With a legal `type`: a name, or a list of names without repetitions.
+    """The schema with a legal `type`: a name, or a list of names without repetitions.
 
-    A schema that names none gets the one its keywords speak of, or all of them: "type is not
+    One without a type gets the one that its keywords are for, or all of them: "type is not
     defined", "type need to be defined explicitly" (earendil-works/pi#4138).
     """
     said = node.get("type")
@@ -95,7 +96,7 @@ def kinds_of(values: list[Any]) -> tuple[str, ...]:
 
 
 def enumerated(node: Schema, limits: SchemaLimits) -> Schema:
-    """A node of one type, or of one and null, with an enum that agrees with it."""
+    """A schema of one type, or of one and null, with an enum of values of that type."""
     values = node["enum"]
     out = {key: value for key, value in node.items() if key != "enum"}
     if not isinstance(values, list) or not values:
@@ -105,7 +106,7 @@ def enumerated(node: Schema, limits: SchemaLimits) -> Schema:
         return with_note(out, told(values))
     kept = [value for value in values if any(fits(value, kind) for kind in kinds)]
     if not kept:
-        # No value would do: the values are what the author typed out, so the type is wrong.
+        # No value is of the type: the author wrote the values out, so the type is wrong.
         return typed({**out, "type": None, "enum": values})
     if len(kept) > limits.enum:
         return with_note(out, told(kept))
@@ -116,14 +117,14 @@ def enumerated(node: Schema, limits: SchemaLimits) -> Schema:
 
 
 def told(values: list[Any]) -> str:
-    """An enum in words."""
+    """A note on the values of an enum."""
     words = ", ".join(jsonio.dumps(value).decode() for value in values[:_TOLD_VALUES])
     more = len(values) - _TOLD_VALUES
     return f"One of: {words}" + (f" and {more} more." if more > 0 else ".")
 
 
 def ranged(node: Schema) -> Schema:
-    """Bounds that are legal for the node's types; impossible ones are taken out."""
+    """The schema with bounds that are legal for its types; impossible ones are taken out."""
     for low, high, whole, least in (
         ("minLength", "maxLength", True, 0),
         ("minItems", "maxItems", True, 0),
@@ -163,8 +164,8 @@ def _bound(
 
 
 def split(node: Schema) -> Schema:
-    """A list of types beside other keywords as `anyOf`, one branch a type: "keyword X is not
-    allowed in combination with multiple types"."""
+    """A schema of several types as `anyOf`, with a branch for each type: "keyword X is not allowed
+    in combination with multiple types"."""
     kinds = types_of(node)
     if "number" in kinds:
         kinds = tuple(kind for kind in kinds if kind != "integer")
@@ -179,7 +180,7 @@ def split(node: Schema) -> Schema:
 
 
 def _branch(node: Schema, kind: str) -> Schema | None:
-    """What `node` says of values of one type; None when no value of that type would do."""
+    """The part of `node` for values of one type; None where it accepts none."""
     branch: Schema = {"type": kind}
     branch |= {key: value for key, value in node.items() if key in CONSTRAINTS[kind]}
     values = node.get("enum")

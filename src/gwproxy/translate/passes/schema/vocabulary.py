@@ -1,7 +1,7 @@
-"""The words of Moonshot's JSON Schema dialect, and how much of it one schema may hold.
+"""The keywords of Moonshot's JSON Schema dialect, and the limits of one schema.
 
 From the vendor's specification and validator: https://github.com/MoonshotAI/walle (docs/walle.md,
-docs/mfjs-spec.md). Data only.
+docs/mfjs-spec.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Schema: TypeAlias = dict[str, Any]
 
 
 class SchemaLimits(Struct, frozen=True):
-    """What one schema may hold; the defaults are the vendor's own (walle, `conf.go`)."""
+    """The limits of one schema; the defaults are the vendor's own (walle, `conf.go`)."""
 
     depth: int = 30  # nested `properties`, references followed
     properties: int = 3000
@@ -27,14 +27,15 @@ class SchemaLimits(Struct, frozen=True):
 
 TYPES: Final = ("string", "number", "integer", "boolean", "null", "array", "object")
 
-# Every type there is: how the dialect says "anything" inside `properties`, where `{}` is refused.
+# All types: "anything" inside `properties`, where the dialect refuses `{}`.
 ANYTHING: Final = ("string", "number", "boolean", "object", "array", "null")
 
 ANNOTATIONS: Final = frozenset({"description", "title"})
 
 CONSTRAINTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        # patternProperties is not the dialect's: it shapes objects all the same, and is rewritten.
+        # patternProperties is not in the dialect: it restricts objects all the same, and is
+        # rewritten.
         "object": frozenset(
             {"properties", "required", "additionalProperties", "patternProperties"}
         ),
@@ -46,16 +47,16 @@ CONSTRAINTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "null": frozenset({"enum"}),
     }
 )
-"""What may stand beside each `type`. A keyword of another type's is refused."""
+"""The keywords for each `type`. One of another type is refused beside it."""
 
 STRUCTURAL: Final = frozenset({"type", "anyOf", "$ref"}).union(*CONSTRAINTS.values())
-"""What shapes a value. None of it may stand beside `anyOf` or `$ref`."""
+"""The keywords that restrict a value. None of them may be beside `anyOf` or `$ref`."""
 
 ROOT_ONLY: Final = frozenset({"$defs", "$id"})
 
 SUPPORTED: Final = STRUCTURAL | ANNOTATIONS | ROOT_ONLY | {"default"}
-"""What the strictest level of the validator knows. Other keywords pass at the level that the
-server asks for, and the model reads them there; they are taken out only in the plain grade."""
+"""The keywords that the strictest level of the validator knows. The documented level ignores
+others, and the model reads them; they are taken out only if `plain`."""
 
 RESERVED_NAMES: Final = frozenset({"$defs", "$ref", "anyOf", "required", "additionalProperties"})
 """Names that no property may have: "property name 'X' is reserved for JSON Schema keywords"."""
@@ -83,9 +84,9 @@ TYPE_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "nil": "null",
     }
 )
-"""Type names of programming languages that hand-written tool servers declare."""
+"""Type names of programming languages, as hand-written tool servers declare them."""
 
-# Where schemas stand inside a schema.
+# The keywords that hold schemas.
 MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
 LISTS_OF_SCHEMAS: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 SINGLE_SCHEMAS: Final = frozenset(
@@ -104,9 +105,9 @@ SINGLE_SCHEMAS: Final = frozenset(
     }
 )
 DEFINITIONS: Final = ("$defs", "definitions")
-"""Where named schemas stand; only the first, and only at the root, is the dialect's."""
+"""The keywords that hold named schemas; only the first, and only at the root, is in the dialect."""
 
-# What was inferred of a schema that names no type, from the keywords it has, in this order.
+# The type of a schema without one, by the first keywords that it has.
 TYPE_HINTS: Final = (
     (
         "object",
@@ -135,22 +136,22 @@ TYPE_HINTS: Final = (
 
 
 def has_reference(value: Any) -> bool:
-    """Whether a `$ref` stands anywhere inside: the validator follows those even in keywords that
-    it does not know, and refuses them there ("$ref is not allowed in this schema")."""
+    """Whether a `$ref` is anywhere inside: the validator follows those even in unknown keywords,
+    and refuses them there ("$ref is not allowed in this schema")."""
     if isinstance(value, dict):
         return "$ref" in value or any(has_reference(inner) for inner in value.values())
     return isinstance(value, list) and any(has_reference(inner) for inner in value)
 
 
 def types_of(node: Schema) -> tuple[str, ...]:
-    """The types a schema names, legal ones only, without repetitions."""
+    """The legal types that a schema names, without repetitions."""
     said = node.get("type")
     names = said if isinstance(said, list) else [said]
     return tuple(dict.fromkeys(n for n in names if isinstance(n, str) and n in TYPES))
 
 
 def with_note(node: Schema, note: str) -> Schema:
-    """`node` with a remark for the model at the end of its description."""
+    """`node` with `note` at the end of its description."""
     said = node.get("description")
     if not note:
         return node
@@ -162,7 +163,7 @@ def with_note(node: Schema, note: str) -> Schema:
 
 
 def with_words_of(beside: Schema, node: Schema) -> Schema:
-    """`node` with the words that stood beside the reference to it, its own behind them."""
+    """`node` with the annotations of `beside`, a reference to it, before its own description."""
     said = node.get("description")
     out = {**node, **{key: beside[key] for key in ANNOTATIONS & beside.keys()}}
     return with_note(out, said) if isinstance(said, str) else out

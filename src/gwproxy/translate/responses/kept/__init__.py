@@ -1,6 +1,6 @@
-"""What a Responses server is expected to remember: the door for whoever keeps conversations.
+"""What a Responses server is expected to remember, for the shell that keeps conversations.
 
-state    what a request asks to be remembered, and what it refers to
-record   what there is to remember of an answer
-replay   a remembered answer as a stream again
+state    what a request asks to be kept, and which kept items it refers to
+record   the response object of an answer, to be kept
+replay   a kept answer as a stream again
 """

@@ -1,12 +1,11 @@
-"""The response object of an answer, for the shell that keeps it.
+"""Reads the response object out of a client's answer, for the shell that keeps it.
 
-It is read out of what the client gets, and told what became of it (`store`,
-`previous_response_id`). Some upstreams stream the items and leave the final object without them
-(NousResearch/hermes-agent#5689, commontoolsinc/labs#5092): there they are put into it, or a client
-that reads only that object, and the conversation that goes on from it, would have an empty answer.
+The shell sets `store` and `previous_response_id` in it. Some upstreams stream the items and leave
+the final object without them (NousResearch/hermes-agent#5689, commontoolsinc/labs#5092): the items
+are then put into it, or a client that reads only that object, and the conversation that goes on
+from it, would have an empty answer.
 
-Works on the client's side of every way through the house, so that a relayed answer and a translated
-one are kept alike. Everything else in the answer keeps its bytes.
+Relayed and translated answers are read alike. Everything else in the answer keeps its bytes.
 
 https://platform.openai.com/docs/api-reference/responses/object
 """
@@ -55,8 +54,8 @@ _members: Final = Shape(dict[str, Raw])
 
 
 class ResponseRecord(Struct, frozen=True):
-    """A response object. `over`: nothing will be added to it; `finished`: the model came to an
-    end, or to a limit."""
+    """A response object. `over`: it will not change any more; `finished`: the model came to an end,
+    or to a limit."""
 
     id: str
     over: bool
@@ -66,13 +65,13 @@ class ResponseRecord(Struct, frozen=True):
 
     @property
     def is_not_stored(self) -> bool:
-        """Whether the upstream says that it has not kept it."""
+        """Whether the upstream says that it has not stored the response."""
         return bytes(self.fields.get("store", b"")) == b"false"
 
     def restated(
         self, response_id: str, *, store: bool | None, previous_response_id: str | None
     ) -> bytes:
-        """The object with what the shell knows of it; `store` None leaves what is said of that."""
+        """The object's JSON with these members; `store` None leaves that of the upstream."""
         fields: dict[str, Any] = dict(self.fields)
         fields["id"] = response_id
         if store is not None:
@@ -81,14 +80,14 @@ class ResponseRecord(Struct, frozen=True):
         return jsonio.dumps(fields)
 
     def holding(self, items: Sequence[bytes]) -> ResponseRecord:
-        """The same with `items` for its output."""
+        """The record with `items` as its output."""
         output = Raw(b"[" + b",".join(items) + b"]")
         return replace(self, output=tuple(items), fields={**self.fields, "output": output})
 
 
 def read(body: bytes | Raw, *, terminal: bool = True) -> ResponseRecord | None:
-    """The response object in `body`; None where there is none. One that says no status is finished
-    if its event is `terminal`."""
+    """The response object in `body`; None where there is none. One without a status is finished if
+    its event is `terminal`."""
     try:
         head = _head.read(body, Losses())
         fields = _members.read(body, Losses())
@@ -103,7 +102,7 @@ def read(body: bytes | Raw, *, terminal: bool = True) -> ResponseRecord | None:
 
 
 class Moment(Struct, frozen=True):
-    """An event of a stream that holds the response object; `raw` is all of it as it came."""
+    """A stream event with the response object; `raw` are its bytes as they came."""
 
     raw: bytes
     name: bytes
@@ -111,7 +110,7 @@ class Moment(Struct, frozen=True):
     members: dict[str, Raw]
 
     def told(self, response: bytes) -> bytes:
-        """The event with `response` in place of its own."""
+        """The event's bytes with `response` in place of its own."""
         return sse.encode(
             self.name.decode("utf-8", "replace"),
             jsonio.dumps({**self.members, "response": Raw(response)}),
@@ -119,10 +118,10 @@ class Moment(Struct, frozen=True):
 
 
 class ResponseListener:
-    """Finds those events in the bytes of a client's stream, in any chunking.
+    """Finds the events with a response object in a client's stream, in any chunking.
 
-    What is in between comes out as it came, but whole events at a time: an event that has begun
-    waits for its end.
+    `feed` gives everything in between as it came, but in whole events: one that has begun waits for
+    its end.
     """
 
     __slots__ = ("_deaf", "_held", "_items", "_parts", "_seam")
@@ -151,7 +150,7 @@ class ResponseListener:
             yield self.rest()
 
     def rest(self) -> bytes:
-        """An event that never came to its end."""
+        """The bytes of an event that has not ended."""
         held = b"".join(self._parts)
         self._parts, self._held, self._seam = [], 0, b""
         return held
@@ -193,7 +192,7 @@ class ResponseListener:
 
 
 class _Items:
-    """The items that were streamed, as far as they are worth being kept."""
+    """The items that were streamed, up to `sse.MAX_EVENT_BYTES`."""
 
     __slots__ = ("_by_index", "_bytes")
 
@@ -202,7 +201,7 @@ class _Items:
         self._bytes = 0
 
     def add(self, event: _Event) -> None:
-        """An upstream that counts them all as 0 has them in their order."""
+        """Adds a done item; where an upstream counts all as 0, their order counts."""
         item = bytes(event.item)
         self._bytes += len(item)
         if not item.startswith(b"{") or self._bytes > sse.MAX_EVENT_BYTES:

@@ -1,7 +1,6 @@
-"""A kept response as the stream that it would have been, for `GET /responses/{id}?stream=true`.
+"""Writes a kept response as a stream, for `GET /responses/{id}?stream=true`.
 
-Every text comes in one delta: who reads an answer again has no use for its rhythm. Ids, items and
-the final object are the kept ones.
+Every text comes in one delta. Ids, items and the final object are the kept ones.
 
 https://platform.openai.com/docs/api-reference/responses/get
 """
@@ -18,7 +17,7 @@ _Event: TypeAlias = tuple[str, _Json]
 
 
 def replay(response: bytes, starting_after: int = -1) -> bytes:
-    """The whole stream, from the event after number `starting_after` on."""
+    """The bytes of the stream, from the event after number `starting_after` on."""
     whole: _Json = jsonio.loads(response)
     return b"".join(
         sse.encode(kind, jsonio.dumps({"type": kind, "sequence_number": number, **members}))
@@ -88,7 +87,7 @@ def _custom(item: _Json, place: _Json) -> Iterator[_Event]:
     yield f"{kind}.done", {**place, "input": text}
 
 
-# What an item lacks when it is announced; items of other kinds come whole.
+# What is empty in an item that was added; items of other kinds come whole.
 _OPENINGS: Final[Mapping[str, _Json]] = {
     "message": {"content": []},
     "reasoning": {"summary": []},

@@ -1,7 +1,7 @@
-"""What a Responses request expects a server to remember, for the shell that does the remembering.
+"""What a Responses request expects a server to remember, for the shell that keeps conversations.
 
-The dialect itself keeps nothing: `stateful` says what is asked, `items` what there is to keep, and
-`resolve` turns a request that leans on earlier ones into one that stands alone. What there is to
+Nothing is kept here: `stateful` reads what is asked, `items` gives what there is to keep, and
+`resolve` turns a request that refers to earlier ones into one that stands alone. What there is to
 keep of an answer is in `record.py`.
 
 https://platform.openai.com/docs/guides/conversation-state
@@ -25,9 +25,9 @@ _SEALED_REASONING: Final = "reasoning.encrypted_content"
 
 
 class State(Struct, frozen=True):
-    """`store` is True when unsaid, as the API has it. `references` are the ids of items that the
-    request names instead of sending them. `remote`: it asks for what only the vendor's servers can
-    do, such as an answer in the background."""
+    """What a request asks of a server's memory. `store` is True by default, as the API has it.
+    `references` are the ids of items that the request names instead of sending them. `remote`: it
+    asks for what only the vendor's servers can do, such as an answer in the background."""
 
     store: bool = True
     previous_response_id: str | None = None
@@ -68,7 +68,7 @@ _texts: Final = Shape(list[str])
 
 
 def stateful(body: bytes) -> State:
-    """Raises fields.Malformed."""
+    """What the request in `body` asks of a server's memory. Raises fields.Malformed."""
     wishes = _wishes.read(body, Losses())
     references: tuple[str, ...] = ()
     if b'"id"' in body:
@@ -82,12 +82,12 @@ def stateful(body: bytes) -> State:
 
 
 def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[bytes]:
-    """The request's input as raw items, a string as one user message. What is `referenced` takes
-    the place of its references, nothing where it is empty. Raises as `stateful`."""
+    """The request's input as raw items, a string as one user message. References are replaced by
+    the items in `referenced`, by id; an empty one is left out. Raises fields.Malformed."""
     given = _input.read(body, Losses()).input
     if bytes(given).startswith(b'"'):
         return [b'{"type":"message","role":"user","content":%b}' % bytes(given)]
-    if not present(given):  # some clients print what they leave out
+    if not present(given):  # some clients send null for what they leave out
         return []
     found = [bytes(raw) for raw in _list.read(given, Losses(), "input")]
     if not referenced:
@@ -99,11 +99,11 @@ def items(body: bytes, referenced: Mapping[str, bytes] | None = None) -> list[by
 def resolve(
     body: bytes, whole: Sequence[bytes], *, sealed: bool = False, stateless: bool = True
 ) -> bytes:
-    """The same request for a server that does not know what it leans on: with the `whole` input and
-    no `previous_response_id`; for one that remembers nothing (`stateless`) with `store` false.
+    """The request in `body` for a server that does not know the earlier ones: with the `whole`
+    input and no `previous_response_id`; for a `stateless` one with `store` false.
 
     The earlier request's `instructions` are not carried over, as the API has it. `sealed` asks for
-    reasoning in the form in which a later request can bring it back. Raises as `stateful`.
+    encrypted reasoning, which a later request can send back. Raises fields.Malformed.
     """
     fields = _members.read(body, Losses())
     kept: dict[str, Any] = {name: raw for name, raw in fields.items() if name not in _STATE_FIELDS}
@@ -120,14 +120,14 @@ def _including(asked: Raw | None) -> list[str]:
 
 
 def _reference(raw: bytes) -> str:
-    """The id that an `item_reference` names, which need not say its type; empty for any other."""
+    """The id that an `item_reference` names, which need not have a type; "" for other items."""
     named = _named.read(raw, Losses(), "input")
     kind = named.type or ("message" if named.role is not None else "item_reference")
     return named.id or "" if kind == "item_reference" else ""
 
 
 def compacts(output: Sequence[bytes]) -> bool:
-    """Whether an earlier answer holds an item that stands in place of all that was before it.
+    """Whether an earlier answer has a compaction item, which replaces all that was before it.
 
     https://platform.openai.com/docs/guides/conversation-state
     """
@@ -135,10 +135,10 @@ def compacts(output: Sequence[bytes]) -> bool:
 
 
 def carried(output: Sequence[bytes], *, same_maker: bool) -> Iterator[bytes]:
-    """The items of an earlier answer that can stand in a request.
+    """The items of an earlier answer that can be sent in a request.
 
-    Reasoning is left behind where nobody could read it again: its maker kept it to himself ("Items
-    are not persisted when `store` is set to false"), or it goes to another than who sealed it.
+    Reasoning that nobody could read again is left out: without ciphertext its maker does not know
+    it ("Items are not persisted when `store` is set to false"), and others cannot read ciphertext.
     """
     for raw in output:
         if b'"reasoning"' in raw:
@@ -164,7 +164,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
 }
 _OTHERS: Final = "item_"
 _ID_CHARACTERS: Final = 32
-# A request may leave the status out of these, a list may not (`ResponseItem` of the SDK).
+# Items that have a `status` in a list, which a request may leave out (the SDK's ResponseItem).
 _WITH_STATUS: Final = frozenset(
     {
         "message",
@@ -189,7 +189,8 @@ _listed: Final = Shape(_Listed)
 
 
 def item_ids(given: Sequence[bytes], response_id: str) -> list[str]:
-    """The id of each item of a response. One that the client did not give is always the same."""
+    """The id of each input item of a response; one that the client did not give is made of its
+    place, so that it is always the same."""
     return [_item_id(_read_listed(raw), f"{response_id}/{n}") for n, raw in enumerate(given)]
 
 
