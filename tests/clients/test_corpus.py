@@ -159,6 +159,34 @@ def test_an_entry_of_our_name_is_not_ours_without_our_address(name: str, text: s
     assert CLIENTS[name].traces(form.read(text)) == []
 
 
+HERE = "http://127.0.0.1:4979"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "added"),
+    [
+        (
+            "codex",
+            f'[model_providers.gwproxy]\nbase_url = "{HERE}/v1"\n',
+            "stream_max_retries = 3\n",
+        ),
+        (
+            "opencode",
+            f'{{provider: {{gwproxy: {{options: {{baseURL: "{HERE}/v1"}}}}}}}}',
+            ", timeout: 3",
+        ),
+        ("openclaw", f'{{models: {{providers: {{gwproxy: {{baseUrl: "{HERE}"}}}}}}}}', ", x: 3"),
+    ],
+)
+def test_an_entry_to_which_somebody_added_something_is_theirs(
+    name: str, text: str, added: str
+) -> None:
+    form = TOML if name == "codex" else JSON
+    assert CLIENTS[name].traces(form.read(text))
+    behind = len(text.rstrip("}"))
+    assert CLIENTS[name].traces(form.read(text[:behind] + added + text[behind:])) == []
+
+
 def test_a_huge_file_is_edited_in_the_same_way(tmp_path: Path) -> None:
     rules = [f"Bash(make target-{number}:*)" for number in range(60_000)]
     file = tmp_path / "settings.json"
