@@ -35,7 +35,7 @@ from gwproxy.proxy.inbound.endpoints import (
     address_of,
     is_of_inspector,
 )
-from gwproxy.proxy.incoming import Handler, Incoming
+from gwproxy.proxy.incoming import EndpointHandler, Incoming
 from gwproxy.proxy.inspector.inspector import Inspector, Site
 from gwproxy.proxy.inspector.views import Views
 from gwproxy.proxy.live import Live
@@ -100,7 +100,7 @@ class Gateway:
             *(self._clean, self._log, self._capture, self._count, services.cache_watch.look)
         )
         services.cache_watch.tell_with(self._tell_of_cache)
-        self._handlers: Mapping[Endpoint, Handler] = {
+        self._handlers: Mapping[Endpoint, EndpointHandler] = {
             Endpoint.ANSWER: failover.answer,
             Endpoint.COUNT_TOKENS: counting.count,
             Endpoint.INPUT_TOKENS: counting.count_input,

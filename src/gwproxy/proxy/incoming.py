@@ -71,6 +71,6 @@ class Incoming:
         return answers.whole(jsonio.dumps(value), self.head())
 
 
-Handler: TypeAlias = Callable[[Incoming], Awaitable[web.StreamResponse]]
-"""Answers one kind of request; a stream is sent already when it comes back. Raises Failed, and
-ConnectionError or CancelledError when the client has gone."""
+EndpointHandler: TypeAlias = Callable[[Incoming], Awaitable[web.StreamResponse]]
+"""Gives the answer to one kind of request; a stream is sent already when it comes back. Raises
+Failed, and ConnectionError or CancelledError when the client has gone."""

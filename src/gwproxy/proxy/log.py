@@ -57,7 +57,7 @@ class ExchangeLine:
 
 
 def fields_of(record: ExchangeRecord) -> dict[str, Any]:
-    """The same for a machine; what is not known is null."""
+    """The members of the line for a machine; what is not known is null."""
     usage, outcome = record.usage, record.outcome
     return {
         "event": "exchange",

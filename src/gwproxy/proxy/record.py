@@ -40,7 +40,7 @@ class ExchangeOutcome:
 
     @classmethod
     def of(cls, status: int, failure: Failure | None) -> ExchangeOutcome:
-        """That the client got `status`, and was told of `failure`."""
+        """The outcome in which the client got `status`, and was told of `failure`."""
         if failure is None:
             return cls(status)
         return cls(status, shortened(failure.message), failure.kind, failure.upstream_status)
@@ -129,7 +129,7 @@ class ExchangeRecord:
         return time.monotonic() - self.started_s
 
     def follow(self, route: Route) -> None:
-        """It goes this way; the first that it goes is the one that it is for."""
+        """Set the way that it takes now; the profile of the first is the one that it is for."""
         self.profile = route.profile.name
         self.chosen = self.chosen or self.profile
         self.host = route.host
@@ -137,6 +137,7 @@ class ExchangeRecord:
         self.model_used = route.model
 
     def add_remark(self, remark: str) -> None:
+        """Add what was done with it, in words; "" is nothing."""
         if remark:
             self.remarks.append(remark)
 
@@ -147,7 +148,7 @@ class ExchangeRecord:
             self.outcome = outcome
 
     def reword(self, clean: Callable[[str], str]) -> None:
-        """Take out of its words what nobody may keep, when it has ended."""
+        """Put its words through `clean`, which takes out what nobody may keep."""
         self.remarks = [clean(remark) for remark in self.remarks]
         if self.outcome.error:
             self.outcome = replace(self.outcome, error=clean(self.outcome.error))

@@ -37,7 +37,7 @@ async def answer(incoming: Incoming) -> web.StreamResponse:
 
 
 async def exchange(incoming: Incoming, body: bytes) -> web.StreamResponse:
-    """The same for a request whose body is `body`."""
+    """The answer of a model to a request whose body is `body`; raises the same."""
     services, record, request = incoming.services, incoming.record, incoming.request
     if services.captures.are_wanted(incoming.routes.config.serve.capture):
         query = headers.forwarded_query(request.query.items(), incoming.dialect, faithful=True)

@@ -82,10 +82,7 @@ class Question:
             prepared = await preparer.prepared(route, turn)
         except Declined:
             # A lesson that is due may be all that declines it.
-            if trial is None:
-                raise
-            tried = await _tried(incoming, preparer, trial, turn)
-            if tried is None:
+            if trial is None or not (tried := await _tried(incoming, preparer, trial, turn)):
                 raise
             return cls(incoming, preparer, tried, found.quirks, trial)
         question = cls(incoming, preparer, prepared, found.quirks)
