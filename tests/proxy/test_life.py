@@ -21,7 +21,7 @@ from gwproxy.profiles import store
 from gwproxy.profiles.credentials import FoundKey
 from gwproxy.profiles.local_token import local_token, rotate_token
 from gwproxy.profiles.secret import Secret, Source
-from gwproxy.profiles.store import Config
+from gwproxy.profiles.store import Config, ServeSettings
 from gwproxy.proxy.log import LOGGER, ExchangeLine, JsonFormatter, fields_of
 from gwproxy.proxy.record import GONE, ExchangeOutcome, ExchangeRecord
 from gwproxy.proxy.serving import Options, announced, running
@@ -473,6 +473,18 @@ async def test_the_line_of_an_exchange(start: Start, journal: Journal) -> None:
     assert {name: fields[name] for name in expected} == expected
     for secret in (TOKEN, KEY, "SECRET", "QUERY", "Hello"):
         assert secret not in journal.text
+
+
+async def test_who_holds_the_line_of_an_exchange_holds_no_bodies(
+    start: Start, journal: Journal, gwproxy_home: Path
+) -> None:
+    serve, kept = ServeSettings(capture=True), gwproxy_home / "captures"
+    gateway, _ = await start(whole, serve=serve, options={"captures": kept})
+    async with gateway.post("/v1/chat/completions", chat()) as response:
+        assert response.status == 200
+    record = await journal.exchange()
+    await gateway.server.gateway.drain(5.0)
+    assert (record.tape, record.put) == (None, None)
 
 
 async def test_an_error_that_was_relayed_stands_in_the_line(start: Start, journal: Journal) -> None:

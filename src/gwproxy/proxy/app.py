@@ -206,8 +206,9 @@ class Gateway:
         LOGGER.log(logging.WARNING if record.outcome.failed else told, ExchangeLine(record))
 
     def _capture(self, record: ExchangeRecord) -> None:
-        if record.tape is not None:
-            self._services.captures.keep(record.tape, fields_of(record), self._secrets())
+        tape, record.tape = record.tape, None  # whoever holds the record holds no bodies
+        if tape is not None:
+            self._services.captures.keep(tape, fields_of(record), self._secrets())
 
     def _count(self, record: ExchangeRecord) -> None:
         if record.is_exchange:
