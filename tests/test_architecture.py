@@ -130,7 +130,7 @@ IN_EACH_DIALECT = {
 }  # fmt: skip
 LAYOUT: Mapping[str, Set[str]] = {
     "": {
-        "__init__", "hub", "events", "grammar", "codec", "losses", "loss_words", "quirks",
+        "__init__", "hub", "events", "codec", "losses", "loss_words", "quirks",
         "omittable", "omit", "dialect_facts", "registry", "bridge", "outgoing", "respell",
         "settle", "tailor", "expected", "streams", "relay", "reading", "prefix",
         "remembered",

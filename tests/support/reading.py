@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.events import Event, Fail, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Failure, Reply
 from gwproxy.translate.quirks import Quirks
+from support.hub_grammar import Grammar
 
 
 def checked(events: Iterable[Event], *, sequential: bool = False) -> list[Event]:

@@ -23,9 +23,9 @@ from gwproxy.translate.events import (
     pieces,
     truncated,
 )
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import MOST_TOKENS, Failure, Reply, Stop, StopReason, Text, Usage
 from support.generated import replies
+from support.hub_grammar import Grammar
 from support.unfolded import unfold
 
 STOP = Finish(Stop(StopReason.END))

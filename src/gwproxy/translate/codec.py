@@ -20,7 +20,7 @@ the same contents in each; further ones are its own.
     failure      render(failure, request_id) -> (status, body)
     relay        Tap(quirks).read(frames) / .finish() -> list[Event]
 
-*Readers absorb*: they emit a stream that satisfies `events.Grammar` whatever the upstream does, in
+*Readers absorb*: they emit a stream of the grammar in `events` whatever the upstream does, in
 any chunking; an upstream that stops without its terminator, or sends what cannot be understood,
 ends in Fail. After End or Fail they emit nothing. Blocks may interleave.
 

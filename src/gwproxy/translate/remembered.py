@@ -1,4 +1,4 @@
-"""What is made of a list of tools, kept for the lists of the last sessions.
+"""A cache of what is made of a list of tools, for the lists of the last sessions.
 
 A session sends the same tools with every turn, byte by byte: Claude Code tens of kilobytes of them.
 """
@@ -22,15 +22,15 @@ some servers of tools."""
 
 
 class _TooLong(Exception):
-    """No failure: what is raised is not kept."""
+    """The bearer of a result that is not to be cached: `lru_cache` keeps none that is raised."""
 
     def __init__(self, made: Any) -> None:
         self.made = made
 
 
 def remembered(make: F) -> F:
-    """`make`, a pure function of a list of tools or its bytes and of a few settings, which does not
-    work on a list again that it has seen lately. What it makes must be immutable."""
+    """`make` with a cache of its last results. It must be a pure function of a list of tools, or of
+    its bytes, and of a few settings, and its results immutable."""
 
     @functools.lru_cache(maxsize=_LISTS)
     def kept(*given: Any) -> Any:

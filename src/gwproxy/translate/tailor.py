@@ -54,7 +54,7 @@ def has_to_be_rebuilt(
     facts: DialectFacts,
     quirks: Quirks,
     *,
-    flattens: bool = False,
+    flattens: bool,
 ) -> bool:
     """Whether no edit makes `body` one that its host is known to take. A dialect that `flattens`
     handles hosted tools by itself. Raises NotJson."""

@@ -10,7 +10,6 @@ import pytest
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Dialect, Reply
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names
@@ -19,6 +18,7 @@ from gwproxy.translate.stages.calls import Outward
 from gwproxy.translate.stages.sequencer import Sequencer
 from support.chat_grammar import collect
 from support.golden import FIXTURES, agrees, readable
+from support.hub_grammar import Grammar
 from support.sending import sent
 
 CODEC = CODECS[Dialect.CHAT]

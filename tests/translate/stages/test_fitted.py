@@ -21,7 +21,6 @@ from gwproxy.translate.events import (
     fold,
     truncated,
 )
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import (
     Block,
     Call,
@@ -34,6 +33,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.stages.fitted import FittedAnswer
+from support.hub_grammar import Grammar
 
 WANTED = OutputFormat("json_schema", '{"type":"object","required":["a"]}')
 BARE = '{"a": "}"}'

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproxy.translate.events import Close, Delta, End, Event, Finish, Open, Start, fold
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Call, Dialect, Reasoning, Reply, Stop, StopReason, Text
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.stages.leaked import LeakedCalls
 from support.bridges import bridge_of
+from support.hub_grammar import Grammar
 
 NAMES = frozenset({"ls", "mcp.read"})
 LS = '<|tool_call_begin|>functions.ls:0<|tool_call_argument_begin|>{"a": "<|x|>"}<|tool_call_end|>'

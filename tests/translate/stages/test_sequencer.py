@@ -17,10 +17,10 @@ from gwproxy.translate.events import (
     fold,
     truncated,
 )
-from gwproxy.translate.grammar import Grammar
 from gwproxy.translate.hub import Failure, Reply, Stop, StopReason
 from gwproxy.translate.stages.sequencer import MAX_WAITING_CHARACTERS, Sequencer
 from support.generated import replies
+from support.hub_grammar import Grammar
 from support.unfolded import unfold
 
 

@@ -161,7 +161,7 @@ def is_of_schema(path: Path) -> bool:
     return "schema" in path
 
 
-def steps_of_member(path: Path, beta: str = "") -> Steps:
+def steps_of_member(path: Path, beta: str) -> Steps:
     """Steps that avoid a member which may not just be left out, by the innermost known name in
     `path`, or by the beta that comes with such a member."""
     if beta.startswith("dangerous-tool-use"):

@@ -14,6 +14,7 @@ request begins the repaired history of the next, and prompt caches hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import is_
 from typing import Final
 
 from msgspec import structs
@@ -80,13 +81,9 @@ def _has_blank(block: Block) -> bool:
     return kind is Result and any(map(_has_blank, block.blocks))  # type: ignore[union-attr]
 
 
-def _is(one: object, other: object) -> bool:
-    return one is other
-
-
 def _with_turns(request: Request, turns: list[Turn]) -> Request:
     """The request with these turns; the same request when they are its own."""
-    if len(turns) == len(request.turns) and all(map(_is, turns, request.turns)):
+    if len(turns) == len(request.turns) and all(map(is_, turns, request.turns)):
         return request
     return structs.replace(request, turns=tuple(turns))
 
@@ -372,7 +369,7 @@ def distinct_ids(request: Request, facts: DialectFacts, quirks: Quirks, losses: 
                 same = unique == block.call_id
                 block = block if same else structs.replace(block, call_id=unique)
             blocks.append(block)
-        if not all(map(_is, blocks, turn.blocks)):
+        if not all(map(is_, blocks, turn.blocks)):
             losses.rename("messages.tool_call_id")
             turn = structs.replace(turn, blocks=tuple(blocks))
         turns.append(turn)

@@ -8,6 +8,8 @@ session for good; but a compacted history that nobody here can open is always re
 
 from __future__ import annotations
 
+from operator import is_
+
 from msgspec import structs
 
 from gwproxy.translate.dialect_facts import DialectFacts
@@ -29,7 +31,7 @@ def fit_native(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
         fitted = fitting.turn(turn, place >= new)
         if fitted.blocks or not turn.blocks:
             turns.append(fitted)
-    if len(turns) == len(request.turns) and all(map(_is, turns, request.turns)):
+    if len(turns) == len(request.turns) and all(map(is_, turns, request.turns)):
         return request
     return structs.replace(request, turns=tuple(turns))
 
@@ -54,7 +56,7 @@ class _Fitting:
                 blocks.append(self._result(block))  # type: ignore[arg-type]
             else:
                 blocks.append(block)
-        if len(blocks) == len(turn.blocks) and all(map(_is, blocks, turn.blocks)):
+        if len(blocks) == len(turn.blocks) and all(map(is_, blocks, turn.blocks)):
             return turn
         return structs.replace(turn, blocks=tuple(blocks))
 
@@ -66,7 +68,7 @@ class _Fitting:
             else block
             for block in result.blocks
         )
-        if all(map(_is, blocks, result.blocks)):
+        if all(map(is_, blocks, result.blocks)):
             return result
         return structs.replace(result, blocks=blocks)
 
@@ -98,7 +100,3 @@ class _Fitting:
     def _worded(self, block: Opaque, words: str) -> Text:
         self._losses.emulate(f"messages.{block.type}")
         return Text(words, apart=True)
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other

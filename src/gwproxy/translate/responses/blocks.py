@@ -33,7 +33,6 @@ from gwproxy.translate.wire.fields import Malformed, Unsupported
 
 # This dialect has no flag for a failed tool: the text says it.
 TOOL_ERROR: Final = "[tool error] "
-SUMMARY_JOINT: Final = "\n\n"
 # The vendor's ciphertext is a Fernet token: version 0x80 and a time, in base64
 # (https://github.com/fernet/spec). With other models Codex puts plain text in its place
 # (openai/codex#33551).

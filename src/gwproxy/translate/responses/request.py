@@ -174,7 +174,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
 
     `input` is the last member, so that a longer history begins with the shorter one's bytes.
     """
-    system, turns = _leading_instructions(request.turns, quirks)
+    system, turns = _leading_instructions(request.turns)
     body: dict[str, Any] = {"model": request.model, "stream": request.stream, "store": False}
     searching = [tool for tool in request.tools if tool.search is not None]
     foreign = any(tool.native_dialect != Dialect.RESPONSES for tool in searching)
@@ -193,9 +193,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     return jsonio.dumps(body)
 
 
-def _leading_instructions(
-    turns: tuple[Turn, ...], quirks: Quirks
-) -> tuple[str | None, tuple[Turn, ...]]:
+def _leading_instructions(turns: tuple[Turn, ...]) -> tuple[str | None, tuple[Turn, ...]]:
     match turns:
         case (Turn(role="system", blocks=(Text(text=text, cache=None),)), *_):
             return text, turns[1:]

@@ -27,7 +27,6 @@ from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.embedded import (
     HEAD,
     Extent,
-    is_json,
     may_become,
     opens_value,
     value_in,
@@ -146,7 +145,7 @@ class FittedAnswer:
             value = "".join(self._told)
             _, *others = words.values()
             more = any(map(opens_value, words.values())) or any(map(_kept_of, others))
-            fits = is_json(value) and not more
+            fits = jsonio.is_json(value) and not more
             kept = dict.fromkeys(words, "")
         else:
             values = {index: _kept_of(text) for index, text in words.items()}

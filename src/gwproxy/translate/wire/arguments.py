@@ -265,16 +265,8 @@ def as_object(arguments: str) -> str:
     guard = Guard()
     text = guard.feed(arguments) + guard.close()
     if guard.complete or not text.startswith("{") or guard.whole_members == 0:
-        return text if guard.complete or _is_json(text) else "{}"
+        return text if guard.complete or jsonio.is_json(text) else "{}"
     return text[: guard.whole_members] + "}"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        jsonio.loads(text)
-    except jsonio.NotJson:
-        return False
-    return True
 
 
 def _begins_literal(text: str) -> bool:

@@ -36,13 +36,13 @@ def value_in(text: str) -> str | None:
     """The one JSON value in `text`, as it is written there; None where there is none, or more."""
     fenced = _FENCED.fullmatch(text)
     alone = text.strip() if fenced is None else fenced["inside"]
-    if is_json(alone):
+    if jsonio.is_json(alone):
         return alone
     found: list[str] = []
     at = 0
     while len(found) < 2 and (opening := _OPENING.search(text, at)) is not None:
         end = Extent().feed(text, opening.start())
-        if end is None or not is_json(text[opening.start() : end]):
+        if end is None or not jsonio.is_json(text[opening.start() : end]):
             return None
         found.append(text[opening.start() : end])
         at = end
@@ -57,14 +57,6 @@ def opens_value(text: str) -> bool:
 def may_become(text: str) -> bool:
     """Whether more text may show that `text` begins with its value."""
     return len(text) < _LONGEST_HEAD and _BEFORE_VALUE.fullmatch(text) is not None
-
-
-def is_json(text: str) -> bool:
-    try:
-        jsonio.loads(text)
-    except jsonio.NotJson:
-        return False
-    return True
 
 
 class Extent:

@@ -74,6 +74,15 @@ def _ascii(value: object) -> bytes:
 loads: Final[Callable[[bytes | str], Any]] = decoder(Any)
 
 
+def is_json(data: bytes | str) -> bool:
+    """Whether `data` is JSON."""
+    try:
+        loads(data)
+    except NotJson:
+        return False
+    return True
+
+
 def is_object(data: bytes | str) -> bool:
     """Whether `data` is a JSON object."""
     try:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from gwproxy.translate.passes.schema.references import gather, resolve
-from gwproxy.translate.passes.schema.values import fits
+from gwproxy.translate.passes.schema.values import fits, is_equal
 from gwproxy.translate.passes.schema.vocabulary import Schema
 from gwproxy.translate.wire import jsonio
 
@@ -56,17 +56,12 @@ def _limit(kinds: type | tuple[type, ...], keeps: Callable[[Any, Any], bool]) ->
     return satisfied
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal in JSON: 1 is 1.0, and is not true."""
-    return bool(one == other) and jsonio.dumps(one)[:1] == jsonio.dumps(other)[:1]
-
-
 def _typed(value: Any, said: Any) -> bool:
     return any(fits(value, kind) for kind in (said if isinstance(said, list) else (said,)))
 
 
 def _enumerated(value: Any, said: Any) -> bool:
-    return any(_same(value, one) for one in said)
+    return any(is_equal(value, one) for one in said)
 
 
 def _multiple(value: Any, said: Any) -> bool:
@@ -90,7 +85,7 @@ _SIMPLE: Final[Mapping[str, _Keyword]] = MappingProxyType(
     {
         "type": _typed,
         "enum": _enumerated,
-        "const": _same,
+        "const": is_equal,
         "required": _complete,
         "multipleOf": _multiple,
         "uniqueItems": _unique,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from gwproxy.translate.passes.schema.values import fits
+from gwproxy.translate.passes.schema.values import fits, is_equal
 from gwproxy.translate.passes.schema.vocabulary import (
     STRUCTURAL,
     Schema,
@@ -215,12 +215,7 @@ def _both_types(mine: Any, theirs: Any) -> Any:
 def _both_enums(mine: Any, theirs: Any) -> Any:
     if not isinstance(mine, list) or not isinstance(theirs, list):
         return mine
-    return [value for value in mine if any(_equal(value, other) for other in theirs)] or mine
-
-
-def _equal(mine: Any, theirs: Any) -> bool:
-    """Whether two values are equal in JSON: 1 is 1.0, and is not true."""
-    return bool(mine == theirs) and isinstance(mine, bool) == isinstance(theirs, bool)
+    return [value for value in mine if any(is_equal(value, other) for other in theirs)] or mine
 
 
 def _both_lists(mine: Any, theirs: Any) -> Any:
@@ -272,7 +267,7 @@ def _either(schemas: list[Any]) -> Any:
     kinds = {types_of(schema) for schema in schemas}
     if len(kinds) == 1 and all(enums):
         values = [value for enum in enums for value in enum]
-        kept = [v for n, v in enumerate(values) if not any(_equal(v, w) for w in values[:n])]
+        kept = [v for n, v in enumerate(values) if not any(is_equal(v, w) for w in values[:n])]
         return {"type": schemas[0]["type"], "enum": kept}
     flat: list[Any] = []
     for schema in schemas:

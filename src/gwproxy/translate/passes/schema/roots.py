@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gwproxy.translate.passes.schema.combine import united
-from gwproxy.translate.passes.schema.normaliser import DEFAULT_LIMITS, EMPTY, REMEMBERED, normalise
+from gwproxy.translate.passes.schema.normaliser import EMPTY, REMEMBERED, normalise
 from gwproxy.translate.passes.schema.references import (
     PREFIX,
     mapped,
@@ -25,7 +25,6 @@ from gwproxy.translate.passes.schema.references import (
 from gwproxy.translate.passes.schema.vocabulary import (
     ROOT_ONLY,
     Schema,
-    SchemaLimits,
     types_of,
     with_words_of,
 )
@@ -47,19 +46,17 @@ class Parameters(Struct, frozen=True):
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def parameters(
-    text: str, *, plain: bool = False, limits: SchemaLimits = DEFAULT_LIMITS
-) -> Parameters:
+def parameters(text: str, *, plain: bool = False) -> Parameters:
     """The schema `text` as a tool's parameters in the dialect; that of a legal object keeps its
     bytes (`normalise`)."""
-    legal = normalise(text, plain=plain, limits=limits)
+    legal = normalise(text, plain=plain)
     root = jsonio.loads(legal)
     if root.get("type") == "object":
         return Parameters(legal)
     if not root:
         return Parameters(EMPTY)
     made, wrapped = _object(root)
-    legal = normalise(jsonio.dumps(made).decode(), plain=plain, limits=limits)
+    legal = normalise(jsonio.dumps(made).decode(), plain=plain)
     if jsonio.loads(legal).get("type") != "object":
         return Parameters(EMPTY)
     return Parameters(legal, wrapped)

@@ -52,6 +52,11 @@ def fits(value: Any, kind: str) -> bool:
     return actual == kind or (actual == "integer" and kind == "number")
 
 
+def is_equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal in JSON: 1 is 1.0, and is not true."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
 def typed(node: Schema) -> Schema:
     """The schema with a legal `type`: a name, or a list of names without repetitions.
 
