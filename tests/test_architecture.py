@@ -136,8 +136,8 @@ LAYOUT: Mapping[str, Set[str]] = {
         "remembered",
     },
     "wire": {
-        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal", "beside",
-        "arguments", "splice", "sieve", "growing", "embedded",
+        "__init__", "jsonio", "sse", "shapes", "lenient", "fields", "data_urls", "seal",
+        "tool_outputs", "arguments", "splice", "sieve", "growing", "embedded",
     },
     "passes": {
         "__init__", "compaction", "names", "recall", "media", "native", "history", "tools",
@@ -611,7 +611,7 @@ def told(path: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("root", [SOURCE, TESTS], ids=["source", "tests"])
 def test_a_file_that_somebody_names_is_there(root: Path) -> None:
-    """Beside who names it, or in a folder around it."""
+    """HostState who names it, or in a folder around it."""
     missing = []
     for path in root.rglob("*.py"):
         around = [*path.parents][: len(path.relative_to(root).parts)]

@@ -94,7 +94,7 @@ def stall(stream: Any, upstream: Dialect, before: bytes) -> bytes:
 
 def broken(stream: Any, out: bytes, failure: Failure) -> bytes:
     """As the shell has it: behind the last event no trouble counts."""
-    return out + bytes(stream.finish() if stream.said_all else stream.fail(failure))
+    return out + bytes(stream.finish() if stream.ended else stream.fail(failure))
 
 
 def garbage(stream: Any, upstream: Dialect, before: bytes) -> bytes:
@@ -138,9 +138,9 @@ def check_stream(client: Dialect, stream: Any, out: bytes, *, relayed: bool, own
     fault are relayed, which no grammar takes."""
     if own:  # behind the reason to stop they are the client's to judge
         told = re.search(rb'data: \{[^\n]*"error"[^\n]*\n\n\Z', out)
-        assert told or stream.told is None
+        assert told or stream.sent_failure is None
         return
-    if stream.told is None:
+    if stream.sent_failure is None:
         assert is_all(read_stream(client, out), relayed=relayed)
         return
     assert THE_END[client] not in out
@@ -163,7 +163,7 @@ def test_a_stream_with_a_fault_is_all_of_the_answer_or_an_error(
         bridge = bridge_for(client, upstream, stream=True, rebuild=rebuild)
         stream = bridge.stream()
         out = fault(stream, upstream, data[:end])
-        assert stream.told is not None or end >= unfinished(upstream, data)
+        assert stream.sent_failure is not None or end >= unfinished(upstream, data)
         own = not rebuild and fault in (garbage, error)
         check_stream(client, stream, out, relayed=not rebuild, own=own)
 
@@ -195,4 +195,4 @@ def test_a_whole_answer_with_a_fault_is_none(
             assert isinstance(replying.reply(body[:end] + rest), Failure)
             stream = bridge_for(client, upstream, stream=True, rebuild=rebuild).stream()
             assert STRICT[client](stream.whole(body[:end] + rest)) is None
-            assert stream.told is not None
+            assert stream.sent_failure is not None

@@ -232,11 +232,11 @@ def test_wherever_it_is_cut_the_client_hears_of_it(
         out, stream = relay(dialect, data[:cut], end)
         out = out.replace(newline, b"\n")
         if end == "ended" and cut in finished:
-            assert stream.failure is stream.told is None
+            assert stream.failure is stream.sent_failure is None
         else:
-            assert stream.failure is stream.told is not None, cut
+            assert stream.failure is stream.sent_failure is not None, cut
             assert judged(dialect, out), cut
     for cut in range(terminated, len(data)):  # only the line ends of its last event were missing
         out, stream = relay(dialect, data[:cut])
         assert isinstance(read_stream(dialect, out), Reply)
-        assert stream.failure is stream.told is None
+        assert stream.failure is stream.sent_failure is None

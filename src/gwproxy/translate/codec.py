@@ -55,8 +55,8 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Flattened, Names
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.settle import SettledSettings
-from gwproxy.translate.wire.beside import Outputs
 from gwproxy.translate.wire.sse import Decoder, Frame
+from gwproxy.translate.wire.tool_outputs import ToolOutputs
 
 
 class Reader(Protocol):
@@ -154,7 +154,7 @@ class Codec(Struct, frozen=True):
     plain_question: Callable[[str, int, Quirks], dict[str, Any]]
     open_seals: Callable[[bytes, Quirks, Losses], bytes]
     parse_failure: Callable[[int, Mapping[str, str], bytes], Failure] = complaints.failure
-    outputs: Outputs | None = None
+    outputs: ToolOutputs | None = None
     settings: SettledSettings | None = None
     parse_countable: Callable[[bytes, Losses], Request] | None = None
     unfold: Callable[[bytes, ReplyContext], bytes] | None = None

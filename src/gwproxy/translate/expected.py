@@ -78,8 +78,8 @@ class Expected(Struct, frozen=True, kw_only=True):
     `faithful`: the answer's bytes pass, too, but for the calls of tools that were `flattened` in
     the request. `names` maps tool names and call ids, `stops` are the stop sequences looked for
     here, `wrapped` the tools whose arguments stand in one property, `leaks` those whose calls may
-    stand in the text. `told_format` is the output format that the prompt alone asks for. `thoughts`
-    keeps the reasoning before calls, at `place`; None where nothing is to be kept.
+    stand in the text. `prompted_format` is the output format that the prompt alone asks for.
+    `thoughts` keeps the reasoning before calls, at `place`; None where nothing is to be kept.
     `input_factor` calibrates estimates of tokens. With `summarises` the answer's text is a summary,
     which the client gets sealed; with `ordered` the upstream is to give one itself.
     """
@@ -97,7 +97,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...] = ()
     wrapped: Mapping[str, str] = _NOTHING_WRAPPED
     leaks: frozenset[str] = frozenset()
-    told_format: OutputFormat | None = None
+    prompted_format: OutputFormat | None = None
     thoughts: MutableMapping[str, Thoughts] | None = None
     place: RecallPlace = NOWHERE
     summarises: bool = False
@@ -117,11 +117,11 @@ class Expected(Struct, frozen=True, kw_only=True):
         return structs.replace(self, context=context, relays=False, faithful=False)
 
     @property
-    def is_told_raw(self) -> bool:
+    def keeps_members(self) -> bool:
         """Whether an answer between equals keeps its members as they are when it is turned from a
         stream into a body or back: nothing looks for calls or reasoning in its text, or makes it
         fit a format."""
-        reads = reads_words(self.upstream, self.quirks) or self.told_format is not None
+        reads = reads_words(self.upstream, self.quirks) or self.prompted_format is not None
         return bool(self.relayed) and not reads
 
     def restored(self, body: bytes) -> bytes:
@@ -152,11 +152,11 @@ class Expected(Struct, frozen=True, kw_only=True):
             names=names,
             leaks=leaks,
             thoughts=self.thoughts if hears else None,
-            place=self.spoken_at if hears else NOWHERE,
+            place=self.answer_place if hears else NOWHERE,
         )
 
     @property
-    def spoken_at(self) -> RecallPlace:
+    def answer_place(self) -> RecallPlace:
         """Where in the conversation the answer to a relayed request stands, for `thoughts`."""
         try:
             return place_of(self.client.parse_request(self.relayed, Losses()))

@@ -18,7 +18,7 @@ from gwproxy.translate.expected import Expected, Tally, reads_words
 from gwproxy.translate.hub import OutputFormat, Request, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes import compaction, repair_steps, tokens
-from gwproxy.translate.passes.format import in_words
+from gwproxy.translate.passes.format import instruction_for
 from gwproxy.translate.passes.media import Fetched, pending_urls, with_media
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.passes.recall import (
@@ -36,8 +36,8 @@ from gwproxy.translate.respell import respelled
 from gwproxy.translate.settle import settled
 from gwproxy.translate.tailor import has_to_be_rebuilt, tailored
 from gwproxy.translate.wire import jsonio, seal
-from gwproxy.translate.wire.beside import set_beside
 from gwproxy.translate.wire.fields import Rejected
+from gwproxy.translate.wire.tool_outputs import move_media
 
 # Nearly no request has an image by URL; in texts about URLs the quotes are escaped.
 _NAMES_ADDRESS: Final = re.compile(rb'url"\s*:\s*"\s*http')
@@ -161,7 +161,7 @@ class Outgoing(Struct, frozen=True):
         why = "what a client has lost of thoughts, from memory"
         outgoing = tally.edited(why, outgoing, remembered, "messages[]")
         if unread.upstream.outputs is not None and known_to_refuse(quirks.tool_media):
-            moved = set_beside(outgoing, unread.upstream.outputs)
+            moved = move_media(outgoing, unread.upstream.outputs)
             why = "a host that takes text alone of a tool"
             outgoing = tally.edited(why, outgoing, moved, "messages[]", "input[]")
         flattened = None
@@ -185,7 +185,7 @@ class Outgoing(Struct, frozen=True):
             relayed=body,
             flattened=flattened,
             ordered=ordered,
-            told_format=wanted,
+            prompted_format=wanted,
             faithful=unread.faithful and wanted is None,
         )
 
@@ -204,7 +204,7 @@ class Outgoing(Struct, frozen=True):
         if wanted is None or upstream.instruct is None:
             return body, None
         losses.emulate("response_format")
-        return upstream.instruct(rest, in_words(wanted)), wanted
+        return upstream.instruct(rest, instruction_for(wanted)), wanted
 
     def _with_thoughts(self, body: bytes) -> bytes:
         """A relayed `body` with the reasoning that its client has lost put back from memory."""
@@ -284,7 +284,7 @@ class Outgoing(Struct, frozen=True):
         expected = structs.replace(
             expected,
             context=context,
-            told_format=request.told_format,
+            prompted_format=request.prompted_format,
             summarises=request.summarises,
         )
         rendered = upstream.render_request(request, quirks, losses)

@@ -83,7 +83,7 @@ def compared(old: bytes, new: bytes, facts: DialectFacts, *, past_notice: bool =
         return Compared(
             _parting(before, after, facts),
             _continues(before, after, turns),
-            *_news(before, after, turns),
+            *_added(before, after, turns),
         )
     except RecursionError:
         raise NotJson("nested too deeply") from None
@@ -156,7 +156,7 @@ def _parting(before: _Prompt, after: _Prompt, facts: DialectFacts) -> Parting | 
             kept += was[1] - was[0] if name in facts.prompt else 0
             continue
         if name in facts.steers:
-            if _bare(_value(before.text(was))) != _bare(_value(after.text(now))):
+            if _read_by_model(_value(before.text(was))) != _read_by_model(_value(after.text(now))):
                 byte = now[0] + common(before.text(was), after.text(now))
                 return Parting(name, byte, kept / before.bytes)
             continue
@@ -199,7 +199,9 @@ def _exactly(before: _Prompt, old: Span, after: _Prompt, new: Span) -> tuple[Pat
     """The steps within an element to its first difference, as far as they lead, and the byte."""
     if new[0] == new[1]:
         return (), new[0]
-    way = _way(_bare(_value(before.text(old))), _bare(_value(after.text(new))))
+    way = _path_to(
+        _read_by_model(_value(before.text(old))), _read_by_model(_value(after.text(new)))
+    )
     taken: list[str | int | None] = []
     for step in way:
         there = _step(after.body, new, step)
@@ -236,15 +238,15 @@ def _offers(prompt: _Prompt) -> bool:
     return any(prompt.pieces(name) for name in _TOOLS)
 
 
-def _news(before: _Prompt, after: _Prompt, turns: str) -> tuple[int, bool]:
+def _added(before: _Prompt, after: _Prompt, turns: str) -> tuple[int, bool]:
     """The number of new blocks, and whether a person's question is one of them."""
     was, now = before.pieces(turns), after.pieces(turns)
     added, asks_anew = 0, False
     for number in range(max(0, len(was) - 1), len(now)):
-        turn = _bare(_value(after.text(now[number])))
+        turn = _read_by_model(_value(after.text(now[number])))
         blocks = list(_blocks(turn))
         if number < len(was):
-            blocks = blocks[len(list(_blocks(_bare(_value(before.text(was[number])))))) :]
+            blocks = blocks[len(list(_blocks(_read_by_model(_value(before.text(was[number])))))) :]
         added += len(blocks)
         kinds = [block.get("type") for block in blocks if isinstance(block, dict)]
         is_persons = isinstance(turn, dict) and turn.get("role") == "user"
@@ -272,7 +274,7 @@ def _same(old: bytes, new: bytes, *, may_grow: bool) -> bool:
     """Whether the model reads the same in both; with `may_grow`, whether it only got longer."""
     if old == new:
         return True
-    was, now = _bare(_value(old)), _bare(_value(new))
+    was, now = _read_by_model(_value(old)), _read_by_model(_value(new))
     if was == now:
         return True
     if not (may_grow and isinstance(was, dict) and isinstance(now, dict)):
@@ -283,16 +285,18 @@ def _same(old: bytes, new: bytes, *, may_grow: bool) -> bool:
     return {**was, "content": None} == {**now, "content": None} and more[: len(blocks)] == blocks
 
 
-def _bare(value: Any, *, inner: bool = False) -> Any:
+def _read_by_model(value: Any, *, inner: bool = False) -> Any:
     """`value` with only what the model reads of it."""
     if isinstance(value, list):
-        return [_bare(one, inner=True) for one in value]
+        return [_read_by_model(one, inner=True) for one in value]
     if isinstance(value, str) and not inner:
         return {"type": "text", "text": value}
     if not isinstance(value, dict):
         return value
     left_out = _MARKS if inner else _MARKS | _OF_THE_SERVER
-    bare = {name: _bare(one, inner=True) for name, one in value.items() if name not in left_out}
+    bare = {
+        name: _read_by_model(one, inner=True) for name, one in value.items() if name not in left_out
+    }
     if isinstance(bare.get("content"), str):
         bare["content"] = [{"type": "text", "text": bare["content"]}]
     if bare.get("type") in _TEXTS:
@@ -300,18 +304,18 @@ def _bare(value: Any, *, inner: bool = False) -> Any:
     return bare
 
 
-def _way(old: Any, new: Any) -> Path:
+def _path_to(old: Any, new: Any) -> Path:
     """The path to the first value that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name, value in new.items():
             if name not in old:
                 return (name,)
             if old[name] != value:
-                return (name, *_way(old[name], value))
+                return (name, *_path_to(old[name], value))
     elif isinstance(old, list) and isinstance(new, list):
         for number, (one, other) in enumerate(zip(old, new, strict=False)):
             if one != other:
-                return (number, *_way(one, other))
+                return (number, *_path_to(one, other))
         if len(new) > len(old):
             return (len(old),)
     return ()

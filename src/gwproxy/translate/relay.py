@@ -117,13 +117,13 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
     one."""
     asked, codec = expected.context.model, expected.upstream
     events = codec.reader(expected.quirks).whole(body)
-    hearing = _Hearing(expected)
+    recorder = _ReasoningRecorder(expected)
     seals = [event.seal for event in events if type(event) is Close and event.seal is not None]
     if any(made.kind == "members" for made in seals):
-        hearing.feed(events)
+        recorder.feed(events)
     for made in seals:
         if made.kind == "text":
-            hearing.named(made.data or expected.quirks.reasoning_field)
+            recorder.named(made.data or expected.quirks.reasoning_field)
     for event in events:
         if not isinstance(event, Fail):
             tally.note(event)
@@ -142,7 +142,7 @@ def whole(expected: Expected, tally: Tally, body: bytes) -> bytes | Failure:
         return splice.with_member(body, "model", jsonio.text(asked))
 
 
-class _Hearing:
+class _ReasoningRecorder:
     """The recorder of signed reasoning in a relayed answer, for a client that may lose it."""
 
     def __init__(self, expected: Expected) -> None:
@@ -157,7 +157,7 @@ class _Hearing:
         if self._listener is None:
             if not any(type(event) is Open for event in events):
                 return
-            self._listener = Listener(self._expected.spoken_at, memory)
+            self._listener = Listener(self._expected.answer_place, memory)
         self._listener.feed(self._sequencer.feed(events))
 
     def named(self, name: str) -> None:
@@ -175,23 +175,23 @@ def _has_summary(expected: Expected, answer: bytes) -> bool:
 class FaithfulStream:
     """The upstream's own bytes, event by event, with the model's name as the client asked for it.
 
-    `failure` is one that we wrote into it, `told` that or one in the upstream's own bytes.
+    `failure` is one that we wrote into it, `sent_failure` that or one in the upstream's own bytes.
     """
 
     __slots__ = (
         "_awaits",
         "_decoder",
         "_expected",
-        "_hearing",
         "_last",
+        "_recorder",
         "_restoring",
         "_splicer",
         "_tally",
         "_tap",
+        "ended",
         "failure",
         "over",
-        "said_all",
-        "told",
+        "sent_failure",
     )
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
@@ -200,22 +200,22 @@ class FaithfulStream:
         self._splicer = ModelSplicer(expected.context.model)
         self._tap = expected.upstream.tap(expected.quirks)
         self._decoder = self._tap.decoder
-        self._hearing = _Hearing(expected)
+        self._recorder = _ReasoningRecorder(expected)
         self._awaits = expected.ordered  # a summary, which has not come yet
         self._last = b""  # the events that the client got last
         restoring, flattened = expected.upstream.restoring, expected.flattened
         self._restoring = restoring(flattened) if restoring and flattened else None
         self.over = False
-        self.said_all = False  # the upstream's last event has come; its body's end may be far
+        self.ended = False  # the upstream's last event has come; its body's end may be far
         self.failure: Failure | None = None
-        self.told: Failure | None = None
+        self.sent_failure: Failure | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         """The events that are whole by now, for the client. Raises sse.TooLong."""
         if frames := self._decoder.feed(chunk):
             self._note(self._tap.read(frames))
         events = self._decoder.whole
-        if not self.said_all and events.endswith(_AT_DONE):
+        if not self.ended and events.endswith(_AT_DONE):
             events = without_done(events)
         return self._tell(not_heeded()) if self._is_unheeded(events) else self._told(events)
 
@@ -224,7 +224,7 @@ class FaithfulStream:
         closing = self._tap.closing()  # before it reads of a block that the client never sees
         last = self._tap.finish()
         self._note(last)
-        if not self.said_all:
+        if not self.ended:
             return closing + self._tell(truncated())
         self.over = True
         rest = self._decoder.whole
@@ -237,7 +237,7 @@ class FaithfulStream:
         for."""
         if self._awaits and _has_summary(self._expected, events):
             self._awaits = False
-        return self._awaits and self.said_all and self.told is None
+        return self._awaits and self.ended and self.sent_failure is None
 
     def _told(self, events: bytes) -> bytes:
         """`events` with the client's name of the model, and its own tools."""
@@ -253,7 +253,7 @@ class FaithfulStream:
         self.over = True
         translated = StreamBridge(self._expected, self._tally)
         out = translated.whole(body)
-        self.failure = self.told = translated.failure
+        self.failure = self.sent_failure = translated.failure
         return out
 
     def fail(self, failure: Failure) -> bytes:
@@ -262,7 +262,7 @@ class FaithfulStream:
 
     def _tell(self, failure: Failure) -> bytes:
         self.over = True
-        self.failure = self.told = failure
+        self.failure = self.sent_failure = failure
         context = structs.replace(self._expected.context, relayed=self._last)
         return self._expected.client.writer(context).write([Fail(failure)])
 
@@ -274,12 +274,12 @@ class FaithfulStream:
         """The client has gone: nothing to do, for usage was noted as it came."""
 
     def _note(self, events: list[Event]) -> None:
-        self._hearing.feed(events)
+        self._recorder.feed(events)
         for event in events:
             if type(event) is Fail:
-                self.told = event.failure
+                self.sent_failure = event.failure
             elif type(event) in NOTED:
                 self._tally.note(event)
-        self.said_all = self._tap.over
-        if self.said_all and self._tap.thinks_in:
-            self._hearing.named(self._tap.thinks_in)
+        self.ended = self._tap.over
+        if self.ended and self._tap.thinks_in:
+            self._recorder.named(self._tap.thinks_in)

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from gwproxy.translate.events import End, Event, Fail, Fold, paced, truncated
 from gwproxy.translate.expected import NOTED, Expected, Tally
 from gwproxy.translate.hub import Failure
-from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.calls import ClientCalls
 from gwproxy.translate.stages.fitted import FittedAnswer
 from gwproxy.translate.stages.leaked import LeakedCalls
 from gwproxy.translate.stages.listener import Listener
 from gwproxy.translate.stages.sequencer import Sequencer
 from gwproxy.translate.stages.stops import StopMatcher
-from gwproxy.translate.stages.summary import Awaited, Summary
+from gwproxy.translate.stages.summary import AwaitedSummary, Summary
 from gwproxy.translate.wire import jsonio, sse
 
 
@@ -27,10 +27,10 @@ class Pipe:
     format asked for in the prompt, summaries; and the tally. `live`: the client gets a stream."""
 
     __slots__ = (
+        "_calls",
         "_fitted",
         "_leaked",
         "_listener",
-        "_outward",
         "_sequencer",
         "_stops",
         "_summary",
@@ -44,7 +44,7 @@ class Pipe:
         self._tally = tally
         self._sequencer = Sequencer()
         self._leaked = LeakedCalls(leaks) if leaks else None
-        self._outward = Outward(
+        self._calls = ClientCalls(
             expected.names,
             tally.losses,
             expected.client.facts,
@@ -52,7 +52,7 @@ class Pipe:
             answer_tool=expected.context.answer_tool,
         )
         self._stops = StopMatcher(stops) if stops else None
-        told = expected.told_format
+        told = expected.prompted_format
         self._fitted = None if told is None else FittedAnswer(told, tally.losses, live=live)
         self._summary = _summary_of(expected)
         self._listener = None if thoughts is None else Listener(expected.place, thoughts)
@@ -63,7 +63,7 @@ class Pipe:
         out = self._sequencer.feed(events)
         if self._leaked is not None:
             out = self._leaked.feed(out)
-        out = self._outward.feed(out)
+        out = self._calls.feed(out)
         if self._stops is not None:
             out = self._stops.feed(out)
         if self._fitted is not None:
@@ -83,12 +83,12 @@ class Pipe:
         return out
 
 
-def _summary_of(expected: Expected) -> Summary | Awaited | None:
+def _summary_of(expected: Expected) -> Summary | AwaitedSummary | None:
     summaries = expected.client.summaries
     if summaries is None or not (expected.summarises or expected.ordered):
         return None
     if expected.ordered:
-        return Awaited(summaries.is_in)
+        return AwaitedSummary(summaries.is_in)
     return Summary(lambda text: summaries.sealed(text, expected.context.new_id))
 
 
@@ -102,7 +102,7 @@ class StreamBridge:
     __slots__ = ("_expected", "_losses", "_pipe", "_reader", "_unfold", "_writer")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
-        self._unfold = expected.upstream.unfold if expected.is_told_raw else None
+        self._unfold = expected.upstream.unfold if expected.keeps_members else None
         self._losses = tally.losses
         self._expected = expected = expected.translated()
         self._pipe = Pipe(expected, tally, live=True)
@@ -118,11 +118,11 @@ class StreamBridge:
         return self._pipe.failure
 
     @property
-    def told(self) -> Failure | None:
+    def sent_failure(self) -> Failure | None:
         return self._pipe.failure
 
     @property
-    def said_all(self) -> bool:
+    def ended(self) -> bool:
         return self._pipe.over
 
     def feed(self, chunk: bytes) -> bytes:
@@ -172,7 +172,7 @@ class Collector:
     __slots__ = ("_expected", "_folding", "_losses", "_lost", "_pipe", "_raw", "_reader")
 
     def __init__(self, expected: Expected, tally: Tally) -> None:
-        folding = expected.upstream.folding if expected.is_told_raw else None
+        folding = expected.upstream.folding if expected.keeps_members else None
         self._raw = None if folding is None else folding()
         self._losses, self._lost = tally.losses, len(tally.losses)
         self._expected = expected = expected.translated()

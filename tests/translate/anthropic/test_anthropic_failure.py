@@ -139,6 +139,6 @@ def test_a_moonshot_overflow_reaches_claude_code() -> None:
 
 
 def test_an_error_inside_a_stream() -> None:
-    what = complaints.told({"error": {"type": "overloaded_error", "message": "busy"}})
+    what = complaints.failure_of({"error": {"type": "overloaded_error", "message": "busy"}})
 
     assert (what.kind, what.status) == (FailureKind.OVERLOADED, 529)

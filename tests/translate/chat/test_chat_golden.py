@@ -14,7 +14,7 @@ from gwproxy.translate.hub import Dialect, Reply
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.calls import ClientCalls
 from gwproxy.translate.stages.sequencer import Sequencer
 from support.chat_grammar import collect
 from support.golden import FIXTURES, agrees, readable
@@ -67,7 +67,7 @@ def test_replies(path: Path) -> None:
 def test_streams(path: Path) -> None:
     quirks = MANNERS["kimi"]
     reader, writer = CODEC.reader(quirks), CODEC.writer(CONTEXT)
-    outward = Outward(Names(CODEC.facts, quirks), Losses(), CODEC.facts)
+    outward = ClientCalls(Names(CODEC.facts, quirks), Losses(), CODEC.facts)
     events = [*reader.feed(path.read_bytes()), *reader.finish()]
     agrees(path.with_suffix(".to-events.txt"), "".join(f"{event}\n" for event in events))
     grammar = Grammar(sequential=True)

@@ -27,7 +27,7 @@ from gwproxy.translate.losses import Losses
 from gwproxy.translate.passes.names import Names, escape_id, fit_name, unescape_id
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.registry import FACTS
-from gwproxy.translate.stages.calls import Outward
+from gwproxy.translate.stages.calls import ClientCalls
 
 ANTHROPIC_ID = re.compile(r"^[a-zA-Z0-9_-]+$")
 
@@ -153,7 +153,7 @@ def test_free_form_tools_become_functions_and_return() -> None:
     assert "start: X" in (sent.tools[0].description or "")
     assert sent.turns[0].blocks == (Call("c", "apply_patch", '{"input":"*** Begin\\n"}'),)
     assert "emu:tools.custom" in losses
-    outward = Outward(names, losses, FACTS[Dialect.ANTHROPIC])
+    outward = ClientCalls(names, losses, FACTS[Dialect.ANTHROPIC])
     events: list[Event] = [
         Start(),
         Open(0, "call", "d", "apply_patch"),
@@ -183,7 +183,7 @@ def test_namespaces_are_flattened_and_return() -> None:
     assert sent.tools[0].name == "multi_agent_v1__close_agent"
     assert sent.tools[0].description == "Agents.\n\nCloses one."
     assert sent.turns[0].blocks == (Call("c", "multi_agent_v1__close_agent", "{}"),)
-    opened = Outward(names, Losses(), FACTS[Dialect.ANTHROPIC]).feed(
+    opened = ClientCalls(names, Losses(), FACTS[Dialect.ANTHROPIC]).feed(
         [Open(0, "call", "d", "multi_agent_v1__close_agent")]
     )
     assert opened == [Open(0, "call", "d", "close_agent", namespace="multi_agent_v1")]
@@ -198,9 +198,9 @@ def test_a_responses_upstream_keeps_free_form_tools_and_namespaces() -> None:
 def test_arguments_are_guarded_for_clients_that_cannot_parse_disorder() -> None:
     losses = Losses()
     events: list[Event] = [Open(0, "call", "a", "f"), Delta(0, '{"a":1}'), Delta(0, '{"b":2}')]
-    assert Outward(names_for(), losses, FACTS[Dialect.ANTHROPIC]).feed([*events, Close(0)]) == [
+    assert ClientCalls(names_for(), losses, FACTS[Dialect.ANTHROPIC]).feed([*events, Close(0)]) == [
         *events[:2],
         Close(0),
     ]
     assert "emu:tool_arguments" in losses
-    assert Outward(names_for(), Losses(), FACTS[Dialect.CHAT]).feed(events) == events
+    assert ClientCalls(names_for(), Losses(), FACTS[Dialect.CHAT]).feed(events) == events

@@ -105,8 +105,8 @@ class Exchange:
         try:
             error = await self._relayed(bridge, stream, client_stream)
             client_stream.close()
-            if stream.told is not None:
-                await self._question.taught_by(stream.told)
+            if stream.sent_failure is not None:
+                await self._question.taught_by(stream.sent_failure)
             if client_stream.response is None:
                 # Nothing was sent, so the status can still be an honest one.
                 failure = stream.failure or failures.internal()
@@ -120,7 +120,7 @@ class Exchange:
         finally:
             client_stream.close()
             stream.leave()
-            if (stream.over or stream.said_all) and stream.told is None:
+            if (stream.over or stream.ended) and stream.sent_failure is None:
                 self._reclaim()
         await self._question.told()
         return client_stream.response
@@ -164,7 +164,7 @@ class Exchange:
             await self._pass_on(stream, client_stream, out)
             if stream.over:
                 return
-            chunk = await (self._leftover(answer) if stream.said_all else answer.read())
+            chunk = await (self._leftover(answer) if stream.ended else answer.read())
 
     async def _leftover(self, answer: UpstreamAnswer) -> bytes:
         """The next bytes after an upstream's last event; nothing where none come within a moment,
@@ -185,8 +185,8 @@ class Exchange:
             await client_stream.finish(out)
         elif out:
             await client_stream.write(out)
-        if stream.over or stream.said_all:  # a client may hang up at the last event
-            self._record.end(ExchangeOutcome.of(200, stream.told))
+        if stream.over or stream.ended:  # a client may hang up at the last event
+            self._record.end(ExchangeOutcome.of(200, stream.sent_failure))
 
     # --- towards the client: a whole answer ------------------------------------------------------
 

@@ -101,9 +101,9 @@ def codec() -> Codec:
         writer,
     )
     from gwproxy.translate.codec import Codec
-    from gwproxy.translate.wire.beside import Outputs
+    from gwproxy.translate.wire.tool_outputs import ToolOutputs
 
-    outputs = Outputs(
+    outputs = ToolOutputs(
         ("messages", None, "content"),
         "type",
         frozenset({"tool_result"}),

@@ -139,7 +139,7 @@ class Reader(Reading):
 
     def _on_error(self, frame: Frame) -> None:
         error = jsonio.loads(bytes(frame.error)) if present(frame.error) else {}
-        self._fail(complaints.told({"error": error}))
+        self._fail(complaints.failure_of({"error": error}))
 
     def _on_whole(self, answer: Answer, body: bytes) -> None:
         if answer.type == "error" or present(answer.error):

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from gwproxy.translate.chat.calls import MAX_ARGUMENTS, MAX_BLANKS, Calls, OpenCall
 from gwproxy.translate.chat.frames import CallPiece, Words
 from gwproxy.translate.chat.think import Splitter
-from gwproxy.translate.chat.thoughts import Beside, is_thought
+from gwproxy.translate.chat.thoughts import HostState, is_thought
 from gwproxy.translate.events import Close, Delta, Event, Open, Unreadable
 from gwproxy.translate.hub import Seal
 from gwproxy.translate.quirks import Quirks
@@ -33,7 +33,7 @@ class Assembly:
         self._family = quirks.family
         self._usual_field = quirks.reasoning_field
         self._field = ""  # the member in which the open reasoning came
-        self._beside = Beside()
+        self._state = HostState()
         self._think = Splitter() if quirks.inline_think else None
         self._opened = 0
         self._prose: Prose | None = None
@@ -86,9 +86,9 @@ class Assembly:
                 self._field = field
             self.prose("reasoning", text)
 
-    def beside(self, words: Words) -> None:
+    def state(self, words: Words) -> None:
         """Takes what the host wants back with its reasoning, and the content of the same delta."""
-        self._beside.add(words.reasoning_details, words.extra_content)
+        self._state.add(words.reasoning_details, words.extra_content)
         if words.content and is_thought(words.extra_content):
             self.think(words.content)
         elif words.content:
@@ -116,11 +116,11 @@ class Assembly:
                 self.prose(kind, piece)
         self._close_prose()
         self._open_named_calls()
-        self._tell_beside()
+        self._give_state()
         for number, call in enumerate(self._calls.all):
             if call.block is not None:
-                if call.beside:
-                    self._seal(call.beside, number)
+                if call.state:
+                    self._seal(call.state, number)
                 if call.torn:
                     self.out.append(Delta(call.block, "\ufffd"))
                 self.out.append(Close(call.block))
@@ -143,20 +143,20 @@ class Assembly:
 
     def _thought_seal(self) -> Seal:
         field, self._field = self._field, ""
-        if self._beside:
-            return self._beside.seal(self._family, field=field)
+        if self._state:
+            return self._state.seal(self._family, field=field)
         return Seal(self._family, "text", "" if field == self._usual_field else field)
 
-    def _tell_beside(self) -> None:
+    def _give_state(self) -> None:
         """Gives a reasoning block without text for what is still to go back to the host."""
-        if self._beside:
+        if self._state:
             self._close_prose()
-        if self._beside:
-            self._seal(self._beside)
+        if self._state:
+            self._seal(self._state)
 
-    def _seal(self, beside: Beside, call: int | None = None) -> None:
+    def _seal(self, state: HostState, call: int | None = None) -> None:
         block = self._number()
-        self.out += (Open(block, "reasoning"), Close(block, beside.seal(self._family, call=call)))
+        self.out += (Open(block, "reasoning"), Close(block, state.seal(self._family, call=call)))
 
     def _open_named_calls(self) -> None:
         """Opens the calls that have no arguments so far, so that what comes next stays behind
@@ -167,9 +167,9 @@ class Assembly:
 
     def _open_call(self, call: OpenCall) -> None:
         self._close_prose()
-        self._tell_beside()
-        if call.beside:
-            self._seal(call.beside, self._calls.all.index(call))
+        self._give_state()
+        if call.state:
+            self._seal(call.state, self._calls.all.index(call))
         call.block = block = self._number()
         self.out.append(Open(block, "call", call.id, call.name, call.custom))
         if call.texts:

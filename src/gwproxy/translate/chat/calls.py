@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from gwproxy.translate.chat.frames import ABSENT, CallPiece, Custom, Function
-from gwproxy.translate.chat.thoughts import Beside
+from gwproxy.translate.chat.thoughts import HostState
 from gwproxy.translate.wire import jsonio, sse
 
 # A model in a loop prints blanks for ever (farion1231/cc-switch stops at 500); no arguments need
@@ -27,7 +27,6 @@ class OpenCall:
     wait."""
 
     __slots__ = (
-        "beside",
         "blanks",
         "block",
         "custom",
@@ -35,6 +34,7 @@ class OpenCall:
         "index",
         "name",
         "size",
+        "state",
         "texts",
         "torn",
     )
@@ -49,7 +49,7 @@ class OpenCall:
         self.size = 0
         self.blanks = 0
         self.torn = ""  # half of a surrogate pair, whose other half may come in the next delta
-        self.beside = Beside()
+        self.state = HostState()
 
     def take_name(self, name: str) -> None:
         """Adds to the name, which may come in pieces, or whole each time; ignored after
@@ -113,7 +113,7 @@ class Calls:
             self._by_id[piece.id] = call
         self._last = call
         if piece.extra_content is not ABSENT:
-            call.beside.add(extra=piece.extra_content)
+            call.state.add(extra=piece.extra_content)
         if name:
             call.take_name(name)
         return call, call.take_arguments(_arguments(source))

@@ -21,7 +21,7 @@ from gwproxy.translate.chat.blocks import (
     render_parts,
     text_part,
 )
-from gwproxy.translate.chat.thoughts import Returned
+from gwproxy.translate.chat.thoughts import ReturnedReasoning
 from gwproxy.translate.chat.wire import (
     AssistantMessage,
     FunctionMessage,
@@ -116,7 +116,7 @@ class _HistoryWriter:
             made = (block for block in turn.blocks if type(block) is Call)
             calls = [render_call(call, mended=True) for call in made]
         if Reasoning in kinds:
-            self._add_thoughts(message, calls, Returned(turn.blocks, self._quirks), text)
+            self._add_thoughts(message, calls, ReturnedReasoning(turn.blocks, self._quirks), text)
         if calls:
             message["tool_calls"] = calls
         return message
@@ -125,7 +125,7 @@ class _HistoryWriter:
         self,
         message: dict[str, Any],
         calls: list[dict[str, Any]],
-        thoughts: Returned,
+        thoughts: ReturnedReasoning,
         text: str,
     ) -> None:
         if thoughts.parts:

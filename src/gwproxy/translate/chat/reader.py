@@ -99,7 +99,7 @@ class Reader(Reading):
     def _on_first_or_other(self, chunk: Chunk, data: bytes) -> list[Choice]:
         """The choices of the first chunk, or of one that is an error or has none."""
         if chunk.error:  # null, "" and {} are none
-            self._fail(complaints.told({"error": chunk.error}))
+            self._fail(complaints.failure_of({"error": chunk.error}))
             return []
         if chunk.choices is None and chunk.usage is None:
             if failure.is_error(data):
@@ -123,7 +123,7 @@ class Reader(Reading):
         elif words.reasoning_details is not ABSENT:
             blocks.think(words_of(words.reasoning_details))
         if words.reasoning_details is not ABSENT or words.extra_content is not ABSENT:
-            blocks.beside(words)
+            blocks.state(words)
         elif words.content:
             blocks.text(words.content)
         if words.refusal:

@@ -94,10 +94,10 @@ class _Outline(Assembly):
         if self.hears:
             super().think(text, field)
 
-    def beside(self, words: Words) -> None:
+    def state(self, words: Words) -> None:
         self._empty = self._empty and not words.content
         self.hears = True
-        super().beside(words)
+        super().state(words)
 
     def calls(self, pieces: Sequence[CallPiece]) -> None:
         self._empty = False

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Raw, Struct
 
 from gwproxy.translate.chat.blocks import joined, parse_reasoning
-from gwproxy.translate.chat.thoughts import Returned
+from gwproxy.translate.chat.thoughts import ReturnedReasoning
 from gwproxy.translate.hub import Reasoning, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
@@ -66,7 +66,9 @@ def open_seals(body: bytes, quirks: Quirks, losses: Losses) -> bytes:
             losses.drop("messages.thinking")
         if not words and not told.says_more:
             return None
-        rest = _with_beside(edited(text, [omit("reasoning_seal")]), Returned(thoughts, quirks))
+        rest = _with_state(
+            edited(text, [omit("reasoning_seal")]), ReturnedReasoning(thoughts, quirks)
+        )
         if words == visible:
             return rest
         name = quirks.reasoning_field
@@ -91,12 +93,14 @@ def put_back(body: bytes, answers: Sequence[Turn | None], name: str, quirks: Qui
             if name in _NAMES and other != name and has(text, (other,)):
                 text = text if has(text, (name,)) else renamed(text, other, name)
         answer = next(left, None)
-        return text if answer is None else _with_beside(text, Returned(answer.blocks, quirks))
+        return (
+            text if answer is None else _with_state(text, ReturnedReasoning(answer.blocks, quirks))
+        )
 
     return edited(body, [Edit(_MESSAGES, message)])
 
 
-def _with_beside(text: bytes, thoughts: Returned) -> bytes:
+def _with_state(text: bytes, thoughts: ReturnedReasoning) -> bytes:
     """The message with the reasoning details that it and its calls lack."""
     text = _with_members(text, thoughts.of_call(None))
     for (_, number), _call in found(text, ("tool_calls", None)):

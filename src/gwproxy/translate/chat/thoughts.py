@@ -73,7 +73,7 @@ def is_thought(extra: Raw) -> bool:
     return google is not None and bool(google.thought)
 
 
-class Beside:
+class HostState:
     """The `reasoning_details` and `extra_content` of an answer, or of one of its calls, as they
     come."""
 
@@ -114,7 +114,7 @@ class Beside:
 # --- into a history ------------------------------------------------------------------------------
 
 
-class Returned:
+class ReturnedReasoning:
     """The reasoning of one assistant turn as its host gets it back: `members` of the message,
     `parts` at the beginning of its content, and the members of its nth call (`of_call`)."""
 

@@ -149,7 +149,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     return judge(status, headers, read(body))
 
 
-def told(error: object) -> Failure:
+def failure_of(error: object) -> Failure:
     """The Failure that an error without a status means: an error event of a stream, flat or nested,
     or the error of a failed response."""
     return judge(0, {}, read_value(error))

@@ -102,7 +102,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("blank content", history.drop_blank, _BLANK, "hosts refuse empty messages and blank text"),
     Pass("first and last", history.begin_and_end, _ANY, "something to answer"),
     Pass("call ids", history.distinct_ids, _CALLS, "no call id twice where ids pair them"),
-    Pass("media of tools", media.set_beside, _MEDIA, "hosts that take text alone of a tool"),
+    Pass("media of tools", media.move_media, _MEDIA, "hosts that take text alone of a tool"),
     Pass("calls last", history.calls_last, _CALLS, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, _SYSTEM, "strict hosts take them at the start only"),
     Pass("tool references", tools.name_references, _FOUND, "what a tool search found, in words"),

@@ -3,7 +3,7 @@
 A schema becomes the parameters of a tool, whose arguments the client gets as the text of the answer
 (`Request.answer_tool`), or an instruction at the end of the system prompt, where it stays the same
 in every turn, so that prompt caches hold. An answer to an instruction is then reduced to its JSON
-(`Request.told_format`, `stages.fitted`).
+(`Request.prompted_format`, `stages.fitted`).
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def fit_format(request: Request, facts: DialectFacts, quirks: Quirks, losses: Lo
     is_object = schema is None or _is_of_object(schema)
     if schema is not None and quirks.json_schema == "tool" and is_object:
         return _by_tool(request, wanted, schema)
-    return _instructed(structs.replace(request, told_format=wanted), in_words(wanted))
+    return _instructed(structs.replace(request, prompted_format=wanted), instruction_for(wanted))
 
 
-def in_words(wanted: OutputFormat) -> str:
+def instruction_for(wanted: OutputFormat) -> str:
     """The format as an instruction to the model."""
     schema = wanted.schema
     if schema is None:

@@ -23,8 +23,8 @@ from gwproxy.translate.dialect_facts import DialectFacts
 from gwproxy.translate.hub import Block, Media, Request, Result, Text, Turn
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks, known_to_refuse
-from gwproxy.translate.wire.beside import label, place
 from gwproxy.translate.wire.fields import Unsupported
+from gwproxy.translate.wire.tool_outputs import label, place
 
 # What all three vendors document: https://docs.claude.com/en/docs/build-with-claude/vision,
 # https://platform.openai.com/docs/guides/images-vision,
@@ -216,7 +216,7 @@ def replaced(request: Request, change: Callable[[Media, bool], Block]) -> Reques
     return structs.replace(request, turns=tuple(turns))
 
 
-def set_beside(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+def move_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
     """Moves images out of tool results, behind the results of their turn, where a host takes text
     alone in them."""
     inside = facts.tool_media if quirks.tool_media is None else quirks.tool_media

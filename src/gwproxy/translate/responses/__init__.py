@@ -78,9 +78,9 @@ def codec() -> Codec:
         settings,
         writer,
     )
-    from gwproxy.translate.wire.beside import Outputs
+    from gwproxy.translate.wire.tool_outputs import ToolOutputs
 
-    outputs = Outputs(
+    outputs = ToolOutputs(
         ("input",),
         "type",
         frozenset({"function_call_output", "custom_tool_call_output"}),

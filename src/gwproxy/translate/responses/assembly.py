@@ -180,7 +180,7 @@ class Assembly:
             self._close_part(part, Close(part.block, seal))
         self._close(item)
 
-    def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
+    def add_text(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
         """Takes a delta of a message's part, or all of it (`whole`) in the event that ends it."""
         if not (frame.delta or whole):
             return
@@ -195,7 +195,7 @@ class Assembly:
         elif whole:
             self._give_rest(part, whole)
 
-    def think(self, frame: Frame, channel: str, section: int) -> None:
+    def add_reasoning(self, frame: Frame, channel: str, section: int) -> None:
         """Takes a delta of reasoning text or of its summary, whichever came first: an upstream that
         sends both would say things twice. The event that ends a section has all of it."""
         if not (frame.delta or frame.text):
@@ -216,7 +216,7 @@ class Assembly:
             self._give(part, items.SUMMARY_JOINT)
         self._give(part, frame.delta or frame.text or "")
 
-    def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
+    def add_arguments(self, frame: Frame, kind: str, whole: str | None) -> None:
         """Takes a delta of a call's arguments, or all of them (`whole`) in the event that ends
         them."""
         item = self._meant(frame, kind)

@@ -38,7 +38,7 @@ def trouble_of(response: WireResponse, *, ended: bool) -> Failure | None:
     body, or a stream's last event) fails too if it is not done."""
     status = response.status
     if response.error or status == "failed":  # {} and "" are no error
-        return complaints.told(response.error or {"message": "the response failed"})
+        return complaints.failure_of(response.error or {"message": "the response failed"})
     if status == "cancelled" or (ended and status is not None and status not in FINISHED):
         return unreadable(f"a response that is {status}")
     return None

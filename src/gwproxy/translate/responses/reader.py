@@ -71,7 +71,7 @@ class Reader(Reading):
             if handler is not None:
                 handler(self, frame)
             elif kind == "error" or (present(frame.error) and not kind.startswith("response.")):
-                self._fail(complaints.told(jsonio.loads(data)))
+                self._fail(complaints.failure_of(jsonio.loads(data)))
         except Malformed as error:
             self._give_up(unreadable(str(error)))
 
@@ -110,11 +110,11 @@ class Reader(Reading):
 
     def _on_text(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.say(frame, _TEXT, frame.text)
+        self._answer.add_text(frame, _TEXT, frame.text)
 
     def _on_refusal(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.say(frame, _REFUSAL, frame.refusal)
+        self._answer.add_text(frame, _REFUSAL, frame.refusal)
 
     def _on_part(self, frame: Frame) -> None:
         """Reads a part at its beginning or end, with whatever it holds."""
@@ -123,25 +123,25 @@ class Reader(Reading):
         part = said_part.read(frame.part, Losses(), "part")
         self._start(_NOTHING)
         if part.type == "output_text":
-            self._answer.say(frame, _TEXT, part.text)
+            self._answer.add_text(frame, _TEXT, part.text)
         elif part.type == "refusal":
-            self._answer.say(frame, _REFUSAL, part.refusal)
+            self._answer.add_text(frame, _REFUSAL, part.refusal)
 
     def _on_thought(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.think(frame, "thoughts", frame.content_index)
+        self._answer.add_reasoning(frame, "thoughts", frame.content_index)
 
     def _on_summary(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.think(frame, "summary", frame.summary_index)
+        self._answer.add_reasoning(frame, "summary", frame.summary_index)
 
     def _on_arguments(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.argue(frame, "function_call", frame.arguments)
+        self._answer.add_arguments(frame, "function_call", frame.arguments)
 
     def _on_input(self, frame: Frame) -> None:
         self._start(_NOTHING)
-        self._answer.argue(frame, "custom_tool_call", frame.input)
+        self._answer.add_arguments(frame, "custom_tool_call", frame.input)
 
     def _on_terminal(self, frame: Frame) -> None:
         response = _response(frame)

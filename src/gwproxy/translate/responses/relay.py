@@ -74,14 +74,14 @@ class _Outline(Assembly):
         for raw in output:
             self.complete(None, raw)
 
-    def say(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
+    def add_text(self, frame: Frame, kind: Text | Refusal, whole: str | None) -> None:
         said = bool(frame.delta or whole)
         self.refused = self.refused or (said and isinstance(kind, Refusal))
 
-    def think(self, frame: Frame, channel: str, section: int) -> None:
+    def add_reasoning(self, frame: Frame, channel: str, section: int) -> None:
         pass
 
-    def argue(self, frame: Frame, kind: str, whole: str | None) -> None:
+    def add_arguments(self, frame: Frame, kind: str, whole: str | None) -> None:
         pass
 
     def close(self) -> None:

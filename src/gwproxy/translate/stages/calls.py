@@ -31,7 +31,7 @@ _NOTHING_WRAPPED: Final[Mapping[str, str]] = MappingProxyType({})
 _BLOCKS: Final = frozenset({Open, Delta, Close})
 
 
-class Outward:
+class ClientCalls:
     """Turns the upstream's tool calls into the client's. Arguments that a client wants raw stay as
     the model wrote them. `wrapped` maps tools whose arguments stand in one property to its name
     (`passes.tools.wrapped_tools`); the arguments of `answer_tool` are the answer's text

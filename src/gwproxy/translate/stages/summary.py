@@ -25,7 +25,7 @@ _KEPT: Final = "the conversation stays as it is"
 _CUT: Final = frozenset({StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL})
 
 
-class Awaited:
+class AwaitedSummary:
     """Gives sequential events, with a Fail at the end if the block that was ordered did not come;
     `is_in` says of an opaque block's JSON whether it is that block."""
 

@@ -10,9 +10,9 @@ import pytest
 from gwproxy.translate.bridge import CODECS
 from gwproxy.translate.hub import Block, Dialect, Request
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.passes.media import set_beside as in_the_hub
+from gwproxy.translate.passes.media import move_media as in_the_hub
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire.beside import Outputs, set_beside
+from gwproxy.translate.wire.tool_outputs import ToolOutputs, move_media
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEklEQVR4nGM4IScnd0KOAUIBAB3SBBHfPB1bAAAAAElFTkSuQmCC"  # noqa: E501
 SOURCE = {"type": "base64", "media_type": "image/png", "data": PNG}
@@ -71,7 +71,7 @@ BODIES: dict[Dialect, dict[str, Any]] = {
 EVERY = pytest.mark.parametrize("dialect", list(BODIES))
 
 
-def outputs_of(dialect: Dialect) -> Outputs:
+def outputs_of(dialect: Dialect) -> ToolOutputs:
     outputs = CODECS[dialect].outputs
     assert outputs is not None
     return outputs
@@ -85,7 +85,7 @@ def said(request: Request) -> list[Block]:
 def test_the_edit_says_what_the_pass_says(dialect: Dialect) -> None:
     codec = CODECS[dialect]
     body = json.dumps(BODIES[dialect]).encode()
-    moved = set_beside(body, outputs_of(dialect))
+    moved = move_media(body, outputs_of(dialect))
     request = codec.parse_request(body, Losses())
     repaired = in_the_hub(request, codec.facts, Quirks(tool_media=False), Losses())
     assert repaired is not request
@@ -94,20 +94,20 @@ def test_the_edit_says_what_the_pass_says(dialect: Dialect) -> None:
 
 @EVERY
 def test_it_moves_once(dialect: Dialect) -> None:
-    moved = set_beside(json.dumps(BODIES[dialect]).encode(), outputs_of(dialect))
-    assert set_beside(moved, outputs_of(dialect)) is moved
+    moved = move_media(json.dumps(BODIES[dialect]).encode(), outputs_of(dialect))
+    assert move_media(moved, outputs_of(dialect)) is moved
 
 
 @EVERY
 def test_a_body_that_shows_nothing_stays_the_same_object(dialect: Dialect) -> None:
     body = json.dumps(BODIES[dialect]).replace("image", "sound").encode()
-    assert set_beside(body, outputs_of(dialect)) is body
+    assert move_media(body, outputs_of(dialect)) is body
 
 
 @EVERY
 def test_every_other_byte_stays(dialect: Dialect) -> None:
     """Printed over many lines, with numbers that no reader prints again."""
     body = json.dumps({"x": 1, **BODIES[dialect]}, indent=3).replace('"x": 1', '"x" : 1.10')
-    moved = set_beside(body.encode(), outputs_of(dialect)).decode()
+    moved = move_media(body.encode(), outputs_of(dialect)).decode()
     assert moved.startswith(body[: body.index('"two"')])
     assert moved.endswith(body[body.index('"none"') :].partition("}")[2][-20:])

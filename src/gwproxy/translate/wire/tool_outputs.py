@@ -14,7 +14,7 @@ from gwproxy.translate.wire.jsonio import NotJson
 from gwproxy.translate.wire.splice import Edit, Path, edited, found
 
 
-class Outputs(Struct, frozen=True):
+class ToolOutputs(Struct, frozen=True):
     """How a dialect spells tool results: elements of the list at `path` whose `member` is one of
     `kinds`. Their member `parts` holds the content, `call` the id of the call; `shown` are the
     types of content that are moved, `text` is the type of text, `message` the user message for
@@ -40,13 +40,13 @@ def place(number: int, call_id: str) -> str:
     return f"{label(number, call_id)[:-1]}: next user message]"
 
 
-def set_beside(body: bytes, outputs: Outputs) -> bytes:
+def move_media(body: bytes, outputs: ToolOutputs) -> bytes:
     """`body` with the images of tool results moved behind them; the same object where there are
     none. Raises jsonio.NotJson."""
     return edited(body, [Edit(outputs.path, lambda value: _moved(value, outputs))])
 
 
-def _moved(value: bytes, outputs: Outputs) -> bytes:
+def _moved(value: bytes, outputs: ToolOutputs) -> bytes:
     elements = [text for _, text in found(value, (None,))]
     results = [_string(text, outputs.member) in outputs.kinds for text in elements]
     order = zip(results, [*results[1:], False], strict=True)
@@ -64,7 +64,7 @@ def _moved(value: bytes, outputs: Outputs) -> bytes:
     return edited(value, [Edit((None,), element)])
 
 
-def _without(result: bytes, outputs: Outputs, held: list[bytes]) -> bytes:
+def _without(result: bytes, outputs: ToolOutputs, held: list[bytes]) -> bytes:
     call_id, count = _string(result, outputs.call), 0
 
     def part(text: bytes) -> bytes:
@@ -78,7 +78,7 @@ def _without(result: bytes, outputs: Outputs, held: list[bytes]) -> bytes:
     return edited(result, [Edit((outputs.parts, None), part)])
 
 
-def _said(words: str, outputs: Outputs) -> bytes:
+def _said(words: str, outputs: ToolOutputs) -> bytes:
     return jsonio.dumps({"type": outputs.text, "text": words})
 
 
