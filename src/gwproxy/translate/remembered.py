@@ -17,8 +17,7 @@ _LISTS: Final = 16
 """An agent has one, and one for each sort of helper; a person runs some agents."""
 
 _LONGEST: Final = 256 * 1024
-"""Bytes, or characters, of a list that is kept: three times what Claude Code sends with
-some servers of tools."""
+"""Bytes, or characters, of a list that is kept: OpenClaw asks with 44 tools, in 170 KB in all."""
 
 
 class _TooLong(Exception):
