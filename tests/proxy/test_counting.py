@@ -31,7 +31,7 @@ async def start(start_gateway: StartGateway, start_scripted: StartScripted) -> S
     ) -> tuple[TestGateway, ScriptedUpstream]:
         upstream = await start_scripted(script)
         profile = {f"{kind}_url": upstream.url, "model": "up-model", **record}
-        limits = replace(QUICK, count_s=0.3)
+        limits = replace(QUICK, count_s=0.3) if script is silence else QUICK
         return await start_gateway({"up": profile}, limits=limits), upstream
 
     return both

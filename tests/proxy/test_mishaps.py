@@ -158,16 +158,18 @@ async def test_a_mistake_in_mending_does_not_hide_the_refusal(
 async def test_a_mistake_in_a_ping_is_told_and_the_answer_comes(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    stumbled = asyncio.Event()
+
     async def script(visit: Visit) -> None:
-        await visit.go_on.wait()
+        await stumbled.wait()
         await stream(visit)
 
     def stumble(self: StreamBridge) -> bytes:
-        upstream.visits[0].go_on.set()
+        stumbled.set()
         raise ZeroDivisionError("nobody foresaw it")
 
     monkeypatch.setattr(StreamBridge, "ping", stumble)
-    gateway, upstream = await start(script, limits=replace(QUICK, early_status_s=0.02))
+    gateway, _ = await start(script, limits=replace(QUICK, early_status_s=0.02))
     async with gateway.post("/v1/messages", messages(stream=True)) as response:
         assert "message_stop" in await response.text()
     assert caplog.text.count("an open stream cannot be kept alive") == 1
