@@ -52,7 +52,7 @@ def told(exchange: dict[str, Any], width: int, sources: Sources = SOURCES) -> st
 
 
 def test_what_broke_off_had_begun() -> None:
-    ended = "how it ended         it failed when the answer had begun (200)\n"
+    ended = "how it ended          it failed when the answer had begun (200)\n"
     assert ended in told(seen(replace(ANSWERED, outcome=CUT)), 80)
 
 
@@ -78,6 +78,12 @@ def test_a_story(name: str, exchange: dict[str, Any], width: int) -> None:
     text = told(exchange, width)
     agrees(FIXTURES / "stories" / f"{name}-{width}.txt", text)
     assert all(len(line) <= width for line in text.split("\n")), text
+
+
+def test_figures_stand_under_one_another() -> None:
+    times = next(one for one in story(seen(SLOW), SOURCES, 80) if "time" in one.title).lines
+    ends = [len(line[: 2 + 22 + 8].rstrip(" █")) for line in times]
+    assert len(set(ends)) == 1, times
 
 
 def test_a_loss_has_its_source() -> None:

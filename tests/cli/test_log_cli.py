@@ -171,8 +171,8 @@ def test_one_explained_by_every_name_that_it_has(
     for name in names:
         ran = command("log", name)
         assert ran.code == 0, ran
-        assert f"exchange             {request_id}" in ran.stdout
-    assert "went to              up at 127.0.0.1:" in ran.stdout
+        assert f"exchange              {request_id}" in ran.stdout
+    assert "went to               up at 127.0.0.1:" in ran.stdout
     assert "top_k was left out  (drop:top_k)" in ran.stdout
     assert "translated: the tool speaks anthropic, the provider chat" in ran.stdout
     assert "next: gwproxy explain drop:top_k\n" in ran.stderr

@@ -18,7 +18,7 @@ from gwproxy.profiles.profile import Profile
 from gwproxy.profiles.quirks import DEFAULT, QUIRKS, quirk_origin, quirk_values
 from gwproxy.translate.loss_words import in_words, quirks_behind, reason
 
-_NAME: Final = 21
+_NAME: Final = 22
 _FIGURE: Final = 8
 _LEAST_BAR: Final = 10
 _MOST_BAR: Final = 40
