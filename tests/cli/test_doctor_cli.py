@@ -61,6 +61,7 @@ def test_nothing_is_wrong(command: InProcess) -> None:
     ran = command("doctor", "--json")
     assert ran.code == 0
     assert troubles(ran) == []
+    assert areas(ran)["config"][0]["words"].startswith("1 profile in ")
     assert set(areas(ran)) == {"version", "files", "config", "keyring", "keys"} | {
         "token",
         "port",

@@ -161,7 +161,7 @@ def test_a_person_is_asked_before_the_provider_is(
 
 
 def test_deleted(command: InProcess, providers: tuple[RunningSimulator, RunningSimulator]) -> None:
-    assert command("replay", "--delete").stdout == "deleted 1 exchanges\n"
+    assert command("replay", "--delete").stdout == "deleted 1 exchange\n"
     assert list(paths.captures_dir().iterdir()) == []
 
 

@@ -88,6 +88,8 @@ def test_a_table_with_bars(command: InProcess, gwproxy_home: Path) -> None:
         # A refusal costs nothing: no price is missing for it.
         {"profile": "free", "status": 503, "fresh": None, "output": None},
     )
+    arguments = ("--openai-url", "http://127.0.0.1:1", "--model", "m", "--no-key")
+    assert command("profile", "add", "free", *arguments).code == 0
     ran = command("usage", "--by", "profile")
     assert ran.stdout.splitlines() == [
         "PROFILE  EXCHANGES  FAILED  INPUT  CACHED  OUTPUT               COST  TOKENS",
@@ -104,6 +106,14 @@ def test_a_table_with_bars(command: InProcess, gwproxy_home: Path) -> None:
         "  gwproxy profile set free price.input=PRICE price.output=PRICE",
     ]
     assert max(len(line) for line in ran.stdout.splitlines()) <= 80
+
+
+def test_nobody_is_told_to_price_a_profile_that_is_built_in_or_gone(
+    command: InProcess, gwproxy_home: Path
+) -> None:
+    write(gwproxy_home, {"profile": "demo"}, {"profile": "gone"})
+    ran = command("usage", "--by", "profile")
+    assert ran.stderr.splitlines()[1:] == ["answers without a known cost: 2"]
 
 
 def test_since_and_profile(command: InProcess, gwproxy_home: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from gwproxy import __version__, paths
+from gwproxy.cli.figures import counted
 from gwproxy.cli.running import find_gateway
 from gwproxy.cli.setup_compare import Examined, examined
 from gwproxy.cli.setup_inputs import places_of
@@ -122,7 +123,8 @@ def _configuration(config: Config) -> Iterator[Finding]:
         words = "there is no profile yet"
         yield Finding("config", "note", words, "gwproxy profile add kimi --preset kimi-code")
         return
-    yield Finding("config", "ok", f"{len(config.profiles)} profiles in {paths.config_file()}")
+    profiles = counted(len(config.profiles), "profile")
+    yield Finding("config", "ok", f"{profiles} in {paths.config_file()}")
     if not config.default:
         name = next(iter(config.profiles))
         yield Finding("config", "note", "no profile is the default", f"gwproxy profile use {name}")
@@ -262,7 +264,9 @@ def _ledger() -> Iterator[Finding]:
         hint = "gwproxy serve keeps it aside and begins anew" if trouble.damaged else ""
         yield Finding("usage", "failed", f"{path} cannot be used: {trouble}", hint)
     else:
-        words = "no exchange recorded yet" if rows is None else f"{rows} exchanges in {path}"
+        words = "no exchange recorded yet"
+        if rows is not None:
+            words = f"{counted(rows, 'exchange')} in {path}"
         yield Finding("usage", "ok", words)
     for aside in sorted(path.parent.glob(f"{path.name}.corrupt-*")):
         if not aside.name.endswith(("-wal", "-shm")):

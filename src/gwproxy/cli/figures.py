@@ -20,6 +20,11 @@ def short_number(number: int) -> str:
     return str(number)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 exchange`, `2 exchanges`."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def money(micro: int | None, unit: str) -> str:
     """`$1.23`, `12 credits`, or nothing where the price is not known."""
     if micro is None:

@@ -16,6 +16,7 @@ import typer
 
 from gwproxy import paths
 from gwproxy.cli.drawing import Table
+from gwproxy.cli.figures import counted
 from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag, YesFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.replay_words import as_data, difference, rows_of
@@ -64,7 +65,9 @@ def replay(
         if wanted or show or profile:
             raise UsageError("--delete goes alone", why="it deletes all captured exchanges")
         count = captures.delete(folder)
-        output.result({"deleted": count}, lambda: output.line(f"deleted {count} exchanges"))
+        output.result(
+            {"deleted": count}, lambda: output.line(f"deleted {counted(count, 'exchange')}")
+        )
         return 0
     if wanted is None:
         if show or profile:

@@ -67,7 +67,7 @@ class RunTally(logging.Handler):
 
     def line(self, profiles: Mapping[str, Profile]) -> str:
         """`3 exchanges (1 failed), 12.3k tokens in, 950 out, $0.0123; left out: top_k`."""
-        from gwproxy.cli.figures import short_number
+        from gwproxy.cli.figures import counted, short_number
         from gwproxy.proxy.records.ledger import Entry
         from gwproxy.translate.loss_words import gist
 
@@ -80,7 +80,7 @@ class RunTally(logging.Handler):
         outputs = sum(one.usage.output or 0 for one in self._records)
         lost = tuple(dict.fromkeys(loss for one in self._records for loss in one.losses))
         parts = [
-            f"{count} exchange{'' if count == 1 else 's'}" + (f" ({failed} failed)" * bool(failed)),
+            counted(count, "exchange") + (f" ({failed} failed)" * bool(failed)),
             f"{short_number(inputs)} tokens in",
             f"{short_number(outputs)} out",
             *_costs(entries),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from gwproxy.cli.drawing import Table
-from gwproxy.cli.figures import failed_with
+from gwproxy.cli.figures import counted, failed_with
 from gwproxy.cli.options import CsvFlag, JsonFlag, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
@@ -293,7 +293,7 @@ def stock_words(one: dict[str, Any]) -> str:
     if one["oldest"] is not None:
         # Of some no more than the day is known.
         days = int(max(0.0, time.time() - one["oldest"]) // _DAY_S)
-        parts.append(f"the oldest {days} day{'s' * (days != 1)} old" if days else "of today")
+        parts.append(f"the oldest {counted(days, 'day')} old" if days else "of today")
     return ", ".join(parts)
 
 

@@ -19,6 +19,7 @@ from gwproxy.cli.options import CsvFlag, JsonFlag, ProfileOption, QuietFlag
 from gwproxy.cli.output import Output, output_of
 from gwproxy.cli.sheet import Sheet
 from gwproxy.errors import ConfigError, UsageError
+from gwproxy.profiles.names import profile_names
 
 if TYPE_CHECKING:
     from gwproxy.proxy.records.ledger import Line
@@ -173,14 +174,19 @@ def _total(lines: Sequence[Line]) -> tuple[str, ...]:
 
 def _say_unpriced(output: Output, by: str, lines: Sequence[Line]) -> None:
     unpriced = sum(line.unpriced for line in lines)
-    if unpriced and by == "profile":
-        name = next(line.group for line in lines if line.unpriced)
-        output.talk(
-            f"answers without a known cost: {unpriced}; tell the provider's prices of a million "
-            f"tokens:\n  gwproxy profile set {name} price.input=PRICE price.output=PRICE"
+    if not unpriced:
+        return
+    words = f"answers without a known cost: {unpriced}"
+    known = profile_names()  # the built-in one is not among them
+    names = (line.group for line in lines if line.unpriced and line.group in known)
+    if by != "profile":
+        words += "\n  gwproxy usage --by profile"
+    elif name := next(names, ""):
+        words += (
+            "; tell the provider's prices of a million tokens:\n"
+            f"  gwproxy profile set {name} price.input=PRICE price.output=PRICE"
         )
-    elif unpriced:
-        output.talk(f"answers without a known cost: {unpriced}\n  gwproxy usage --by profile")
+    output.talk(words)
 
 
 def _tokens(line: Line) -> int:
