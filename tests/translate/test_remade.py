@@ -215,6 +215,89 @@ def test_items_stand_in_for_an_output_that_the_last_event_leaves_empty() -> None
     assert collected(R, stream) == RESPONSE
 
 
+@pytest.mark.parametrize(
+    ("dialect", "told", "said"),
+    [
+        (C, {"choices": None, "usage": {"completion_tokens": 5}}, '"completion_tokens":5'),
+        (C, {"usage": {"completion_tokens": 5}}, '"completion_tokens":5'),
+    ],
+)
+def test_usage_counts_wherever_a_chunk_has_it(dialect: Dialect, told: Any, said: str) -> None:
+    chunks = [{"id": "c", "choices": [{"index": 0, "delta": {"content": "a"}}]}]
+    chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, told]
+    stream = "".join(f"data: {json.dumps(one)}\n\n" for one in chunks) + "data: [DONE]\n\n"
+    assert said in json.dumps(collected(dialect, stream.encode()), separators=(",", ":"))
+
+
+BEGUN = {"type": "message_start", "message": {**MESSAGE, "content": [], "stop_reason": None}}
+ENDED: list[dict[str, Any]] = [
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+    {"type": "message_stop"},
+]
+
+
+def block_delta(kind: str, text: str) -> dict[str, Any]:
+    delta = {"type": f"{kind}_delta", kind: text}
+    return {"type": "content_block_delta", "index": 0, "delta": delta}
+
+
+def block_start(kind: str) -> dict[str, Any]:
+    return {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": kind, kind: ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        (A, [BEGUN, block_delta("text", "ab"), *ENDED]),
+        (A, [BEGUN, block_start("thinking"), block_delta("text", "ab"), *ENDED]),
+        (
+            A,
+            [
+                *(BEGUN, block_start("thinking"), block_delta("thinking", "hm")),
+                {"type": "content_block_stop", "index": 0},
+                *(block_start("text"), block_delta("text", "ab"), *ENDED),
+            ],
+        ),
+        (
+            C,
+            [
+                {"choices": [{"index": 0, "delta": {"content": "a\ud83d"}}]},
+                {"choices": [{"index": 0, "delta": {"content": "\ude00b"}}]},
+                {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            ],
+        ),
+        (
+            R,
+            [
+                {"type": "response.output_text.delta", "output_index": 0, "delta": "ab"},
+                {"type": "response.completed", "response": {**RESPONSE, "output": []}},
+            ],
+        ),
+        (
+            R,
+            [
+                {
+                    "type": "response.output_item.done",
+                    "output_index": 0,
+                    "item": RESPONSE["output"][1],
+                },
+                {"type": "response.completed", "response": {**RESPONSE, "output": None}},
+            ],
+        ),
+    ],
+)
+def test_a_stream_in_disorder_loses_no_word_when_it_is_put_together(
+    dialect: Dialect, told: list[dict[str, Any]]
+) -> None:
+    stream = "".join(f"data: {json.dumps(one)}\n\n" for one in told).encode()
+    whole = json.dumps(collected(dialect, stream), ensure_ascii=False)
+    assert any(words in whole for words in ('"ab"', '"a\U0001f600b"', "It is"))
+
+
 @EVERY_DIALECT
 def test_a_cut_stream_is_no_answer(dialect: Dialect) -> None:
     bridge = bridge_of(dialect, dialect, Quirks(), stream=False, streams=True)

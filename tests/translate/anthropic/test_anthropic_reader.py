@@ -277,6 +277,9 @@ def test_the_first_figures_come_with_the_start() -> None:
         ("model_context_window_exceeded", StopReason.CONTEXT_FULL),
         ("compaction", StopReason.END),
         ("whatever", StopReason.END),
+        ("length", StopReason.MAX_TOKENS),
+        ("content_filter", StopReason.REFUSAL),
+        ("stop", StopReason.END),
         ("tool_use", StopReason.END),  # although nothing was called
     ],
 )

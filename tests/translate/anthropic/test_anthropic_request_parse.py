@@ -180,7 +180,7 @@ def test_a_message_is_demanded_in_the_official_words() -> None:
         (body(tool_choice={"type": "tool"}), "tool_choice.name"),
         (body(tool_choice={"type": "some"}), "tool_choice.type"),
         (body(thinking={"type": "maybe"}), "thinking.type"),
-        (body(output_config={"effort": "heroic"}), "output_config.effort"),
+        (body(output_config={"effort": 3}), "output_config.effort"),
         (body(metadata={"user_id": 5}), "metadata.user_id"),
         (body(context_management={"edits": 5}), "context_management"),
         (body(system=5), "system"),

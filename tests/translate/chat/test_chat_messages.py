@@ -259,9 +259,10 @@ def test_reasoning_goes_back_on_its_own_turn() -> None:
     ],
 )
 def test_another_familys_seal_never_goes_out(reasoning: Reasoning, sent: str | None) -> None:
-    (message,) = messages(assistant(reasoning, "a"))
+    (message,), losses = rendered(assistant(reasoning, "a"))
     assert message.get("reasoning_content") == sent
     assert "SECRET" not in str(message)
+    assert losses == ([] if sent else ["drop:messages.thinking"])
 
 
 def test_several_thoughts_are_one_text() -> None:

@@ -474,6 +474,11 @@ def test_done_needs_no_blank_line() -> None:
             "no money",
         ),
         (
+            {"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "gone"}}]},
+            FailureKind.UPSTREAM,
+            "gone",
+        ),
+        (
             {"error": {"message": json.dumps({"error": {"message": "inner"}}), "type": None}},
             FailureKind.UPSTREAM,
             "inner",

@@ -233,6 +233,11 @@ def test_image_detail() -> None:
         ),
         ({"file_data": PDF}, Media("document", "base64", PDF, "application/pdf")),
         (
+            {"file_data": "YSxiCg==", "filename": "a.csv"},
+            Media("document", "text", "a,b\n", "text/plain", "a.csv"),
+        ),
+        ({"file_data": "/w==", "filename": "a"}, Media("document", "base64", "/w==", None, "a")),
+        (
             {"file_data": "data:text/csv;base64,YSxiCg==", "filename": "a.csv"},
             Media("document", "text", "a,b\n", "text/plain", "a.csv"),
         ),
@@ -400,6 +405,9 @@ def test_parallel_calls_alone_are_a_choice() -> None:
         ({"chat_template_kwargs": {"enable_thinking": True}}, Thinking("on")),
         ({"chat_template_kwargs": {"thinking": False}}, Thinking("off")),
         ({"reasoning": {"effort": "low"}}, Thinking("on", "low")),
+        ({"reasoning_effort": "default"}, Thinking()),
+        ({"reasoning_effort": "auto"}, Thinking()),
+        ({"reasoning_effort": "ultra"}, Thinking("on", "ultra")),
         ({"reasoning": {"max_tokens": 5000}}, Thinking("budget", budget_tokens=5000)),
         ({"reasoning": {"enabled": True, "exclude": True}}, Thinking("on", show="omitted")),
         ({"include_reasoning": False}, Thinking(show="omitted")),
@@ -439,6 +447,11 @@ def test_limits_and_sampling() -> None:
     assert request.identity == Identity("ann", None, "k")
     assert request_of(stop="END").stop == ("END",)
     assert request_of(max_tokens=5).max_tokens == 5
+
+
+def test_a_negative_limit_is_none() -> None:
+    request = request_of(max_tokens=-1, top_k=-1)
+    assert (request.max_tokens, request.sampling.top_k) == (None, None)
 
 
 def test_response_formats() -> None:
@@ -526,7 +539,6 @@ def test_another_kind_of_answer_is_refused_by_name(members: dict[str, Any], fiel
         ([], {"tool_choice": {"type": "function"}}, "tool_choice.function.name: field required"),
         ([], {"response_format": {"type": "xml"}}, "response_format.type: unknown format"),
         ([], {"response_format": {"type": "json_schema"}}, "response_format.json_schema: field"),
-        ([], {"reasoning_effort": "huge"}, "reasoning_effort: unknown effort"),
         ([], {"max_tokens": "many"}, "max_tokens: expected integer"),
         ([], {"max_tokens": 1.5}, "max_tokens: expected integer"),
         ([], {"model": None}, "model: expected string, got null"),

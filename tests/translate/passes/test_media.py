@@ -66,6 +66,17 @@ def test_what_a_person_shows_is_refused_and_what_a_tool_shows_is_noted(
     assert losses == [f"drop:messages.{block.kind}"]
 
 
+@pytest.mark.parametrize("upstream", list(FACTS))
+@pytest.mark.parametrize("block", [IMAGE, PDF])
+def test_what_an_answer_showed_is_a_line_and_named(upstream: Dialect, block: Media) -> None:
+    turns = (Turn("user", (Text("a"),)), Turn("assistant", (Text("b"), block)))
+    out, losses = fitted(Request("m", (*turns, turns[0])), upstream)
+    text, line = out.turns[1].blocks
+    assert text == Text("b")
+    assert "left out: it was part of an answer" in line.text
+    assert losses == [f"drop:messages.{block.kind}"]
+
+
 def test_what_was_shown_before_the_latest_answer_is_noted_and_ends_no_session() -> None:
     """It was refused when it was new, or another model has seen it."""
     answer, more = Turn("assistant", (Text("a PDF"),)), Turn("user", (Text("go on"),))

@@ -46,6 +46,10 @@ def rendered(asked_for: Request, quirks: Quirks = PLAIN) -> tuple[dict[str, Any]
     return json.loads(sent(asked_for, Dialect.RESPONSES, quirks, losses)), list(losses)
 
 
+def test_a_negative_limit_is_none() -> None:
+    assert parsed(max_output_tokens=-1)[0].max_tokens is None
+
+
 def body_of(*turns: Turn, quirks: Quirks = PLAIN, **fields: Any) -> dict[str, Any]:
     return rendered(Request("m", turns or (USER,), **fields), quirks)[0]
 

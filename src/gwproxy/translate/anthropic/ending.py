@@ -27,6 +27,11 @@ _REASONS: Final = {
     "pause_turn": StopReason.PAUSE,
 }
 _WORDS: Final = {reason: word for word, reason in _REASONS.items()}
+# Chat's words, which hosts that translate for themselves leave in their Messages answers.
+_OF_CHAT: Final = {
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.REFUSAL,
+}
 # For an answer without usage: the client's context meter needs a figure.
 _CHARACTERS_PER_TOKEN: Final = 4
 
@@ -43,7 +48,7 @@ _details: Final = jsonio.decoder(StopDetails)
 def stop_of(word: str | None, sequence: str | None, details: Raw, *, calls: bool) -> Stop:
     """The hub's stop reason. Some servers say `end_turn` although they called tools; without a stop
     reason, or with an unknown one, `calls` decides."""
-    reason = _REASONS.get(word or "", StopReason.END)
+    reason = _REASONS.get(word or "") or _OF_CHAT.get(word or "", StopReason.END)
     if reason in (StopReason.END, StopReason.TOOL_USE):
         reason = StopReason.TOOL_USE if calls else StopReason.END
     explanation = None

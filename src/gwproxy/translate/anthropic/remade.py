@@ -23,7 +23,7 @@ from gwproxy.translate.anthropic.frames import (
 from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import pieces
 from gwproxy.translate.wire import jsonio, sse
-from gwproxy.translate.wire.growing import elements_of, members_of
+from gwproxy.translate.wire.growing import elements_of, is_torn, members_of
 
 _LATE: Final = ("stop_reason", "stop_sequence", "stop_details", "container", "safeguard_results")
 """The members in the `delta` of `message_delta`; beside it stand usage and applied edits."""
@@ -76,6 +76,7 @@ class Folding:
         self._message: dict[str, Any] = {}
         self._usage: dict[str, Raw] = {}
         self._content: dict[int, dict[str, Any]] = {}
+        self._strange = False  # blocks that cannot be put together piece by piece
         self._inputs: dict[int, list[str]] = {}
 
     def feed(self, chunk: bytes) -> None:
@@ -84,9 +85,11 @@ class Folding:
             self._add(data)
 
     def finish(self, model: str) -> bytes:
-        """The whole answer's body. Raises jsonio.NotJson where a call's input is no JSON."""
+        """The whole answer's body. Raises jsonio.NotJson where blocks or inputs do not fit."""
         for _, data in self._decoder.finish():
             self._add(data)
+        if self._strange:
+            raise jsonio.NotJson("blocks in disorder")
         for index, parts in self._inputs.items():
             text = "".join(parts)
             members_of(text)
@@ -96,6 +99,7 @@ class Folding:
         return jsonio.dumps({**self._message, "model": model, "content": content, **usage})
 
     def _add(self, data: bytes) -> None:
+        self._strange |= is_torn(data)
         try:
             event = members_of(data)
             kind = jsonio.loads(bytes(event.pop("type", b'""')))
@@ -103,6 +107,7 @@ class Folding:
             if kind == "message_start":
                 self._begin(members_of(bytes(event["message"])))
             elif kind == "content_block_start":
+                self._strange |= index in self._content
                 self._content[index] = dict(members_of(bytes(event["content_block"])))
             elif kind == "content_block_delta":
                 self._grow(index, members_of(bytes(event["delta"])))
@@ -125,8 +130,10 @@ class Folding:
             self._usage |= {name: value for name, value in told.items() if bytes(value) != b"null"}
 
     def _grow(self, index: int, delta: dict[str, Raw]) -> None:
+        self._strange |= index not in self._content
         block = self._content.setdefault(index, {})
         for name, value in delta.items():
+            self._strange |= name in ("text", "thinking") and name not in block
             if name == "type":
                 continue
             if name == "partial_json":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -423,7 +423,7 @@ def render(request: Request, quirks: Quirks, losses: Losses) -> bytes:
     offered = tools.write_tools(request.tools, losses, extras=bool(quirks.tool_extras))
     system = history.system_text(request, quirks, losses)
     conversation = history.messages(request, quirks, losses)
-    effort = cast(settings.Effort | None, request.thinking.effort)
+    effort = request.thinking.effort
     wanted_format = settings.output_format(request)
     sampling = settings.sampling(request.sampling)
     user = settings.user_id(request, quirks)

@@ -5,7 +5,7 @@ https://docs.claude.com/en/docs/build-with-claude/extended-thinking
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from msgspec import Raw, Struct
 
@@ -40,8 +40,6 @@ from gwproxy.translate.wire.splice import (
     with_member,
 )
 
-Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
-
 
 class ThinkingConfig(Wire):
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
@@ -56,7 +54,7 @@ class Format(Wire):
 
 
 class OutputConfig(Wire):
-    effort: Effort | None = None
+    effort: str | None = None
     format: Format | None = None
     task_budget: Raw = ABSENT
 

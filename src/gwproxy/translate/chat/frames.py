@@ -79,7 +79,8 @@ class Words(Struct, gc=False):
 
 
 class Choice(Struct, gc=False):
-    """One choice; `stop_reason` is vLLM's (the stop sequence that matched), `usage` Moonshot's."""
+    """One choice; `stop_reason` is vLLM's (the stop sequence that matched), `usage` Moonshot's,
+    `error` OpenRouter's (https://openrouter.ai/docs/api-reference/overview)."""
 
     index: int | None = None
     delta: Words | None = None
@@ -87,6 +88,7 @@ class Choice(Struct, gc=False):
     finish_reason: str | None = None
     stop_reason: str | int | None = None
     usage: Figures | None = None
+    error: Any = None
 
 
 class Groq(Struct, gc=False):

@@ -116,7 +116,10 @@ class _HistoryWriter:
             made = (block for block in turn.blocks if type(block) is Call)
             calls = [render_call(call, mended=True) for call in made]
         if Reasoning in kinds:
-            self._add_thoughts(message, calls, ReturnedReasoning(turn.blocks, self._quirks), text)
+            thoughts = ReturnedReasoning(turn.blocks, self._quirks)
+            self._add_thoughts(message, calls, thoughts, text)
+            if thoughts.lost:
+                self._losses.drop("messages.thinking")
         if calls:
             message["tool_calls"] = calls
         return message

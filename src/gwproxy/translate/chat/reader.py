@@ -82,6 +82,9 @@ class Reader(Reading):
         for choice in choices:
             if choice.index or self._over:
                 continue  # a second answer was never asked for
+            if choice.error:
+                self._fail(complaints.told({"error": choice.error}))
+                continue
             if choice.delta is not None:
                 self._on_words(choice.delta)
             # A whole message is the answer, or, after deltas, a repetition of it.

@@ -20,7 +20,7 @@ from gwproxy.translate.codec import ReplyContext
 from gwproxy.translate.events import pieces
 from gwproxy.translate.wire import jsonio, sse
 from gwproxy.translate.wire.fields import count_of
-from gwproxy.translate.wire.growing import Growing, elements_of, members_of, says
+from gwproxy.translate.wire.growing import Growing, elements_of, is_torn, members_of, says
 
 _SPOKEN: Final = ("reasoning_content", "reasoning", "reasoning_text", "content", "refusal")
 # Members of the answer that every chunk repeats.
@@ -106,6 +106,7 @@ class Folding:
         self._decoder = sse.Decoder()
         self._answer: dict[str, Raw] = {}
         self._choices: dict[int, _Choice] = {}
+        self._torn = False
 
     def feed(self, chunk: bytes) -> None:
         """Takes a piece of the stream."""
@@ -116,6 +117,8 @@ class Folding:
         """The whole answer's body. Raises jsonio.NotJson where its calls are not complete."""
         for _, data in self._decoder.finish():
             self._add(data)
+        if self._torn:
+            raise jsonio.NotJson("an emoji in halves")
         choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
         kind = {"object": "chat.completion", "model": model}
         answer: dict[str, Any] = {**self._answer, **kind, "choices": choices}
@@ -124,10 +127,15 @@ class Folding:
         return jsonio.dumps({name: value for name, value in answer.items() if value is not None})
 
     def _add(self, data: bytes) -> None:
+        self._torn = self._torn or is_torn(data)
         try:
             chunk = members_of(data)
-            choices = [members_of(bytes(one)) for one in elements_of(bytes(chunk.pop("choices")))]
-        except (jsonio.NotJson, KeyError):
+            if "choices" not in chunk and "usage" not in chunk:
+                return
+            given = chunk.pop("choices", None)
+            told = elements_of(bytes(given)) if given is not None and says(given) else []
+            choices = [members_of(bytes(one)) for one in told]
+        except jsonio.NotJson:
             return
         for name, value in chunk.items():
             if name not in self._answer or says(value):

@@ -39,7 +39,7 @@ from gwproxy.translate.hub import Identity, Request, Sampling, Tool, ToolChoice
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_int
+from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_limit
 from gwproxy.translate.wire.shapes import Shape, present, text_only
 
 _body: Final = Shape(Body)
@@ -66,12 +66,12 @@ def _request(body: Body, losses: Losses) -> Request:
         parse_messages(body.messages, losses),
         tools=tools,
         tool_choice=choice,
-        max_tokens=optional_int(body.max_tokens if limit is None else limit, path),
+        max_tokens=optional_limit(body.max_tokens if limit is None else limit, path),
         stop=tuple(sequence for sequence in stop if sequence),
         sampling=Sampling(
             body.temperature,
             body.top_p,
-            optional_int(body.top_k, "top_k"),
+            optional_limit(body.top_k, "top_k"),
             body.frequency_penalty,
             body.presence_penalty,
             body.seed,

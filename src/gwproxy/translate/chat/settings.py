@@ -17,25 +17,23 @@ from typing import Any, Final
 from msgspec import Raw, Struct, structs
 
 from gwproxy.translate.chat.wire import Knobs, TemplateArguments, Wish
-from gwproxy.translate.hub import EFFORTS, Request, Sampling, Thinking, ToolChoice
+from gwproxy.translate.hub import Request, Sampling, Thinking, ToolChoice
 from gwproxy.translate.passes.cache_key import cache_key, digest
 from gwproxy.translate.quirks import Quirks
 from gwproxy.translate.settle import SettledSettings, ToolPaths
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.splice import Edit, edited, omit, put, with_member
 
 # --- parse -----------------------------------------------------------------------------------
 
 
 def parse_wish(wish: Wish) -> Thinking:
-    """The hub's thinking. Raises Malformed for an unknown effort."""
+    """The hub's thinking. An effort that is left to the host (Groq's `default`) is none, and one
+    that nobody knows is beyond all others."""
     knobs = wish.reasoning or Knobs()
     switch = wish.thinking
     effort = wish.reasoning_effort or knobs.effort or (switch.effort if switch else None)
-    if effort is not None and effort not in EFFORTS:
-        known = ", ".join(EFFORTS)
-        raise Malformed("reasoning_effort", f"unknown effort '{effort}': expected one of {known}")
+    effort = None if effort in ("auto", "default") else effort
     budget = switch.budget_tokens if switch is not None else None
     budget = budget if budget is not None else knobs.max_tokens
     hidden = knobs.exclude or wish.include_reasoning is False

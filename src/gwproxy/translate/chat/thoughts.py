@@ -116,9 +116,11 @@ class HostState:
 
 class ReturnedReasoning:
     """The reasoning of one assistant turn as its host gets it back: `members` of the message,
-    `parts` at the beginning of its content, and the members of its nth call (`of_call`)."""
+    `parts` at the beginning of its content, and the members of its nth call (`of_call`). `lost`:
+    some of it has neither text nor a seal that the host can open."""
 
     def __init__(self, blocks: Iterable[Block], quirks: Quirks) -> None:
+        self.lost = False
         self.parts: list[dict[str, Any]] = []
         self._words: dict[str, str] = {}
         self._beside: dict[str | None, Growing] = {}
@@ -136,6 +138,7 @@ class ReturnedReasoning:
             elif made.kind == "members":
                 field = self._unsealed(made)
         if not block.text or not field:
+            self.lost |= made is None or made.family != self._quirks.family
             return
         if field == PARTS:
             text = [{"type": "text", "text": block.text}]

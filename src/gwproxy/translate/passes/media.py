@@ -61,7 +61,28 @@ def fit_media(request: Request, facts: DialectFacts, quirks: Quirks, losses: Los
         losses.drop(f"messages.{media.kind}")
         return Text(_note(media, why))
 
-    return replaced(request, fitted)
+    return replaced(_with_answers_told(request, losses), fitted)
+
+
+def _with_answers_told(request: Request, losses: Losses) -> Request:
+    """The request with a line for what an answer showed: in no dialect an answer that is sent back
+    has more than words."""
+
+    def told(block: Block) -> Block:
+        if type(block) is not Media:
+            return block
+        losses.drop(f"messages.{block.kind}")
+        return Text(_note(block, "it was part of an answer"))
+
+    if not any(t.role == "assistant" and Media in map(type, t.blocks) for t in request.turns):
+        return request
+    turns = (
+        structs.replace(turn, blocks=tuple(map(told, turn.blocks)))
+        if turn.role == "assistant"
+        else turn
+        for turn in request.turns
+    )
+    return structs.replace(request, turns=tuple(turns))
 
 
 def _refusal(media: Media, model: str, facts: DialectFacts, quirks: Quirks) -> tuple[str, str]:

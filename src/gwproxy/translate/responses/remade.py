@@ -146,7 +146,7 @@ class Folding:
         for name, data in self._decoder.finish():
             self._add(name, data)
         answer: dict[str, Any] = {**self._response, "model": model}
-        if bytes(self._response.get("output", b"[]")).strip(b"[] \t\r\n") == b"":
+        if bytes(self._response.get("output", b"[]")).strip(b"[] \t\r\n") in (b"", b"null"):
             if len(self._items) < self._announced:
                 raise jsonio.NotJson("an item that is never done")
             answer["output"] = [self._items[index] for index in sorted(self._items)]
@@ -158,6 +158,8 @@ class Folding:
             kind = _string(event.get("type")) or name.decode("utf-8", "replace")
             if kind == "response.output_item.added":
                 self._announced += 1
+            elif kind.endswith(".delta"):
+                self._announced = max(self._announced, 1)
             elif kind == "response.output_item.done":
                 index = event.get("output_index")
                 place = len(self._items) if index is None else int(bytes(index))

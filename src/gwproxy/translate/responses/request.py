@@ -38,7 +38,7 @@ from gwproxy.translate.responses.settings import (
 )
 from gwproxy.translate.responses.wire import Body, _Reasoning
 from gwproxy.translate.wire import jsonio
-from gwproxy.translate.wire.fields import Malformed, Unsupported
+from gwproxy.translate.wire.fields import Malformed, Unsupported, optional_limit
 from gwproxy.translate.wire.shapes import Shape, present, text_only
 
 # Fields that ask for something which lives on the vendor's servers, or for data that no other
@@ -107,7 +107,7 @@ def _request(wire: Body, body: bytes, losses: Losses) -> Request:
         turns=tuple(turns),
         tools=tuple(offered),
         tool_choice=tools.parse_choice(wire.tool_choice, wire.parallel_tool_calls, losses),
-        max_tokens=wire.max_output_tokens,
+        max_tokens=optional_limit(wire.max_output_tokens, "max_output_tokens"),
         sampling=Sampling(
             temperature=wire.temperature,
             top_p=wire.top_p,

@@ -33,10 +33,12 @@ def read_document(given: str, name: str | None, path: str) -> Media:
     PDFs carelessly. Raises Malformed."""
     declared, data = split_data_url(given, path) if given.startswith("data:") else (None, given)
     kind = _PDF if data.startswith(_PDF_IN_BASE64) else declared
-    if kind is None or not kind.startswith("text/"):
+    if kind is not None and not kind.startswith("text/"):
         return Media("document", "base64", data, kind, name)
     try:
         text = base64.b64decode(data, validate=True).decode()
     except (binascii.Error, ValueError):
-        raise Malformed(path, "expected base64 of UTF-8 text") from None
+        if kind is not None:
+            raise Malformed(path, "expected base64 of UTF-8 text") from None
+        return Media("document", "base64", data, None, name)
     return Media("document", "text", text, "text/plain", name)  # the one type that all hosts know

@@ -89,3 +89,11 @@ def optional_int(value: Any, path: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
         raise Malformed(path, f"expected integer, got {kind_of(value)}")
     return int(value)
+
+
+def optional_limit(value: Any, path: str) -> int | None:
+    """Of an answer's length, or of the tokens to choose from. A negative number says that there is
+    none (the -1 of LM Studio, llama.cpp and vLLM: https://lmstudio.ai/docs/developer/openai-compat).
+    """
+    limit = optional_int(value, path)
+    return None if limit is None or limit < 0 else limit

@@ -8,6 +8,7 @@ OpenAI's SDKs add up deltas so, members that they do not know included
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from msgspec import Raw
@@ -17,9 +18,15 @@ from gwproxy.translate.wire import jsonio
 members_of: Final = jsonio.decoder(dict[str, Raw])
 elements_of: Final = jsonio.decoder(list[Raw])
 
+_HALF: Final = re.compile(rb"\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])")
 _SAY_NOTHING: Final = (b"", b"null", b'""')
 # Names and numbers: repeated, never in pieces.
 _NAMES: Final = frozenset({"id", "type", "role", "name", "object", "index", "format"})
+
+
+def is_torn(data: bytes) -> bool:
+    """Whether half an emoji ends a text in `data`: the other half is in another event."""
+    return b"\\u" in data and _HALF.search(data) is not None
 
 
 def says(raw: Raw | None) -> bool:
