@@ -153,6 +153,7 @@ LAYOUT: Mapping[str, Set[str]] = {
     },
     "errors": {
         "__init__", "rules", "refusals", "refused_kinds", "refused_formats", "refused_efforts",
+        "refused_settings", "refused_spelling",
         "remedies", "reports", "grammars", "failure_words", "healing", "complaints", "openai_error",
     },
     "anthropic": IN_EACH_DIALECT | {"marks", "schemas", "hosted"},
@@ -219,6 +220,8 @@ TABLES = {
     "translate/errors/refusals.py",
     "translate/errors/refused_kinds.py",
     "translate/errors/refused_efforts.py",
+    "translate/errors/refused_settings.py",
+    "translate/errors/refused_spelling.py",
     "translate/errors/refused_formats.py",
     "translate/errors/failure_words.py",
     "translate/errors/grammars.py",

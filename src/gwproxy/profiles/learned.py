@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gwproxy import paths
 from gwproxy.profiles.profile import Profile
-from gwproxy.profiles.quirks import BadQuirk, check_quirk
+from gwproxy.profiles.quirks import QUIRKS, BadQuirk, typed
 from gwproxy.translate.quirks import QuirkValue
 
 _LOCK: Final = "learned"
@@ -76,7 +76,7 @@ def _lesson(value: Any) -> Lesson | None:
         words = {name: value[name] for name in ("profile", "model", "quirk", "day", "why")}
         if not all(isinstance(word, str) for word in words.values()) or _is_too_wide(value):
             return None
-        known = check_quirk(words["quirk"], value["value"])
+        known = typed(QUIRKS[words["quirk"]], value["value"])
         tried, trials = value.get("tried", ""), value.get("trials", 0)
         if not isinstance(tried, str) or not isinstance(trials, int):
             return None

@@ -80,7 +80,11 @@ def parse_quirk(text: str) -> tuple[str, QuirkValue]:
 
 def check_quirk(name: str, value: object) -> QuirkValue:
     """`value`, as TOML gives it, in the type of the quirk called `name`. Raises BadQuirk."""
-    quirk = find_quirk(name)
+    return typed(find_quirk(name), value)
+
+
+def typed(quirk: Quirk, value: object) -> QuirkValue:
+    """`value` in the type of `quirk`. Raises BadQuirk."""
     match quirk.kind, value:
         case "bool", bool():
             return value
@@ -97,7 +101,7 @@ def check_quirk(name: str, value: object) -> QuirkValue:
                 return words
         case _:
             pass
-    raise BadQuirk(f"{name} must be {_what_would_do(quirk)}, not {value!r}")
+    raise BadQuirk(f"{quirk.name} must be {_what_would_do(quirk)}, not {value!r}")
 
 
 def _check_words(name: str, words: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwproxy.profiles.quirks import check_quirk
+from gwproxy.profiles.quirks import QUIRKS, typed
 from gwproxy.translate.dialect_facts import Dialect
 from gwproxy.translate.errors import complaints, grammars
 from gwproxy.translate.errors.healing import Remedy, heal, is_refused_again
@@ -173,11 +173,12 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
     assert steps
     for step in steps:
         for name, value in step.items():
-            assert check_quirk(name, value) == value
+            assert typed(QUIRKS[name], value) == value
     status = {FailureKind.TOO_LARGE: 413, FailureKind.NOT_FOUND: 404}.get(rule.kind, 400)
     failure = Failure(rule.kind, rule.example, status)
     upstream = Dialect.RESPONSES if any(OF_KINDS & step.keys() for step in steps) else Dialect.CHAT
-    found = next(heal(failure, Quirks(), upstream=upstream, faithful=True), None)
+    faithful = rule.relayed is not None
+    found = next(heal(failure, Quirks(), upstream=upstream, faithful=faithful), None)
     assert found is not None
     assert any(found.changes.items() <= {"rebuild": True, **step}.items() for step in steps)
     assert found.lasting is rule.lasts(found.changes)
@@ -185,6 +186,41 @@ def test_every_rule_knows_its_example_and_changes_what_a_person_can(rule: Refusa
     built_anew = bool(found.changes.get("rebuild"))
     again = next(heal(failure, tried, upstream=upstream, faithful=not built_anew), None)
     assert again is None or again.applied(tried) not in (tried, Quirks())
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (
+            "messages.0.role must be one of: system, user, assistant, tool",
+            {"system_role": "system"},
+        ),
+        (
+            "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'messages', 0, "
+            "'role'), 'msg': \"Input should be 'system', 'user' or 'tool'\", 'input': 'developer'}",
+            {"system_role": "system"},
+        ),
+        ("messages.1.role must be either user or assistant", {"mid_system": "wrap"}),
+        ("/messages/0/content must be string", {"text_parts": "plain"}),
+        ("thinking: unknown variant `adaptive`, expected `enabled`", {"adaptive_thinking": False}),
+        ("tool_choice only supports auto", {"forced_tools": "auto"}),
+        ("Too many tools: 150 > 128", {"max_tools": 128}),
+        ("'stop' is not supported with this model", {"stop_sequences": False}),
+    ],
+)
+@pytest.mark.parametrize("faithful", [True, False])
+def test_what_a_host_takes_is_read_whoever_says_it(
+    message: str, changes: dict[str, Any], faithful: bool
+) -> None:
+    found = next(heal(refusal(message), Quirks(), upstream=Dialect.ANTHROPIC, faithful=faithful))
+    assert found.changes == changes
+
+
+def test_the_length_of_an_answer_is_the_host_s_but_not_of_a_relayed_request() -> None:
+    words = refusal("Range of max_tokens should be [1, 8192]")
+    (found,) = heal(words, Quirks(), upstream=Dialect.CHAT, faithful=False)
+    assert (found.changes, found.lasting) == ({"max_output": 8192}, True)
+    assert not list(heal(words, Quirks(), upstream=Dialect.CHAT, faithful=True))
 
 
 @pytest.mark.parametrize("faithful", [True, False])

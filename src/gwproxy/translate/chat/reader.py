@@ -83,7 +83,7 @@ class Reader(Reading):
             if choice.index or self._over:
                 continue  # a second answer was never asked for
             if choice.error:
-                self._fail(complaints.told({"error": choice.error}))
+                self._fail(complaints.failure_of({"error": choice.error}))
                 continue
             if choice.delta is not None:
                 self._on_words(choice.delta)

@@ -28,6 +28,7 @@ from gwproxy.translate.errors.remedies import (
     steps_of_member,
     steps_unsaid,
 )
+from gwproxy.translate.errors.reports import complaints_in
 from gwproxy.translate.hub import UNHEEDED, Failure, FailureKind
 from gwproxy.translate.omittable import is_of, pattern_of
 from gwproxy.translate.quirks import Quirks, QuirkValue
@@ -115,7 +116,7 @@ def heal(
     if reading is not None:
         yield from _instead(reading, quirks, way)
     elif not known:
-        yield from _guessed(failure.message, quirks, upstream)
+        yield from _guessed(failure.message, quirks, way)
         steps = steps_unsaid(failure.message, failure.param)
         changes = _next_step(steps, quirks, way) if steps else None
         if changes is not None:
@@ -170,19 +171,24 @@ def _words(named: RefusedPath) -> str:
     return named.header or ".".join(str(step) for step in named.path)
 
 
-def _guessed(message: str, quirks: Quirks, upstream: Dialect) -> Iterator[Remedy]:
+def _guessed(message: str, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
     for name in grammars.mentioned(message):
-        pattern = pattern_of(upstream, name)
+        pattern = pattern_of(way.upstream, name)
         if pattern is not None and pattern not in quirks.omit:
             yield Remedy(f"{pattern} may be refused", omits=(pattern,), guessed=True)
+        elif pattern is None and (steps := steps_of_member(tuple(name.split(".")), "")):
+            changes = _next_step(steps, quirks, way)
+            if changes is not None:
+                yield Remedy(f"{name} may be refused", changes, guessed=True)
 
 
 def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
-    said = [failure.message]
+    said = list(dict.fromkeys((failure.message, *complaints_in(failure.message))))
     if failure.param and failure.param not in failure.message:
         said.append(f"{failure.param}: {failure.message}")
     for rule in REFUSAL_RULES:
-        if rule.kind is not failure.kind:
+        relayed = rule.relayed
+        if rule.kind is not failure.kind or (relayed is None and way.faithful):
             continue
         match = next(filter(None, map(rule.words.search, said)), None)
         if match is None:
@@ -194,7 +200,7 @@ def _of_words(failure: Failure, quirks: Quirks, way: _Way) -> Iterator[Remedy]:
         steps = rule.steps(match[1]) if callable(rule.steps) else rule.steps
         if not steps:
             continue
-        changes = _next_step(steps, quirks, way, rule.relayed)
+        changes = _next_step(steps, quirks, way, relayed or 0)
         if changes is not None:
             yield Remedy(cause, changes, lasting=rule.lasts(changes))
 

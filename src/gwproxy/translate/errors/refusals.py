@@ -12,6 +12,8 @@ from typing import Final
 from gwproxy.translate.errors.refused_efforts import EFFORTS
 from gwproxy.translate.errors.refused_formats import FORMATS
 from gwproxy.translate.errors.refused_kinds import FUNCTIONS_ONLY, IN_OUTPUTS, KINDS_OF_ITEMS
+from gwproxy.translate.errors.refused_settings import OF_LIMITS, OF_THINKING_MODES
+from gwproxy.translate.errors.refused_spelling import OF_SPELLING
 from gwproxy.translate.errors.remedies import (
     REBUILD,
     off,
@@ -30,8 +32,12 @@ _OF_THINKING: Final = (
         ({"reasoning_placeholder": " "},),
         "anomalyco/opencode#10996, QuantumNous/new-api#3121, MoonshotAI/Kimi-K2.5#13",
         {
-            "reasoning_content is missing in assistant tool call": "thinking is enabled but "
-            "reasoning_content is missing in assistant tool call message at index 2",
+            r"reasoning_content\W+is (?:missing|required)": (
+                "thinking is enabled but reasoning_content is missing in assistant tool call "
+                "message at index 2"
+            ),
+            r"(?:missing|must (?:include|have|contain))\W+(?:the )?reasoning_content": "Missing "
+            "`reasoning_content` field in the assistant message at message index 2.",
             r"`?reasoning_content`? in the thinking mode must be passed back": "The "
             "`reasoning_content` in the thinking mode must be passed back to the API.",
         },
@@ -62,59 +68,12 @@ _OF_THINKING: Final = (
         },
         lasting=False,
     ),
-    *rules(
-        "adaptive thinking is refused",
-        off("adaptive_thinking"),
-        "jundot/omlx#56, anthropics/claude-code#29531",
-        {
-            r"'adaptive'\W+is not supported": "Only 'enabled' and 'disabled' are supported for "
-            "thinking; 'adaptive' is not supported.",
-            "adaptive thinking is not supported": "adaptive thinking is not supported on this "
-            "model",
-            r"thinking\S*: input should be 'enabled' or 'disabled'": "thinking.type: Input should "
-            "be 'enabled' or 'disabled'",
-        },
-    ),
-    *rules(
-        "thinking cannot be switched off",
-        ({"thinking_always": True},),
-        "https://platform.kimi.ai/docs/api/models-overview",
-        {
-            "only type=enabled is allowed": "invalid thinking: only type=enabled is allowed for "
-            "this model"
-        },
-    ),
+    *OF_THINKING_MODES,
     *EFFORTS,
-    *rules(
-        "a forced tool excludes thinking",
-        ({"forced_tools": "no_thinking"}, {"forced_tools": "auto"}),
-        "can1357/oh-my-pi#1077, can1357/oh-my-pi#341, deepseek-ai/DeepSeek-V3#1376",
-        {
-            "thinking mode does not support (?:this )?tool_choice": "Thinking mode does not "
-            "support this tool_choice",
-            r"tool_choice\W+\w+\W+is incompatible with thinking": "tool_choice 'required' is "
-            "incompatible with thinking enabled",
-            "thinking may not be enabled when tool_choice forces": "Thinking may not be enabled "
-            "when tool_choice forces tool use.",
-        },
-    ),
 )
 
 _OF_FIELDS: Final = (
-    *rules(
-        "sampling is fixed",
-        ({"sampling": "drop"},),
-        "anomalyco/opencode#10811, QwenLM/qwen-code#921",
-        {
-            "invalid (?:temperature|top_p|top_k|n|presence_penalty|frequency_penalty): only": (
-                "invalid temperature: only 1 is allowed for this model"
-            ),
-            "unsupported value: '(?:temperature|top_p|presence_penalty|frequency_penalty)'": (
-                "Unsupported value: 'temperature' does not support 0.2 with this model. Only the "
-                "default (1) value is supported."
-            ),
-        },
-    ),
+    *OF_LIMITS,
     # Which of them, the host does not say (Bedrock). Only relayed requests bear a client's betas.
     *rules(
         "a beta is refused",
@@ -135,75 +94,7 @@ _OF_FIELDS: Final = (
 )
 
 _OF_CONTENT: Final = (
-    *rules(
-        "instructions have the role developer",
-        ({"system_role": "developer"},),
-        "https://platform.openai.com/docs/guides/reasoning",
-        {
-            "role' does not support 'system'": "Unsupported value: 'messages[0].role' does not "
-            "support 'system' with this model."
-        },
-    ),
-    *rules(
-        "the role developer is refused",
-        ({"system_role": "system"}, {"system_role": "system", "mid_system": "wrap"}),
-        "badlogic/pi-mono PR#8109, openclaw/openclaw#8579",
-        {
-            r"role\W+developer\W+is not (?:allowed|supported)": "Invalid request: role "
-            "'developer' is not allowed",
-            r"role: unknown variant `developer`, expected": "messages[0].role: unknown variant "
-            "`developer`, expected one of `system`, `user`, `assistant`, `tool`",
-            "'developer' is not one of": "'developer' is not one of ['system', 'user']",
-            "role_unspecified": "unsupported role ROLE_UNSPECIFIED",
-        },
-    ),
-    *rules(
-        "instructions in mid-conversation are refused",
-        ({"mid_system": "wrap"},),
-        "farion1231/cc-switch 9d3570980, deepseek-ai/awesome-deepseek-integration#639, "
-        "nashsu/llm_wiki#45, jundot/omlx#197",
-        {
-            r"role\W+system\W+is not (?:allowed|supported)": "Invalid request: role 'system' is "
-            "not allowed here",
-            'unexpected role "system"': 'messages: Unexpected role "system". The Messages API '
-            "accepts a top-level `system` parameter",
-            r"role: invalid enum value\. expected 'user' \| 'assistant'": "messages[1].role: "
-            "Invalid enum value. Expected 'user' | 'assistant', received 'system'",
-            "role: input should be 'user' or 'assistant'": "messages.2.role: Input should be "
-            "'user' or 'assistant'",
-            r"role: unknown variant `system`, expected": "Failed to deserialize the JSON body "
-            "into the target type: messages[1].role: unknown variant `system`, expected `user` or "
-            "`assistant` at line 1 column 33985",
-            "system message must be at the (?:beginning|start)": "System message must be at the "
-            "beginning.",
-        },
-    ),
-    *rules(
-        "text is taken only as a string",
-        ({"text_parts": "plain"},),
-        "musistudio/claude-code-router#1221, 0x676e67/duckai#16, moeru-ai/airi PR#1222, "
-        "danny-avila/LibreChat#3111, nextcloud/integration_openai#236, vercel/ai#1754, "
-        "jeffdapaz/VisualChatGPTStudio#66",
-        {
-            r"input should be a valid string\W+(?:\w+\.)*(?:messages|input)\.\d+\.content\b": (
-                "Input error. Input should be a valid string: input.messages.0.content"
-            ),
-            r"\bcontent\W+(?:input )?(?:should|must) be a (?:valid )?string": "messages.0.content: "
-            "Input should be a valid string",
-            r"\b(?:messages|input)\W+\d+\W+(?:content\W+)?invalid type: sequence, expected a str": (
-                "messages[0].content: invalid type: sequence, expected a string at line 1 column 9"
-            ),
-            r"\bcontent\W+expected a string, but got an array": "Invalid type for "
-            "'messages[0].content': expected a string, but got an array instead.",
-            r"expected string at field messages\.content": "JSON format issue: expected string at "
-            "field messages.content got instead array",
-            r"\bcontent'\)\W+msg\W+(?:input should be a valid string|str type expected)": (
-                "[{'loc': ('body', 'messages', 0, 'content'), 'msg': 'str type expected'}]"
-            ),
-            r"\bcontent\W+proto field is not repeating": "invalid JSON payload: (messages[0]) "
-            "content: Proto field is not repeating, cannot start list.",
-        },
-    ),
+    *OF_SPELLING,
     *rules(
         "tool_reference is refused",
         off("tool_references") + off("tool_references", "tool_extras"),
@@ -247,7 +138,14 @@ _OF_CONTENT: Final = (
         {
             "unsupported image": "Unsupported image. Please try another one.",
             "does(?: not|n't) support (?:image|vision)": "This model does not support image input",
-            "image(?: input|_url|s)? (?:is|are) not supported": "image input is not supported",
+            "image(?: input|_url|s)? (?:is|are) (?:not supported|only supported by)": (
+                "Invalid content type. image_url is only supported by certain models."
+            ),
+            r"unknown variant .image(?:_url)?\W|input tag 'image(?:_url)?'": (
+                "messages[0].content[1]: unknown variant `image_url`, expected `text`"
+            ),
+            "at most 0 image|not (?:a )?multimodal": "At most 0 image(s) may be provided in one "
+            "request.",
             "invalid part type: (?:image|video)_url": "Invalid part type: image_url",
         },
         lasting=False,
@@ -268,6 +166,10 @@ _OF_CONTENT: Final = (
         ({"signed_thinking": True}, {"reasoning_in": "none"}),
         "farion1231/cc-switch, thinking rectifier; mistralai/mistral-vibe#965",
         {
+            r"thinking`? blocks\b.{0,80}cannot be modified": "messages.1.content.0: `thinking` or "
+            "`redacted_thinking` blocks in the latest assistant message cannot be modified.",
+            r"thinking\b.{0,12}\bsignature\W.{0,20}(?:invalid|failed)": "thinking block signature "
+            "verification failed",
             r"invalid\W+signature\W+in\W+thinking": "messages.1.content.0: Invalid `signature` in "
             "`thinking` block",
             "signature: field required": "messages.1.content.0.thinking.signature: Field required",
@@ -307,6 +209,7 @@ _OF_CONTENT: Final = (
         "MoonshotAI/kimi-code#1985, MoonshotAI/kimi-code#1292, lidge-jun/opencodex#4726, "
         "openclaw/openclaw PR#43867, moeru-ai/airi#1768",
         {
+            "roles must alternate": 'messages: roles must alternate between "user" and "assistant"',
             "must not be empty": "Invalid request: the message at position 3 with role "
             "'assistant' must not be empty",
             "must decode to a json object": "function arguments must decode to a JSON object",
@@ -379,9 +282,30 @@ _OF_TOOLS: Final = (
         {
             "moonshot flavored json schema": "Invalid request: it is not a valid moonshot flavored "
             "json schema, details: <At path 'properties.a': type is not defined>",
-            r"tools\.function\.parameters": "Invalid request: tools.function.parameters is not "
-            "valid",
+            r"tools\S*\.function\.parameters|function_declarations\[\d+\]\.parameters": "Invalid "
+            "request: tools.function.parameters is not valid",
         },
+    ),
+    # One schema is at fault; others are taken. The hub sends no root of alternatives.
+    *rules(
+        "one tool's schema is refused",
+        ({"schema": "moonshot"}, {"schema": "moonshot_plain"}, {"schema": "words"}),
+        "https://platform.openai.com/docs/guides/function-calling",
+        {
+            "invalid schema for function": "Invalid schema for function 'ls': In context=(), "
+            "'additionalProperties' is required to be supplied and to be false."
+        },
+        lasting=False,
+    ),
+    *rules(
+        "one tool's schema is refused",
+        REBUILD,
+        "https://docs.claude.com/en/docs/agents-and-tools/tool-use/implement-tool-use",
+        {
+            r"\binput_schema\W.{0,24}(?:is invalid|does not support)": "tools.3.input_schema: "
+            "input_schema does not support oneOf, allOf, or anyOf at the top level"
+        },
+        lasting=False,
     ),
     *rules(
         "a tool's name is refused",
@@ -398,14 +322,28 @@ _OF_TOOLS: Final = (
         "https://platform.kimi.ai/docs/api/chat",
         {
             r"number of tools must not exceed (\d+)": "Invalid request: the number of tools must "
-            "not exceed 128"
+            "not exceed 128",
+            r"'tools': array too long\. expected an array with maximum length (\d+)": "Invalid "
+            "'tools': array too long. Expected an array with maximum length 128, but got 150.",
+            r"\btools: list should have at most (\d+) items": "tools: List should have at most 64 "
+            "items after validation, not 100",
+            r"too many tools: \d+ > (\d+)": "Too many tools: 150 > 128",
         },
     ),
     *rules(
         "too many stop sequences",
         steps_of_number("max_stops"),
         "https://platform.kimi.ai/docs/api/chat",
-        {r"stop must have at most (\d+)": "Invalid request: stop must have at most 5 items"},
+        {
+            r"stop must have at most (\d+)": "Invalid request: stop must have at most 5 items",
+            r"'stop': array too long\. expected an array with maximum length (\d+)": (
+                "Invalid 'stop': array too long. Expected an array with maximum length 4, but got "
+                "5."
+            ),
+            r"\bstop: list should have at most (\d+) items": (
+                "stop: List should have at most 4 items"
+            ),
+        },
     ),
     *rules(
         "a stop sequence is too long",

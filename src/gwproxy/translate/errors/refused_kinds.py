@@ -19,8 +19,12 @@ FUNCTIONS_ONLY: Final = (
             rf"(?:unsupported|unknown|invalid) (?:responses )?tool type:? \W?({KINDS})\b": (
                 "Unsupported Responses tool type: 'custom'"
             ),
-            rf"^tool type \W?({KINDS})\W? (?:is )?not (?:supported|allowed)": "tool type namespace "
-            "not supported",
+            rf"^tool type \W?({KINDS})\W? (?:is )?(?:not (?:supported|allowed)|unsupported)": (
+                "tool type namespace not supported"
+            ),
+            rf"^(?:the )?\W?({KINDS})\W? tool type is not (?:supported|allowed)": (
+                "The 'custom' tool type is not supported"
+            ),
             rf"^invalid value:? '({KINDS})'": "Invalid value: 'custom'. Supported values are: "
             "'function', 'web_search'.",
             rf"unknown input (?:item )?type:? \W?({KINDS})\b": "malformed request: failed to parse "
@@ -33,14 +37,33 @@ FUNCTIONS_ONLY: Final = (
         "ggml-org/llama.cpp#20156",
         {
             "'type' of tool must be 'function'": "'type' of tool must be 'function'",
-            r"only \W?function\W? (?:type )?tools are (?:supported|allowed)": "Only function tools "
-            "are supported",
+            r"only \W?function\W? (?:type )?tool(?: type)?s? (?:is|are) (?:supported|allowed)": (
+                "Only function tools are supported"
+            ),
             # zod's and pydantic's words for a union of one.
             "invalid (?:discriminator|literal) value.* expected 'function'": "Invalid "
             "discriminator value. Expected 'function'",
             r"^tools\.\d+\.type: Input should be 'function'": "tools.0.type: Input should be "
             "'function'",
         },
+    ),
+    *(
+        rule
+        for kind in ("web_search", "image_generation")
+        for rule in rules(
+            f"the tool {kind} is not served",
+            REBUILD,
+            "https://platform.openai.com/docs/guides/error-codes, github/gh-aw-firewall#8350",
+            {
+                rf"(?:unsupported|unknown|invalid) (?:tool(?: type)?|value):?\W+{kind}\b": (
+                    f"Unsupported tool type: {kind}"
+                ),
+                rf"\btool(?: type)?\W+{kind}\W+is not (?:supported|allowed)": (
+                    f"Hosted tool '{kind}' is not supported with this model."
+                ),
+            },
+            omits=(f"tools[type={kind}]",),
+        )
     ),
     *rules(
         "the client's own tools are the only ones that are taken",

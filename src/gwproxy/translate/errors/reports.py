@@ -31,9 +31,11 @@ _PYDANTIC_ITEM: Final = re.compile(
 _PYDANTIC_LINK: Final = re.compile(r" +For further information visit [^\n]*\n?")
 # `str(error.errors())`, which vLLM and others send for words.
 _PYDANTIC_DUMP: Final = re.compile(
-    r"(?:1 validation error:|\d+ validation errors:)?\s*\[?\{'type': '\w+', 'loc': \("
+    r"(?:1 validation error:|\d+ validation errors:)?\s*\[?\{(?:'type': '\w+', )?'loc': \("
 )
-_PYDANTIC_DUMPED: Final = re.compile(r"'loc': \((?P<path>[^()]*)\), 'msg': '(?P<words>[^']*)'")
+_PYDANTIC_DUMPED: Final = re.compile(
+    r"'loc': \((?P<path>[^()]*)\), 'msg': (?P<q>['\"])(?P<words>.*?)(?P=q)[,}]"
+)
 _STEP: Final = re.compile(r"[\w$-]+")
 _GROQ_SUBJECT: Final = re.compile(r"'[\w.]+' : (?=for 'role:)")
 _ZOD_PLACE: Final = re.compile(r"\n\s+→ (?=at )")
@@ -48,7 +50,7 @@ def complaints_in(message: str) -> Iterator[str]:
     text = _ZOD_PLACE.sub(" ", _GROQ_SUBJECT.sub("", text, count=1))
     if _PYDANTIC_DUMP.match(text):
         for one in _PYDANTIC_DUMPED.finditer(text):
-            yield f"{'.'.join(_STEP.findall(one['path']))}: {one['words']}"
+            yield f"{'.'.join(_STEP.findall(one['path'])).removeprefix('body.')}: {one['words']}"
         return
     report = _PYDANTIC_REPORT.match(text)
     if report is not None:

@@ -16,7 +16,8 @@ class RefusalRule(Struct, frozen=True):
 
     `omits` are members to leave out. `steps` are tried from the mildest on, or made of what the
     words capture; a step in force already did not help, so the next one is tried. A relayed request
-    begins with step number `relayed`, as in it the client's own blocks cannot be told from others.
+    begins with step number `relayed`, as in it the client's own blocks cannot be told from others;
+    with None it is left alone.
     `lasting`: whether, or for which quirks, the host wants it for every request; else the one
     request was at fault. `example` is a message with the words, `source` says whose they are,
     `cause` is for people.
@@ -29,7 +30,7 @@ class RefusalRule(Struct, frozen=True):
     source: str
     lasting: bool | tuple[str, ...] = True
     kind: FailureKind = FailureKind.INVALID
-    relayed: int = 0
+    relayed: int | None = 0
     omits: tuple[str, ...] = ()
 
     def lasts(self, changes: Changes) -> bool:
@@ -47,7 +48,7 @@ def rules(
     *,
     lasting: bool | tuple[str, ...] = True,
     kind: FailureKind = FailureKind.INVALID,
-    relayed: int = 0,
+    relayed: int | None = 0,
     omits: tuple[str, ...] = (),
 ) -> Iterator[RefusalRule]:
     """One rule for each wording of the same refusal; `examples` maps words to an example."""
