@@ -48,7 +48,8 @@ PLAIN_ROWS = {
     dialect: [
         row
         for row in rows
-        if not (row.kept_with or row.kept_as or "=" in row.pattern or row.together)
+        if not (row.kept_with or row.kept_as or row.kept_for or row.together)
+        and "=" not in row.pattern
     ]
     for dialect, rows in OMITTABLE.items()
 }

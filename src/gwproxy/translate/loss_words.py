@@ -52,6 +52,7 @@ _REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "max_tokens": "a thinking model needs room, and has a limit of its own",
         "reasoning_effort": "the model knows other degrees",
         "thinking": "the model thinks in its own way",
+        "arguments": "a call was broken off, and a provider takes whole JSON objects only",
     }
 )
 """By member, why it is usually lost; the last step of a path is looked up too."""

@@ -198,23 +198,6 @@ def test_native_blocks_of_other_dialects() -> None:
     assert losses == ["emu:messages.server_tool_use", "drop:messages.fallback"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sent"),
-    [
-        ("", "{}"),
-        ("null", "{}"),
-        ('{"a": 1.10}', '{"a": 1.10}'),
-        ('{"a":1', "{}"),
-        ('{"a":1,"b":"c', '{"a":1}'),
-        ('{"a":1}{"b":2}', '{"a":1}'),
-        ("[1]", '{"value":[1]}'),
-    ],
-)
-def test_arguments_are_an_object(arguments: str, sent: str) -> None:
-    (message, _) = messages(assistant(Call("a", "f", arguments)), user(result("a", "1")))
-    assert message["tool_calls"] == [function("a", arguments=sent)]
-
-
 def test_free_form_calls_are_free_form() -> None:
     call = Call("a", "patch", "*** B", custom=True)
     (message, _) = messages(assistant(call), user(result("a", "1")))

@@ -55,6 +55,39 @@ def repaired(
     return request.turns, [loss for loss in losses if loss != "synth:max_tokens"]
 
 
+# --- arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("upstream", DIALECTS)
+@pytest.mark.parametrize(
+    ("arguments", "sent", "is_whole"),
+    [
+        ("", "{}", True),
+        ("null", "{}", True),
+        ('{"a": 1.10}', '{"a": 1.10}', True),
+        ('{"a":"1\n2"} ', '{"a":"1\\n2"}', True),
+        ("[1]", '{"value":[1]}', True),
+        ('{"a":1', "{}", False),
+        ('{"a":1,"b":"c', '{"a":1}', False),
+        ('{"a":1}{"b":2}', '{"a":1}', False),
+    ],
+)
+def test_arguments_are_an_object_and_what_is_left_out_is_named(
+    arguments: str, sent: str, is_whole: bool, upstream: Dialect
+) -> None:
+    history = user(Text("Hi")), assistant(Call("a", "read", arguments)), user(said("a", "1"))
+    turns, losses = repaired(*history, upstream=upstream)
+    assert turns == (history[0], assistant(Call("a", "read", sent)), history[2])
+    assert losses == ([] if is_whole else ["drop:messages.arguments"])
+
+
+def test_free_form_arguments_stay_as_they_are() -> None:
+    call = Call("a", "patch", "*** B", custom=True)
+    turns, losses = repaired(user(Text("Hi")), assistant(call), user(Result("a", custom=True)))
+    assert turns[1] == assistant(call)
+    assert not losses
+
+
 # --- empty things --------------------------------------------------------------------------------
 
 

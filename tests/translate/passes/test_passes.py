@@ -53,8 +53,9 @@ def names_what_it_changed(one: Pass, request: Request, upstream: Dialect, quirks
 
 # Their changes lose nothing: neutral values left out, a limit that the client did not ask for, a
 # choice among no tools, an effort called by the name that this host has for it, or said as
-# a budget, a picture behind the result that names it.
+# a budget, a picture behind the result that names it, no arguments as an empty object.
 SILENT = {
+    "arguments",
     "media of tools",
     "sampling",
     "output limit",

@@ -50,7 +50,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
-from gwproxy.translate.wire import arguments, jsonio, seal
+from gwproxy.translate.wire import jsonio, seal
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 from gwproxy.translate.wire.shapes import arguments_of, present
 
@@ -225,7 +225,7 @@ def _write_call(call: Call) -> ToolUseBlock:
     return ToolUseBlock(
         call.id,
         call.name,
-        Raw(arguments.as_object(call.arguments).encode()),
+        Raw(call.arguments.encode()),
         cache_control=write_mark(call.cache),
     )
 

@@ -26,7 +26,6 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Block, Cache, Call, Media, Reasoning, Refusal, Seal, Text
 from gwproxy.translate.wire import seal
-from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.data_urls import data_url, read_document, split_data_url
 from gwproxy.translate.wire.fields import Malformed, Unsupported
 
@@ -132,14 +131,12 @@ def _render_part(block: Block) -> dict[str, Any]:
     raise Unsupported("messages", f"a {type(block).__name__} cannot stand in a user message")
 
 
-def render_call(call: Call, *, mended: bool) -> dict[str, Any]:
-    """A member of `tool_calls`. Upstreams get arguments that are one JSON object (`mended`),
-    clients as the model wrote them."""
+def render_call(call: Call) -> dict[str, Any]:
+    """A member of `tool_calls`."""
     if call.custom:
         custom = {"name": call.name, "input": call.arguments}
         return {"id": call.id, "type": "custom", "custom": custom}
-    text = as_object(call.arguments) if mended else call.arguments
-    function = {"name": call.name, "arguments": text}
+    function = {"name": call.name, "arguments": call.arguments}
     return {"id": call.id, "type": "function", "function": function}
 
 

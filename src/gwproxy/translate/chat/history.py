@@ -113,8 +113,7 @@ class _HistoryWriter:
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
         calls: list[dict[str, Any]] = []
         if Call in kinds:
-            made = (block for block in turn.blocks if type(block) is Call)
-            calls = [render_call(call, mended=True) for call in made]
+            calls = [render_call(block) for block in turn.blocks if type(block) is Call]
         if Reasoning in kinds:
             thoughts = ReturnedReasoning(turn.blocks, self._quirks)
             self._add_thoughts(message, calls, thoughts, text)

@@ -56,7 +56,7 @@ def _message(reply: Reply, context: ReplyContext) -> dict[str, Any]:
         message["reasoning_content"] = reasoning
     if carried := _seals(reply, context):
         message["reasoning_seal"] = carried
-    calls = [render_call(b, mended=False) for b in reply.blocks if isinstance(b, Call)]
+    calls = [render_call(b) for b in reply.blocks if isinstance(b, Call)]
     if calls and context.legacy_functions and "function" in calls[0]:
         message["function_call"] = calls[0]["function"]
     elif calls:

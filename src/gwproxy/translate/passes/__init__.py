@@ -98,6 +98,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("tool count", tools.limit_tools, _TOOLS, "hosts refuse long lists of tools"),
     Pass("tool choice", tools.settle_choice, _ANY, "a choice needs tools"),
     Pass("forced tools", effort.force_tools, _ANY, "a forced tool and thinking exclude each other"),
+    Pass("arguments", history.whole_arguments, _CALLS, "hosts take a JSON object, not a part"),
     Pass("tool results", history.answer_calls, _PAIRS, "every call is followed by its result"),
     Pass("blank content", history.drop_blank, _BLANK, "hosts refuse empty messages and blank text"),
     Pass("first and last", history.begin_and_end, _ANY, "something to answer"),

@@ -33,6 +33,7 @@ from gwproxy.translate.hub import (
 )
 from gwproxy.translate.losses import Losses
 from gwproxy.translate.quirks import Quirks
+from gwproxy.translate.wire.arguments import whole_object
 from gwproxy.translate.wire.fields import Unsupported
 
 NO_CONTENT: Final = "(no content)"
@@ -86,6 +87,31 @@ def _with_turns(request: Request, turns: list[Turn]) -> Request:
     if len(turns) == len(request.turns) and all(map(is_, turns, request.turns)):
         return request
     return structs.replace(request, turns=tuple(turns))
+
+
+def whole_arguments(
+    request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses
+) -> Request:
+    """The request with the arguments of each function call as one JSON object: of broken ones,
+    which agents keep after a cut answer, the members that are whole."""
+    return _with_turns(request, [_with_objects(turn, losses) for turn in request.turns])
+
+
+def _with_objects(turn: Turn, losses: Losses) -> Turn:
+    if turn.role != "assistant":
+        return turn
+    blocks: list[Block] = []
+    for block in turn.blocks:
+        if type(block) is Call and not block.custom:
+            arguments, has_all = whole_object(block.arguments)
+            if not has_all:
+                losses.drop("messages.arguments")
+            if arguments is not block.arguments:
+                block = structs.replace(block, arguments=arguments)
+        blocks.append(block)
+    if all(map(is_, blocks, turn.blocks)):
+        return turn
+    return structs.replace(turn, blocks=tuple(blocks))
 
 
 def begin_and_end(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:

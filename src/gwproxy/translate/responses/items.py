@@ -29,7 +29,6 @@ from gwproxy.translate.responses.wire import (
     TypedOutputItem,
 )
 from gwproxy.translate.wire import jsonio, seal
-from gwproxy.translate.wire.arguments import as_object
 from gwproxy.translate.wire.fields import Malformed, get_object
 from gwproxy.translate.wire.shapes import Shape, arguments_of, present
 
@@ -175,7 +174,7 @@ def render_call(call: Call) -> dict[str, Any]:
     item: dict[str, Any] = {"type": kind, "call_id": call.id, "name": call.name}
     if call.namespace is not None:
         item["namespace"] = call.namespace
-    return {**item, member: call.arguments if call.custom else as_object(call.arguments)}
+    return {**item, member: call.arguments}
 
 
 def render_reasoning(block: Reasoning, family: str) -> dict[str, Any] | None:

@@ -256,17 +256,26 @@ class Guard:
 def as_object(arguments: str) -> str:
     """`arguments` as one JSON object: unchanged where they are one; of broken ones the members that
     are whole (what the vendors' own accumulators give)."""
+    return whole_object(arguments)[0]
+
+
+def whole_object(arguments: str) -> tuple[str, bool]:
+    """`arguments` as one JSON object, as `as_object` gives it, and whether it holds all of them."""
     try:
         _object.decode(arguments)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     else:
-        return arguments
+        return arguments, True
     guard = Guard()
     text = guard.feed(arguments) + guard.close()
-    if guard.complete or not text.startswith("{") or guard.whole_members == 0:
-        return text if guard.complete or jsonio.is_json(text) else "{}"
-    return text[: guard.whole_members] + "}"
+    if guard.complete:
+        return text, len(text) >= len(arguments.strip())
+    if jsonio.is_json(text):
+        return text, True
+    if guard.whole_members == 0:
+        return "{}", False
+    return text[: guard.whole_members] + "}", False
 
 
 def _begins_literal(text: str) -> bool:
