@@ -215,6 +215,8 @@ class FaithfulStream:
         if frames := self._decoder.feed(chunk):
             self._note(self._tap.read(frames))
         events = self._decoder.whole
+        if self.sent_failure is not None and self._decoder.bare:
+            return self._said_barely(self.sent_failure)
         if not self.ended and events.endswith(_AT_DONE):
             events = without_done(events)
         return self._tell(not_heeded()) if self._is_unheeded(events) else self._told(events)
@@ -224,6 +226,8 @@ class FaithfulStream:
         closing = self._tap.closing()  # before it reads of a block that the client never sees
         last = self._tap.finish()
         self._note(last)
+        if self.sent_failure is not None and self._decoder.bare:
+            return self._said_barely(self.sent_failure)
         if not self.ended:
             return closing + self._tell(truncated())
         self.over = True
@@ -231,6 +235,11 @@ class FaithfulStream:
         if rest.strip(_LINE_ENDS):
             rest = rest + b"\n\n" if last else b""
         return self._tell(not_heeded()) if self._is_unheeded(rest) else self._told(rest)
+
+    def _said_barely(self, failure: Failure) -> bytes:
+        """The events before a failure that stands among them as bare JSON, and it as an event."""
+        before = self._decoder.whole.partition(self._decoder.bare)[0]
+        return self._told(before) + self._tap.closing() + self._tell(failure)
 
     def _is_unheeded(self, events: bytes) -> bool:
         """Whether the stream has ended well with `events`, without the summary that was asked

@@ -66,7 +66,7 @@ class Reader(Reading):
             if frame.type == "content_block_delta":
                 self._on_content_block_delta(frame)
             else:
-                self._on_other(frame, name)
+                self._on_other(frame, name, data)
         except jsonio.NotJson as error:
             # Empty data and `[DONE]` are some hosts' keep-alive and terminator.
             if data.strip() and not data.startswith(b"[DONE]"):
@@ -74,14 +74,14 @@ class Reader(Reading):
         except Unreadable as error:
             self._give_up(unreadable(str(error)))
 
-    def _on_other(self, frame: Frame, name: bytes) -> None:
+    def _on_other(self, frame: Frame, name: bytes, data: bytes) -> None:
         """Reads every event but deltas; unknown ones are ignored."""
         kind = frame.type or name.decode("utf-8", "replace")
         handler = _HANDLERS.get(kind)
         if handler is not None:
             handler(self, frame)
-        elif present(frame.error):
-            self._on_error(frame)
+        elif kind == "error" or present(frame.error):
+            self._fail(complaints.failure_of(jsonio.loads(data)))
 
     def _on_message_start(self, frame: Frame) -> None:
         if self._started:
@@ -136,10 +136,6 @@ class Reader(Reading):
 
     def _on_ping(self, _frame: Frame) -> None:
         self._out.append(Ping())
-
-    def _on_error(self, frame: Frame) -> None:
-        error = jsonio.loads(bytes(frame.error)) if present(frame.error) else {}
-        self._fail(complaints.failure_of({"error": error}))
 
     def _on_whole(self, answer: Answer, body: bytes) -> None:
         if answer.type == "error" or present(answer.error):
@@ -212,5 +208,4 @@ _HANDLERS: Final[Mapping[str, Callable[[Reader, Frame], None]]] = {
     "message_delta": Reader._on_message_delta,
     "message_stop": Reader._on_message_stop,
     "ping": Reader._on_ping,
-    "error": Reader._on_error,
 }

@@ -3,7 +3,9 @@
 The decoder follows the WHATWG rules where upstreams are sloppy: CR, LF and CRLF end a line (and
 nothing else does: U+2028 inside JSON is data), `data:` with or without a space, several data
 lines joined by a newline, comments and unknown fields skipped, a BOM at the start ignored, lines
-cut anywhere by the network, also inside a UTF-8 character. Must not know any dialect.
+cut anywhere by the network, also inside a UTF-8 character. Against them, an error that a host wrote
+into its stream as bare JSON is a frame, too: nothing else says why the stream ends. Must not know
+any dialect.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -36,10 +38,11 @@ class TooLong(ValueError):
 
 class Decoder:
     """Turns bytes in any chunking into frames that carry data. `whole` has the bytes of the events
-    that the latest `feed` completed, as they came, also of those without data. With a `sieve`, of
-    events whose lines end in LF only those that it gives are read."""
+    that the latest `feed` completed, as they came, also of those without data; `bare` is the one of
+    them with an error that clients do not read. With a `sieve`, of events whose lines end in LF
+    only those that it gives are read."""
 
-    __slots__ = ("_parts", "_size", "_started", "_tail", "sieve", "whole")
+    __slots__ = ("_parts", "_size", "_started", "_tail", "bare", "sieve", "whole")
 
     def __init__(self, sieve: Callable[[bytes], bytes] | None = None) -> None:
         self._parts: list[bytes] = []  # an unfinished event, as it came
@@ -48,28 +51,40 @@ class Decoder:
         self._started = False
         self.sieve = sieve
         self.whole = b""
+        self.bare = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames completed by `chunk`. Raises TooLong."""
         usual = not self._parts and chunk.endswith(b"\n\n") and b"\r" not in chunk
         self.whole = whole = chunk if usual else self._cut(chunk)
+        self.bare = b""
         if not whole:
             return []
         if not self._started:
             self._started = True
             whole = whole.removeprefix(_BOM)
         if not usual and b"\r" in whole:
-            return _parsed(_BLANK.split(whole))
+            return self._parsed(_BLANK.split(whole))
         if self.sieve is not None and not (whole := self.sieve(whole)):
             return []
         frames = _usual(whole[:-2])
-        return _parsed(whole.split(b"\n\n")) if frames is None else frames
+        return self._parsed(whole.split(b"\n\n")) if frames is None else frames
 
     def finish(self) -> list[Frame]:
         """The frame that the end of the stream completes: its last newline may be missing."""
         self.whole = rest = b"".join(self._parts)
-        self._parts, self._size, self._tail = [], 0, b""
-        return _parsed(_BLANK.split(rest if self._started else rest.removeprefix(_BOM)))
+        self._parts, self._size, self._tail, self.bare = [], 0, b"", b""
+        return self._parsed(_BLANK.split(rest if self._started else rest.removeprefix(_BOM)))
+
+    def _parsed(self, events: Iterable[bytes]) -> list[Frame]:
+        frames: list[Frame] = []
+        for event in events:
+            frame = _parse(event)
+            if b'"error"' in event and (error := _bare_error(event, frame)) is not None:
+                self.bare, frame = event, error
+            if frame is not None:
+                frames.append(frame)
+        return frames
 
     def _cut(self, chunk: bytes) -> bytes:
         """The bytes of the events that `chunk` completes. Raises TooLong."""
@@ -111,10 +126,6 @@ def _last_end(seam: bytes) -> int:
     return end
 
 
-def _parsed(events: Iterable[bytes]) -> list[Frame]:
-    return [frame for event in events if (frame := _parse(event)) is not None]
-
-
 def _usual(events: bytes) -> list[Frame] | None:
     """The frames of events that all have one `data:` line, or all an `event:` line before it; None
     for any others. So a read is split in a few steps, however many events came with it."""
@@ -142,6 +153,16 @@ def _parse(block: bytes) -> Frame | None:
         elif field == b"event":
             name = value
     return (name, b"\n".join(data)) if data else None
+
+
+def _bare_error(event: bytes, frame: Frame | None) -> Frame | None:
+    """The frame of an error that stands in `event` as JSON without `data:`: on a line of its own,
+    or, where the event has no data, on several."""
+    head, _, rest = event.partition(b"\n") if event.startswith(b"event:") else (b"", b"", event)
+    for text in [rest.strip()] if frame is None else _LINE.split(rest):
+        if text.startswith(b"{") and b'"error"' in text and jsonio.is_object(text):
+            return head[6:].strip(), text
+    return None
 
 
 def encode(name: str, data: bytes) -> bytes:
