@@ -151,6 +151,7 @@ FLIPS: dict[str, Flip] = {
         "wrap", C, C, ask(HELLO, {"role": "system", "content": "be brief"}, HELLO),
         never='"role":"system"',
     ),
+    "alternate_turns": Flip(True, C, C, ask(HELLO, HELLO), never='},{"role":"user"'),
     "text_parts": Flip("parts", A, C, ask(user(WORD, WORD)), only='"content":[{"type":"text"'),
     "tool_media": Flip(
         True, A, C, ask(HELLO, assistant(CALL), user(result(IMAGE)), tools=[tool()]),

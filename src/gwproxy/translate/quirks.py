@@ -189,6 +189,14 @@ class Quirks:
             "farion1231/cc-switch 9d3570980",
         ),
     ] = "native"
+    alternate_turns: Annotated[
+        bool,
+        About(
+            "takes a user's and an assistant's turns only in turn: those of one side that follow "
+            "each other become one",
+            "vllm-project/vllm#6862, microsoft/autogen#1037",
+        ),
+    ] = False
     text_parts: Annotated[
         Literal["string", "parts", "plain"],
         About(

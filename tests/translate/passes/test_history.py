@@ -263,6 +263,22 @@ def test_later_instructions_become_reminders_where_hosts_take_none() -> None:
     assert losses == ["emu:messages.system"]
 
 
+def test_turns_of_one_side_become_one_where_they_have_to_alternate() -> None:
+    history = (
+        *(system("Be brief."), user(Text("a")), system("note"), user(Text("b"))),
+        *(assistant(Text("c")), assistant(Text("d"), CALL), user(said("a", "1"))),
+    )
+    quirks = Quirks(alternate_turns=True, mid_system="wrap")
+    turns, _ = repaired(*history, quirks=quirks)
+    assert [turn.role for turn in turns] == ["system", "user", "assistant", "user"]
+    assert turns[1].blocks == (
+        Text("a"),
+        Text("<system-reminder>\nnote\n</system-reminder>", apart=True),
+        Text("b", apart=True),
+    )
+    assert turns[2].blocks == (Text("c"), Text("d", apart=True), CALL)
+
+
 def test_what_is_a_reminder_already_is_not_wrapped_twice() -> None:
     note = "<system-reminder>\nx\n</system-reminder>"
     turns, _ = repaired(user(Text("Hi")), system(note), quirks=Quirks(mid_system="wrap"))

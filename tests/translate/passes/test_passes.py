@@ -53,8 +53,10 @@ def names_what_it_changed(one: Pass, request: Request, upstream: Dialect, quirks
 
 # Their changes lose nothing: neutral values left out, a limit that the client did not ask for, a
 # choice among no tools, an effort called by the name that this host has for it, or said as
-# a budget, a picture behind the result that names it, no arguments as an empty object.
+# a budget, a picture behind the result that names it, no arguments as an
+# empty object, two turns as one.
 SILENT = {
+    "alternating turns",
     "arguments",
     "media of tools",
     "sampling",

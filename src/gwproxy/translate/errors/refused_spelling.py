@@ -44,6 +44,16 @@ OF_SPELLING: Final = (
         },
     ),
     *rules(
+        "turns have to alternate",
+        ({"alternate_turns": True, "mid_system": "wrap"},),
+        "vllm-project/vllm#6862, microsoft/autogen#1037",
+        {
+            "conversation roles must alternate": "After the optional system message, conversation "
+            "roles must alternate user/assistant/user/assistant/..."
+        },
+        lasting=("alternate_turns", "mid_system"),
+    ),
+    *rules(
         "instructions in mid-conversation are refused",
         ({"mid_system": "wrap"},),
         "farion1231/cc-switch 9d3570980, deepseek-ai/awesome-deepseek-integration#639, "

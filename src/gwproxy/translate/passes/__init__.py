@@ -106,6 +106,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("media of tools", media.move_media, _MEDIA, "hosts that take text alone of a tool"),
     Pass("calls last", history.calls_last, _CALLS, "Messages hosts refuse text after calls"),
     Pass("system turns", history.wrap_system, _SYSTEM, "strict hosts take them at the start only"),
+    Pass("alternating turns", history.alternate, _ANY, "hosts whose template takes no two users"),
     Pass("tool references", tools.name_references, _FOUND, "what a tool search found, in words"),
     Pass("tool schemas", tools.fit_schemas, _ANY, "hosts of Kimi take a JSON Schema dialect only"),
     Pass("thinking", effort.set_thinking, _ANY, "thinking and effort as the host spells them"),

@@ -151,6 +151,23 @@ def wrap_system(request: Request, facts: DialectFacts, quirks: Quirks, losses: L
     return _with_turns(request, turns)
 
 
+def alternate(request: Request, facts: DialectFacts, quirks: Quirks, losses: Losses) -> Request:
+    """Joins turns of one side that follow each other, where the host's template refuses them."""
+    if not quirks.alternate_turns:
+        return request
+    turns: list[Turn] = []
+    for turn in request.turns:
+        if turns and turn.role != "system" and turn.role == turns[-1].role:
+            before = turns.pop()
+            turn = structs.replace(turn, blocks=(*before.blocks, *map(_apart, turn.blocks)))
+        turns.append(turn)
+    return _with_turns(request, turns)
+
+
+def _apart(block: Block) -> Block:
+    return structs.replace(block, apart=True) if type(block) is Text else block
+
+
 def _may_stand(before: Turn, following: Sequence[Turn]) -> bool:
     """Whether the Messages API takes a system message here: behind a user's, as the last or before
     an assistant's (https://docs.claude.com/en/api/messages)."""
