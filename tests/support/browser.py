@@ -195,15 +195,23 @@ class Tab:
     # --- acting ----------------------------------------------------------------------------------
 
     async def click(self, selector: str) -> None:
-        """A press of the mouse in the middle of the first element that fits."""
+        """A press of the mouse in the middle of the first element that fits, once it is where it
+        was a frame before: what comes late moves the rest of a page."""
         middle = await self.until(
-            f"""(() => {{
-              const found = document.querySelector({selector!r});
-              if (!found) return null;
-              found.scrollIntoView({{ block: "center" }});
-              const box = found.getBoundingClientRect();
-              return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }};
-            }})()"""
+            f"""new Promise((tell) => {{
+              const middle = () => {{
+                const found = document.querySelector({selector!r});
+                if (!found) return null;
+                found.scrollIntoView({{ block: "center" }});
+                const box = found.getBoundingClientRect();
+                return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }};
+              }};
+              const before = middle();
+              requestAnimationFrame(() => requestAnimationFrame(() => {{
+                const now = middle();
+                tell(before && now && before.x === now.x && before.y === now.y ? now : null);
+              }}));
+            }})"""
         )
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
