@@ -120,6 +120,7 @@ FLIPS: dict[str, Flip] = {
     ),
     "efforts": Flip(("low", "max"), C, C, ask(reasoning_effort="high"), only='"max"'),
     "adaptive_thinking": Flip(False, A, A, ask(thinking={"type": "adaptive"}), never="adaptive"),
+    "thinking_budgets": Flip(False, A, A, ask(thinking=THINKS), never="budget_tokens"),
     "signed_thinking": Flip(
         True, A, A, ask(HELLO, assistant(THOUGHT, CALL), user(result()), tools=[tool()]),
         never="hm-hm",

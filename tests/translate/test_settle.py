@@ -51,6 +51,10 @@ THINKING: dict[Dialect, list[dict[str, Any]]] = {
         {"thinking": {"type": "adaptive"}, "messages": looping(THOUGHT)},
         {"thinking": {"type": "adaptive"}, "messages": looping()},
         {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+        {
+            "thinking": {"type": "enabled", "budget_tokens": 5000},
+            "output_config": {"task_budget": {"total": 1}},
+        },
         {"thinking": {"type": "disabled"}, "output_config": {"effort": "medium"}},
         {"output_config": {"effort": "medium", "task_budget": {"total": 1}}},
     ],
@@ -74,6 +78,7 @@ CHOICES: dict[Dialect, list[dict[str, Any]]] = {
 FLAGS: list[dict[str, Any]] = [
     {"adaptive_thinking": False},
     {"adaptive_thinking": False, "signed_thinking": True},
+    {"adaptive_thinking": True, "thinking_budgets": False},
     {"efforts": ("low", "high", "max")},
     {"efforts": ("none", "low", "high"), "forced_tools": "no_thinking"},
     {"forced_tools": "no_thinking"},

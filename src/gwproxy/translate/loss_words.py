@@ -64,7 +64,7 @@ _QUIRKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "stop": ("stop_sequences", "max_stops", "max_stop_bytes"),
         "max_tokens": ("max_output", "min_output", "context_window"),
         "reasoning_effort": ("efforts", "thinking_switch"),
-        "thinking": ("thinking_switch", "thinking_always", "adaptive_thinking"),
+        "thinking": ("thinking_switch", "thinking_always", "adaptive_thinking", "thinking_budgets"),
         "tool_choice": ("forced_tools", "named_tool", "thinking_always"),
         "messages.thinking": ("reasoning_in", "signed_thinking", "reasoning_placeholder"),
         "messages.system": ("mid_system", "system_role"),

@@ -117,6 +117,14 @@ class Quirks:
             "anthropics/claude-code#29531",
         ),
     ] = None
+    thinking_budgets: Annotated[
+        bool,
+        About(
+            "an Anthropic upstream takes `thinking: {type: enabled}` with a budget; else it thinks "
+            "adaptively, with the effort nearest to that budget",
+            "https://docs.claude.com/en/docs/build-with-claude/adaptive-thinking",
+        ),
+    ] = True
     signed_thinking: Annotated[
         bool,
         About(

@@ -71,7 +71,9 @@ def settled(
 ) -> bytes:
     """`body` with the settings that its host refuses by `quirks` replaced by what it takes; the
     same object where there are none. `parse` is the dialect's own. Raises NotJson."""
-    adapts = known_to_refuse(quirks.adaptive_thinking) and facts.thinking == "budget"
+    adapts = facts.thinking == "budget" and (
+        known_to_refuse(quirks.adaptive_thinking) or not quirks.thinking_budgets
+    )
     forces = quirks.forced_tools != "allow" or not quirks.named_tool
     always = quirks.thinking_always and (b'"disabled"' in body or b'"none"' in body)
     wishes = (adapts and b'"thinking"' in body) or (forces and b'"tool_choice"' in body)
@@ -137,7 +139,8 @@ def _with_wishes(
     if wanted.thinking.mode == "on" and not known.adaptive_thinking and facts.thinking == "budget":
         wanted = set_budget(set_thinking(wanted, facts, known, losses), facts, known, losses)
     unsaid = known.thinking_always and wanted.thinking.mode == "off"
-    if unsaid or known.thinking_switch == "none":
+    by_budget = wanted.thinking.mode == "budget" and not known.thinking_budgets
+    if unsaid or by_budget or known.thinking_switch == "none":
         wanted = set_thinking(wanted, facts, known, losses)
     body = _with_choice(body, settings, asked, wanted)
     if wanted.thinking == asked.thinking:

@@ -83,8 +83,13 @@ def with_thinking(body: bytes, wish: Thinking, quirks: Quirks) -> bytes:
     if wish.effort is None:
         for place in ("", "messages[]."):
             body = less(body, f"{place}output_config.effort")
+    elif has(body, ("output_config",)):
+        effort = jsonio.text(wish.effort)
+        body = edited(
+            body, [Edit(("output_config",), lambda said: with_member(said, "effort", effort))]
+        )
     else:
-        body = edited(body, [put("output_config.effort", jsonio.text(wish.effort))])
+        body = with_member(body, "output_config", jsonio.dumps({"effort": wish.effort}))
     if config is None:
         return edited(body, [omit("thinking")])
     if config.type != "enabled" or not has(body, ("thinking",)):

@@ -38,7 +38,7 @@ OF_THINKING_MODES: Final = (
     ),
     *rules(
         "thinking has to be adaptive",
-        ({"adaptive_thinking": True},),
+        ({"adaptive_thinking": True, "thinking_budgets": False},),
         "https://docs.claude.com/en/docs/build-with-claude/adaptive-thinking",
         {
             r"thinking\.type\.enabled\W+is not supported": (

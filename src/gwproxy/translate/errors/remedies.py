@@ -95,7 +95,14 @@ _OF_SOME: Final = frozenset(
 )
 _BY_EDIT: Final = _OF_SPELLING | _OF_SETTINGS | _OF_SOME
 _OF_MESSAGES: Final = frozenset(
-    {"safeguards", "adaptive_thinking", "tool_references", "tool_extras", "hosted_tools"}
+    {
+        "safeguards",
+        "adaptive_thinking",
+        "thinking_budgets",
+        "tool_references",
+        "tool_extras",
+        "hosted_tools",
+    }
 )
 _OF_CHAT: Final = frozenset(
     {"max_tokens_field", "call_signature", "reasoning_placeholder", "hosted_tools"}

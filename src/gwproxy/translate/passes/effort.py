@@ -204,6 +204,9 @@ def switched_off(wanted: Thinking, facts: DialectFacts, quirks: Quirks) -> Think
 def _for_budget(wanted: Thinking, quirks: Quirks) -> Thinking:
     """The effort for a host with budgets: the nearest where thinking is adaptive; else kept for
     `set_budget` only where thinking is on, as an effort alone is about the answer as a whole."""
+    if wanted.mode == "budget" and not quirks.thinking_budgets:
+        effort = effort_of(wanted)
+        wanted = structs.replace(wanted, mode="on", effort=effort, budget_tokens=None)
     effort = wanted.effort
     if quirks.adaptive_thinking:
         effort = effort and nearest_effort(effort, quirks)
