@@ -9,6 +9,7 @@ https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,7 +29,7 @@ from gwproxy.translate.hub import (
     WebSearch,
 )
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.remembered import remembered
+from gwproxy.translate.remembered import remembered, tools_parser
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -80,7 +81,6 @@ _search: Final = Shape(_SearchTool)
 _function: Final = msgspec.json.Decoder(Definition).decode
 _definition: Final = Shape(Definition)
 _typed: Final = Shape(_Typed)
-_list: Final = Shape(list[Raw])
 
 # --- tools that the client runs, with the schema their models know -------------------------------
 
@@ -167,21 +167,12 @@ _KNOWN: Final[tuple[tuple[str | tuple[str, ...], str, str], ...]] = (
 # --- parsing -----------------------------------------------------------------------------------
 
 
-def parse_tools(raw: Raw, losses: Losses) -> tuple[Tool, ...]:
+def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
     """The hub's tools. Raises Malformed, which names the tool's path."""
-    if not present(raw):
-        return ()
-    parsed, lost = _parsed(bytes(raw))
-    losses.also(lost)
-    return parsed
+    return [_parse_tool(raw, f"{path}[{index}]", losses) for index, raw in enumerate(raw_tools)]
 
 
-@remembered
-def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
-    losses = Losses()
-    raws = _list.read(text, losses, "tools")
-    parsed = [_parse_tool(raw, f"tools[{index}]", losses) for index, raw in enumerate(raws)]
-    return tuple(parsed), tuple(losses)
+parse_tools: Final = tools_parser(parse)
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/create (tools, tool_choice, 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Raw, Struct
@@ -22,7 +23,7 @@ from gwproxy.translate.chat.wire import (
 )
 from gwproxy.translate.hub import Dialect, OutputFormat, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.remembered import remembered
+from gwproxy.translate.remembered import remembered, tools_parser
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -40,25 +41,16 @@ _search: Final = Shape(SearchWish)
 _function_tool: Final = Shape(FunctionTool)
 _custom_tool: Final = Shape(CustomTool)
 _kind: Final = Shape(Kind)
-_list: Final = Shape(list[Raw])
 
 # --- parse -----------------------------------------------------------------------------------
 
 
-def parse_tools(raw: Raw, losses: Losses) -> tuple[Tool, ...]:
-    if not present(raw):
-        return ()
-    parsed, lost = _parsed(bytes(raw))
-    losses.also(lost)
-    return parsed
+def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
+    """The hub's tools. Raises Malformed, which names the tool's path."""
+    return [_parse_tool(raw, f"{path}[{index}]", losses) for index, raw in enumerate(raw_tools)]
 
 
-@remembered
-def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
-    losses = Losses()
-    raws = _list.read(text, losses, "tools")
-    parsed = [_parse_tool(raw, f"tools[{n}]", losses) for n, raw in enumerate(raws)]
-    return tuple(parsed), tuple(losses)
+parse_tools: Final = tools_parser(parse)
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> Tool:

@@ -95,7 +95,7 @@ def parse_countable(body: bytes, losses: Losses) -> Request:
 
 def _request(wire: Body, body: bytes, losses: Losses) -> Request:
     _lose(wire, losses)
-    offered = tools.parse_all(wire.tools, losses)
+    offered = list(tools.parse_tools(wire.tools, losses))
     turns, found = wire_turns.parse(wire.input, losses)
     offered += (tool for tool in found if tool not in offered)
     if wire.max_tool_calls is not None:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from gwproxy.translate.hub import WEB_SEARCH, Dialect, Tool, ToolChoice, UserLocation, WebSearch
 from gwproxy.translate.losses import Losses
-from gwproxy.translate.remembered import remembered
+from gwproxy.translate.remembered import remembered, tools_parser
 from gwproxy.translate.wire import jsonio
 from gwproxy.translate.wire.fields import Malformed
 from gwproxy.translate.wire.shapes import Shape, present
@@ -177,27 +177,10 @@ kind_shape: Final = Shape(Kind)
 _search: Final = Shape(_SearchTool)
 _offered: Final[Shape[_Offered]] = Shape(_Offered)  # type: ignore[arg-type]
 _typed: Final = Shape(_Typed)
-_list: Final = Shape(list[Raw])
 _choice: Final = Shape(_Choice)
 
 
 # --- what the client offers --------------------------------------------------------------------
-
-
-def parse_all(raw: Raw, losses: Losses) -> list[Tool]:
-    """The member `tools`. Raises fields.Malformed."""
-    if not present(raw):
-        return []
-    parsed, lost = _parsed(bytes(raw))
-    losses.also(lost)
-    return list(parsed)
-
-
-@remembered
-def _parsed(text: bytes) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
-    losses = Losses()
-    parsed = parse(_list.read(text, losses, "tools"), "tools", losses)
-    return tuple(parsed), tuple(losses)
 
 
 def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
@@ -206,6 +189,9 @@ def parse(raw_tools: Iterable[Raw], path: str, losses: Losses) -> list[Tool]:
     for index, raw in enumerate(raw_tools):
         tools += _parse_tool(raw, f"{path}[{index}]", losses)
     return tools
+
+
+parse_tools: Final = tools_parser(parse)
 
 
 def _parse_tool(raw: Raw, path: str, losses: Losses) -> list[Tool]:
