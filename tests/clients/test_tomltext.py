@@ -18,6 +18,7 @@ from gwproxy.clients.document import (
     with_value,
     without,
 )
+from gwproxy.clients.tomlscan import statements
 
 # tomllib decides what is a document; about one draw in three repeats a name and is none.
 thorough = settings(
@@ -218,3 +219,9 @@ def test_a_parent_that_is_no_table_is_named_where_it_stands(text: str) -> None:
 def test_what_python_cannot_read_is_refused_with_words(value: str) -> None:
     with pytest.raises(Uneditable):
         tomltext.assign(f"a = 1\nb = {value}\n", ("a",), 2)
+
+
+@pytest.mark.parametrize("value", ['["x', "[1, 'x", '{ a = "x'])
+def test_a_value_that_cannot_be_followed_is_refused_with_its_place(value: str) -> None:
+    with pytest.raises(Uneditable, match="2:"):
+        statements(f"a = 1\nb = {value}\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gwproxy.clients.document import MemberPath, match_end
+from gwproxy.clients.document import MemberPath, Uneditable, match_end
 
 _BLANK_LINE = re.compile(r"[ \t\ufeff]*(?:#[^\n]*)?(?:\n|\r\n|$)")
 _GAP = re.compile(r"[ \t\ufeff]*")
@@ -49,7 +49,7 @@ class Statement:
 
 def statements(text: str) -> list[Statement]:
     """Every statement, in the order of the text. Items of a `[[list]]` carry the list's name,
-    without a number."""
+    without a number. Raises Uneditable where the text cannot be followed."""
     found: list[Statement] = []
     section: MemberPath = ()
     at = 0
@@ -102,10 +102,10 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def end_of_value(text: str, at: int) -> int:
-    """Where the value that begins at `at` ends."""
+    """Where the value that begins at `at` ends. Raises Uneditable where it cannot be followed."""
     depth = 0
     while True:
-        character = text[at]
+        begin, character = at, text[at]
         if character in "\"'":
             at = match_end(STRING, text, at)
         elif character in "[{":
@@ -117,3 +117,6 @@ def end_of_value(text: str, at: int) -> int:
         if depth == 0:
             return at
         at = match_end(_NESTED_BLANK, text, at)
+        if at == begin:  # a damaged file of the generator's was looked at for ever
+            line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+            raise Uneditable("what stands here cannot be followed", line, column)
